@@ -1,0 +1,40 @@
+# Two commands: `make demo` plays a melody on an emulated Cortex-M4F, `make test` runs every test.
+# Both install what is missing first; a second run starts at once.
+
+PYTHON := .venv/bin/python
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+export TF_CPP_MIN_LOG_LEVEL := 2
+
+DEBIAN_PACKAGES := python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
+	qemu-system-arm cmake ninja-build gcc g++ fluidsynth fluid-soundfont-gm libsndfile1
+
+.PHONY: demo test lint clean
+
+demo: build/.installed
+	$(PYTHON) -m pipeline.demo
+
+test: build/.installed
+	$(PYTHON) -m pytest
+
+lint: build/.installed
+	$(PYTHON) -m ruff check pipeline tests
+	$(PYTHON) -m mypy
+
+clean:
+	rm -rf build
+
+# node's npm is asked for by its command because many machines have it from elsewhere.
+build/.debian: Makefile
+	@missing=$$( \
+		for p in $(DEBIAN_PACKAGES); do \
+			dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+	command -v npm > /dev/null || missing="$$missing npm"; \
+	if [ -n "$$missing" ]; then $(SUDO) apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; fi
+	@mkdir -p build && touch $@
+
+build/.installed: build/.debian setup.cfg
+	python3.11 -m venv .venv 2>/dev/null || python3 -m venv .venv
+	$(PYTHON) -m pip install -q --disable-pip-version-check -e '.[test]'
+	$(PYTHON) -m pipeline.toolchain
+	@touch $@
