@@ -1,0 +1,98 @@
+"""The instrument as it is trained: decoder network, FM synthesizer and room in one Keras model.
+
+Run folders hold its weights as ``model.weights.h5`` and the network's alone, for the quantization
+stage, as ``tcn.npz``.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from pipeline.config import RunConfig, UserError, atomic_write, load_run
+from pipeline.patches import PATCHES
+from pipeline.synth import Reverb, base_phase, fm_levels, fm_synthesize
+from pipeline.tcn import build_tcn, scale_features, tcn_weights
+
+
+class Ddx7(keras.Model):
+    """From scaled features and base phase to logits, levels and audio.
+
+    Attributes:
+        tcn: The decoder network.
+        reverb: The room, the only part that does not run on the device.
+        patch: The FM algorithm.
+    """
+
+    def __init__(self, config: RunConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self.patch = PATCHES[config.patch]
+        self.tcn = build_tcn(config.tcn, dropout=config.train.dropout, seed=config.train.seed)
+        self.reverb = Reverb(seed=config.train.seed, name="reverb")
+        self.reverb.build(None)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        """Renders clips.
+
+        Args:
+            inputs: Dict of ``features``, shape [batch, n_frames, 2] (see `tcn.scale_features`), and
+                ``phase``, shape [batch, n_samples] (see `synth.base_phase`).
+            training: Whether dropout is on.
+
+        Returns:
+            Dict of ``logits`` and ``levels``, shape [batch, n_frames, 6], ``dry`` and ``audio``,
+            the latter with the room, shape [batch, n_samples].
+        """
+        logits = self.tcn(inputs["features"], training=training)
+        levels = fm_levels(logits)
+        dry = fm_synthesize(levels, inputs["phase"], self.patch)
+        return {"logits": logits, "levels": levels, "dry": dry, "audio": self.reverb(dry)}
+
+    def render(self, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, np.ndarray]:
+        """Renders clips from features; see `call` for what is returned.
+
+        Args:
+            f0_hz: Pitch in Hz, shape [batch, n_frames].
+            loudness_db: Loudness in dB from -80 to 0, shape [batch, n_frames].
+        """
+        inputs = {
+            "features": scale_features(f0_hz, loudness_db),
+            "phase": base_phase(f0_hz, self.patch),
+        }
+        return {name: keras.ops.convert_to_numpy(value) for name, value in self(inputs).items()}
+
+
+def save_model(model: Ddx7, run_dir: Path) -> None:
+    """Writes the weights of the whole model and of the network alone into `run_dir`."""
+    with atomic_write(run_dir / "model.weights.h5") as temporary:
+        model.save_weights(temporary)
+    weights = tcn_weights(model.tcn)
+    arrays: dict[str, Any] = {f"{name}/kernel": kernel for name, (kernel, _) in weights.items()}
+    arrays |= {f"{name}/bias": bias for name, (_, bias) in weights.items()}
+    with atomic_write(run_dir / "tcn.npz") as temporary:
+        np.savez(temporary, **arrays)
+
+
+def load_model(run_dir: Path, *, instrument: str | None = None) -> Ddx7:
+    """Loads a trained model from a run folder.
+
+    Raises:
+        UserError: The folder holds no trained model, or one of another instrument.
+    """
+    config = load_run(run_dir, instrument=instrument)
+    path = run_dir / "model.weights.h5"
+    if not path.is_file():
+        raise UserError(
+            f"{path} is missing: run python -m pipeline.train --instrument {config.instrument}"
+        )
+    model = Ddx7(config)
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{path} does not fit its config.toml or is damaged: train it again ({error})"
+        ) from None
+    return model
