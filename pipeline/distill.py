@@ -1,0 +1,101 @@
+"""Distillation: the reduced student learns from the recording and from the full teacher.
+
+After Giudici et al., "Distilling DDSP", JAES 2025: audio distillation (AD) adds the MSS to the
+teacher's audio, control distillation (CD) the mean absolute difference of the operator levels,
+relative to the largest level, to those of the teacher. The teacher's outputs are rendered once.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from pipeline.config import MAX_LEVEL, find_run, load_instrument, run_main
+from pipeline.ddx7 import load_model
+from pipeline.losses import mss
+from pipeline.train import (
+    Arrays,
+    Loss,
+    add_training_arguments,
+    load_dataset,
+    reconstruction_loss,
+    resolve,
+    train_model,
+    training_changes,
+)
+
+VARIANT_OF_METHOD = {"audio": "reduced_ad", "control": "reduced_cd"}
+
+
+def audio_distillation_loss(outputs, batch):
+    """0.5 * MSS to the recording + 0.5 * MSS to the teacher's audio."""
+    to_teacher = ops.mean(mss(batch["teacher_audio"], outputs["audio"]))
+    return 0.5 * reconstruction_loss(outputs, batch) + 0.5 * to_teacher
+
+
+def control_distillation_loss(outputs, batch):
+    """0.5 * MSS to the recording + mean absolute difference of relative levels to the teacher's."""
+    difference = ops.abs(outputs["levels"] - batch["teacher_levels"]) / MAX_LEVEL
+    return 0.5 * reconstruction_loss(outputs, batch) + ops.mean(difference)
+
+
+LOSS_OF_METHOD: dict[str, Loss] = {
+    "audio": audio_distillation_loss,
+    "control": control_distillation_loss,
+}
+
+
+def render_teacher(teacher_dir: Path, dataset: Arrays, method: str) -> Arrays:
+    """Renders what a method's loss reads of the teacher, for every clip.
+
+    Returns:
+        ``teacher_audio``, shape [n_clips, n_samples], or ``teacher_levels``, shape [n_clips,
+        n_frames, 6].
+    """
+    teacher = load_model(teacher_dir)
+    name = "audio" if method == "audio" else "levels"
+    clips = range(len(dataset["features"]))
+    rendered = [
+        ops.convert_to_numpy(
+            teacher({key: dataset[key][None, clip] for key in ("features", "phase")})[name]
+        )
+        for clip in clips
+    ]
+    return {f"teacher_{name}": np.concatenate(rendered)}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Distils the full model of an instrument into a reduced student."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.distill", description=main.__doc__)
+    add_training_arguments(parser)
+    parser.add_argument(
+        "--method", choices=("audio", "control"), required=True, help="what is distilled"
+    )
+    parser.add_argument(
+        "--teacher", type=Path, help="run folder of the teacher (default: the instrument's full)"
+    )
+    args = parser.parse_args(argv)
+    instrument = load_instrument(args.instrument)
+    folder = args.runs / args.instrument
+    teacher = args.teacher or find_run(args.instrument, "full", args.runs)
+    dataset = load_dataset(args.dataset or folder / "dataset.npz", instrument)
+    dataset |= render_teacher(teacher, dataset, args.method)
+    variant = VARIANT_OF_METHOD[args.method]
+    config = resolve(instrument, variant, args.profile, **training_changes(args))
+    metrics = train_model(
+        folder / variant,
+        config,
+        dataset,
+        loss=LOSS_OF_METHOD[args.method],
+        warm_start=args.warm_start,
+        resume=not args.restart,
+    )
+    print(f"{variant} {args.instrument} of {teacher}: {metrics['steps']} steps")
+    print(f"MSS at best step {metrics['best_step']}: {metrics['mss']}")
+    print(f"wrote {folder / variant}")
+    print(f"next: python -m pipeline.quantize --run {folder / variant}")
+
+
+if __name__ == "__main__":
+    run_main(main)

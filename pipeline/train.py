@@ -1,0 +1,528 @@
+"""Training: the full teacher, or the reduced model, learns from recordings by spectral loss.
+
+The loop is the same for TensorFlow and, on a GPU, for JAX (``KERAS_BACKEND=jax``). Batches are a
+function of the seed and the step alone, and a checkpoint holds every variable, so that a run that
+was killed goes on exactly where it was.
+"""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from tqdm import tqdm
+
+from pipeline.config import (
+    HOP_SAMPLES,
+    LOGIT_RANGE,
+    RUN_DIR,
+    SAMPLE_RATE,
+    InstrumentConfig,
+    RunConfig,
+    TrainConfig,
+    UserError,
+    atomic_write,
+    load_instrument,
+    load_run,
+    run_main,
+    write_json,
+)
+from pipeline.ddx7 import Ddx7, save_model
+from pipeline.losses import mss
+from pipeline.patches import PATCHES
+from pipeline.synth import base_phase
+from pipeline.tcn import scale_features
+
+TRAIN, VALID, TEST = 0, 1, 2  # values of the data set's `split`
+VALIDATION_BATCH = 8  # clips
+
+Arrays = dict[str, np.ndarray]
+Loss = Callable[[dict[str, Any], dict[str, Any]], Any]  # outputs, batch -> scalar
+
+
+def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
+    """Loads the clips that `pipeline.data` made and adds what training reads.
+
+    Args:
+        path: The ``dataset.npz`` of an instrument.
+        config: That instrument's configuration.
+
+    Returns:
+        The file's arrays with ``audio`` as float32, shape [n_clips, n_samples], ``features``, shape
+        [n_clips, n_frames, 2], and ``phase``, shape [n_clips, n_samples].
+    """
+    if not path.is_file():
+        raise UserError(
+            f"{path} is missing: run python -m pipeline.data --instrument {config.instrument} first"
+        )
+    try:
+        with np.load(path) as stored:
+            dataset = dict(stored)
+        dataset["audio"] = dataset["audio"].astype(np.float32) / 32768.0
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}): delete it and run pipeline.data again"
+        ) from None
+    if not (dataset["split"] == TRAIN).any():
+        raise UserError(f"{path} has no clips to train on: give pipeline.data more recordings")
+    dataset["features"] = scale_features(dataset["f0_hz"], dataset["loudness_db"])
+    dataset["phase"] = base_phase(dataset["f0_hz"], PATCHES[config.patch])
+    return dataset
+
+
+def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws the clips of a step and where their crops start, from the seed and the step alone.
+
+    Returns:
+        Clip indices and first frames, int32, shape [batch_size].
+    """
+    random = np.random.default_rng([config.seed, step])
+    train = np.flatnonzero(dataset["split"] == TRAIN)
+    real, rendered = train[dataset["real"][train]], train[~dataset["real"][train]]
+    n_real = round(config.batch_size * config.real_share)
+    if not len(real) or not len(rendered):
+        n_real = config.batch_size if len(real) else 0
+    clips = np.concatenate(
+        [
+            random.choice(pool, n, replace=n > len(pool))
+            for pool, n in ((real, n_real), (rendered, config.batch_size - n_real))
+            if n
+        ]
+    )
+    last_start = np.maximum(dataset["n_valid_frames"][clips] - config.crop_frames, 0)
+    return clips.astype(np.int32), random.integers(0, last_start + 1).astype(np.int32)
+
+
+def crop_clips(arrays: dict[str, Any], clips, starts, n_frames: int) -> dict[str, Any]:
+    """Cuts a batch out of the data set's tensors, within the compiled step.
+
+    Args:
+        arrays: Tensors whose first axis is the clip and whose second, if there is one, is frames or
+            samples.
+        clips: Clip indices, shape [batch].
+        starts: First frame of each crop, shape [batch].
+        n_frames: Frames of a crop.
+
+    Returns:
+        The same names, shape [batch, n_frames or n_frames * 64, ...].
+    """
+    frames = starts[:, None] + ops.arange(n_frames)
+    samples = starts[:, None] * HOP_SAMPLES + ops.arange(n_frames * HOP_SAMPLES)
+    batch = {"valid_frames": ops.take(arrays["n_valid_frames"], clips) - starts}
+    for name, array in arrays.items():
+        if len(array.shape) > 1:
+            at_audio_rate = name in ("audio", "phase", "teacher_audio")
+            rows = ops.take(array, clips, axis=0)
+            index = samples if at_audio_rate else frames
+            index = ops.reshape(index, (*index.shape, *[1] * (len(array.shape) - 2)))
+            batch[name] = ops.take_along_axis(rows, index, axis=1)
+    return batch
+
+
+def silence_padding(audio, batch):
+    """Zeroes what lies behind the end of a padded clip, where there is nothing to compare with."""
+    n_samples = audio.shape[-1]
+    valid = ops.arange(n_samples)[None] < (batch["valid_frames"] * HOP_SAMPLES)[:, None]
+    return audio * ops.cast(valid, audio.dtype)
+
+
+def reconstruction_loss(outputs: dict[str, Any], batch: dict[str, Any]):
+    """The loss of a model that learns from the recording alone: MSS to it.
+
+    Logits outside `LOGIT_RANGE` cost a little: there the sigmoid has no gradient to come back by,
+    and the narrower the range, the finer int8 resolves it.
+    """
+    low, high = LOGIT_RANGE
+    logits = outputs["logits"]
+    excess = ops.mean(ops.relu(low - logits) + ops.relu(logits - high))
+    return ops.mean(mss(batch["audio"], silence_padding(outputs["audio"], batch))) + excess
+
+
+class Learner:
+    """A model, its optimizer and the compiled step: the only place that knows Keras' backends."""
+
+    def __init__(self, model: Ddx7, arrays: Arrays, loss: Loss, config: TrainConfig):
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0,
+            max(config.steps - config.warmup_steps, 1),
+            alpha=config.final_learning_rate / config.learning_rate,
+            warmup_target=config.learning_rate,
+            warmup_steps=config.warmup_steps,
+        )
+        self.optimizer = keras.optimizers.AdamW(
+            schedule, weight_decay=config.weight_decay, global_clipnorm=config.gradient_clip
+        )
+        self.optimizer.exclude_from_weight_decay(var_names=["bias", "noise", "decay", "wet"])
+        self.optimizer.build(model.trainable_variables)
+        self.model = model
+        self.arrays = {name: ops.convert_to_tensor(array) for name, array in arrays.items()}
+        self.loss = loss
+        self.n_frames = config.crop_frames
+        compiled = (
+            self._jax_functions()
+            if keras.backend.backend() == "jax"
+            else self._tensorflow_functions()
+        )
+        self._step, self._distances = compiled
+
+    @property
+    def variables(self) -> list:
+        """Everything that a step changes, in a fixed order."""
+        return self.model.variables + self.optimizer.variables
+
+    def step(self, clips: np.ndarray, starts: np.ndarray):
+        """Takes one optimizer step on crops of clips; returns the loss as a tensor."""
+        return self._step(clips, starts)
+
+    def distances(self, clips: np.ndarray) -> np.ndarray:
+        """Renders clips whole; returns the MSS of each to its recording, shape [len(clips)]."""
+        padded = np.resize(clips, -len(clips) // VALIDATION_BATCH * -VALIDATION_BATCH).astype(
+            np.int32
+        )
+        batches = padded.reshape(-1, VALIDATION_BATCH)
+        return np.concatenate([ops.convert_to_numpy(self._distances(b)) for b in batches])[
+            : len(clips)
+        ]
+
+    def _batch_loss(self, arrays, clips, starts, call):
+        batch = crop_clips(arrays, clips, starts, self.n_frames)
+        return self.loss(call(batch), batch)
+
+    def _batch_distances(self, arrays, clips, call):
+        batch = crop_clips(arrays, clips, 0 * clips, arrays["features"].shape[1])
+        return mss(batch["audio"], silence_padding(call(batch)["audio"], batch))
+
+    def _tensorflow_functions(self):
+        import tensorflow as tf
+
+        def step(clips, starts):
+            with tf.GradientTape() as tape:
+                loss = self._batch_loss(
+                    self.arrays, clips, starts, lambda b: self.model(b, training=True)
+                )
+            gradients = tape.gradient(loss, self.model.trainable_variables)
+            self.optimizer.apply(gradients, self.model.trainable_variables)
+            return loss
+
+        def distances(clips):
+            return self._batch_distances(self.arrays, clips, self.model)
+
+        return tf.function(step), tf.function(distances)
+
+    def _jax_functions(self):
+        import jax
+
+        model, optimizer = self.model, self.optimizer
+
+        def batch_loss(trainable, fixed, arrays, clips, starts):
+            changed = {}
+
+            def call(batch):
+                outputs, changed["fixed"] = model.stateless_call(
+                    trainable, fixed, batch, training=True
+                )
+                return outputs
+
+            return self._batch_loss(arrays, clips, starts, call), changed["fixed"]
+
+        @jax.jit
+        def update(trainable, fixed, state, arrays, clips, starts):
+            gradient = jax.value_and_grad(batch_loss, has_aux=True)
+            (loss, fixed), gradients = gradient(trainable, fixed, arrays, clips, starts)
+            trainable, state = optimizer.stateless_apply(state, gradients, trainable)
+            return loss, trainable, fixed, state
+
+        @jax.jit
+        def measure(trainable, fixed, arrays, clips):
+            return self._batch_distances(
+                arrays, clips, lambda batch: model.stateless_call(trainable, fixed, batch)[0]
+            )
+
+        def values(*groups):
+            return [[variable.value for variable in group] for group in groups]
+
+        def step(clips, starts):
+            groups = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
+            loss, *new = update(*values(*groups), self.arrays, clips, starts)
+            for group, group_values in zip(groups, new, strict=True):
+                for variable, value in zip(group, group_values, strict=True):
+                    variable.assign(value)
+            return loss
+
+        def distances(clips):
+            groups = (model.trainable_variables, model.non_trainable_variables)
+            return measure(*values(*groups), self.arrays, clips)
+
+        return step, distances
+
+
+def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str, float]:
+    """Returns the mean MSS of a split's clips, real and rendered recordings apart.
+
+    Returns:
+        Any of ``real`` and ``rendered``; empty if the split has no clips.
+    """
+    figures = {}
+    for kind, chosen in (("real", dataset["real"]), ("rendered", ~dataset["real"])):
+        clips = np.flatnonzero((dataset["split"] == split) & chosen)
+        if len(clips):
+            figures[kind] = float(learner.distances(clips).mean())
+    return figures
+
+
+def train_model(
+    run_dir: Path,
+    config: RunConfig,
+    dataset: Arrays,
+    *,
+    loss: Loss = reconstruction_loss,
+    warm_start: Path | None = None,
+    resume: bool = True,
+) -> dict[str, Any]:
+    """Trains a model into a run folder, or goes on with what is there.
+
+    Args:
+        run_dir: Gets ``config.toml``, ``checkpoint.npz`` while training, the best weights,
+            ``metrics.json`` and TensorBoard logs.
+        config: What to train, resolved.
+        dataset: From `load_dataset`; arrays that `loss` reads beside those are handed to it
+            cropped.
+        loss: Maps the model's outputs and the batch to a scalar.
+        warm_start: Run folder of a model of the same shape to start from.
+        resume: Whether to go on from a checkpoint; without it, training starts anew.
+
+    Returns:
+        The figures of ``metrics.json``.
+
+    Raises:
+        UserError: The folder belongs to another configuration, or its checkpoint is damaged.
+    """
+    if (run_dir / "config.toml").exists() and resume:
+        found = load_run(run_dir, instrument=config.instrument)
+        if found.hash != config.hash:
+            raise UserError(
+                f"{run_dir} was trained with another configuration: "
+                "choose another --runs, or --restart to replace it"
+            )
+        if (run_dir / "metrics.json").exists() and not (run_dir / "checkpoint.npz").exists():
+            return json.loads((run_dir / "metrics.json").read_text())
+    keras.utils.set_random_seed(config.train.seed)
+    model = Ddx7(config)
+    if warm_start is not None:
+        model.load_weights(warm_start / "model.weights.h5")
+    names = (
+        "audio",
+        "features",
+        "phase",
+        "n_valid_frames",
+        *[n for n in dataset if n.startswith("teacher_")],
+    )
+    learner = Learner(model, {name: dataset[name] for name in names}, loss, config.train)
+
+    history: list[dict[str, float]] = []
+    step = best_step = 0
+    best = np.inf
+    checkpoint = run_dir / "checkpoint.npz"
+    if resume and checkpoint.exists():
+        step, best_step, best, history = load_checkpoint(checkpoint, learner)
+    elif not resume:
+        for name in ("checkpoint.npz", "metrics.json"):
+            (run_dir / name).unlink(missing_ok=True)
+    config.save(run_dir)
+    log = RunLog(run_dir / "logs")
+    losses = []
+    settings = config.train
+    with tqdm(
+        total=settings.steps,
+        initial=step,
+        unit="step",
+        desc=f"{config.instrument} {config.variant}",
+    ) as bar:
+        while (
+            step < settings.steps and step - best_step < settings.patience * settings.validate_every
+        ):
+            losses.append(learner.step(*draw_batch(dataset, settings, step)))
+            step += 1
+            bar.update()
+            if step % settings.validate_every and step != settings.steps:
+                continue
+            figures = validate(learner, dataset)
+            train_loss = float(np.mean([ops.convert_to_numpy(value) for value in losses]))
+            losses = []
+            score = figures.get("real", figures.get("rendered", train_loss))
+            history.append({"step": step, "train_loss": train_loss, **figures})
+            if score < best:
+                best, best_step = score, step
+                save_model(model, run_dir)
+            save_checkpoint(checkpoint, learner, step, best_step, best, history)
+            log.write(step, {"train_loss": train_loss, **figures}, model, dataset)
+            bar.set_postfix(loss=f"{train_loss:.2f}", best=f"{best:.2f}")
+    metrics = {
+        "instrument": config.instrument,
+        "variant": config.variant,
+        "parameters": int(model.tcn.count_params()),
+        "seed": settings.seed,
+        "steps": step,
+        "best_step": best_step,
+        "backend": keras.backend.backend(),
+        "mss": {"valid": best_figures(history, best_step)},
+        "history": history,
+    }
+    model.load_weights(run_dir / "model.weights.h5")
+    metrics["mss"]["test"] = validate(learner, dataset, TEST)
+    write_json(run_dir / "metrics.json", metrics)
+    checkpoint.unlink()
+    return metrics
+
+
+def best_figures(history: list[dict[str, float]], step: int) -> dict[str, float]:
+    """Returns the validation figures of a step."""
+    row = next(row for row in history if row["step"] == step)
+    return {kind: value for kind, value in row.items() if kind in ("real", "rendered")}
+
+
+def save_checkpoint(
+    path: Path, learner: Learner, step: int, best_step: int, best: float, history: list
+) -> None:
+    """Writes everything that the next step depends on."""
+    arrays = {f"variable{i}": ops.convert_to_numpy(v) for i, v in enumerate(learner.variables)}
+    rows = [
+        [row.get(k, np.nan) for k in ("step", "train_loss", "real", "rendered")] for row in history
+    ]
+    with atomic_write(path) as temporary:
+        np.savez(
+            temporary, position=np.array([step, best_step, best]), history=np.array(rows), **arrays
+        )
+
+
+def load_checkpoint(path: Path, learner: Learner) -> tuple[int, int, float, list[dict[str, float]]]:
+    """Restores a learner; returns step, best step, best score and history."""
+    try:
+        with np.load(path) as stored:
+            for i, variable in enumerate(learner.variables):
+                variable.assign(stored[f"variable{i}"])
+            step, best_step, best = stored["position"]
+            rows = stored["history"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({error}): delete it to train from the start") from None
+    history = [
+        {
+            name: float(x)
+            for name, x in zip(("step", "train_loss", "real", "rendered"), row, strict=True)
+            if x == x
+        }
+        for row in rows
+    ]
+    return int(step), int(best_step), float(best), history
+
+
+class RunLog:
+    """TensorBoard: losses, and for a validation clip its audio and levels."""
+
+    def __init__(self, folder: Path):
+        try:
+            import tensorflow as tf
+        except (
+            ImportError
+        ):  # JAX on a machine without TensorFlow: metrics.json still has the history
+            self.summary = None
+        else:
+            self.summary = tf.summary
+            self.writer = tf.summary.create_file_writer(str(folder))
+
+    def write(self, step: int, scalars: dict[str, float], model: Ddx7, dataset: Arrays) -> None:
+        """Writes one validation."""
+        if self.summary is None:
+            return
+        held_out = np.flatnonzero(dataset["split"] != TRAIN)
+        clip = held_out[0] if len(held_out) else 0
+        outputs = model({name: dataset[name][None, clip] for name in ("features", "phase")})
+        levels = ops.convert_to_numpy(outputs["levels"])[0]
+        with self.writer.as_default(step):
+            for name, value in scalars.items():
+                self.summary.scalar(name, value)
+            self.summary.audio(
+                "model", ops.convert_to_numpy(outputs["audio"])[..., None], SAMPLE_RATE
+            )
+            self.summary.audio("recording", dataset["audio"][None, clip, :, None], SAMPLE_RATE)
+            self.summary.image(
+                "levels", (levels.T / levels.max())[None, ::-1, :, None].repeat(16, axis=1)
+            )
+        self.writer.flush()
+
+
+def resolve(config: InstrumentConfig, variant: str, profile: str, **changes: Any) -> RunConfig:
+    """Resolves an instrument's configuration for one variant.
+
+    Args:
+        config: The instrument's.
+        variant: One of `VARIANTS`.
+        profile: ``full`` takes the instrument's training as it stands, ``quick`` fits into minutes
+            on two cores.
+        **changes: Entries of `TrainConfig` that the user set; None leaves the entry.
+    """
+    train = config.train
+    if profile == "quick":
+        train = dataclasses.replace(
+            train, steps=300, batch_size=4, crop_frames=500, validate_every=100, warmup_steps=50
+        )
+    train = dataclasses.replace(train, **{k: v for k, v in changes.items() if v is not None})
+    return RunConfig(config.instrument, config.patch, variant, config.tcn(variant), train)
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that training and distillation share."""
+    parser.add_argument("--instrument", required=True, help="flute, trumpet, violin or piano")
+    parser.add_argument(
+        "--runs", type=Path, default=RUN_DIR, help="folder of run folders (default: runs)"
+    )
+    parser.add_argument(
+        "--dataset", type=Path, help="dataset.npz (default: RUNS/INSTRUMENT/dataset.npz)"
+    )
+    parser.add_argument(
+        "--profile", choices=("quick", "full"), default="full", help="minutes, or as the paper"
+    )
+    for field in dataclasses.fields(TrainConfig):
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}", type=field.type, help=f"default {field.default}"
+        )
+    parser.add_argument(
+        "--warm-start", type=Path, help="run folder of a model of the same shape to start from"
+    )
+    parser.add_argument("--restart", action="store_true", help="replace what the run folder holds")
+
+
+def training_changes(args: argparse.Namespace) -> dict[str, Any]:
+    """Returns the entries of `TrainConfig` among parsed arguments; None where the user set none."""
+    return {field.name: getattr(args, field.name) for field in dataclasses.fields(TrainConfig)}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Trains the full or the reduced model of an instrument."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.train", description=main.__doc__)
+    add_training_arguments(parser)
+    parser.add_argument(
+        "--variant", choices=("full", "reduced"), default="full", help="which network"
+    )
+    args = parser.parse_args(argv)
+    instrument = load_instrument(args.instrument)
+    folder = args.runs / args.instrument
+    dataset = load_dataset(args.dataset or folder / "dataset.npz", instrument)
+    config = resolve(instrument, args.variant, args.profile, **training_changes(args))
+    metrics = train_model(
+        folder / args.variant, config, dataset, warm_start=args.warm_start, resume=not args.restart
+    )
+    print(f"{args.variant} {args.instrument}: {metrics['parameters']} parameters")
+    print(f"MSS at best step {metrics['best_step']}: {metrics['mss']}")
+    print(f"wrote {folder / args.variant}")
+    following = "train --variant reduced" if args.variant == "full" else "distill --method control"
+    print(f"next: python -m pipeline.{following} --instrument {args.instrument}")
+
+
+if __name__ == "__main__":
+    run_main(main)
