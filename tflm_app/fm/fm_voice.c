@@ -1,0 +1,63 @@
+#include "fm/fm_voice.h"
+
+#include <string.h>
+
+#include "fm/fm_block.h"
+
+void fm_voice_init(fm_voice_t *voice, const fm_patch_t *patch) {
+    voice->patch = patch;
+    fm_voice_reset(voice);
+}
+
+void fm_voice_reset(fm_voice_t *voice) {
+    voice->phase = 0;
+    voice->increment = 0;
+    memset(voice->levels, 0, sizeof voice->levels);
+}
+
+void fm_voice_render(fm_voice_t *voice, float f0_hz, const int32_t levels_q32[FM_N_OPERATORS],
+                     int16_t pcm[FM_BLOCK_SAMPLES]) {
+    voice->patch->render(voice, f0_hz, levels_q32, pcm);
+}
+
+/* A float's bits order positive numbers as the numbers themselves; those of a negative one are negative. */
+#define FLOAT_BITS_20 0x41A00000
+#define FLOAT_BITS_4000 0x457A0000
+#define FLOAT_BITS_INFINITY 0x7F800000
+
+/* f0 within its range, in 2^-19 Hz: exact, for a float from 16 to 4096 Hz has no finer bits. */
+static uint32_t fixed_f0(float f0_hz) {
+    int32_t bits;
+    memcpy(&bits, &f0_hz, sizeof bits);
+    if (bits > FLOAT_BITS_4000) {
+        bits = bits > FLOAT_BITS_INFINITY ? FLOAT_BITS_20 : FLOAT_BITS_4000;
+    }
+    if (bits < FLOAT_BITS_20) {
+        bits = FLOAT_BITS_20;
+    }
+    const uint32_t mantissa = ((uint32_t)bits & 0x7FFFFFu) | 0x800000u;
+    return mantissa << ((bits >> 23) - 131); /* 131 is the exponent of 16 Hz */
+}
+
+/* Increment of the base oscillator, 2^64 a turn; what is left out makes 2^-20 turns in an hour. */
+static uint64_t phase_increment(const fm_patch_t *patch, uint32_t f0) {
+    const uint32_t integer = (uint32_t)(patch->increment_per_f0 >> 32);
+    const uint32_t fraction = (uint32_t)(patch->increment_per_f0 >> 16) & 0xFFFFu;
+    return (uint64_t)f0 * integer + (f0 >> 16) * fraction;
+}
+
+/* The increment of sample i = 1 .. 64 is first + (last - first) * i / 64, so their mean is that of i = 32.5.
+ * The voice's phase takes 64 means of 64 bits. The loop's 32-bit increments, a straight line as well, are
+ * laid through the mean: then both arrive at the same phase, and rounding does not pile up. */
+void fm_block_ramp_f0(fm_block_t *block, fm_voice_t *voice, float f0_hz) {
+    const uint64_t last = phase_increment(voice->patch, fixed_f0(f0_hz));
+    const uint64_t first = voice->increment != 0 ? voice->increment : last;
+    const int64_t half_step = (int64_t)(last - first) >> 7;
+    const uint64_t mean = ((first + last) >> 1) + (uint64_t)half_step;
+    const int32_t step = (int32_t)((half_step + (1 << 30)) >> 31);
+    block->phase = (uint32_t)(voice->phase >> 32);
+    block->increment = (uint32_t)((mean + (1u << 31)) >> 32) - (uint32_t)((63 * step) >> 1);
+    block->increment_step = (uint32_t)step;
+    voice->phase += mean << 6;
+    voice->increment = last;
+}
