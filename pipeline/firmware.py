@@ -1,0 +1,327 @@
+"""Builds the firmware around generated models, and plays frames on its board."""
+
+import argparse
+import hashlib
+import json
+import re
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import codegen
+from pipeline.config import (
+    N_OPERATORS,
+    SAMPLE_RATE,
+    UserError,
+    atomic_write,
+    load_run,
+    run_main,
+)
+from pipeline.toolchain import (
+    BOARDS,
+    BUILD_DIR,
+    EMULATED_BOARDS,
+    Program,
+    build_program,
+    make,
+    run_program,
+)
+
+__all__ = [
+    "BOARDS",
+    "EMULATED_BOARDS",
+    "Firmware",
+    "PartSize",
+    "Program",
+    "Rendering",
+    "build",
+    "build_program",
+    "generate",
+    "render",
+    "run_program",
+]
+
+
+@dataclass(frozen=True)
+class PartSize:
+    """Bytes of one part of the firmware; initialized data counts for both."""
+
+    flash_bytes: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """The render application, built.
+
+    Attributes:
+        engine: ``aot`` or ``tflm``.
+        flash_bytes: Code, constants and initial values (0 on the host).
+        ram_bytes: Data and the reserved stack (0 on the host).
+        parts: By part of the firmware: ``decoder``, ``model``, ``fm``, ``patch``, ``control``,
+            ``audio``, ``board``, ``app``, ``tflm``, ``libc`` (empty on the host).
+    """
+
+    program: Program
+    engine: str
+    flash_bytes: int
+    ram_bytes: int
+    parts: dict[str, PartSize]
+
+
+def build(
+    board: str,
+    generated_dir: Path,
+    *,
+    engine: str = "aot",
+    build_dir: Path | None = None,
+    tflm_dir: Path | None = None,
+    sanitize: bool = False,
+) -> Firmware:
+    """Builds the render application around generated models and patches.
+
+    Args:
+        board: One of `BOARDS`.
+        generated_dir: Output of `pipeline.codegen`.
+        engine: ``aot``, or ``tflm``, which needs `tflm_dir`.
+        build_dir: Where to build, ``build/firmware/...`` by default; later builds are incremental.
+        tflm_dir: A built tflite-micro tree.
+        sanitize: Build under AddressSanitizer and UBSan (host alone).
+
+    Raises:
+        UserError: A tool is missing, the generated code is, or something does not compile or fit.
+    """
+    generated_dir = generated_dir.resolve()
+    if not (generated_dir / "instruments.c").is_file():
+        raise UserError(
+            f"{generated_dir} holds no generated instruments: run python -m pipeline.codegen first"
+        )
+    if engine not in ("aot", "tflm"):
+        raise UserError(f"unknown decoder engine {engine!r}: choose aot or tflm")
+    if engine == "tflm" and tflm_dir is None:
+        raise UserError(
+            "the tflm engine needs a tflite-micro tree: set TFLM_DIR or give --tflm-dir"
+        )
+    if build_dir is None:
+        place = hashlib.sha256(str(generated_dir).encode()).hexdigest()[:8]
+        build_dir = BUILD_DIR / "firmware" / f"{board}-{engine}-{place}"
+    settings = {
+        "GENERATED_DIR": generated_dir,
+        "TFLM_DIR": tflm_dir.resolve() if tflm_dir is not None and engine == "tflm" else "",
+        "SANITIZE": "ON" if sanitize else "OFF",
+    }
+    program = make(board, build_dir, settings, "render")
+    if board == "host":
+        return Firmware(program, engine, 0, 0, {})
+    return Firmware(program, engine, *_read_map(program.elf.with_name("render.map").read_text()))
+
+
+def _read_map(link_map: str) -> tuple[int, int, dict[str, PartSize]]:
+    """Reads bytes of flash and RAM, in all and by part, from GNU ld's map file."""
+    link_map = link_map[link_map.index("Linker script and memory map") :]
+    in_flash, in_ram = (
+        (".text", ".rodata", ".vectors", ".init_array", ".ARM.ex"),
+        (".data", ".bss", ".stack", "COMMON"),
+    )
+
+    def bytes_of(section: str, size: int) -> tuple[int, int]:
+        flash = size if section.startswith((*in_flash, ".data")) else 0
+        return flash, size if section.startswith(in_ram) else 0
+
+    # Output sections stand at the start of a line, what goes into them behind one blank, with its
+    # object; a long name pushes the numbers to the next line.
+    flash = ram = 0
+    for section, size in re.findall(r"^([.\w]+)\s+0x\w+\s+0x(\w+)", link_map, re.MULTILINE):
+        more_flash, more_ram = bytes_of(section, int(size, 16))
+        flash, ram = flash + more_flash, ram + more_ram
+    parts: dict[str, list[int]] = {}
+    entry = r"^ ([.\w]+)\s+0x\w+\s+0x(\w+) (\S+)$"
+    for section, size, origin in re.findall(entry, link_map, re.MULTILINE):
+        library = re.search(r"lib(\w+)[-.\w]*\.a\(", origin)
+        name = library.group(1) if library else "app"
+        part = parts.setdefault(_PART_OF_LIBRARY.get(name, name), [0, 0])
+        more_flash, more_ram = bytes_of(section, int(size, 16))
+        part[0], part[1] = part[0] + more_flash, part[1] + more_ram
+    return (
+        flash,
+        ram,
+        {name: PartSize(*sizes) for name, sizes in sorted(parts.items()) if any(sizes)},
+    )
+
+
+_PART_OF_LIBRARY = {
+    name: "libc" for name in ("c", "c_nano", "gcc", "m", "stdc++_nano", "supc++_nano")
+} | {"tensorflow": "tflm"}  # libtensorflow-microlite.a
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What the firmware played.
+
+    Attributes:
+        pcm: int16, shape [64 * n_frames].
+        logits: int16, shape [n_frames, 6].
+        levels_q32: int32, shape [n_frames, 6]; turns times 2**32.
+        instructions: Executed per frame, by stage: ``frame``, ``decoder``, ``levels``, ``fm``
+            (0 on the host).
+        state_bytes: RAM of the ``decoder`` and the ``voice``.
+        stack_bytes: Stack that was used (0 on the host).
+    """
+
+    pcm: np.ndarray
+    logits: np.ndarray
+    levels_q32: np.ndarray
+    instructions: dict[str, float]
+    state_bytes: dict[str, int]
+    stack_bytes: int
+
+
+_TRACE = np.dtype([("logits", "<i2", N_OPERATORS), ("levels_q32", "<i4", N_OPERATORS)])
+
+
+def render(firmware: Firmware, frames: np.ndarray, *, preset: int = 0) -> Rendering:
+    """Plays frames on the firmware's board.
+
+    Args:
+        firmware: From `build`.
+        frames: f0_hz and loudness_db, float32 of shape [n_frames, 2]; any values.
+        preset: Index of the instrument in this firmware.
+
+    Raises:
+        UserError: The emulator is missing, or the firmware ended with an error.
+    """
+    frames = np.ascontiguousarray(frames, "<f4").reshape(-1, 2)
+    run = run_program(
+        firmware.program,
+        arguments=["frames", "pcm", "trace", str(preset)],
+        inputs={"frames": frames.tobytes()},
+        outputs=["pcm", "trace"],
+        timeout_s=60 + len(frames),
+    )
+    if run.status != 0:
+        telling = next(iter(run.console.strip().splitlines()), "no message")
+        raise UserError(
+            f"the firmware on {firmware.program.board} ended with status {run.status}: {telling}"
+        )
+    report = json.loads(run.console)
+    trace = np.frombuffer(run.files["trace"], _TRACE)
+    return Rendering(
+        pcm=np.frombuffer(run.files["pcm"], "<i2"),
+        logits=trace["logits"].copy(),
+        levels_q32=trace["levels_q32"].copy(),
+        instructions={
+            stage: n / max(len(frames), 1) for stage, n in report["instructions"].items()
+        },
+        state_bytes={part: report[f"{part}_state_bytes"] for part in ("decoder", "voice")},
+        stack_bytes=report["stack_bytes"],
+    )
+
+
+# --- command line ---------------------------------------------------------------------------------
+
+
+def load_frames(path: Path) -> np.ndarray:
+    """Reads frames: a ``.npy`` of shape [n_frames, 2], or raw little-endian float32 pairs.
+
+    Raises:
+        UserError: The file is missing or holds something else.
+    """
+    if not path.is_file():
+        raise UserError(
+            f"{path} is missing: give a .npy of shape [n_frames, 2], or raw float32 pairs"
+        )
+    data = path.read_bytes()
+    if path.suffix == ".npy":
+        try:
+            frames = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError):
+            raise UserError(f"{path} is no .npy file, or a damaged one") from None
+        if frames.ndim != 2 or frames.shape[1] != 2 or frames.dtype.kind not in "fiu":
+            raise UserError(
+                f"{path} holds {frames.dtype} {frames.shape}, not numbers of shape [n_frames, 2]"
+            )
+        return frames.astype(np.float32)
+    if not data or len(data) % 8:
+        raise UserError(
+            f"{path} has {len(data)} bytes, not a row of float32 pairs (f0_hz, loudness_db)"
+        )
+    return np.frombuffer(data, "<f4").reshape(-1, 2)
+
+
+def write_wav(path: Path, pcm: np.ndarray) -> None:
+    """Writes int16 samples as a mono WAV file."""
+    with atomic_write(path) as temporary, wave.open(str(temporary), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(SAMPLE_RATE)
+        wav.writeframes(pcm.astype("<i2").tobytes())
+
+
+def generate(run_dir: Path, *, fmt: str = "int8") -> Path:
+    """Generates the C of a run folder's decoder and patch and returns the folder that it is in.
+
+    Raises:
+        UserError: The run folder, or its quantized model, is missing or damaged.
+    """
+    place = hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:8]
+    out = BUILD_DIR / "generated" / f"{run_dir.resolve().name}-{fmt}-{place}"
+    config = load_run(run_dir)
+    name = f"{config.instrument}_{config.variant}"
+    codegen.generate(
+        [codegen.Instrument(name, run_dir / f"decoder_{fmt}.tflite", config.patch)], out
+    )
+    return out
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the stage from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.firmware",
+        description="Builds the firmware, and plays frames on its board.",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--run", type=Path, help="run folder with a quantized model")
+    source.add_argument("--generated", type=Path, help="folder written by pipeline.codegen")
+    parser.add_argument(
+        "--format",
+        choices=("int8", "int16x8"),
+        default="int8",
+        help="of --run's model (%(default)s)",
+    )
+    parser.add_argument("--board", choices=BOARDS, default="qemu_m4", help="%(default)s by default")
+    parser.add_argument(
+        "--engine", choices=("aot", "tflm"), default="aot", help="%(default)s by default"
+    )
+    parser.add_argument("--tflm-dir", type=Path, help="built tflite-micro tree, for --engine tflm")
+    parser.add_argument(
+        "--frames", type=Path, help="what to play: .npy [n_frames, 2] or raw float32 pairs"
+    )
+    parser.add_argument("--out", type=Path, help="WAV file to write, with --frames")
+    arguments = parser.parse_args(argv)
+    if (arguments.frames is None) != (arguments.out is None):
+        raise UserError("--frames and --out belong together: give both, or neither to build alone")
+    frames = None if arguments.frames is None else load_frames(arguments.frames)
+
+    generated = arguments.generated or generate(arguments.run, fmt=arguments.format)
+    built = build(arguments.board, generated, engine=arguments.engine, tflm_dir=arguments.tflm_dir)
+    print(f"{built.program.elf}: {built.engine} decoder for {BOARDS[arguments.board].core}")
+    if built.parts:
+        print(
+            f"flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack; flash: ",
+            end="",
+        )
+        print(", ".join(f"{name} {size.flash_bytes}" for name, size in built.parts.items()))
+    if frames is not None:
+        rendering = render(built, frames)
+        write_wav(arguments.out, rendering.pcm)
+        counts = ", ".join(f"{stage} {n:.0f}" for stage, n in rendering.instructions.items())
+        seconds = len(rendering.pcm) / SAMPLE_RATE
+        print(f"{arguments.out}: {seconds:.2f} s; instructions a frame: {counts}")
+    print("next: python -m pipeline.bench --json FILE, which compares all boards")
+
+
+if __name__ == "__main__":
+    run_main(main)

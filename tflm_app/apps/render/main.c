@@ -1,0 +1,144 @@
+/* Renders a file of frames to a file of samples and reports what it cost.
+ *
+ *     render FRAMES PCM [TRACE [PRESET]]
+ *
+ * FRAMES: float32 pairs (f0_hz, loudness_db). PCM: int16, 64 a frame. TRACE: per frame six int16 logits and
+ * six int32 levels (Q32 turns); "-" for none. PRESET: an instrument of this firmware by its number,
+ * 0 by default. All little-endian. Prints one line of JSON: instructions per stage, summed over all frames
+ * and without the cost of counting, and bytes of state and stack.
+ */
+#include <string.h>
+
+#include "audio/pcm_writer.h"
+#include "board.h"
+#include "control/instrument.h"
+
+enum { STAGE_FRAME, STAGE_DECODER, STAGE_LEVELS, STAGE_FM, N_STAGES };
+static const char *const stage_names[N_STAGES] = {"frame", "decoder", "levels", "fm"};
+
+static instrument_t instrument;
+static pcm_writer_t writer;
+static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
+
+static void print_unsigned(uint64_t number) {
+    char digits[21];
+    char *text = digits + sizeof digits - 1;
+    *text = '\0';
+    do {
+        *--text = (char)('0' + number % 10u);
+        number /= 10u;
+    } while (number != 0);
+    board_print(text);
+}
+
+static void print_entry(const char *name, uint64_t number, const char *after) {
+    board_print("\"");
+    board_print(name);
+    board_print("\": ");
+    print_unsigned(number);
+    board_print(after);
+}
+
+static int fail(const char *what, const char *path) {
+    board_print("error: ");
+    board_print(what);
+    board_print(" ");
+    board_print(path);
+    board_print("\n");
+    return 2;
+}
+
+/* What two successive readings of the counter differ by, times 4096. The counter moves in steps of 40 or
+ * 50 instructions, so only a long row of readings shows it. */
+static uint32_t measure_reading_cost(void) {
+    const uint32_t start = board_instruction_count();
+    for (int i = 0; i < 4095; i++) {
+        (void)board_instruction_count();
+    }
+    return board_instruction_count() - start;
+}
+
+typedef struct {
+    uint64_t total[N_STAGES];
+    uint32_t before;
+} meter_t;
+
+static void meter_lap(meter_t *meter, int stage) {
+    const uint32_t now = board_instruction_count();
+    meter->total[stage] += now - meter->before;
+    meter->before = now;
+}
+
+int main(int argc, char **argv) {
+    board_init();
+    if (argc < 3) {
+        return fail("usage:", "render FRAMES PCM [TRACE [PRESET]]");
+    }
+    const size_t preset = argc > 4 ? (size_t)(argv[4][0] - '0') : 0;
+    if (preset >= instrument_n_presets) {
+        return fail("no such preset:", argv[4]);
+    }
+    const int frames = board_open_read(argv[1]);
+    if (frames < 0) {
+        return fail("cannot read", argv[1]);
+    }
+    if (!pcm_writer_open(&writer, argv[2])) {
+        return fail("cannot write", argv[2]);
+    }
+    const bool traced = argc > 3 && strcmp(argv[3], "-") != 0;
+    const int trace = traced ? board_open_write(argv[3]) : -1;
+    if (traced && trace < 0) {
+        return fail("cannot write", argv[3]);
+    }
+    bool trace_lost = false;
+
+    const uint64_t reading_cost = measure_reading_cost();
+    meter_t meter = {.total = {0}, .before = 0};
+    uint64_t n_frames = 0;
+    frame_t frame;
+    instrument_init(&instrument, &instrument_presets[preset]);
+    while (board_read(frames, &frame, sizeof frame) == sizeof frame) {
+        /* A wait of a varying length spreads the readings evenly over the steps of the counter. */
+        for (uint32_t wait = (uint32_t)n_frames % 16u; wait > 0; wait--) {
+            __asm__ volatile("");
+        }
+        meter.before = board_instruction_count();
+        instrument_set_frame(&instrument, &frame);
+        meter_lap(&meter, STAGE_FRAME);
+        instrument_decode(&instrument);
+        meter_lap(&meter, STAGE_DECODER);
+        instrument_set_levels(&instrument);
+        meter_lap(&meter, STAGE_LEVELS);
+        instrument_play(&instrument, samples);
+        meter_lap(&meter, STAGE_FM);
+        n_frames++;
+        pcm_writer_write(&writer, samples, FM_BLOCK_SAMPLES);
+        if (traced) {
+            trace_lost |=
+                board_write(trace, instrument.logits, sizeof instrument.logits) != sizeof instrument.logits;
+            trace_lost |= board_write(trace, instrument.levels_q32, sizeof instrument.levels_q32) !=
+                          sizeof instrument.levels_q32;
+        }
+    }
+    board_close(frames);
+    if (!pcm_writer_close(&writer)) {
+        return fail("cannot write all of", argv[2]);
+    }
+    if (traced && (board_close(trace) != 0 || trace_lost)) {
+        return fail("cannot write all of", argv[3]);
+    }
+
+    board_print("{\"instrument\": \"");
+    board_print(instrument.preset->name);
+    board_print("\", \"instructions\": {");
+    for (int stage = 0; stage < N_STAGES; stage++) {
+        const uint64_t counting = reading_cost * n_frames / 4096u;
+        const uint64_t total = meter.total[stage] > counting ? meter.total[stage] - counting : 0;
+        print_entry(stage_names[stage], total, stage + 1 < N_STAGES ? ", " : "}, ");
+    }
+    print_entry("n_frames", n_frames, ", ");
+    print_entry("decoder_state_bytes", sizeof instrument.decoder, ", ");
+    print_entry("voice_state_bytes", sizeof instrument.voice, ", ");
+    print_entry("stack_bytes", board_stack_used(), "}\n");
+    return 0;
+}

@@ -1,0 +1,57 @@
+/* An instrument: frames in, samples out.
+ *
+ * Ties the decoder network to the FM voice. A frame (pitch and loudness, 250 Hz) becomes the six operator
+ * levels reached at the end of a block of 64 samples, and the voice ramps to them while it renders the
+ * block. Any frame may come: it is made safe first (control/frame.h).
+ *
+ *     frame -> clamp, quantize -> decoder -> logits -> level table -> levels -> FM voice -> 64 samples
+ *
+ * Cost: the sum of its four stages, of which the decoder is nearly all. State: that of decoder and voice
+ * and about 100 bytes; no allocation.
+ */
+#ifndef CONTROL_INSTRUMENT_H
+#define CONTROL_INSTRUMENT_H
+
+#include "control/frame.h"
+#include "decoder/decoder.h"
+#include "fm/fm_voice.h"
+
+/* A playable combination; pipeline.codegen writes `instrument_presets`, which live in flash. */
+typedef struct {
+    const char *name;
+    const decoder_model_t *model;
+    const fm_patch_t *patch;
+} instrument_preset_t;
+
+extern const instrument_preset_t instrument_presets[];
+extern const size_t instrument_n_presets;
+
+typedef struct {
+    const instrument_preset_t *preset;
+    frame_scaling_t scaling;
+    decoder_t decoder;
+    fm_voice_t voice;
+
+    /* The last block's, to be read only. */
+    frame_t frame; /* after clamping */
+    int16_t quantized[DECODER_N_INPUTS];
+    int16_t logits[DECODER_N_OUTPUTS];
+    int32_t levels_q32[DECODER_N_OUTPUTS]; /* turns, Q32 */
+} instrument_t;
+
+/* Makes `instrument` play `preset`, from silence. */
+void instrument_init(instrument_t *instrument, const instrument_preset_t *preset);
+
+/* Forgets the past: rings at the zero point, phases and levels at 0, pitch at 440 Hz. */
+void instrument_reset(instrument_t *instrument);
+
+/* Renders the block of 64 samples at whose end `frame` is reached; `samples` is aligned to 4 bytes. */
+void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t samples[FM_BLOCK_SAMPLES]);
+
+/* The four stages that instrument_render runs one after the other, for those who measure them. */
+void instrument_set_frame(instrument_t *instrument, const frame_t *frame);
+void instrument_decode(instrument_t *instrument);
+void instrument_set_levels(instrument_t *instrument);
+void instrument_play(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
+
+#endif
