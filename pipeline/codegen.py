@@ -1,0 +1,130 @@
+"""Compiles quantized step models and FM patches to the C that goes into a firmware.
+
+For every instrument this writes a decoder (`pipeline.decoder_codegen`) and a patch
+(`pipeline.fm_codegen`); for all of them together ``decoder_config.h``, which says how large the
+decoder's state is, and ``instruments.c``, the table of presets.
+"""
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import aot, decoder_codegen, fm_codegen
+from pipeline.config import UserError, atomic_write, load_run, run_main
+from pipeline.convert import FORMATS
+from pipeline.decoder_codegen import BANNER
+from pipeline.graph import read_step_model
+from pipeline.patches import PATCHES
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What a preset of the firmware is made from.
+
+    Attributes:
+        name: Of the preset, and what its C symbols begin with.
+        tflite: A quantized step model.
+        patch: Name of an FM patch.
+    """
+
+    name: str
+    tflite: Path
+    patch: str
+
+
+def _instruments_text(instruments: Sequence[Instrument]) -> str:
+    patches = sorted({instrument.patch for instrument in instruments})
+    includes = [f"{instrument.name}_model.h" for instrument in instruments] + [
+        f"{p}_patch.h" for p in patches
+    ]
+    presets = "".join(
+        f'    {{"{i.name}", &{i.name}_model, &{i.patch}_patch}},\n' for i in instruments
+    )
+    lines = "".join(f'#include "{name}"\n' for name in includes)
+    return f"""\
+{BANNER}#include "control/instrument.h"
+{lines}
+const instrument_preset_t instrument_presets[] = {{
+{presets}}};
+
+const size_t instrument_n_presets = {len(instruments)};
+"""
+
+
+def generate(instruments: Sequence[Instrument], out: Path) -> list[Path]:
+    """Writes the C of some instruments for one firmware.
+
+    Args:
+        instruments: At least one, of different names.
+        out: Folder, made if needed; what an earlier call left there is replaced.
+
+    Returns:
+        The files, in the order in which they were written.
+
+    Raises:
+        UserError: A model is missing, damaged, or not one that the engine can run.
+    """
+    names = [instrument.name for instrument in instruments]
+    for instrument in instruments:
+        if (
+            not re.fullmatch(r"[A-Za-z_]\w*", instrument.name, re.ASCII)
+            or names.count(instrument.name) > 1
+        ):
+            raise UserError(f"{instrument.name!r} is no C identifier of its own: rename the preset")
+        if instrument.patch not in PATCHES:
+            known = ", ".join(PATCHES)
+            raise UserError(f"unknown patch {instrument.patch!r}: choose one of {known}")
+    models = [read_step_model(instrument.tflite) for instrument in instruments]
+    texts = {
+        "decoder_config.h": decoder_codegen.config_text(models),
+        "instruments.c": _instruments_text(instruments),
+    }
+    for instrument, model in zip(instruments, models, strict=True):
+        texts |= decoder_codegen.model_texts(instrument.name, model)
+        texts |= fm_codegen.patch_texts(PATCHES[instrument.patch])
+    out.mkdir(parents=True, exist_ok=True)
+    for path in (*out.glob("*.c"), *out.glob("*.h")):
+        if path.name not in texts and path.read_text(errors="replace").startswith(BANNER):
+            path.unlink()
+    for name, text in texts.items():
+        path = out / name
+        # An unchanged file is left alone, so that it is not compiled again.
+        if not path.is_file() or path.read_text() != text:
+            with atomic_write(path) as temporary:
+                temporary.write_text(text)
+    return [out / name for name in texts]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the stage from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.codegen", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--run", type=Path, action="append", required=True, help="run folder; may be repeated"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default="int8", help="of the activations (%(default)s)"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the C files")
+    arguments = parser.parse_args(argv)
+    instruments = []
+    for run_dir in arguments.run:
+        config = load_run(run_dir)
+        tflite = run_dir / f"decoder_{arguments.format}.tflite"
+        instruments.append(
+            Instrument(f"{config.instrument}_{config.variant}", tflite, config.patch)
+        )
+    files = generate(instruments, arguments.out)
+    for instrument in instruments:
+        model = read_step_model(instrument.tflite)
+        ring_bytes = 2 * aot.rings(model)[-1].end
+        print(f"{instrument.name}: {model.n_mac} MAC a frame, rings of {ring_bytes} bytes")
+    print(f"{len(files)} files in {arguments.out}")
+    print(f"next: python -m pipeline.firmware --generated {arguments.out}")
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,96 @@
+/* Runs the aot engine over frames and writes down everything that can be seen of it.
+ *
+ *     trace FRAMES TRACE [ROUNDS]
+ *
+ * FRAMES holds pairs of int16. TRACE holds int32: for each frame the vector that each ring took in, padded to
+ * an even size, then 6 logits and 6 levels. Every round starts from a reset. Prints the size of the state
+ * and, where the board counts, the most instructions that a frame took.
+ */
+#include <stdint.h>
+
+#include "boards/board.h"
+#include "decoder/decoder.h"
+#include "trace_model.h"
+
+static decoder_t decoder;
+static int trace;
+
+/* Leaves through a buffer, because a write through semihosting is slow. */
+static int32_t buffer[1024];
+static uint32_t n_buffered;
+
+static void flush(void) {
+    board_write(trace, buffer, n_buffered * sizeof *buffer);
+    n_buffered = 0;
+}
+
+static void put(int32_t value) {
+    buffer[n_buffered++] = value;
+    if (n_buffered == sizeof buffer / sizeof *buffer) {
+        flush();
+    }
+}
+
+static void print(const char *name, uint32_t number) {
+    char text[12];
+    char *digit = text + sizeof text - 1;
+    *digit = '\0';
+    do {
+        *--digit = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    board_print(name);
+    board_print(digit);
+    board_print("\n");
+}
+
+static void put_rings(void) {
+    for (uint32_t i = 0; i < trace_model.n_layers; ++i) {
+        const decoder_layer_t *layer = &trace_model.layers[i];
+        if (layer->n_past) {
+            const uint32_t oldest = decoder.oldest[layer->ring];
+            const uint32_t newest = (oldest ? oldest : layer->ring_slots) - 1u;
+            const int16_t *slot = decoder.rings + layer->ring_start + newest * layer->slot_values;
+            for (uint32_t channel = 0; channel < layer->slot_values; ++channel) {
+                put(slot[channel]);
+            }
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3) {
+        return 2;
+    }
+    const int n_rounds = argc > 3 ? argv[3][0] - '0' : 1;
+    uint32_t most = 0;
+    trace = board_open_write(argv[2]);
+    decoder_init(&decoder, &trace_model);
+    for (int round = 0; round < n_rounds; ++round) {
+        const int frames = board_open_read(argv[1]);
+        int16_t frame[DECODER_N_INPUTS];
+        decoder_reset(&decoder);
+        while (board_read(frames, frame, sizeof frame) == sizeof frame) {
+            int16_t logits[DECODER_N_OUTPUTS];
+            int32_t levels_q32[DECODER_N_OUTPUTS];
+            const uint32_t start = board_instruction_count();
+            decoder_step(&decoder, frame, logits);
+            const uint32_t instructions = board_instruction_count() - start;
+            most = instructions > most ? instructions : most;
+            decoder_levels(&trace_model, logits, levels_q32);
+            put_rings();
+            for (int i = 0; i < DECODER_N_OUTPUTS; ++i) {
+                put(logits[i]);
+            }
+            for (int i = 0; i < DECODER_N_OUTPUTS; ++i) {
+                put(levels_q32[i]);
+            }
+        }
+        board_close(frames);
+    }
+    flush();
+    board_close(trace);
+    print("state_bytes ", (uint32_t)sizeof decoder);
+    print("instructions ", most);
+    return 0;
+}
