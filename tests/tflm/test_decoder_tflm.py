@@ -50,11 +50,11 @@ def instruments(fmt: str, folder: Path) -> list[Instrument]:
 
 @pytest.fixture(scope="module", params=FORMATS)
 def built(request, tmp_path_factory):
-    """The firmware of one format with both engines, and the instruments in it."""
+    """A format, the instruments in the firmware, and the firmware by engine."""
     folder = tmp_path_factory.mktemp(request.param)
     presets = instruments(request.param, folder)
     generate(presets, folder / "generated")
-    return presets, {
+    firmwares = {
         engine: firmware.build(
             BOARD,
             folder / "generated",
@@ -64,10 +64,11 @@ def built(request, tmp_path_factory):
         )
         for engine in ENGINES
     }
+    return request.param, presets, firmwares
 
 
 def test_tflm_engine_equals_aot_engine_over_a_melody(built):
-    presets, firmwares = built
+    _, presets, firmwares = built
     for preset, instrument in enumerate(presets):
         aot, tflm = (firmware.render(firmwares[e], melody(), preset=preset) for e in ENGINES)
         np.testing.assert_array_equal(tflm.logits, aot.logits, err_msg=instrument.name)
@@ -77,8 +78,10 @@ def test_tflm_engine_equals_aot_engine_over_a_melody(built):
 
 
 def test_bench_reports_both_engines(built, capsys):
-    _, firmwares = built
-    rows = {e: {"run": e, **bench.bench_firmware(firmwares[e])} for e in ENGINES}
+    fmt, _, firmwares = built
+    rows = {
+        e: {"run": "random", "format": fmt, **bench.bench_firmware(firmwares[e])} for e in ENGINES
+    }
     bench.print_table(list(rows.values()))
     with capsys.disabled():
         print("\n" + capsys.readouterr().out)
