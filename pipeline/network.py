@@ -1,0 +1,167 @@
+"""The network as plain arrays: its layers and values by name, its arithmetic, its files.
+
+What quantization and conversion share, without TensorFlow. A *value* is what a layer gives, named
+after it; ``frame``, ``block0_sum`` and ``logits`` are those that no layer gives.
+"""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.config import TcnConfig, UserError, atomic_write
+
+Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # layer -> kernel [taps, in, out], bias [out]
+Ranges = dict[str, tuple[float, float]]  # value -> smallest, largest
+
+
+def ring_sources(config: TcnConfig) -> dict[str, str]:
+    """Returns, per dilated convolution in order, the name of the value in its ring."""
+    sources = {"block0_conv1": "frame", "block0_conv2": "block0_conv1"}
+    for block in range(1, config.n_blocks):
+        sources[f"block{block}_conv1"] = "block0_sum" if block == 1 else f"block{block - 1}_conv2"
+        sources[f"block{block}_conv2"] = f"block{block}_conv1"
+    return sources
+
+
+def kernel_shapes(config: TcnConfig) -> dict[str, tuple[int, int, int]]:
+    """Returns the shape [taps, in, out] of every layer's kernel."""
+    last = config.n_blocks - 1
+    layers = [*ring_sources(config), "block0_residual", f"block{last}_residual"]
+    return {
+        layer: (
+            1 if layer.endswith("residual") else config.kernel_size,
+            config.n_inputs
+            if layer in ("block0_conv1", "block0_residual")
+            else config.hidden_channels,
+            config.n_outputs
+            if layer in (f"block{last}_conv2", f"block{last}_residual")
+            else config.hidden_channels,
+        )
+        for layer in layers
+    }
+
+
+def fold_residual_bias(weights: Weights, config: TcnConfig) -> Weights:
+    """Moves the last residual's bias into the convolution that it is added to.
+
+    Two equal biases would be merged by the converter, and one addition is saved.
+    """
+    conv, residual = f"block{config.n_blocks - 1}_conv2", f"block{config.n_blocks - 1}_residual"
+    bias = weights[residual][1]
+    return {
+        **weights,
+        conv: (weights[conv][0], weights[conv][1] + bias),
+        residual: (weights[residual][0], np.zeros_like(bias)),
+    }
+
+
+def tcn_activations(
+    weights: Weights, config: TcnConfig, frames: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Runs the float TCN over a whole stream, from cleared rings, and keeps every value.
+
+    Args:
+        weights: Weights of the network.
+        config: Its shape.
+        frames: Scaled features, shape [n_frames, 2].
+
+    Returns:
+        By name, each of shape [n_frames, channels]: ``frame``, ``logits``, ``block0_sum`` and, for
+        every layer, what it gives after its ReLU if it has one.
+    """
+    values = {"frame": np.asarray(frames, np.float32)}
+    last = config.n_blocks - 1
+
+    def conv(layer: str, source: str, dilation: int, *, relu: bool) -> None:
+        kernel, bias = weights[layer]
+        n_past = (len(kernel) - 1) * dilation
+        x = np.pad(values[source], [(n_past, 0), (0, 0)])
+        y = sum(
+            x[tap * dilation : len(x) - n_past + tap * dilation] @ kernel[tap]
+            for tap in range(len(kernel))
+        )
+        values[layer] = np.maximum(y + bias, 0) if relu else y + bias
+
+    for layer, source in ring_sources(config).items():
+        block = int(layer.removeprefix("block").split("_")[0])
+        conv(layer, source, 2**block, relu=layer != f"block{last}_conv2")
+        if layer == "block0_conv2":
+            conv("block0_residual", "frame", 1, relu=False)
+            values["block0_sum"] = values[layer] + values["block0_residual"]
+    conv(f"block{last}_residual", ring_sources(config)[f"block{last}_conv1"], 1, relu=False)
+    values["logits"] = values[f"block{last}_conv2"] + values[f"block{last}_residual"]
+    return values
+
+
+def round_kernels(weights: Weights) -> Weights:
+    """Rounds every kernel to int8 steps per output channel, the largest weight being 127 steps."""
+    return {layer: (_scale(*_round(kernel)), bias) for layer, (kernel, bias) in weights.items()}
+
+
+def _round(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    largest = np.abs(kernel).max(axis=(0, 1))
+    step = np.where(largest > 0, largest, 1).astype(np.float32) / np.float32(127)
+    return np.round(kernel / step).astype(np.int8), step
+
+
+def _scale(steps: np.ndarray, step: np.ndarray) -> np.ndarray:
+    return (steps * step).astype(np.float32)
+
+
+def load_weights(path: Path, config: TcnConfig) -> Weights:
+    """Loads weights from ``tcn.npz``, or from ``decoder_<format>.npz``, where they are rounded.
+
+    Raises:
+        UserError: The file is missing, damaged, or of a network of another shape.
+    """
+    arrays = _load_arrays(path)
+    weights = {}
+    for layer, shape in kernel_shapes(config).items():
+        kernel, bias = arrays.get(f"{layer}/kernel"), arrays.get(f"{layer}/bias")
+        if kernel is not None and f"{layer}/step" in arrays:
+            kernel = _scale(kernel, arrays[f"{layer}/step"])
+        if kernel is None or bias is None or kernel.shape != shape or bias.shape != shape[-1:]:
+            raise UserError(
+                f"{path} does not fit its config.toml at layer {layer}: train the model again"
+            )
+        if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+            raise UserError(
+                f"{path} has weights that are not finite at layer {layer}: train the model again"
+            )
+        weights[layer] = kernel.astype(np.float32), bias.astype(np.float32)
+    return weights
+
+
+def load_ranges(path: Path) -> Ranges:
+    """Loads the ranges from ``decoder_<format>.npz``."""
+    arrays = _load_arrays(path)
+    ranges = {
+        name.removeprefix("range/"): value
+        for name, value in arrays.items()
+        if name.startswith("range/")
+    }
+    return {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
+
+
+def save_quantization(path: Path, weights: Weights, ranges: Ranges) -> None:
+    """Writes ``decoder_<format>.npz``: kernels as int8 and step per channel, biases, ranges."""
+    arrays: dict[str, np.ndarray] = {}
+    for layer, (kernel, bias) in weights.items():
+        arrays[f"{layer}/kernel"], arrays[f"{layer}/step"] = _round(kernel)
+        arrays[f"{layer}/bias"] = bias
+    arrays |= {f"range/{name}": np.asarray(limits, np.float64) for name, limits in ranges.items()}
+    with atomic_write(path) as temporary:
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
+
+
+def _load_arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        stage = "pipeline.train" if path.name == "tcn.npz" else "pipeline.quantize"
+        raise UserError(f"{path} is missing: run python -m {stage} first")
+    try:
+        with np.load(path) as stored:
+            return dict(stored)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} is damaged ({error}): delete it and make it again") from None

@@ -1,0 +1,261 @@
+"""Decides how the network is rounded to integers, by comparison, and keeps the table.
+
+What a quantized network needs, beyond weights, is the range of every value. It is calibrated on a
+fixed list of clips, drawn once and kept as ``calibration.npz`` in the run folder, so that
+everything here can be repeated without the data set. For int8 three ways are compared:
+
+- ``ptq``: ranges from the smallest to the largest value;
+- ``ptq_equalized``: the same after scaling the hidden channels to similar ranges, which the
+  float network does not notice;
+- ``qat``: training under quantization with tfmot from there on (`pipeline.qat`).
+
+Each is converted, streamed through the kernels that the device's are bit-exact with, and judged by
+its distance to the float network: the error of the audible levels in dB, and the spectral distance
+of the audio. The best, by the product of both, is left as ``decoder_int8.npz``, plain ``ptq`` at
+16x8 as ``decoder_int16x8.npz``, and the .tflite files beside.
+"""
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.calibration import Calibration
+from pipeline.config import RunConfig, TcnConfig, load_run, run_main, write_json
+from pipeline.convert import Format, convert_run, convert_step_model
+from pipeline.network import (
+    Ranges,
+    Weights,
+    fold_residual_bias,
+    load_weights,
+    ring_sources,
+    round_kernels,
+    save_quantization,
+    tcn_activations,
+)
+from pipeline.step_model import StreamingDecoder
+
+LOGIT_RANGE = (
+    -12.0,
+    6.0,
+)  # levels from -104 dB to -0.02 dB of the largest; beyond it nothing is heard
+AUDIBLE_DB = -60.0  # of the largest level: below, an error of a level counts for nothing
+SMALLEST_SHARE = 1e-3  # of a kernel's largest weight: below, an input counts as unused
+
+
+def collect_values(weights: Weights, config: TcnConfig, clips: np.ndarray) -> dict[str, np.ndarray]:
+    """Streams clips through the float network; returns every value by name, clips joined."""
+    streams = [tcn_activations(weights, config, clip) for clip in clips]
+    return {name: np.concatenate([stream[name] for stream in streams]) for name in streams[0]}
+
+
+def plain_ranges(values: dict[str, np.ndarray]) -> Ranges:
+    """Returns the ends of all values; the frame's are 0 to 1, the logits' are clamped."""
+    ranges = {
+        name: (min(float(value.min()), 0.0), max(float(value.max()), 0.0))
+        for name, value in values.items()
+    }
+    low, high = ranges["logits"]
+    return {
+        **ranges,
+        "frame": (0.0, 1.0),
+        "logits": (max(low, LOGIT_RANGE[0]), min(high, LOGIT_RANGE[1])),
+    }
+
+
+def equalize_channels(
+    weights: Weights, config: TcnConfig, values: dict[str, np.ndarray]
+) -> Weights:
+    """Scales the hidden channels so that rounding costs each about the same; the logits stay.
+
+    A hidden value shares one scale among its channels, a kernel one among the inputs of an output.
+    Behind a ReLU a channel may be divided by any factor above 0 if the kernels that read it are
+    multiplied by it; the factor here balances its largest value against its largest weight (Nagel
+    et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019).
+
+    Args:
+        weights: Weights of the network.
+        config: Its shape.
+        values: What `collect_values` found.
+
+    Returns:
+        Weights of the same function.
+    """
+    weights = dict(weights)
+    last = config.n_blocks - 1
+    readers: dict[str, list[str]] = {}
+    for layer, source in ring_sources(config).items():
+        readers.setdefault(source, []).append(layer)
+        if layer == f"block{last}_conv1":
+            readers[source].append(f"block{last}_residual")
+    del readers["frame"]
+    for value, layers in readers.items():
+        largest = np.abs(values[value]).max(axis=0)
+        kernels = [np.abs(weights[layer][0]) for layer in layers]
+        share = np.max(
+            [(kernel / kernel.max(axis=(0, 1))).max(axis=(0, 2)) for kernel in kernels], axis=0
+        )
+        factor = np.sqrt(largest / np.maximum(share, SMALLEST_SHARE))
+        factor = np.where(factor > 0, factor, 1.0).astype(np.float32)
+        givers = ["block0_conv2", "block0_residual"] if value == "block0_sum" else [value]
+        for layer in givers:
+            weights[layer] = weights[layer][0] / factor, weights[layer][1] / factor
+        for layer in layers:
+            weights[layer] = weights[layer][0] * factor[:, None], weights[layer][1]
+    return weights
+
+
+def level_error_db(logits: np.ndarray, reference: np.ndarray) -> float:
+    """Returns the mean absolute error of the audible levels in dB.
+
+    Args:
+        logits: Any shape.
+        reference: The float network's, same shape. Levels of it below `AUDIBLE_DB` are left out.
+    """
+
+    def level_db(values: np.ndarray) -> np.ndarray:
+        return -20 * np.log10(1 + np.exp(-values.astype(np.float64)))
+
+    audible = level_db(reference) > AUDIBLE_DB
+    return float(np.mean(np.abs(level_db(logits) - level_db(reference))[audible]))
+
+
+def judge(
+    weights: Weights,
+    ranges: Ranges,
+    fmt: Format,
+    run: RunConfig,
+    clips: np.ndarray,
+    reference: np.ndarray,
+) -> dict[str, float]:
+    """Converts a candidate and measures its distance to the float network over clips.
+
+    Args:
+        weights: The candidate's weights.
+        ranges: The candidate's ranges.
+        fmt: The format to convert to.
+        run: The run's configuration.
+        clips: Scaled features, shape [n_clips, n_frames, 2].
+        reference: The float network's logits for them, shape [n_clips, n_frames, 6].
+    """
+    decoder = StreamingDecoder(convert_step_model(weights, run.tcn, ranges, fmt))
+    logits = []
+    for clip in clips:
+        decoder.reset()
+        logits.append(decoder.dequantize_logits(decoder.run(decoder.quantize_frames(clip))))
+    return {
+        "level_error_db": level_error_db(np.stack(logits), reference),
+        "mss_to_float": _mss(np.stack(logits), reference, clips, run.patch),
+    }
+
+
+def _mss(logits: np.ndarray, reference: np.ndarray, clips: np.ndarray, patch_name: str) -> float:
+    """Mean spectral distance between the audio of two sets of logits."""
+    import keras
+
+    from pipeline.losses import mss
+    from pipeline.patches import PATCHES
+    from pipeline.synth import base_phase, fm_levels, fm_synthesize
+
+    patch = PATCHES[patch_name]
+    phase = base_phase(440.0 * 2 ** ((clips[..., 0].astype(np.float64) * 127 - 69) / 12), patch)
+    audio = [
+        fm_synthesize(fm_levels(keras.ops.convert_to_tensor(z)), phase, patch)
+        for z in (reference, logits)
+    ]
+    return float(keras.ops.convert_to_numpy(mss(*audio)).mean())
+
+
+def quantize_run(
+    run_dir: Path, *, dataset: Path | None = None, epochs: int = 150
+) -> dict[str, Any]:
+    """Compares the ways to quantize a run's network and leaves the best in its folder.
+
+    Args:
+        run_dir: A trained run folder.
+        dataset: The data set to draw calibration clips from; without it the folder's
+            ``calibration.npz`` is used, or else the data set beside the run folder.
+        epochs: Most epochs of training under quantization; 0 leaves it out.
+
+    Returns:
+        The table, as written to ``quantization.json``.
+    """
+    run = load_run(run_dir)
+    weights = fold_residual_bias(load_weights(run_dir / "tcn.npz", run.tcn), run.tcn)
+    stored = run_dir / "calibration.npz"
+    if dataset is not None or not stored.is_file():
+        Calibration.draw(dataset or run_dir.parent / "dataset.npz").save(stored)
+    calibration = Calibration.load(stored)
+    values = {
+        name: collect_values(weights, run.tcn, clips) for name, clips in vars(calibration).items()
+    }
+    logits = {
+        name: values[name]["logits"].reshape(*clips.shape[:2], -1)
+        for name, clips in vars(calibration).items()
+    }
+    plain = plain_ranges(values["train"])
+    equal_weights = equalize_channels(weights, run.tcn, values["train"])
+    equal_ranges = plain_ranges(collect_values(equal_weights, run.tcn, calibration.train))
+    candidates = {"ptq": (weights, plain), "ptq_equalized": (equal_weights, equal_ranges)}
+    if epochs:
+        from pipeline.qat import train_quantized
+
+        candidates["qat"] = train_quantized(
+            equal_weights,
+            run.tcn,
+            equal_ranges,
+            (calibration.train, logits["train"]),
+            (calibration.valid, logits["valid"]),
+            epochs=epochs,
+        )
+    candidates = {
+        name: (round_kernels(candidate), ranges) for name, (candidate, ranges) in candidates.items()
+    }
+
+    def measure(candidate: tuple[Weights, Ranges], fmt: Format) -> dict[str, float]:
+        return judge(*candidate, fmt, run, calibration.valid, logits["valid"])
+
+    table = {
+        "int8": {name: measure(candidate, "int8") for name, candidate in candidates.items()},
+        "int16x8": {"ptq": measure(candidates["ptq"], "int16x8")},
+    }
+    best = min(table["int8"], key=lambda name: math.prod(table["int8"][name].values()))
+    save_quantization(run_dir / "decoder_int8.npz", *candidates[best])
+    save_quantization(run_dir / "decoder_int16x8.npz", *candidates["ptq"])
+    convert_run(run_dir)
+    figures = {
+        "instrument": run.instrument,
+        "variant": run.variant,
+        "audible_db": AUDIBLE_DB,
+        "n_frames": {
+            name: clips.shape[0] * clips.shape[1] for name, clips in vars(calibration).items()
+        },
+        "methods": table,
+        "shipped": {"int8": best, "int16x8": "ptq"},
+    }
+    write_json(run_dir / "quantization.json", figures)
+    return figures
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Compares ways to quantize a trained network and leaves the best in its run folder."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.quantize", description=main.__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="trained run folder")
+    parser.add_argument("--dataset", type=Path, help="data set to draw calibration clips from anew")
+    parser.add_argument("--epochs", type=int, default=150, help="most epochs of training, 0: none")
+    args = parser.parse_args(argv)
+    figures = quantize_run(args.run, dataset=args.dataset, epochs=args.epochs)
+    print(f"{'format':8} {'method':14} {'level error':>12} {'MSS to float':>13}")
+    for fmt, methods in figures["methods"].items():
+        for method, row in methods.items():
+            shipped = "  shipped" if figures["shipped"][fmt] == method else ""
+            error, distance = row["level_error_db"], row["mss_to_float"]
+            print(f"{fmt:8} {method:14} {error:9.3f} dB {distance:13.3f}{shipped}")
+    print(f"wrote {args.run}/decoder_int8.tflite, decoder_int16x8.tflite and quantization.json")
+    print(f"next: python -m pipeline.codegen --run {args.run}")
+
+
+if __name__ == "__main__":
+    run_main(main)
