@@ -1,0 +1,377 @@
+"""Evaluation stage: unseen recordings as every system plays them, and how far off that is.
+
+    python -m pipeline.evaluate --instrument flute --audio DIR --out DIR
+
+writes one 16-bit WAV per recording and system, ``<name>.<system>.wav``, and ``metrics.json``.
+Systems are the recording itself (``reference``), a vocoder that any model should beat (``lpc``),
+the float models with the room that they learnt (``full``, ``reduced``, ``reduced_ad``,
+``reduced_cd``), and ``<variant>_mcu``, the quantized model as the firmware plays it in the
+emulator, dry: the device has no room. Figures compare the samples of the WAV files, so that all
+systems share the noise of 16 bits and anyone can compute them again.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from pipeline import firmware
+from pipeline.config import (
+    HOP_SAMPLES,
+    SAMPLE_RATE,
+    VARIANTS,
+    DataConfig,
+    UserError,
+    find_run,
+    load_instrument,
+    load_run,
+    run_main,
+    write_json,
+)
+from pipeline.data import find_recordings
+from pipeline.ddx7 import Ddx7, load_model
+from pipeline.features import Features, extract_features, load_audio
+from pipeline.lpc import lpc_anchor
+from pipeline.metrics import (
+    f0_error_cents,
+    level_error_db,
+    log_mel_distance,
+    loudness_error_db,
+    mss_distance,
+)
+from pipeline.pcm import from_pcm, to_pcm
+from pipeline.synth import base_phase, fm_levels, fm_synthesize
+from pipeline.tcn import scale_features
+
+AUDIBLE_DBFS = -40.0  # recordings with a lower peak are left out of ``mss_audible``
+CHUNK_FRAMES = 5000  # 20 s that are synthesized at once, for the memory's sake
+Q32 = 2.0**32  # levels of the device per turn
+DOMAINS = {
+    "reference": "recording",
+    "lpc": "linear prediction of the recording",
+    "float": "with the learnt room",
+    "mcu": "dry",
+}
+
+Array = npt.NDArray[np.floating]
+Pcm = npt.NDArray[np.int16]
+
+
+def synthesize(levels: Array, f0_hz: Array, model: Ddx7) -> Array:
+    """Plays levels of any length on a model's patch, dry, in chunks that meet without a seam.
+
+    Args:
+        levels: Operator levels in turns, shape [n_frames, 6].
+        f0_hz: Pitch in Hz, shape [n_frames].
+        model: Whose patch is played.
+
+    Returns:
+        Audio, shape [64 * n_frames].
+    """
+    levels = np.asarray(levels, np.float32)
+    phase = base_phase(f0_hz, model.patch)
+    chunks = []
+    for start in range(0, len(levels), CHUNK_FRAMES):
+        first = max(start - 1, 0)  # the frame before tells where the first block's ramp begins
+        frames = slice(first, start + CHUNK_FRAMES)
+        samples = slice(first * HOP_SAMPLES, (start + CHUNK_FRAMES) * HOP_SAMPLES)
+        audio = fm_synthesize(levels[None, frames], phase[None, samples], model.patch)
+        chunks.append(keras.ops.convert_to_numpy(audio)[0, (start - first) * HOP_SAMPLES :])
+    return np.concatenate(chunks)
+
+
+def render_float(model: Ddx7, features: Features) -> dict[str, Array]:
+    """Renders a recording of any length with a float model.
+
+    Returns:
+        ``levels`` in turns, shape [n_frames, 6], ``dry`` and, with the room, ``audio``, shape [64 *
+        n_frames].
+    """
+    logits = model.tcn(scale_features(features.f0_hz, features.loudness_db)[None])
+    levels = keras.ops.convert_to_numpy(fm_levels(logits))[0]
+    dry = synthesize(levels, features.f0_hz, model)
+    return {
+        "levels": levels,
+        "dry": dry,
+        "audio": keras.ops.convert_to_numpy(model.reverb(keras.ops.convert_to_tensor(dry[None])))[
+            0
+        ],
+    }
+
+
+def compare(
+    reference: Pcm, estimate: Pcm, target: Features, config: DataConfig
+) -> dict[str, float | None]:
+    """Measures a rendering against its recording; see `pipeline.metrics`.
+
+    Args:
+        reference: The recording, shape [n].
+        estimate: The rendering, shape [n].
+        target: Features of the recording.
+        config: Range of pitch, and confidence from which a frame has one.
+    """
+    audio = from_pcm(estimate)
+    found = extract_features(audio, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)
+    return {
+        "mss": mss_distance(from_pcm(reference), audio),
+        "log_mel_db": log_mel_distance(from_pcm(reference), audio),
+        "f0_error_cents": f0_error_cents(target, found, min_confidence=config.confidence_threshold),
+        "loudness_error_db": loudness_error_db(target, found),
+    }
+
+
+def compare_to_float(
+    rendering: firmware.Rendering, model: Ddx7, floating: dict[str, Array], f0_hz: Array
+) -> dict[str, float | None]:
+    """Measures what quantization does: the firmware's rendering against the float model, both dry.
+
+    Returns:
+        ``mss_to_float`` of the 16-bit samples; ``mss_to_float_unrounded``, where both models'
+        levels are played by the float synthesizer, so that the noise of 16 bits has no part in it;
+        ``level_error_db``.
+    """
+    levels = rendering.levels_q32 / Q32
+    return {
+        "mss_to_float": mss_distance(from_pcm(to_pcm(floating["dry"])), from_pcm(rendering.pcm)),
+        "mss_to_float_unrounded": mss_distance(floating["dry"], synthesize(levels, f0_hz, model)),
+        "level_error_db": level_error_db(floating["levels"], levels),
+    }
+
+
+def mean_figures(
+    per_recording: Iterable[dict[str, float | None]], peaks_dbfs: Sequence[float]
+) -> dict[str, Any]:
+    """Averages figures over recordings, leaving out what is unknown; adds ``mss_audible``."""
+    rows = list(per_recording)
+    audible = [
+        row["mss"] for row, peak in zip(rows, peaks_dbfs, strict=True) if peak > AUDIBLE_DBFS
+    ]
+    columns: dict[str, list[float | None]] = {name: [row[name] for row in rows] for name in rows[0]}
+    columns["mss_audible"] = audible
+    known = {name: [v for v in values if v is not None] for name, values in columns.items()}
+    return {name: float(np.mean(values)) if values else None for name, values in known.items()}
+
+
+def output_names(paths: Sequence[Path], base: Path) -> list[str]:
+    """Names recordings by their stem, or by all of their path below `base` where two share it."""
+    stems = Counter(path.stem for path in paths)
+    return [
+        path.stem if stems[path.stem] == 1 else "__".join(path.relative_to(base).parts)
+        for path in paths
+    ]
+
+
+class Evaluation:
+    """The systems of an instrument, ready to render, and what was measured of them so far.
+
+    Attributes:
+        missing: One line for each system that was asked for and cannot be had.
+    """
+
+    def __init__(
+        self,
+        instrument: str,
+        *,
+        variants: Sequence[str] = VARIANTS,
+        mcu: Sequence[str] = ("reduced_cd",),
+        runs: Path | None = None,
+        fmt: str = "int8",
+        board: str = "qemu_m4",
+    ):
+        """Loads models and builds firmware.
+
+        Args:
+            instrument: One of `pipeline.config.INSTRUMENTS`.
+            variants: Whose float models are rendered.
+            mcu: Variants that the firmware renders too.
+            runs: Folder of run folders; pretrained models fill in.
+            fmt: Format of the quantized models.
+            board: Where the firmware runs.
+
+        Raises:
+            UserError: No model is there, one is damaged, or a tool is missing.
+        """
+        self.config = load_instrument(instrument).data
+        self.variants = variants
+        self.missing: list[str] = []
+        self.figures: dict[str, dict[str, dict[str, float | None]]] = {}
+        self.peaks_dbfs: dict[str, float] = {}
+        folders: dict[str, Path] = {}
+        for variant in dict.fromkeys([*variants, *mcu]):
+            try:
+                folders[variant] = find_run(instrument, variant, runs)
+            except UserError as error:
+                self.missing.append(f"{variant}: {error}")
+        self.hashes = {
+            name: load_run(folder, instrument=instrument).hash for name, folder in folders.items()
+        }
+        self.models = {
+            name: load_model(folder, instrument=instrument) for name, folder in folders.items()
+        }
+        self.firmware: dict[str, firmware.Firmware] = {}
+        for variant in [name for name in mcu if name in folders]:
+            if (folders[variant] / f"decoder_{fmt}.tflite").is_file():
+                generated = firmware.generate(folders[variant], fmt=fmt)
+                self.firmware[variant] = firmware.build(board, generated)
+            else:
+                stage = f"run python -m pipeline.quantize --run {folders[variant]} first"
+                self.missing.append(f"{variant}_mcu: no {fmt} model in {folders[variant]}: {stage}")
+        if not self.models:
+            raise UserError(self.missing[0])
+
+    def evaluate(self, name: str, path: Path, out: Path) -> None:
+        """Renders one recording by every system into `out` and measures the renderings.
+
+        Raises:
+            UserError: The recording is not usable.
+        """
+        audio = load_audio(path)
+        features = extract_features(
+            audio, f0_min_hz=self.config.f0_min_hz, f0_max_hz=self.config.f0_max_hz
+        )
+        reference = to_pcm(audio)
+        frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
+        pcm = {"reference": reference, "lpc": to_pcm(lpc_anchor(audio, features.f0_hz))}
+        to_float: dict[str, dict[str, float | None]] = {}
+        for variant, model in self.models.items():
+            rendered = render_float(model, features)
+            if variant in self.variants:
+                pcm[variant] = to_pcm(rendered["audio"])[: len(audio)]
+            if variant in self.firmware:
+                played = firmware.render(self.firmware[variant], frames)
+                pcm[f"{variant}_mcu"] = played.pcm[: len(audio)]
+                to_float[f"{variant}_mcu"] = compare_to_float(
+                    played, model, rendered, features.f0_hz
+                )
+        for system, samples in pcm.items():
+            firmware.write_wav(out / f"{name}.{system}.wav", samples)
+            if system != "reference":
+                figures = compare(reference, samples, features, self.config)
+                self.figures.setdefault(system, {})[name] = figures | to_float.get(system, {})
+        self.peaks_dbfs[name] = float(20 * np.log10(np.abs(audio).max()))
+
+    def summary(self) -> dict[str, Any]:
+        """Returns what ``metrics.json`` holds of systems and recordings."""
+        systems = {}
+        for system, per_recording in self.figures.items():
+            variant = system.removesuffix("_mcu")
+            kind = (
+                "mcu" if system.endswith("_mcu") else "float" if variant in self.models else system
+            )
+            peaks = [self.peaks_dbfs[name] for name in per_recording]
+            systems[system] = {
+                "domain": DOMAINS[kind],
+                "config_hash": self.hashes.get(variant),
+                "mean": mean_figures(per_recording.values(), peaks),
+                "recordings": per_recording,
+            }
+        return {"peak_dbfs": self.peaks_dbfs, "systems": systems, "missing": self.missing}
+
+
+def print_table(systems: dict[str, Any]) -> None:
+    """Prints the means, one line per system."""
+    columns = {
+        "mss": "MSS",
+        "mss_audible": f"> {AUDIBLE_DBFS:.0f} dBFS",
+        "log_mel_db": "log-mel dB",
+        "f0_error_cents": "f0 cents",
+        "loudness_error_db": "loudness dB",
+        "mss_to_float": "to float: MSS",
+        "level_error_db": "level dB",
+    }
+    print(f"{'system':<16}" + "".join(f"{title:>14}" for title in columns.values()) + "  domain")
+    for system, entry in systems.items():
+        values = [entry["mean"].get(name) for name in columns]
+        texts = ["" if value is None else f"{value:.2f}" for value in values]
+        print(f"{system:<16}" + "".join(f"{text:>14}" for text in texts) + f"  {entry['domain']}")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Renders recordings by every system and measures how far off they are."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.evaluate", description=main.__doc__)
+    parser.add_argument("--instrument", required=True, help="flute, trumpet, violin or piano")
+    parser.add_argument(
+        "--audio", type=Path, required=True, help="folder of recordings, or one file"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for WAV files and metrics.json"
+    )
+    parser.add_argument(
+        "--runs", type=Path, help="folder of run folders (default: runs, then the pretrained)"
+    )
+    parser.add_argument(
+        "--variants", nargs="*", choices=VARIANTS, default=list(VARIANTS), help="float models (all)"
+    )
+    parser.add_argument(
+        "--mcu",
+        nargs="*",
+        choices=VARIANTS,
+        default=["reduced_cd"],
+        help="by firmware (%(default)s)",
+    )
+    parser.add_argument(
+        "--format", choices=("int8", "int16x8"), default="int8", help="of the firmware's model"
+    )
+    parser.add_argument(
+        "--board", choices=firmware.BOARDS, default="qemu_m4", help="of the firmware (%(default)s)"
+    )
+    args = parser.parse_args(argv)
+    config = load_instrument(args.instrument)
+    recordings = find_recordings(args.audio, config.data)
+    base = args.audio if args.audio.is_dir() else args.audio.parent
+    if args.audio.is_dir() and args.out.resolve().is_relative_to(args.audio.resolve()):
+        raise UserError(f"{args.out} lies within {args.audio}: give --out a folder of its own")
+    evaluation = Evaluation(
+        args.instrument,
+        variants=args.variants,
+        mcu=args.mcu,
+        runs=args.runs,
+        fmt=args.format,
+        board=args.board,
+    )
+    for line in evaluation.missing:
+        print(f"left out: {line}")
+    paths = [recording.path for recording in recordings]
+    failures: list[str] = []
+    for name, path in zip(
+        output_names(paths, base), tqdm(paths, desc="evaluate", unit="recording"), strict=True
+    ):
+        try:
+            evaluation.evaluate(name, path, args.out)
+        except UserError as error:
+            failures.append(str(error))
+            tqdm.write(f"left out: {error}")
+    if evaluation.figures:
+        summary = evaluation.summary()
+        about = {
+            "instrument": args.instrument,
+            "format": args.format,
+            "board": args.board,
+            "data": asdict(config.data),
+            "sample_rate_hz": SAMPLE_RATE,
+            "failed": failures,
+        }
+        write_json(args.out / "metrics.json", about | summary)
+        print_table(summary["systems"])
+        print(
+            f"{len(evaluation.peaks_dbfs)} recordings; WAV files and metrics.json are in {args.out}"
+        )
+        print("next: python -m pipeline.bench --json FILE")
+    if failures:
+        others = (
+            f" ({len(failures)} of {len(paths)} recordings were left out)"
+            if len(failures) > 1
+            else ""
+        )
+        raise UserError(failures[0] + others)
+
+
+if __name__ == "__main__":
+    run_main(main)
