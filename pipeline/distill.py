@@ -29,8 +29,8 @@ VARIANT_OF_METHOD = {"audio": "reduced_ad", "control": "reduced_cd"}
 
 
 def audio_distillation_loss(outputs, batch):
-    """0.5 * MSS to the recording + 0.5 * MSS to the teacher's audio."""
-    to_teacher = ops.mean(mss(batch["teacher_audio"], outputs["audio"]))
+    """0.5 * MSS to the recording + 0.5 * MSS of the dry audio to the teacher's dry audio."""
+    to_teacher = ops.mean(mss(batch["teacher_audio"], outputs["dry"]))
     return 0.5 * reconstruction_loss(outputs, batch) + 0.5 * to_teacher
 
 
@@ -54,11 +54,11 @@ def render_teacher(teacher_dir: Path, dataset: Arrays, method: str) -> Arrays:
         n_frames, 6].
     """
     teacher = load_model(teacher_dir)
-    name = "audio" if method == "audio" else "levels"
+    name, output = ("audio", "dry") if method == "audio" else ("levels", "levels")
     clips = range(len(dataset["features"]))
     rendered = [
         ops.convert_to_numpy(
-            teacher({key: dataset[key][None, clip] for key in ("features", "phase")})[name]
+            teacher({key: dataset[key][None, clip] for key in ("features", "phase")})[output]
         )
         for clip in clips
     ]

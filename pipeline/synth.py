@@ -105,7 +105,7 @@ class Reverb(keras.layers.Layer):
             shape=(), initializer=keras.initializers.Constant(5.0), name="decay"
         )
         self.wet = self.add_weight(
-            shape=(), initializer=keras.initializers.Constant(-3.0), name="wet"
+            shape=(), initializer=keras.initializers.Constant(-5.0), name="wet"
         )
 
     def impulse_response(self):

@@ -8,6 +8,7 @@ was killed goes on exactly where it was.
 import argparse
 import dataclasses
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,8 @@ from pipeline.config import (
     run_main,
     write_json,
 )
-from pipeline.ddx7 import Ddx7, save_model
-from pipeline.losses import mss
+from pipeline.ddx7 import Ddx7, load_model, save_model
+from pipeline.losses import mss, spectrograms
 from pipeline.patches import PATCHES
 from pipeline.synth import base_phase
 from pipeline.tcn import scale_features
@@ -131,8 +132,18 @@ def silence_padding(audio, batch):
     return audio * ops.cast(valid, audio.dtype)
 
 
+def room_and_dry(audio, outputs: dict[str, Any], batch: dict[str, Any]):
+    """Returns the MSS of each clip's rendering to `audio`, with the room and without it.
+
+    Both count. Left to itself, the room becomes a filter that does the synthesizer's work, and a
+    device without one plays what is left: soft, and off by octaves.
+    """
+    reference = spectrograms(audio)
+    return [mss(reference, silence_padding(outputs[name], batch)) for name in ("audio", "dry")]
+
+
 def reconstruction_loss(outputs: dict[str, Any], batch: dict[str, Any]):
-    """The loss of a model that learns from the recording alone: MSS to it.
+    """The loss of a model that learns from the recording alone: MSS to it, with and without room.
 
     Logits outside `LOGIT_RANGE` cost a little: there the sigmoid has no gradient to come back by,
     and the narrower the range, the finer int8 resolves it.
@@ -140,7 +151,8 @@ def reconstruction_loss(outputs: dict[str, Any], batch: dict[str, Any]):
     low, high = LOGIT_RANGE
     logits = outputs["logits"]
     excess = ops.mean(ops.relu(low - logits) + ops.relu(logits - high))
-    return ops.mean(mss(batch["audio"], silence_padding(outputs["audio"], batch))) + excess
+    room, dry = room_and_dry(batch["audio"], outputs, batch)
+    return ops.mean(0.5 * room + 0.5 * dry) + excess
 
 
 class Learner:
@@ -180,7 +192,7 @@ class Learner:
         return self._step(clips, starts)
 
     def distances(self, clips: np.ndarray) -> np.ndarray:
-        """Renders clips whole; returns the MSS of each to its recording, shape [len(clips)]."""
+        """Returns the MSS of whole clips, with and without room, shape [n_clips, 2]."""
         padded = np.resize(clips, -len(clips) // VALIDATION_BATCH * -VALIDATION_BATCH).astype(
             np.int32
         )
@@ -195,7 +207,7 @@ class Learner:
 
     def _batch_distances(self, arrays, clips, call):
         batch = crop_clips(arrays, clips, 0 * clips, arrays["features"].shape[1])
-        return mss(batch["audio"], silence_padding(call(batch)["audio"], batch))
+        return ops.stack(room_and_dry(batch["audio"], call(batch), batch), axis=-1)
 
     def _tensorflow_functions(self):
         import tensorflow as tf
@@ -265,13 +277,15 @@ def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str,
     """Returns the mean MSS of a split's clips, real and rendered recordings apart.
 
     Returns:
-        Any of ``real`` and ``rendered``; empty if the split has no clips.
+        Any of ``real``, ``real_dry`` (without the room), ``rendered`` and ``rendered_dry``; empty
+        if the split has no clips.
     """
     figures = {}
     for kind, chosen in (("real", dataset["real"]), ("rendered", ~dataset["real"])):
         clips = np.flatnonzero((dataset["split"] == split) & chosen)
         if len(clips):
-            figures[kind] = float(learner.distances(clips).mean())
+            room, dry = learner.distances(clips).mean(axis=0)
+            figures |= {kind: float(room), f"{kind}_dry": float(dry)}
     return figures
 
 
@@ -293,7 +307,7 @@ def train_model(
         dataset: From `load_dataset`; arrays that `loss` reads beside those are handed to it
             cropped.
         loss: Maps the model's outputs and the batch to a scalar.
-        warm_start: Run folder of a model of the same shape to start from.
+        warm_start: Run folder whose network, of the same shape, training starts from; not its room.
         resume: Whether to go on from a checkpoint; without it, training starts anew.
 
     Returns:
@@ -314,7 +328,9 @@ def train_model(
     keras.utils.set_random_seed(config.train.seed)
     model = Ddx7(config)
     if warm_start is not None:
-        model.load_weights(warm_start / "model.weights.h5")
+        model.tcn.set_weights(
+            load_model(warm_start, instrument=config.instrument).tcn.get_weights()
+        )
     names = (
         "audio",
         "features",
@@ -325,11 +341,9 @@ def train_model(
     learner = Learner(model, {name: dataset[name] for name in names}, loss, config.train)
 
     history: list[dict[str, float]] = []
-    step = best_step = 0
-    best = np.inf
     checkpoint = run_dir / "checkpoint.npz"
     if resume and checkpoint.exists():
-        step, best_step, best, history = load_checkpoint(checkpoint, learner)
+        history = load_checkpoint(checkpoint, learner)
     elif not resume:
         for name in ("checkpoint.npz", "metrics.json"):
             (run_dir / name).unlink(missing_ok=True)
@@ -337,88 +351,75 @@ def train_model(
     log = RunLog(run_dir / "logs")
     losses = []
     settings = config.train
-    with tqdm(
-        total=settings.steps,
-        initial=step,
-        unit="step",
-        desc=f"{config.instrument} {config.variant}",
-    ) as bar:
-        while (
-            step < settings.steps and step - best_step < settings.patience * settings.validate_every
-        ):
+    step = int(history[-1]["step"]) if history else 0
+    best = min(history, key=score, default=None)
+    title = f"{config.instrument} {config.variant}"
+    with tqdm(total=settings.steps, initial=step, unit="step", desc=title) as bar:
+        while step < settings.steps:
             losses.append(learner.step(*draw_batch(dataset, settings, step)))
             step += 1
             bar.update()
             if step % settings.validate_every and step != settings.steps:
                 continue
-            figures = validate(learner, dataset)
             train_loss = float(np.mean([ops.convert_to_numpy(value) for value in losses]))
             losses = []
-            score = figures.get("real", figures.get("rendered", train_loss))
-            history.append({"step": step, "train_loss": train_loss, **figures})
-            if score < best:
-                best, best_step = score, step
+            row = {"step": step, "train_loss": train_loss, **validate(learner, dataset)}
+            history.append(row)
+            if best is None or score(row) < score(best):
+                best = row
                 save_model(model, run_dir)
-            save_checkpoint(checkpoint, learner, step, best_step, best, history)
-            log.write(step, {"train_loss": train_loss, **figures}, model, dataset)
-            bar.set_postfix(loss=f"{train_loss:.2f}", best=f"{best:.2f}")
+            save_checkpoint(checkpoint, learner, history)
+            log.write(row, model, dataset)
+            bar.set_postfix(loss=f"{train_loss:.2f}", best=f"{score(best):.2f}")
+            if step - best["step"] >= settings.patience * settings.validate_every:
+                break
+    if best is None:
+        raise UserError("nothing to train: give at least one step")
+    model.load_weights(run_dir / "model.weights.h5")
     metrics = {
         "instrument": config.instrument,
         "variant": config.variant,
         "parameters": int(model.tcn.count_params()),
         "seed": settings.seed,
         "steps": step,
-        "best_step": best_step,
+        "best_step": best["step"],
         "backend": keras.backend.backend(),
-        "mss": {"valid": best_figures(history, best_step)},
+        "mss": {"valid": best, "test": validate(learner, dataset, TEST)},
         "history": history,
     }
-    model.load_weights(run_dir / "model.weights.h5")
-    metrics["mss"]["test"] = validate(learner, dataset, TEST)
     write_json(run_dir / "metrics.json", metrics)
     checkpoint.unlink()
     return metrics
 
 
-def best_figures(history: list[dict[str, float]], step: int) -> dict[str, float]:
-    """Returns the validation figures of a step."""
-    row = next(row for row in history if row["step"] == step)
-    return {kind: value for kind, value in row.items() if kind in ("real", "rendered")}
+def score(row: dict[str, float]) -> float:
+    """Returns what training is judged by, lower is better: real recordings where there are any.
+
+    Args:
+        row: Of a training's history.
+    """
+    for kind in ("real", "rendered"):
+        if kind in row:
+            return (row[kind] + row[f"{kind}_dry"]) / 2
+    return row["train_loss"]
 
 
-def save_checkpoint(
-    path: Path, learner: Learner, step: int, best_step: int, best: float, history: list
-) -> None:
+def save_checkpoint(path: Path, learner: Learner, history: list[dict[str, float]]) -> None:
     """Writes everything that the next step depends on."""
     arrays = {f"variable{i}": ops.convert_to_numpy(v) for i, v in enumerate(learner.variables)}
-    rows = [
-        [row.get(k, np.nan) for k in ("step", "train_loss", "real", "rendered")] for row in history
-    ]
     with atomic_write(path) as temporary:
-        np.savez(
-            temporary, position=np.array([step, best_step, best]), history=np.array(rows), **arrays
-        )
+        np.savez(temporary, history=np.array(json.dumps(history)), **arrays)
 
 
-def load_checkpoint(path: Path, learner: Learner) -> tuple[int, int, float, list[dict[str, float]]]:
-    """Restores a learner; returns step, best step, best score and history."""
+def load_checkpoint(path: Path, learner: Learner) -> list[dict[str, float]]:
+    """Restores a learner's variables; returns the history, which ends where training goes on."""
     try:
         with np.load(path) as stored:
             for i, variable in enumerate(learner.variables):
                 variable.assign(stored[f"variable{i}"])
-            step, best_step, best = stored["position"]
-            rows = stored["history"]
-    except (OSError, ValueError, KeyError) as error:
+            return json.loads(str(stored["history"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged ({error}): delete it to train from the start") from None
-    history = [
-        {
-            name: float(x)
-            for name, x in zip(("step", "train_loss", "real", "rendered"), row, strict=True)
-            if x == x
-        }
-        for row in rows
-    ]
-    return int(step), int(best_step), float(best), history
 
 
 class RunLog:
@@ -435,16 +436,16 @@ class RunLog:
             self.summary = tf.summary
             self.writer = tf.summary.create_file_writer(str(folder))
 
-    def write(self, step: int, scalars: dict[str, float], model: Ddx7, dataset: Arrays) -> None:
-        """Writes one validation."""
+    def write(self, row: dict[str, float], model: Ddx7, dataset: Arrays) -> None:
+        """Writes one row of the history."""
         if self.summary is None:
             return
         held_out = np.flatnonzero(dataset["split"] != TRAIN)
         clip = held_out[0] if len(held_out) else 0
         outputs = model({name: dataset[name][None, clip] for name in ("features", "phase")})
         levels = ops.convert_to_numpy(outputs["levels"])[0]
-        with self.writer.as_default(step):
-            for name, value in scalars.items():
+        with self.writer.as_default(int(row["step"])):
+            for name, value in row.items():
                 self.summary.scalar(name, value)
             self.summary.audio(
                 "model", ops.convert_to_numpy(outputs["audio"])[..., None], SAMPLE_RATE
@@ -491,9 +492,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{field.name.replace('_', '-')}", type=field.type, help=f"default {field.default}"
         )
-    parser.add_argument(
-        "--warm-start", type=Path, help="run folder of a model of the same shape to start from"
-    )
+    parser.add_argument("--warm-start", type=Path, help="run folder whose network to start from")
     parser.add_argument("--restart", action="store_true", help="replace what the run folder holds")
 
 
