@@ -186,7 +186,9 @@ def random_step_model(config: TcnConfig, seed: int, fmt: Format) -> bytes:
         weights[layer] = kernel.astype(np.float32), rng.normal(0, 0.1, shape[-1]).astype(np.float32)
     frames = rng.uniform(0, 1, (200, config.n_inputs))
     values = tcn_activations(fold_residual_bias(weights, config), config, frames)
-    ranges = {name: (float(value.min()), float(value.max())) for name, value in values.items()}
+    ranges = {  # no narrower than 0.1: a channel that never fires would make biases overflow
+        name: (float(value.min()), max(float(value.max()), 0.1)) for name, value in values.items()
+    }
     return convert_step_model(weights, config, {**ranges, "frame": (0.0, 1.0)}, fmt)
 
 

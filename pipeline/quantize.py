@@ -42,7 +42,8 @@ LOGIT_RANGE = (
     6.0,
 )  # levels from -104 dB to -0.02 dB of the largest; beyond it nothing is heard
 AUDIBLE_DB = -60.0  # of the largest level: below, an error of a level counts for nothing
-SMALLEST_SHARE = 1e-3  # of a kernel's largest weight: below, an input counts as unused
+SMALLEST_SHARE = 1e-3  # of the largest channel: smaller ones are not made more of
+TINY = 1e-20
 
 
 def collect_values(weights: Weights, config: TcnConfig, clips: np.ndarray) -> dict[str, np.ndarray]:
@@ -94,11 +95,10 @@ def equalize_channels(
     for value, layers in readers.items():
         largest = np.abs(values[value]).max(axis=0)
         kernels = [np.abs(weights[layer][0]) for layer in layers]
-        share = np.max(
-            [(kernel / kernel.max(axis=(0, 1))).max(axis=(0, 2)) for kernel in kernels], axis=0
-        )
-        factor = np.sqrt(largest / np.maximum(share, SMALLEST_SHARE))
-        factor = np.where(factor > 0, factor, 1.0).astype(np.float32)
+        shares = [kernel / np.maximum(kernel.max(axis=(0, 1)), TINY) for kernel in kernels]
+        share = np.max([each.max(axis=(0, 2)) for each in shares], axis=0)
+        largest, share = (np.maximum(x, x.max() * SMALLEST_SHARE + TINY) for x in (largest, share))
+        factor = np.sqrt(largest / share).astype(np.float32)
         givers = ["block0_conv2", "block0_residual"] if value == "block0_sum" else [value]
         for layer in givers:
             weights[layer] = weights[layer][0] / factor, weights[layer][1] / factor

@@ -65,7 +65,7 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
         with np.load(path) as stored:
             dataset = dict(stored)
         dataset["audio"] = dataset["audio"].astype(np.float32) / 32768.0
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path} is damaged ({error}): delete it and run pipeline.data again"
         ) from None
@@ -280,7 +280,7 @@ def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str,
         Any of ``real``, ``real_dry`` (without the room), ``rendered`` and ``rendered_dry``; empty
         if the split has no clips.
     """
-    figures = {}
+    figures: dict[str, float] = {}
     for kind, chosen in (("real", dataset["real"]), ("rendered", ~dataset["real"])):
         clips = np.flatnonzero((dataset["split"] == split) & chosen)
         if len(clips):
