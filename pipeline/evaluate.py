@@ -6,14 +6,17 @@ writes one 16-bit WAV per recording and system, ``<name>.<system>.wav``, and ``m
 Systems are the recording itself (``reference``), a vocoder that any model should beat (``lpc``),
 the float models with the room that they learnt (``full``, ``reduced``, ``reduced_ad``,
 ``reduced_cd``), and ``<variant>_mcu``, the quantized model as the firmware plays it in the
-emulator, dry: the device has no room. Figures compare the samples of the WAV files, so that all
-systems share the noise of 16 bits and anyone can compute them again.
+emulator, dry: the device has no room; ``<variant>_mcu16`` where its activations have 16 bits
+(``--format``). Figures compare the samples of the WAV files, so that all systems share the noise of
+16 bits and anyone can compute them again.
 """
 
 import argparse
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +62,7 @@ DOMAINS = {
     "float": "with the learnt room",
     "mcu": "dry",
 }
+MCU_SUFFIXES = {"int8": "_mcu", "int16x8": "_mcu16"}  # of a variant as the firmware plays it
 
 Array = npt.NDArray[np.floating]
 Pcm = npt.NDArray[np.int16]
@@ -159,6 +163,11 @@ def mean_figures(
     return {name: float(np.mean(values)) if values else None for name, values in known.items()}
 
 
+def file_digest(path: Path) -> str:
+    """Returns what tells a file from another one of the same name."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
 def output_names(paths: Sequence[Path], base: Path) -> list[str]:
     """Names recordings by their stem, or by all of their path below `base` where two share it."""
     stems = Counter(path.stem for path in paths)
@@ -172,7 +181,7 @@ class Evaluation:
     """The systems of an instrument, ready to render, and what was measured of them so far.
 
     Attributes:
-        missing: One line for each system that was asked for and cannot be had.
+        missing: For each system that was asked for and cannot be had, why, and what to run first.
     """
 
     def __init__(
@@ -182,7 +191,7 @@ class Evaluation:
         variants: Sequence[str] = VARIANTS,
         mcu: Sequence[str] = ("reduced_cd",),
         runs: Path | None = None,
-        fmt: str = "int8",
+        formats: Sequence[str] = ("int8",),
         board: str = "qemu_m4",
     ):
         """Loads models and builds firmware.
@@ -192,15 +201,15 @@ class Evaluation:
             variants: Whose float models are rendered.
             mcu: Variants that the firmware renders too.
             runs: Folder of run folders; pretrained models fill in.
-            fmt: Format of the quantized models.
+            formats: Of the quantized models, from `MCU_SUFFIXES`.
             board: Where the firmware runs.
 
         Raises:
-            UserError: No model is there, one is damaged, or a tool is missing.
+            UserError: A model is damaged, or a tool is missing.
         """
         self.config = load_instrument(instrument).data
         self.variants = variants
-        self.missing: list[str] = []
+        self.missing: dict[str, str] = {}
         self.figures: dict[str, dict[str, dict[str, float | None]]] = {}
         self.peaks_dbfs: dict[str, float] = {}
         folders: dict[str, Path] = {}
@@ -208,23 +217,29 @@ class Evaluation:
             try:
                 folders[variant] = find_run(instrument, variant, runs)
             except UserError as error:
-                self.missing.append(f"{variant}: {error}")
+                players = [variant + MCU_SUFFIXES[fmt] for fmt in formats if variant in mcu]
+                floats = [variant] if variant in variants else []
+                self.missing |= dict.fromkeys([*floats, *players], str(error))
         self.hashes = {
             name: load_run(folder, instrument=instrument).hash for name, folder in folders.items()
         }
         self.models = {
             name: load_model(folder, instrument=instrument) for name, folder in folders.items()
         }
-        self.firmware: dict[str, firmware.Firmware] = {}
-        for variant in [name for name in mcu if name in folders]:
-            if (folders[variant] / f"decoder_{fmt}.tflite").is_file():
-                generated = firmware.generate(folders[variant], fmt=fmt)
-                self.firmware[variant] = firmware.build(board, generated)
+        self.digests = {name: file_digest(folders[name] / "model.weights.h5") for name in folders}
+        self.firmware: dict[str, tuple[str, firmware.Firmware]] = {}  # by system: variant, program
+        for variant, fmt in product(mcu, formats):
+            folder, system = folders.get(variant), variant + MCU_SUFFIXES[fmt]
+            if folder is None:
+                continue
+            decoder = folder / f"decoder_{fmt}.tflite"
+            if decoder.is_file():
+                generated = firmware.generate(folder, fmt=fmt)
+                self.firmware[system] = variant, firmware.build(board, generated)
+                self.digests[system] = file_digest(decoder)
             else:
-                stage = f"run python -m pipeline.quantize --run {folders[variant]} first"
-                self.missing.append(f"{variant}_mcu: no {fmt} model in {folders[variant]}: {stage}")
-        if not self.models:
-            raise UserError(self.missing[0])
+                stage = f"run python -m pipeline.quantize --run {folder} first"
+                self.missing[system] = f"no {fmt} model in {folder}: {stage}"
 
     def evaluate(self, name: str, path: Path, out: Path) -> None:
         """Renders one recording by every system into `out` and measures the renderings.
@@ -244,12 +259,11 @@ class Evaluation:
             rendered = render_float(model, features)
             if variant in self.variants:
                 pcm[variant] = to_pcm(rendered["audio"])[: len(audio)]
-            if variant in self.firmware:
-                played = firmware.render(self.firmware[variant], frames)
-                pcm[f"{variant}_mcu"] = played.pcm[: len(audio)]
-                to_float[f"{variant}_mcu"] = compare_to_float(
-                    played, model, rendered, features.f0_hz
-                )
+            for system, (source, program) in self.firmware.items():
+                if source == variant:
+                    played = firmware.render(program, frames)
+                    pcm[system] = played.pcm[: len(audio)]
+                    to_float[system] = compare_to_float(played, model, rendered, features.f0_hz)
         for system, samples in pcm.items():
             firmware.write_wav(out / f"{name}.{system}.wav", samples)
             if system != "reference":
@@ -257,18 +271,31 @@ class Evaluation:
                 self.figures.setdefault(system, {})[name] = figures | to_float.get(system, {})
         self.peaks_dbfs[name] = float(20 * np.log10(np.abs(audio).max()))
 
+    def size(self, system: str) -> dict[str, int | None]:
+        """Returns ``parameters`` and ``model_bytes``, of float32 or in the flash of the device."""
+        variant, program = self.firmware.get(system, (system, None))
+        if variant not in self.models:
+            return {"parameters": None, "model_bytes": None}
+        n_parameters = self.models[variant].tcn.count_params()
+        if program is None:
+            return {"parameters": n_parameters, "model_bytes": 4 * n_parameters}
+        flash = program.parts["model"].flash_bytes if program.parts else None  # not on the host
+        return {"parameters": n_parameters, "model_bytes": flash}
+
     def summary(self) -> dict[str, Any]:
         """Returns what ``metrics.json`` holds of systems and recordings."""
         systems = {}
         for system, per_recording in self.figures.items():
-            variant = system.removesuffix("_mcu")
+            variant, _ = self.firmware.get(system, (system, None))
             kind = (
-                "mcu" if system.endswith("_mcu") else "float" if variant in self.models else system
+                "mcu" if system in self.firmware else "float" if system in self.models else system
             )
             peaks = [self.peaks_dbfs[name] for name in per_recording]
             systems[system] = {
                 "domain": DOMAINS[kind],
                 "config_hash": self.hashes.get(variant),
+                "model_digest": self.digests.get(system),
+                **self.size(system),
                 "mean": mean_figures(per_recording.values(), peaks),
                 "recordings": per_recording,
             }
@@ -317,7 +344,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="by firmware (%(default)s)",
     )
     parser.add_argument(
-        "--format", choices=("int8", "int16x8"), default="int8", help="of the firmware's model"
+        "--format",
+        nargs="+",
+        choices=MCU_SUFFIXES,
+        default=["int8"],
+        help="of the firmware's models; _mcu16 is int16x8 (int8)",
     )
     parser.add_argument(
         "--board", choices=firmware.BOARDS, default="qemu_m4", help="of the firmware (%(default)s)"
@@ -333,11 +364,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         variants=args.variants,
         mcu=args.mcu,
         runs=args.runs,
-        fmt=args.format,
+        formats=args.format,
         board=args.board,
     )
-    for line in evaluation.missing:
-        print(f"left out: {line}")
+    if not evaluation.models:
+        raise UserError(next(iter(evaluation.missing.values())))
+    for system, reason in evaluation.missing.items():
+        print(f"left out: {system}: {reason}")
     paths = [recording.path for recording in recordings]
     failures: list[str] = []
     for name, path in zip(
@@ -352,7 +385,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         summary = evaluation.summary()
         about = {
             "instrument": args.instrument,
-            "format": args.format,
+            "formats": args.format,
             "board": args.board,
             "data": asdict(config.data),
             "sample_rate_hz": SAMPLE_RATE,

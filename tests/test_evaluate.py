@@ -200,13 +200,17 @@ def test_a_bad_file_is_named_and_costs_the_others_nothing(evaluated):
     assert set(report["peak_dbfs"]) == {"steady", "steps"}
 
 
-def test_an_untrained_variant_is_left_out_with_a_line(runs, monkeypatch, tmp_path):
+def test_an_untrained_variant_is_left_out_with_a_line(runs, recordings, monkeypatch, tmp_path):
     monkeypatch.setattr("pipeline.config.MODEL_DIR", tmp_path / "none")
     evaluation = evaluate.Evaluation("flute", variants=["full", "reduced"], mcu=[], runs=runs)
     assert set(evaluation.models) == {"full"}
-    assert len(evaluation.missing) == 1 and "reduced" in evaluation.missing[0]
+    assert set(evaluation.missing) == {"reduced"}
+    assert "python -m pipeline.train" in evaluation.missing["reduced"]
+    violin = evaluate.Evaluation("violin", variants=["full"], mcu=["reduced_cd"], runs=runs)
+    assert set(violin.missing) == {"full", "reduced_cd_mcu"} and not violin.models
+    options = ["--instrument", "violin", "--runs", str(runs), "--out", str(tmp_path / "out")]
     with pytest.raises(UserError, match=r"pipeline\.train"):
-        evaluate.Evaluation("violin", variants=["full"], mcu=[], runs=runs)
+        evaluate.main([*options, "--audio", str(recordings)])
 
 
 def test_recordings_of_one_name_do_not_overwrite_each_other(tmp_path):
