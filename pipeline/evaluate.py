@@ -14,7 +14,7 @@ emulator, dry: the device has no room; ``<variant>_mcu16`` where its activations
 import argparse
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -177,6 +177,39 @@ def output_names(paths: Sequence[Path], base: Path) -> list[str]:
     ]
 
 
+def find_models(
+    instrument: str,
+    *,
+    variants: Sequence[str],
+    mcu: Sequence[str],
+    formats: Sequence[str],
+    runs: Path | None = None,
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """Finds the file of every model that is asked for; see `Evaluation` for the arguments.
+
+    Returns:
+        By system, the file (of `variants` and `mcu` the float weights in any case); and, for each
+        system that cannot be had, why, and what to run first.
+    """
+    files: dict[str, Path] = {}
+    missing: dict[str, str] = {}
+    for variant in dict.fromkeys([*variants, *mcu]):
+        quantized = {fmt: variant + MCU_SUFFIXES[fmt] for fmt in formats if variant in mcu}
+        try:
+            folder = find_run(instrument, variant, runs)
+        except UserError as error:
+            missing |= dict.fromkeys([variant, *quantized.values()], str(error))
+            continue
+        files[variant] = folder / "model.weights.h5"
+        for fmt, system in quantized.items():
+            if (folder / f"decoder_{fmt}.tflite").is_file():
+                files[system] = folder / f"decoder_{fmt}.tflite"
+            else:
+                stage = f"run python -m pipeline.quantize --run {folder} first"
+                missing[system] = f"no {fmt} model in {folder}: {stage}"
+    return files, missing
+
+
 class Evaluation:
     """The systems of an instrument, ready to render, and what was measured of them so far.
 
@@ -208,38 +241,34 @@ class Evaluation:
             UserError: A model is damaged, or a tool is missing.
         """
         self.config = load_instrument(instrument).data
+        self.about = {
+            "instrument": instrument,
+            "formats": list(formats),
+            "board": board,
+            "data": asdict(self.config),
+            "sample_rate_hz": SAMPLE_RATE,
+        }
         self.variants = variants
-        self.missing: dict[str, str] = {}
         self.figures: dict[str, dict[str, dict[str, float | None]]] = {}
         self.peaks_dbfs: dict[str, float] = {}
-        folders: dict[str, Path] = {}
-        for variant in dict.fromkeys([*variants, *mcu]):
-            try:
-                folders[variant] = find_run(instrument, variant, runs)
-            except UserError as error:
-                players = [variant + MCU_SUFFIXES[fmt] for fmt in formats if variant in mcu]
-                floats = [variant] if variant in variants else []
-                self.missing |= dict.fromkeys([*floats, *players], str(error))
-        self.hashes = {
-            name: load_run(folder, instrument=instrument).hash for name, folder in folders.items()
-        }
-        self.models = {
-            name: load_model(folder, instrument=instrument) for name, folder in folders.items()
-        }
-        self.digests = {name: file_digest(folders[name] / "model.weights.h5") for name in folders}
+        files, self.missing = find_models(
+            instrument, variants=variants, mcu=mcu, formats=formats, runs=runs
+        )
+        self.digests = {system: file_digest(path) for system, path in files.items()}
+        self.hashes: dict[str, str] = {}
+        self.models: dict[str, Ddx7] = {}
         self.firmware: dict[str, tuple[str, firmware.Firmware]] = {}  # by system: variant, program
-        for variant, fmt in product(mcu, formats):
-            folder, system = folders.get(variant), variant + MCU_SUFFIXES[fmt]
-            if folder is None:
+        for variant, fmt in product(dict.fromkeys([*variants, *mcu]), ("float", *formats)):
+            system = variant + MCU_SUFFIXES.get(fmt, "")
+            if system not in files:
                 continue
-            decoder = folder / f"decoder_{fmt}.tflite"
-            if decoder.is_file():
+            folder = files[system].parent
+            if fmt == "float":
+                self.hashes[variant] = load_run(folder, instrument=instrument).hash
+                self.models[variant] = load_model(folder, instrument=instrument)
+            else:
                 generated = firmware.generate(folder, fmt=fmt)
                 self.firmware[system] = variant, firmware.build(board, generated)
-                self.digests[system] = file_digest(decoder)
-            else:
-                stage = f"run python -m pipeline.quantize --run {folder} first"
-                self.missing[system] = f"no {fmt} model in {folder}: {stage}"
 
     def evaluate(self, name: str, path: Path, out: Path) -> None:
         """Renders one recording by every system into `out` and measures the renderings.
@@ -281,6 +310,27 @@ class Evaluation:
             return {"parameters": n_parameters, "model_bytes": 4 * n_parameters}
         flash = program.parts["model"].flash_bytes if program.parts else None  # not on the host
         return {"parameters": n_parameters, "model_bytes": flash}
+
+    def evaluate_all(
+        self, recordings: Mapping[str, Path], out: Path
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Evaluates recordings by name and writes ``metrics.json`` into `out`.
+
+        Returns:
+            What it holds of systems and recordings (see `summary`), and one line for each
+            recording that is not usable.
+        """
+        failures: list[str] = []
+        for name, path in tqdm(recordings.items(), desc="evaluate", unit="recording"):
+            try:
+                self.evaluate(name, path, out)
+            except UserError as error:
+                failures.append(str(error))
+                tqdm.write(f"left out: {error}")
+        summary = self.summary()
+        if self.figures:
+            write_json(out / "metrics.json", self.about | {"failed": failures} | summary)
+        return summary, failures
 
     def summary(self) -> dict[str, Any]:
         """Returns what ``metrics.json`` holds of systems and recordings."""
@@ -372,26 +422,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for system, reason in evaluation.missing.items():
         print(f"left out: {system}: {reason}")
     paths = [recording.path for recording in recordings]
-    failures: list[str] = []
-    for name, path in zip(
-        output_names(paths, base), tqdm(paths, desc="evaluate", unit="recording"), strict=True
-    ):
-        try:
-            evaluation.evaluate(name, path, args.out)
-        except UserError as error:
-            failures.append(str(error))
-            tqdm.write(f"left out: {error}")
-    if evaluation.figures:
-        summary = evaluation.summary()
-        about = {
-            "instrument": args.instrument,
-            "formats": args.format,
-            "board": args.board,
-            "data": asdict(config.data),
-            "sample_rate_hz": SAMPLE_RATE,
-            "failed": failures,
-        }
-        write_json(args.out / "metrics.json", about | summary)
+    names = output_names(paths, base)
+    summary, failures = evaluation.evaluate_all(dict(zip(names, paths, strict=True)), args.out)
+    if summary["systems"]:
         print_table(summary["systems"])
         print(
             f"{len(evaluation.peaks_dbfs)} recordings; WAV files and metrics.json are in {args.out}"
