@@ -1,4 +1,4 @@
-"""Composes and renders music to learn from where there are no recordings, and the demo's melody.
+"""Composes and renders music to learn from where there are no recordings, and to listen to.
 
 Phrases are drawn from a seeded generator, so a corpus is the same wherever it is made: scales,
 arpeggios, leaps, chromatic runs, repeated notes, melodies and long tones through the whole range
@@ -28,6 +28,8 @@ CONTROL_SECONDS = 0.02  # between two points of an expression or vibrato curve
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10), (0, 2, 4, 7, 9))
 CHORDS = ((0, 4, 7), (0, 3, 7), (0, 4, 7, 10), (0, 3, 6, 9))
 EXPRESSION, MONOPHONIC = 11, 126  # MIDI controllers
+SILENCE = 1e-3  # peak: -60 dBFS
+TAIL_SAMPLES = SAMPLE_RATE // 2  # of an excerpt that are kept after it falls silent
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,19 @@ def compose_melody(config: InstrumentConfig, seed: int = 0) -> mido.MidiFile:
         _swell(phrase, rng, low=0.55, period=goal * beat)
         _vibrato(phrase, rng, longest_plain=0.5)
     return to_midi(phrase, corpus)
+
+
+def compose_examples(config: InstrumentConfig) -> dict[str, mido.MidiFile]:
+    """Composes the short phrases of the listening page, none of which is in the corpus.
+
+    Returns:
+        By name, a melody and what shows the instrument's nature: swelling long tones, or, where
+        tones decay, arpeggios.
+    """
+    kind = "arpeggios" if config.corpus.decays else "long tones"
+    rng = np.random.default_rng([config.data.seed, 1000])  # the corpus draws from small numbers
+    phrase = compose_phrase(config.corpus, rng, kind=kind, register=0.4, seconds=6.0)
+    return {"melody": compose_melody(config, seed=1), kind: to_midi(phrase, config.corpus)}
 
 
 def compose_phrase(
@@ -222,6 +237,18 @@ def render_midi(path: Path, program: int, out: Path, *, soundfont: Path = SOUNDF
         audio = load_audio(sound)
     with atomic_write(out) as temporary:
         sf.write(temporary, audio, SAMPLE_RATE, subtype="PCM_16")
+
+
+def render_excerpt(midi: mido.MidiFile, program: int, out: Path) -> None:
+    """Renders music as `render_midi` does and cuts the silence after it, but for half a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        score, sound = Path(folder) / "score.mid", Path(folder) / "sound.wav"
+        midi.save(score)
+        render_midi(score, program, sound)
+        audio = load_audio(sound)
+    last = np.flatnonzero(np.abs(audio) > SILENCE)[-1]
+    with atomic_write(out) as temporary:
+        sf.write(temporary, audio[: last + 1 + TAIL_SAMPLES], SAMPLE_RATE, subtype="PCM_16")
 
 
 def _into_range(pitch: int, corpus: CorpusConfig) -> int:

@@ -10,7 +10,6 @@ simulation of the whole device.
 """
 
 import argparse
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +30,7 @@ from pipeline.config import (
     run_main,
     write_json,
 )
-from pipeline.corpus import compose_melody, render_midi
+from pipeline.corpus import compose_melody, render_excerpt
 from pipeline.ddx7 import load_model
 from pipeline.demo_page import Demo, cycles_per_instruction, write_page
 from pipeline.evaluate import Q32, render_float
@@ -40,20 +39,7 @@ from pipeline.metrics import level_error_db, mss_distance
 from pipeline.patches import PATCHES
 from pipeline.pcm import from_pcm, to_pcm
 
-SILENCE = 1e-3  # peak: -60 dBFS
-TAIL_SAMPLES = SAMPLE_RATE // 2  # of the melody that are kept after it falls silent
 NAMED_CHIPS = ("STM32F407", "RP2040")  # of which the last line speaks
-
-
-def compose_input(config: InstrumentConfig, out: Path) -> None:
-    """Composes the melody and renders it as the WAV file `out`."""
-    with tempfile.TemporaryDirectory() as folder:
-        score = Path(folder) / "melody.mid"
-        compose_melody(config).save(score)
-        render_midi(score, config.corpus.gm_program, out)
-    audio = load_audio(out)
-    last = np.flatnonzero(np.abs(audio) > SILENCE)[-1]
-    firmware.write_wav(out, to_pcm(audio[: last + 1 + TAIL_SAMPLES]))
 
 
 def play(
@@ -189,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(
         f"{args.instrument}, {variant}, on {args.target}: composing, building, playing", flush=True
     )
-    compose_input(config, args.out / "input.wav")
+    render_excerpt(compose_melody(config), config.corpus.gm_program, args.out / "input.wav")
     demo = play(args.out / "input.wav", config, run_dir, variant=variant, target=args.target)
     for name in ("float", "firmware"):
         firmware.write_wav(args.out / f"{name}.wav", demo.pcm[name])

@@ -15,6 +15,7 @@ from pipeline.patches import Patch
 from pipeline.pcm import from_pcm
 
 BODY = """
+<main style="--seconds:{seconds:.4f}">
 <h1>{title}</h1>
 <p class="lead">A recording is described by its pitch and loudness, {frame_ms:.0f} ms at a time.
 From these two numbers a small neural network sets the levels of a six-operator FM synthesizer, in
@@ -52,6 +53,7 @@ measured on a chip.</p>
 multi-scale spectral distance (MSS; 0 for equal sounds) of the firmware is {to_reference:.2f} to the
 input and {to_float:.2f} to the float model: the first is what the model leaves out, the second what
 integers cost, 8 bits in the network and 16 in the samples.</p>
+</main>
 """
 
 
@@ -85,6 +87,7 @@ def write_page(demo: Demo, patch: Patch, out: Path) -> None:
     title = f"A {summary['instrument']} on a {core}"
     body = BODY.format(
         title=title,
+        seconds=seconds,
         frame_ms=1000 * HOP_SAMPLES / SAMPLE_RATE,
         tiles=_tiles(demo),
         quietest=_decibels(report.SPECTROGRAM_DB[0]),
@@ -105,7 +108,7 @@ def write_page(demo: Demo, patch: Patch, out: Path) -> None:
         to_float=summary["mss_to_float"],
     )
     with atomic_write(out / "index.html") as temporary:
-        temporary.write_text(report.page(title, body, seconds=seconds))
+        temporary.write_text(report.page(title, body, styles=["style.css"], scripts=["demo.js"]))
 
 
 def cycles_per_instruction(chip: dict[str, Any], row: dict[str, Any]) -> float:

@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 from small_run import make_run, make_tone
 
-from pipeline import demo, demo_page, device, firmware, report
+from pipeline import corpus, demo, demo_page, device, firmware, report
 from pipeline.config import MAX_LEVEL, SAMPLE_RATE, load_instrument
 from pipeline.features import extract_features, load_audio
 from pipeline.patches import PATCHES
@@ -181,10 +181,11 @@ def test_curves_reach_from_the_lowest_to_the_highest_value():
 
 def test_composed_input_is_a_melody_of_the_instrument(tmp_path):
     config = load_instrument("flute")
-    demo.compose_input(config, tmp_path / "input.wav")
+    melody = corpus.compose_melody(config)
+    corpus.render_excerpt(melody, config.corpus.gm_program, tmp_path / "input.wav")
     audio = load_audio(tmp_path / "input.wav")
     assert 5 < len(audio) / SAMPLE_RATE < 12
-    assert np.abs(audio[-demo.TAIL_SAMPLES :]).max() <= demo.SILENCE
+    assert np.abs(audio[-corpus.TAIL_SAMPLES :]).max() <= corpus.SILENCE
     features = extract_features(
         audio, f0_min_hz=config.data.f0_min_hz, f0_max_hz=config.data.f0_max_hz
     )
