@@ -2,7 +2,8 @@
 
 For every instrument this writes a decoder (`pipeline.decoder_codegen`) and a patch
 (`pipeline.fm_codegen`); for all of them together ``decoder_config.h``, which says how large the
-decoder's state is, and ``instruments.c``, the table of presets.
+decoder's state is, and ``instruments.c``, the table of presets. Rooms (`pipeline.room`) are written
+where they are asked for; a firmware that finds them plays every preset in its own.
 """
 
 import argparse
@@ -11,7 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import aot, decoder_codegen, fm_codegen
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import aot, decoder_codegen, fm_codegen, room
 from pipeline.config import UserError, atomic_write, load_run, run_main
 from pipeline.convert import FORMATS
 from pipeline.decoder_codegen import BANNER
@@ -27,11 +31,14 @@ class Instrument:
         name: Of the preset, and what its C symbols begin with.
         tflite: A quantized step model.
         patch: Name of an FM patch.
+        response: Impulse response of its room (`pipeline.room.shorten`), None to play it dry; all
+            presets of a firmware have a room, or none.
     """
 
     name: str
     tflite: Path
     patch: str
+    response: npt.NDArray[np.floating] | None = None
 
 
 def _instruments_text(instruments: Sequence[Instrument]) -> str:
@@ -84,6 +91,13 @@ def generate(instruments: Sequence[Instrument], out: Path) -> list[Path]:
     for instrument, model in zip(instruments, models, strict=True):
         texts |= decoder_codegen.model_texts(instrument.name, model)
         texts |= fm_codegen.patch_texts(PATCHES[instrument.patch])
+    responses = [i.response for i in instruments if i.response is not None]
+    if responses:
+        if len(responses) < len(instruments):
+            raise UserError("some presets have a room and others none: give all of them one")
+        texts |= room.shared_texts(names, responses)
+        for name, response in zip(names, responses, strict=True):
+            texts[f"{name}_room.c"] = room.room_text(name, response)
     out.mkdir(parents=True, exist_ok=True)
     for path in (*out.glob("*.c"), *out.glob("*.h")):
         if path.name not in texts and path.read_text(errors="replace").startswith(BANNER):
@@ -108,15 +122,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, default="int8", help="of the activations (%(default)s)"
     )
+    parser.add_argument(
+        "--reverb", type=float, metavar="SECONDS", help="of the learnt rooms (none: dry)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the C files")
     arguments = parser.parse_args(argv)
     instruments = []
     for run_dir in arguments.run:
         config = load_run(run_dir)
         tflite = run_dir / f"decoder_{arguments.format}.tflite"
-        instruments.append(
-            Instrument(f"{config.instrument}_{config.variant}", tflite, config.patch)
-        )
+        response = None
+        if arguments.reverb is not None:
+            response = room.shorten(room.learnt_response(run_dir), arguments.reverb)
+        name = f"{config.instrument}_{config.variant}"
+        instruments.append(Instrument(name, tflite, config.patch, response))
     files = generate(instruments, arguments.out)
     for instrument in instruments:
         model = read_step_model(instrument.tflite)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import codegen
+from pipeline import codegen, room
 from pipeline.config import (
     N_OPERATORS,
     SAMPLE_RATE,
@@ -26,6 +26,7 @@ from pipeline.toolchain import (
     EMULATED_BOARDS,
     Program,
     build_program,
+    fetch_cmsis,
     make,
     run_program,
 )
@@ -62,7 +63,8 @@ class Firmware:
         flash_bytes: Code, constants and initial values (0 on the host).
         ram_bytes: Data and the reserved stack (0 on the host).
         parts: By part of the firmware: ``decoder``, ``model``, ``fm``, ``patch``, ``control``,
-            ``audio``, ``board``, ``app``, ``tflm``, ``libc`` (empty on the host).
+            ``audio``, ``board``, ``app``, ``tflm``, ``reverb``, ``room``, ``cmsis_dsp``, ``libc``
+            (empty on the host).
     """
 
     program: Program
@@ -108,11 +110,16 @@ def build(
     if build_dir is None:
         place = hashlib.sha256(str(generated_dir).encode()).hexdigest()[:8]
         build_dir = BUILD_DIR / "firmware" / f"{board}-{engine}-{place}"
-    settings = {
+    has_rooms = (generated_dir / "rooms.c").is_file()
+    if has_rooms and not BOARDS[board].reverb_seconds:
+        raise UserError(f"{board} has no FPU to play rooms with: generate the code without them")
+    settings: dict[str, object] = {
         "GENERATED_DIR": generated_dir,
         "TFLM_DIR": tflm_dir.resolve() if tflm_dir is not None and engine == "tflm" else "",
         "SANITIZE": "ON" if sanitize else "OFF",
     }
+    if has_rooms:
+        settings["CMSIS_DSP_DIR"] = fetch_cmsis()[1]  # of the host, too
     program = make(board, build_dir, settings, "render")
     if board == "host":
         return Firmware(program, engine, 0, 0, {})
@@ -165,9 +172,10 @@ class Rendering:
         pcm: int16, shape [64 * n_frames].
         logits: int16, shape [n_frames, 6].
         levels_q32: int32, shape [n_frames, 6]; turns times 2**32.
-        instructions: Executed per frame, by stage: ``frame``, ``decoder``, ``levels``, ``fm``
-            (0 on the host).
-        state_bytes: RAM of the ``decoder`` and the ``voice``.
+        instructions: Executed per frame, by stage: ``frame``, ``decoder``, ``levels``, ``fm`` and,
+            if there is a room, ``reverb`` (0 on the host).
+        worst_reverb: Instructions of the stage ``reverb`` in its most expensive frame, good to 50.
+        state_bytes: RAM of the ``decoder``, the ``voice`` and, if there is a room, the ``reverb``.
         stack_bytes: Stack that was used (0 on the host).
     """
 
@@ -175,6 +183,7 @@ class Rendering:
     logits: np.ndarray
     levels_q32: np.ndarray
     instructions: dict[str, float]
+    worst_reverb: int
     state_bytes: dict[str, int]
     stack_bytes: int
 
@@ -215,7 +224,12 @@ def render(firmware: Firmware, frames: np.ndarray, *, preset: int = 0) -> Render
         instructions={
             stage: n / max(len(frames), 1) for stage, n in report["instructions"].items()
         },
-        state_bytes={part: report[f"{part}_state_bytes"] for part in ("decoder", "voice")},
+        worst_reverb=report.get("worst_reverb", 0),
+        state_bytes={
+            part: report[f"{part}_state_bytes"]
+            for part in ("decoder", "voice", "reverb")
+            if f"{part}_state_bytes" in report
+        },
         stack_bytes=report["stack_bytes"],
     )
 
@@ -260,19 +274,28 @@ def write_wav(path: Path, pcm: np.ndarray) -> None:
         wav.writeframes(pcm.astype("<i2").tobytes())
 
 
-def generate(run_dir: Path, *, fmt: str = "int8") -> Path:
-    """Generates the C of a run folder's decoder and patch and returns the folder that it is in.
+def generate(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0) -> Path:
+    """Generates the C of a run folder's decoder, patch and room; returns the folder that it is in.
+
+    Args:
+        run_dir: Run folder with a quantized model.
+        fmt: Format of the model.
+        reverb_seconds: Length of the learnt room; 0 for a dry instrument. `Board.reverb_seconds` is
+            what a board has room for.
 
     Raises:
         UserError: The run folder, or its quantized model, is missing or damaged.
     """
     place = hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:8]
-    out = BUILD_DIR / "generated" / f"{run_dir.resolve().name}-{fmt}-{place}"
+    kind = f"{fmt}-room{reverb_seconds:g}" if reverb_seconds else fmt
+    out = BUILD_DIR / "generated" / f"{run_dir.resolve().name}-{kind}-{place}"
     config = load_run(run_dir)
     name = f"{config.instrument}_{config.variant}"
-    codegen.generate(
-        [codegen.Instrument(name, run_dir / f"decoder_{fmt}.tflite", config.patch)], out
-    )
+    tflite = run_dir / f"decoder_{fmt}.tflite"
+    response = None
+    if reverb_seconds:
+        response = room.shorten(room.learnt_response(run_dir), reverb_seconds)
+    codegen.generate([codegen.Instrument(name, tflite, config.patch, response)], out)
     return out
 
 
@@ -297,16 +320,43 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--tflm-dir", type=Path, help="built tflite-micro tree, for --engine tflm")
     parser.add_argument(
+        "--build-dir", type=Path, help="where to build (default: below build/firmware)"
+    )
+    parser.add_argument(
         "--frames", type=Path, help="what to play: .npy [n_frames, 2] or raw float32 pairs"
     )
     parser.add_argument("--out", type=Path, help="WAV file to write, with --frames")
+    parser.add_argument(
+        "--reverb",
+        nargs="?",
+        type=float,
+        const=None,
+        default=0.0,
+        metavar="SECONDS",
+        help="play in the learnt room; as long as the board has memory for by default",
+    )
     arguments = parser.parse_args(argv)
     if (arguments.frames is None) != (arguments.out is None):
         raise UserError("--frames and --out belong together: give both, or neither to build alone")
     frames = None if arguments.frames is None else load_frames(arguments.frames)
 
-    generated = arguments.generated or generate(arguments.run, fmt=arguments.format)
-    built = build(arguments.board, generated, engine=arguments.engine, tflm_dir=arguments.tflm_dir)
+    seconds = arguments.reverb
+    if seconds != 0 and arguments.generated:
+        raise UserError("--reverb belongs to --run: give it to pipeline.codegen for --generated")
+    if seconds is None:
+        seconds = BOARDS[arguments.board].reverb_seconds
+        if not seconds:
+            raise UserError(f"{arguments.board} has no FPU to play rooms with: leave out --reverb")
+    generated = arguments.generated or generate(
+        arguments.run, fmt=arguments.format, reverb_seconds=seconds
+    )
+    built = build(
+        arguments.board,
+        generated,
+        engine=arguments.engine,
+        build_dir=arguments.build_dir,
+        tflm_dir=arguments.tflm_dir,
+    )
     print(f"{built.program.elf}: {built.engine} decoder for {BOARDS[arguments.board].core}")
     if built.parts:
         print(
@@ -318,8 +368,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         rendering = render(built, frames)
         write_wav(arguments.out, rendering.pcm)
         counts = ", ".join(f"{stage} {n:.0f}" for stage, n in rendering.instructions.items())
-        seconds = len(rendering.pcm) / SAMPLE_RATE
-        print(f"{arguments.out}: {seconds:.2f} s; instructions a frame: {counts}")
+        played = len(rendering.pcm) / SAMPLE_RATE
+        print(f"{arguments.out}: {played:.2f} s; instructions a frame: {counts}")
     print("next: python -m pipeline.bench --json FILE, which compares all boards")
 
 

@@ -32,21 +32,24 @@ class Board:
     Attributes:
         core: What its code is compiled for.
         machine: QEMU's name of the machine, None for the developer's own.
+        reverb_seconds: How much of a learnt room chips with this core have memory for; 0 where there
+            is no FPU to play it with.
     """
 
     name: str
     core: str
     machine: str | None
+    reverb_seconds: float
 
 
 BOARDS = {
     board.name: board
     for board in (
-        Board("host", "host", None),
-        Board("qemu_m4", "Cortex-M4F", "mps2-an386"),
-        Board("qemu_m7", "Cortex-M7F", "mps2-an500"),
-        Board("qemu_m33", "Cortex-M33", "mps2-an505"),
-        Board("qemu_m0", "Cortex-M0+", "mps2-an385"),
+        Board("host", "host", None, 1.0),
+        Board("qemu_m4", "Cortex-M4F", "mps2-an386", 0.25),
+        Board("qemu_m7", "Cortex-M7F", "mps2-an500", 1.0),
+        Board("qemu_m33", "Cortex-M33", "mps2-an505", 0.25),
+        Board("qemu_m0", "Cortex-M0+", "mps2-an385", 0.0),
     )
 }
 EMULATED_BOARDS = tuple(name for name, board in BOARDS.items() if board.machine)

@@ -5,18 +5,39 @@
  * FRAMES: float32 pairs (f0_hz, loudness_db). PCM: int16, 64 a frame. TRACE: per frame six int16 logits and
  * six int32 levels (Q32 turns); "-" for none. PRESET: an instrument of this firmware by its number,
  * 0 by default. All little-endian. Prints one line of JSON: instructions per stage, summed over all frames
- * and without the cost of counting, and bytes of state and stack.
+ * and without the cost of counting, and bytes of state and stack. Where rooms were generated, each preset plays
+ * in its own, and the cost of the worst block is told, too.
  */
 #include <string.h>
 
 #include "audio/pcm_writer.h"
 #include "board.h"
 #include "control/instrument.h"
+#ifdef RENDER_ROOMS
+#include "reverb/reverb.h"
+#endif
 
-enum { STAGE_FRAME, STAGE_DECODER, STAGE_LEVELS, STAGE_FM, N_STAGES };
-static const char *const stage_names[N_STAGES] = {"frame", "decoder", "levels", "fm"};
+enum {
+    STAGE_FRAME,
+    STAGE_DECODER,
+    STAGE_LEVELS,
+    STAGE_FM,
+#ifdef RENDER_ROOMS
+    STAGE_REVERB,
+#endif
+    N_STAGES
+};
+static const char *const stage_names[N_STAGES] = {
+    "frame", "decoder", "levels", "fm",
+#ifdef RENDER_ROOMS
+    "reverb",
+#endif
+};
 
 static instrument_t instrument;
+#ifdef RENDER_ROOMS
+static reverb_t reverb;
+#endif
 static pcm_writer_t writer;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
 
@@ -63,10 +84,11 @@ typedef struct {
     uint32_t before;
 } meter_t;
 
-static void meter_lap(meter_t *meter, int stage) {
-    const uint32_t now = board_instruction_count();
-    meter->total[stage] += now - meter->before;
+static uint32_t meter_lap(meter_t *meter, int stage) {
+    const uint32_t now = board_instruction_count(), lap = now - meter->before;
+    meter->total[stage] += lap;
     meter->before = now;
+    return lap;
 }
 
 int main(int argc, char **argv) {
@@ -97,6 +119,10 @@ int main(int argc, char **argv) {
     uint64_t n_frames = 0;
     frame_t frame;
     instrument_init(&instrument, &instrument_presets[preset]);
+#ifdef RENDER_ROOMS
+    uint32_t worst_reverb = 0;
+    reverb_init(&reverb, reverb_rooms[preset]);
+#endif
     while (board_read(frames, &frame, sizeof frame) == sizeof frame) {
         /* A wait of a varying length spreads the readings evenly over the steps of the counter. */
         for (uint32_t wait = (uint32_t)n_frames % 16u; wait > 0; wait--) {
@@ -111,6 +137,11 @@ int main(int argc, char **argv) {
         meter_lap(&meter, STAGE_LEVELS);
         instrument_play(&instrument, samples);
         meter_lap(&meter, STAGE_FM);
+#ifdef RENDER_ROOMS
+        reverb_process(&reverb, samples);
+        const uint32_t lap = meter_lap(&meter, STAGE_REVERB);
+        worst_reverb = lap > worst_reverb ? lap : worst_reverb;
+#endif
         n_frames++;
         pcm_writer_write(&writer, samples, FM_BLOCK_SAMPLES);
         if (traced) {
@@ -139,6 +170,10 @@ int main(int argc, char **argv) {
     print_entry("n_frames", n_frames, ", ");
     print_entry("decoder_state_bytes", sizeof instrument.decoder, ", ");
     print_entry("voice_state_bytes", sizeof instrument.voice, ", ");
+#ifdef RENDER_ROOMS
+    print_entry("worst_reverb", worst_reverb, ", ");
+    print_entry("reverb_state_bytes", sizeof reverb, ", ");
+#endif
     print_entry("stack_bytes", board_stack_used(), "}\n");
     return 0;
 }

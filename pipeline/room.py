@@ -1,0 +1,147 @@
+"""The room that an instrument learnt, as the firmware plays it (``tflm_app/reverb``).
+
+The impulse response of `pipeline.synth.Reverb`, cut to the length that a chip has memory for, becomes
+spectra of partitions in C; `play_room` says what the device makes of a sound in it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.config import HOP_SAMPLES, SAMPLE_RATE, UserError
+from pipeline.fm_codegen import BANNER
+from pipeline.pcm import FULL_SCALE
+
+HEAD_PARTITIONS = 8  # of 64 taps
+TAIL_SAMPLES = 256  # taps of a partition behind them
+HEAD_SAMPLES = HEAD_PARTITIONS * HOP_SAMPLES
+GROUP_FLOATS = 8  # four bins, neighbours in memory
+FADE_SECONDS = 0.02  # over which a response that is cut comes to its end
+
+Array = npt.NDArray[np.floating]
+Pcm = npt.NDArray[np.int16]
+
+
+def learnt_response(run_dir: Path) -> Array:
+    """Returns the impulse response of a run folder's model, float32 of shape [16000].
+
+    Raises:
+        UserError: The folder holds no trained model.
+    """
+    from pipeline.ddx7 import load_model  # TensorFlow takes seconds to load; few firmwares need it
+
+    return np.asarray(load_model(run_dir).reverb.impulse_response(), np.float32)
+
+
+def shorten(response: Array, seconds: float) -> Array:
+    """Cuts a response, its last 20 ms (at most a quarter) faded out so that the cut is not heard.
+
+    Args:
+        response: Impulse response, shape [n].
+        seconds: Length to keep, above 0; the whole response stays as it is.
+
+    Raises:
+        UserError: The length or the response is not usable.
+    """
+    n_samples = round(seconds * SAMPLE_RATE) if np.isfinite(seconds) else 0
+    if not 1 <= n_samples <= len(response):
+        longest = len(response) / SAMPLE_RATE
+        raise UserError(f"a room of {seconds:g} s is not there: ask for one up to {longest:g} s")
+    if not np.isfinite(response).all():
+        raise UserError("the learnt impulse response is not finite: train the model again")
+    kept = np.array(response[:n_samples], np.float32)
+    if n_samples < len(response):
+        n_fade = min(round(FADE_SECONDS * SAMPLE_RATE), n_samples // 4)
+        kept[n_samples - n_fade :] *= 0.5 + 0.5 * np.cos(np.pi * np.arange(1, n_fade + 1) / n_fade)
+    return kept
+
+
+def play_room(pcm: Pcm, response: Array) -> Pcm:
+    """Plays samples in a room, from silence.
+
+    Args:
+        pcm: int16, shape [n].
+        response: From `shorten`, 1 at time 0.
+
+    Returns:
+        int16, shape [n]: the convolution in float64, rounded and saturated. The firmware's samples
+        are at most 1 away, because its spectra are float32.
+    """
+    n_fft = 1 << (len(pcm) + len(response)).bit_length()
+    spectrum = np.fft.rfft(pcm, n_fft) * np.fft.rfft(wet_taps(response), n_fft)
+    wet = np.fft.irfft(spectrum, n_fft)[: len(pcm)]
+    return np.clip(np.floor(pcm + wet + 0.5), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def wet_taps(response: Array) -> npt.NDArray[np.float64]:
+    """Returns a response without the direct sound, which the device passes as it is."""
+    taps = np.array(response, np.float64)
+    taps[0] = 0
+    return taps
+
+
+def n_tail_partitions(response: Array) -> int:
+    """Returns how many partitions of 256 taps lie behind the head."""
+    return max(-(-(len(response) - HEAD_SAMPLES) // TAIL_SAMPLES), 0)
+
+
+def partition_spectra(taps: Array, n_samples: int, n_partitions: int) -> npt.NDArray[np.float32]:
+    """Transforms partitions of `n_samples` taps each, padded to twice their length.
+
+    Returns:
+        float32 of shape [n_samples / 4, n_partitions, 8]: for four bins real and imaginary part;
+        bin 0 has that of half the rate instead of the second.
+    """
+    padded = np.zeros(n_partitions * n_samples)
+    padded[: len(taps)] = taps
+    bins = np.fft.rfft(padded.reshape(n_partitions, n_samples), 2 * n_samples)
+    packed = np.stack([bins.real, bins.imag], axis=-1)[:, :n_samples]
+    packed[:, 0, 1] = bins[:, n_samples].real
+    groups = packed.reshape(n_partitions, -1, GROUP_FLOATS).transpose(1, 0, 2)
+    return groups.astype(np.float32)
+
+
+def room_text(name: str, response: Array) -> str:
+    """Returns the C of a room, ``<name>_room.c``."""
+    taps = wet_taps(response)
+    n_tail = n_tail_partitions(response)
+    head = partition_spectra(taps[:HEAD_SAMPLES], HOP_SAMPLES, HEAD_PARTITIONS)
+    tail = partition_spectra(taps[HEAD_SAMPLES:], TAIL_SAMPLES, n_tail)
+    tables = f"static const float head[] = {{\n{_rows(head)}}};\n"
+    if n_tail:
+        tables += f"\nstatic const float tail[] = {{\n{_rows(tail)}}};\n"
+    return f"""\
+{BANNER}/* {len(response)} taps. */
+#include "reverb/reverb.h"
+
+{tables}
+extern const reverb_room_t {name}_room;
+const reverb_room_t {name}_room = {{head, {"tail" if n_tail else "NULL"}, {n_tail}}};
+"""
+
+
+def _rows(values: Array) -> str:
+    return "".join(
+        "    " + ", ".join(f"{value:.8e}f" for value in row) + ",\n"
+        for row in values.reshape(-1, GROUP_FLOATS)
+    )
+
+
+def shared_texts(names: Sequence[str], responses: Sequence[Array]) -> dict[str, str]:
+    """Returns the C that a firmware's rooms share by file name: their table, and the state's size.
+
+    Args:
+        names: Of the presets, in order.
+        responses: Of their rooms.
+    """
+    rooms = "".join(f"extern const reverb_room_t {name}_room;\n" for name in names)
+    table = ", ".join(f"&{name}_room" for name in names)
+    largest = max(map(n_tail_partitions, responses))
+    return {
+        "rooms.c": f'{BANNER}#include "reverb/reverb.h"\n\n{rooms}\n'
+        f"const reverb_room_t *const reverb_rooms[] = {{{table}}};\n",
+        "reverb_config.h": f"{BANNER}#ifndef REVERB_CONFIG_H\n#define REVERB_CONFIG_H\n\n"
+        f"#define REVERB_MAX_TAIL {largest}\n\n#endif\n",
+    }

@@ -1,0 +1,63 @@
+/* The room that was learnt with an instrument: its impulse response, up to a second, by partitioned FFT
+ * convolution in blocks of 64 samples, without latency.
+ *
+ * The response is 1 at time 0, which is the dry sound and passes unchanged, bit for bit, and a wet part, which is
+ * cut into partitions whose spectra lie in flash (pipeline.room makes them). Its first 512 taps are 8 partitions
+ * of 64, multiplied within the block. The rest is partitions of 256 with two such spans of time until they are
+ * heard, so that their work is spread over four blocks: transform; multiply, multiply; transform back. All is
+ * overlap-save with float32 spectra and CMSIS-DSP's real FFT. The output is integer samples plus a rounded wet
+ * part, saturated; no gain is taken off, so a room of gain 3 clips where the float model's recording does.
+ *
+ * float32, because the learnt rooms are loud (the wet part has up to 0.9 of the dry one's energy): 16-bit
+ * spectra of a fixed scale would add up to 6 LSB of noise at any level. Every core and the host give the same
+ * bits; float64 convolution differs from them by at most 1 LSB, where a float32 sum falls on the other side of a
+ * half.
+ *
+ * Nothing is fed back, so that no input can do harm for longer than the response.
+ */
+#ifndef REVERB_H
+#define REVERB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reverb_config.h" /* generated: REVERB_MAX_TAIL, the most tail partitions of this firmware's rooms */
+
+#define REVERB_BLOCK_SAMPLES 64
+#define REVERB_HEAD_PARTITIONS 8
+#define REVERB_TAIL_SAMPLES 256 /* taps of a partition behind the head */
+
+/* Spectra of a room, constant. One is [group][partition][4][2]: groups of four neighbouring bins, real and
+ * imaginary part, but for bin 0, whose imaginary part is zero and gives its place to the bin of half the rate. */
+typedef struct {
+    const float *head; /* 8 partitions of 64 bins */
+    const float *tail; /* n_tail partitions of 256 bins */
+    size_t n_tail;     /* up to REVERB_MAX_TAIL */
+} reverb_room_t;
+
+extern const reverb_room_t *const reverb_rooms[]; /* by preset, generated */
+
+/* Owned by the caller, but only the functions below look inside. */
+typedef struct {
+    const reverb_room_t *room;
+    size_t head_newest; /* partition's place in the ring that the last block took */
+    size_t tail_newest;
+    size_t step;                            /* of the tail's work and place of the next block, 0 to 3 */
+    float input[2 * REVERB_TAIL_SAMPLES];   /* the span before, and this one as far as it has come */
+    float product[2 * REVERB_TAIL_SAMPLES]; /* the tail's spectrum, as far as it is multiplied */
+    float scratch[2 * REVERB_TAIL_SAMPLES];
+    float tail_output[REVERB_TAIL_SAMPLES]; /* of this span */
+    float head_ring[REVERB_HEAD_PARTITIONS * 2 * REVERB_BLOCK_SAMPLES];                     /* past spectra */
+    float tail_ring[(REVERB_MAX_TAIL > 0 ? REVERB_MAX_TAIL : 1) * 2 * REVERB_TAIL_SAMPLES]; /* of the input */
+} reverb_t;
+
+/* Takes a room, from silence. */
+void reverb_init(reverb_t *reverb, const reverb_room_t *room);
+
+/* Forgets the past. */
+void reverb_reset(reverb_t *reverb);
+
+/* Puts the next block of samples, 16 kHz, into the room, in place. */
+void reverb_process(reverb_t *reverb, int16_t samples[REVERB_BLOCK_SAMPLES]);
+
+#endif
