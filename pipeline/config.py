@@ -4,9 +4,12 @@ Configuration is data: one TOML per instrument under ``data/instruments`` fills 
 what a run was made with is written back, resolved, as ``config.toml`` into its run folder.
 """
 
+import ctypes
+import errno
 import hashlib
 import json
 import os
+import signal
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -24,6 +27,7 @@ MAX_LEVEL = 0.32  # turns: the largest output level of an operator
 LOGIT_RANGE = (-12.0, 6.0)  # beyond it the level is inaudible, or as good as the largest
 N_OPERATORS = 6
 LOUDNESS_RANGE_DB = 80.0
+DEFAULT_F0_HZ = 440.0  # of a device before its first pitch
 
 INSTRUMENTS = ("flute", "trumpet", "violin", "piano")
 VARIANTS = ("full", "reduced", "reduced_ad", "reduced_cd")
@@ -48,17 +52,41 @@ def run_main(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         message = f"error: {error}"
-    except OSError as error:
-        # A full disk, a folder that may not be written: the operating system's own words are the
-        # clearest.
-        message = f"error: {error.filename or 'file system'}: {error.strerror or error}"
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        if _is_disk_full(error):
+            message = (
+                f"error: {_file_of(error)}: no space left; make room and run the command again"
+            )
+        elif isinstance(error, OSError):  # such as a folder that may not be written
+            message = f"error: {_file_of(error)}: {error.strerror or error}"
+        else:
+            raise
     else:
         return
     print(" ".join(message.split()), file=sys.stderr)
     sys.exit(2)
+
+
+def _is_disk_full(error: Exception) -> bool:
+    """Whether a disk, quota or file size limit is at its end; libraries give the words alone."""
+    limits = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return getattr(error, "errno", None) in limits or any(
+        os.strerror(limit) in str(error) for limit in limits
+    )
+
+
+def _file_of(error: Exception) -> str:
+    return getattr(error, "filename", None) or "the disk"
+
+
+def end_with_parent() -> None:
+    """Ends this process, on Linux, as soon as the one that started it is gone, even if killed."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 @contextmanager
@@ -78,6 +106,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -41,6 +41,7 @@ from pipeline.config import (
     InstrumentConfig,
     UserError,
     atomic_write,
+    end_with_parent,
     load_instrument,
     run_main,
     write_json,
@@ -156,7 +157,7 @@ def analyse(
     with tqdm(total=len(jobs), desc="features", unit="recording", disable=None) as progress:
         if len(jobs) > 2 * N_PROCESSES:
             context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(N_PROCESSES, context, initializer=_ignore_interrupt) as pool:
+            with ProcessPoolExecutor(N_PROCESSES, context, initializer=_follow_parent) as pool:
                 try:
                     for _ in pool.map(_analyse_file, *zip(*jobs, strict=True)):
                         progress.update()
@@ -301,8 +302,9 @@ def _content_hash(path: Path, config: DataConfig) -> str:
     return digest.hexdigest()[:24]
 
 
-def _ignore_interrupt() -> None:
+def _follow_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends the workers
+    end_with_parent()
 
 
 def _analyse_file(path: Path, config: DataConfig, entry: Path) -> None:

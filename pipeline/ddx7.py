@@ -1,19 +1,19 @@
 """The instrument as it is trained: decoder network, FM synthesizer and room in one Keras model.
 
-Run folders hold its weights as ``model.weights.h5`` and the network's alone, for the quantization
-stage, as ``tcn.npz``.
+Run folders hold its weights as ``model.weights.h5``, in Keras' layout.
 """
 
+import tempfile
 from pathlib import Path
-from typing import Any
 
+import h5py
 import keras
 import numpy as np
 
 from pipeline.config import RunConfig, UserError, atomic_write, load_run
 from pipeline.patches import PATCHES
 from pipeline.synth import Reverb, base_phase, fm_levels, fm_synthesize
-from pipeline.tcn import build_tcn, scale_features, tcn_weights
+from pipeline.tcn import build_tcn, scale_features
 
 
 class Ddx7(keras.Model):
@@ -66,14 +66,29 @@ class Ddx7(keras.Model):
 
 
 def save_model(model: Ddx7, run_dir: Path) -> None:
-    """Writes the weights of the whole model and of the network alone into `run_dir`."""
-    with atomic_write(run_dir / "model.weights.h5") as temporary:
-        model.save_weights(temporary)
-    weights = tcn_weights(model.tcn)
-    arrays: dict[str, Any] = {f"{name}/kernel": kernel for name, (kernel, _) in weights.items()}
-    arrays |= {f"{name}/bias": bias for name, (_, bias) in weights.items()}
-    with atomic_write(run_dir / "tcn.npz") as temporary:
-        np.savez(temporary, **arrays)
+    """Writes ``model.weights.h5`` into `run_dir`: what Keras saves, packed."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        atomic_write(run_dir / "model.weights.h5") as temporary,
+    ):
+        plain = Path(folder) / temporary.name
+        model.save_weights(plain)
+        _pack(plain, temporary)
+
+
+def _pack(source: Path, target: Path) -> None:
+    """Copies an HDF5 file, compressing its arrays and in the format of the smaller groups."""
+
+    def copy(name: str, node: h5py.HLObject) -> None:
+        if isinstance(node, h5py.Group):
+            packed.require_group(name)
+        else:
+            packing = {"compression": "gzip", "shuffle": True} if node.shape else {}
+            packed.create_dataset(name, data=node[()], **packing)
+        packed[name].attrs.update(node.attrs)
+
+    with h5py.File(source) as plain, h5py.File(target, "w", libver="latest") as packed:
+        plain.visititems(copy)
 
 
 def load_model(run_dir: Path, *, instrument: str | None = None) -> Ddx7:

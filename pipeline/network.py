@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from pipeline.config import TcnConfig, UserError, atomic_write
@@ -111,7 +112,7 @@ def _scale(steps: np.ndarray, step: np.ndarray) -> np.ndarray:
 
 
 def load_weights(path: Path, config: TcnConfig) -> Weights:
-    """Loads weights from ``tcn.npz``, or from ``decoder_<format>.npz``, where they are rounded.
+    """Loads weights from ``model.weights.h5``, or from ``decoder_<format>.npz``, there rounded.
 
     Raises:
         UserError: The file is missing, damaged, or of a network of another shape.
@@ -158,10 +159,26 @@ def save_quantization(path: Path, weights: Weights, ranges: Ranges) -> None:
 
 def _load_arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
-        stage = "pipeline.train" if path.name == "tcn.npz" else "pipeline.quantize"
+        stage = "pipeline.train" if path.suffix == ".h5" else "pipeline.quantize"
         raise UserError(f"{path} is missing: run python -m {stage} first")
     try:
+        if path.suffix == ".h5":
+            return _read_keras_weights(path)
         with np.load(path) as stored:
             return dict(stored)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is damaged ({error}): delete it and make it again") from None
+
+
+def _read_keras_weights(path: Path) -> dict[str, np.ndarray]:
+    """Reads kernels and biases from what Keras saved, where a layer's group bears its name."""
+    arrays = {}
+
+    def collect(_: str, node: h5py.HLObject) -> None:
+        if isinstance(node, h5py.Group) and "0" in node and "1" in node:
+            layer = node.attrs["name"]
+            arrays[f"{layer}/kernel"], arrays[f"{layer}/bias"] = node["0"][()], node["1"][()]
+
+    with h5py.File(path) as stored:
+        stored.visititems(collect)
+    return arrays

@@ -183,7 +183,7 @@ def quantize_run(
         The table, as written to ``quantization.json``.
     """
     run = load_run(run_dir)
-    weights = fold_residual_bias(load_weights(run_dir / "tcn.npz", run.tcn), run.tcn)
+    weights = fold_residual_bias(load_weights(run_dir / "model.weights.h5", run.tcn), run.tcn)
     stored = run_dir / "calibration.npz"
     if dataset is not None or not stored.is_file():
         Calibration.draw(dataset or run_dir.parent / "dataset.npz").save(stored)

@@ -1,30 +1,39 @@
 """Every stage in order: from recordings, or the default corpus, to an instrument's firmware.
 
 A stage is skipped when what it makes is newer than all it needs, and training goes on from its
-checkpoint, so that the same command goes on wherever it was interrupted.
+checkpoint, so that the same command goes on wherever it was interrupted, or killed.
 """
 
 import argparse
+import fcntl
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from pipeline.config import (
     RUN_DIR,
-    SAMPLE_RATE,
     VARIANTS,
     UserError,
     atomic_write,
+    end_with_parent,
     load_instrument,
     run_main,
-    write_json,
 )
+from pipeline.convert import FORMATS
+from pipeline.firmware import write_wav
+
+STUDENTS = VARIANTS[1:]
+PLAYED = "reduced_cd"  # the variant that the firmware plays
 
 
 @dataclass(frozen=True)
@@ -32,12 +41,14 @@ class Stage:
     """One command ``python -m pipeline.<module> <arguments>``.
 
     Attributes:
+        title: What it does, in a few words.
         makes: The file that it writes last.
         needs: Files that it reads; where one is newer than `makes`, the stage is run again.
         starts: For training, the file that it writes first: a needed file newer than that makes a
             fresh start.
     """
 
+    title: str
     module: str
     arguments: Sequence[str]
     makes: Path
@@ -50,26 +61,44 @@ class Stage:
         return self.makes.exists() and not self._is_outdated(self.makes)
 
     def run(self) -> None:
-        """Runs the command in a process of its own; ends this one with its status if it fails."""
-        command = [sys.executable, "-m", f"pipeline.{self.module}", *self.arguments]
+        """Runs the command in a process of its own, which a kill of this one ends too.
+
+        Raises:
+            SystemExit: The stage failed, or was interrupted, and has said so.
+            UserError: It was killed.
+        """
+        command = [sys.executable, "-u", "-m", f"pipeline.{self.module}", *self.arguments]
         if self.starts is not None and self.starts.exists() and self._is_outdated(self.starts):
             command.append("--restart")
-        status = subprocess.run(command, check=False).returncode
-        if status:
-            raise SystemExit(status if status > 0 else 128 - status)
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            process_group=0,
+            preexec_fn=end_with_parent,
+        ) as process:
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    if not line.startswith("next: "):  # what is next is known here
+                        print(f"    {line}", end="", flush=True)
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)  # once, from here: it has a group of its own
+        if process.returncode < 0:
+            name = signal.Signals(-process.returncode).name
+            raise UserError(
+                f"pipeline.{self.module} was ended by {name}: the same command goes on from here"
+            )
+        if process.returncode:
+            raise SystemExit(process.returncode)
+        os.utime(self.makes)  # a stage leaves a file alone whose content stays as it was
 
     def _is_outdated(self, path: Path) -> bool:
         made = path.stat().st_mtime_ns
         return any(need.stat().st_mtime_ns > made for need in self.needs if need.exists())
 
 
-def plan_stages(
-    instrument: str,
-    folder: Path,
-    profile: str,
-    audio: list[Path],
-    formats: tuple[str, ...] = ("int8", "int16x8"),
-) -> list[Stage]:
+def plan_stages(instrument: str, folder: Path, profile: str, audio: Sequence[Path]) -> list[Stage]:
     """Lists the stages of an instrument.
 
     Args:
@@ -77,50 +106,66 @@ def plan_stages(
         folder: Folder of its run folders, ``runs/<instrument>``.
         profile: ``quick`` or ``full``.
         audio: Folders of recordings; none for the default corpus.
-        formats: Quantized formats for which C is made.
     """
-    request, dataset, held_out = (
-        folder / "request.json",
-        folder / "dataset.npz",
-        folder / "held_out",
-    )
+    request, dataset = folder / "request.json", folder / "dataset.npz"
     common = ["--instrument", instrument, "--runs", str(folder.parent)]
-    audio_arguments = ["--audio", *map(str, audio)] if audio else []
-    recordings = [path for place in audio for path in sorted(place.rglob("*"))]
-    gather = ["--instrument", instrument, *audio_arguments, "--out", str(folder.parent)]
-    stages = [Stage("data", gather, dataset, [request, *recordings])]
-    for variant in VARIANTS:
-        run_dir = folder / variant
+    options = ["--instrument", instrument, "--out", str(folder.parent)]
+    if audio:
+        options += ["--audio", *map(str, audio)]
+    needs = [request, *list_recordings(audio)]
+    stages = [Stage("clips with pitch and loudness", "data", options, dataset, needs)]
+    for variant, title in {
+        "full": "the full model, the teacher",
+        "reduced": "the reduced model by itself",
+        "reduced_ad": "the reduced model by audio distillation",
+        "reduced_cd": "the reduced model by control distillation",
+    }.items():
+        run_dir, teacher = folder / variant, folder / "full"
         needs = [request, dataset]
         if variant in ("full", "reduced"):
             module, options = "train", ["--variant", variant]
         else:
             method = "audio" if variant == "reduced_ad" else "control"
-            module, options = "distill", ["--method", method, "--teacher", str(folder / "full")]
-            needs.append(folder / "full" / "metrics.json")
+            module, options = "distill", ["--method", method, "--teacher", str(teacher)]
+            needs.append(teacher / "metrics.json")
         options += [*common, "--profile", profile]
         first, last = run_dir / "config.toml", run_dir / "metrics.json"
-        stages.append(Stage(module, options, last, needs, starts=first))
-    for variant in ("reduced", "reduced_ad", "reduced_cd"):
+        stages.append(Stage(title, module, options, last, needs, starts=first))
+    for variant in STUDENTS:
         run_dir = folder / variant
-        quantized = run_dir / "quantization.json"
-        options = ["--run", str(run_dir), "--dataset", str(dataset)]
-        stages.append(Stage("quantize", options, quantized, [run_dir / "metrics.json"]))
-        decoders = [run_dir / f"decoder_{fmt}.tflite" for fmt in formats]
-        stages.append(Stage("convert", ["--run", str(run_dir)], decoders[-1], [quantized]))
-        for fmt, decoder in zip(formats, decoders, strict=True):
-            out = run_dir / f"c_{fmt}"
-            options = ["--run", str(run_dir), "--format", fmt, "--out", str(out)]
-            stages.append(Stage("codegen", options, out / "instruments.c", [decoder]))
-    report = folder / "evaluation" / "metrics.json"
-    options = [*common, "--audio", str(held_out), "--out", str(report.parent)]
-    shipped = folder / "reduced_cd" / "c_int8" / "instruments.c"
-    stages.append(Stage("evaluate", options, report, [shipped]))
+        choice, decoder = run_dir / "quantization.json", run_dir / f"decoder_{FORMATS[-1]}.tflite"
+        run = ["--run", str(run_dir)]
+        options = [*run, "--dataset", str(dataset)]
+        needs = [run_dir / "metrics.json"]
+        stages.append(Stage(f"{variant} in integers", "quantize", options, choice, needs))
+        needs = [run_dir / f"decoder_{fmt}.npz" for fmt in FORMATS]
+        stages.append(Stage(f"{variant} as .tflite", "convert", run, decoder, needs))
+        for fmt in FORMATS:
+            out, needs = run_dir / f"c_{fmt}", [run_dir / f"decoder_{fmt}.tflite"]
+            options = [*run, "--format", fmt, "--out", str(out)]
+            title = f"{variant}, {fmt}, as C"
+            stages.append(Stage(title, "codegen", options, out / "instruments.c", needs))
+    generated, build = folder / PLAYED / "c_int8", folder / "firmware"
+    options = ["--generated", str(generated), "--build-dir", str(build)]
+    needs = [generated / "instruments.c"]
+    stages.append(Stage(f"firmware with {PLAYED}", "firmware", options, build / "render", needs))
+    out, report = folder / "evaluation", folder / "evaluation" / "metrics.json"
+    options = [*common, "--audio", str(folder / "held_out"), "--out", str(out)]
+    options += ["--mcu", PLAYED, "--format", *FORMATS]
+    needs = [folder / variant / "metrics.json" for variant in VARIANTS]
+    needs += [folder / PLAYED / f"decoder_{fmt}.tflite" for fmt in FORMATS]
+    stages.append(Stage("every system by ear and measure", "evaluate", options, report, needs))
     return stages
+
+
+def list_recordings(audio: Sequence[Path]) -> list[Path]:
+    """Lists the files below some folders."""
+    return [path for place in audio for path in sorted(place.rglob("*")) if path.is_file()]
 
 
 def write_held_out(dataset_path: Path, folder: Path, *, most_clips: int = 4) -> None:
     """Writes the first held-out clips of a data set as WAV, for the evaluation to hear."""
+    shutil.rmtree(folder, ignore_errors=True)
     with np.load(dataset_path) as dataset:
         split = dataset["split"]
         for wanted in (2, 1, 0):  # test, else valid; a single recording can only be heard itself
@@ -128,8 +173,32 @@ def write_held_out(dataset_path: Path, folder: Path, *, most_clips: int = 4) -> 
                 break
         for clip in np.flatnonzero(split == wanted)[:most_clips]:
             name = f"{Path(str(dataset['recording'][clip])).stem}_{clip:03d}.wav"
-            with atomic_write(folder / name) as temporary:
-                soundfile.write(temporary, dataset["audio"][clip], SAMPLE_RATE)
+            write_wav(folder / name, dataset["audio"][clip])
+
+
+@contextmanager
+def only_run(folder: Path) -> Iterator[None]:
+    """Keeps a second run out of `folder`, and removes what a killed one left half-written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{folder} is in use by another run: wait for it, or end it") from None
+        for path in folder.rglob(".[0-9]*.*"):  # see `config.atomic_write`
+            path.unlink()
+        yield
+
+
+def print_results(folder: Path) -> None:
+    """Says where everything is, and what to do with it."""
+    build = folder / "firmware" / "render"
+    print(f"the models, four variants:  {folder}/<variant>/ (metrics.json, decoder_*.tflite)")
+    print(f"the instrument as C:        {folder / PLAYED}/c_int8, c_int16x8")
+    print(f"firmware for a Cortex-M4F:  {build}")
+    print(f"what every system plays:    {folder}/evaluation/<recording>.<system>.wav")
+    print(f"how far off it is:          {folder}/evaluation/metrics.json")
+    print(f"next: listen to {folder}/evaluation, *.reference.wav beside *.{PLAYED}_mcu.wav")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -151,18 +220,28 @@ def main(argv: list[str] | None = None) -> None:
         if not place.is_dir():
             raise UserError(f"{place} is no folder: give a folder of recordings")
     folder = args.runs / args.instrument
-    request = {"audio": [str(place.resolve()) for place in args.audio], "profile": args.profile}
-    path = folder / "request.json"
-    if not path.exists() or json.loads(path.read_text()) != request:
-        write_json(path, request)
-    stages = plan_stages(args.instrument, folder, args.profile, args.audio)
-    for number, stage in enumerate(stages, 1):
-        title = f"[{number}/{len(stages)}] pipeline.{stage.module} -> {stage.makes}"
-        print(f"{title}{': up to date' if stage.is_done else ''}", flush=True)
-        if not stage.is_done:
+    with only_run(folder):
+        request = {
+            "profile": args.profile,
+            "recordings": [str(path.resolve()) for path in list_recordings(args.audio)],
+        }
+        text, path = json.dumps(request, indent=2) + "\n", folder / "request.json"
+        if not path.exists() or path.read_text(errors="replace") != text:
+            with atomic_write(path) as temporary:
+                temporary.write_text(text)
+        stages = plan_stages(args.instrument, folder, args.profile, args.audio)
+        for number, stage in enumerate(stages, 1):
+            name = f"[{number}/{len(stages)}] {stage.module}: {stage.title}"
+            if stage.is_done:
+                print(f"{name} (up to date)")
+                continue
+            print(name, flush=True)
+            began = time.monotonic()
             if stage.module == "evaluate":
                 write_held_out(folder / "dataset.npz", folder / "held_out")
             stage.run()
+            print(f"    {time.monotonic() - began:.0f} s", flush=True)
+        print_results(folder)
 
 
 if __name__ == "__main__":

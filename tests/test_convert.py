@@ -202,12 +202,10 @@ def test_damaged_run_folder_is_refused_and_left_whole(run_dir, damage, message):
 def test_weights_that_are_not_finite_are_refused(tmp_path):
     _, weights, _ = make_network(SMALL)
     kernel, bias = weights["block1_conv1"]
-    weights["block1_conv1"] = kernel * np.nan, bias
-    arrays = {f"{layer}/kernel": kernel for layer, (kernel, _) in weights.items()}
-    arrays |= {f"{layer}/bias": bias for layer, (_, bias) in weights.items()}
-    np.savez(tmp_path / "tcn.npz", **arrays)
+    weights["block1_conv1"] = kernel, bias * np.nan
+    save_quantization(tmp_path / "decoder_int8.npz", weights, {})
     with pytest.raises(UserError, match="not finite at layer block1_conv1"):
-        load_weights(tmp_path / "tcn.npz", SMALL)
+        load_weights(tmp_path / "decoder_int8.npz", SMALL)
 
 
 def test_truncated_or_foreign_tflite_is_refused(tmp_path):

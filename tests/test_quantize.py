@@ -8,6 +8,7 @@ import pytest
 from pipeline.calibration import CLIP_FRAMES, N_TRAIN, SILENT_FRAMES, Calibration
 from pipeline.config import RunConfig, TcnConfig, TrainConfig, UserError
 from pipeline.convert import convert_run
+from pipeline.ddx7 import Ddx7, save_model
 from pipeline.network import fold_residual_bias, tcn_activations
 from pipeline.quantize import (
     collect_values,
@@ -56,9 +57,10 @@ def weights():
 @pytest.fixture
 def run_dir(tmp_path, weights):
     RUN.save(tmp_path)
-    arrays = {f"{layer}/kernel": kernel for layer, (kernel, _) in weights.items()}
-    arrays |= {f"{layer}/bias": bias for layer, (_, bias) in weights.items()}
-    np.savez(tmp_path / "tcn.npz", **arrays)
+    model = Ddx7(RUN)
+    for layer, values in weights.items():
+        model.tcn.get_layer(layer).set_weights(values)
+    save_model(model, tmp_path)
     return tmp_path
 
 
@@ -189,7 +191,8 @@ def test_training_mends_ranges_that_are_too_wide(weights, dataset):
     [
         (lambda run: None, "dataset.npz is missing"),
         (lambda run: (run / "calibration.npz").write_bytes(b"PK"), "calibration.npz is damaged"),
-        (lambda run: (run / "tcn.npz").unlink(), "tcn.npz is missing"),
+        (lambda run: (run / "model.weights.h5").unlink(), "weights.h5 is missing"),
+        (lambda run: (run / "model.weights.h5").write_bytes(b"\x89HDF"), "weights.h5 is damaged"),
         (lambda run: (run / "config.toml").unlink(), "no run folder"),
     ],
 )

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.config import INSTRUMENTS, TcnConfig, load_instrument
+from pipeline.config import INSTRUMENTS, RunConfig, TcnConfig, TrainConfig, load_instrument
+from pipeline.ddx7 import Ddx7, load_model, save_model
+from pipeline.network import load_weights
 from pipeline.tcn import build_tcn, scale_features, tcn_weights
 
 
@@ -62,3 +64,17 @@ def test_every_instrument_has_a_configuration_and_a_patch(name):
     config = load_instrument(name)
     assert config.instrument == name
     assert len(PATCHES[config.patch].ratios) == 6
+
+
+def test_weights_survive_their_file_for_keras_and_for_quantization(tmp_path):
+    config = RunConfig("flute", "flute", "reduced", TcnConfig(3, 8), TrainConfig(seed=5))
+    model = Ddx7(config)
+    config.save(tmp_path)
+    save_model(model, tmp_path)
+    again = load_model(tmp_path)
+    for saved, loaded in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(saved, loaded)
+    read = load_weights(tmp_path / "model.weights.h5", config.tcn)
+    for layer, values in tcn_weights(model.tcn).items():
+        for saved, loaded in zip(values, read[layer], strict=True):
+            np.testing.assert_array_equal(saved, loaded)
