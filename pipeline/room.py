@@ -14,9 +14,9 @@ from pipeline.config import HOP_SAMPLES, SAMPLE_RATE, UserError
 from pipeline.fm_codegen import BANNER
 from pipeline.pcm import FULL_SCALE
 
-HEAD_PARTITIONS = 8  # of 64 taps
-TAIL_SAMPLES = 256  # taps of a partition behind them
-HEAD_SAMPLES = HEAD_PARTITIONS * HOP_SAMPLES
+TAIL_SAMPLES = 256  # taps of a partition of the tail; those of the head have 64
+TAIL_START = 2 * TAIL_SAMPLES  # time that the tail's work takes
+LONGEST_HEAD = 3200  # taps: up to 0.2 s a head alone is cheaper
 GROUP_FLOATS = 8  # four bins, neighbours in memory
 FADE_SECONDS = 0.02  # over which a response that is cut comes to its end
 
@@ -82,9 +82,11 @@ def wet_taps(response: Array) -> npt.NDArray[np.float64]:
     return taps
 
 
-def n_tail_partitions(response: Array) -> int:
-    """Returns how many partitions of 256 taps lie behind the head."""
-    return max(-(-(len(response) - HEAD_SAMPLES) // TAIL_SAMPLES), 0)
+def n_partitions(n_taps: int) -> tuple[int, int]:
+    """Returns how many partitions of 64 taps a response has, and how many of 256 behind them."""
+    if n_taps <= LONGEST_HEAD:
+        return -(-n_taps // HOP_SAMPLES), 0
+    return TAIL_START // HOP_SAMPLES, -(-(n_taps - TAIL_START) // TAIL_SAMPLES)
 
 
 def partition_spectra(taps: Array, n_samples: int, n_partitions: int) -> npt.NDArray[np.float32]:
@@ -99,16 +101,17 @@ def partition_spectra(taps: Array, n_samples: int, n_partitions: int) -> npt.NDA
     bins = np.fft.rfft(padded.reshape(n_partitions, n_samples), 2 * n_samples)
     packed = np.stack([bins.real, bins.imag], axis=-1)[:, :n_samples]
     packed[:, 0, 1] = bins[:, n_samples].real
-    groups = packed.reshape(n_partitions, -1, GROUP_FLOATS).transpose(1, 0, 2)
+    groups = packed.reshape(n_partitions, n_samples // 4, GROUP_FLOATS).transpose(1, 0, 2)
     return groups.astype(np.float32)
 
 
 def room_text(name: str, response: Array) -> str:
     """Returns the C of a room, ``<name>_room.c``."""
     taps = wet_taps(response)
-    n_tail = n_tail_partitions(response)
-    head = partition_spectra(taps[:HEAD_SAMPLES], HOP_SAMPLES, HEAD_PARTITIONS)
-    tail = partition_spectra(taps[HEAD_SAMPLES:], TAIL_SAMPLES, n_tail)
+    n_head, n_tail = n_partitions(len(taps))
+    start = n_head * HOP_SAMPLES
+    head = partition_spectra(taps[:start], HOP_SAMPLES, n_head)
+    tail = partition_spectra(taps[start:], TAIL_SAMPLES, n_tail)
     tables = f"static const float head[] = {{\n{_rows(head)}}};\n"
     if n_tail:
         tables += f"\nstatic const float tail[] = {{\n{_rows(tail)}}};\n"
@@ -118,7 +121,7 @@ def room_text(name: str, response: Array) -> str:
 
 {tables}
 extern const reverb_room_t {name}_room;
-const reverb_room_t {name}_room = {{head, {"tail" if n_tail else "NULL"}, {n_tail}}};
+const reverb_room_t {name}_room = {{head, {"tail" if n_tail else "NULL"}, {n_head}, {n_tail}}};
 """
 
 
@@ -138,10 +141,10 @@ def shared_texts(names: Sequence[str], responses: Sequence[Array]) -> dict[str, 
     """
     rooms = "".join(f"extern const reverb_room_t {name}_room;\n" for name in names)
     table = ", ".join(f"&{name}_room" for name in names)
-    largest = max(map(n_tail_partitions, responses))
+    most_head, most_tail = np.max([n_partitions(len(response)) for response in responses], axis=0)
     return {
         "rooms.c": f'{BANNER}#include "reverb/reverb.h"\n\n{rooms}\n'
         f"const reverb_room_t *const reverb_rooms[] = {{{table}}};\n",
         "reverb_config.h": f"{BANNER}#ifndef REVERB_CONFIG_H\n#define REVERB_CONFIG_H\n\n"
-        f"#define REVERB_MAX_TAIL {largest}\n\n#endif\n",
+        f"#define REVERB_MAX_HEAD {most_head}\n#define REVERB_MAX_TAIL {most_tail}\n\n#endif\n",
     }

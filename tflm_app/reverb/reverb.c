@@ -1,5 +1,6 @@
 #include "reverb/reverb.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "arm_common_tables.h"
@@ -7,27 +8,8 @@
 
 enum {
     GROUP_FLOATS = 8, /* four bins */
-    N_STEPS = REVERB_TAIL_SAMPLES / REVERB_BLOCK_SAMPLES,
     HEAD_FLOATS = 2 * REVERB_BLOCK_SAMPLES,
-    TAIL_FLOATS = 2 * REVERB_TAIL_SAMPLES,
     HEAD_GROUPS = HEAD_FLOATS / GROUP_FLOATS,
-    TAIL_GROUPS = TAIL_FLOATS / GROUP_FLOATS,
-};
-
-/* Groups of the tail that are multiplied when each step ends. The first and the last step transform as well, so
- * they get less; with the 61 partitions of a whole second all four steps cost about the same. */
-static const uint8_t groups_done[N_STEPS] = {TAIL_GROUPS / 8, TAIL_GROUPS / 2, TAIL_GROUPS * 7 / 8, TAIL_GROUPS};
-
-/* What arm_rfft_fast_init_128_f32 and arm_rfft_fast_init_512_f32 would write, in flash. */
-static const arm_rfft_fast_instance_f32 head_fft = {
-    .Sint = {REVERB_BLOCK_SAMPLES, twiddleCoef_64, armBitRevIndexTable64, ARMBITREVINDEXTABLE_64_TABLE_LENGTH},
-    .fftLenRFFT = HEAD_FLOATS,
-    .pTwiddleRFFT = twiddleCoef_rfft_128,
-};
-static const arm_rfft_fast_instance_f32 tail_fft = {
-    .Sint = {REVERB_TAIL_SAMPLES, twiddleCoef_256, armBitRevIndexTable256, ARMBITREVINDEXTABLE_256_TABLE_LENGTH},
-    .fftLenRFFT = TAIL_FLOATS,
-    .pTwiddleRFFT = twiddleCoef_rfft_512,
 };
 
 void reverb_init(reverb_t *reverb, const reverb_room_t *room) {
@@ -41,95 +23,140 @@ void reverb_reset(reverb_t *reverb) {
     reverb->room = room;
 }
 
-/* Puts a spectrum of the input into place `slot` of a ring with the layout of a room. */
-static void push_spectrum(float *ring, const float *spectrum, size_t n_groups, size_t n_partitions, size_t slot) {
+/* Puts a spectrum of the input into a ring, which has the layout of a room, before the newest. */
+static void push_spectrum(float *ring, size_t *newest, const float *spectrum, size_t n_groups,
+                          size_t n_partitions) {
+    *newest = (*newest > 0 ? *newest : n_partitions) - 1;
     for (size_t group = 0; group < n_groups; group++) {
-        memcpy(ring + (group * n_partitions + slot) * GROUP_FLOATS, spectrum + group * GROUP_FLOATS,
+        memcpy(ring + (group * n_partitions + *newest) * GROUP_FLOATS, spectrum + group * GROUP_FLOATS,
                GROUP_FLOATS * sizeof *ring);
     }
 }
 
-/* sum[] += x[k][] * h[k][], complex, for n partitions of a group, one behind the other in memory.
+/* Where a ring meets a room: the newest spectrum and those behind it meet the first partitions, the ones from the
+ * start of the ring the others. Partitions of a group lie one behind the other. */
+typedef struct {
+    const float *x[2]; /* of the ring */
+    const float *h[2]; /* of the room */
+    size_t n_floats[2];
+} runs_t;
+
+/* Adds up the products of a group's four bins.
  *
- * The sums stay in registers, so a bin of a partition costs four loads and four multiplications. */
-static void multiply_group(float sum[GROUP_FLOATS], const float *x, const float *h, size_t n) {
-    float re0 = sum[0], im0 = sum[1], re1 = sum[2], im1 = sum[3];
-    float re2 = sum[4], im2 = sum[5], re3 = sum[6], im3 = sum[7];
-    for (const float *const end = x + n * GROUP_FLOATS; x != end; x += GROUP_FLOATS, h += GROUP_FLOATS) {
-        re0 += x[0] * h[0], im0 += x[0] * h[1], re0 -= x[1] * h[1], im0 += x[1] * h[0];
-        re1 += x[2] * h[2], im1 += x[2] * h[3], re1 -= x[3] * h[3], im1 += x[3] * h[2];
-        re2 += x[4] * h[4], im2 += x[4] * h[5], re2 -= x[5] * h[5], im2 += x[5] * h[4];
-        re3 += x[6] * h[6], im3 += x[6] * h[7], re3 -= x[7] * h[7], im3 += x[7] * h[6];
+ * The sums stay in registers, so a bin of a partition costs four loads and four multiplications. These are fused
+ * by name, for the compiler may not do so itself, lest the cores differ. */
+static void multiply_group(float sum[GROUP_FLOATS], const runs_t *runs) {
+    float re0 = 0.0f, im0 = 0.0f, re1 = 0.0f, im1 = 0.0f;
+    float re2 = 0.0f, im2 = 0.0f, re3 = 0.0f, im3 = 0.0f;
+    for (int run = 0; run < 2; run++) {
+        const float *x = runs->x[run], *h = runs->h[run];
+        for (const float *const end = x + runs->n_floats[run]; x != end; x += GROUP_FLOATS, h += GROUP_FLOATS) {
+            re0 = fmaf(x[0], h[0], re0), im0 = fmaf(x[0], h[1], im0);
+            re1 = fmaf(x[2], h[2], re1), im1 = fmaf(x[2], h[3], im1);
+            re2 = fmaf(x[4], h[4], re2), im2 = fmaf(x[4], h[5], im2);
+            re3 = fmaf(x[6], h[6], re3), im3 = fmaf(x[6], h[7], im3);
+            re0 = fmaf(-x[1], h[1], re0), im0 = fmaf(x[1], h[0], im0);
+            re1 = fmaf(-x[3], h[3], re1), im1 = fmaf(x[3], h[2], im1);
+            re2 = fmaf(-x[5], h[5], re2), im2 = fmaf(x[5], h[4], im2);
+            re3 = fmaf(-x[7], h[7], re3), im3 = fmaf(x[7], h[6], im3);
+        }
     }
     sum[0] = re0, sum[1] = im0, sum[2] = re1, sum[3] = im1;
     sum[4] = re2, sum[5] = im2, sum[6] = re3, sum[7] = im3;
 }
 
 /* Bin 0 is two real ones: of frequency zero, and of half the rate. */
-static void multiply_real_bins(float sum[2], const float *x, const float *h, size_t n) {
-    for (size_t k = 0; k < n; k++) {
-        sum[0] += x[k * GROUP_FLOATS] * h[k * GROUP_FLOATS];
-        sum[1] += x[k * GROUP_FLOATS + 1] * h[k * GROUP_FLOATS + 1];
+static void multiply_real_bins(float sum[2], const runs_t *runs) {
+    float zero = 0.0f, half = 0.0f;
+    for (int run = 0; run < 2; run++) {
+        for (size_t i = 0; i < runs->n_floats[run]; i += GROUP_FLOATS) {
+            zero = fmaf(runs->x[run][i], runs->h[run][i], zero);
+            half = fmaf(runs->x[run][i + 1], runs->h[run][i + 1], half);
+        }
     }
+    sum[0] = zero, sum[1] = half;
 }
 
-/* Multiplies the groups from `first` to before `last` of a ring with a room's and adds partitions up. The newest
- * spectrum meets partition 0, the ones behind it in the ring, and then those from its start, the next. */
+/* Multiplies the groups from `first` to before `last` of a ring with a room's. */
 static void multiply(float *product, const float *ring, const float *room, size_t n_partitions, size_t newest,
                      size_t first, size_t last) {
-    const size_t n_old = newest, n_new = n_partitions - newest;
+    const size_t n_old = newest * GROUP_FLOATS, n_new = n_partitions * GROUP_FLOATS - n_old;
     for (size_t group = first; group < last; group++) {
         const float *const x = ring + group * n_partitions * GROUP_FLOATS;
         const float *const h = room + group * n_partitions * GROUP_FLOATS;
-        float *const sum = product + group * GROUP_FLOATS;
-        memset(sum, 0, GROUP_FLOATS * sizeof *sum);
-        multiply_group(sum, x + newest * GROUP_FLOATS, h, n_new);
-        multiply_group(sum, x, h + n_new * GROUP_FLOATS, n_old);
+        const runs_t runs = {.x = {x + n_old, x}, .h = {h, h + n_new}, .n_floats = {n_new, n_old}};
+        multiply_group(product + group * GROUP_FLOATS, &runs);
         if (group == 0) {
-            sum[0] = sum[1] = 0.0f;
-            multiply_real_bins(sum, x + newest * GROUP_FLOATS, h, n_new);
-            multiply_real_bins(sum, x, h + n_new * GROUP_FLOATS, n_old);
+            multiply_real_bins(product, &runs);
         }
     }
 }
 
-static size_t place_before(size_t place, size_t n_places) { return (place > 0 ? place : n_places) - 1; }
+/* --- head: all of it within the block ---------------------------------------------------------------- */
 
-/* The wet part of the first 512 taps; returns 64 samples that stay until the scratch is used again. */
-static const float *process_head(reverb_t *reverb, const float window[HEAD_FLOATS]) {
-    float *const time = reverb->scratch, *const spectrum = time + HEAD_FLOATS;
-    reverb->head_newest = place_before(reverb->head_newest, REVERB_HEAD_PARTITIONS);
-    memcpy(time, window, HEAD_FLOATS * sizeof *time);
-    arm_rfft_fast_f32(&head_fft, time, spectrum, 0);
-    push_spectrum(reverb->head_ring, spectrum, HEAD_GROUPS, REVERB_HEAD_PARTITIONS, reverb->head_newest);
-    multiply(spectrum, reverb->head_ring, reverb->room->head, REVERB_HEAD_PARTITIONS, reverb->head_newest, 0,
-             HEAD_GROUPS);
-    arm_rfft_fast_f32(&head_fft, spectrum, time, 1);
-    return time + REVERB_BLOCK_SAMPLES;
+/* Instances as arm_rfft_fast_init_128_f32 and arm_rfft_fast_init_512_f32 make them, but in flash. */
+static const arm_rfft_fast_instance_f32 head_fft = {
+    .Sint = {REVERB_BLOCK_SAMPLES, twiddleCoef_64, armBitRevIndexTable64, ARMBITREVINDEXTABLE_64_TABLE_LENGTH},
+    .fftLenRFFT = HEAD_FLOATS,
+    .pTwiddleRFFT = twiddleCoef_rfft_128,
+};
+
+/* Takes a block and returns the head's part of what is heard of it and of the past. */
+static float *head_play(reverb_head_t *head, const reverb_room_t *room, const float *block) {
+    memcpy(head->window, head->window + REVERB_BLOCK_SAMPLES, REVERB_BLOCK_SAMPLES * sizeof *block);
+    memcpy(head->window + REVERB_BLOCK_SAMPLES, block, REVERB_BLOCK_SAMPLES * sizeof *block);
+    memcpy(head->time, head->window, sizeof head->time); /* the transform overwrites its input */
+    arm_rfft_fast_f32(&head_fft, head->time, head->spectrum, 0);
+    push_spectrum(head->ring, &head->newest, head->spectrum, HEAD_GROUPS, room->n_head);
+    multiply(head->spectrum, head->ring, room->head, room->n_head, head->newest, 0, HEAD_GROUPS);
+    arm_rfft_fast_f32(&head_fft, head->spectrum, head->time, 1);
+    return head->time + REVERB_BLOCK_SAMPLES;
 }
 
-/* Transforms the span of input that has just ended, which is then the past of the next one. */
-static void take_span(reverb_t *reverb) {
-    const size_t n_tail = reverb->room->n_tail;
-    if (n_tail > 0) {
-        reverb->tail_newest = place_before(reverb->tail_newest, n_tail);
-        memcpy(reverb->scratch, reverb->input, sizeof reverb->scratch);
-        arm_rfft_fast_f32(&tail_fft, reverb->scratch, reverb->product, 0);
-        push_spectrum(reverb->tail_ring, reverb->product, TAIL_GROUPS, n_tail, reverb->tail_newest);
+/* --- tail: a span of four blocks is worked on during the next four, and heard during those behind ---- */
+
+#if REVERB_MAX_TAIL > 0
+enum {
+    N_STEPS = REVERB_TAIL_SAMPLES / REVERB_BLOCK_SAMPLES,
+    TAIL_FLOATS = 2 * REVERB_TAIL_SAMPLES,
+    TAIL_GROUPS = TAIL_FLOATS / GROUP_FLOATS,
+};
+
+/* Groups that are multiplied when each step ends. The first and the last step transform as well, so they get
+ * less; with the 61 partitions of a whole second all four cost about the same. */
+static const uint8_t groups_done[N_STEPS] = {10, TAIL_GROUPS / 2, TAIL_GROUPS - 10, TAIL_GROUPS};
+
+static const arm_rfft_fast_instance_f32 tail_fft = {
+    .Sint = {REVERB_TAIL_SAMPLES, twiddleCoef_256, armBitRevIndexTable256, ARMBITREVINDEXTABLE_256_TABLE_LENGTH},
+    .fftLenRFFT = TAIL_FLOATS,
+    .pTwiddleRFFT = twiddleCoef_rfft_512,
+};
+
+/* Takes a block, adds the tail's part to `wet`, and does a step of the work on the span before this one. */
+static void tail_play(reverb_tail_t *tail, const reverb_room_t *room, const float *block,
+                      float wet[REVERB_BLOCK_SAMPLES]) {
+    const size_t step = tail->step, place = step * REVERB_BLOCK_SAMPLES;
+    if (step == 0) {
+        memcpy(tail->time, tail->window, sizeof tail->time);
+        arm_rfft_fast_f32(&tail_fft, tail->time, tail->spectrum, 0);
+        push_spectrum(tail->ring, &tail->newest, tail->spectrum, TAIL_GROUPS, room->n_tail);
+        memcpy(tail->window, tail->window + REVERB_TAIL_SAMPLES, sizeof tail->window / 2);
     }
-    memcpy(reverb->input, reverb->input + REVERB_TAIL_SAMPLES, REVERB_TAIL_SAMPLES * sizeof *reverb->input);
-}
-
-/* Does a step's share of the multiplications; after the last, the span is heard from the next block on. */
-static void process_tail(reverb_t *reverb) {
-    const size_t step = reverb->step;
-    multiply(reverb->product, reverb->tail_ring, reverb->room->tail, reverb->room->n_tail, reverb->tail_newest,
+    memcpy(tail->window + REVERB_TAIL_SAMPLES + place, block, REVERB_BLOCK_SAMPLES * sizeof *block);
+    for (size_t i = 0; i < REVERB_BLOCK_SAMPLES; i++) {
+        wet[i] += tail->output[place + i];
+    }
+    multiply(tail->spectrum, tail->ring, room->tail, room->n_tail, tail->newest,
              step > 0 ? groups_done[step - 1] : 0, groups_done[step]);
     if (step == N_STEPS - 1) {
-        arm_rfft_fast_f32(&tail_fft, reverb->product, reverb->scratch, 1);
-        memcpy(reverb->tail_output, reverb->scratch + REVERB_TAIL_SAMPLES, sizeof reverb->tail_output);
+        arm_rfft_fast_f32(&tail_fft, tail->spectrum, tail->time, 1);
+        memcpy(tail->output, tail->time + REVERB_TAIL_SAMPLES, sizeof tail->output);
     }
+    tail->step = (step + 1) % N_STEPS;
 }
+#endif
+
+/* --- both -------------------------------------------------------------------------------------------- */
 
 /* Rounds to the nearest sample; what is beyond the largest, or no number, is held within. */
 static int16_t saturate(float sample) {
@@ -139,21 +166,17 @@ static int16_t saturate(float sample) {
 }
 
 void reverb_process(reverb_t *reverb, int16_t samples[REVERB_BLOCK_SAMPLES]) {
-    const size_t start = reverb->step * REVERB_BLOCK_SAMPLES;
-    if (reverb->step == 0) {
-        take_span(reverb);
-    }
-    float *const block = reverb->input + REVERB_TAIL_SAMPLES + start;
+    float block[REVERB_BLOCK_SAMPLES];
     for (size_t i = 0; i < REVERB_BLOCK_SAMPLES; i++) {
         block[i] = samples[i];
     }
-    const float *const head = process_head(reverb, block - REVERB_BLOCK_SAMPLES);
-    const float *const tail = reverb->tail_output + start;
-    for (size_t i = 0; i < REVERB_BLOCK_SAMPLES; i++) {
-        samples[i] = saturate(block[i] + (head[i] + tail[i]));
-    }
+    float *const wet = head_play(&reverb->head, reverb->room, block);
+#if REVERB_MAX_TAIL > 0
     if (reverb->room->n_tail > 0) {
-        process_tail(reverb);
+        tail_play(&reverb->tail, reverb->room, block, wet);
     }
-    reverb->step = (reverb->step + 1) % N_STEPS;
+#endif
+    for (size_t i = 0; i < REVERB_BLOCK_SAMPLES; i++) {
+        samples[i] = saturate(block[i] + wet[i]);
+    }
 }

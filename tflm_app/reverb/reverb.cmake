@@ -23,5 +23,5 @@ target_link_libraries(cmsis_dsp PUBLIC board) # the core's flags
 
 add_library(reverb STATIC reverb/reverb.c)
 add_library(room STATIC ${room_sources} ${GENERATED_DIR}/rooms.c)
-target_link_libraries(reverb PUBLIC interfaces board cmsis_dsp)
+target_link_libraries(reverb PUBLIC interfaces board cmsis_dsp m)
 target_link_libraries(room PUBLIC interfaces board)

@@ -2,11 +2,12 @@
  * convolution in blocks of 64 samples, without latency.
  *
  * The response is 1 at time 0, which is the dry sound and passes unchanged, bit for bit, and a wet part, which is
- * cut into partitions whose spectra lie in flash (pipeline.room makes them). Its first 512 taps are 8 partitions
- * of 64, multiplied within the block. The rest is partitions of 256 with two such spans of time until they are
- * heard, so that their work is spread over four blocks: transform; multiply, multiply; transform back. All is
- * overlap-save with float32 spectra and CMSIS-DSP's real FFT. The output is integer samples plus a rounded wet
- * part, saturated; no gain is taken off, so a room of gain 3 clips where the float model's recording does.
+ * cut into partitions whose spectra lie in flash (pipeline.room makes them). Those of the head, 64 taps each, are
+ * multiplied within the block. Behind the 8th of them a long response goes on in partitions of 256 taps, the tail,
+ * which have two such spans of time until they are heard, so that their work is spread over four blocks:
+ * transform; multiply; multiply; transform back. All is overlap-save with float32 spectra and CMSIS-DSP's real
+ * FFT. The output is the integer samples plus the rounded wet part, saturated; no gain is taken off, so a room of
+ * gain 3 clips where the float model's recording does.
  *
  * float32, because the learnt rooms are loud (the wet part has up to 0.9 of the dry one's energy): 16-bit
  * spectra of a fixed scale would add up to 6 LSB of noise at any level. Every core and the host give the same
@@ -21,34 +22,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "reverb_config.h" /* generated: REVERB_MAX_TAIL, the most tail partitions of this firmware's rooms */
+#include "reverb_config.h" /* generated: REVERB_MAX_HEAD and REVERB_MAX_TAIL, the most partitions of any room */
 
-#define REVERB_BLOCK_SAMPLES 64
-#define REVERB_HEAD_PARTITIONS 8
-#define REVERB_TAIL_SAMPLES 256 /* taps of a partition behind the head */
+#define REVERB_BLOCK_SAMPLES 64 /* taps of a partition of the head, too */
+#define REVERB_TAIL_SAMPLES 256 /* taps of a partition of the tail */
 
 /* Spectra of a room, constant. One is [group][partition][4][2]: groups of four neighbouring bins, real and
  * imaginary part, but for bin 0, whose imaginary part is zero and gives its place to the bin of half the rate. */
 typedef struct {
-    const float *head; /* 8 partitions of 64 bins */
+    const float *head; /* n_head partitions of 64 bins: 8 if there is a tail */
     const float *tail; /* n_tail partitions of 256 bins */
-    size_t n_tail;     /* up to REVERB_MAX_TAIL */
+    size_t n_head, n_tail;
 } reverb_room_t;
 
 extern const reverb_room_t *const reverb_rooms[]; /* by preset, generated */
 
 /* Owned by the caller, but only the functions below look inside. */
 typedef struct {
+    size_t newest;                            /* place in the ring that the last block's spectrum took */
+    float window[2 * REVERB_BLOCK_SAMPLES];   /* the block before, and this one */
+    float time[2 * REVERB_BLOCK_SAMPLES];     /* scratch */
+    float spectrum[2 * REVERB_BLOCK_SAMPLES]; /* scratch */
+    float ring[REVERB_MAX_HEAD * 2 * REVERB_BLOCK_SAMPLES]; /* past spectra of the input */
+} reverb_head_t;
+
+#if REVERB_MAX_TAIL > 0
+typedef struct {
+    size_t newest;
+    size_t step;                           /* of the work, and place of this block in its span: 0 to 3 */
+    float window[2 * REVERB_TAIL_SAMPLES]; /* the span before, and this one as far as it has come */
+    float time[2 * REVERB_TAIL_SAMPLES];   /* scratch */
+    float spectrum[2 * REVERB_TAIL_SAMPLES]; /* products, as far as the steps have come */
+    float output[REVERB_TAIL_SAMPLES];       /* of this span */
+    float ring[REVERB_MAX_TAIL * 2 * REVERB_TAIL_SAMPLES];
+} reverb_tail_t;
+#endif
+
+typedef struct {
     const reverb_room_t *room;
-    size_t head_newest; /* partition's place in the ring that the last block took */
-    size_t tail_newest;
-    size_t step;                            /* of the tail's work and place of the next block, 0 to 3 */
-    float input[2 * REVERB_TAIL_SAMPLES];   /* the span before, and this one as far as it has come */
-    float product[2 * REVERB_TAIL_SAMPLES]; /* the tail's spectrum, as far as it is multiplied */
-    float scratch[2 * REVERB_TAIL_SAMPLES];
-    float tail_output[REVERB_TAIL_SAMPLES]; /* of this span */
-    float head_ring[REVERB_HEAD_PARTITIONS * 2 * REVERB_BLOCK_SAMPLES];                     /* past spectra */
-    float tail_ring[(REVERB_MAX_TAIL > 0 ? REVERB_MAX_TAIL : 1) * 2 * REVERB_TAIL_SAMPLES]; /* of the input */
+    reverb_head_t head;
+#if REVERB_MAX_TAIL > 0
+    reverb_tail_t tail;
+#endif
 } reverb_t;
 
 /* Takes a room, from silence. */
