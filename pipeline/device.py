@@ -2,7 +2,8 @@
 
 Clamping and quantization mirror ``control/frame.c`` in float32, the decoder is the .tflite itself
 in the tflite-micro package, levels come from the generated table, and `pipeline.fm_fixed` plays
-them. The firmware's PCM, logits and levels equal these on every target.
+them. The firmware's PCM, logits and levels equal these on every target; in a room (`pipeline.room`)
+its PCM is at most 1 off, for the device convolves in float32.
 """
 
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.config import DEFAULT_F0_HZ
 from pipeline.decoder_codegen import level_table, levels_q32
 from pipeline.fm_fixed import FixedVoice
 from pipeline.patches import Patch
+from pipeline.room import play_room
 from pipeline.step_model import StreamingDecoder
 
-MIN_F0_HZ, MAX_F0_HZ, DEFAULT_F0_HZ = 20.0, 4000.0, 440.0
+MIN_F0_HZ, MAX_F0_HZ = 20.0, 4000.0
 MIN_LOUDNESS_DB, MAX_LOUDNESS_DB = -80.0, 0.0
 
 _LOG2_COEFFICIENTS = (  # of control/frame.c, highest power first
@@ -112,16 +115,19 @@ class DeviceRendering:
     levels_q32: np.ndarray
 
 
-def simulate(tflite: Path | bytes, patch: Patch, frames: np.ndarray) -> DeviceRendering:
+def simulate(
+    tflite: Path | bytes, patch: Patch, frames: np.ndarray, response: np.ndarray | None = None
+) -> DeviceRendering:
     """Plays frames from reset, as the firmware does.
 
     Args:
         tflite: The quantized step model.
         patch: The FM voice.
         frames: f0_hz and loudness_db, float32 of shape [n_frames, 2]; any values.
+        response: Impulse response of the room (`pipeline.room.shorten`), None to play it dry.
 
     Returns:
-        What the firmware gives on every target, bit for bit.
+        What the firmware gives on every target, bit for bit; in a room, PCM within 1.
 
     Raises:
         UserError: The model is missing, damaged, or no step model.
@@ -133,4 +139,6 @@ def simulate(tflite: Path | bytes, patch: Patch, frames: np.ndarray) -> DeviceRe
     table = level_table(*decoder.output_quantization, bits=8 * decoder.dtype.itemsize)
     levels = levels_q32(table, logits)
     pcm = FixedVoice(patch).render(clamped[:, 0], levels)
+    if response is not None:
+        pcm = play_room(pcm, response)
     return DeviceRendering(pcm, quantized, logits, levels)

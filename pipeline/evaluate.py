@@ -6,7 +6,8 @@ writes one 16-bit WAV per recording and system, ``<name>.<system>.wav``, and ``m
 Systems are the recording itself (``reference``), a vocoder that any model should beat (``lpc``),
 the float models with the room that they learnt (``full``, ``reduced``, ``reduced_ad``,
 ``reduced_cd``), and ``<variant>_mcu``, the quantized model as the firmware plays it in the
-emulator, dry: the device has no room; ``<variant>_mcu16`` where its activations have 16 bits
+emulator, dry; ``<variant>_mcu16`` where its activations have 16 bits, and ``<variant>_mcu_room``
+where an int8 model plays in the room that it learnt, a whole second of it, on a Cortex-M7
 (``--format``). Figures compare the samples of the WAV files, so that all systems share the noise of
 16 bits and anyone can compute them again.
 """
@@ -61,8 +62,15 @@ DOMAINS = {
     "lpc": "linear prediction of the recording",
     "float": "with the learnt room",
     "mcu": "dry",
+    "mcu_room": "with the learnt room",
 }
-MCU_SUFFIXES = {"int8": "_mcu", "int16x8": "_mcu16"}  # of a variant as the firmware plays it
+ROOM = "_room"  # what a format ends with where the firmware plays in the room
+ROOM_BOARD = "qemu_m7"  # which has memory for all of it
+MCU_SUFFIXES = {  # of a variant as the firmware plays it
+    "int8": "_mcu",
+    "int16x8": "_mcu16",
+    f"int8{ROOM}": f"_mcu{ROOM}",
+}
 
 Array = npt.NDArray[np.floating]
 Pcm = npt.NDArray[np.int16]
@@ -134,16 +142,19 @@ def compare(
 def compare_to_float(
     rendering: firmware.Rendering, model: Ddx7, floating: dict[str, Array], f0_hz: Array
 ) -> dict[str, float | None]:
-    """Measures what quantization does: the firmware's rendering against the float model, both dry.
+    """Measures what quantization does: the firmware's rendering against the float model's.
+
+    Both are dry, or both with the room.
 
     Returns:
         ``mss_to_float`` of the 16-bit samples; ``mss_to_float_unrounded``, where both models'
-        levels are played by the float synthesizer, so that the noise of 16 bits has no part in it;
+        levels are played dry by the float synthesizer, so that 16 bits' noise has no part in it;
         ``level_error_db``.
     """
     levels = rendering.levels_q32 / Q32
+    whole = floating["audio" if rendering.has_room else "dry"]
     return {
-        "mss_to_float": mss_distance(from_pcm(to_pcm(floating["dry"])), from_pcm(rendering.pcm)),
+        "mss_to_float": mss_distance(from_pcm(to_pcm(whole)), from_pcm(rendering.pcm)),
         "mss_to_float_unrounded": mss_distance(floating["dry"], synthesize(levels, f0_hz, model)),
         "level_error_db": level_error_db(floating["levels"], levels),
     }
@@ -202,12 +213,23 @@ def find_models(
             continue
         files[variant] = folder / "model.weights.h5"
         for fmt, system in quantized.items():
-            if (folder / f"decoder_{fmt}.tflite").is_file():
-                files[system] = folder / f"decoder_{fmt}.tflite"
+            decoder = folder / f"decoder_{fmt.removesuffix(ROOM)}.tflite"
+            if decoder.is_file():
+                files[system] = decoder
             else:
                 stage = f"run python -m pipeline.quantize --run {folder} first"
                 missing[system] = f"no {fmt} model in {folder}: {stage}"
     return files, missing
+
+
+def _build(run_dir: Path, fmt: str, board: str) -> firmware.Firmware:
+    """Builds the firmware of a format, with its room on a board that has memory for it."""
+    if not fmt.endswith(ROOM):
+        return firmware.build(board, firmware.generate(run_dir, fmt=fmt))
+    seconds = firmware.BOARDS[ROOM_BOARD].reverb_seconds
+    generated = firmware.generate(run_dir, fmt=fmt.removesuffix(ROOM), reverb_seconds=seconds)
+    has_memory = firmware.BOARDS[board].reverb_seconds >= seconds
+    return firmware.build(board if has_memory else ROOM_BOARD, generated)
 
 
 class Evaluation:
@@ -267,8 +289,7 @@ class Evaluation:
                 self.hashes[variant] = load_run(folder, instrument=instrument).hash
                 self.models[variant] = load_model(folder, instrument=instrument)
             else:
-                generated = firmware.generate(folder, fmt=fmt)
-                self.firmware[system] = variant, firmware.build(board, generated)
+                self.firmware[system] = variant, _build(folder, fmt, board)
 
     def evaluate(self, name: str, path: Path, out: Path) -> None:
         """Renders one recording by every system into `out` and measures the renderings.
@@ -337,9 +358,9 @@ class Evaluation:
         systems = {}
         for system, per_recording in self.figures.items():
             variant, _ = self.firmware.get(system, (system, None))
-            kind = (
-                "mcu" if system in self.firmware else "float" if system in self.models else system
-            )
+            kind = "float" if system in self.models else system
+            if system in self.firmware:
+                kind = "mcu_room" if system.endswith(ROOM) else "mcu"
             peaks = [self.peaks_dbfs[name] for name in per_recording]
             systems[system] = {
                 "domain": DOMAINS[kind],
@@ -398,7 +419,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         nargs="+",
         choices=MCU_SUFFIXES,
         default=["int8"],
-        help="of the firmware's models; _mcu16 is int16x8 (int8)",
+        help="of the firmware's models; int16x8 is _mcu16, int8_room _mcu_room (int8)",
     )
     parser.add_argument(
         "--board", choices=firmware.BOARDS, default="qemu_m4", help="of the firmware (%(default)s)"

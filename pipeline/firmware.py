@@ -187,6 +187,11 @@ class Rendering:
     state_bytes: dict[str, int]
     stack_bytes: int
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the firmware played in a room."""
+        return "reverb" in self.state_bytes
+
 
 _TRACE = np.dtype([("logits", "<i2", N_OPERATORS), ("levels_q32", "<i4", N_OPERATORS)])
 

@@ -1,7 +1,7 @@
 """The room that an instrument learnt, as the firmware plays it (``tflm_app/reverb``).
 
-The impulse response of `pipeline.synth.Reverb`, cut to the length that a chip has memory for, becomes
-spectra of partitions in C; `play_room` says what the device makes of a sound in it.
+The impulse response of `pipeline.synth.Reverb`, cut to the length that a chip has memory for,
+becomes spectra of partitions in C; `play_room` says what the device makes of a sound in it.
 """
 
 from collections.abc import Sequence

@@ -32,8 +32,8 @@ class Board:
     Attributes:
         core: What its code is compiled for.
         machine: QEMU's name of the machine, None for the developer's own.
-        reverb_seconds: How much of a learnt room chips with this core have memory for; 0 where there
-            is no FPU to play it with.
+        reverb_seconds: How much of a learnt room chips with this core have memory for; 0 where
+            there is no FPU to play it with.
     """
 
     name: str

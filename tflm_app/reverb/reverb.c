@@ -33,8 +33,8 @@ static void push_spectrum(float *ring, size_t *newest, const float *spectrum, si
     }
 }
 
-/* Where a ring meets a room: the newest spectrum and those behind it meet the first partitions, the ones from the
- * start of the ring the others. Partitions of a group lie one behind the other. */
+/* Where a ring meets a room: the newest spectrum and those behind it meet the first partitions, the ones from
+ * the start of the ring the others. Partitions of a group lie one behind the other. */
 typedef struct {
     const float *x[2]; /* of the ring */
     const float *h[2]; /* of the room */
@@ -43,14 +43,15 @@ typedef struct {
 
 /* Adds up the products of a group's four bins.
  *
- * The sums stay in registers, so a bin of a partition costs four loads and four multiplications. These are fused
- * by name, for the compiler may not do so itself, lest the cores differ. */
+ * The sums stay in registers, so a bin of a partition costs four loads and four multiplications. These are
+ * fused by name, for the compiler may not do so itself, lest the cores differ. */
 static void multiply_group(float sum[GROUP_FLOATS], const runs_t *runs) {
     float re0 = 0.0f, im0 = 0.0f, re1 = 0.0f, im1 = 0.0f;
     float re2 = 0.0f, im2 = 0.0f, re3 = 0.0f, im3 = 0.0f;
     for (int run = 0; run < 2; run++) {
         const float *x = runs->x[run], *h = runs->h[run];
-        for (const float *const end = x + runs->n_floats[run]; x != end; x += GROUP_FLOATS, h += GROUP_FLOATS) {
+        for (const float *const end = x + runs->n_floats[run]; x != end;
+             x += GROUP_FLOATS, h += GROUP_FLOATS) {
             re0 = fmaf(x[0], h[0], re0), im0 = fmaf(x[0], h[1], im0);
             re1 = fmaf(x[2], h[2], re1), im1 = fmaf(x[2], h[3], im1);
             re2 = fmaf(x[4], h[4], re2), im2 = fmaf(x[4], h[5], im2);
@@ -96,7 +97,8 @@ static void multiply(float *product, const float *ring, const float *room, size_
 
 /* Instances as arm_rfft_fast_init_128_f32 and arm_rfft_fast_init_512_f32 make them, but in flash. */
 static const arm_rfft_fast_instance_f32 head_fft = {
-    .Sint = {REVERB_BLOCK_SAMPLES, twiddleCoef_64, armBitRevIndexTable64, ARMBITREVINDEXTABLE_64_TABLE_LENGTH},
+    .Sint = {REVERB_BLOCK_SAMPLES, twiddleCoef_64, armBitRevIndexTable64,
+             ARMBITREVINDEXTABLE_64_TABLE_LENGTH},
     .fftLenRFFT = HEAD_FLOATS,
     .pTwiddleRFFT = twiddleCoef_rfft_128,
 };
@@ -127,7 +129,8 @@ enum {
 static const uint8_t groups_done[N_STEPS] = {10, TAIL_GROUPS / 2, TAIL_GROUPS - 10, TAIL_GROUPS};
 
 static const arm_rfft_fast_instance_f32 tail_fft = {
-    .Sint = {REVERB_TAIL_SAMPLES, twiddleCoef_256, armBitRevIndexTable256, ARMBITREVINDEXTABLE_256_TABLE_LENGTH},
+    .Sint = {REVERB_TAIL_SAMPLES, twiddleCoef_256, armBitRevIndexTable256,
+             ARMBITREVINDEXTABLE_256_TABLE_LENGTH},
     .fftLenRFFT = TAIL_FLOATS,
     .pTwiddleRFFT = twiddleCoef_rfft_512,
 };

@@ -5,8 +5,8 @@
  * FRAMES: float32 pairs (f0_hz, loudness_db). PCM: int16, 64 a frame. TRACE: per frame six int16 logits and
  * six int32 levels (Q32 turns); "-" for none. PRESET: an instrument of this firmware by its number,
  * 0 by default. All little-endian. Prints one line of JSON: instructions per stage, summed over all frames
- * and without the cost of counting, and bytes of state and stack. Where rooms were generated, each preset plays
- * in its own, and the cost of the worst block is told, too.
+ * and without the cost of counting, and bytes of state and stack. Where rooms were generated, each preset
+ * plays in its own, and the cost of the worst block is told, too.
  */
 #include <string.h>
 
@@ -28,7 +28,7 @@ enum {
     N_STAGES
 };
 static const char *const stage_names[N_STAGES] = {
-    "frame", "decoder", "levels", "fm",
+    "frame",  "decoder", "levels", "fm",
 #ifdef RENDER_ROOMS
     "reverb",
 #endif
