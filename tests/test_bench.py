@@ -19,27 +19,41 @@ LOOPS = {
     "load_after_its_address": ("ldr r2, [%1]\n ldr r3, [r2]\n", 2, 2 + 2, 4),
     "stores": ("str r2, [%1, #8]\n str r3, [%1, #12]\n", 2, 2, 4),
     "multiple": ("push {r2, r3}\n pop {r2, r3}\n", 2, 3 + 3, 3 + 3),
+    "load_after_store": ("str r2, [%1, #8]\n ldr r3, [%1, #12]\n", 2, 1 + 2, 4),
+    "load_after_arithmetic": ("add r2, %1, #0\n ldr r3, [r2]\n", 2, 1 + 1 + 2, 3),
     "jump": ("b 2f\n nop\n 2: nop\n", 2, 3 + 1, 2 + 1),
+}
+
+
+FLOAT_LOOPS = {  # the same, for the M4
+    "sums": ("vadd.f32 s0, s1, s2\n vmul.f32 s3, s1, s2\n vadd.f32 s4, s1, s2\n", 3, 3),
+    "dependent_sums": ("vadd.f32 s0, s1, s2\n vadd.f32 s3, s0, s2\n", 2, 2 + 1),
+    "fused": ("vfma.f32 s0, s1, s2\n vfma.f32 s0, s1, s2\n", 2, 2 * 3 + 1),
+    "loads_and_store": ("vldr s0, [%1]\n vldr s2, [%1, #4]\n vstr s0, [%1, #8]\n", 3, 3 * 2),
+    "divide": ("vdiv.f32 s0, s1, s2\n nop\n", 2, 14 + 1),
+    "doubles": ("vpush {d0-d1}\n vpop {d0-d1}\n", 2, 2 * 5),
 }
 
 
 @pytest.mark.parametrize(("board", "column"), [("qemu_m4", 2), ("qemu_m0", 3)])
 def test_cycles_of_loops_equal_the_manuals_sums(tmp_path, board, column):
+    loops: dict[str, tuple] = LOOPS | (FLOAT_LOOPS if board == "qemu_m4" else {})
     source = '#include "board.h"\nvoid *memory[4] = {memory, memory};\n'
-    for name, (body, *_) in LOOPS.items():
+    for name, (body, *_) in loops.items():
         text = body.replace("\n", "\\n\\t")
+        floats = ', "s0", "s1", "s2", "s3", "s4"' if name in FLOAT_LOOPS else ""
         source += f"""
             __attribute__((noinline)) void {name}(uint32_t n, void *p) {{
                 __asm__ volatile("1: {text} sub %0, %0, #1\\n\\tcmp %0, #0\\n\\tbne 1b"
-                                 : "+l"(n) : "l"(p) : "r2", "r3", "cc", "memory");
+                                 : "+l"(n) : "l"(p) : "r2", "r3", "cc", "memory"{floats});
             }}
         """
-    calls = " ".join(f"{name}({N_ROUNDS}, memory);" for name in LOOPS)
+    calls = " ".join(f"{name}({N_ROUNDS}, memory);" for name in loops)
     source += f"int main(void) {{ {calls} return 0; }}\n"
     (tmp_path / "loops.c").write_text(source)
     program = build_program(board, [tmp_path / "loops.c"], out=tmp_path / "build")
-    code, trace = disassemble(program), trace_instructions(program, LOOPS)
-    for name, loop in LOOPS.items():
+    code, trace = disassemble(program), trace_instructions(program, loops)
+    for name, loop in loops.items():
         taken = 1 + (2 if board == "qemu_m4" else 1)  # the branch that closes a round
         n_instructions = N_ROUNDS * (loop[1] + 3)
         cycles = N_ROUNDS * (loop[column] + 2 + taken)
