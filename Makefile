@@ -6,7 +6,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 DEBIAN_PACKAGES := python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
-	qemu-system-arm cmake ninja-build gcc g++ fluidsynth fluid-soundfont-gm libsndfile1
+	qemu-system-arm cmake ninja-build gcc g++ fluidsynth fluid-soundfont-gm libsndfile1 chromium
 
 .PHONY: demo test lint clean
 

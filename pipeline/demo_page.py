@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import report
-from pipeline.config import HOP_SAMPLES, MAX_LEVEL, N_OPERATORS, SAMPLE_RATE, atomic_write
+from pipeline.config import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE, atomic_write
+from pipeline.diagram import roles
 from pipeline.features import Features
 from pipeline.metrics import AUDIBLE_LEVEL
 from pipeline.patches import Patch
@@ -209,9 +210,7 @@ def _feature_plots(features: Features) -> list[str]:
 
 def _level_plots(demo: Demo, patch: Patch) -> list[str]:
     plots = []
-    for operator in range(N_OPERATORS):
-        targets = [str(i + 1) for i in range(N_OPERATORS) if operator in patch.modulators[i]]
-        role = f"modulates operator {' and '.join(targets)}" if targets else "carrier"
+    for operator, role in enumerate(roles(patch)):
         floating, played = (
             20 * np.log10(np.maximum(levels[:, operator], AUDIBLE_LEVEL) / MAX_LEVEL)
             for levels in (demo.float_levels, demo.device_levels)

@@ -1,0 +1,219 @@
+"""Page stage: all systems of all instruments side by side, to hear, to see and to judge blindly.
+
+    python -m pipeline.page --out build/page [--instrument flute ...] [--audio DIR]
+
+writes one folder that works from a disk as well as from a server: ``index.html`` with the tables of
+players, ``listening_test.html`` with the blind test, and what they play and show. It evaluates what
+has not been evaluated yet, or has changed, and keeps what is there (``audio/<instrument>``, as
+`pipeline.evaluate` writes it). Without recordings it renders short phrases that training never saw.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import firmware, listening_page
+from pipeline.config import (
+    INSTRUMENTS,
+    REPOSITORY,
+    SAMPLE_RATE,
+    VARIANTS,
+    InstrumentConfig,
+    UserError,
+    load_instrument,
+    run_main,
+)
+from pipeline.corpus import compose_examples, render_excerpt
+from pipeline.data import find_recordings
+from pipeline.evaluate import MCU_SUFFIXES, Evaluation, file_digest, find_models, output_names
+from pipeline.features import load_audio
+from pipeline.listening_page import Instrument, Take
+from pipeline.pcm import to_pcm
+
+EXCERPT_SECONDS = 12  # of a recording that are heard
+EXAMPLE_SEPARATOR = "_"  # stands for a blank in the names of files
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says of systems.
+
+    Attributes:
+        mcu: Variants that the firmware plays.
+        board: Where it runs.
+        runs: Folder of run folders; pretrained models fill in.
+    """
+
+    mcu: Sequence[str]
+    board: str
+    runs: Path | None
+
+
+def choose_recordings(
+    config: InstrumentConfig, audio: Path | None, n_takes: int, folder: Path
+) -> dict[str, Path]:
+    """Brings what the page is to play into `folder`: excerpts of recordings, or composed phrases.
+
+    Args:
+        config: Instrument.
+        audio: Folder with a folder of recordings per instrument; where there is none, phrases are
+            composed.
+        n_takes: Most recordings to take; they are spread over the folder.
+        folder: Where the WAV files go.
+
+    Returns:
+        WAV file by name.
+
+    Raises:
+        UserError: A recording is not usable, or the phrases cannot be rendered.
+    """
+    source = audio / config.instrument if audio else None
+    chosen = {}
+    if source is None or not source.is_dir():
+        for name, midi in compose_examples(config).items():
+            chosen[name] = folder / f"{name}.wav"
+            render_excerpt(midi, config.corpus.gm_program, chosen[name])
+        return chosen
+    found = [recording.path for recording in find_recordings(source, config.data)]
+    spread = np.linspace(0, len(found) - 1, min(n_takes, len(found))).round().astype(int)
+    paths = [found[index] for index in spread]
+    for name, path in zip(output_names(paths, source), paths, strict=True):
+        samples = to_pcm(load_audio(path)[: EXCERPT_SECONDS * SAMPLE_RATE])
+        chosen[name] = folder / f"{name}.wav"
+        firmware.write_wav(chosen[name], samples)
+    return chosen
+
+
+def evaluate_takes(
+    instrument: str, recordings: Mapping[str, Path], options: Options, out: Path
+) -> dict[str, Any]:
+    """Evaluates every system on recordings, unless `out` holds just that already.
+
+    Returns:
+        What ``metrics.json`` holds (see `pipeline.evaluate`), with ``missing`` as of now.
+    """
+    asked: dict[str, Any] = {"mcu": options.mcu, "formats": list(MCU_SUFFIXES)}
+    files, missing = find_models(instrument, variants=VARIANTS, runs=options.runs, **asked)
+    metrics = _read_metrics(out / "metrics.json")
+    digests = {system: file_digest(path) for system, path in files.items()}
+    heard = {
+        system: entry.get("model_digest")
+        for system, entry in metrics.get("systems", {}).items()
+        if system != "lpc"
+    }
+    current = (
+        heard == digests
+        and metrics.get("board") == options.board
+        and all(
+            _same_file(path, out / f"{name}.reference.wav") for name, path in recordings.items()
+        )
+    )
+    if current:
+        print(f"{instrument}: everything in {out} is up to date")
+        return metrics | {"missing": missing}
+    print(f"{instrument}: {len(recordings)} recordings by {len(files) + 2} systems", flush=True)
+    evaluation = Evaluation(instrument, runs=options.runs, board=options.board, **asked)
+    summary, failures = evaluation.evaluate_all(recordings, out)
+    if failures:
+        raise UserError(failures[0])
+    return summary
+
+
+def _read_metrics(path: Path) -> dict[str, Any]:
+    try:
+        metrics = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return metrics if isinstance(metrics, dict) else {}
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return other.is_file() and one.read_bytes() == other.read_bytes()
+
+
+def gather(
+    config: InstrumentConfig, audio: Path | None, n_takes: int, options: Options, out: Path
+) -> Instrument:
+    """Collects what the page says of an instrument, evaluating what is not evaluated yet."""
+    name = config.instrument
+    with tempfile.TemporaryDirectory() as folder:
+        recordings = choose_recordings(config, audio, n_takes, Path(folder))
+        metrics = evaluate_takes(name, recordings, options, out / "audio" / name)
+    systems = ["reference", *metrics["systems"]]
+    takes = [
+        Take(
+            id=f"{name}-{index}",
+            title=title.replace(EXAMPLE_SEPARATOR, " "),
+            sounds={s: out / "audio" / name / f"{title}.{s}.wav" for s in systems},
+            figures={s: entry["recordings"][title] for s, entry in metrics["systems"].items()},
+        )
+        for index, title in enumerate(recordings, start=1)
+    ]
+    here = f"{REPOSITORY}/"
+    return Instrument(
+        config=config,
+        real=audio is not None and (audio / name).is_dir(),
+        takes=takes,
+        systems=metrics["systems"],
+        missing={s: reason.replace(here, "") for s, reason in metrics["missing"].items()},
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Writes the listening page and the listening test."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.page", description=main.__doc__)
+    parser.add_argument(
+        "--out", type=Path, default=REPOSITORY / "build" / "page", help="build/page by default"
+    )
+    parser.add_argument(
+        "--instrument", nargs="+", default=list(INSTRUMENTS), metavar="NAME", help="all by default"
+    )
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        help="folder with a folder of recordings per instrument (DIR/flute, DIR/trumpet, ...); "
+        "without it, or where an instrument has none, short phrases are composed and rendered",
+    )
+    parser.add_argument(
+        "--takes", type=int, default=3, help="recordings per instrument, at most (%(default)s)"
+    )
+    parser.add_argument(
+        "--mcu",
+        nargs="*",
+        choices=VARIANTS,
+        default=["reduced_cd"],
+        help="variants that the firmware plays, in int8 and 16x8 (%(default)s)",
+    )
+    parser.add_argument(
+        "--runs", type=Path, help="folder of run folders (default: runs, then the pretrained)"
+    )
+    parser.add_argument(
+        "--board", choices=firmware.BOARDS, default="qemu_m4", help="of the firmware (%(default)s)"
+    )
+    args = parser.parse_args(argv)
+    configs = [load_instrument(name) for name in dict.fromkeys(args.instrument)]
+    if args.takes < 1:
+        raise UserError(f"--takes {args.takes}: give at least 1")
+    if args.audio and not any((args.audio / c.instrument).is_dir() for c in configs):
+        names = ", ".join(c.instrument for c in configs)
+        raise UserError(f"{args.audio} holds no folder named {names}: put recordings into these")
+    options = Options(args.mcu, args.board, args.runs)
+    instruments = [gather(c, args.audio, args.takes, options, args.out) for c in configs]
+    systems = listening_page.system_labels(args.mcu)
+    listening_page.write_pages(instruments, systems, args.board, args.out)
+    for instrument in instruments:
+        for reason in dict.fromkeys(instrument.missing.values()):
+            print(f"missing: {reason}")
+    n_takes = sum(len(instrument.takes) for instrument in instruments)
+    print(f"{args.out}: {n_takes} takes of {len(instruments)} instruments; open index.html")
+    print("next: python -m pipeline.listening_test CSV... --out FILE.png, with ratings of the test")
+
+
+if __name__ == "__main__":
+    run_main(main)
