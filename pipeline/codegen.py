@@ -2,8 +2,9 @@
 
 For every instrument this writes a decoder (`pipeline.decoder_codegen`) and a patch
 (`pipeline.fm_codegen`); for all of them together ``decoder_config.h``, which says how large the
-decoder's state is, and ``instruments.c``, the table of presets. Rooms (`pipeline.room`) are written
-where they are asked for; a firmware that finds them plays every preset in its own.
+decoder's state is, ``instruments.c``, the table of presets, and ``expressions.c``, how they play
+MIDI (`pipeline.expression_table`). Rooms (`pipeline.room`) are written where they are asked for; a
+firmware that finds them plays every preset in its own.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pipeline import aot, decoder_codegen, fm_codegen, room
 from pipeline.config import UserError, atomic_write, load_run, run_main
 from pipeline.convert import FORMATS
 from pipeline.decoder_codegen import BANNER
+from pipeline.expression_table import PLAIN, Expression, expressions_text, find_expression
 from pipeline.graph import read_step_model
 from pipeline.patches import PATCHES
 
@@ -33,12 +35,14 @@ class Instrument:
         patch: Name of an FM patch.
         response: Impulse response of its room (`pipeline.room.shorten`), None to play it dry; all
             presets of a firmware have a room, or none.
+        expression: How its notes become frames.
     """
 
     name: str
     tflite: Path
     patch: str
     response: npt.NDArray[np.floating] | None = None
+    expression: Expression = PLAIN
 
 
 def _instruments_text(instruments: Sequence[Instrument]) -> str:
@@ -87,6 +91,7 @@ def generate(instruments: Sequence[Instrument], out: Path) -> list[Path]:
     texts = {
         "decoder_config.h": decoder_codegen.config_text(models),
         "instruments.c": _instruments_text(instruments),
+        "expressions.c": expressions_text({i.name: i.expression for i in instruments}),
     }
     for instrument, model in zip(instruments, models, strict=True):
         texts |= decoder_codegen.model_texts(instrument.name, model)
@@ -135,7 +140,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if arguments.reverb is not None:
             response = room.shorten(room.learnt_response(run_dir), arguments.reverb)
         name = f"{config.instrument}_{config.variant}"
-        instruments.append(Instrument(name, tflite, config.patch, response))
+        expression = find_expression(config.instrument)
+        instruments.append(Instrument(name, tflite, config.patch, response, expression))
     files = generate(instruments, arguments.out)
     for instrument in instruments:
         model = read_step_model(instrument.tflite)

@@ -273,7 +273,7 @@ def test_command_compiles_a_run_folder(tflite, tmp_path, capsys):
     assert "flute_reduced" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         *("decoder_config.h", "instruments.c", "flute_reduced_model.c", "flute_reduced_model.h"),
-        *("flute_patch.c", "flute_patch.h"),
+        *("flute_patch.c", "flute_patch.h", "expressions.c"),
     }
 
 

@@ -60,7 +60,7 @@ def streams(draw: st.DrawFn) -> tuple[bytes, list[tuple[int, ...]]]:
     return stream, expected
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(streams())
 def test_every_valid_stream_gives_its_channel_messages(program, case):
     stream, expected = case
@@ -84,7 +84,7 @@ def test_parser_agrees_with_mido_on_a_long_stream_of_channel_messages(program):
     assert parsed == expected
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=300), channel_message)
 def test_after_any_bytes_the_next_whole_message_is_understood(program, noise, message):
     data = message[2:] if message[0] in TWO_DATA_BYTES else message[2:3]

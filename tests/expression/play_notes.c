@@ -1,0 +1,43 @@
+/* Plays notes by an instrument's expression, on any board: PRESET STEPS FRAMES. A step is what happens before a
+ * frame; a frame in FRAMES is f0_hz, loudness_db and whether anything sounds, 12 bytes. */
+#include "board.h"
+#include "control/expression.h"
+#include "control/pitch.h"
+
+typedef struct {
+    int32_t what; /* 0: nothing, 1: start, 2: slur, 3: release */
+    int32_t note, velocity;
+    int32_t from; /* -1: where it is */
+    int32_t glide_frames;
+    expression_controls_t controls;
+} step_t;
+
+int main(int argc, char **argv) {
+    board_init();
+    if (argc != 4) {
+        return 2;
+    }
+    const expression_t *const table = expression_presets[argv[1][0] - '0'];
+    const int steps = board_open_read(argv[2]), frames = board_open_write(argv[3]);
+    expression_state_t state;
+    expression_reset(&state, 12345u);
+    step_t step;
+    while (board_read(steps, &step, sizeof step) == sizeof step) {
+        const uint32_t glide = (uint32_t)step.glide_frames;
+        if (step.what == 1) {
+            const int32_t from = step.from < 0 ? state.pitch : step.from;
+            expression_start(&state, step.note, step.velocity, from, glide);
+        } else if (step.what == 2) {
+            expression_slur(&state, step.note, step.velocity, glide);
+        } else if (step.what == 3) {
+            expression_release(&state);
+        }
+        struct {
+            frame_t frame;
+            int32_t sounds;
+        } out;
+        out.sounds = expression_step(&state, table, &step.controls, &out.frame);
+        board_write(frames, &out, sizeof out);
+    }
+    return board_close(frames);
+}
