@@ -10,10 +10,10 @@ import h5py
 import keras
 import numpy as np
 
-from pipeline.config import RunConfig, UserError, atomic_write, load_run
+from pipeline.config import HOP_SAMPLES, RunConfig, UserError, atomic_write, load_run
 from pipeline.patches import PATCHES
 from pipeline.synth import Reverb, base_phase, fm_levels, fm_synthesize
-from pipeline.tcn import build_tcn, scale_features
+from pipeline.tcn import build_tcn, lead_in, scale_features
 
 
 class Ddx7(keras.Model):
@@ -38,28 +38,31 @@ class Ddx7(keras.Model):
         """Renders clips.
 
         Args:
-            inputs: Dict of ``features``, shape [batch, n_frames, 2] (see `tcn.scale_features`), and
-                ``phase``, shape [batch, n_samples] (see `synth.base_phase`).
+            inputs: Dict of ``features``, shape [batch, n_lead + n_frames, 2] (see
+                `tcn.scale_features`), and ``phase``, shape [batch, n_samples] (see
+                `synth.base_phase`), 64 samples a frame. Of the frames that lead in, nothing is
+                heard (see `tcn.lead_in`).
             training: Whether dropout is on.
 
         Returns:
             Dict of ``logits`` and ``levels``, shape [batch, n_frames, 6], ``dry`` and ``audio``,
             the latter with the room, shape [batch, n_samples].
         """
-        logits = self.tcn(inputs["features"], training=training)
+        n_frames = inputs["phase"].shape[1] // HOP_SAMPLES
+        logits = self.tcn(inputs["features"], training=training)[:, -n_frames:]
         levels = fm_levels(logits)
         dry = fm_synthesize(levels, inputs["phase"], self.patch)
         return {"logits": logits, "levels": levels, "dry": dry, "audio": self.reverb(dry)}
 
     def render(self, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, np.ndarray]:
-        """Renders clips from features; see `call` for what is returned.
+        """Renders clips from features, after silence; see `call` for what is returned.
 
         Args:
             f0_hz: Pitch in Hz, shape [batch, n_frames].
             loudness_db: Loudness in dB from -80 to 0, shape [batch, n_frames].
         """
         inputs = {
-            "features": scale_features(f0_hz, loudness_db),
+            "features": lead_in(scale_features(f0_hz, loudness_db), self.config.tcn),
             "phase": base_phase(f0_hz, self.patch),
         }
         return {name: keras.ops.convert_to_numpy(value) for name, value in self(inputs).items()}

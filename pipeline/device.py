@@ -134,7 +134,12 @@ def simulate(
     """
     decoder = StreamingDecoder(tflite)
     clamped = clamp_frames(frames)
-    quantized = quantize_frames(clamped, *decoder.input_quantization, decoder.dtype)
+    silence = np.array([[DEFAULT_F0_HZ, MIN_LOUDNESS_DB]], np.float32)
+    before, quantized = (
+        quantize_frames(each, *decoder.input_quantization, decoder.dtype)
+        for each in (silence, clamped)
+    )
+    decoder.settle(before[0])
     logits = decoder.run(quantized)
     table = level_table(*decoder.output_quantization, bits=8 * decoder.dtype.itemsize)
     levels = levels_q32(table, logits)

@@ -156,6 +156,16 @@ class StreamingDecoder:
         self.trace = {layer: [] for layer in self._rings}
         self._n_frames = 0
 
+    def settle(self, frame: np.ndarray) -> None:
+        """Sets every ring as if a quantized frame, shape [2], had been decoded for ever."""
+        self.reset()
+        for _ in self._rings:  # each step gets the rings of one layer more right
+            self.step(frame)
+            for layer, ring in self._rings.items():
+                ring[:] = self.trace[layer][-1]
+        self.trace = {layer: [] for layer in self._rings}
+        self._n_frames = 0
+
     def step(self, frame: np.ndarray) -> np.ndarray:
         """Decodes one quantized frame, shape [2], to quantized logits, shape [6]."""
         frame = np.asarray(frame, self.dtype)

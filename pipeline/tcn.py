@@ -10,7 +10,7 @@ change the number of channels, add a 1x1 convolution of their input (Caspe et al
 import keras
 import numpy as np
 
-from pipeline.config import LOUDNESS_RANGE_DB, TcnConfig
+from pipeline.config import DEFAULT_F0_HZ, LOUDNESS_RANGE_DB, TcnConfig
 
 INITIAL_LOGIT = -3.0  # an untrained network plays softly and almost without modulation
 
@@ -81,6 +81,24 @@ def scale_features(f0_hz, loudness_db):
     note = 69.0 + 12.0 * np.log2(np.asarray(f0_hz) / 440.0)
     loudness = np.asarray(loudness_db) / LOUDNESS_RANGE_DB + 1.0
     return np.stack([note / 127.0, loudness], axis=-1).astype(np.float32)
+
+
+def lead_in(features: np.ndarray, config: TcnConfig) -> np.ndarray:
+    """Puts silence before features, as much as the network looks back.
+
+    A decoder that plays has heard silence before its first note, and not nothing:
+    ``control/instrument.c`` fills its rings with the same frames.
+
+    Args:
+        features: Scaled features, shape [..., n_frames, 2].
+        config: The network's shape.
+
+    Returns:
+        Shape [..., receptive_field - 1 + n_frames, 2].
+    """
+    silence = scale_features(DEFAULT_F0_HZ, -LOUDNESS_RANGE_DB)
+    shape = (*features.shape[:-2], config.receptive_field - 1, 2)
+    return np.concatenate([np.broadcast_to(silence, shape), features], axis=-2)
 
 
 def tcn_weights(model: keras.Model) -> dict[str, tuple[np.ndarray, np.ndarray]]:

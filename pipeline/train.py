@@ -37,7 +37,7 @@ from pipeline.ddx7 import Ddx7, load_model, save_model
 from pipeline.losses import mss, spectrograms
 from pipeline.patches import PATCHES
 from pipeline.synth import base_phase
-from pipeline.tcn import scale_features
+from pipeline.tcn import lead_in, scale_features
 
 TRAIN, VALID, TEST = 0, 1, 2  # values of the data set's `split`
 VALIDATION_BATCH = 8  # clips
@@ -79,6 +79,8 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
 def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[np.ndarray, np.ndarray]:
     """Draws the clips of a step and where their crops start, from the seed and the step alone.
 
+    Starts of clips come more often than other places: there a note begins out of silence.
+
     Returns:
         Clip indices and first frames, int32, shape [batch_size].
     """
@@ -96,30 +98,37 @@ def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[np.ndar
         ]
     )
     last_start = np.maximum(dataset["n_valid_frames"][clips] - config.crop_frames, 0)
-    return clips.astype(np.int32), random.integers(0, last_start + 1).astype(np.int32)
+    starts = random.integers(-config.crop_frames // 4, last_start + 1)
+    return clips.astype(np.int32), np.maximum(starts, 0).astype(np.int32)
 
 
-def crop_clips(arrays: dict[str, Any], clips, starts, n_frames: int) -> dict[str, Any]:
+def crop_clips(
+    arrays: dict[str, Any], clips, starts, n_frames: int, n_lead: int
+) -> dict[str, Any]:
     """Cuts a batch out of the data set's tensors, within the compiled step.
 
     Args:
         arrays: Tensors whose first axis is the clip and whose second, if there is one, is frames or
-            samples.
+            samples; ``features`` has `n_lead` frames more, at its start.
         clips: Clip indices, shape [batch].
         starts: First frame of each crop, shape [batch].
         n_frames: Frames of a crop.
+        n_lead: Frames of features before each crop, which the network has heard when it begins.
 
     Returns:
-        The same names, shape [batch, n_frames or n_frames * 64, ...].
+        The same names, shape [batch, n_frames or n_frames * 64, ...], ``features`` of n_lead +
+        n_frames.
     """
     frames = starts[:, None] + ops.arange(n_frames)
+    lead_and_frames = starts[:, None] + ops.arange(n_lead + n_frames)
     samples = starts[:, None] * HOP_SAMPLES + ops.arange(n_frames * HOP_SAMPLES)
     batch = {"valid_frames": ops.take(arrays["n_valid_frames"], clips) - starts}
     for name, array in arrays.items():
         if len(array.shape) > 1:
-            at_audio_rate = name in ("audio", "phase", "teacher_audio")
             rows = ops.take(array, clips, axis=0)
-            index = samples if at_audio_rate else frames
+            index = lead_and_frames if name == "features" else frames
+            if name in ("audio", "phase", "teacher_audio"):
+                index = samples
             index = ops.reshape(index, (*index.shape, *[1] * (len(array.shape) - 2)))
             batch[name] = ops.take_along_axis(rows, index, axis=1)
     return batch
@@ -174,6 +183,7 @@ class Learner:
         self.model = model
         self.arrays = {name: ops.convert_to_tensor(array) for name, array in arrays.items()}
         self.loss = loss
+        self.n_lead = model.config.tcn.receptive_field - 1
         self.n_frames = config.crop_frames
         compiled = (
             self._jax_functions()
@@ -202,11 +212,12 @@ class Learner:
         ]
 
     def _batch_loss(self, arrays, clips, starts, call):
-        batch = crop_clips(arrays, clips, starts, self.n_frames)
+        batch = crop_clips(arrays, clips, starts, self.n_frames, self.n_lead)
         return self.loss(call(batch), batch)
 
     def _batch_distances(self, arrays, clips, call):
-        batch = crop_clips(arrays, clips, 0 * clips, arrays["features"].shape[1])
+        n_frames = arrays["phase"].shape[1] // HOP_SAMPLES
+        batch = crop_clips(arrays, clips, 0 * clips, n_frames, self.n_lead)
         return ops.stack(room_and_dry(batch["audio"], call(batch), batch), axis=-1)
 
     def _tensorflow_functions(self):
@@ -316,14 +327,16 @@ def train_model(
     Raises:
         UserError: The folder belongs to another configuration, or its checkpoint is damaged.
     """
-    if (run_dir / "config.toml").exists() and resume:
+    checkpoint = run_dir / "checkpoint.npz"
+    if (run_dir / "config.toml").exists():  # not even a restart replaces another instrument's
         found = load_run(run_dir, instrument=config.instrument)
-        if found.hash != config.hash:
+        if resume and found.hash != config.hash:
             raise UserError(
                 f"{run_dir} was trained with another configuration: "
                 "choose another --runs, or --restart to replace it"
             )
-        if (run_dir / "metrics.json").exists() and not (run_dir / "checkpoint.npz").exists():
+        finished = (run_dir / "metrics.json").exists() and not checkpoint.exists()
+        if resume and finished:
             return json.loads((run_dir / "metrics.json").read_text())
     keras.utils.set_random_seed(config.train.seed)
     model = Ddx7(config)
@@ -338,10 +351,11 @@ def train_model(
         "n_valid_frames",
         *[n for n in dataset if n.startswith("teacher_")],
     )
-    learner = Learner(model, {name: dataset[name] for name in names}, loss, config.train)
+    arrays = {name: dataset[name] for name in names}
+    arrays["features"] = lead_in(arrays["features"], config.tcn)
+    learner = Learner(model, arrays, loss, config.train)
 
     history: list[dict[str, float]] = []
-    checkpoint = run_dir / "checkpoint.npz"
     if resume and checkpoint.exists():
         history = load_checkpoint(checkpoint, learner)
     elif not resume:
@@ -355,7 +369,8 @@ def train_model(
     best = min(history, key=score, default=None)
     title = f"{config.instrument} {config.variant}"
     with tqdm(total=settings.steps, initial=step, unit="step", desc=title) as bar:
-        while step < settings.steps:
+        patience = settings.patience * settings.validate_every
+        while step < settings.steps and (best is None or step - best["step"] < patience):
             losses.append(learner.step(*draw_batch(dataset, settings, step)))
             step += 1
             bar.update()
@@ -371,8 +386,6 @@ def train_model(
             save_checkpoint(checkpoint, learner, history)
             log.write(row, model, dataset)
             bar.set_postfix(loss=f"{train_loss:.2f}", best=f"{score(best):.2f}")
-            if step - best["step"] >= settings.patience * settings.validate_every:
-                break
     if best is None:
         raise UserError("nothing to train: give at least one step")
     model.load_weights(run_dir / "model.weights.h5")
@@ -442,7 +455,8 @@ class RunLog:
             return
         held_out = np.flatnonzero(dataset["split"] != TRAIN)
         clip = held_out[0] if len(held_out) else 0
-        outputs = model({name: dataset[name][None, clip] for name in ("features", "phase")})
+        features = lead_in(dataset["features"][None, clip], model.config.tcn)
+        outputs = model({"features": features, "phase": dataset["phase"][None, clip]})
         levels = ops.convert_to_numpy(outputs["levels"])[0]
         with self.writer.as_default(int(row["step"])):
             for name, value in row.items():
@@ -470,7 +484,12 @@ def resolve(config: InstrumentConfig, variant: str, profile: str, **changes: Any
     train = config.train
     if profile == "quick":
         train = dataclasses.replace(
-            train, steps=300, batch_size=4, crop_frames=500, validate_every=100, warmup_steps=50
+            train,
+            steps=800,
+            batch_size=4,
+            learning_rate=3e-3,
+            warmup_steps=60,
+            validate_every=200,
         )
     train = dataclasses.replace(train, **{k: v for k, v in changes.items() if v is not None})
     return RunConfig(config.instrument, config.patch, variant, config.tcn(variant), train)
@@ -501,6 +520,16 @@ def training_changes(args: argparse.Namespace) -> dict[str, Any]:
     return {field.name: getattr(args, field.name) for field in dataclasses.fields(TrainConfig)}
 
 
+def print_metrics(metrics: dict[str, Any], run_dir: Path) -> None:
+    """Prints the figures of a training and where they are."""
+    best, steps = metrics["best_step"], metrics["steps"]
+    print(f"{run_dir}: {metrics['parameters']} parameters, best at step {best} of {steps}")
+    for split, figures in metrics["mss"].items():
+        for kind in [kind for kind in ("real", "rendered") if kind in figures]:
+            room, dry = figures[kind], figures[f"{kind}_dry"]
+            print(f"MSS to {kind} {split} clips: {room:.2f} with the room, {dry:.2f} without")
+
+
 def main(argv: list[str] | None = None) -> None:
     """Trains the full or the reduced model of an instrument."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.train", description=main.__doc__)
@@ -516,9 +545,7 @@ def main(argv: list[str] | None = None) -> None:
     metrics = train_model(
         folder / args.variant, config, dataset, warm_start=args.warm_start, resume=not args.restart
     )
-    print(f"{args.variant} {args.instrument}: {metrics['parameters']} parameters")
-    print(f"MSS at best step {metrics['best_step']}: {metrics['mss']}")
-    print(f"wrote {folder / args.variant}")
+    print_metrics(metrics, folder / args.variant)
     following = "train --variant reduced" if args.variant == "full" else "distill --method control"
     print(f"next: python -m pipeline.{following} --instrument {args.instrument}")
 

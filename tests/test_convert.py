@@ -21,7 +21,7 @@ from pipeline.network import (
     tcn_activations,
 )
 from pipeline.step_model import OPS, StreamingDecoder, check_step_model, read_model
-from pipeline.tcn import build_tcn, tcn_weights
+from pipeline.tcn import build_tcn, lead_in, tcn_weights
 
 REDUCED = TcnConfig(n_blocks=3, hidden_channels=64)
 SMALL = TcnConfig(n_blocks=2, hidden_channels=5)
@@ -69,6 +69,16 @@ def test_float_streaming_equals_offline():
         np.testing.assert_allclose(decoder.trace[layer], values[source], atol=1e-5)
 
 
+def test_settled_float_streaming_equals_offline_after_silence():
+    model, weights, _ = make_network(REDUCED)
+    features = np.random.default_rng(1).uniform(0, 1, (40, 2)).astype(np.float32)
+    silence, *_ = before = lead_in(features, REDUCED)
+    offline = np.asarray(model(before[None]))[0, -40:]
+    decoder = StreamingDecoder(float_step_model(weights, REDUCED), runtime="reference")
+    decoder.settle(silence)
+    np.testing.assert_allclose(decoder.run(features), offline, atol=1e-6 * np.abs(offline).max())
+
+
 @settings(max_examples=6, deadline=None)
 @given(
     n_blocks=st.integers(2, 4),
@@ -107,6 +117,15 @@ def test_reset_decoder_repeats_itself_and_rings_start_at_the_zero_point():
     np.testing.assert_array_equal(decoder.run(frames), first)
     # The second convolution's ring holds what a ReLU gives, whose zero is the lowest integer.
     assert decoder._zero_points["block0_conv2"] == -128
+
+
+def test_settled_decoder_is_as_after_many_frames_of_the_same():
+    settled, run_in = (StreamingDecoder(random_step_model(SMALL, 3, "int8")) for _ in range(2))
+    frame, *frames = random_frames(settled, 30)
+    settled.run(frames)
+    settled.settle(frame)
+    run_in.run(np.tile(frame, (SMALL.receptive_field, 1)))
+    np.testing.assert_array_equal(settled.run(frames), run_in.run(frames))
 
 
 def test_ranges_are_taken_to_the_letter():

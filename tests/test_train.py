@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from pipeline import distill, train
-from pipeline.config import CLIP_FRAMES, CLIP_SAMPLES, UserError, load_instrument
+from pipeline.config import CLIP_FRAMES, CLIP_SAMPLES, TcnConfig, UserError, load_instrument
 from pipeline.ddx7 import load_model
 from pipeline.patches import PATCHES
 from pipeline.synth import base_phase, fm_synthesize
+from pipeline.tcn import lead_in
 
 INSTRUMENT = load_instrument("flute")
 SETTINGS = {"batch_size": 2, "crop_frames": 64, "warmup_steps": 2, "validate_every": 3}
@@ -129,11 +130,17 @@ def test_batches_are_a_function_of_seed_and_step_and_hold_training_clips_alone(d
 
 
 def test_crops_are_slices_of_features_and_of_the_samples_under_them(dataset):
-    clips, starts = np.array([3, 0], np.int32), np.array([17, 400], np.int32)
-    batch = train.crop_clips(dataset, clips, starts, 50)
+    clips, starts = np.array([3, 0], np.int32), np.array([5, 400], np.int32)
+    config = TcnConfig(n_blocks=2, hidden_channels=4)
+    padded = {**dataset, "features": lead_in(dataset["features"], config)}
+    n_lead = config.receptive_field - 1
+    batch = train.crop_clips(padded, clips, starts, 50, n_lead)
+    before = np.asarray(batch["features"])[0, :n_lead]
+    assert (before[: n_lead - 5, 1] == 0).all()  # silence before the clip
+    np.testing.assert_array_equal(before[n_lead - 5 :], dataset["features"][3, :5])
     for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
         np.testing.assert_array_equal(
-            batch["features"][row], dataset["features"][clip, start : start + 50]
+            batch["features"][row, n_lead:], dataset["features"][clip, start : start + 50]
         )
         samples = slice(start * 64, (start + 50) * 64)
         np.testing.assert_array_equal(batch["audio"][row], dataset["audio"][clip, samples])
@@ -142,7 +149,7 @@ def test_crops_are_slices_of_features_and_of_the_samples_under_them(dataset):
 
 def test_padding_behind_a_clips_end_does_not_count(dataset):
     shortened = {**dataset, "n_valid_frames": np.full(6, 500, np.int32)}
-    batch = train.crop_clips(shortened, np.array([0]), np.array([0]), CLIP_FRAMES)
+    batch = train.crop_clips(shortened, np.array([0]), np.array([0]), CLIP_FRAMES, 0)
     kept = np.asarray(train.silence_padding(np.ones((1, CLIP_SAMPLES), np.float32), batch))
     assert kept[0, : 500 * 64].all()
     assert not kept[0, 500 * 64 :].any()
@@ -153,8 +160,13 @@ def test_a_student_that_equals_its_teacher_has_no_distillation_loss(tmp_path, da
     train.train_model(tmp_path / "teacher", settings(steps=3), dataset)
     teacher = load_model(tmp_path / "teacher")
     rendered = distill.render_teacher(tmp_path / "teacher", dataset, method)
+    features = lead_in(dataset["features"], teacher.config.tcn)
     batch = train.crop_clips(
-        {**dataset, **rendered}, np.array([1, 2]), np.array([0, 0]), CLIP_FRAMES
+        {**dataset, **rendered, "features": features},
+        np.array([1, 2]),
+        np.array([0, 0]),
+        CLIP_FRAMES,
+        features.shape[1] - CLIP_FRAMES,
     )
     outputs = teacher(batch)
     alone = float(train.reconstruction_loss(outputs, batch))

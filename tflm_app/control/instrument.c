@@ -10,10 +10,10 @@ void instrument_init(instrument_t *instrument, const instrument_preset_t *preset
 }
 
 void instrument_reset(instrument_t *instrument) {
-    decoder_reset(&instrument->decoder);
     fm_voice_reset(&instrument->voice);
     instrument->frame = (frame_t){.f0_hz = FRAME_DEFAULT_F0_HZ, .loudness_db = FRAME_MIN_LOUDNESS_DB};
     frame_quantize(&instrument->scaling, instrument->frame, instrument->quantized);
+    decoder_settle(&instrument->decoder, instrument->quantized);
     for (int i = 0; i < DECODER_N_OUTPUTS; i++) {
         instrument->logits[i] = 0;
         instrument->levels_q32[i] = 0;
@@ -41,5 +41,12 @@ void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t s
     instrument_set_frame(instrument, frame);
     instrument_decode(instrument);
     instrument_set_levels(instrument);
+    instrument_play(instrument, samples);
+}
+
+void instrument_fade(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]) {
+    for (int i = 0; i < DECODER_N_OUTPUTS; i++) {
+        instrument->levels_q32[i] = 0;
+    }
     instrument_play(instrument, samples);
 }

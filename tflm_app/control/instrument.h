@@ -42,11 +42,14 @@ typedef struct {
 /* Makes `instrument` play `preset`, from silence. */
 void instrument_init(instrument_t *instrument, const instrument_preset_t *preset);
 
-/* Forgets the past: rings at the zero point, phases and levels at 0, pitch at 440 Hz. */
+/* Forgets the past: as if 440 Hz at -80 dB had sounded for ever, phases and levels at 0. */
 void instrument_reset(instrument_t *instrument);
 
 /* Renders the block of 64 samples at whose end `frame` is reached; `samples` is aligned to 4 bytes. */
 void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t samples[FM_BLOCK_SAMPLES]);
+
+/* Renders a block in which the sound fades to silence, without asking the decoder; reset it then. */
+void instrument_fade(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
 
 /* The four stages that instrument_render runs one after the other, for those who measure them. */
 void instrument_set_frame(instrument_t *instrument, const frame_t *frame);

@@ -98,13 +98,32 @@ void decoder_reset(decoder_t *decoder) {
     }
 }
 
+/* Loads a frame as the first layer's input; returns whether it is int8. */
+static int load_frame(decoder_t *d, const int16_t frame[DECODER_N_INPUTS]) {
+    const int is_int8 = d->model->io->bits == 8;
+    for (int i = 0; i < DECODER_N_INPUTS; ++i) {
+        d->output[i] = (int16_t)saturate(frame[i], is_int8);
+    }
+    return is_int8;
+}
+
+void decoder_settle(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]) {
+    const decoder_model_t *model = decoder->model;
+    const int is_int8 = load_frame(decoder, frame);
+    for (uint32_t i = 0; i < model->n_layers; ++i) {
+        const decoder_layer_t *layer = &model->layers[i];
+        int16_t *const ring = decoder->rings + layer->ring_start;
+        for (uint32_t slot = 0; layer->n_past > 0 && slot < layer->ring_slots; ++slot) {
+            copy(ring + slot * layer->slot_values, decoder->output, layer->slot_values);
+        }
+        (is_int8 ? run_int8 : run_int16)(decoder, layer);
+    }
+}
+
 void decoder_step(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS],
                   int16_t logits[DECODER_N_OUTPUTS]) {
     const decoder_model_t *model = decoder->model;
-    const int is_int8 = model->io->bits == 8;
-    for (int i = 0; i < DECODER_N_INPUTS; ++i) {
-        decoder->output[i] = (int16_t)saturate(frame[i], is_int8);
-    }
+    const int is_int8 = load_frame(decoder, frame);
     for (uint32_t i = 0; i < model->n_layers; ++i) {
         (is_int8 ? run_int8 : run_int16)(decoder, &model->layers[i]);
     }

@@ -99,6 +99,21 @@ void decoder_reset(decoder_t *decoder) {
   });
 }
 
+void decoder_settle(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]) {
+  // A step makes the rings of one layer more as they shall be, so there are as many as rings.
+  int16_t logits[DECODER_N_OUTPUTS];
+  for (size_t round = 0; round < decoder->model->n_rings; ++round) {
+    decoder_step(decoder, frame, logits);
+    for_each_ring(decoder, [&](size_t i, const decoder_tflm_ring_t &ring, uint8_t *bytes) {
+      const size_t n_bytes = slot_bytes(decoder->model, ring), n_slots = ring_n_slots(ring);
+      const uint8_t *newest = bytes + (decoder->oldest[i] + n_slots - 1) % n_slots * n_bytes;
+      for (size_t slot = 0; slot < n_slots; ++slot) {
+        std::memmove(bytes + slot * n_bytes, newest, n_bytes);
+      }
+    });
+  }
+}
+
 void decoder_step(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS],
                   int16_t logits[DECODER_N_OUTPUTS]) {
   const decoder_model_t *model = decoder->model;
