@@ -107,6 +107,34 @@ def equalize_channels(
     return weights
 
 
+def widen_for_biases(weights: Weights, ranges: Ranges, config: TcnConfig, fmt: Format) -> Ranges:
+    """Widens ranges over which a bias would be too large for the device's sums.
+
+    A bias counts in steps of input times kernel. Where a network has hardly learnt anything, or
+    heard next to nothing, its values are so small that these are too fine.
+
+    Args:
+        weights: Rounded weights.
+        ranges: Of every value.
+        config: Shape of the network.
+        fmt: ``int8``, where `pipeline.aot` sums up to 2**23, or ``int16x8``, up to 2**31.
+
+    Returns:
+        The ranges, of which most stay as they are.
+    """
+    ranges, sources = dict(ranges), ring_sources(config)
+    most_steps, levels = (2**22, 2**8) if fmt == "int8" else (2**30, 2**15)
+    last = config.n_blocks - 1
+    sources[f"block{last}_residual"] = sources[f"block{last}_conv1"]
+    for layer, value in sources.items():
+        kernel, bias = weights[layer]
+        step = np.maximum(np.abs(kernel).max(axis=(0, 1)) / 127, TINY)
+        narrowest = float((np.abs(bias) / step).max()) * levels / most_steps
+        low, high = ranges[value]
+        ranges[value] = low, max(high, narrowest) if value != "frame" else high
+    return ranges
+
+
 def level_error_db(logits: np.ndarray, reference: np.ndarray) -> float:
     """Returns the mean absolute error of the audible levels in dB.
 
@@ -210,20 +238,24 @@ def quantize_run(
             (calibration.valid, logits["valid"]),
             epochs=epochs,
         )
-    candidates = {
-        name: (round_kernels(candidate), ranges) for name, (candidate, ranges) in candidates.items()
-    }
+
+    def finish(candidate: tuple[Weights, Ranges], fmt: Format) -> tuple[Weights, Ranges]:
+        rounded = round_kernels(candidate[0])
+        return rounded, widen_for_biases(rounded, candidate[1], run.tcn, fmt)
+
+    fine = finish(candidates["ptq"], "int16x8")
+    candidates = {name: finish(candidate, "int8") for name, candidate in candidates.items()}
 
     def measure(candidate: tuple[Weights, Ranges], fmt: Format) -> dict[str, float]:
         return judge(*candidate, fmt, run, calibration.valid, logits["valid"])
 
     table = {
         "int8": {name: measure(candidate, "int8") for name, candidate in candidates.items()},
-        "int16x8": {"ptq": measure(candidates["ptq"], "int16x8")},
+        "int16x8": {"ptq": measure(fine, "int16x8")},
     }
     best = min(table["int8"], key=lambda name: math.prod(table["int8"][name].values()))
     save_quantization(run_dir / "decoder_int8.npz", *candidates[best])
-    save_quantization(run_dir / "decoder_int16x8.npz", *candidates["ptq"])
+    save_quantization(run_dir / "decoder_int16x8.npz", *fine)
     convert_run(run_dir)
     figures = {
         "instrument": run.instrument,

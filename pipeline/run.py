@@ -32,8 +32,13 @@ from pipeline.config import (
 from pipeline.convert import FORMATS
 from pipeline.firmware import write_wav
 
+TITLES = {
+    "full": "the full model, the teacher",
+    "reduced": "the reduced model by itself",
+    "reduced_ad": "the reduced model by audio distillation",
+    "reduced_cd": "the reduced model by control distillation",
+}
 STUDENTS = VARIANTS[1:]
-PLAYED = "reduced_cd"  # the variant that the firmware plays
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Stage:
         """Runs the command in a process of its own, which a kill of this one ends too.
 
         Raises:
-            SystemExit: The stage failed, or was interrupted, and has said so.
+            SystemExit: The stage failed and has said why.
             UserError: It was killed.
         """
         command = [sys.executable, "-u", "-m", f"pipeline.{self.module}", *self.arguments]
@@ -73,6 +78,7 @@ class Stage:
         with subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
+            stderr=sys.stderr,
             text=True,
             process_group=0,
             preexec_fn=end_with_parent,
@@ -82,8 +88,10 @@ class Stage:
                 for line in process.stdout:
                     if not line.startswith("next: "):  # what is next is known here
                         print(f"    {line}", end="", flush=True)
-            except KeyboardInterrupt:
-                process.send_signal(signal.SIGINT)  # once, from here: it has a group of its own
+            except KeyboardInterrupt:  # for this process alone: the stage has a group of its own
+                process.terminate()
+                print(file=sys.stderr)  # below a progress bar
+                raise
         if process.returncode < 0:
             name = signal.Signals(-process.returncode).name
             raise UserError(
@@ -98,14 +106,21 @@ class Stage:
         return any(need.stat().st_mtime_ns > made for need in self.needs if need.exists())
 
 
-def plan_stages(instrument: str, folder: Path, profile: str, audio: Sequence[Path]) -> list[Stage]:
+def plan_stages(
+    instrument: str,
+    folder: Path,
+    audio: Sequence[Path],
+    training: Sequence[str],
+    students: Sequence[str] = STUDENTS,
+) -> list[Stage]:
     """Lists the stages of an instrument.
 
     Args:
         instrument: Its name.
         folder: Folder of its run folders, ``runs/<instrument>``.
-        profile: ``quick`` or ``full``.
         audio: Folders of recordings; none for the default corpus.
+        training: Options of every training.
+        students: Reduced variants; the firmware plays the last one.
     """
     request, dataset = folder / "request.json", folder / "dataset.npz"
     common = ["--instrument", instrument, "--runs", str(folder.parent)]
@@ -114,12 +129,7 @@ def plan_stages(instrument: str, folder: Path, profile: str, audio: Sequence[Pat
         options += ["--audio", *map(str, audio)]
     needs = [request, *list_recordings(audio)]
     stages = [Stage("clips with pitch and loudness", "data", options, dataset, needs)]
-    for variant, title in {
-        "full": "the full model, the teacher",
-        "reduced": "the reduced model by itself",
-        "reduced_ad": "the reduced model by audio distillation",
-        "reduced_cd": "the reduced model by control distillation",
-    }.items():
+    for variant in ("full", *students):
         run_dir, teacher = folder / variant, folder / "full"
         needs = [request, dataset]
         if variant in ("full", "reduced"):
@@ -128,10 +138,10 @@ def plan_stages(instrument: str, folder: Path, profile: str, audio: Sequence[Pat
             method = "audio" if variant == "reduced_ad" else "control"
             module, options = "distill", ["--method", method, "--teacher", str(teacher)]
             needs.append(teacher / "metrics.json")
-        options += [*common, "--profile", profile]
+        options += [*common, *training]
         first, last = run_dir / "config.toml", run_dir / "metrics.json"
-        stages.append(Stage(title, module, options, last, needs, starts=first))
-    for variant in STUDENTS:
+        stages.append(Stage(TITLES[variant], module, options, last, needs, starts=first))
+    for variant in students:
         run_dir = folder / variant
         choice, decoder = run_dir / "quantization.json", run_dir / f"decoder_{FORMATS[-1]}.tflite"
         run = ["--run", str(run_dir)]
@@ -145,15 +155,16 @@ def plan_stages(instrument: str, folder: Path, profile: str, audio: Sequence[Pat
             options = [*run, "--format", fmt, "--out", str(out)]
             title = f"{variant}, {fmt}, as C"
             stages.append(Stage(title, "codegen", options, out / "instruments.c", needs))
-    generated, build = folder / PLAYED / "c_int8", folder / "firmware"
+    played = students[-1]
+    generated, build = folder / played / "c_int8", folder / "firmware"
     options = ["--generated", str(generated), "--build-dir", str(build)]
     needs = [generated / "instruments.c"]
-    stages.append(Stage(f"firmware with {PLAYED}", "firmware", options, build / "render", needs))
+    stages.append(Stage(f"firmware with {played}", "firmware", options, build / "render", needs))
     out, report = folder / "evaluation", folder / "evaluation" / "metrics.json"
     options = [*common, "--audio", str(folder / "held_out"), "--out", str(out)]
-    options += ["--mcu", PLAYED, "--format", *FORMATS]
-    needs = [folder / variant / "metrics.json" for variant in VARIANTS]
-    needs += [folder / PLAYED / f"decoder_{fmt}.tflite" for fmt in FORMATS]
+    options += ["--variants", "full", *students, "--mcu", played, "--format", *FORMATS]
+    needs = [folder / variant / "metrics.json" for variant in ("full", *students)]
+    needs += [folder / played / f"decoder_{fmt}.tflite" for fmt in FORMATS]
     stages.append(Stage("every system by ear and measure", "evaluate", options, report, needs))
     return stages
 
@@ -190,15 +201,12 @@ def only_run(folder: Path) -> Iterator[None]:
         yield
 
 
-def print_results(folder: Path) -> None:
+def print_results(folder: Path, played: str) -> None:
     """Says where everything is, and what to do with it."""
-    build = folder / "firmware" / "render"
-    print(f"the models, four variants:  {folder}/<variant>/ (metrics.json, decoder_*.tflite)")
-    print(f"the instrument as C:        {folder / PLAYED}/c_int8, c_int16x8")
-    print(f"firmware for a Cortex-M4F:  {build}")
-    print(f"what every system plays:    {folder}/evaluation/<recording>.<system>.wav")
-    print(f"how far off it is:          {folder}/evaluation/metrics.json")
-    print(f"next: listen to {folder}/evaluation, *.reference.wav beside *.{PLAYED}_mcu.wav")
+    print(f"models:    {folder}/full, reduced...: metrics.json, decoder_*.tflite, C in c_*")
+    print(f"firmware:  {folder}/firmware/render, for a Cortex-M4F, plays {played}")
+    print(f"sound:     {folder}/evaluation/<recording>.<system>.wav, figures in metrics.json")
+    print(f"next: listen to *.reference.wav, *.full.wav and *.{played}_mcu.wav, the firmware's")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -211,6 +219,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--profile", choices=("quick", "full"), default="full", help="minutes, or as the paper"
     )
+    parser.add_argument("--steps", type=int, help="of every training (default: the profile's)")
+    parser.add_argument(
+        "--students",
+        nargs="+",
+        choices=STUDENTS,
+        default=STUDENTS,
+        help="reduced variants, of which the firmware plays the last one (default: all)",
+    )
     parser.add_argument(
         "--runs", type=Path, default=RUN_DIR, help="folder of run folders (default: runs)"
     )
@@ -219,17 +235,19 @@ def main(argv: list[str] | None = None) -> None:
     for place in args.audio:
         if not place.is_dir():
             raise UserError(f"{place} is no folder: give a folder of recordings")
-    folder = args.runs / args.instrument
+    folder, played = args.runs / args.instrument, args.students[-1]
+    training = ["--profile", args.profile]
+    training += [] if args.steps is None else ["--steps", str(args.steps)]
     with only_run(folder):
         request = {
-            "profile": args.profile,
+            "training": training,
             "recordings": [str(path.resolve()) for path in list_recordings(args.audio)],
         }
         text, path = json.dumps(request, indent=2) + "\n", folder / "request.json"
         if not path.exists() or path.read_text(errors="replace") != text:
             with atomic_write(path) as temporary:
                 temporary.write_text(text)
-        stages = plan_stages(args.instrument, folder, args.profile, args.audio)
+        stages = plan_stages(args.instrument, folder, args.audio, training, args.students)
         for number, stage in enumerate(stages, 1):
             name = f"[{number}/{len(stages)}] {stage.module}: {stage.title}"
             if stage.is_done:
@@ -241,7 +259,7 @@ def main(argv: list[str] | None = None) -> None:
                 write_held_out(folder / "dataset.npz", folder / "held_out")
             stage.run()
             print(f"    {time.monotonic() - began:.0f} s", flush=True)
-        print_results(folder)
+        print_results(folder, played)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline.calibration import CLIP_FRAMES, N_TRAIN, SILENT_FRAMES, Calibration
+from pipeline.codegen import Instrument, generate
 from pipeline.config import RunConfig, TcnConfig, TrainConfig, UserError
-from pipeline.convert import convert_run
+from pipeline.convert import convert_run, convert_step_model
 from pipeline.ddx7 import Ddx7, save_model
-from pipeline.network import fold_residual_bias, tcn_activations
+from pipeline.network import fold_residual_bias, round_kernels, tcn_activations
 from pipeline.quantize import (
     collect_values,
     equalize_channels,
@@ -17,6 +18,7 @@ from pipeline.quantize import (
     level_error_db,
     plain_ranges,
     quantize_run,
+    widen_for_biases,
 )
 from pipeline.step_model import StreamingDecoder
 from pipeline.tcn import build_tcn, tcn_weights
@@ -107,6 +109,22 @@ def test_equalization_keeps_the_logits_and_undoes_uneven_channels(n_blocks, data
     before = judge(weights, plain_ranges(values), "int8", run, clips, logits)
     better = judge(equal, plain_ranges(after), "int8", run, clips, logits)
     assert better["level_error_db"] < 0.8 * before["level_error_db"]
+
+
+def test_network_that_has_learnt_nothing_fits_the_device(dataset, tmp_path):
+    weights = round_kernels(fold_residual_bias(tcn_weights(build_tcn(SMALL)), SMALL))
+    features = Calibration.draw(dataset).train
+    ranges = plain_ranges(collect_values(weights, SMALL, features))
+    tiny = {name: (low / 30, high / 30) for name, (low, high) in ranges.items()}
+    tiny |= {"frame": (0.0, 1.0), "logits": ranges["logits"]}
+    with pytest.raises(UserError, match="overflow"):
+        convert_step_model(weights, SMALL, tiny, "int16x8")
+    for fmt in ("int8", "int16x8"):
+        wide = widen_for_biases(weights, tiny, SMALL, fmt)
+        path = tmp_path / f"{fmt}.tflite"
+        path.write_bytes(convert_step_model(weights, SMALL, wide, fmt))
+        generate([Instrument("flute", path, "flute")], tmp_path / fmt)
+        assert widen_for_biases(weights, ranges, SMALL, fmt) == ranges
 
 
 def test_calibration_is_the_same_list_every_time_and_survives_its_file(dataset, tmp_path):
