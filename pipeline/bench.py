@@ -1,30 +1,43 @@
 """Reports what the firmware costs on every emulated core, and what that means on real chips.
 
+    python -m pipeline.bench --json FILE
+
+measures every quantized model under ``data/models``, and what the room that it learnt adds.
 Instructions are counted, bytes are read from the link map. Cycles are estimated from a trace of
 what was executed (`pipeline.cycles`); with a chip's clock and the waits of its flash they give the
-share of its time.
+share of its time. `pipeline.bench_report` makes a table and a picture of the file.
 """
 
 import argparse
+import json
+import math
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
-from pipeline import firmware
+from pipeline import firmware, room
+from pipeline.bench_report import print_rooms, print_table
+from pipeline.chips import CHIPS, chip_share
 from pipeline.config import (
     FRAME_RATE,
     HOP_SAMPLES,
+    INSTRUMENTS,
+    MODEL_DIR,
+    VARIANTS,
+    RunConfig,
     UserError,
-    find_run,
     load_run,
     run_main,
     write_json,
 )
 from pipeline.cycles import count_cycles
+from pipeline.network import kernel_shapes
+from pipeline.pcm import FULL_SCALE
 from pipeline.toolchain import BOARDS, EMULATED_BOARDS, disassemble, trace_instructions
 
 STAGES = {  # by stage, the function that runs it
@@ -33,36 +46,9 @@ STAGES = {  # by stage, the function that runs it
     "levels": "instrument_set_levels",
     "fm": "instrument_play",
 }
-
-
-@dataclass(frozen=True)
-class Chip:
-    """A chip that the counted code could run on.
-
-    Attributes:
-        board: The emulated board with its core.
-        clock_hz: At which it is run.
-        flash_line_bytes: What a read of the flash brings, where the weights stay in flash.
-        flash_wait_cycles: Cycles that a read waits; loops run from the instruction cache.
-        weight_bytes: Room for weights in that memory.
-        memory: Where code and weights are assumed to lie.
-    """
-
-    name: str
-    board: str
-    clock_hz: float
-    flash_line_bytes: int
-    flash_wait_cycles: int
-    weight_bytes: int
-    memory: str
-
-
-CHIPS = (
-    Chip("STM32F407", "qemu_m4", 168e6, 16, 5, 960_000, "flash, 5 waits per 16 bytes of weights"),
-    Chip("STM32H743", "qemu_m7", 480e6, 1, 0, 480_000, "RAM behind the data cache, no waits"),
-    Chip("RP2350", "qemu_m33", 150e6, 1, 0, 480_000, "SRAM, no waits"),
-    Chip("RP2040", "qemu_m0", 125e6, 1, 0, 220_000, "SRAM, no waits"),
-)
+ROOM_STAGE = {"reverb": "reverb_process"}
+ROOMS = (("qemu_m7", 1.0), ("qemu_m33", 0.25), ("qemu_m4", 0.25), ("qemu_m4", 0.1))  # seconds
+TRACED_FRAMES = {False: 1, True: 4}  # of which a trace is made: with a room, all of its steps
 
 
 def bench_frames(n_frames: int = 250) -> np.ndarray:
@@ -73,12 +59,38 @@ def bench_frames(n_frames: int = 250) -> np.ndarray:
     return np.stack([440 * 2 ** (semitones / 12), loudness_db], axis=1).astype(np.float32)
 
 
-def bench_firmware(built: firmware.Firmware, frames: np.ndarray | None = None) -> dict[str, Any]:
+def cycles_per_instruction(built: firmware.Firmware, frames: np.ndarray) -> dict[str, float]:
+    """Estimates cycles per instruction by stage, from a trace of the first frames."""
+    has_room = "reverb" in built.parts
+    stages = STAGES | (ROOM_STAGE if has_room else {})
+    code = disassemble(built.program)
+    trace = trace_instructions(
+        built.program,
+        stages.values(),
+        arguments=["frames", "pcm"],
+        inputs={"frames": frames[: TRACED_FRAMES[has_room]].tobytes()},
+    )
+    core = BOARDS[built.program.board].core
+    counts = {}
+    for stage, function in stages.items():
+        executed = trace[function]
+        n_executed = len(executed) - executed.count(0)
+        counts[stage] = count_cycles(core, executed, code) / n_executed
+    return counts
+
+
+def bench_firmware(
+    built: firmware.Firmware,
+    frames: np.ndarray | None = None,
+    per_instruction: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """Measures one firmware.
 
     Args:
         built: For an emulated board.
         frames: What it plays; `bench_frames` by default.
+        per_instruction: From `cycles_per_instruction`, if it is known from another firmware of the
+            same code.
 
     Returns:
         Figures as they go into the JSON file.
@@ -86,22 +98,12 @@ def bench_firmware(built: firmware.Firmware, frames: np.ndarray | None = None) -
     board = BOARDS[built.program.board]
     frames = bench_frames() if frames is None else frames
     rendering = firmware.render(built, frames)
-    # The trace is long; two frames show the mix of instructions.
-    code = disassemble(built.program)
-    trace = trace_instructions(
-        built.program,
-        STAGES.values(),
-        arguments=["frames", "pcm"],
-        inputs={"frames": frames[:2].tobytes()},
-    )
-    per_instruction = {}
-    for stage, function in STAGES.items():
-        executed = trace[function]
-        n_executed = len(executed) - executed.count(0)
-        per_instruction[stage] = count_cycles(board.core, executed, code) / n_executed
+    if per_instruction is None:
+        per_instruction = cycles_per_instruction(built, frames)
     instructions = rendering.instructions
-    cycles = sum(instructions[stage] * per_instruction[stage] for stage in STAGES)
+    cycles = sum(n * per_instruction[stage] for stage, n in instructions.items())
     parts = built.parts
+    constant_bytes = _flash(parts, "model") + _flash(parts, "room")
     return {
         "board": board.name,
         "core": board.core,
@@ -124,9 +126,7 @@ def bench_firmware(built: firmware.Firmware, frames: np.ndarray | None = None) -
             "stack_used": rendering.stack_bytes,
         },
         "chips": [
-            chip_share(chip, cycles, _flash(parts, "model"))
-            for chip in CHIPS
-            if chip.board == board.name
+            chip_share(chip, cycles, constant_bytes) for chip in CHIPS if chip.board == board.name
         ],
     }
 
@@ -135,45 +135,152 @@ def _flash(parts: Mapping[str, firmware.PartSize], name: str) -> int:
     return parts[name].flash_bytes if name in parts else 0
 
 
-def chip_share(chip: Chip, cycles_per_frame: float, model_bytes: int) -> dict[str, Any]:
-    """Estimates the share of a chip's time, every weight being read once a frame."""
-    waits = model_bytes / chip.flash_line_bytes * chip.flash_wait_cycles
-    share = (cycles_per_frame + waits) * FRAME_RATE / chip.clock_hz
+def bench_room(run_dir: Path, board: str, seconds: float, *, fmt: str = "int8") -> dict[str, Any]:
+    """Measures what a room adds to a model's firmware, and how exactly it plays.
+
+    Args:
+        run_dir: Run folder with a trained and quantized model.
+        board: Emulated board with an FPU.
+        seconds: Length of the room.
+        fmt: Format of the model.
+
+    Returns:
+        Figures as they go into the JSON file. ``error_dbfs`` is the root mean square difference
+        from convolution in float64, where rounding to 16 bits alone has -101.1.
+
+    Raises:
+        UserError: The run folder has no trained model, or no quantized one.
+    """
+    frames = bench_frames()
+    generated = firmware.generate(run_dir, fmt=fmt, reverb_seconds=seconds)
+    built = firmware.build(board, generated, build_dir=_build_dir(board, "room"))
+    played = firmware.render(built, frames)
+    dry_built = firmware.build(
+        board, firmware.generate(run_dir, fmt=fmt), build_dir=_build_dir(board, "aot")
+    )
+    dry = firmware.render(dry_built, frames)
+    response = room.shorten(room.learnt_response(run_dir), seconds)
+    exact = np.convolve(dry.pcm, response.astype(np.float64))[: len(dry.pcm)]
+    error = played.pcm - np.clip(exact, -FULL_SCALE, FULL_SCALE - 1)
+    row = bench_firmware(built, frames)
     return {
-        **asdict(chip),
-        "estimate": True,
-        "fits": model_bytes <= chip.weight_bytes,
-        "cycles_per_frame": round(cycles_per_frame + waits),
-        "cpu_share": round(share, 4),
+        "run": _name(load_run(run_dir)),
+        "board": board,
+        "core": BOARDS[board].core,
+        "seconds": seconds,
+        "instructions_per_frame": {
+            "mean": round(played.instructions["reverb"], 1),
+            "worst": played.worst_reverb,
+            "total": row["instructions_per_frame"]["total"],
+        },
+        "bytes": {
+            "room": _flash(built.parts, "room"),
+            "code": _flash(built.parts, "reverb") + _flash(built.parts, "cmsis_dsp"),
+            "state": played.state_bytes["reverb"],
+            "added_flash": built.flash_bytes - dry_built.flash_bytes,
+            "added_ram": built.ram_bytes - dry_built.ram_bytes,
+        },
+        "error_dbfs": round(20 * math.log10(np.sqrt(np.mean(error**2)) / FULL_SCALE), 1),
+        "largest_error": round(float(np.abs(error).max()), 3),
+        "cycles_per_instruction": row["cycles_per_instruction"],
+        "chips": row["chips"],
     }
 
 
-def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Prints one line per firmware."""
-    print(
-        f"{'run':<18}{'format':<9}{'engine':<7}{'core':<11}{'decoder':>9}{'fm/sample':>10}{'total':>9}"
-        f"{'code':>7}{'model':>8}{'flash':>8}{'RAM':>7}  CPU share (estimate)"
-    )
-    for row in rows:
-        per_frame, size = row["instructions_per_frame"], row["bytes"]
-        estimates = ", ".join(
-            f"{100 * chip['cpu_share']:.1f} % of {chip['name']} @ {chip['clock_hz'] / 1e6:.0f} MHz"
-            f" ({chip['cycles_per_frame'] / per_frame['total']:.2f} cycles an instruction"
-            f"{'' if chip['fits'] else '; its memory is too small'})"
-            for chip in row["chips"]
-        )
-        print(
-            f"{row['run']:<18}{row['format']:<9}{row['engine']:<7}{row['core']:<11}"
-            f"{per_frame['decoder']:>9.0f}"
-            f"{row['instructions_per_sample']['fm']:>10.1f}{per_frame['total']:>9.0f}"
-            f"{size['decoder_code']:>7}{size['model']:>8}{size['firmware_flash']:>8}"
-            f"{size['firmware_ram']:>7}  {estimates}"
-        )
-    places = "; ".join(f"{chip.memory} ({chip.name})" for chip in CHIPS)
-    print("Instructions are counted, a frame's where nothing else is said; bytes are the linker's.")
-    print(
-        f"Shares are estimates: cycles by the cores' timing tables, code and weights in {places}."
-    )
+def about_model(run_dir: Path, fmt: str) -> dict[str, Any]:
+    """Describes a model: its size, and how it sounds by ``metrics.json``, if that is there."""
+    config = load_run(run_dir)
+    shapes = kernel_shapes(config.tcn).values()
+    try:
+        quality = json.loads((run_dir / "metrics.json").read_text())["mss"]["valid"]
+    except (OSError, ValueError, KeyError):
+        quality = {}
+    return {
+        "run": _name(config),
+        "instrument": config.instrument,
+        "variant": config.variant,
+        "format": fmt,
+        "parameters": sum(math.prod(shape) + shape[-1] for shape in shapes),
+        "mac_per_frame": sum(math.prod(shape) for shape in shapes),
+        "tflite_bytes": _decoder(run_dir, fmt).stat().st_size,
+        "mss_valid": {
+            name: quality[name]
+            for name in ("real", "real_dry", "rendered", "rendered_dry")
+            if name in quality
+        },
+    }
+
+
+def _decoder(run_dir: Path, fmt: str) -> Path:
+    return run_dir / f"decoder_{fmt}.tflite"
+
+
+def _name(config: RunConfig) -> str:
+    return f"{config.instrument}/{config.variant}"
+
+
+def _build_dir(board: str, kind: str) -> Path:
+    """One folder for all models, where building the next one is quick."""
+    return firmware.BUILD_DIR / "firmware" / f"bench-{board}-{kind}"
+
+
+def bench_models(
+    run_dirs: Sequence[Path],
+    *,
+    formats: Sequence[str] = ("int8",),
+    boards: Sequence[str] = EMULATED_BOARDS,
+    tflm_dir: Path | None = None,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Measures models on boards.
+
+    Args:
+        run_dirs: Run folders.
+        formats: Of the models.
+        boards: Emulated ones.
+        tflm_dir: A built tflite-micro tree; its engine is measured as well.
+
+    Returns:
+        Rows for the JSON file, and a line for each model that is not quantized, or engine that is
+        not built.
+    """
+    rows: list[dict[str, Any]] = []
+    missing: list[str] = []
+    per_instruction: dict[Any, dict[str, float]] = {}  # models of one shape share their code
+    cases = list(product(run_dirs, formats, boards, ("aot", "tflm") if tflm_dir else ("aot",)))
+    for run_dir, fmt, board, engine in tqdm(cases, desc="bench", unit="firmware", disable=None):
+        config = load_run(run_dir)
+        if not _decoder(run_dir, fmt).is_file():
+            reason = (
+                f"{run_dir} has no {fmt} model: run python -m pipeline.quantize --run {run_dir}"
+            )
+            missing += [] if reason in missing else [reason]
+            continue
+        generated = firmware.generate(run_dir, fmt=fmt)
+        try:
+            built = firmware.build(
+                board,
+                generated,
+                engine=engine,
+                tflm_dir=tflm_dir,
+                build_dir=_build_dir(board, engine),
+            )
+        except UserError as error:
+            if engine == "aot":
+                raise
+            missing.append(f"without the tflm engine on {board}: {error}")  # one library a core
+            continue
+        code = (board, engine, fmt, config.tcn, config.patch)
+        if code not in per_instruction:
+            per_instruction[code] = cycles_per_instruction(built, bench_frames())
+        figures = bench_firmware(built, per_instruction=per_instruction[code])
+        rows.append(about_model(run_dir, fmt) | figures)
+    return rows, missing
+
+
+def pretrained_runs() -> list[Path]:
+    """Returns the folders of ``data/models``, instrument by instrument, the full model first."""
+    folders = [MODEL_DIR / i / v for i, v in product(INSTRUMENTS, VARIANTS)]
+    return [folder for folder in folders if (folder / "config.toml").is_file()]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -184,7 +291,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--json", type=Path, required=True, help="file for the figures")
     parser.add_argument(
-        "--run", type=Path, action="append", help="run folder; may be repeated (flute, reduced_cd)"
+        "--run", type=Path, action="append", help="run folder; may be repeated (all of data/models)"
     )
     parser.add_argument(
         "--format",
@@ -194,32 +301,32 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--board", action="append", choices=EMULATED_BOARDS, help="only this one")
     parser.add_argument(
-        "--tflm-dir", type=Path, help="built tflite-micro tree: bench its engine too"
+        "--tflm-dir",
+        type=Path,
+        default=os.environ.get("TFLM_DIR"),
+        help="built tflite-micro tree: bench its engine too (TFLM_DIR)",
     )
     arguments = parser.parse_args(argv)
-    rows = []
-    for run_dir, fmt, board in product(
-        arguments.run or [find_run("flute", "reduced_cd")],
-        arguments.format or ["int8"],
-        arguments.board or EMULATED_BOARDS,
-    ):
-        config = load_run(run_dir)
-        generated = firmware.generate(run_dir, fmt=fmt)
-        for engine in ("aot", "tflm") if arguments.tflm_dir else ("aot",):
-            try:
-                built = firmware.build(board, generated, engine=engine, tflm_dir=arguments.tflm_dir)
-            except UserError as error:
-                if engine == "aot":
-                    raise
-                print(f"without the tflm engine on {board}: {error}")  # one library a core
-                continue
-            run = f"{config.instrument}/{config.variant}"
-            rows.append({"run": run, "format": fmt, **bench_firmware(built)})
-    print_table(rows)
-    write_json(
-        arguments.json, {"frame_rate_hz": FRAME_RATE, "hop_samples": HOP_SAMPLES, "rows": rows}
+    run_dirs = arguments.run or pretrained_runs()
+    boards = arguments.board or EMULATED_BOARDS
+    formats = arguments.format or ["int8"]
+    rows, missing = bench_models(
+        run_dirs, formats=formats, boards=boards, tflm_dir=arguments.tflm_dir
     )
-    print(f"{arguments.json} written; next: python -m pipeline.evaluate")
+    if not rows:
+        raise UserError(missing[0] if missing else f"{MODEL_DIR} holds no models: train some first")
+    rooms = []
+    smallest = min(rows, key=lambda row: row["parameters"])["run"]
+    run_dir = next(folder for folder in run_dirs if _name(load_run(folder)) == smallest)
+    if (run_dir / "model.weights.h5").is_file():
+        rooms = [bench_room(run_dir, b, s, fmt=formats[0]) for b, s in ROOMS if b in boards]
+    print_table(rows)
+    print_rooms(rooms)
+    for line in missing:
+        print(f"missing: {line}")
+    figures = {"frame_rate_hz": FRAME_RATE, "hop_samples": HOP_SAMPLES}
+    write_json(arguments.json, figures | {"rows": rows, "rooms": rooms, "missing": missing})
+    print(f"{arguments.json} written; next: python -m pipeline.bench_report {arguments.json}")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from small_run import make_run
 
-from pipeline import bench, codegen, convert, firmware
-from pipeline.config import RunConfig, TcnConfig, TrainConfig
+from pipeline import bench, bench_report, chips, codegen, convert, firmware
+from pipeline.config import RunConfig, TcnConfig, TrainConfig, UserError
 from pipeline.cycles import count_cycles
+from pipeline.tcn import build_tcn, tcn_weights
 from pipeline.toolchain import BOARDS, build_program, disassemble, trace_instructions
 
+CONFIG = TcnConfig(n_blocks=2, hidden_channels=16)
 N_ROUNDS = 100
 
 # Body of a loop; instructions a round; cycles a round on the M4 and on the M0+ by the manuals.
@@ -63,29 +67,33 @@ def test_cycles_of_loops_equal_the_manuals_sums(tmp_path, board, column):
 
 
 def test_share_of_a_chip_is_cycles_and_waits_over_its_clock():
-    chip = bench.Chip("X", "qemu_m4", 1e6, 16, 5, 2000, "flash")
-    share = bench.chip_share(chip, cycles_per_frame=1000, model_bytes=1600)
+    chip = chips.Chip("X", "qemu_m4", 1e6, 16, 5, 2000, "flash")
+    share = chips.chip_share(chip, cycles_per_frame=1000, constant_bytes=1600)
     assert share["cycles_per_frame"] == 1000 + 100 * 5
     assert share["cpu_share"] == pytest.approx(1500 * 250 / 1e6)
-    assert share["fits"] and not bench.chip_share(chip, 1000, model_bytes=2001)["fits"]
+    assert share["fits"] and not chips.chip_share(chip, 1000, 2001)["fits"]
 
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of a small flute with random weights."""
     folder = tmp_path_factory.mktemp("bench") / "flute"
-    config = TcnConfig(n_blocks=2, hidden_channels=16)
-    RunConfig("flute", "flute", "reduced", config, TrainConfig()).save(folder)
-    (folder / "decoder_int8.tflite").write_bytes(convert.random_step_model(config, 0, "int8"))
+    RunConfig("flute", "flute", "reduced", CONFIG, TrainConfig()).save(folder)
+    (folder / "decoder_int8.tflite").write_bytes(convert.random_step_model(CONFIG, 0, "int8"))
     return folder
 
 
 def test_report_agrees_with_the_firmware_that_it_measured(run_dir, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path)
-    bench.main(
-        ["--json", str(tmp_path / "bench.json"), "--run", str(run_dir), "--board", "qemu_m4"]
-    )
-    (row,) = json.loads((tmp_path / "bench.json").read_text())["rows"]
+    monkeypatch.delenv("TFLM_DIR", raising=False)
+    arguments = ["--json", str(tmp_path / "bench.json"), "--run", str(run_dir)]
+    arguments += ["--board", "qemu_m4", "--format", "int8", "--format", "int16x8"]
+    bench.main(arguments)
+    report = json.loads((tmp_path / "bench.json").read_text())
+    (row,) = report["rows"]
+    (missing,) = report["missing"]
+    assert f"no int16x8 model: run python -m pipeline.quantize --run {run_dir}" in missing
+    assert report["rooms"] == []  # without weights there is no room
 
     generated = tmp_path / "again"
     tflite = run_dir / "decoder_int8.tflite"
@@ -105,3 +113,92 @@ def test_report_agrees_with_the_firmware_that_it_measured(run_dir, tmp_path, mon
     waits = row["bytes"]["model"] / 16 * 5
     assert chip["cycles_per_frame"] == pytest.approx(cycles + waits, rel=1e-3)
     assert "STM32F407 @ 168 MHz" in capsys.readouterr().out
+
+    model = build_tcn(CONFIG)
+    assert row["parameters"] == model.count_params()
+    n_biases = sum(np.size(bias) for _, bias in tcn_weights(model).values())
+    assert row["mac_per_frame"] == row["parameters"] - n_biases
+
+
+def test_room_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
+    make_run(tmp_path / "run")
+    row = bench.bench_room(tmp_path / "run", "qemu_m4", 0.1)
+    assert row["error_dbfs"] == pytest.approx(20 * np.log10(12**-0.5 / 32768), abs=0.5)
+    assert row["largest_error"] < 0.51
+    size, per_frame = row["bytes"], row["instructions_per_frame"]
+    assert size["room"] == pytest.approx(25 * 128 * 4, abs=64)  # 25 partitions of 64 taps
+    assert 0 < size["added_flash"] - size["room"] - size["code"] < 400
+    assert 0 <= size["added_ram"] - size["state"] < 64
+    assert per_frame["mean"] == pytest.approx(per_frame["worst"], rel=0.01)  # no tail
+    assert per_frame["total"] > per_frame["mean"] > 1000
+
+
+# --- report ---------------------------------------------------------------------------------------
+
+
+def model_row(instrument, variant, total, mss, *, board="qemu_m4", share=0.1, fits=True):
+    (chip,) = (chip for chip in chips.CHIPS if chip.board == board)
+    return {
+        "run": f"{instrument}/{variant}",
+        "instrument": instrument,
+        "variant": variant,
+        "format": "int8",
+        "engine": "aot",
+        "board": board,
+        "parameters": 51596,
+        "mac_per_frame": 51200,
+        "mss_valid": mss,
+        "instructions_per_frame": {"total": total},
+        "bytes": {"firmware_flash": 70328, "firmware_ram": 10580},
+        "chips": [{"name": chip.name, "cpu_share": share, "fits": fits}],
+    }
+
+
+ROWS = [
+    model_row("flute", "full", 370_000.4, {"real": 5.5, "rendered": 7.0}, share=0.9996),
+    model_row("flute", "full", 1_030_000, {"real": 5.5}, board="qemu_m0", share=2.4, fits=False),
+    model_row("flute", "reduced_cd", 57_217, {"real": 6.5}, share=0.1526),
+    model_row("piano", "full", 370_000, {"rendered": 8.5}),
+    model_row("violin", "full", 370_000, {}),
+]
+
+
+def test_markdown_has_a_row_for_each_model_and_a_column_for_each_chip():
+    head, _, *rows = bench_report.markdown({"rows": ROWS, "rooms": []}).splitlines()
+    assert head.endswith("| STM32F407, 168 MHz | RP2040, 125 MHz |")
+    assert len(rows) == 4 and {row.count("|") for row in [head, *rows]} == {9}
+    assert rows[0].startswith("| flute, Full | int8 | 51 596 | 51 200 | 70.3 kB | 10.6 kB |")
+    assert rows[0].endswith("| 370 000, 100.0 % | 1 030 000, too large |")
+    assert rows[1].endswith("| 57 217, 15.3 % |  |")
+
+
+def test_picture_shows_real_recordings_where_there_are_some(tmp_path):
+    points = [(row["run"], mss, real) for row, mss, real in bench_report.picture_points(ROWS)]
+    assert points == [
+        ("flute/full", 5.5, True),
+        ("flute/reduced_cd", 6.5, True),
+        ("piano/full", 8.5, False),
+    ]
+    (tmp_path / "bench.json").write_text(json.dumps({"rows": ROWS, "rooms": []}))
+    pictures = [tmp_path / "a.svg", tmp_path / "b.svg"]
+    for picture in pictures:
+        bench_report.main([str(tmp_path / "bench.json"), "--picture", str(picture)])
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
+    assert pictures[0].read_text().rstrip().endswith("</svg>")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"rows": []}', b"\xff\xfe"])
+def test_file_that_is_no_report_is_named_with_what_makes_one(tmp_path, content):
+    path = tmp_path / "bench.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"bench\.json .*python -m pipeline\.bench --json"):
+        bench_report.main([str(path)])
+
+
+def test_picture_of_nothing_or_of_no_picture_format_is_refused(tmp_path):
+    with pytest.raises(UserError, match="nothing to draw"):
+        bench_report.draw(ROWS[1:2], tmp_path / "a.svg")
+    with pytest.raises(UserError, match=r"\.svg or \.png"):
+        bench_report.draw(ROWS, tmp_path / "a.txt")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import bench, firmware
+from pipeline import bench, bench_report, firmware
 from pipeline.codegen import Instrument, generate
 from pipeline.config import FRAME_RATE, MODEL_DIR, TcnConfig, UserError
 from pipeline.convert import random_step_model
@@ -82,7 +82,7 @@ def test_bench_reports_both_engines(built, capsys):
     rows = {
         e: {"run": "random", "format": fmt, **bench.bench_firmware(firmwares[e])} for e in ENGINES
     }
-    bench.print_table(list(rows.values()))
+    bench_report.print_table(list(rows.values()))
     with capsys.disabled():
         print("\n" + capsys.readouterr().out)
     aot, tflm = (rows[e] for e in ENGINES)
