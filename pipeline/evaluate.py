@@ -384,11 +384,11 @@ def print_table(systems: dict[str, Any]) -> None:
         "mss_to_float": "to float: MSS",
         "level_error_db": "level dB",
     }
-    print(f"{'system':<16}" + "".join(f"{title:>14}" for title in columns.values()) + "  domain")
+    print(f"{'system':<20}" + "".join(f"{title:>14}" for title in columns.values()) + "  domain")
     for system, entry in systems.items():
         values = [entry["mean"].get(name) for name in columns]
         texts = ["" if value is None else f"{value:.2f}" for value in values]
-        print(f"{system:<16}" + "".join(f"{text:>14}" for text in texts) + f"  {entry['domain']}")
+        print(f"{system:<20}" + "".join(f"{text:>14}" for text in texts) + f"  {entry['domain']}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
