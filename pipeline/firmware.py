@@ -20,6 +20,7 @@ from pipeline.config import (
     load_run,
     run_main,
 )
+from pipeline.expression_table import find_expression
 from pipeline.toolchain import (
     BOARDS,
     BUILD_DIR,
@@ -300,7 +301,8 @@ def generate(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0) -
     response = None
     if reverb_seconds:
         response = room.shorten(room.learnt_response(run_dir), reverb_seconds)
-    codegen.generate([codegen.Instrument(name, tflite, config.patch, response)], out)
+    expression = find_expression(config.instrument)
+    codegen.generate([codegen.Instrument(name, tflite, config.patch, response, expression)], out)
     return out
 
 

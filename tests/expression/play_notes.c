@@ -1,5 +1,5 @@
-/* Plays notes by an instrument's expression, on any board: PRESET STEPS FRAMES. A step is what happens before a
- * frame; a frame in FRAMES is f0_hz, loudness_db and whether anything sounds, 12 bytes. */
+/* Plays notes by an instrument's expression, on any board: PRESET STEPS FRAMES. A step is what happens before
+ * a frame; a frame in FRAMES is f0_hz, loudness_db and whether anything sounds, 12 bytes. */
 #include "board.h"
 #include "control/expression.h"
 #include "control/pitch.h"

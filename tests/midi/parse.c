@@ -1,4 +1,5 @@
-/* Parses MIDI bytes on any board: BYTES MESSAGES. A message in MESSAGES is its kind, channel and data, 4 bytes. */
+/* Parses MIDI bytes on any board: BYTES MESSAGES. A message in MESSAGES is its kind, channel and data, 4
+ * bytes. */
 #include "board.h"
 #include "midi/midi_parser.h"
 
