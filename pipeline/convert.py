@@ -8,12 +8,13 @@ and leaves them in the run folder as ``decoder_<format>.npz``; this stage makes
 
 import argparse
 import hashlib
+import tempfile
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from pipeline.config import TcnConfig, atomic_write, load_run, run_main
+from pipeline.config import TcnConfig, UserError, atomic_write, load_run, run_main
 from pipeline.network import (
     Ranges,
     Weights,
@@ -105,6 +106,10 @@ def convert_step_model(weights: Weights, config: TcnConfig, ranges: Ranges, fmt:
     # Ranges are written onto the float model's tensors, where the calibrator would leave them,
     # because the range of a ring must equal that of what is pushed into it to the last bit.
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(float_step_model(weights, config)))
+    if not model.signatureDefs:  # TensorFlow goes on without what it could not write
+        raise UserError(
+            f"{tempfile.gettempdir()}: no space left; make room and run the command again"
+        )
     for index, value in _name_values(model).items():
         low, high = ranges[value]
         quantization = schema.QuantizationParametersT()

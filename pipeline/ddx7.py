@@ -3,7 +3,7 @@
 Run folders hold its weights as ``model.weights.h5``, in Keras' layout.
 """
 
-import tempfile
+import io
 from pathlib import Path
 
 import h5py
@@ -69,29 +69,25 @@ class Ddx7(keras.Model):
 
 
 def save_model(model: Ddx7, run_dir: Path) -> None:
-    """Writes ``model.weights.h5`` into `run_dir`: what Keras saves, packed."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        atomic_write(run_dir / "model.weights.h5") as temporary,
-    ):
-        plain = Path(folder) / temporary.name
-        model.save_weights(plain)
-        _pack(plain, temporary)
+    """Writes ``model.weights.h5`` into `run_dir`, compressed, in the layout that Keras reads.
 
-
-def _pack(source: Path, target: Path) -> None:
-    """Copies an HDF5 file, compressing its arrays and in the format of the smaller groups."""
-
-    def copy(name: str, node: h5py.HLObject) -> None:
-        if isinstance(node, h5py.Group):
-            packed.require_group(name)
-        else:
-            packing = {"compression": "gzip", "shuffle": True} if node.shape else {}
-            packed.create_dataset(name, data=node[()], **packing)
-        packed[name].attrs.update(node.attrs)
-
-    with h5py.File(source) as plain, h5py.File(target, "w", libver="latest") as packed:
-        plain.visititems(copy)
+    It is composed in memory: HDF5 itself does not survive a disk that is full.
+    """
+    convolutions = [layer for layer in model.tcn.layers if isinstance(layer, keras.layers.Conv1D)]
+    groups: dict[str, keras.layers.Layer] = {"layers/reverb": model.reverb}
+    for i, layer in enumerate(convolutions):
+        groups[f"layers/functional/layers/conv1d{f'_{i}' if i else ''}"] = layer
+    content = io.BytesIO()
+    with h5py.File(content, "w", libver="latest") as file:
+        for name, layer in groups.items():
+            group = file.create_group(f"{name}/vars")
+            group.attrs["name"] = layer.name
+            for i, weight in enumerate(layer.weights):
+                values = keras.ops.convert_to_numpy(weight)
+                packing = {"compression": "gzip", "shuffle": True} if values.ndim else {}
+                group.create_dataset(str(i), data=values, **packing)
+    with atomic_write(run_dir / "model.weights.h5") as temporary:
+        temporary.write_bytes(content.getvalue())
 
 
 def load_model(run_dir: Path, *, instrument: str | None = None) -> Ddx7:

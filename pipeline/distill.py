@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from pipeline.config import MAX_LEVEL, find_run, load_instrument, run_main
+from pipeline.config import MAX_LEVEL, find_run, load_instrument, load_run, run_main
 from pipeline.ddx7 import load_model
 from pipeline.losses import mss
+from pipeline.tcn import lead_in
 from pipeline.train import (
     Arrays,
     Loss,
     add_training_arguments,
     load_dataset,
+    print_metrics,
     reconstruction_loss,
     resolve,
     train_model,
@@ -55,12 +57,10 @@ def render_teacher(teacher_dir: Path, dataset: Arrays, method: str) -> Arrays:
     """
     teacher = load_model(teacher_dir)
     name, output = ("audio", "dry") if method == "audio" else ("levels", "levels")
-    clips = range(len(dataset["features"]))
+    features = lead_in(dataset["features"], teacher.config.tcn)
     rendered = [
-        ops.convert_to_numpy(
-            teacher({key: dataset[key][None, clip] for key in ("features", "phase")})[output]
-        )
-        for clip in clips
+        ops.convert_to_numpy(teacher({"features": clip[None], "phase": phase[None]})[output])
+        for clip, phase in zip(features, dataset["phase"], strict=True)
     ]
     return {f"teacher_{name}": np.concatenate(rendered)}
 
@@ -79,6 +79,7 @@ def main(argv: list[str] | None = None) -> None:
     instrument = load_instrument(args.instrument)
     folder = args.runs / args.instrument
     teacher = args.teacher or find_run(args.instrument, "full", args.runs)
+    load_run(teacher, instrument=args.instrument)
     dataset = load_dataset(args.dataset or folder / "dataset.npz", instrument)
     dataset |= render_teacher(teacher, dataset, args.method)
     variant = VARIANT_OF_METHOD[args.method]
@@ -91,9 +92,7 @@ def main(argv: list[str] | None = None) -> None:
         warm_start=args.warm_start,
         resume=not args.restart,
     )
-    print(f"{variant} {args.instrument} of {teacher}: {metrics['steps']} steps")
-    print(f"MSS at best step {metrics['best_step']}: {metrics['mss']}")
-    print(f"wrote {folder / variant}")
+    print_metrics(metrics, folder / variant)
     print(f"next: python -m pipeline.quantize --run {folder / variant}")
 
 
