@@ -17,7 +17,7 @@ test: build/.installed
 	$(PYTHON) -m pytest
 
 lint: build/.installed
-	$(PYTHON) -m ruff check pipeline tests
+	$(PYTHON) -m ruff check pipeline tests notebooks
 	$(PYTHON) -m mypy
 
 clean:
