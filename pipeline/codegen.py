@@ -17,12 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import aot, decoder_codegen, fm_codegen, room
-from pipeline.config import UserError, atomic_write, load_run, run_main
+from pipeline.config import N_OPERATORS, UserError, atomic_write, load_run, run_main
 from pipeline.convert import FORMATS
 from pipeline.decoder_codegen import BANNER
 from pipeline.expression_table import PLAIN, Expression, expressions_text, find_expression
 from pipeline.graph import read_step_model
+from pipeline.network import load_shimmer
 from pipeline.patches import PATCHES
+from pipeline.shimmer import shimmer_q16
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Instrument:
         response: Impulse response of its room (`pipeline.room.shorten`), None to play it dry; all
             presets of a firmware have a room, or none.
         expression: How its notes become frames.
+        shimmer: Depths of the operators, 0 to 1.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Instrument:
     patch: str
     response: npt.NDArray[np.floating] | None = None
     expression: Expression = PLAIN
+    shimmer: Sequence[float] = (0.0,) * N_OPERATORS
 
 
 def _instruments_text(instruments: Sequence[Instrument]) -> str:
@@ -51,7 +55,9 @@ def _instruments_text(instruments: Sequence[Instrument]) -> str:
         f"{p}_patch.h" for p in patches
     ]
     presets = "".join(
-        f'    {{"{i.name}", &{i.name}_model, &{i.patch}_patch}},\n' for i in instruments
+        f'    {{"{i.name}", &{i.name}_model, &{i.patch}_patch, '
+        f"{{{', '.join(map(str, shimmer_q16(i.shimmer)))}}}}},\n"
+        for i in instruments
     )
     lines = "".join(f'#include "{name}"\n' for name in includes)
     return f"""\
@@ -141,7 +147,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             response = room.shorten(room.learnt_response(run_dir), arguments.reverb)
         name = f"{config.instrument}_{config.variant}"
         expression = find_expression(config.instrument)
-        instruments.append(Instrument(name, tflite, config.patch, response, expression))
+        depths = load_shimmer(run_dir)
+        instruments.append(Instrument(name, tflite, config.patch, response, expression, depths))
     files = generate(instruments, arguments.out)
     for instrument in instruments:
         model = read_step_model(instrument.tflite)

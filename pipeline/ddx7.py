@@ -10,9 +10,16 @@ import h5py
 import keras
 import numpy as np
 
-from pipeline.config import HOP_SAMPLES, RunConfig, UserError, atomic_write, load_run
+from pipeline.config import RunConfig, UserError, atomic_write, load_run
 from pipeline.patches import PATCHES
-from pipeline.synth import Reverb, base_phase, fm_levels, fm_synthesize
+from pipeline.shimmer import shimmer_noise
+from pipeline.synth import (
+    Reverb,
+    Shimmer,
+    base_phase,
+    fm_levels,
+    fm_synthesize,
+)
 from pipeline.tcn import build_tcn, lead_in, scale_features
 
 
@@ -21,7 +28,8 @@ class Ddx7(keras.Model):
 
     Attributes:
         tcn: The decoder network.
-        reverb: The room, the only part that does not run on the device.
+        shimmer: The random flutter of the levels.
+        reverb: The room.
         patch: The FM algorithm.
     """
 
@@ -30,6 +38,8 @@ class Ddx7(keras.Model):
         self.config = config
         self.patch = PATCHES[config.patch]
         self.tcn = build_tcn(config.tcn, dropout=config.train.dropout, seed=config.train.seed)
+        self.shimmer = Shimmer(name="shimmer")
+        self.shimmer.build(None)
         self.reverb = Reverb(seed=config.train.seed, name="reverb")
         self.reverb.build(None)
         self.built = True
@@ -39,33 +49,56 @@ class Ddx7(keras.Model):
 
         Args:
             inputs: Dict of ``features``, shape [batch, n_lead + n_frames, 2] (see
-                `tcn.scale_features`), and ``phase``, shape [batch, n_samples] (see
-                `synth.base_phase`), 64 samples a frame. Of the frames that lead in, nothing is
-                heard (see `tcn.lead_in`).
+                `tcn.scale_features`), ``phase``, shape [batch, n_samples] (see
+                `synth.base_phase`), 64 samples a frame, and ``noise``, shape [batch, n_frames, 6]
+                (see `synth.Shimmer`). Of the frames that lead in, nothing is heard (see
+                `tcn.lead_in`).
             training: Whether dropout is on.
 
         Returns:
-            Dict of ``logits`` and ``levels``, shape [batch, n_frames, 6], ``dry`` and ``audio``,
-            the latter with the room, shape [batch, n_samples].
+            Dict of ``logits`` of the network and ``levels`` that play, shape [batch, n_frames, 6],
+            ``dry`` and ``audio``, the latter with the room, shape [batch, n_samples].
         """
-        n_frames = inputs["phase"].shape[1] // HOP_SAMPLES
-        logits = self.tcn(inputs["features"], training=training)[:, -n_frames:]
-        levels = fm_levels(logits)
+        logits, levels = self.decode(inputs, training=training)
         dry = fm_synthesize(levels, inputs["phase"], self.patch)
         return {"logits": logits, "levels": levels, "dry": dry, "audio": self.reverb(dry)}
 
-    def render(self, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, np.ndarray]:
-        """Renders clips from features, after silence; see `call` for what is returned.
+    def decode(self, inputs, training=False):
+        """Returns ``logits`` and ``levels`` alone; see `call`."""
+        n_frames = inputs["noise"].shape[1]
+        logits = self.tcn(inputs["features"], training=training)[:, -n_frames:]
+        return logits, self.shimmer(fm_levels(logits), inputs["noise"])
+
+    def prepare(self, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns what `call` reads for clips that follow silence.
 
         Args:
             f0_hz: Pitch in Hz, shape [batch, n_frames].
             loudness_db: Loudness in dB from -80 to 0, shape [batch, n_frames].
         """
-        inputs = {
+        return {
             "features": lead_in(scale_features(f0_hz, loudness_db), self.config.tcn),
             "phase": base_phase(f0_hz, self.patch),
+            "noise": noise_like(f0_hz),
         }
-        return {name: keras.ops.convert_to_numpy(value) for name, value in self(inputs).items()}
+
+    def render(self, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, np.ndarray]:
+        """Renders clips: what `call` returns for `prepare`."""
+        outputs = self(self.prepare(f0_hz, loudness_db))
+        return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+
+
+def noise_like(frames: np.ndarray) -> np.ndarray:
+    """Returns the noise that `synth.Shimmer` reads, the same for each clip.
+
+    Args:
+        frames: Of which there are to be as many: shape [n_clips, n_frames, ...].
+
+    Returns:
+        Uniform from 0 to 1, float32, shape [n_clips, n_frames, 6].
+    """
+    noise = shimmer_noise(frames.shape[1]).astype(np.float32) / 2**16
+    return np.broadcast_to(noise, (len(frames), *noise.shape))
 
 
 def save_model(model: Ddx7, run_dir: Path) -> None:
@@ -74,7 +107,10 @@ def save_model(model: Ddx7, run_dir: Path) -> None:
     It is composed in memory: HDF5 itself does not survive a disk that is full.
     """
     convolutions = [layer for layer in model.tcn.layers if isinstance(layer, keras.layers.Conv1D)]
-    groups: dict[str, keras.layers.Layer] = {"layers/reverb": model.reverb}
+    groups: dict[str, keras.layers.Layer] = {
+        "layers/shimmer": model.shimmer,
+        "layers/reverb": model.reverb,
+    }
     for i, layer in enumerate(convolutions):
         groups[f"layers/functional/layers/conv1d{f'_{i}' if i else ''}"] = layer
     content = io.BytesIO()

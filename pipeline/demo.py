@@ -36,6 +36,7 @@ from pipeline.demo_page import Demo, cycles_per_instruction, write_page
 from pipeline.evaluate import Q32, render_float
 from pipeline.features import extract_features, load_audio
 from pipeline.metrics import level_error_db, mss_distance
+from pipeline.network import load_shimmer
 from pipeline.patches import PATCHES
 from pipeline.pcm import from_pcm, to_pcm
 
@@ -78,7 +79,12 @@ def play(
         costs[board] = bench_firmware(built, frames)
         if board == target:
             played = firmware.render(built, frames)
-    simulated = device.simulate(run_dir / "decoder_int8.tflite", PATCHES[config.patch], frames)
+    simulated = device.simulate(
+        run_dir / "decoder_int8.tflite",
+        PATCHES[config.patch],
+        frames,
+        shimmer=load_shimmer(run_dir),
+    )
     device_levels = played.levels_q32 / Q32
 
     pcm = {"input": audio, "float": floating["dry"], "firmware": from_pcm(played.pcm)}

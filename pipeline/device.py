@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from pipeline.config import DEFAULT_F0_HZ
+from pipeline.config import DEFAULT_F0_HZ, N_OPERATORS
 from pipeline.decoder_codegen import level_table, levels_q32
 from pipeline.fm_fixed import FixedVoice
 from pipeline.patches import Patch
 from pipeline.room import play_room
+from pipeline.shimmer import shimmer_levels, shimmer_q16
 from pipeline.step_model import StreamingDecoder
 
 MIN_F0_HZ, MAX_F0_HZ = 20.0, 4000.0
@@ -106,7 +108,7 @@ class DeviceRendering:
         pcm: int16, shape [64 * n_frames].
         quantized: Input of the decoder, int8 or int16, shape [n_frames, 2].
         logits: Its output, likewise, shape [n_frames, 6].
-        levels_q32: int32, shape [n_frames, 6]; turns times 2**32.
+        levels_q32: int32, shape [n_frames, 6]; turns times 2**32, as they play.
     """
 
     pcm: np.ndarray
@@ -116,7 +118,11 @@ class DeviceRendering:
 
 
 def simulate(
-    tflite: Path | bytes, patch: Patch, frames: np.ndarray, response: np.ndarray | None = None
+    tflite: Path | bytes,
+    patch: Patch,
+    frames: np.ndarray,
+    response: np.ndarray | None = None,
+    shimmer: npt.ArrayLike = (0.0,) * N_OPERATORS,
 ) -> DeviceRendering:
     """Plays frames from reset, as the firmware does.
 
@@ -125,6 +131,7 @@ def simulate(
         patch: The FM voice.
         frames: f0_hz and loudness_db, float32 of shape [n_frames, 2]; any values.
         response: Impulse response of the room (`pipeline.room.shorten`), None to play it dry.
+        shimmer: Depths of the operators (`pipeline.network.load_shimmer`).
 
     Returns:
         What the firmware gives on every target, bit for bit; in a room, PCM within 1.
@@ -142,7 +149,7 @@ def simulate(
     decoder.settle(before[0])
     logits = decoder.run(quantized)
     table = level_table(*decoder.output_quantization, bits=8 * decoder.dtype.itemsize)
-    levels = levels_q32(table, logits)
+    levels = shimmer_levels(levels_q32(table, logits), shimmer_q16(shimmer))
     pcm = FixedVoice(patch).render(clamped[:, 0], levels)
     if response is not None:
         pcm = play_room(pcm, response)

@@ -1,8 +1,9 @@
 """Distillation: the reduced student learns from the recording and from the full teacher.
 
 After Giudici et al., "Distilling DDSP", JAES 2025: audio distillation (AD) adds the MSS to the
-teacher's audio, control distillation (CD) the mean absolute difference of the operator levels,
-relative to the largest level, to those of the teacher. The teacher's outputs are rendered once.
+teacher's audio, control distillation (CD) the mean absolute difference between the logarithms of
+the operator levels and of the teacher's. The teacher's outputs are rendered once, and the student
+starts with its shimmer and its room.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from keras import ops
 from pipeline.config import MAX_LEVEL, find_run, load_instrument, load_run, run_main
 from pipeline.ddx7 import load_model
 from pipeline.losses import mss
+from pipeline.synth import fm_levels
 from pipeline.tcn import lead_in
 from pipeline.train import (
     Arrays,
@@ -27,6 +29,8 @@ from pipeline.train import (
     training_changes,
 )
 
+LEVEL_FLOOR = 1e-3  # of the largest level, added before the logarithm
+CONTROL_WEIGHT = 2.0
 VARIANT_OF_METHOD = {"audio": "reduced_ad", "control": "reduced_cd"}
 
 
@@ -37,9 +41,18 @@ def audio_distillation_loss(outputs, batch):
 
 
 def control_distillation_loss(outputs, batch):
-    """0.5 * MSS to the recording + mean absolute difference of relative levels to the teacher's."""
-    difference = ops.abs(outputs["levels"] - batch["teacher_levels"]) / MAX_LEVEL
-    return 0.5 * reconstruction_loss(outputs, batch) + ops.mean(difference)
+    """0.5 * MSS to the recording + 2 * mean absolute difference of log levels to the teacher's.
+
+    Levels are those of the network, before they shimmer; `LEVEL_FLOOR` is added to them, so that
+    those which are not heard hardly differ.
+    """
+    levels = fm_levels(outputs["logits"])
+    difference = ops.log(
+        (levels + LEVEL_FLOOR * MAX_LEVEL) / (batch["teacher_levels"] + LEVEL_FLOOR * MAX_LEVEL)
+    )
+    return 0.5 * reconstruction_loss(outputs, batch) + CONTROL_WEIGHT * ops.mean(
+        ops.abs(difference)
+    )
 
 
 LOSS_OF_METHOD: dict[str, Loss] = {
@@ -52,17 +65,19 @@ def render_teacher(teacher_dir: Path, dataset: Arrays, method: str) -> Arrays:
     """Renders what a method's loss reads of the teacher, for every clip.
 
     Returns:
-        ``teacher_audio``, shape [n_clips, n_samples], or ``teacher_levels``, shape [n_clips,
-        n_frames, 6].
+        ``teacher_audio``, dry, shape [n_clips, n_samples], or ``teacher_levels``, before they
+        shimmer, shape [n_clips, n_frames, 6].
     """
     teacher = load_model(teacher_dir)
-    name, output = ("audio", "dry") if method == "audio" else ("levels", "levels")
-    features = lead_in(dataset["features"], teacher.config.tcn)
-    rendered = [
-        ops.convert_to_numpy(teacher({"features": clip[None], "phase": phase[None]})[output])
-        for clip, phase in zip(features, dataset["phase"], strict=True)
-    ]
-    return {f"teacher_{name}": np.concatenate(rendered)}
+    inputs = {key: dataset[key] for key in ("features", "phase", "noise")}
+    inputs["features"] = lead_in(inputs["features"], teacher.config.tcn)
+    rendered = []
+    for clip in range(len(inputs["phase"])):
+        outputs = teacher({key: array[None, clip] for key, array in inputs.items()})
+        wanted = outputs["dry"] if method == "audio" else fm_levels(outputs["logits"])
+        rendered.append(ops.convert_to_numpy(wanted))
+    name = "teacher_audio" if method == "audio" else "teacher_levels"
+    return {name: np.concatenate(rendered)}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -90,6 +105,7 @@ def main(argv: list[str] | None = None) -> None:
         dataset,
         loss=LOSS_OF_METHOD[args.method],
         warm_start=args.warm_start,
+        teacher=teacher,
         resume=not args.restart,
     )
     print_metrics(metrics, folder / variant)

@@ -51,8 +51,7 @@ from pipeline.metrics import (
     mss_distance,
 )
 from pipeline.pcm import from_pcm, to_pcm
-from pipeline.synth import base_phase, fm_levels, fm_synthesize
-from pipeline.tcn import scale_features
+from pipeline.synth import base_phase, fm_synthesize
 
 AUDIBLE_DBFS = -40.0  # recordings with a lower peak are left out of ``mss_audible``
 CHUNK_FRAMES = 5000  # 20 s that are synthesized at once, for the memory's sake
@@ -106,8 +105,8 @@ def render_float(model: Ddx7, features: Features) -> dict[str, Array]:
         ``levels`` in turns, shape [n_frames, 6], ``dry`` and, with the room, ``audio``, shape [64 *
         n_frames].
     """
-    logits = model.tcn(scale_features(features.f0_hz, features.loudness_db)[None])
-    levels = keras.ops.convert_to_numpy(fm_levels(logits))[0]
+    _, levels = model.decode(model.prepare(features.f0_hz[None], features.loudness_db[None]))
+    levels = keras.ops.convert_to_numpy(levels)[0]
     dry = synthesize(levels, features.f0_hz, model)
     return {
         "levels": levels,

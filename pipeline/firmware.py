@@ -21,6 +21,7 @@ from pipeline.config import (
     run_main,
 )
 from pipeline.expression_table import find_expression
+from pipeline.network import load_shimmer
 from pipeline.toolchain import (
     BOARDS,
     BUILD_DIR,
@@ -302,7 +303,9 @@ def generate(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0) -
     if reverb_seconds:
         response = room.shorten(room.learnt_response(run_dir), reverb_seconds)
     expression = find_expression(config.instrument)
-    codegen.generate([codegen.Instrument(name, tflite, config.patch, response, expression)], out)
+    depths = load_shimmer(run_dir)
+    preset = codegen.Instrument(name, tflite, config.patch, response, expression, depths)
+    codegen.generate([preset], out)
     return out
 
 

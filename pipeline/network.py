@@ -135,6 +135,18 @@ def load_weights(path: Path, config: TcnConfig) -> Weights:
     return weights
 
 
+def load_shimmer(run_dir: Path) -> np.ndarray:
+    """Loads the depth of each operator's shimmer (`pipeline.synth.Shimmer`), 0 to 1, shape [6].
+
+    Raises:
+        UserError: The folder holds no trained model, or a damaged one.
+    """
+    path = run_dir / "model.weights.h5"
+    if "shimmer" not in (arrays := _load_arrays(path)):
+        raise UserError(f"{path} says nothing of shimmer: train the model again")
+    return 1 / (1 + np.exp(-arrays["shimmer"].astype(np.float64)))
+
+
 def load_ranges(path: Path) -> Ranges:
     """Loads the ranges from ``decoder_<format>.npz``."""
     arrays = _load_arrays(path)
@@ -171,13 +183,15 @@ def _load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_keras_weights(path: Path) -> dict[str, np.ndarray]:
-    """Reads kernels and biases from what Keras saved, where a layer's group bears its name."""
+    """Reads the network and the shimmer of what Keras saved; a layer's group bears its name."""
     arrays = {}
 
     def collect(_: str, node: h5py.HLObject) -> None:
         if isinstance(node, h5py.Group) and "0" in node and "1" in node:
             layer = node.attrs["name"]
             arrays[f"{layer}/kernel"], arrays[f"{layer}/bias"] = node["0"][()], node["1"][()]
+        elif isinstance(node, h5py.Group) and node.attrs.get("name") == "shimmer":
+            arrays["shimmer"] = node["0"][()]
 
     with h5py.File(path) as stored:
         stored.visititems(collect)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from pipeline.config import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
+from pipeline.config import HOP_SAMPLES, MAX_LEVEL, N_OPERATORS, SAMPLE_RATE
 from pipeline.patches import Patch
 
 
@@ -82,6 +82,34 @@ def fm_synthesize(levels, phase, patch: Patch):
             turns = turns + outputs[modulator]
         outputs[operator] = levels[..., operator] * ops.sin(2.0 * np.pi * turns)
     return sum(outputs[carrier] for carrier in patch.carriers) / MAX_LEVEL
+
+
+@keras.saving.register_keras_serializable(package="ddx7")
+class Shimmer(keras.layers.Layer):
+    """Breath: levels flutter at random from frame to frame, each operator's by a learnt depth.
+
+    A level is multiplied by 1 - depth * u, u uniform from 0 to 1. Between two frames it ramps, so
+    that noise lies around every partial, up to 125 Hz away, and sounds like breath or bow. Without
+    it a network has to imitate noise by levels that it makes flutter itself, which a small one can
+    not and an integer one does otherwise.
+    """
+
+    def build(self, input_shape):
+        """Creates the weight: depths before the sigmoid."""
+        self.logits = self.add_weight(shape=(N_OPERATORS,), initializer="zeros", name="shimmer")
+
+    def depths(self):
+        """Returns the depth of every operator, 0 to 1, shape [6]."""
+        return ops.sigmoid(self.logits)
+
+    def call(self, levels, noise):
+        """Multiplies levels, shape [batch, n_frames, 6].
+
+        Args:
+            levels: Operator levels.
+            noise: Uniform from 0 to 1, same shape.
+        """
+        return levels * (1.0 - self.depths() * noise)
 
 
 @keras.saving.register_keras_serializable(package="ddx7")

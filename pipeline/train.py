@@ -33,7 +33,7 @@ from pipeline.config import (
     run_main,
     write_json,
 )
-from pipeline.ddx7 import Ddx7, load_model, save_model
+from pipeline.ddx7 import Ddx7, load_model, noise_like, save_model
 from pipeline.losses import mss, spectrograms
 from pipeline.patches import PATCHES
 from pipeline.synth import base_phase
@@ -54,8 +54,9 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
         config: That instrument's configuration.
 
     Returns:
-        The file's arrays with ``audio`` as float32, shape [n_clips, n_samples], ``features``, shape
-        [n_clips, n_frames, 2], and ``phase``, shape [n_clips, n_samples].
+        The file's arrays with ``audio`` as float32, shape [n_clips, n_samples], and what
+        `ddx7.Ddx7` reads: ``features``, shape [n_clips, n_frames, 2], ``phase``, shape [n_clips,
+        n_samples], and ``noise``, shape [n_clips, n_frames, 6].
     """
     if not path.is_file():
         raise UserError(
@@ -73,6 +74,7 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
         raise UserError(f"{path} has no clips to train on: give pipeline.data more recordings")
     dataset["features"] = scale_features(dataset["f0_hz"], dataset["loudness_db"])
     dataset["phase"] = base_phase(dataset["f0_hz"], PATCHES[config.patch])
+    dataset["noise"] = noise_like(dataset["f0_hz"])
     return dataset
 
 
@@ -102,9 +104,7 @@ def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[np.ndar
     return clips.astype(np.int32), np.maximum(starts, 0).astype(np.int32)
 
 
-def crop_clips(
-    arrays: dict[str, Any], clips, starts, n_frames: int, n_lead: int
-) -> dict[str, Any]:
+def crop_clips(arrays: dict[str, Any], clips, starts, n_frames: int, n_lead: int) -> dict[str, Any]:
     """Cuts a batch out of the data set's tensors, within the compiled step.
 
     Args:
@@ -178,7 +178,9 @@ class Learner:
         self.optimizer = keras.optimizers.AdamW(
             schedule, weight_decay=config.weight_decay, global_clipnorm=config.gradient_clip
         )
-        self.optimizer.exclude_from_weight_decay(var_names=["bias", "noise", "decay", "wet"])
+        self.optimizer.exclude_from_weight_decay(
+            var_names=["bias", "noise", "decay", "wet", "shimmer"]
+        )
         self.optimizer.build(model.trainable_variables)
         self.model = model
         self.arrays = {name: ops.convert_to_tensor(array) for name, array in arrays.items()}
@@ -307,6 +309,7 @@ def train_model(
     *,
     loss: Loss = reconstruction_loss,
     warm_start: Path | None = None,
+    teacher: Path | None = None,
     resume: bool = True,
 ) -> dict[str, Any]:
     """Trains a model into a run folder, or goes on with what is there.
@@ -318,7 +321,9 @@ def train_model(
         dataset: From `load_dataset`; arrays that `loss` reads beside those are handed to it
             cropped.
         loss: Maps the model's outputs and the batch to a scalar.
-        warm_start: Run folder whose network, of the same shape, training starts from; not its room.
+        warm_start: Run folder whose network, of the same shape, training starts from, without its
+            room and its shimmer.
+        teacher: Run folder whose room and shimmer training starts from.
         resume: Whether to go on from a checkpoint; without it, training starts anew.
 
     Returns:
@@ -340,6 +345,10 @@ def train_model(
             return json.loads((run_dir / "metrics.json").read_text())
     keras.utils.set_random_seed(config.train.seed)
     model = Ddx7(config)
+    if teacher is not None:
+        source = load_model(teacher, instrument=config.instrument)
+        model.reverb.set_weights(source.reverb.get_weights())
+        model.shimmer.set_weights(source.shimmer.get_weights())
     if warm_start is not None:
         model.tcn.set_weights(
             load_model(warm_start, instrument=config.instrument).tcn.get_weights()
@@ -348,6 +357,7 @@ def train_model(
         "audio",
         "features",
         "phase",
+        "noise",
         "n_valid_frames",
         *[n for n in dataset if n.startswith("teacher_")],
     )
@@ -455,8 +465,9 @@ class RunLog:
             return
         held_out = np.flatnonzero(dataset["split"] != TRAIN)
         clip = held_out[0] if len(held_out) else 0
-        features = lead_in(dataset["features"][None, clip], model.config.tcn)
-        outputs = model({"features": features, "phase": dataset["phase"][None, clip]})
+        inputs = {name: dataset[name][None, clip] for name in ("features", "phase", "noise")}
+        inputs["features"] = lead_in(inputs["features"], model.config.tcn)
+        outputs = model(inputs)
         levels = ops.convert_to_numpy(outputs["levels"])[0]
         with self.writer.as_default(int(row["step"])):
             for name, value in row.items():

@@ -22,6 +22,7 @@ from pipeline.toolchain import (
 )
 
 CONFIG = TcnConfig(n_blocks=2, hidden_channels=16)  # small: what is shown does not depend on size
+SHIMMER = (0.0, 0.1, 0.3, 0.5, 0.8, 1.0)
 PRESETS = {"flute": "int8", "violin": "int8"}
 
 
@@ -56,7 +57,10 @@ def generated(work: Path, models: dict[str, Path]) -> dict[str, Path]:
     folders = {}
     for fmt, model in models.items():
         folders[fmt] = work / f"generated_{fmt}"
-        presets = [codegen.Instrument(patch, model, patch) for patch in ("flute", "violin")]
+        presets = [
+            codegen.Instrument(patch, model, patch, shimmer=SHIMMER)
+            for patch in ("flute", "violin")
+        ]
         codegen.generate(presets, folders[fmt])
     return folders
 
@@ -75,7 +79,7 @@ def built(work: Path, generated: dict[str, Path]) -> dict[tuple[str, str], firmw
 @pytest.mark.parametrize("what", FRAMES)
 def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt, what):
     frames = FRAMES[what]
-    expected = device.simulate(models[fmt], PATCHES["flute"], frames)
+    expected = device.simulate(models[fmt], PATCHES["flute"], frames, shimmer=SHIMMER)
     assert expected.pcm.max() > 1000  # it does sound
     for board in BOARDS:
         played = firmware.render(built[board, fmt], frames)
@@ -89,7 +93,7 @@ def test_each_preset_of_a_firmware_plays_its_own_patch(built, models):
     renderings = []
     for preset, patch in enumerate(("flute", "violin")):
         played = firmware.render(built["qemu_m4", "int8"], frames, preset=preset).pcm
-        expected = device.simulate(models["int8"], PATCHES[patch], frames).pcm
+        expected = device.simulate(models["int8"], PATCHES[patch], frames, shimmer=SHIMMER).pcm
         np.testing.assert_array_equal(played, expected)
         renderings.append(played)
     assert not np.array_equal(*renderings)
@@ -163,7 +167,9 @@ def test_command_writes_what_the_firmware_played(generated, models, tmp_path, ca
     with wave.open(str(tmp_path / "out.wav")) as wav:
         assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (16_000, 1, 2)
         pcm = np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
-    expected = device.simulate(models["int8"], PATCHES["flute"], FRAMES["melody"]).pcm
+    expected = device.simulate(
+        models["int8"], PATCHES["flute"], FRAMES["melody"], shimmer=SHIMMER
+    ).pcm
     np.testing.assert_array_equal(pcm, expected)
     assert "next: python -m pipeline.bench" in capsys.readouterr().out
 

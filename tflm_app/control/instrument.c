@@ -1,5 +1,7 @@
 #include "control/instrument.h"
 
+#include "control/shimmer.h"
+
 void instrument_init(instrument_t *instrument, const instrument_preset_t *preset) {
     instrument->preset = preset;
     const decoder_io_t *io = preset->model->io;
@@ -11,6 +13,7 @@ void instrument_init(instrument_t *instrument, const instrument_preset_t *preset
 
 void instrument_reset(instrument_t *instrument) {
     fm_voice_reset(&instrument->voice);
+    instrument->shimmer = SHIMMER_RESET;
     instrument->frame = (frame_t){.f0_hz = FRAME_DEFAULT_F0_HZ, .loudness_db = FRAME_MIN_LOUDNESS_DB};
     frame_quantize(&instrument->scaling, instrument->frame, instrument->quantized);
     decoder_settle(&instrument->decoder, instrument->quantized);
@@ -30,7 +33,10 @@ void instrument_decode(instrument_t *instrument) {
 }
 
 void instrument_set_levels(instrument_t *instrument) {
-    decoder_levels(instrument->preset->model, instrument->logits, instrument->levels_q32);
+    const instrument_preset_t *preset = instrument->preset;
+    decoder_levels(preset->model, instrument->logits, instrument->levels_q32);
+    instrument->shimmer =
+        shimmer(instrument->shimmer, preset->shimmer_q16, instrument->levels_q32, DECODER_N_OUTPUTS);
 }
 
 void instrument_play(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]) {

@@ -4,7 +4,8 @@
  * levels reached at the end of a block of 64 samples, and the voice ramps to them while it renders the
  * block. Any frame may come: it is made safe first (control/frame.h).
  *
- *     frame -> clamp, quantize -> decoder -> logits -> level table -> levels -> FM voice -> 64 samples
+ *     frame -> clamp, quantize -> decoder -> logits -> level table, shimmer -> levels -> FM voice -> 64
+ * samples
  *
  * Cost: the sum of its four stages, of which the decoder is nearly all. State: that of decoder and voice
  * and about 100 bytes; no allocation.
@@ -21,6 +22,7 @@ typedef struct {
     const char *name;
     const decoder_model_t *model;
     const fm_patch_t *patch;
+    uint16_t shimmer_q16[DECODER_N_OUTPUTS]; /* depths (control/shimmer.h) */
 } instrument_preset_t;
 
 extern const instrument_preset_t instrument_presets[];
@@ -31,18 +33,19 @@ typedef struct {
     frame_scaling_t scaling;
     decoder_t decoder;
     fm_voice_t voice;
+    uint32_t shimmer; /* state */
 
     /* The last block's, to be read only. */
     frame_t frame; /* after clamping */
     int16_t quantized[DECODER_N_INPUTS];
     int16_t logits[DECODER_N_OUTPUTS];
-    int32_t levels_q32[DECODER_N_OUTPUTS]; /* turns, Q32 */
+    int32_t levels_q32[DECODER_N_OUTPUTS]; /* turns, Q32, as they play */
 } instrument_t;
 
 /* Makes `instrument` play `preset`, from silence. */
 void instrument_init(instrument_t *instrument, const instrument_preset_t *preset);
 
-/* Forgets the past: as if 440 Hz at -80 dB had sounded for ever, phases and levels at 0. */
+/* Forgets the past: as if 440 Hz at -80 dB had sounded for ever; phases and levels are 0. */
 void instrument_reset(instrument_t *instrument);
 
 /* Renders the block of 64 samples at whose end `frame` is reached; `samples` is aligned to 4 bytes. */
