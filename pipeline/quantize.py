@@ -21,26 +21,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.calibration import Calibration
-from pipeline.config import RunConfig, TcnConfig, load_run, run_main, write_json
+from pipeline.config import LOGIT_RANGE, RunConfig, TcnConfig, load_run, run_main, write_json
 from pipeline.convert import Format, convert_run, convert_step_model
 from pipeline.network import (
     Ranges,
     Weights,
     fold_residual_bias,
+    load_shimmer,
     load_weights,
     ring_sources,
     round_kernels,
     save_quantization,
     tcn_activations,
 )
+from pipeline.shimmer import shimmer_noise
 from pipeline.step_model import StreamingDecoder
 
-LOGIT_RANGE = (
-    -12.0,
-    6.0,
-)  # levels from -104 dB to -0.02 dB of the largest; beyond it nothing is heard
 AUDIBLE_DB = -60.0  # of the largest level: below, an error of a level counts for nothing
 SMALLEST_SHARE = 1e-3  # of the largest channel: smaller ones are not made more of
 TINY = 1e-20
@@ -157,6 +156,7 @@ def judge(
     run: RunConfig,
     clips: np.ndarray,
     reference: np.ndarray,
+    shimmer: npt.ArrayLike = 0.0,
 ) -> dict[str, float]:
     """Converts a candidate and measures its distance to the float network over clips.
 
@@ -167,6 +167,7 @@ def judge(
         run: The run's configuration.
         clips: Scaled features, shape [n_clips, n_frames, 2].
         reference: The float network's logits for them, shape [n_clips, n_frames, 6].
+        shimmer: Depths of the operators, with which both are played.
     """
     decoder = StreamingDecoder(convert_step_model(weights, run.tcn, ranges, fmt))
     logits = []
@@ -175,11 +176,17 @@ def judge(
         logits.append(decoder.dequantize_logits(decoder.run(decoder.quantize_frames(clip))))
     return {
         "level_error_db": level_error_db(np.stack(logits), reference),
-        "mss_to_float": _mss(np.stack(logits), reference, clips, run.patch),
+        "mss_to_float": _mss(np.stack(logits), reference, clips, run.patch, shimmer),
     }
 
 
-def _mss(logits: np.ndarray, reference: np.ndarray, clips: np.ndarray, patch_name: str) -> float:
+def _mss(
+    logits: np.ndarray,
+    reference: np.ndarray,
+    clips: np.ndarray,
+    patch_name: str,
+    shimmer: npt.ArrayLike,
+) -> float:
     """Mean spectral distance between the audio of two sets of logits."""
     import keras
 
@@ -189,8 +196,9 @@ def _mss(logits: np.ndarray, reference: np.ndarray, clips: np.ndarray, patch_nam
 
     patch = PATCHES[patch_name]
     phase = base_phase(440.0 * 2 ** ((clips[..., 0].astype(np.float64) * 127 - 69) / 12), patch)
+    gains = (1 - np.asarray(shimmer) * shimmer_noise(clips.shape[1]) / 2**16).astype(np.float32)
     audio = [
-        fm_synthesize(fm_levels(keras.ops.convert_to_tensor(z)), phase, patch)
+        fm_synthesize(fm_levels(keras.ops.convert_to_tensor(z)) * gains, phase, patch)
         for z in (reference, logits)
     ]
     return float(keras.ops.convert_to_numpy(mss(*audio)).mean())
@@ -223,6 +231,7 @@ def quantize_run(
         name: values[name]["logits"].reshape(*clips.shape[:2], -1)
         for name, clips in vars(calibration).items()
     }
+    shimmer = load_shimmer(run_dir)
     plain = plain_ranges(values["train"])
     equal_weights = equalize_channels(weights, run.tcn, values["train"])
     equal_ranges = plain_ranges(collect_values(equal_weights, run.tcn, calibration.train))
@@ -247,7 +256,7 @@ def quantize_run(
     candidates = {name: finish(candidate, "int8") for name, candidate in candidates.items()}
 
     def measure(candidate: tuple[Weights, Ranges], fmt: Format) -> dict[str, float]:
-        return judge(*candidate, fmt, run, calibration.valid, logits["valid"])
+        return judge(*candidate, fmt, run, calibration.valid, logits["valid"], shimmer)
 
     table = {
         "int8": {name: measure(candidate, "int8") for name, candidate in candidates.items()},
