@@ -1,6 +1,9 @@
 """The data stage: what is cut where, who sees what; bad and interrupted input."""
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -346,3 +349,27 @@ def test_missing_synthesizer_and_wrong_scores_are_named(
     with pytest.raises(UserError, match="apt-get install fluidsynth"):
         render_midi(tmp_path / "bad.mid", 73, tmp_path / "out.wav")
     assert not (tmp_path / "out.wav").exists()
+
+
+def test_a_killed_stage_loses_nothing(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "in", 6, seconds=4.0)
+    run(tmp_path / "in", tmp_path / "unbroken")
+    command = [sys.executable, "-m", "pipeline.data", "--instrument", "flute"]
+    command += ["--audio", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    features = tmp_path / "out" / "flute" / "features"
+    random = np.random.default_rng(5)
+    for _ in range(2):
+        there = len(list(features.glob("[!.]*.npz")))
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while process.poll() is None and len(list(features.glob("[!.]*.npz"))) == there:
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 0.3))
+        process.kill()
+        process.wait()
+        for entry in features.glob("[!.]*.npz"):  # whole, whatever was being written
+            with np.load(entry) as stored:
+                assert np.isfinite(stored["f0_hz"]).all()
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    for name in ("dataset.npz", "dataset.json"):
+        resumed, unbroken = (tmp_path / out / "flute" / name for out in ("out", "unbroken"))
+        assert resumed.read_bytes() == unbroken.read_bytes()

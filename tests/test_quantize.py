@@ -1,6 +1,10 @@
 """Quantization: what the measures mean, that the table tells the truth, and what is refused."""
 
 import json
+import shutil
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from pipeline.codegen import Instrument, generate
 from pipeline.config import RunConfig, TcnConfig, TrainConfig, UserError
 from pipeline.convert import convert_run, convert_step_model
 from pipeline.ddx7 import Ddx7, save_model
+from pipeline.graph import read_step_model
 from pipeline.network import fold_residual_bias, round_kernels, tcn_activations
 from pipeline.quantize import (
     collect_values,
@@ -225,3 +230,29 @@ def test_data_set_without_features_is_refused(run_dir):
     np.savez(run_dir / "dataset.npz", audio=np.zeros(3))
     with pytest.raises(UserError, match=r"dataset\.npz is damaged"):
         quantize_run(run_dir, dataset=run_dir / "dataset.npz")
+
+
+def test_killed_stages_lose_nothing(run_dir, dataset, tmp_path):
+    unbroken = tmp_path / "unbroken"
+    shutil.copytree(run_dir, unbroken)
+    quantize_run(unbroken, dataset=dataset, epochs=0)
+    run = ["--run", str(run_dir)]
+    draw = ["--dataset", str(dataset), "--epochs", "0"]
+    stages = [
+        [sys.executable, "-m", "pipeline.quantize", *run, *draw],
+        [sys.executable, "-m", "pipeline.convert", *run],
+    ]
+    random = np.random.default_rng(2)
+    for command, landmark in zip(stages, ("calibration.npz", "decoder_int8.tflite"), strict=True):
+        (run_dir / landmark).unlink(missing_ok=True)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not (run_dir / landmark).exists():
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 0.5))
+        process.kill()
+        process.wait()
+        for path in run_dir.glob("decoder_*.tflite"):
+            read_step_model(path)  # whole, whatever was being written
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+        for path in unbroken.glob("*.*"):
+            assert (run_dir / path.name).read_bytes() == path.read_bytes(), path.name

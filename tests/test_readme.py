@@ -1,0 +1,57 @@
+"""The commands of the README are there and take the options that it names."""
+
+import argparse
+import importlib
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from pipeline.config import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
+
+
+class ParsedError(Exception):
+    """Ends a command as soon as it has understood its options."""
+
+
+def commands():
+    """The README's ``python -m pipeline.X ...``, options in brackets included."""
+    found = re.findall(r"python -m pipeline\.(\w+) ([^`\n]*)", README.replace("\n  ", " "))
+    return [(module, options.replace("[", "").replace("]", "")) for module, options in found]
+
+
+@pytest.mark.parametrize(("module", "options"), commands())
+def test_command_takes_these_options(monkeypatch, module, options):
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_and_end(*args):
+        parse(*args)
+        raise ParsedError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_end)
+    monkeypatch.setattr("sys.argv", [module, *shlex.split(options)])
+    with pytest.raises(ParsedError):
+        importlib.import_module(f"pipeline.{module}").main()
+
+
+def test_every_stage_of_the_table_is_a_command_with_help(capsys, monkeypatch):
+    table = README[README.index("| `python -m pipeline.` |") :].split("\n\n")[0]
+    modules = [
+        m for row in table.splitlines()[2:] for m in re.findall(r"`(\w+)`", row.split("|")[1])
+    ]
+    assert {"data", "train", "distill", "quantize", "convert", "codegen", "firmware"} < {*modules}
+    for module in modules:
+        monkeypatch.setattr("sys.argv", [module, "--help"])
+        with pytest.raises(SystemExit) as ended:
+            importlib.import_module(f"pipeline.{module}").main()
+        assert ended.value.code == 0
+        assert f"pipeline.{module}" in capsys.readouterr().out
+
+
+def test_make_knows_the_targets():
+    targets = re.findall(r"^ +make (\w+)$", README, re.MULTILINE)
+    assert {"demo", "test"} <= {*targets}
+    subprocess.run(["make", "-n", *targets], cwd=REPOSITORY, check=True, capture_output=True)
