@@ -6,9 +6,10 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 DEBIAN_PACKAGES := python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
-	qemu-system-arm cmake ninja-build gcc g++ fluidsynth fluid-soundfont-gm libsndfile1 chromium
+	qemu-system-arm cmake ninja-build gcc g++ clang libclang-rt-14-dev \
+	fluidsynth fluid-soundfont-gm libsndfile1 chromium
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint fuzz clean
 
 demo: build/.installed
 	$(PYTHON) -m pipeline.demo
@@ -19,6 +20,10 @@ test: build/.installed
 lint: build/.installed
 	$(PYTHON) -m ruff check pipeline tests notebooks
 	$(PYTHON) -m mypy
+
+# Ten million inputs at the player's MIDI input and console; some twenty minutes on one free core.
+fuzz: build/.installed
+	$(PYTHON) tests/fuzz/fuzz.py --runs 10000000
 
 clean:
 	rm -rf build

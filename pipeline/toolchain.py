@@ -58,6 +58,7 @@ DEBIAN_PACKAGES = {
     "cmake": "cmake",
     "ninja": "ninja-build",
     "cc": "gcc",
+    "clang": "clang libclang-rt-14-dev",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "arm-none-eabi-objdump": "binutils-arm-none-eabi",
     "arm-none-eabi-g++": "libstdc++-arm-none-eabi-newlib",

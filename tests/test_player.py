@@ -1,58 +1,34 @@
 """The player: every key, pedal and controller, and every bit of what comes out."""
 
-import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import small_player
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_player import (
+    LEVEL_DB,
+    PATCH_NAMES,
+    TABLES,
+    bend,
+    control,
+    off,
+    on,
+    program_change,
+)
 
-from pipeline import codegen, convert, device
-from pipeline.config import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE, TcnConfig
-from pipeline.expression_table import PLAIN, find_expression
+from pipeline import device
+from pipeline.config import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.fm_fixed import FixedVoice
 from pipeline.patches import PATCHES
 from pipeline.pcm import FULL_SCALE
 from pipeline.render import BEGUN, FADED, Performance, Score, build_player, perform, stretches
-from pipeline.toolchain import APP_DIR, Program, build_program, run_program
+from pipeline.toolchain import Program, build_program, run_program
 
-SMALL = TcnConfig(n_blocks=2, hidden_channels=8)  # what is shown does not depend on the decoder
-PATCH_NAMES = ("flute", "violin", "piano")  # of the presets
-LEVEL_DB = -20.0
-BARE = dataclasses.replace(PLAIN, envelope_db=[[LEVEL_DB] * 18] * 11, loudest_db=0.0)
-TABLES = {"flute": BARE, "violin": find_expression("violin"), "piano": find_expression("piano")}
-SUSTAIN, PORTAMENTO, ALL_SOUND_OFF, RESET, ALL_NOTES_OFF, MONO, POLY = (
-    64,
-    65,
-    120,
-    121,
-    123,
-    126,
-    127,
-)
-
-
-def on(note: int, velocity: int = 127) -> bytes:
-    return bytes([0x90, note, velocity])
-
-
-def off(note: int) -> bytes:
-    return bytes([0x80, note, 0])
-
-
-def control(number: int, value: int) -> bytes:
-    return bytes([0xB0, number, value])
-
-
-def bend(value: int) -> bytes:
-    """Pitch bend from -8192 to 8191."""
-    return bytes([0xE0, (value + 8192) & 127, (value + 8192) >> 7])
-
-
-def program_change(number: int) -> bytes:
-    return bytes([0xC0, number])
+SUSTAIN, PORTAMENTO = 64, 65
+ALL_SOUND_OFF, RESET, ALL_NOTES_OFF, MONO, POLY = 120, 121, 123, 126, 127
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +37,14 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(work: Path) -> Path:
-    path = work / "decoder.tflite"
-    path.write_bytes(convert.random_step_model(SMALL, 3, "int8"))
-    return path
+def generated(work: Path) -> Path:
+    small_player.generate(work / "generated")
+    return work / "generated"
 
 
 @pytest.fixture(scope="module")
-def generated(work: Path, model: Path) -> Path:
-    presets = [codegen.Instrument(n, model, n, None, TABLES[n]) for n in PATCH_NAMES]
-    codegen.generate(presets, work / "generated")
-    return work / "generated"
+def model(generated: Path) -> Path:
+    return generated / "decoder.tflite"
 
 
 @pytest.fixture(scope="module")
@@ -472,13 +445,7 @@ def test_stack_of_the_player_is_bounded(players):
 
 def perform_long(work: Path, generated: Path, seconds: int) -> dict[str, float]:
     """Runs ``player/hour.c``; `seconds` of 3600 take about a minute."""
-    sources = [Path(__file__).parent / "player" / "hour.c"]
-    for folder, names in {
-        "control": ("player", "expression", "pitch", "pitch_tables", "instrument", "frame"),
-        "decoder": ("decoder_aot", "decoder_levels"),
-        "fm": ("fm_voice", "fm_sine_table"),
-    }.items():
-        sources += [APP_DIR / folder / f"{name}.c" for name in names]
+    sources = [Path(__file__).parent / "player" / "hour.c", *small_player.SOURCES]
     sources += sorted(generated.glob("*.c"))
     program = build_program("host", sources, out=work / "hour", include_dirs=[generated])
     ratios = [str(float(PATCHES[name].base_ratio)) for name in PATCH_NAMES]

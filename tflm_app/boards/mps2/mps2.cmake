@@ -2,7 +2,8 @@
 function(add_mps2_board)
   cmake_parse_arguments(ARG "" "SYSTICK_HZ" "CORE" ${ARGN})
   set(shared ${PROJECT_SOURCE_DIR}/boards/mps2)
-  target_sources(board PRIVATE ${shared}/startup.c ${shared}/board.c)
+  target_sources(board PRIVATE ${shared}/startup.c ${shared}/board.c
+    ${PROJECT_SOURCE_DIR}/boards/emulated/play_board.c)
   target_include_directories(board PRIVATE ${shared})
   target_compile_definitions(board PRIVATE BOARD_SYSTICK_HZ=${ARG_SYSTICK_HZ})
   target_compile_options(board PUBLIC -mthumb ${ARG_CORE})

@@ -1,0 +1,77 @@
+"""Throws random bytes at the player's MIDI input and console: libFuzzer, with sanitizers.
+
+python tests/fuzz/fuzz.py --runs 10000000
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pipeline.config import UserError, run_main
+from pipeline.toolchain import APP_DIR, require_tools
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+import small_player
+
+COMMANDS = ("help", "stats", "clear", "notes", "program", "channel", "panic")
+BYTES = (r"\x90<", r"\xb0", r"\xc0", r"\xf9")
+
+
+def build(folder: Path) -> Path:
+    """Builds the fuzzer, with a player of two voices and three small instruments, in `folder`."""
+    require_tools("clang")
+    small_player.generate(folder)
+    sources = [Path(__file__).parent / "fuzz_play.c", *sorted(folder.glob("*.c"))]
+    sources += [*small_player.SOURCES, APP_DIR / "control" / "console.c"]
+    command = ["clang", "-std=gnu99", "-g", "-O1", "-DPLAYER_N_VOICES=2"]
+    command += ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+    command += [f"-I{APP_DIR}", f"-I{folder}"]
+    fuzzer = folder / "fuzz_play"
+    done = subprocess.run(
+        [*command, "-o", str(fuzzer), *map(str, sources)], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise UserError(f"the fuzzer does not build: {done.stderr.strip().splitlines()[-1]}")
+    return fuzzer
+
+
+def run(fuzzer: Path, *, runs: int, seed: int = 1) -> int:
+    """Runs the fuzzer; returns how many inputs it survived.
+
+    Raises:
+        UserError: It did not; the message ends with the input, in hexadecimal.
+    """
+    dictionary = fuzzer.with_name("words")
+    dictionary.write_text("".join(f'"{word}"\n' for word in (*COMMANDS, *BYTES)))
+    command = [str(fuzzer), f"-runs={runs}", f"-seed={seed}", "-max_len=96", f"-dict={dictionary}"]
+    done = subprocess.run(
+        [*command, "-print_final_stats=1", f"-artifact_prefix={fuzzer.parent}/"],
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        crashes = sorted(fuzzer.parent.glob("crash-*"))
+        content = crashes[-1].read_bytes().hex() if crashes else "unknown"
+        summary = re.search(r"SUMMARY: (.*)", done.stderr)
+        raise UserError(f"the player fell: {summary[1] if summary else 'no word'}; {content}")
+    executed = re.search(r"number_of_executed_units:\s*(\d+)", done.stderr)
+    assert executed is not None
+    return int(executed[1])
+
+
+def main() -> None:
+    """Runs the fuzzer from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=10_000_000, help="inputs (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="%(default)s by default")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        print(f"{run(build(Path(folder)), runs=args.runs, seed=args.seed):,} inputs, none crashed")
+
+
+if __name__ == "__main__":
+    run_main(main)

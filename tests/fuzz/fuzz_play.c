@@ -1,0 +1,97 @@
+/* What libFuzzer throws at the player: bytes at its MIDI input, its console, or both.
+ *
+ * The first byte says which. Among MIDI bytes, 0xF9, which MIDI leaves undefined, renders a block, so that
+ * states in between are played, too; at the console, a byte above 0x7F sends some of what waits. After every
+ * input, all sound off must leave silence within two blocks, and console and parser must have kept their
+ * bounds.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/console.h"
+
+#define MOST_BLOCKS 4 /* an input, for they are what takes time */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static player_t player, fresh_player;
+static midi_parser_t parser;
+static console_t console;
+static play_stats_t stats;
+static int n_blocks;
+
+static void check(int is_true) {
+    if (!is_true) {
+        abort();
+    }
+}
+
+static void render(void) {
+    int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
+    player_render(&player, samples);
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        const player_voice_t *const voice = &player.voices[i];
+        const frame_t *const frame = &voice->instrument.frame;
+        check(voice->phase <= VOICE_FADING && voice->preset < instrument_n_presets && voice->note < 128);
+        check(frame->f0_hz >= FRAME_MIN_F0_HZ && frame->f0_hz <= FRAME_MAX_F0_HZ);
+        check(frame->loudness_db >= FRAME_MIN_LOUDNESS_DB && frame->loudness_db <= FRAME_MAX_LOUDNESS_DB);
+    }
+    check(player.n_keys <= PLAYER_N_KEYS && player.program < instrument_n_presets);
+}
+
+static void feed_midi(uint8_t byte) {
+    midi_message_t message;
+    if (byte == 0xF9 && n_blocks++ < MOST_BLOCKS) {
+        render();
+    }
+    if (midi_parser_feed(&parser, byte, &message)) {
+        check(message.kind >= 0x80 && message.kind < 0xF0 && message.channel < 16);
+        check(message.data[0] < 128 && message.data[1] < 128);
+        player_receive(&player, &message);
+    }
+}
+
+static void send_some(size_t n_bytes) {
+    size_t n_pending;
+    const char *const text = console_pending(&console, &n_pending);
+    check(text >= console.out && text + n_pending <= console.out + CONSOLE_OUT_BYTES);
+    for (size_t i = 0; i < n_pending; i++) {
+        check((text[i] >= ' ' && text[i] <= '~') || text[i] == '\r' || text[i] == '\n');
+    }
+    console_sent(&console, n_bytes < n_pending ? n_bytes : n_pending);
+}
+
+static void feed_console(uint8_t byte) {
+    if (byte > 0x7F) {
+        send_some(byte);
+    } else {
+        console_receive(&console, (char)byte);
+    }
+    check(console.n_line <= CONSOLE_LINE_BYTES);
+    check(console.n_written - console.n_sent <= CONSOLE_OUT_BYTES);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (fresh_player.voices[0].table == NULL) {
+        player_init(&fresh_player);
+    }
+    player = fresh_player;
+    memset(&parser, 0, sizeof parser);
+    memset(&stats, 0, sizeof stats);
+    console_init(&console, &player, &stats);
+    n_blocks = 0;
+    for (size_t i = 1; i < size; i++) {
+        const unsigned which = data[0] % 3u;
+        if (which == 0 || (which == 2 && i % 2 == 0)) {
+            feed_midi(data[i]);
+        } else {
+            feed_console(data[i]);
+        }
+    }
+    player_panic(&player);
+    render();
+    render();
+    check(player_n_sounding(&player) == 0);
+    return 0;
+}

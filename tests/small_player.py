@@ -1,0 +1,58 @@
+"""What tests of the player share: a firmware of three small instruments, and MIDI messages."""
+
+import dataclasses
+from pathlib import Path
+
+from pipeline import codegen, convert
+from pipeline.config import TcnConfig
+from pipeline.expression_table import PLAIN, find_expression
+from pipeline.toolchain import APP_DIR
+
+PATCH_NAMES = ("flute", "violin", "piano")  # of the presets
+LEVEL_DB = -20.0
+BARE = dataclasses.replace(PLAIN, envelope_db=[[LEVEL_DB] * 18] * 11, loudest_db=0.0)
+TABLES = {"flute": BARE, "violin": find_expression("violin"), "piano": find_expression("piano")}
+
+SOURCES = [  # of the player, besides what is generated
+    APP_DIR / folder / f"{name}.c"
+    for folder, names in {
+        "control": ("player", "expression", "pitch", "pitch_tables", "instrument", "frame"),
+        "midi": ("midi_parser",),
+        "decoder": ("decoder_aot", "decoder_levels"),
+        "fm": ("fm_voice", "fm_sine_table"),
+    }.items()
+    for name in names
+]
+
+
+def generate(folder: Path) -> Path:
+    """Generates three presets around a small random decoder; returns its .tflite."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model = folder / "decoder.tflite"
+    model.write_bytes(
+        convert.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 3, "int8")
+    )
+    presets = [codegen.Instrument(name, model, name, None, TABLES[name]) for name in PATCH_NAMES]
+    codegen.generate(presets, folder)
+    return model
+
+
+def on(note: int, velocity: int = 127) -> bytes:
+    return bytes([0x90, note, velocity])
+
+
+def off(note: int) -> bytes:
+    return bytes([0x80, note, 0])
+
+
+def control(number: int, value: int) -> bytes:
+    return bytes([0xB0, number, value])
+
+
+def bend(value: int) -> bytes:
+    """Pitch bend from -8192 to 8191."""
+    return bytes([0xE0, (value + 8192) & 127, (value + 8192) >> 7])
+
+
+def program_change(number: int) -> bytes:
+    return bytes([0xC0, number])

@@ -1,0 +1,111 @@
+/* play_board.h for boards that have files and no time of their own: it plays from files as fast as it can.
+ *
+ * Reads midi.score and console.score: records of 8 bytes, the number of the block in which bytes come
+ * (uint32), how many (1 to 3; 0: for as long as a block takes, the core is kept busy, which makes an
+ * underrun), the bytes. Writes audio.pcm and console.txt. Ends a second after the last record.
+ */
+#include "play_board.h"
+
+#include <string.h>
+
+#include "board.h"
+
+#define TAIL_BLOCKS 250u
+#define CYCLES_PER_BLOCK (168000000u / 250u) /* of an STM32F407, at a cycle an instruction */
+
+typedef struct {
+    uint32_t block;
+    uint8_t n_bytes;
+    uint8_t bytes[3];
+} record_t;
+
+typedef struct {
+    int file;
+    bool has_record;
+    record_t record;
+} score_t;
+
+static score_t midi, console;
+static int audio_file, console_file;
+static void (*audio_tick)(void);
+static int16_t halves[2][BOARD_BLOCK_SAMPLES];
+static uint32_t block; /* that plays; its half is block % 2 */
+static uint32_t last_event;
+static bool is_idle_turn;
+
+static void read_record(score_t *score) {
+    score->has_record = score->file >= 0 &&
+                        board_read(score->file, &score->record, sizeof score->record) == sizeof score->record;
+}
+
+static void open_score(score_t *score, const char *path) {
+    score->file = board_open_read(path);
+    read_record(score);
+}
+
+void board_audio_start(void (*tick)(void)) {
+    audio_tick = tick;
+    open_score(&midi, "midi.score");
+    open_score(&console, "console.score");
+    audio_file = board_open_write("audio.pcm");
+    console_file = board_open_write("console.txt");
+}
+
+void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]) {
+    memcpy(halves[(block + 1) % 2], samples, sizeof halves[0]);
+}
+
+static void play_half(void) {
+    board_write(audio_file, halves[block % 2], sizeof halves[0]);
+    memset(halves[block % 2], 0, sizeof halves[0]);
+    block++;
+    audio_tick();
+}
+
+/* Bytes of a score that have come, one record at a time. */
+static size_t take(score_t *score, void *bytes, size_t capacity) {
+    size_t n = 0;
+    while (score->has_record && score->record.block <= block && n + score->record.n_bytes <= capacity) {
+        if (score->record.n_bytes == 0) {
+            play_half();
+        }
+        memcpy((char *)bytes + n, score->record.bytes, score->record.n_bytes);
+        n += score->record.n_bytes;
+        last_event = block;
+        read_record(score);
+    }
+    return n;
+}
+
+size_t board_midi_read(uint8_t *bytes, size_t capacity) { return take(&midi, bytes, capacity); }
+
+uint32_t board_midi_lost(void) { return 0; }
+
+size_t board_console_read(char *text, size_t capacity) { return take(&console, text, capacity); }
+
+size_t board_console_write(const char *text, size_t n_bytes) {
+    const size_t n = n_bytes < 16 ? n_bytes : 16; /* as a UART's FIFO */
+    return board_write(console_file, text, n);
+}
+
+uint32_t board_cycles(void) { return board_instruction_count(); }
+
+uint32_t board_cycles_per_block(void) { return CYCLES_PER_BLOCK; }
+
+void board_watchdog_start(void) {}
+
+void board_watchdog_feed(void) {}
+
+/* Every other time a block is over; in between the main loop has time for its console. */
+bool board_wait(void) {
+    is_idle_turn = !is_idle_turn;
+    if (!is_idle_turn) {
+        play_half();
+    }
+    if (midi.has_record || console.has_record || block < last_event + TAIL_BLOCKS) {
+        return true;
+    }
+    board_close(audio_file);
+    board_close(console_file);
+    return false;
+}

@@ -1,0 +1,56 @@
+/* What a board offers the player (apps/play), besides board_init and board_stack_used of board.h.
+ *
+ *     MIDI UART ──interrupt──► FIFO ──board_midi_read──►┐
+ *     debug UART ◄─► FIFOs ◄──board_console_*──────────►│ main loop ──board_audio_put──► half that is free
+ *                                                       │                                   │
+ *     audio DMA ──interrupt: tick────────────────────►──┘            half that plays ──► I2S, PWM ──► ear
+ *
+ * Sound leaves by DMA from two halves of a buffer, 64 samples each, in turns. Whenever a half begins to play,
+ * the interrupt clears the other one, which has been played, and calls `tick`; the main loop has 4 ms then to
+ * put a block there. If it does not, that half plays silence: an underrun, which the application counts. So a
+ * MIDI byte is heard 4 to 8 ms after it came.
+ *
+ * Nothing here blocks, allocates or waits for a peripheral. Real boards implement it in boards/<name>/, those
+ * that are emulated in boards/emulated/, from files.
+ */
+#ifndef PLAY_BOARD_H
+#define PLAY_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BOARD_BLOCK_SAMPLES 64 /* at 16 kHz */
+
+/* Starts the sound: both halves silent. `tick` is called in the audio interrupt, once every 4 ms, and returns
+ * within some tens of instructions. */
+void board_audio_start(void (*tick)(void));
+
+/* Copies a block to the half that is not playing, in the format of the output. */
+void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]);
+
+/* Takes up to `capacity` bytes that came at the MIDI input since; returns how many. Their FIFO holds at least
+ * 64 bytes (20 ms); board_midi_lost counts those that it had no room for. */
+size_t board_midi_read(uint8_t *bytes, size_t capacity);
+uint32_t board_midi_lost(void);
+
+/* Takes up to `capacity` bytes typed at the console; returns how many. */
+size_t board_console_read(char *text, size_t capacity);
+
+/* Sends as much of a text as there is room for at once; returns how many bytes. */
+size_t board_console_write(const char *text, size_t n_bytes);
+
+/* Cycles of the core since some moment, modulo 2^32 (DWT, or SysTick continued), and how many a block lasts.
+ */
+uint32_t board_cycles(void);
+uint32_t board_cycles_per_block(void);
+
+/* Starts the watchdog, which resets the board unless it is fed every 100 ms. */
+void board_watchdog_start(void);
+void board_watchdog_feed(void);
+
+/* Sleeps until an interrupt has come since the last call. Returns false where the program is to end, which
+ * only an emulated board wants. */
+bool board_wait(void);
+
+#endif

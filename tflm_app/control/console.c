@@ -1,0 +1,200 @@
+#include "control/console.h"
+
+#include <string.h>
+
+/* --- answers ---------------------------------------------------------------------------------------- */
+
+static void put(console_t *console, const char *text) {
+    for (; *text != '\0'; text++) {
+        const size_t free_bytes = CONSOLE_OUT_BYTES - (console->n_written - console->n_sent);
+        if (free_bytes == 0) {
+            console->out[(console->n_written - 1) % CONSOLE_OUT_BYTES] = '~'; /* something is missing here */
+            return;
+        }
+        console->out[console->n_written++ % CONSOLE_OUT_BYTES] = *text;
+    }
+}
+
+static void put_number(console_t *console, uint32_t number) {
+    char digits[11];
+    char *text = digits + sizeof digits - 1;
+    *text = '\0';
+    do {
+        *--text = (char)('0' + number % 10u);
+        number /= 10u;
+    } while (number != 0);
+    put(console, text);
+}
+
+static void put_entry(console_t *console, const char *name, uint32_t number) {
+    put(console, name);
+    put(console, " ");
+    put_number(console, number);
+    put(console, "\r\n");
+}
+
+/* Tenths of a percent, because a console is no place for floating point. */
+static void put_share(console_t *console, const char *name, uint32_t cycles, uint32_t all) {
+    const uint32_t tenths = all > 0 ? (uint32_t)((uint64_t)cycles * 1000u / all) : 0;
+    put(console, name);
+    put(console, " ");
+    put_number(console, tenths / 10u);
+    put(console, ".");
+    put_number(console, tenths % 10u);
+    put(console, " %\r\n");
+}
+
+/* --- commands --------------------------------------------------------------------------------------- */
+
+static void help(console_t *console, int number) {
+    (void)number;
+    put(console, "help stats clear notes program [0..] channel [0..16] panic\r\n");
+}
+
+static void stats(console_t *console, int number) {
+    (void)number;
+    const play_stats_t *const stats = console->stats;
+    put_share(console, "load", stats->last_cycles, stats->block_cycles);
+    put_share(console, "worst", stats->worst_cycles, stats->block_cycles);
+    put_entry(console, "blocks", stats->n_blocks);
+    put_entry(console, "underruns", stats->n_underruns);
+    put_entry(console, "sounding", (uint32_t)player_n_sounding(console->player));
+    put_entry(console, "stolen", console->player->n_stolen);
+    put_entry(console, "midi lost", stats->n_midi_lost);
+    put_entry(console, "stack", (uint32_t)stats->stack_bytes);
+}
+
+static void clear(console_t *console, int number) {
+    (void)number;
+    console->stats->worst_cycles = 0;
+    console->stats->n_underruns = 0;
+    console->player->n_stolen = 0;
+    put(console, "cleared\r\n");
+}
+
+static void notes(console_t *console, int number) {
+    static const char *const phases[] = {"idle", "held", "pedal", "released", "fading"};
+    (void)number;
+    for (uint32_t i = 0; i < PLAYER_N_VOICES; i++) {
+        const player_voice_t *const voice = &console->player->voices[i];
+        put_number(console, i);
+        put(console, " ");
+        put(console, phases[voice->phase]);
+        if (voice->phase != VOICE_IDLE) {
+            put(console, " ");
+            put(console, instrument_presets[voice->preset].name);
+            put(console, " ");
+            put_number(console, voice->note);
+        }
+        put(console, "\r\n");
+    }
+}
+
+static void program(console_t *console, int number) {
+    if (number >= 0 && (size_t)number >= instrument_n_presets) {
+        put_entry(console, "there is none; programs:", (uint32_t)instrument_n_presets);
+        return;
+    }
+    if (number >= 0) {
+        console->player->program = (uint8_t)number;
+    }
+    for (uint32_t i = 0; i < instrument_n_presets; i++) {
+        put(console, i == console->player->program ? "*" : " ");
+        put_number(console, i);
+        put(console, " ");
+        put(console, instrument_presets[i].name);
+        put(console, "\r\n");
+    }
+}
+
+static void channel(console_t *console, int number) {
+    player_t *const player = console->player;
+    if (number > 16) {
+        put(console, "give 1 to 16, or 0 for all\r\n");
+        return;
+    }
+    if (number >= 0) {
+        player_panic(player); /* or the ends of its notes would not be heard */
+        player->channel = number == 0 ? PLAYER_ALL_CHANNELS : (uint8_t)(number - 1);
+    }
+    put_entry(console, "channel", player->channel == PLAYER_ALL_CHANNELS ? 0 : player->channel + 1u);
+}
+
+static void panic(console_t *console, int number) {
+    (void)number;
+    player_panic(console->player);
+    put(console, "silent\r\n");
+}
+
+static const struct {
+    const char *name;
+    void (*run)(console_t *console, int number); /* below 0: none was given */
+    bool takes_number;
+} commands[] = {
+    {"help", help, false},      {"stats", stats, false},    {"clear", clear, false}, {"notes", notes, false},
+    {"program", program, true}, {"channel", channel, true}, {"panic", panic, false},
+};
+
+/* Reads up to four digits; returns -1 where there is anything else. */
+static int read_number(const char *text) {
+    int number = 0;
+    const size_t n_digits = strspn(text, "0123456789");
+    if (n_digits == 0 || n_digits > 4 || text[n_digits] != '\0') {
+        return -1;
+    }
+    for (size_t i = 0; i < n_digits; i++) {
+        number = 10 * number + (text[i] - '0');
+    }
+    return number;
+}
+
+static void run_line(console_t *console) {
+    char *const line = console->line;
+    const size_t n_name = strcspn(line, " ");
+    const bool has_argument = line[n_name] != '\0';
+    const int number = has_argument ? read_number(line + n_name + 1) : -1;
+    line[n_name] = '\0';
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(line, commands[i].name) == 0 &&
+            (!has_argument || (commands[i].takes_number && number >= 0))) {
+            commands[i].run(console, number);
+            return;
+        }
+    }
+    put(console, "unknown: type help\r\n");
+}
+
+/* --- bytes ------------------------------------------------------------------------------------------ */
+
+void console_init(console_t *console, player_t *player, play_stats_t *stats) {
+    memset(console, 0, sizeof *console);
+    console->player = player;
+    console->stats = stats;
+    put(console, "neural FM: type help\r\n");
+}
+
+void console_receive(console_t *console, char byte) {
+    if (byte == '\r' || byte == '\n') {
+        if (console->n_line == CONSOLE_LINE_BYTES) {
+            put(console, "too long: type help\r\n");
+        } else if (console->n_line > 0) {
+            console->line[console->n_line] = '\0';
+            run_line(console);
+        }
+        console->n_line = 0;
+    } else if (byte == '\b' || byte == 0x7F) {
+        console->n_line -= console->n_line > 0 && console->n_line < CONSOLE_LINE_BYTES ? 1u : 0u;
+    } else if (console->n_line < CONSOLE_LINE_BYTES) {
+        console->line[console->n_line++] = byte; /* the last place stays free: see above */
+    }
+}
+
+const char *console_pending(const console_t *console, size_t *n_bytes) {
+    const size_t start = console->n_sent % CONSOLE_OUT_BYTES;
+    const size_t waiting = console->n_written - console->n_sent;
+    const size_t to_the_end = CONSOLE_OUT_BYTES - start;
+    *n_bytes = waiting < to_the_end ? waiting : to_the_end;
+    return console->out + start;
+}
+
+void console_sent(console_t *console, size_t n_bytes) { console->n_sent += n_bytes; }
