@@ -183,6 +183,7 @@ def tables_text() -> str:
 /* Made by python -m pipeline.expression_fixed; do not edit. */
 #include "control/pitch.h"
 
+/* clang-format off */
 const uint32_t pitch_exp2_q30[{len(EXP2_Q30)}] = {{
 {rows(EXP2_Q30, "d")}}};
 

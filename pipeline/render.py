@@ -34,8 +34,7 @@ from pipeline.device import clamp_frames
 from pipeline.expression_table import find_expression
 from pipeline.firmware import generate, write_wav
 from pipeline.pcm import to_pcm
-from pipeline.synth import base_phase, fm_levels, fm_synthesize
-from pipeline.tcn import lead_in, scale_features
+from pipeline.synth import base_phase, fm_synthesize
 from pipeline.toolchain import BOARDS, BUILD_DIR, Program, make, run_program
 
 ENGINES = ("float", "host", "qemu_m4")
@@ -201,9 +200,7 @@ def render_float(performance: Performance, model: Ddx7) -> np.ndarray:
     mix = np.zeros(len(performance.pcm))
     for stretch in stretches(performance):
         f0_hz, loudness_db = clamp_frames(stretch.frames).T
-        features = lead_in(scale_features(f0_hz, loudness_db), model.config.tcn)
-        logits = model.tcn(features[None], training=False)[:, -len(f0_hz) :]
-        levels = np.array(fm_levels(logits))
+        levels = np.array(model.decode(model.prepare(f0_hz[None], loudness_db[None]))[1])
         if stretch.is_faded:
             levels[:, -1] = 0
         sound = np.array(fm_synthesize(levels, base_phase(f0_hz, model.patch)[None], model.patch))
@@ -252,7 +249,7 @@ def _generate_for_frames(instrument: str) -> Path:
     )
     patch = load_instrument(instrument).patch
     expression = find_expression(instrument)
-    codegen.generate([codegen.Instrument(instrument, tflite, patch, None, expression)], out)
+    codegen.generate([codegen.Instrument(instrument, tflite, patch, expression=expression)], out)
     return out
 
 

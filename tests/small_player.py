@@ -13,6 +13,8 @@ LEVEL_DB = -20.0
 BARE = dataclasses.replace(PLAIN, envelope_db=[[LEVEL_DB] * 18] * 11, loudest_db=0.0)
 TABLES = {"flute": BARE, "violin": find_expression("violin"), "piano": find_expression("piano")}
 
+SHIMMER = (0.25, 0.0, 1.0, 0.5, 0.0, 0.125)
+
 SOURCES = [  # of the player, besides what is generated
     APP_DIR / folder / f"{name}.c"
     for folder, names in {
@@ -32,7 +34,10 @@ def generate(folder: Path) -> Path:
     model.write_bytes(
         convert.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 3, "int8")
     )
-    presets = [codegen.Instrument(name, model, name, None, TABLES[name]) for name in PATCH_NAMES]
+    presets = [
+        codegen.Instrument(name, model, name, expression=TABLES[name], shimmer=SHIMMER)
+        for name in PATCH_NAMES
+    ]
     codegen.generate(presets, folder)
     return model
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from small_player import (
     LEVEL_DB,
     PATCH_NAMES,
+    SHIMMER,
     TABLES,
     bend,
     control,
@@ -382,7 +383,7 @@ def simulate(performance: Performance, model: Path) -> np.ndarray:
     mix = np.zeros(len(performance.pcm), np.int64)
     for stretch in stretches(performance):
         patch = PATCHES[PATCH_NAMES[stretch.preset]]
-        levels = device.simulate(model, patch, stretch.frames).levels_q32
+        levels = device.simulate(model, patch, stretch.frames, shimmer=SHIMMER).levels_q32
         if stretch.is_faded:
             levels[-1] = 0
         sound = FixedVoice(patch).render(device.clamp_frames(stretch.frames)[:, 0], levels)
