@@ -113,8 +113,8 @@ def test_summary_has_the_keys_of_the_interface_and_the_firmware_is_exact(played)
 
 
 def test_one_wrong_output_of_the_decoder_is_reported(recording, run_dir, monkeypatch, tmp_path):
-    def simulate(*arguments):
-        truth = device.simulate(*arguments)
+    def simulate(*arguments, **options):
+        truth = device.simulate(*arguments, **options)
         logits, pcm = truth.logits.copy(), truth.pcm.copy()
         logits[-1, 0] ^= 1
         pcm[-1] ^= 1
