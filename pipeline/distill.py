@@ -30,7 +30,6 @@ from pipeline.train import (
 )
 
 LEVEL_FLOOR = 1e-3  # of the largest level, added before the logarithm
-CONTROL_WEIGHT = 2.0
 VARIANT_OF_METHOD = {"audio": "reduced_ad", "control": "reduced_cd"}
 
 
@@ -41,18 +40,15 @@ def audio_distillation_loss(outputs, batch):
 
 
 def control_distillation_loss(outputs, batch):
-    """0.5 * MSS to the recording + 2 * mean absolute difference of log levels to the teacher's.
+    """0.5 * MSS to the recording + mean absolute difference of log levels to the teacher's.
 
     Levels are those of the network, before they shimmer; `LEVEL_FLOOR` is added to them, so that
     those which are not heard hardly differ.
     """
+    floor = LEVEL_FLOOR * MAX_LEVEL
     levels = fm_levels(outputs["logits"])
-    difference = ops.log(
-        (levels + LEVEL_FLOOR * MAX_LEVEL) / (batch["teacher_levels"] + LEVEL_FLOOR * MAX_LEVEL)
-    )
-    return 0.5 * reconstruction_loss(outputs, batch) + CONTROL_WEIGHT * ops.mean(
-        ops.abs(difference)
-    )
+    distance = ops.abs(ops.log((levels + floor) / (batch["teacher_levels"] + floor)))
+    return 0.5 * reconstruction_loss(outputs, batch) + ops.mean(distance)
 
 
 LOSS_OF_METHOD: dict[str, Loss] = {
