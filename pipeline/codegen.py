@@ -46,7 +46,7 @@ class Instrument:
     patch: str
     response: npt.NDArray[np.floating] | None = None
     expression: Expression = PLAIN
-    shimmer: Sequence[float] = (0.0,) * N_OPERATORS
+    shimmer: npt.ArrayLike = (0.0,) * N_OPERATORS
 
 
 def _instruments_text(instruments: Sequence[Instrument]) -> str:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_run import make_run
 from tensorflow.lite.tools import flatbuffer_utils
 
 from pipeline import aot, codegen, convert, graph
 from pipeline.codegen import Instrument, generate
-from pipeline.config import RunConfig, TcnConfig, TrainConfig, UserError, run_main
+from pipeline.config import TcnConfig, UserError, run_main
 from pipeline.graph import quantize_multiplier, read_step_model
 
 SMALL = TcnConfig(n_blocks=2, hidden_channels=5)
@@ -110,7 +111,10 @@ def test_state_is_large_enough_for_the_largest_of_several(tflite, tflite_16x8, t
     rings = [aot.rings(read_step_model(path)) for path in (tflite, other)]
     assert defines["N_RINGS"] == max(map(len, rings)) == 6
     assert defines["RING_VALUES"] == max(ring[-1].end for ring in rings)
-    assert '{"b", &b_model, &piano_patch}' in (tmp_path / "instruments.c").read_text()
+    assert (
+        '{"b", &b_model, &piano_patch, {0, 0, 0, 0, 0, 0}}'
+        in (tmp_path / "instruments.c").read_text()
+    )
 
 
 def test_files_of_an_earlier_call_go_and_others_stay(tflite, tmp_path):
@@ -265,10 +269,9 @@ def test_arithmetic_that_would_not_be_exact_is_refused(tflite, tflite_16x8):
         aot.channel_constants(model, layer, "lanes")
 
 
-def test_command_compiles_a_run_folder(tflite, tmp_path, capsys):
+def test_command_compiles_a_run_folder(tmp_path, capsys):
     run_dir = tmp_path / "run"
-    RunConfig("flute", "flute", "reduced", SMALL, TrainConfig()).save(run_dir)
-    (run_dir / "decoder_int8.tflite").write_bytes(tflite.read_bytes())
+    make_run(run_dir, variant="reduced")
     codegen.main(["--run", str(run_dir), "--out", str(tmp_path / "out")])
     assert "flute_reduced" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
@@ -282,7 +285,8 @@ def test_command_compiles_a_run_folder(tflite, tmp_path, capsys):
 )
 def test_command_ends_with_one_line_and_leaves_what_was_there(tmp_path, tflite, capsys, content):
     run_dir, out = tmp_path / "run", tmp_path / "out"
-    RunConfig("flute", "flute", "reduced", SMALL, TrainConfig()).save(run_dir)
+    make_run(run_dir)
+    (run_dir / "decoder_int8.tflite").unlink()
     generate([Instrument("flute", tflite, "flute")], out)
     before = {path: path.read_bytes() for path in out.iterdir()}
     if content is not None:
