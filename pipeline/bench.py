@@ -315,11 +315,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if not rows:
         raise UserError(missing[0] if missing else f"{MODEL_DIR} holds no models: train some first")
-    rooms = []
     smallest = min(rows, key=lambda row: row["parameters"])["run"]
     run_dir = next(folder for folder in run_dirs if _name(load_run(folder)) == smallest)
-    if (run_dir / "model.weights.h5").is_file():
-        rooms = [bench_room(run_dir, b, s, fmt=formats[0]) for b, s in ROOMS if b in boards]
+    rooms = [bench_room(run_dir, b, s, fmt=formats[0]) for b, s in ROOMS if b in boards]
     print_table(rows)
     print_rooms(rooms)
     for line in missing:

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_run import make_run
+from small_run import TCN, make_run
 
-from pipeline import bench, bench_report, chips, codegen, convert, firmware
-from pipeline.config import RunConfig, TcnConfig, TrainConfig, UserError
+from pipeline import bench, bench_report, chips, codegen, firmware
+from pipeline.config import UserError
 from pipeline.cycles import count_cycles
+from pipeline.network import load_shimmer
 from pipeline.tcn import build_tcn, tcn_weights
 from pipeline.toolchain import BOARDS, build_program, disassemble, trace_instructions
 
-CONFIG = TcnConfig(n_blocks=2, hidden_channels=16)
 N_ROUNDS = 100
 
 # Body of a loop; instructions a round; cycles a round on the M4 and on the M0+ by the manuals.
@@ -76,16 +76,16 @@ def test_share_of_a_chip_is_cycles_and_waits_over_its_clock():
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder of a small flute with random weights."""
+    """A run folder of a small flute."""
     folder = tmp_path_factory.mktemp("bench") / "flute"
-    RunConfig("flute", "flute", "reduced", CONFIG, TrainConfig()).save(folder)
-    (folder / "decoder_int8.tflite").write_bytes(convert.random_step_model(CONFIG, 0, "int8"))
+    make_run(folder, variant="reduced")
     return folder
 
 
 def test_report_agrees_with_the_firmware_that_it_measured(run_dir, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path)
     monkeypatch.delenv("TFLM_DIR", raising=False)
+    monkeypatch.setattr(bench, "ROOMS", (("qemu_m4", 0.1), ("qemu_m7", 1.0)))
     arguments = ["--json", str(tmp_path / "bench.json"), "--run", str(run_dir)]
     arguments += ["--board", "qemu_m4", "--format", "int8", "--format", "int16x8"]
     bench.main(arguments)
@@ -93,11 +93,15 @@ def test_report_agrees_with_the_firmware_that_it_measured(run_dir, tmp_path, mon
     (row,) = report["rows"]
     (missing,) = report["missing"]
     assert f"no int16x8 model: run python -m pipeline.quantize --run {run_dir}" in missing
-    assert report["rooms"] == []  # without weights there is no room
+    (room,) = report["rooms"]
+    assert room["run"] == "flute/reduced" and room["seconds"] == 0.1
 
     generated = tmp_path / "again"
     tflite = run_dir / "decoder_int8.tflite"
-    codegen.generate([codegen.Instrument("flute_reduced", tflite, "flute")], generated)
+    codegen.generate(
+        [codegen.Instrument("flute_reduced", tflite, "flute", shimmer=load_shimmer(run_dir))],
+        generated,
+    )
     built = firmware.build("qemu_m4", generated, build_dir=tmp_path / "build")
     counted = firmware.render(built, bench.bench_frames()).instructions
     assert row["run"] == "flute/reduced"
@@ -114,7 +118,7 @@ def test_report_agrees_with_the_firmware_that_it_measured(run_dir, tmp_path, mon
     assert chip["cycles_per_frame"] == pytest.approx(cycles + waits, rel=1e-3)
     assert "STM32F407 @ 168 MHz" in capsys.readouterr().out
 
-    model = build_tcn(CONFIG)
+    model = build_tcn(TCN)
     assert row["parameters"] == model.count_params()
     n_biases = sum(np.size(bias) for _, bias in tcn_weights(model).values())
     assert row["mac_per_frame"] == row["parameters"] - n_biases
