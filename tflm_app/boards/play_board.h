@@ -5,7 +5,7 @@
  *                                                       │                                   │
  *     audio DMA ──interrupt: tick────────────────────►──┘            half that plays ──► I2S, PWM ──► ear
  *
- * Sound leaves by DMA from two halves of a buffer, 64 samples each, in turns. Whenever a half begins to play,
+ * Sound leaves by DMA from two halves of a buffer, a block of 4 ms each, in turns. Whenever a half begins to play,
  * the interrupt clears the other one, which has been played, and calls `tick`; the main loop has 4 ms then to
  * put a block there. If it does not, that half plays silence: an underrun, which the application counts. So a
  * MIDI byte is heard 4 to 8 ms after it came.
@@ -20,7 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOARD_BLOCK_SAMPLES 64 /* at 16 kHz */
+#ifndef BOARD_SAMPLE_RATE
+#define BOARD_SAMPLE_RATE 16000 /* Hz, of the output: 16000 or 48000 */
+#endif
+#define BOARD_BLOCK_SAMPLES (BOARD_SAMPLE_RATE / 250) /* 4 ms */
 
 /* Starts the sound: both halves silent. `tick` is called in the audio interrupt, once every 4 ms, and returns
  * within some tens of instructions. */
