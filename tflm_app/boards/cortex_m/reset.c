@@ -1,0 +1,48 @@
+/* Source: Armv7-M Architecture Reference Manual, sections B1.5.5 (reset) and B3.2.20 (CPACR); Armv6-M and
+ * Armv8-M agree in what is used here.
+ */
+#include "reset.h"
+
+#include <string.h>
+
+#include "board.h"
+
+extern uint32_t link_data_load[], link_data_start[], link_data_end[];
+extern uint32_t link_bss_start[], link_bss_end[];
+extern uint32_t link_stack_start[];
+extern void (*const link_init_array_start[])(void);
+extern void (*const link_init_array_end[])(void);
+
+#define STACK_PAINT 0xA5A5A5A5u
+
+static void paint_stack(void) {
+    /* Everything below this frame is unused: leave a margin for what the call below may push. */
+    uint32_t *const limit = (uint32_t *)__builtin_frame_address(0) - 16;
+    for (uint32_t *word = link_stack_start; word < limit; word++) {
+        *word = STACK_PAINT;
+    }
+}
+
+size_t board_stack_used(void) {
+    const uint32_t *word = link_stack_start;
+    while (word < link_stack_end && *word == STACK_PAINT) {
+        word++;
+    }
+    return (size_t)(link_stack_end - word) * sizeof *word;
+}
+
+void board_reset(void) {
+#if defined(__ARM_FP)
+    /* CPACR: full access to coprocessors 10 and 11, the FPU, before any instruction may use it. */
+    *(volatile uint32_t *)0xE000ED88u |= 0xFu << 20;
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
+#endif
+    memcpy(link_data_start, link_data_load, (size_t)((char *)link_data_end - (char *)link_data_start));
+    memset(link_bss_start, 0, (size_t)((char *)link_bss_end - (char *)link_bss_start));
+    paint_stack();
+    for (void (*const *construct)(void) = link_init_array_start; construct < link_init_array_end;
+         construct++) {
+        (*construct)(); /* objects of C++, if there are any */
+    }
+    board_run();
+}
