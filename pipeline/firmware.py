@@ -23,9 +23,11 @@ from pipeline.config import (
 from pipeline.expression_table import find_expression
 from pipeline.network import load_shimmer
 from pipeline.toolchain import (
+    ALL_BOARDS,
     BOARDS,
     BUILD_DIR,
     EMULATED_BOARDS,
+    INSTRUMENT_BOARDS,
     Program,
     build_program,
     fetch_cmsis,
@@ -58,7 +60,7 @@ class PartSize:
 
 @dataclass(frozen=True)
 class Firmware:
-    """The render application, built.
+    """The render application, or, for a board that is played, the play application, built.
 
     Attributes:
         engine: ``aot`` or ``tflm``.
@@ -85,10 +87,10 @@ def build(
     tflm_dir: Path | None = None,
     sanitize: bool = False,
 ) -> Firmware:
-    """Builds the render application around generated models and patches.
+    """Builds the application around generated models and patches.
 
     Args:
-        board: One of `BOARDS`.
+        board: One of `ALL_BOARDS`.
         generated_dir: Output of `pipeline.codegen`.
         engine: ``aot``, or ``tflm``, which needs `tflm_dir`.
         build_dir: Where to build, ``build/firmware/...`` by default; later builds are incremental.
@@ -113,7 +115,7 @@ def build(
         place = hashlib.sha256(str(generated_dir).encode()).hexdigest()[:8]
         build_dir = BUILD_DIR / "firmware" / f"{board}-{engine}-{place}"
     has_rooms = (generated_dir / "rooms.c").is_file()
-    if has_rooms and not BOARDS[board].reverb_seconds:
+    if has_rooms and not ALL_BOARDS[board].reverb_seconds:
         raise UserError(f"{board} has no FPU to play rooms with: generate the code without them")
     settings: dict[str, object] = {
         "GENERATED_DIR": generated_dir,
@@ -122,10 +124,12 @@ def build(
     }
     if has_rooms:
         settings["CMSIS_DSP_DIR"] = fetch_cmsis()[1]  # of the host, too
-    program = make(board, build_dir, settings, "render")
+    application = "play" if board in INSTRUMENT_BOARDS else "render"
+    program = make(board, build_dir, settings, application)
     if board == "host":
         return Firmware(program, engine, 0, 0, {})
-    return Firmware(program, engine, *_read_map(program.elf.with_name("render.map").read_text()))
+    link_map = program.elf.with_name(f"{application}.map").read_text()
+    return Firmware(program, engine, *_read_map(link_map))
 
 
 def _read_map(link_map: str) -> tuple[int, int, dict[str, PartSize]]:
@@ -133,7 +137,7 @@ def _read_map(link_map: str) -> tuple[int, int, dict[str, PartSize]]:
     link_map = link_map[link_map.index("Linker script and memory map") :]
     in_flash, in_ram = (
         (".text", ".rodata", ".vectors", ".init_array", ".ARM.ex"),
-        (".data", ".bss", ".stack", "COMMON"),
+        (".data", ".bss", ".stack", ".dma", "COMMON"),
     )
 
     def bytes_of(section: str, size: int) -> tuple[int, int]:
@@ -324,7 +328,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         default="int8",
         help="of --run's model (%(default)s)",
     )
-    parser.add_argument("--board", choices=BOARDS, default="qemu_m4", help="%(default)s by default")
+    parser.add_argument(
+        "--board", choices=ALL_BOARDS, default="qemu_m4", help="%(default)s by default"
+    )
     parser.add_argument(
         "--engine", choices=("aot", "tflm"), default="aot", help="%(default)s by default"
     )
@@ -348,13 +354,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if (arguments.frames is None) != (arguments.out is None):
         raise UserError("--frames and --out belong together: give both, or neither to build alone")
+    if arguments.frames is not None and arguments.board not in BOARDS:
+        raise UserError(f"{arguments.board} plays MIDI, not frames: leave out --frames and --out")
     frames = None if arguments.frames is None else load_frames(arguments.frames)
 
     seconds = arguments.reverb
     if seconds != 0 and arguments.generated:
         raise UserError("--reverb belongs to --run: give it to pipeline.codegen for --generated")
     if seconds is None:
-        seconds = BOARDS[arguments.board].reverb_seconds
+        seconds = ALL_BOARDS[arguments.board].reverb_seconds
         if not seconds:
             raise UserError(f"{arguments.board} has no FPU to play rooms with: leave out --reverb")
     generated = arguments.generated or generate(
@@ -367,7 +375,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         build_dir=arguments.build_dir,
         tflm_dir=arguments.tflm_dir,
     )
-    print(f"{built.program.elf}: {built.engine} decoder for {BOARDS[arguments.board].core}")
+    print(f"{built.program.elf}: {built.engine} decoder for {ALL_BOARDS[arguments.board].core}")
     if built.parts:
         print(
             f"flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack; flash: ",

@@ -31,7 +31,8 @@ class Board:
 
     Attributes:
         core: What its code is compiled for.
-        machine: QEMU's name of the machine, None for the developer's own.
+        machine: QEMU's name of a machine that runs its programs; None if there is none, or if they
+            run on the developer's own.
         reverb_seconds: How much of a learnt room chips with this core have memory for; 0 where
             there is no FPU to play it with.
     """
@@ -52,7 +53,18 @@ BOARDS = {
         Board("qemu_m0", "Cortex-M0+", "mps2-an385", 0.0),
     )
 }
+"""Boards that have files, with which programs are tested and measured."""
 EMULATED_BOARDS = tuple(name for name, board in BOARDS.items() if board.machine)
+
+INSTRUMENT_BOARDS = {
+    board.name: board
+    for board in (
+        Board("stm32f4_discovery", "Cortex-M4F", "netduinoplus2", 0.25),
+        Board("nucleo_h743zi", "Cortex-M7F", None, 1.0),
+    )
+}
+"""Boards that are flashed and played: what is built for them is ``apps/play``."""
+ALL_BOARDS = BOARDS | INSTRUMENT_BOARDS
 
 DEBIAN_PACKAGES = {
     "cmake": "cmake",
@@ -75,7 +87,7 @@ def require_tools(*tools: str) -> None:
             raise UserError(f"{tool} is not installed: apt-get install {package}")
 
 
-_TELLING_SIGNS = (" overflowed by ", "undefined reference", " error: ", "rror:", "Error")
+_TELLING_SIGNS = ("undefined reference", " error: ", "rror:", "Error")
 
 
 def _run(command: Sequence[object], *, purpose: str, log: Path | None = None) -> str:
@@ -203,7 +215,7 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
     """Configures and builds a CMake target of ``tflm_app``.
 
     Args:
-        board: One of `BOARDS`.
+        board: One of `ALL_BOARDS`.
         build_dir: Made if needed; a second build there is incremental.
         settings: CMake cache variables.
         target: An executable.
@@ -211,8 +223,8 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
     Raises:
         UserError: A tool is missing, or the target does not compile or fit.
     """
-    if board not in BOARDS:
-        raise UserError(f"unknown board {board!r}: choose one of {', '.join(BOARDS)}")
+    if board not in ALL_BOARDS:
+        raise UserError(f"unknown board {board!r}: choose one of {', '.join(ALL_BOARDS)}")
     require_tools("cmake", "ninja", "cc" if board == "host" else "arm-none-eabi-gcc")
     if board != "host":
         core, dsp = fetch_cmsis()
@@ -223,8 +235,24 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
         configure = ["cmake", "-S", APP_DIR, "-B", build_dir, "-G", "Ninja", *definitions]
         _run(configure, purpose=f"configuration for {board}", log=build_dir / "configure.log")
         compile_it = ["cmake", "--build", build_dir, "--target", target]
-        _run(compile_it, purpose=f"build for {board}", log=build_dir / "build.log")
+        log = build_dir / "build.log"
+        try:
+            _run(compile_it, purpose=f"build for {board}", log=log)
+        except UserError:
+            _refuse_overflow(log.read_text(), target, board)
+            raise
     return Program(board, build_dir / target)
+
+
+def _refuse_overflow(log: str, target: str, board: str) -> None:
+    """Raises `UserError` with the bytes that are missing, if that is what the linker says."""
+    overflows = re.findall(r"region `(\w+)' overflowed by (\d+) byte", log)
+    if overflows:
+        missing = " and ".join(f"{n_bytes} bytes of {region}" for region, n_bytes in overflows)
+        raise UserError(
+            f"{target} does not fit {board}: {missing} are missing; "
+            "take a smaller model, fewer of them, or fewer voices"
+        )
 
 
 def _cmake_list(items: Sequence[str | Path]) -> str:

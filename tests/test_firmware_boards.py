@@ -136,7 +136,7 @@ def test_source_that_does_not_compile_is_reported_with_the_compilers_words(tmp_p
 def test_program_too_large_for_the_memory_is_refused_with_the_bytes_missing(tmp_path):
     source = tmp_path / "large.c"
     source.write_text("char large[1 << 20]; int main(void) { return large[1]; }\n")
-    with pytest.raises(UserError, match=r"RAM.* overflowed by \d+ bytes"):
+    with pytest.raises(UserError, match=r"does not fit qemu_m4: \d+ bytes of RAM are"):
         build_program("qemu_m4", [source], out=tmp_path / "build")
 
 
