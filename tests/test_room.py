@@ -44,7 +44,7 @@ def library(tmp_path_factory) -> ctypes.CDLL:
     for name, text in texts.items():
         (out / name).write_text(text)
     _, dsp = fetch_cmsis()
-    listed = (APP_DIR / "reverb/reverb.cmake").read_text()
+    listed = (APP_DIR / "cmake/cmsis_dsp.cmake").read_text()
     sources = [dsp / path for path in set(re.findall(r"CMSIS_DSP_DIR}/(Source/\S+\.c)", listed))]
     flags = ["-std=gnu99", "-O2", "-fPIC", "-ffp-contract=off", f"-I{APP_DIR}", f"-I{out}"]
     flags += ["-D__GNUC_PYTHON__", f"-isystem{dsp}/Include", f"-isystem{dsp}/PrivateInclude"]

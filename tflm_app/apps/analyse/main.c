@@ -1,0 +1,67 @@
+/* Listens to a file of samples and writes what it hears.
+ *
+ *     analyse PCM FRAMES F0_MIN F0_MAX
+ *
+ * PCM: int16 at 16 kHz; what is left over after whole blocks of 64 is passed over. FRAMES: for each block
+ * three float32: f0_hz, loudness_db, aperiodicity. All little-endian. F0_MIN, F0_MAX: bounds of the pitch,
+ * whole Hz. Prints one line of JSON with the instructions that were executed.
+ */
+#include "analysis/analysis.h"
+#include "apps/report.h"
+#include "board.h"
+
+typedef struct {
+    frame_t frame;
+    float aperiodicity;
+} record_t;
+
+static analysis_t analysis;
+static int16_t samples[ANALYSIS_BLOCK_SAMPLES];
+
+static float parse_hz(const char *digits) {
+    float hz = 0.0f;
+    for (; *digits >= '0' && *digits <= '9'; digits++) {
+        hz = 10.0f * hz + (float)(*digits - '0');
+    }
+    return hz;
+}
+
+int main(int argc, char **argv) {
+    board_init();
+    if (argc != 5) {
+        return report_failure("usage:", "analyse PCM FRAMES F0_MIN F0_MAX");
+    }
+    const int input = board_open_read(argv[1]);
+    if (input < 0) {
+        return report_failure("cannot read", argv[1]);
+    }
+    const int output = board_open_write(argv[2]);
+    if (output < 0) {
+        return report_failure("cannot write", argv[2]);
+    }
+    uint64_t instructions = 0;
+    uint32_t n_blocks = 0, worst = 0;
+    analysis_init(&analysis, parse_hz(argv[3]), parse_hz(argv[4]));
+    while (board_read(input, samples, sizeof samples) == sizeof samples) {
+        const uint32_t start = board_instruction_count();
+        const record_t record = {analysis_step(&analysis, samples), analysis.aperiodicity};
+        const uint32_t taken = board_instruction_count() - start;
+        instructions += taken;
+        worst = taken > worst ? taken : worst;
+        n_blocks++;
+        if (board_write(output, &record, sizeof record) != sizeof record) {
+            return report_failure("cannot write all of", argv[2]);
+        }
+    }
+    board_close(input);
+    if (board_close(output) != 0) {
+        return report_failure("cannot write all of", argv[2]);
+    }
+    board_print("{");
+    report_entry("n_blocks", n_blocks, ", ");
+    report_entry("instructions", instructions, ", ");
+    report_entry("worst_block_instructions", worst, ", ");
+    report_entry("state_bytes", sizeof analysis, ", ");
+    report_entry("stack_bytes", board_stack_used(), "}\n");
+    return 0;
+}
