@@ -61,6 +61,8 @@ INSTRUMENT_BOARDS = {
     for board in (
         Board("stm32f4_discovery", "Cortex-M4F", "netduinoplus2", 0.25),
         Board("nucleo_h743zi", "Cortex-M7F", None, 1.0),
+        Board("pico", "Cortex-M0+", None, 0.0),
+        Board("pico2", "Cortex-M33", None, 0.25),
     )
 }
 """Boards that are flashed and played: what is built for them is ``apps/play``."""

@@ -1,0 +1,61 @@
+/* Where things are in the RP2040: what boards/rp2 needs and where this chip differs from the RP2350.
+ * Source: RP2040 datasheet; the section is named at each block.
+ */
+#ifndef CHIP_H
+#define CHIP_H
+
+/* 2.2 Address map */
+#define RESETS_BASE 0x4000C000u
+#define CLOCKS_BASE 0x40008000u
+#define PSM_BASE 0x40010000u
+#define IO_BANK0_BASE 0x40014000u
+#define PADS_BANK0_BASE 0x4001C000u
+#define XOSC_BASE 0x40024000u
+#define PLL_SYS_BASE 0x40028000u
+#define UART0_BASE 0x40034000u
+#define UART1_BASE 0x40038000u
+#define PWM_BASE 0x40050000u
+#define WATCHDOG_BASE 0x40058000u
+#define DMA_BASE 0x50000000u
+#define PIO0_BASE 0x50200000u
+#define SIO_BASE 0xD0000000u
+
+/* 2.14 Resets: a bit for each subsystem */
+#define RESET_DMA (1u << 2)
+#define RESET_IO_BANK0 (1u << 5)
+#define RESET_PADS_BANK0 (1u << 8)
+#define RESET_PIO0 (1u << 10)
+#define RESET_PLL_SYS (1u << 12)
+#define RESET_PWM (1u << 14)
+#define RESET_UART0 (1u << 22)
+#define RESET_UART1 (1u << 23)
+
+/* 2.3.2 Interrupts */
+#define IRQ_DMA_0 11
+#define IRQ_UART0 20
+#define IRQ_UART1 21
+
+/* 2.3.1 SIO */
+#define SIO_GPIO_OUT_SET 0x014u
+#define SIO_GPIO_OUT_CLEAR 0x018u
+#define SIO_GPIO_OE_SET 0x024u
+
+/* 2.5 DMA: fields of CTRL whose place differs */
+#define DMA_CTRL_CHAIN_TO 11
+#define DMA_CTRL_TREQ 15
+#define DMA_TIMER0 0x420u
+
+/* 2.13 Power-on state machine: everything but the two oscillators (bits 0 and 1) */
+#define PSM_WATCHDOG_RESETS 0x1FFFCu
+
+/* 4.7 and erratum RP2040-E1: ticks come from the watchdog itself, which counts each twice */
+#define WATCHDOG_TICK (WATCHDOG_BASE + 0x2Cu)
+#define WATCHDOG_TICK_ENABLE (1u << 9)
+#define WATCHDOG_COUNTS_PER_TICK 2u
+
+/* 2.18 PLL: 12 MHz * 125 / 6 / 2 = 125 MHz */
+#define PLL_POST_DIVIDER_1 6u
+#define PLL_POST_DIVIDER_2 2u
+#define RING_OSCILLATOR_HZ 6500000u /* 2.17: about this, before it is set up */
+
+#endif

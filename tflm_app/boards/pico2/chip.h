@@ -1,0 +1,62 @@
+/* Where things are in the RP2350: what boards/rp2 needs and where this chip differs from the RP2040.
+ * Source: RP2350 datasheet; the section is named at each block.
+ */
+#ifndef CHIP_H
+#define CHIP_H
+
+/* 2.2 Address map */
+#define CLOCKS_BASE 0x40010000u
+#define PSM_BASE 0x40018000u
+#define RESETS_BASE 0x40020000u
+#define IO_BANK0_BASE 0x40028000u
+#define PADS_BANK0_BASE 0x40038000u
+#define XOSC_BASE 0x40048000u
+#define PLL_SYS_BASE 0x40050000u
+#define UART0_BASE 0x40070000u
+#define UART1_BASE 0x40078000u
+#define PWM_BASE 0x400A8000u
+#define WATCHDOG_BASE 0x400D8000u
+#define TICKS_BASE 0x40108000u
+#define DMA_BASE 0x50000000u
+#define PIO0_BASE 0x50200000u
+#define SIO_BASE 0xD0000000u
+
+/* 7.5 Resets: a bit for each subsystem */
+#define RESET_DMA (1u << 2)
+#define RESET_IO_BANK0 (1u << 6)
+#define RESET_PADS_BANK0 (1u << 9)
+#define RESET_PIO0 (1u << 11)
+#define RESET_PLL_SYS (1u << 14)
+#define RESET_PWM (1u << 16)
+#define RESET_UART0 (1u << 26)
+#define RESET_UART1 (1u << 27)
+
+/* 3.2 Interrupts */
+#define IRQ_DMA_0 10
+#define IRQ_UART0 33
+#define IRQ_UART1 34
+
+/* 3.1 SIO */
+#define SIO_GPIO_OUT_SET 0x018u
+#define SIO_GPIO_OUT_CLEAR 0x020u
+#define SIO_GPIO_OE_SET 0x038u
+
+/* 12.6 DMA: fields of CTRL whose place differs */
+#define DMA_CTRL_CHAIN_TO 13
+#define DMA_CTRL_TREQ 17
+#define DMA_TIMER0 0x440u
+
+/* 7.4 Power-on state machine: everything but the two oscillators (bits 2 and 3) */
+#define PSM_WATCHDOG_RESETS 0x1FFFFF3u
+
+/* 8.5 Tick generators: ENABLE is in the word before */
+#define WATCHDOG_TICK (TICKS_BASE + 0x34u)
+#define WATCHDOG_TICK_CTRL (TICKS_BASE + 0x30u)
+#define WATCHDOG_COUNTS_PER_TICK 1u
+
+/* 8.6 PLL: 12 MHz * 125 / 5 / 2 = 150 MHz */
+#define PLL_POST_DIVIDER_1 5u
+#define PLL_POST_DIVIDER_2 2u
+#define RING_OSCILLATOR_HZ 11000000u /* 8.3: about this, before it is set up */
+
+#endif

@@ -1,0 +1,133 @@
+/* board.h and play_board.h for the Picos, but for the sound (audio.c).
+ *
+ * The LED tells how the board is: every two seconds one flash if all is well, two if the crystal did not
+ * start, three if the PLL did not; dark, or lit throughout, if there is no sound at all.
+ *
+ * Source: RP2040 datasheet, sections 2.13 and 4.7; RP2350 datasheet, sections 7.4, 8.5 and 12.9.
+ */
+#include "board.h"
+
+#include <string.h>
+
+#include "clocks.h"
+#include "pins.h"
+#include "play_board.h"
+#include "registers.h"
+#include "rp2.h"
+#include "uart.h"
+
+#define CONSOLE_BAUD 115200u
+#define MIDI_BAUD 31250u
+#define WATCHDOG_US 100000u
+#define LED_BLOCKS 500u      /* of 4 ms */
+#define LED_FLASH_BLOCKS 50u /* half lit, half dark */
+#define PRINT_ROUNDS 100000u
+
+static uart_t console, midi;
+static clocks_error_t clocks_error;
+
+/* --- start ------------------------------------------------------------------------------------------ */
+
+void rp2_start(void) {
+    clocks_error = clocks_start();
+    clocks_release(RESET_IO_BANK0 | RESET_PADS_BANK0 | RESET_UART0 | RESET_UART1);
+    REGISTER(SIO_BASE + SIO_GPIO_OE_SET) = 1u << PIN_LED;
+    pin_connect(PIN_LED, PIN_FUNCTION_SIO, PAD_OUTPUT);
+    pin_connect(PIN_CONSOLE_TX, PIN_FUNCTION_UART, PAD_OUTPUT);
+    pin_connect(PIN_CONSOLE_RX, PIN_FUNCTION_UART, PAD_PULL_UP);
+    pin_connect(PIN_MIDI_RX, PIN_FUNCTION_UART, PAD_PULL_UP);
+    uart_start(&console, UART0_BASE, IRQ_UART0, CONSOLE_BAUD);
+    uart_start(&midi, UART1_BASE, IRQ_UART1, MIDI_BAUD);
+    board_init();
+    if (clocks_error == CLOCKS_NO_CRYSTAL) {
+        board_print("error 1: the crystal does not start; too slow to play\r\n");
+    } else if (clocks_error == CLOCKS_NO_PLL) {
+        board_print("error 2: the PLL does not lock; too slow to play\r\n");
+    }
+}
+
+void rp2_console_interrupt(void) { uart_receive(&console); }
+
+void rp2_midi_interrupt(void) { uart_receive(&midi); }
+
+void rp2_show_state(void) {
+    static uint32_t block;
+    block = block + 1u < LED_BLOCKS ? block + 1u : 0;
+    const uint32_t n_flashes = 1u + clocks_error;
+    pin_set_led(block < n_flashes * LED_FLASH_BLOCKS && block % LED_FLASH_BLOCKS < LED_FLASH_BLOCKS / 2u);
+}
+
+/* --- board.h, but for files: these boards have none ------------------------------------------------- */
+
+static uint32_t last_tick;
+static uint32_t n_cycles;
+
+void board_init(void) {
+    REGISTER(SYST_RVR) = SYST_MASK;
+    REGISTER(SYST_CVR) = 0;
+    REGISTER(SYST_CSR) = SYST_CSR_ENABLE_CORE_CLOCK;
+    last_tick = REGISTER(SYST_CVR);
+}
+
+void board_print(const char *text) {
+    size_t n_bytes = strlen(text);
+    for (uint32_t round = 0; n_bytes > 0 && round < PRINT_ROUNDS; round++) {
+        const size_t n = uart_write(&console, text, n_bytes);
+        text += n;
+        n_bytes -= n;
+    }
+}
+
+void board_exit(int status) {
+    (void)status;
+    for (;;) {
+        __asm__ volatile("wfi");
+    }
+}
+
+/* --- play_board.h ----------------------------------------------------------------------------------- */
+
+uint32_t board_cycles(void) {
+    const uint32_t now = REGISTER(SYST_CVR);
+    n_cycles += (last_tick - now) & SYST_MASK;
+    last_tick = now;
+    return n_cycles;
+}
+
+uint32_t board_cycles_per_block(void) { return clocks_core_hz() / 250u; }
+
+size_t board_midi_read(uint8_t *bytes, size_t capacity) { return uart_read(&midi, bytes, capacity); }
+
+uint32_t board_midi_lost(void) { return midi.n_lost; }
+
+bool board_panel_read(uint8_t *control, uint8_t *value) {
+    (void)control;
+    (void)value;
+    return false;
+}
+
+size_t board_console_read(char *text, size_t capacity) {
+    return uart_read(&console, (uint8_t *)text, capacity);
+}
+
+size_t board_console_write(const char *text, size_t n_bytes) { return uart_write(&console, text, n_bytes); }
+
+void board_watchdog_start(void) {
+    REGISTER(PSM_WDSEL) = PSM_WATCHDOG_RESETS;
+    const uint32_t cycles_per_us = clocks_reference_hz() / 1000000u;
+#ifdef WATCHDOG_TICK_CTRL
+    REGISTER(WATCHDOG_TICK) = cycles_per_us;
+    REGISTER(WATCHDOG_TICK_CTRL) = 1;
+#else
+    REGISTER(WATCHDOG_TICK) = WATCHDOG_TICK_ENABLE | cycles_per_us;
+#endif
+    board_watchdog_feed();
+    REGISTER(WATCHDOG_CTRL + SET_BITS) = WATCHDOG_CTRL_ENABLE;
+}
+
+void board_watchdog_feed(void) { REGISTER(WATCHDOG_LOAD) = WATCHDOG_US * WATCHDOG_COUNTS_PER_TICK; }
+
+bool board_wait(void) {
+    __asm__ volatile("wfe"); /* an interrupt since the last one is remembered as an event */
+    return true;
+}

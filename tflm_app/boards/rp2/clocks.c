@@ -1,0 +1,74 @@
+/* Source: RP2040 datasheet, sections 2.14 to 2.18; RP2350 datasheet, sections 7.5, 8.1, 8.2, 8.6. */
+#include "clocks.h"
+
+#include "registers.h"
+
+#define CRYSTAL_HZ 12000000u
+#define CRYSTAL_STARTUP 47u /* times 256 cycles: 1 ms */
+#define PLL_MULTIPLIER 125u /* to 1500 MHz, which the post dividers bring down */
+#define WAIT_ROUNDS 100000u /* of at least 6 cycles: 50 ms at 12 MHz, where 1 ms is usual */
+
+static uint32_t core_hz = RING_OSCILLATOR_HZ;
+static uint32_t reference_hz = RING_OSCILLATOR_HZ;
+
+static bool wait_for(uint32_t address, uint32_t bits) {
+    for (uint32_t round = 0; round < WAIT_ROUNDS; round++) {
+        if ((REGISTER(address) & bits) == bits) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool clocks_release(uint32_t subsystems) {
+    REGISTER(RESETS_RESET + CLEAR_BITS) = subsystems;
+    return wait_for(RESETS_DONE, subsystems);
+}
+
+static bool start_crystal(void) {
+    REGISTER(XOSC_STARTUP) = CRYSTAL_STARTUP;
+    REGISTER(XOSC_CTRL) = XOSC_CTRL_ENABLE_1_TO_15_MHZ;
+    if (!wait_for(XOSC_STATUS, XOSC_STATUS_STABLE)) {
+        return false;
+    }
+    REGISTER(CLOCKS_REF_CTRL) = CLOCKS_REF_FROM_CRYSTAL;
+    return wait_for(CLOCKS_REF_SELECTED, 1u << CLOCKS_REF_FROM_CRYSTAL);
+}
+
+static bool start_pll(void) {
+    if (!clocks_release(RESET_PLL_SYS)) {
+        return false;
+    }
+    REGISTER(PLL_CS) = 1; /* REFDIV */
+    REGISTER(PLL_FBDIV_INT) = PLL_MULTIPLIER;
+    REGISTER(PLL_PWR + CLEAR_BITS) = PLL_PWR_PD | PLL_PWR_VCOPD;
+    if (!wait_for(PLL_CS, PLL_CS_LOCK)) {
+        return false;
+    }
+    REGISTER(PLL_PRIM) = PLL_POST_DIVIDER_1 << 16 | PLL_POST_DIVIDER_2 << 12;
+    REGISTER(PLL_PWR + CLEAR_BITS) = PLL_PWR_POSTDIVPD;
+    REGISTER(CLOCKS_SYS_CTRL) = CLOCKS_SYS_FROM_PLL;
+    return wait_for(CLOCKS_SYS_SELECTED, 1u << CLOCKS_SYS_FROM_PLL);
+}
+
+clocks_error_t clocks_start(void) {
+    clocks_error_t error = CLOCKS_FULL_SPEED;
+    REGISTER(CLOCKS_SYS_CTRL + CLEAR_BITS) = CLOCKS_SYS_FROM_PLL; /* wherever the boot ROM left it */
+    if (!wait_for(CLOCKS_SYS_SELECTED, 1u << CLOCKS_SYS_FROM_REF) || !start_crystal()) {
+        error = CLOCKS_NO_CRYSTAL;
+    } else {
+        core_hz = reference_hz = CRYSTAL_HZ;
+        if (!start_pll()) {
+            REGISTER(CLOCKS_SYS_CTRL + CLEAR_BITS) = CLOCKS_SYS_FROM_PLL;
+            error = CLOCKS_NO_PLL;
+        } else {
+            core_hz = CRYSTAL_HZ / (PLL_POST_DIVIDER_1 * PLL_POST_DIVIDER_2) * PLL_MULTIPLIER;
+        }
+    }
+    REGISTER(CLOCKS_PERI_CTRL) = CLOCKS_PERI_ENABLE;
+    return error;
+}
+
+uint32_t clocks_core_hz(void) { return core_hz; }
+
+uint32_t clocks_reference_hz(void) { return reference_hz; }

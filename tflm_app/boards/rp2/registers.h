@@ -1,0 +1,123 @@
+/* Registers that the RP2040 and the RP2350 have alike; where they are is in the board's chip.h.
+ *
+ * Numbers of sections: RP2040 datasheet, then RP2350 datasheet. Constants without a comment are the
+ * datasheets' names. Arm's own are in the Armv6-M and Armv8-M Architecture Reference Manuals, section B3.
+ */
+#ifndef REGISTERS_H
+#define REGISTERS_H
+
+#include <stdint.h>
+
+#include "chip.h"
+
+#define REGISTER(address) (*(volatile uint32_t *)(address))
+
+/* 2.1.2, 2.1.3 Atomic access: a register's alias that sets or clears the bits written to it */
+#define SET_BITS 0x2000u
+#define CLEAR_BITS 0x3000u
+
+/* 2.14, 7.5 Resets */
+#define RESETS_RESET (RESETS_BASE + 0x0u)
+#define RESETS_DONE (RESETS_BASE + 0x8u)
+
+/* 2.15, 8.1 Clocks */
+#define CLOCKS_REF_CTRL (CLOCKS_BASE + 0x30u)
+#define CLOCKS_REF_SELECTED (CLOCKS_BASE + 0x38u)
+#define CLOCKS_REF_FROM_CRYSTAL 2u
+#define CLOCKS_SYS_CTRL (CLOCKS_BASE + 0x3Cu)
+#define CLOCKS_SYS_SELECTED (CLOCKS_BASE + 0x44u)
+#define CLOCKS_SYS_FROM_REF 0u
+#define CLOCKS_SYS_FROM_PLL 1u /* SRC: the auxiliary source, which AUXSRC 0 makes PLL_SYS */
+#define CLOCKS_PERI_CTRL (CLOCKS_BASE + 0x48u)
+#define CLOCKS_PERI_ENABLE (1u << 11) /* AUXSRC 0: from clk_sys */
+
+/* 2.16, 8.2 Crystal oscillator */
+#define XOSC_CTRL (XOSC_BASE + 0x0u)
+#define XOSC_CTRL_ENABLE_1_TO_15_MHZ ((0xFABu << 12) | 0xAA0u)
+#define XOSC_STATUS (XOSC_BASE + 0x4u)
+#define XOSC_STATUS_STABLE (1u << 31)
+#define XOSC_STARTUP (XOSC_BASE + 0xCu)
+
+/* 2.18, 8.6 PLL */
+#define PLL_CS (PLL_SYS_BASE + 0x0u)
+#define PLL_CS_LOCK (1u << 31)
+#define PLL_PWR (PLL_SYS_BASE + 0x4u)
+#define PLL_PWR_PD (1u << 0)
+#define PLL_PWR_POSTDIVPD (1u << 3)
+#define PLL_PWR_VCOPD (1u << 5)
+#define PLL_FBDIV_INT (PLL_SYS_BASE + 0x8u)
+#define PLL_PRIM (PLL_SYS_BASE + 0xCu)
+
+/* 2.19, 9 GPIO: functions and pads */
+#define IO_BANK0_CTRL(pin) (IO_BANK0_BASE + 8u * (pin) + 4u)
+#define PIN_FUNCTION_UART 2u
+#define PIN_FUNCTION_PWM 4u
+#define PIN_FUNCTION_SIO 5u
+#define PIN_FUNCTION_PIO0 6u
+#define PADS_BANK0_GPIO(pin) (PADS_BANK0_BASE + 4u * (pin) + 4u)
+#define PAD_PULL_UP ((1u << 6) | (1u << 3) | (1u << 1)) /* input, pulled up, Schmitt trigger; not isolated \
+                                                         */
+#define PAD_OUTPUT ((1u << 4) | (1u << 1))              /* 4 mA; not isolated */
+
+/* 4.2, 12.1 UART: Arm's PL011 */
+#define UART_DR 0x00u
+#define UART_DR_OVERRUN (1u << 11)
+#define UART_FR 0x18u
+#define UART_FR_RXFE (1u << 4)
+#define UART_FR_TXFF (1u << 5)
+#define UART_IBRD 0x24u
+#define UART_FBRD 0x28u
+#define UART_LCR_H 0x2Cu
+#define UART_LCR_H_8_BITS_FIFO ((3u << 5) | (1u << 4))
+#define UART_CR 0x30u
+#define UART_CR_ENABLE_RX_TX ((1u << 9) | (1u << 8) | (1u << 0))
+#define UART_IMSC 0x38u
+#define UART_INTERRUPT_RX (1u << 4)
+
+/* 2.5, 12.6 DMA */
+#define DMA_READ_ADDR(channel) (DMA_BASE + 0x40u * (channel) + 0x00u)
+#define DMA_WRITE_ADDR(channel) (DMA_BASE + 0x40u * (channel) + 0x04u)
+#define DMA_TRANS_COUNT(channel) (DMA_BASE + 0x40u * (channel) + 0x08u)
+#define DMA_CTRL(channel) (DMA_BASE + 0x40u * (channel) + 0x10u) /* AL1_CTRL, which starts nothing */
+#define DMA_CTRL_TRIGGER(channel) (DMA_BASE + 0x40u * (channel) + 0x0Cu)
+#define DMA_CTRL_ENABLE (1u << 0)
+#define DMA_CTRL_WORDS (2u << 2)
+#define DMA_CTRL_READ_ON (1u << 4) /* INCR_READ */
+#define DMA_INTE0 (DMA_BASE + 0x404u)
+#define DMA_INTS0 (DMA_BASE + 0x40Cu)
+#define DREQ_PIO0_TX0 0u
+#define DREQ_DMA_TIMER0 0x3Bu
+
+/* 3, 11 PIO */
+#define PIO_CTRL (PIO0_BASE + 0x000u)
+#define PIO_CTRL_RESTART_SM0 (1u << 4)
+#define PIO_CTRL_ENABLE_SM0 (1u << 0)
+#define PIO_TXF0 (PIO0_BASE + 0x010u)
+#define PIO_INSTR_MEM0 (PIO0_BASE + 0x048u)
+#define PIO_SM0_CLKDIV (PIO0_BASE + 0x0C8u)
+#define PIO_SM0_EXECCTRL (PIO0_BASE + 0x0CCu)
+#define PIO_SM0_SHIFTCTRL (PIO0_BASE + 0x0D0u)
+#define PIO_SM0_INSTR (PIO0_BASE + 0x0D8u)
+#define PIO_SM0_PINCTRL (PIO0_BASE + 0x0DCu)
+
+/* 4.5, 12.5 PWM */
+#define PWM_CSR(slice) (PWM_BASE + 0x14u * (slice) + 0x00u)
+#define PWM_CC(slice) (PWM_BASE + 0x14u * (slice) + 0x0Cu)
+#define PWM_TOP(slice) (PWM_BASE + 0x14u * (slice) + 0x10u)
+#define PWM_CSR_ENABLE 1u
+
+/* 2.13, 7.4 What the watchdog resets; 4.7, 12.9 Watchdog */
+#define PSM_WDSEL (PSM_BASE + 0x8u)
+#define WATCHDOG_CTRL (WATCHDOG_BASE + 0x0u)
+#define WATCHDOG_CTRL_ENABLE (1u << 30)
+#define WATCHDOG_LOAD (WATCHDOG_BASE + 0x4u)
+
+/* Arm: SysTick, interrupt controller, vector table */
+#define SYST_CSR 0xE000E010u
+#define SYST_CSR_ENABLE_CORE_CLOCK 5u
+#define SYST_RVR 0xE000E014u
+#define SYST_CVR 0xE000E018u
+#define SYST_MASK 0xFFFFFFu /* the counter has 24 bits and counts down */
+#define NVIC_ISER(irq) (0xE000E100u + 4u * ((irq) / 32u))
+
+#endif

@@ -1,0 +1,50 @@
+/* Source: RP2040 datasheet, section 4.2; RP2350 datasheet, section 12.1. */
+#include "uart.h"
+
+#include "clocks.h"
+#include "registers.h"
+
+void uart_start(uart_t *uart, uint32_t base, uint32_t irq, uint32_t baud) {
+    uart->base = base;
+    /* The divider, clk_peri / (16 baud), in 64ths: 250 for MIDI at 125 MHz, 300 at 150 MHz; no error. */
+    const uint32_t divider = (clocks_core_hz() * 4u + baud / 2u) / baud;
+    REGISTER(base + UART_IBRD) = divider / 64u;
+    REGISTER(base + UART_FBRD) = divider % 64u;
+    REGISTER(base + UART_LCR_H) = UART_LCR_H_8_BITS_FIFO; /* after the divider, which takes effect with it */
+    REGISTER(base + UART_IMSC) = UART_INTERRUPT_RX;       /* IFLS: when 16 of 32 bytes wait, as after reset */
+    REGISTER(base + UART_CR) = UART_CR_ENABLE_RX_TX;
+    REGISTER(NVIC_ISER(irq)) = 1u << irq % 32u;
+}
+
+void uart_receive(uart_t *uart) {
+    while ((REGISTER(uart->base + UART_FR) & UART_FR_RXFE) == 0) {
+        const uint32_t data = REGISTER(uart->base + UART_DR);
+        uart->n_lost += (data & UART_DR_OVERRUN) != 0;
+        if (uart->n_received - uart->n_taken < UART_RING_BYTES) {
+            uart->ring[uart->n_received % UART_RING_BYTES] = (uint8_t)data;
+            uart->n_received++;
+        } else {
+            uart->n_lost++;
+        }
+    }
+}
+
+size_t uart_read(uart_t *uart, uint8_t *bytes, size_t capacity) {
+    __asm__ volatile("cpsid i" ::: "memory"); /* or the interrupt would come between */
+    uart_receive(uart);
+    __asm__ volatile("cpsie i" ::: "memory");
+    size_t n = 0;
+    while (n < capacity && uart->n_taken != uart->n_received) {
+        bytes[n++] = uart->ring[uart->n_taken % UART_RING_BYTES];
+        uart->n_taken++;
+    }
+    return n;
+}
+
+size_t uart_write(uart_t *uart, const char *text, size_t n_bytes) {
+    size_t n = 0;
+    while (n < n_bytes && (REGISTER(uart->base + UART_FR) & UART_FR_TXFF) == 0) {
+        REGISTER(uart->base + UART_DR) = (uint8_t)text[n++];
+    }
+    return n;
+}
