@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 import wave
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +86,7 @@ def build(
     build_dir: Path | None = None,
     tflm_dir: Path | None = None,
     sanitize: bool = False,
+    options: Mapping[str, str] | None = None,
 ) -> Firmware:
     """Builds the application around generated models and patches.
 
@@ -96,6 +97,7 @@ def build(
         build_dir: Where to build, ``build/firmware/...`` by default; later builds are incremental.
         tflm_dir: A built tflite-micro tree.
         sanitize: Build under AddressSanitizer and UBSan (host alone).
+        options: More CMake variables, such as ``PLAYER_VOICES``.
 
     Raises:
         UserError: A tool is missing, the generated code is, or something does not compile or fit.
@@ -112,7 +114,8 @@ def build(
             "the tflm engine needs a tflite-micro tree: set TFLM_DIR or give --tflm-dir"
         )
     if build_dir is None:
-        place = hashlib.sha256(str(generated_dir).encode()).hexdigest()[:8]
+        chosen = "".join(f" {name}={value}" for name, value in (options or {}).items())
+        place = hashlib.sha256(f"{generated_dir}{chosen}".encode()).hexdigest()[:8]
         build_dir = BUILD_DIR / "firmware" / f"{board}-{engine}-{place}"
     has_rooms = (generated_dir / "rooms.c").is_file()
     if has_rooms and not ALL_BOARDS[board].reverb_seconds:
@@ -121,6 +124,7 @@ def build(
         "GENERATED_DIR": generated_dir,
         "TFLM_DIR": tflm_dir.resolve() if tflm_dir is not None and engine == "tflm" else "",
         "SANITIZE": "ON" if sanitize else "OFF",
+        **(options or {}),
     }
     if has_rooms:
         settings["CMSIS_DSP_DIR"] = fetch_cmsis()[1]  # of the host, too
@@ -136,7 +140,7 @@ def _read_map(link_map: str) -> tuple[int, int, dict[str, PartSize]]:
     """Reads bytes of flash and RAM, in all and by part, from GNU ld's map file."""
     link_map = link_map[link_map.index("Linker script and memory map") :]
     in_flash, in_ram = (
-        (".text", ".rodata", ".vectors", ".init_array", ".ARM.ex"),
+        (".boot", ".text", ".rodata", ".vectors", ".init_array", ".ARM.ex"),
         (".data", ".bss", ".stack", ".dma", "COMMON"),
     )
 
