@@ -1,10 +1,11 @@
 """Compiles quantized step models and FM patches to the C that goes into a firmware.
 
-For every instrument this writes a decoder (`pipeline.decoder_codegen`) and a patch
-(`pipeline.fm_codegen`); for all of them together ``decoder_config.h``, which says how large the
-decoder's state is, ``instruments.c``, the table of presets, and ``expressions.c``, how they play
-MIDI (`pipeline.expression_table`). Rooms (`pipeline.room`) are written where they are asked for; a
-firmware that finds them plays every preset in its own.
+For every instrument this writes a decoder (`pipeline.decoder_codegen`), a patch
+(`pipeline.fm_codegen`) and the noise beside it (`pipeline.breath`); for all of them together
+``decoder_config.h``, which says how large the decoder's state is, ``instruments.c``, the table of
+presets, and ``expressions.c``, how they play MIDI (`pipeline.expression_table`). Rooms
+(`pipeline.room`) are written where they are asked for; a firmware that finds them plays every
+preset in its own.
 """
 
 import argparse
@@ -17,14 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import aot, decoder_codegen, fm_codegen, room
-from pipeline.config import N_OPERATORS, UserError, atomic_write, load_run, run_main
+from pipeline.breath import Breath, device_breath
+from pipeline.config import UserError, atomic_write, load_run, run_main
 from pipeline.convert import FORMATS
 from pipeline.decoder_codegen import BANNER
 from pipeline.expression_table import PLAIN, Expression, expressions_text, find_expression
 from pipeline.graph import read_step_model
-from pipeline.network import load_shimmer
+from pipeline.network import load_breath
 from pipeline.patches import PATCHES
-from pipeline.shimmer import shimmer_q16
 
 
 @dataclass(frozen=True)
@@ -35,18 +36,18 @@ class Instrument:
         name: Of the preset, and what its C symbols begin with.
         tflite: A quantized step model.
         patch: Name of an FM patch.
+        breath: What the model has learnt of its noise.
         response: Impulse response of its room (`pipeline.room.shorten`), None to play it dry; all
             presets of a firmware have a room, or none.
         expression: How its notes become frames.
-        shimmer: Depths of the operators, 0 to 1.
     """
 
     name: str
     tflite: Path
     patch: str
+    breath: Breath
     response: npt.NDArray[np.floating] | None = None
     expression: Expression = PLAIN
-    shimmer: npt.ArrayLike = (0.0,) * N_OPERATORS
 
 
 def _instruments_text(instruments: Sequence[Instrument]) -> str:
@@ -55,18 +56,42 @@ def _instruments_text(instruments: Sequence[Instrument]) -> str:
         f"{p}_patch.h" for p in patches
     ]
     presets = "".join(
-        f'    {{"{i.name}", &{i.name}_model, &{i.patch}_patch, '
-        f"{{{', '.join(map(str, shimmer_q16(i.shimmer)))}}}}},\n"
+        f'    {{"{i.name}", &{i.name}_model, &{i.patch}_patch, &{i.name}_breath}},\n'
         for i in instruments
     )
     lines = "".join(f'#include "{name}"\n' for name in includes)
+    breaths = "".join(f"extern const breath_preset_t {i.name}_breath;\n" for i in instruments)
     return f"""\
 {BANNER}#include "control/instrument.h"
 {lines}
+{breaths}
 const instrument_preset_t instrument_presets[] = {{
 {presets}}};
 
 const size_t instrument_n_presets = {len(instruments)};
+"""
+
+
+def breath_text(name: str, breath: Breath) -> str:
+    """Returns ``<name>_breath.c``, the noise of an instrument."""
+    made = device_breath(breath)
+    rows = "".join(
+        "    " + ", ".join(map(str, row)) + ",\n" for row in made.table.reshape(-1, 16).tolist()
+    )
+    return f"""\
+{BANNER}#include "fm/breath.h"
+
+static const int16_t table[BREATH_TABLE_SAMPLES + BREATH_GRAIN_SAMPLES]
+    __attribute__((aligned(4))) = {{
+{rows}}};
+
+extern const breath_preset_t {name}_breath;
+const breath_preset_t {name}_breath = {{
+    .table = table,
+    .gain_log2 = {float(made.gain_log2).hex()}f,
+    .per_octave = {float(made.per_octave).hex()}f,
+    .per_db = {float(made.per_db).hex()}f,
+}};
 """
 
 
@@ -102,6 +127,7 @@ def generate(instruments: Sequence[Instrument], out: Path) -> list[Path]:
     for instrument, model in zip(instruments, models, strict=True):
         texts |= decoder_codegen.model_texts(instrument.name, model)
         texts |= fm_codegen.patch_texts(PATCHES[instrument.patch])
+        texts[f"{instrument.name}_breath.c"] = breath_text(instrument.name, instrument.breath)
     responses = [i.response for i in instruments if i.response is not None]
     if responses:
         if len(responses) < len(instruments):
@@ -147,8 +173,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             response = room.shorten(room.learnt_response(run_dir), arguments.reverb)
         name = f"{config.instrument}_{config.variant}"
         expression = find_expression(config.instrument)
-        depths = load_shimmer(run_dir)
-        instruments.append(Instrument(name, tflite, config.patch, response, expression, depths))
+        breath = load_breath(run_dir)
+        instruments.append(Instrument(name, tflite, config.patch, breath, response, expression))
     files = generate(instruments, arguments.out)
     for instrument in instruments:
         model = read_step_model(instrument.tflite)

@@ -1,4 +1,4 @@
-"""The instrument as it is trained: decoder network, FM synthesizer and room in one Keras model.
+"""The instrument as it is trained: decoder network, FM synthesizer, breath and room in one model.
 
 Run folders hold its weights as ``model.weights.h5``, in Keras' layout.
 """
@@ -10,16 +10,10 @@ import h5py
 import keras
 import numpy as np
 
+from pipeline.breath import grain_offsets
 from pipeline.config import RunConfig, UserError, atomic_write, load_run
 from pipeline.patches import PATCHES
-from pipeline.shimmer import shimmer_noise
-from pipeline.synth import (
-    Reverb,
-    Shimmer,
-    base_phase,
-    fm_levels,
-    fm_synthesize,
-)
+from pipeline.synth import Breath, Reverb, base_phase, fm_levels, fm_synthesize
 from pipeline.tcn import build_tcn, lead_in, scale_features
 
 
@@ -28,7 +22,7 @@ class Ddx7(keras.Model):
 
     Attributes:
         tcn: The decoder network.
-        shimmer: The random flutter of the levels.
+        breath: The noise beside the operators.
         reverb: The room.
         patch: The FM algorithm.
     """
@@ -38,8 +32,8 @@ class Ddx7(keras.Model):
         self.config = config
         self.patch = PATCHES[config.patch]
         self.tcn = build_tcn(config.tcn, dropout=config.train.dropout, seed=config.train.seed)
-        self.shimmer = Shimmer(name="shimmer")
-        self.shimmer.build(None)
+        self.breath = Breath(name="breath")
+        self.breath.build(None)
         self.reverb = Reverb(seed=config.train.seed, name="reverb")
         self.reverb.build(None)
         self.built = True
@@ -50,24 +44,26 @@ class Ddx7(keras.Model):
         Args:
             inputs: Dict of ``features``, shape [batch, n_lead + n_frames, 2] (see
                 `tcn.scale_features`), ``phase``, shape [batch, n_samples] (see
-                `synth.base_phase`), 64 samples a frame, and ``noise``, shape [batch, n_frames, 6]
-                (see `synth.Shimmer`). Of the frames that lead in, nothing is heard (see
+                `synth.base_phase`), 64 samples a frame, and ``grains``, shape [batch, n_frames]
+                (see `breath.grain_offsets`). Of the frames that lead in, nothing is heard (see
                 `tcn.lead_in`).
             training: Whether dropout is on.
 
         Returns:
-            Dict of ``logits`` of the network and ``levels`` that play, shape [batch, n_frames, 6],
+            Dict of ``logits`` of the network and ``levels`` in turns, shape [batch, n_frames, 6],
             ``dry`` and ``audio``, the latter with the room, shape [batch, n_samples].
         """
+        grains = inputs["grains"]
         logits, levels = self.decode(inputs, training=training)
         dry = fm_synthesize(levels, inputs["phase"], self.patch)
+        gains = self.breath.gains(inputs["features"][:, -grains.shape[1] :])
+        dry = dry + self.breath(gains, grains)
         return {"logits": logits, "levels": levels, "dry": dry, "audio": self.reverb(dry)}
 
     def decode(self, inputs, training=False):
         """Returns ``logits`` and ``levels`` alone; see `call`."""
-        n_frames = inputs["noise"].shape[1]
-        logits = self.tcn(inputs["features"], training=training)[:, -n_frames:]
-        return logits, self.shimmer(fm_levels(logits), inputs["noise"])
+        logits = self.tcn(inputs["features"], training=training)[:, -inputs["grains"].shape[1] :]
+        return logits, fm_levels(logits)
 
     def prepare(self, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, np.ndarray]:
         """Returns what `call` reads for clips that follow silence.
@@ -79,7 +75,7 @@ class Ddx7(keras.Model):
         return {
             "features": lead_in(scale_features(f0_hz, loudness_db), self.config.tcn),
             "phase": base_phase(f0_hz, self.patch),
-            "noise": noise_like(f0_hz),
+            "grains": grains_like(f0_hz),
         }
 
     def render(self, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, np.ndarray]:
@@ -88,27 +84,27 @@ class Ddx7(keras.Model):
         return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
 
 
-def noise_like(frames: np.ndarray) -> np.ndarray:
-    """Returns the noise that `synth.Shimmer` reads, the same for each clip.
+def grains_like(frames: np.ndarray) -> np.ndarray:
+    """Returns the grains that `synth.Breath` reads, the same for each clip.
 
     Args:
         frames: Of which there are to be as many: shape [n_clips, n_frames, ...].
 
     Returns:
-        Uniform from 0 to 1, float32, shape [n_clips, n_frames, 6].
+        int32, shape [n_clips, n_frames].
     """
-    noise = shimmer_noise(frames.shape[1]).astype(np.float32) / 2**16
-    return np.broadcast_to(noise, (len(frames), *noise.shape))
+    return np.broadcast_to(grain_offsets(frames.shape[1]), frames.shape[:2])
 
 
 def save_model(model: Ddx7, run_dir: Path) -> None:
-    """Writes ``model.weights.h5`` into `run_dir`, compressed, in the layout that Keras reads.
+    """Writes ``model.weights.h5`` into `run_dir`, in the layout that Keras reads.
 
-    It is composed in memory: HDF5 itself does not survive a disk that is full.
+    Weights have half precision, of which no system's MSS knows in its third digit. The file is
+    composed in memory: HDF5 itself does not survive a disk that is full.
     """
     convolutions = [layer for layer in model.tcn.layers if isinstance(layer, keras.layers.Conv1D)]
     groups: dict[str, keras.layers.Layer] = {
-        "layers/shimmer": model.shimmer,
+        "layers/breath": model.breath,
         "layers/reverb": model.reverb,
     }
     for i, layer in enumerate(convolutions):
@@ -119,7 +115,7 @@ def save_model(model: Ddx7, run_dir: Path) -> None:
             group = file.create_group(f"{name}/vars")
             group.attrs["name"] = layer.name
             for i, weight in enumerate(layer.weights):
-                values = keras.ops.convert_to_numpy(weight)
+                values = keras.ops.convert_to_numpy(weight).astype(np.float16)
                 packing = {"compression": "gzip", "shuffle": True} if values.ndim else {}
                 group.create_dataset(str(i), data=values, **packing)
     with atomic_write(run_dir / "model.weights.h5") as temporary:

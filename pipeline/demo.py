@@ -36,7 +36,7 @@ from pipeline.demo_page import Demo, cycles_per_instruction, write_page
 from pipeline.evaluate import Q32, render_float
 from pipeline.features import extract_features, load_audio
 from pipeline.metrics import level_error_db, mss_distance
-from pipeline.network import load_shimmer
+from pipeline.network import load_breath
 from pipeline.patches import PATCHES
 from pipeline.pcm import from_pcm, to_pcm
 
@@ -82,8 +82,8 @@ def play(
     simulated = device.simulate(
         run_dir / "decoder_int8.tflite",
         PATCHES[config.patch],
+        load_breath(run_dir),
         frames,
-        shimmer=load_shimmer(run_dir),
     )
     device_levels = played.levels_q32 / Q32
 

@@ -1,23 +1,22 @@
 """The whole device in Python: what the firmware does to a frame, to the bit.
 
 Clamping and quantization mirror ``control/frame.c`` in float32, the decoder is the .tflite itself
-in the tflite-micro package, levels come from the generated table, and `pipeline.fm_fixed` plays
-them. The firmware's PCM, logits and levels equal these on every target; in a room (`pipeline.room`)
-its PCM is at most 1 off, for the device convolves in float32.
+in the tflite-micro package, levels come from the generated table, `pipeline.fm_fixed` plays them,
+and `pipeline.breath` adds noise. The firmware's PCM, logits and levels equal these on every target;
+in a room (`pipeline.room`) its PCM is at most 1 off, for the device convolves in float32.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.config import DEFAULT_F0_HZ, N_OPERATORS
+from pipeline.breath import Breath, breath_gains, breath_pcm, device_breath
+from pipeline.config import DEFAULT_F0_HZ
 from pipeline.decoder_codegen import level_table, levels_q32
 from pipeline.fm_fixed import FixedVoice
 from pipeline.patches import Patch
 from pipeline.room import play_room
-from pipeline.shimmer import shimmer_levels, shimmer_q16
 from pipeline.step_model import StreamingDecoder
 
 MIN_F0_HZ, MAX_F0_HZ = 20.0, 4000.0
@@ -108,7 +107,7 @@ class DeviceRendering:
         pcm: int16, shape [64 * n_frames].
         quantized: Input of the decoder, int8 or int16, shape [n_frames, 2].
         logits: Its output, likewise, shape [n_frames, 6].
-        levels_q32: int32, shape [n_frames, 6]; turns times 2**32, as they play.
+        levels_q32: int32, shape [n_frames, 6]; turns times 2**32.
     """
 
     pcm: np.ndarray
@@ -120,18 +119,18 @@ class DeviceRendering:
 def simulate(
     tflite: Path | bytes,
     patch: Patch,
+    breath: Breath,
     frames: np.ndarray,
     response: np.ndarray | None = None,
-    shimmer: npt.ArrayLike = (0.0,) * N_OPERATORS,
 ) -> DeviceRendering:
     """Plays frames from reset, as the firmware does.
 
     Args:
         tflite: The quantized step model.
         patch: The FM voice.
+        breath: The noise beside it (`pipeline.network.load_breath`).
         frames: f0_hz and loudness_db, float32 of shape [n_frames, 2]; any values.
         response: Impulse response of the room (`pipeline.room.shorten`), None to play it dry.
-        shimmer: Depths of the operators (`pipeline.network.load_shimmer`).
 
     Returns:
         What the firmware gives on every target, bit for bit; in a room, PCM within 1.
@@ -149,8 +148,11 @@ def simulate(
     decoder.settle(before[0])
     logits = decoder.run(quantized)
     table = level_table(*decoder.output_quantization, bits=8 * decoder.dtype.itemsize)
-    levels = shimmer_levels(levels_q32(table, logits), shimmer_q16(shimmer))
+    levels = levels_q32(table, logits)
     pcm = FixedVoice(patch).render(clamped[:, 0], levels)
+    noise = device_breath(breath)
+    gains = breath_gains(noise, log2_float32(clamped[:, 0]), clamped[:, 1])
+    pcm = np.clip(pcm + breath_pcm(noise, gains), -(2**15), 2**15 - 1).astype(np.int16)
     if response is not None:
         pcm = play_room(pcm, response)
     return DeviceRendering(pcm, quantized, logits, levels)

@@ -3,7 +3,7 @@
 After Giudici et al., "Distilling DDSP", JAES 2025: audio distillation (AD) adds the MSS to the
 teacher's audio, control distillation (CD) the mean absolute difference between the logarithms of
 the operator levels and of the teacher's. The teacher's outputs are rendered once, and the student
-starts with its shimmer and its room.
+starts with its breath and its room.
 """
 
 import argparse
@@ -15,7 +15,6 @@ from keras import ops
 from pipeline.config import MAX_LEVEL, find_run, load_instrument, load_run, run_main
 from pipeline.ddx7 import load_model
 from pipeline.losses import mss
-from pipeline.synth import fm_levels
 from pipeline.tcn import lead_in
 from pipeline.train import (
     Arrays,
@@ -42,12 +41,10 @@ def audio_distillation_loss(outputs, batch):
 def control_distillation_loss(outputs, batch):
     """0.5 * MSS to the recording + mean absolute difference of log levels to the teacher's.
 
-    Levels are those of the network, before they shimmer; `LEVEL_FLOOR` is added to them, so that
-    those which are not heard hardly differ.
+    `LEVEL_FLOOR` is added to them, so that those which are not heard hardly differ.
     """
     floor = LEVEL_FLOOR * MAX_LEVEL
-    levels = fm_levels(outputs["logits"])
-    distance = ops.abs(ops.log((levels + floor) / (batch["teacher_levels"] + floor)))
+    distance = ops.abs(ops.log((outputs["levels"] + floor) / (batch["teacher_levels"] + floor)))
     return 0.5 * reconstruction_loss(outputs, batch) + ops.mean(distance)
 
 
@@ -61,16 +58,16 @@ def render_teacher(teacher_dir: Path, dataset: Arrays, method: str) -> Arrays:
     """Renders what a method's loss reads of the teacher, for every clip.
 
     Returns:
-        ``teacher_audio``, dry, shape [n_clips, n_samples], or ``teacher_levels``, before they
-        shimmer, shape [n_clips, n_frames, 6].
+        ``teacher_audio``, dry, shape [n_clips, n_samples], or ``teacher_levels``, shape [n_clips,
+        n_frames, 6].
     """
     teacher = load_model(teacher_dir)
-    inputs = {key: dataset[key] for key in ("features", "phase", "noise")}
+    inputs = {key: dataset[key] for key in ("features", "phase", "grains")}
     inputs["features"] = lead_in(inputs["features"], teacher.config.tcn)
     rendered = []
     for clip in range(len(inputs["phase"])):
         outputs = teacher({key: array[None, clip] for key, array in inputs.items()})
-        wanted = outputs["dry"] if method == "audio" else fm_levels(outputs["logits"])
+        wanted = outputs["dry" if method == "audio" else "levels"]
         rendered.append(ops.convert_to_numpy(wanted))
     name = "teacher_audio" if method == "audio" else "teacher_levels"
     return {name: np.concatenate(rendered)}

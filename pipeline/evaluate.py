@@ -27,6 +27,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pipeline import firmware
+from pipeline.breath import grain_offsets
 from pipeline.config import (
     HOP_SAMPLES,
     SAMPLE_RATE,
@@ -52,6 +53,7 @@ from pipeline.metrics import (
 )
 from pipeline.pcm import from_pcm, to_pcm
 from pipeline.synth import base_phase, fm_synthesize
+from pipeline.tcn import scale_features
 
 AUDIBLE_DBFS = -40.0  # recordings with a lower peak are left out of ``mss_audible``
 CHUNK_FRAMES = 5000  # 20 s that are synthesized at once, for the memory's sake
@@ -75,25 +77,28 @@ Array = npt.NDArray[np.floating]
 Pcm = npt.NDArray[np.int16]
 
 
-def synthesize(levels: Array, f0_hz: Array, model: Ddx7) -> Array:
-    """Plays levels of any length on a model's patch, dry, in chunks that meet without a seam.
+def synthesize(levels: Array, features: Features, model: Ddx7) -> Array:
+    """Plays levels of any length as a model does, dry, in chunks that meet without a seam.
 
     Args:
         levels: Operator levels in turns, shape [n_frames, 6].
-        f0_hz: Pitch in Hz, shape [n_frames].
-        model: Whose patch is played.
+        features: Pitch and loudness of as many frames.
+        model: Whose patch and breath are played.
 
     Returns:
         Audio, shape [64 * n_frames].
     """
     levels = np.asarray(levels, np.float32)
-    phase = base_phase(f0_hz, model.patch)
+    phase = base_phase(features.f0_hz, model.patch)
+    gains = model.breath.gains(scale_features(features.f0_hz, features.loudness_db)[None])
+    grains = grain_offsets(len(levels))
     chunks = []
     for start in range(0, len(levels), CHUNK_FRAMES):
         first = max(start - 1, 0)  # the frame before tells where the first block's ramp begins
         frames = slice(first, start + CHUNK_FRAMES)
         samples = slice(first * HOP_SAMPLES, (start + CHUNK_FRAMES) * HOP_SAMPLES)
         audio = fm_synthesize(levels[None, frames], phase[None, samples], model.patch)
+        audio += model.breath(gains[:, frames], grains[None, frames])
         chunks.append(keras.ops.convert_to_numpy(audio)[0, (start - first) * HOP_SAMPLES :])
     return np.concatenate(chunks)
 
@@ -105,9 +110,9 @@ def render_float(model: Ddx7, features: Features) -> dict[str, Array]:
         ``levels`` in turns, shape [n_frames, 6], ``dry`` and, with the room, ``audio``, shape [64 *
         n_frames].
     """
-    _, levels = model.decode(model.prepare(features.f0_hz[None], features.loudness_db[None]))
-    levels = keras.ops.convert_to_numpy(levels)[0]
-    dry = synthesize(levels, features.f0_hz, model)
+    inputs = model.prepare(features.f0_hz[None], features.loudness_db[None])
+    levels = keras.ops.convert_to_numpy(model.decode(inputs)[1])[0]
+    dry = synthesize(levels, features, model)
     return {
         "levels": levels,
         "dry": dry,
@@ -139,7 +144,7 @@ def compare(
 
 
 def compare_to_float(
-    rendering: firmware.Rendering, model: Ddx7, floating: dict[str, Array], f0_hz: Array
+    rendering: firmware.Rendering, model: Ddx7, floating: dict[str, Array], features: Features
 ) -> dict[str, float | None]:
     """Measures what quantization does: the firmware's rendering against the float model's.
 
@@ -151,10 +156,11 @@ def compare_to_float(
         ``level_error_db``.
     """
     levels = rendering.levels_q32 / Q32
+    unrounded = synthesize(levels, features, model)
     whole = floating["audio" if rendering.has_room else "dry"]
     return {
         "mss_to_float": mss_distance(from_pcm(to_pcm(whole)), from_pcm(rendering.pcm)),
-        "mss_to_float_unrounded": mss_distance(floating["dry"], synthesize(levels, f0_hz, model)),
+        "mss_to_float_unrounded": mss_distance(floating["dry"], unrounded),
         "level_error_db": level_error_db(floating["levels"], levels),
     }
 
@@ -312,7 +318,7 @@ class Evaluation:
                 if source == variant:
                     played = firmware.render(program, frames)
                     pcm[system] = played.pcm[: len(audio)]
-                    to_float[system] = compare_to_float(played, model, rendered, features.f0_hz)
+                    to_float[system] = compare_to_float(played, model, rendered, features)
         for system, samples in pcm.items():
             firmware.write_wav(out / f"{name}.{system}.wav", samples)
             if system != "reference":

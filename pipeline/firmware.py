@@ -21,7 +21,7 @@ from pipeline.config import (
     run_main,
 )
 from pipeline.expression_table import find_expression
-from pipeline.network import load_shimmer
+from pipeline.network import load_breath
 from pipeline.toolchain import (
     ALL_BOARDS,
     BOARDS,
@@ -182,8 +182,8 @@ class Rendering:
         pcm: int16, shape [64 * n_frames].
         logits: int16, shape [n_frames, 6].
         levels_q32: int32, shape [n_frames, 6]; turns times 2**32.
-        instructions: Executed per frame, by stage: ``frame``, ``decoder``, ``levels``, ``fm`` and,
-            if there is a room, ``reverb`` (0 on the host).
+        instructions: Executed per frame, by stage: ``frame``, ``decoder``, ``levels``, ``fm``,
+            ``breath`` and, if there is a room, ``reverb`` (0 on the host).
         worst_reverb: Instructions of the stage ``reverb`` in its most expensive frame, good to 50.
         state_bytes: RAM of the ``decoder``, the ``voice`` and, if there is a room, the ``reverb``.
         stack_bytes: Stack that was used (0 on the host).
@@ -311,8 +311,8 @@ def generate(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0) -
     if reverb_seconds:
         response = room.shorten(room.learnt_response(run_dir), reverb_seconds)
     expression = find_expression(config.instrument)
-    depths = load_shimmer(run_dir)
-    preset = codegen.Instrument(name, tflite, config.patch, response, expression, depths)
+    breath = load_breath(run_dir)
+    preset = codegen.Instrument(name, tflite, config.patch, breath, response, expression)
     codegen.generate([preset], out)
     return out
 

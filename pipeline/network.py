@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from pipeline.breath import Breath
 from pipeline.config import TcnConfig, UserError, atomic_write
 
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # layer -> kernel [taps, in, out], bias [out]
@@ -135,16 +136,17 @@ def load_weights(path: Path, config: TcnConfig) -> Weights:
     return weights
 
 
-def load_shimmer(run_dir: Path) -> np.ndarray:
-    """Loads the depth of each operator's shimmer (`pipeline.synth.Shimmer`), 0 to 1, shape [6].
+def load_breath(run_dir: Path) -> Breath:
+    """Loads what a run's model has learnt of its noise.
 
     Raises:
         UserError: The folder holds no trained model, or a damaged one.
     """
     path = run_dir / "model.weights.h5"
-    if "shimmer" not in (arrays := _load_arrays(path)):
-        raise UserError(f"{path} says nothing of shimmer: train the model again")
-    return 1 / (1 + np.exp(-arrays["shimmer"].astype(np.float64)))
+    arrays = _load_arrays(path)
+    if "breath/colour" not in arrays:
+        raise UserError(f"{path} says nothing of breath: train the model again")
+    return Breath(arrays["breath/colour"], arrays["breath/slopes"])
 
 
 def load_ranges(path: Path) -> Ranges:
@@ -183,15 +185,15 @@ def _load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_keras_weights(path: Path) -> dict[str, np.ndarray]:
-    """Reads the network and the shimmer of what Keras saved; a layer's group bears its name."""
+    """Reads the network and the breath of what Keras saved; a layer's group bears its name."""
     arrays = {}
 
     def collect(_: str, node: h5py.HLObject) -> None:
         if isinstance(node, h5py.Group) and "0" in node and "1" in node:
             layer = node.attrs["name"]
-            arrays[f"{layer}/kernel"], arrays[f"{layer}/bias"] = node["0"][()], node["1"][()]
-        elif isinstance(node, h5py.Group) and node.attrs.get("name") == "shimmer":
-            arrays["shimmer"] = node["0"][()]
+            names = {"breath": ("colour", "slopes")}.get(layer, ("kernel", "bias"))
+            for i, name in enumerate(names):
+                arrays[f"{layer}/{name}"] = node[str(i)][()].astype(np.float32)
 
     with h5py.File(path) as stored:
         stored.visititems(collect)

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.calibration import Calibration
 from pipeline.config import LOGIT_RANGE, RunConfig, TcnConfig, load_run, run_main, write_json
@@ -30,14 +29,12 @@ from pipeline.network import (
     Ranges,
     Weights,
     fold_residual_bias,
-    load_shimmer,
     load_weights,
     ring_sources,
     round_kernels,
     save_quantization,
     tcn_activations,
 )
-from pipeline.shimmer import shimmer_noise
 from pipeline.step_model import StreamingDecoder
 
 AUDIBLE_DB = -60.0  # of the largest level: below, an error of a level counts for nothing
@@ -156,7 +153,6 @@ def judge(
     run: RunConfig,
     clips: np.ndarray,
     reference: np.ndarray,
-    shimmer: npt.ArrayLike = 0.0,
 ) -> dict[str, float]:
     """Converts a candidate and measures its distance to the float network over clips.
 
@@ -167,7 +163,6 @@ def judge(
         run: The run's configuration.
         clips: Scaled features, shape [n_clips, n_frames, 2].
         reference: The float network's logits for them, shape [n_clips, n_frames, 6].
-        shimmer: Depths of the operators, with which both are played.
     """
     decoder = StreamingDecoder(convert_step_model(weights, run.tcn, ranges, fmt))
     logits = []
@@ -176,7 +171,7 @@ def judge(
         logits.append(decoder.dequantize_logits(decoder.run(decoder.quantize_frames(clip))))
     return {
         "level_error_db": level_error_db(np.stack(logits), reference),
-        "mss_to_float": _mss(np.stack(logits), reference, clips, run.patch, shimmer),
+        "mss_to_float": _mss(np.stack(logits), reference, clips, run.patch),
     }
 
 
@@ -185,7 +180,6 @@ def _mss(
     reference: np.ndarray,
     clips: np.ndarray,
     patch_name: str,
-    shimmer: npt.ArrayLike,
 ) -> float:
     """Mean spectral distance between the audio of two sets of logits."""
     import keras
@@ -196,9 +190,8 @@ def _mss(
 
     patch = PATCHES[patch_name]
     phase = base_phase(440.0 * 2 ** ((clips[..., 0].astype(np.float64) * 127 - 69) / 12), patch)
-    gains = (1 - np.asarray(shimmer) * shimmer_noise(clips.shape[1]) / 2**16).astype(np.float32)
     audio = [
-        fm_synthesize(fm_levels(keras.ops.convert_to_tensor(z)) * gains, phase, patch)
+        fm_synthesize(fm_levels(keras.ops.convert_to_tensor(z)), phase, patch)
         for z in (reference, logits)
     ]
     return float(keras.ops.convert_to_numpy(mss(*audio)).mean())
@@ -231,7 +224,6 @@ def quantize_run(
         name: values[name]["logits"].reshape(*clips.shape[:2], -1)
         for name, clips in vars(calibration).items()
     }
-    shimmer = load_shimmer(run_dir)
     plain = plain_ranges(values["train"])
     equal_weights = equalize_channels(weights, run.tcn, values["train"])
     equal_ranges = plain_ranges(collect_values(equal_weights, run.tcn, calibration.train))
@@ -256,7 +248,7 @@ def quantize_run(
     candidates = {name: finish(candidate, "int8") for name, candidate in candidates.items()}
 
     def measure(candidate: tuple[Weights, Ranges], fmt: Format) -> dict[str, float]:
-        return judge(*candidate, fmt, run, calibration.valid, logits["valid"], shimmer)
+        return judge(*candidate, fmt, run, calibration.valid, logits["valid"])
 
     table = {
         "int8": {name: measure(candidate, "int8") for name, candidate in candidates.items()},

@@ -18,6 +18,7 @@ import mido
 import numpy as np
 
 from pipeline import codegen, convert
+from pipeline.breath import UNTRAINED
 from pipeline.config import (
     FRAME_RATE,
     HOP_SAMPLES,
@@ -34,7 +35,8 @@ from pipeline.device import clamp_frames
 from pipeline.expression_table import find_expression
 from pipeline.firmware import generate, write_wav
 from pipeline.pcm import to_pcm
-from pipeline.synth import base_phase, fm_synthesize
+from pipeline.synth import fm_synthesize
+from pipeline.tcn import scale_features
 from pipeline.toolchain import BOARDS, BUILD_DIR, Program, make, run_program
 
 ENGINES = ("float", "host", "qemu_m4")
@@ -200,10 +202,13 @@ def render_float(performance: Performance, model: Ddx7) -> np.ndarray:
     mix = np.zeros(len(performance.pcm))
     for stretch in stretches(performance):
         f0_hz, loudness_db = clamp_frames(stretch.frames).T
-        levels = np.array(model.decode(model.prepare(f0_hz[None], loudness_db[None]))[1])
+        inputs = model.prepare(f0_hz[None], loudness_db[None])
+        levels = np.array(model.decode(inputs)[1])
+        gains = np.array(model.breath.gains(scale_features(f0_hz, loudness_db)[None]))
         if stretch.is_faded:
-            levels[:, -1] = 0
-        sound = np.array(fm_synthesize(levels, base_phase(f0_hz, model.patch)[None], model.patch))
+            levels[:, -1] = gains[:, -1] = 0
+        sound = fm_synthesize(levels, inputs["phase"], model.patch)
+        sound += model.breath(gains, inputs["grains"])
         begin = stretch.block * HOP_SAMPLES
         mix[begin : begin + sound.shape[1]] += sound[0]
     return to_pcm(mix / 2 if performance.n_voices > 1 else mix)
@@ -249,7 +254,8 @@ def _generate_for_frames(instrument: str) -> Path:
     )
     patch = load_instrument(instrument).patch
     expression = find_expression(instrument)
-    codegen.generate([codegen.Instrument(instrument, tflite, patch, expression=expression)], out)
+    preset = codegen.Instrument(instrument, tflite, patch, UNTRAINED, expression=expression)
+    codegen.generate([preset], out)
     return out
 
 

@@ -12,7 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from pipeline.config import HOP_SAMPLES, MAX_LEVEL, N_OPERATORS, SAMPLE_RATE
+from pipeline import breath
+from pipeline.config import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.patches import Patch
 
 
@@ -85,31 +86,60 @@ def fm_synthesize(levels, phase, patch: Patch):
 
 
 @keras.saving.register_keras_serializable(package="ddx7")
-class Shimmer(keras.layers.Layer):
-    """Breath: levels flutter at random from frame to frame, each operator's by a learnt depth.
-
-    A level is multiplied by 1 - depth * u, u uniform from 0 to 1. Between two frames it ramps, so
-    that noise lies around every partial, up to 125 Hz away, and sounds like breath or bow. Without
-    it a network has to imitate noise by levels that it makes flutter itself, which a small one can
-    not and an integer one does otherwise.
-    """
+class Breath(keras.layers.Layer):
+    """Learnable noise beside the operators; what it is, and its weights, says `pipeline.breath`."""
 
     def build(self, input_shape):
-        """Creates the weight: depths before the sigmoid."""
-        self.logits = self.add_weight(shape=(N_OPERATORS,), initializer="zeros", name="shimmer")
+        """Creates the weights: colour, shape [9], and slopes, shape [2]."""
+        colour, slopes = (
+            self.add_weight(shape=values.shape, initializer="zeros", name=f"breath_{name}")
+            for name, values in vars(breath.UNTRAINED).items()
+        )
+        self.colour, self.slopes = colour, slopes
+        self.set_weights(list(vars(breath.UNTRAINED).values()))
+        spectrum = breath.white_spectrum().astype(np.complex64)
+        self.spectrum = spectrum.real, spectrum.imag
+        self.curves = breath.colour_curves().astype(np.float32)
 
-    def depths(self):
-        """Returns the depth of every operator, 0 to 1, shape [6]."""
-        return ops.sigmoid(self.logits)
+    def table(self):
+        """Returns noise of the learnt colour, as `pipeline.breath.noise_table` does."""
+        magnitudes = _amplitude(ops.matmul(self.colour, self.curves))
+        parts = tuple((magnitudes * part)[None] for part in self.spectrum)
+        table = ops.irfft(parts, fft_length=breath.TABLE_SAMPLES)[0]
+        return ops.concatenate([table, table[: breath.GRAIN_SAMPLES]])
 
-    def call(self, levels, noise):
-        """Multiplies levels, shape [batch, n_frames, 6].
+    def gains(self, features):
+        """Returns the gain of frames.
 
         Args:
-            levels: Operator levels.
-            noise: Uniform from 0 to 1, same shape.
+            features: Scaled features, shape [batch, n_frames, 2].
+
+        Returns:
+            Amplitude, shape [batch, n_frames].
         """
-        return levels * (1.0 - self.depths() * noise)
+        middle = np.array(breath.MIDDLE, np.float32)
+        return _amplitude(ops.matmul(features - middle, self.slopes[:, None]))[..., 0]
+
+    def call(self, gains, grains):
+        """Plays noise.
+
+        Args:
+            gains: Amplitude at the end of each block, shape [batch, n_frames].
+            grains: From `pipeline.breath.grain_offsets`, int32, shape [batch, n_frames].
+
+        Returns:
+            Audio, shape [batch, n_frames * HOP_SAMPLES].
+        """
+        samples = grains[..., None] + np.arange(breath.GRAIN_SAMPLES, dtype=np.int32)
+        noise = gains[..., None] * ops.take(self.table(), samples, axis=0)
+        ramp = np.arange(1, HOP_SAMPLES + 1, dtype=np.float32) / HOP_SAMPLES
+        ending = noise[:, :-1, HOP_SAMPLES:] * (1 - ramp)
+        audio = noise[..., :HOP_SAMPLES] * ramp + ops.pad(ending, [[0, 0], [1, 0], [0, 0]])
+        return ops.reshape(audio, (-1, audio.shape[1] * HOP_SAMPLES))
+
+
+def _amplitude(units):
+    return ops.exp(units * (breath.UNIT_DB * np.log(10) / 20))
 
 
 @keras.saving.register_keras_serializable(package="ddx7")

@@ -33,14 +33,16 @@ from pipeline.config import (
     run_main,
     write_json,
 )
-from pipeline.ddx7 import Ddx7, load_model, noise_like, save_model
-from pipeline.losses import mss, spectrograms
+from pipeline.ddx7 import Ddx7, grains_like, load_model, save_model
+from pipeline.losses import loudness_distance, mss, spectrograms
 from pipeline.patches import PATCHES
 from pipeline.synth import base_phase
 from pipeline.tcn import lead_in, scale_features
 
 TRAIN, VALID, TEST = 0, 1, 2  # values of the data set's `split`
 VALIDATION_BATCH = 8  # clips
+DISTANCES = ("", "_dry", "_loudness_db", "_dry_loudness_db")  # see `distances`
+DISTANCE_WEIGHTS = (0.5, 0.5, 0.1, 0.1)  # in the loss, and in what the best weights are kept by
 
 Arrays = dict[str, np.ndarray]
 Loss = Callable[[dict[str, Any], dict[str, Any]], Any]  # outputs, batch -> scalar
@@ -56,7 +58,7 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
     Returns:
         The file's arrays with ``audio`` as float32, shape [n_clips, n_samples], and what
         `ddx7.Ddx7` reads: ``features``, shape [n_clips, n_frames, 2], ``phase``, shape [n_clips,
-        n_samples], and ``noise``, shape [n_clips, n_frames, 6].
+        n_samples], and ``grains``, shape [n_clips, n_frames].
     """
     if not path.is_file():
         raise UserError(
@@ -74,7 +76,7 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
         raise UserError(f"{path} has no clips to train on: give pipeline.data more recordings")
     dataset["features"] = scale_features(dataset["f0_hz"], dataset["loudness_db"])
     dataset["phase"] = base_phase(dataset["f0_hz"], PATCHES[config.patch])
-    dataset["noise"] = noise_like(dataset["f0_hz"])
+    dataset["grains"] = grains_like(dataset["f0_hz"])
     return dataset
 
 
@@ -141,27 +143,33 @@ def silence_padding(audio, batch):
     return audio * ops.cast(valid, audio.dtype)
 
 
-def room_and_dry(audio, outputs: dict[str, Any], batch: dict[str, Any]):
-    """Returns the MSS of each clip's rendering to `audio`, with the room and without it.
+def distances(outputs: dict[str, Any], batch: dict[str, Any]):
+    """Measures renderings against the recordings, with the room and without it.
 
     Both count. Left to itself, the room becomes a filter that does the synthesizer's work, and a
     device without one plays what is left: soft, and off by octaves.
+
+    Returns:
+        By the columns `DISTANCES`, shape [batch, 4]: MSS, and difference in loudness in dB.
     """
-    reference = spectrograms(audio)
-    return [mss(reference, silence_padding(outputs[name], batch)) for name in ("audio", "dry")]
+    reference = spectrograms(batch["audio"])
+    found = [spectrograms(silence_padding(outputs[name], batch)) for name in ("audio", "dry")]
+    columns = [distance(reference, s) for distance in (mss, loudness_distance) for s in found]
+    return ops.stack(columns, axis=-1)
 
 
 def reconstruction_loss(outputs: dict[str, Any], batch: dict[str, Any]):
-    """The loss of a model that learns from the recording alone: MSS to it, with and without room.
+    """The loss of a model that learns from the recording alone, with and without room.
 
-    Logits outside `LOGIT_RANGE` cost a little: there the sigmoid has no gradient to come back by,
-    and the narrower the range, the finer int8 resolves it.
+    The MSS, and a tenth of the difference in loudness in dB. Logits outside `LOGIT_RANGE` cost a
+    little: there the sigmoid has no gradient to come back by, and the narrower the range, the
+    finer int8 resolves it.
     """
     low, high = LOGIT_RANGE
     logits = outputs["logits"]
     excess = ops.mean(ops.relu(low - logits) + ops.relu(logits - high))
-    room, dry = room_and_dry(batch["audio"], outputs, batch)
-    return ops.mean(0.5 * room + 0.5 * dry) + excess
+    weights = ops.convert_to_tensor(DISTANCE_WEIGHTS)
+    return ops.mean(ops.sum(distances(outputs, batch) * weights, axis=-1)) + excess
 
 
 class Learner:
@@ -179,7 +187,7 @@ class Learner:
             schedule, weight_decay=config.weight_decay, global_clipnorm=config.gradient_clip
         )
         self.optimizer.exclude_from_weight_decay(
-            var_names=["bias", "noise", "decay", "wet", "shimmer"]
+            var_names=["bias", "noise", "decay", "wet", "breath"]
         )
         self.optimizer.build(model.trainable_variables)
         self.model = model
@@ -204,7 +212,7 @@ class Learner:
         return self._step(clips, starts)
 
     def distances(self, clips: np.ndarray) -> np.ndarray:
-        """Returns the MSS of whole clips, with and without room, shape [n_clips, 2]."""
+        """Returns the `distances` of whole clips, shape [n_clips, 4]."""
         padded = np.resize(clips, -len(clips) // VALIDATION_BATCH * -VALIDATION_BATCH).astype(
             np.int32
         )
@@ -220,7 +228,7 @@ class Learner:
     def _batch_distances(self, arrays, clips, call):
         n_frames = arrays["phase"].shape[1] // HOP_SAMPLES
         batch = crop_clips(arrays, clips, 0 * clips, n_frames, self.n_lead)
-        return ops.stack(room_and_dry(batch["audio"], call(batch), batch), axis=-1)
+        return distances(call(batch), batch)
 
     def _tensorflow_functions(self):
         import tensorflow as tf
@@ -287,18 +295,18 @@ class Learner:
 
 
 def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str, float]:
-    """Returns the mean MSS of a split's clips, real and rendered recordings apart.
+    """Returns the mean `distances` of a split's clips, real and rendered recordings apart.
 
     Returns:
-        Any of ``real``, ``real_dry`` (without the room), ``rendered`` and ``rendered_dry``; empty
-        if the split has no clips.
+        Of ``real`` and ``rendered`` what there is: ``real``, the MSS, ``real_dry``, the same
+        without the room, ``real_loudness_db`` and ``real_dry_loudness_db``.
     """
     figures: dict[str, float] = {}
     for kind, chosen in (("real", dataset["real"]), ("rendered", ~dataset["real"])):
         clips = np.flatnonzero((dataset["split"] == split) & chosen)
         if len(clips):
-            room, dry = learner.distances(clips).mean(axis=0)
-            figures |= {kind: float(room), f"{kind}_dry": float(dry)}
+            means = learner.distances(clips).mean(axis=0)
+            figures |= {kind + name: float(x) for name, x in zip(DISTANCES, means, strict=True)}
     return figures
 
 
@@ -322,8 +330,8 @@ def train_model(
             cropped.
         loss: Maps the model's outputs and the batch to a scalar.
         warm_start: Run folder whose network, of the same shape, training starts from, without its
-            room and its shimmer.
-        teacher: Run folder whose room and shimmer training starts from.
+            room and its breath.
+        teacher: Run folder whose room and breath training starts from.
         resume: Whether to go on from a checkpoint; without it, training starts anew.
 
     Returns:
@@ -348,7 +356,7 @@ def train_model(
     if teacher is not None:
         source = load_model(teacher, instrument=config.instrument)
         model.reverb.set_weights(source.reverb.get_weights())
-        model.shimmer.set_weights(source.shimmer.get_weights())
+        model.breath.set_weights(source.breath.get_weights())
     if warm_start is not None:
         model.tcn.set_weights(
             load_model(warm_start, instrument=config.instrument).tcn.get_weights()
@@ -357,7 +365,7 @@ def train_model(
         "audio",
         "features",
         "phase",
-        "noise",
+        "grains",
         "n_valid_frames",
         *[n for n in dataset if n.startswith("teacher_")],
     )
@@ -423,7 +431,10 @@ def score(row: dict[str, float]) -> float:
     """
     for kind in ("real", "rendered"):
         if kind in row:
-            return (row[kind] + row[f"{kind}_dry"]) / 2
+            return sum(
+                weight * row[kind + name]
+                for name, weight in zip(DISTANCES, DISTANCE_WEIGHTS, strict=True)
+            )
     return row["train_loss"]
 
 
@@ -465,7 +476,7 @@ class RunLog:
             return
         held_out = np.flatnonzero(dataset["split"] != TRAIN)
         clip = held_out[0] if len(held_out) else 0
-        inputs = {name: dataset[name][None, clip] for name in ("features", "phase", "noise")}
+        inputs = {name: dataset[name][None, clip] for name in ("features", "phase", "grains")}
         inputs["features"] = lead_in(inputs["features"], model.config.tcn)
         outputs = model(inputs)
         levels = ops.convert_to_numpy(outputs["levels"])[0]
@@ -537,8 +548,11 @@ def print_metrics(metrics: dict[str, Any], run_dir: Path) -> None:
     print(f"{run_dir}: {metrics['parameters']} parameters, best at step {best} of {steps}")
     for split, figures in metrics["mss"].items():
         for kind in [kind for kind in ("real", "rendered") if kind in figures]:
-            room, dry = figures[kind], figures[f"{kind}_dry"]
-            print(f"MSS to {kind} {split} clips: {room:.2f} with the room, {dry:.2f} without")
+            room, dry, room_db, dry_db = (figures[kind + name] for name in DISTANCES)
+            print(
+                f"{kind} {split} clips: with the room MSS {room:.2f} and loudness {room_db:.2f} dB "
+                f"off, without {dry:.2f} and {dry_db:.2f} dB"
+            )
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -4,16 +4,16 @@ import dataclasses
 from pathlib import Path
 
 from pipeline import codegen, convert
+from pipeline.breath import UNTRAINED, Breath
 from pipeline.config import TcnConfig
 from pipeline.expression_table import PLAIN, find_expression
 from pipeline.toolchain import APP_DIR
 
 PATCH_NAMES = ("flute", "violin", "piano")  # of the presets
 LEVEL_DB = -20.0
+BREATH = Breath(UNTRAINED.colour + 0.5, UNTRAINED.slopes)  # so loud that it is heard
 BARE = dataclasses.replace(PLAIN, envelope_db=[[LEVEL_DB] * 18] * 11, loudest_db=0.0)
 TABLES = {"flute": BARE, "violin": find_expression("violin"), "piano": find_expression("piano")}
-
-SHIMMER = (0.25, 0.0, 1.0, 0.5, 0.0, 0.125)
 
 SOURCES = [  # of the player, besides what is generated
     APP_DIR / folder / f"{name}.c"
@@ -21,7 +21,7 @@ SOURCES = [  # of the player, besides what is generated
         "control": ("player", "expression", "pitch", "pitch_tables", "instrument", "frame"),
         "midi": ("midi_parser",),
         "decoder": ("decoder_aot", "decoder_levels"),
-        "fm": ("fm_voice", "fm_sine_table"),
+        "fm": ("fm_voice", "fm_sine_table", "breath"),
     }.items()
     for name in names
 ]
@@ -35,7 +35,7 @@ def generate(folder: Path) -> Path:
         convert.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 3, "int8")
     )
     presets = [
-        codegen.Instrument(name, model, name, expression=TABLES[name], shimmer=SHIMMER)
+        codegen.Instrument(name, model, name, BREATH, expression=TABLES[name])
         for name in PATCH_NAMES
     ]
     codegen.generate(presets, folder)

@@ -10,7 +10,7 @@ from small_run import TCN, make_run
 from pipeline import bench, bench_report, chips, codegen, firmware
 from pipeline.config import UserError
 from pipeline.cycles import count_cycles
-from pipeline.network import load_shimmer
+from pipeline.network import load_breath
 from pipeline.tcn import build_tcn, tcn_weights
 from pipeline.toolchain import BOARDS, build_program, disassemble, trace_instructions
 
@@ -99,7 +99,7 @@ def test_report_agrees_with_the_firmware_that_it_measured(run_dir, tmp_path, mon
     generated = tmp_path / "again"
     tflite = run_dir / "decoder_int8.tflite"
     codegen.generate(
-        [codegen.Instrument("flute_reduced", tflite, "flute", shimmer=load_shimmer(run_dir))],
+        [codegen.Instrument("flute_reduced", tflite, "flute", load_breath(run_dir))],
         generated,
     )
     built = firmware.build("qemu_m4", generated, build_dir=tmp_path / "build")

@@ -12,6 +12,7 @@ from small_run import make_run
 from tensorflow.lite.tools import flatbuffer_utils
 
 from pipeline import aot, codegen, convert, graph
+from pipeline.breath import UNTRAINED
 from pipeline.codegen import Instrument, generate
 from pipeline.config import TcnConfig, UserError, run_main
 from pipeline.graph import quantize_multiplier, read_step_model
@@ -92,7 +93,7 @@ def test_packed_weights_hold_every_weight_once(tflite, layout, bits):
 
 
 def test_equal_models_give_equal_text_and_untouched_files(tflite, tmp_path):
-    instruments = [Instrument("flute", tflite, "flute")]
+    instruments = [Instrument("flute", tflite, "flute", UNTRAINED)]
     first = {path.name: path.read_bytes() for path in generate(instruments, tmp_path / "a")}
     second = {path.name: path.read_bytes() for path in generate(instruments, tmp_path / "b")}
     assert first == second
@@ -104,23 +105,23 @@ def test_equal_models_give_equal_text_and_untouched_files(tflite, tmp_path):
 def test_state_is_large_enough_for_the_largest_of_several(tflite, tflite_16x8, tmp_path):
     other = tmp_path / "other.tflite"
     other.write_bytes(convert.random_step_model(TcnConfig(3, 4, 2), 2, "int8"))
-    instruments = [Instrument("a", tflite, "flute"), Instrument("b", other, "piano")]
+    instruments = [
+        Instrument("a", tflite, "flute", UNTRAINED),
+        Instrument("b", other, "piano", UNTRAINED),
+    ]
     generate(instruments, tmp_path)
     text = (tmp_path / "decoder_config.h").read_text()
     defines = {key: int(value) for key, value in re.findall(r"#define DECODER_(\w+) (\d+)", text)}
     rings = [aot.rings(read_step_model(path)) for path in (tflite, other)]
     assert defines["N_RINGS"] == max(map(len, rings)) == 6
     assert defines["RING_VALUES"] == max(ring[-1].end for ring in rings)
-    assert (
-        '{"b", &b_model, &piano_patch, {0, 0, 0, 0, 0, 0}}'
-        in (tmp_path / "instruments.c").read_text()
-    )
+    assert '{"b", &b_model, &piano_patch, &b_breath}' in (tmp_path / "instruments.c").read_text()
 
 
 def test_files_of_an_earlier_call_go_and_others_stay(tflite, tmp_path):
-    generate([Instrument("old", tflite, "piano")], tmp_path)
+    generate([Instrument("old", tflite, "piano", UNTRAINED)], tmp_path)
     (tmp_path / "mine.c").write_text("int mine;\n")
-    generate([Instrument("new", tflite, "flute")], tmp_path)
+    generate([Instrument("new", tflite, "flute", UNTRAINED)], tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"mine.c", "new_model.c", "flute_patch.c"} < names
     assert not {"old_model.c", "old_model.h", "piano_patch.c", "piano_patch.h"} & names
@@ -287,7 +288,7 @@ def test_command_ends_with_one_line_and_leaves_what_was_there(tmp_path, tflite, 
     run_dir, out = tmp_path / "run", tmp_path / "out"
     make_run(run_dir)
     (run_dir / "decoder_int8.tflite").unlink()
-    generate([Instrument("flute", tflite, "flute")], out)
+    generate([Instrument("flute", tflite, "flute", UNTRAINED)], out)
     before = {path: path.read_bytes() for path in out.iterdir()}
     if content is not None:
         (run_dir / "decoder_int8.tflite").write_bytes(content)
@@ -310,7 +311,9 @@ def test_command_ends_with_one_line_and_leaves_what_was_there(tmp_path, tflite, 
 )
 def test_presets_need_names_and_patches(tflite, tmp_path, instruments, message):
     with pytest.raises(UserError, match=message):
-        generate([Instrument(name, tflite, patch) for name, patch in instruments], tmp_path)
+        generate(
+            [Instrument(name, tflite, patch, UNTRAINED) for name, patch in instruments], tmp_path
+        )
 
 
 def test_every_layer_of_the_format_is_known_to_the_reader(tflite_16x8):

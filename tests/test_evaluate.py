@@ -11,7 +11,7 @@ from pipeline import device, evaluate, metrics
 from pipeline.config import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE, UserError, run_main
 from pipeline.features import extract_features, load_audio
 from pipeline.lpc import LPC_WINDOW, impulse_train, lpc_anchor
-from pipeline.network import load_shimmer
+from pipeline.network import load_breath
 from pipeline.patches import PATCHES
 from pipeline.pcm import from_pcm, to_pcm
 
@@ -186,8 +186,7 @@ def test_mcu_plays_what_the_simulated_device_plays(evaluated, runs):
     features = features_of(audio)
     frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
     tflite = runs / "flute" / "reduced_cd" / "decoder_int8.tflite"
-    depths = load_shimmer(tflite.parent)
-    simulated = device.simulate(tflite, PATCHES["flute"], frames, shimmer=depths)
+    simulated = device.simulate(tflite, PATCHES["flute"], load_breath(tflite.parent), frames)
     played, _ = sf.read(out / "steady.reduced_cd_mcu.wav", dtype="int16")
     np.testing.assert_array_equal(played, simulated.pcm[: len(audio)])
     figures = report["systems"]["reduced_cd_mcu"]["recordings"]["steady"]

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import codegen, convert, device, firmware
 from pipeline.bench import STAGES, bench_frames
+from pipeline.breath import Breath
 from pipeline.config import HOP_SAMPLES, TcnConfig, UserError
 from pipeline.patches import PATCHES
 from pipeline.step_model import StreamingDecoder
@@ -22,7 +23,7 @@ from pipeline.toolchain import (
 )
 
 CONFIG = TcnConfig(n_blocks=2, hidden_channels=16)  # small: what is shown does not depend on size
-SHIMMER = (0.0, 0.1, 0.3, 0.5, 0.8, 1.0)
+BREATH = Breath(np.linspace(-0.5, -1.5, 9), np.array([-0.2, 1.1]))
 PRESETS = {"flute": "int8", "violin": "int8"}
 
 
@@ -57,10 +58,7 @@ def generated(work: Path, models: dict[str, Path]) -> dict[str, Path]:
     folders = {}
     for fmt, model in models.items():
         folders[fmt] = work / f"generated_{fmt}"
-        presets = [
-            codegen.Instrument(patch, model, patch, shimmer=SHIMMER)
-            for patch in ("flute", "violin")
-        ]
+        presets = [codegen.Instrument(patch, model, patch, BREATH) for patch in ("flute", "violin")]
         codegen.generate(presets, folders[fmt])
     return folders
 
@@ -79,7 +77,7 @@ def built(work: Path, generated: dict[str, Path]) -> dict[tuple[str, str], firmw
 @pytest.mark.parametrize("what", FRAMES)
 def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt, what):
     frames = FRAMES[what]
-    expected = device.simulate(models[fmt], PATCHES["flute"], frames, shimmer=SHIMMER)
+    expected = device.simulate(models[fmt], PATCHES["flute"], BREATH, frames)
     assert expected.pcm.max() > 1000  # it does sound
     for board in BOARDS:
         played = firmware.render(built[board, fmt], frames)
@@ -93,7 +91,7 @@ def test_each_preset_of_a_firmware_plays_its_own_patch(built, models):
     renderings = []
     for preset, patch in enumerate(("flute", "violin")):
         played = firmware.render(built["qemu_m4", "int8"], frames, preset=preset).pcm
-        expected = device.simulate(models["int8"], PATCHES[patch], frames, shimmer=SHIMMER).pcm
+        expected = device.simulate(models["int8"], PATCHES[patch], BREATH, frames).pcm
         np.testing.assert_array_equal(played, expected)
         renderings.append(played)
     assert not np.array_equal(*renderings)
@@ -167,9 +165,7 @@ def test_command_writes_what_the_firmware_played(generated, models, tmp_path, ca
     with wave.open(str(tmp_path / "out.wav")) as wav:
         assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (16_000, 1, 2)
         pcm = np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
-    expected = device.simulate(
-        models["int8"], PATCHES["flute"], FRAMES["melody"], shimmer=SHIMMER
-    ).pcm
+    expected = device.simulate(models["int8"], PATCHES["flute"], BREATH, FRAMES["melody"]).pcm
     np.testing.assert_array_equal(pcm, expected)
     assert "next: python -m pipeline.bench" in capsys.readouterr().out
 
@@ -222,7 +218,7 @@ def test_float_arithmetic_of_frames_is_the_same_on_every_board(tmp_path):
             while (board_read(in, &frame, sizeof frame) == sizeof frame) {
                 int16_t quantized[2];
                 held = frame_clamp(frame, held.f0_hz);
-                frame_quantize(&scaling, held, quantized);
+                frame_quantize(&scaling, frame_log2(held.f0_hz), held.loudness_db, quantized);
                 board_write(out, &held, sizeof held);
                 board_write(out, quantized, sizeof quantized);
             }

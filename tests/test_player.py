@@ -9,9 +9,9 @@ import small_player
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_player import (
+    BREATH,
     LEVEL_DB,
     PATCH_NAMES,
-    SHIMMER,
     TABLES,
     bend,
     control,
@@ -21,6 +21,7 @@ from small_player import (
 )
 
 from pipeline import device
+from pipeline.breath import breath_gains, breath_pcm, device_breath
 from pipeline.config import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.fm_fixed import FixedVoice
 from pipeline.patches import PATCHES
@@ -383,10 +384,14 @@ def simulate(performance: Performance, model: Path) -> np.ndarray:
     mix = np.zeros(len(performance.pcm), np.int64)
     for stretch in stretches(performance):
         patch = PATCHES[PATCH_NAMES[stretch.preset]]
-        levels = device.simulate(model, patch, stretch.frames, shimmer=SHIMMER).levels_q32
+        levels = device.simulate(model, patch, BREATH, stretch.frames).levels_q32
+        f0_hz, loudness_db = device.clamp_frames(stretch.frames).T
+        noise = device_breath(BREATH)
+        gains = breath_gains(noise, device.log2_float32(f0_hz), loudness_db)
         if stretch.is_faded:
-            levels[-1] = 0
-        sound = FixedVoice(patch).render(device.clamp_frames(stretch.frames)[:, 0], levels)
+            levels[-1] = gains[:, -1] = 0
+        sound = FixedVoice(patch).render(f0_hz, levels) + breath_pcm(noise, gains)
+        sound = np.clip(sound, -FULL_SCALE, FULL_SCALE - 1)
         begin = stretch.block * HOP_SAMPLES
         mix[begin : begin + len(sound)] += sound
     return np.clip(mix >> (performance.n_voices > 1), -FULL_SCALE, FULL_SCALE - 1)
@@ -504,7 +509,7 @@ def test_jumps_of_pitch_and_loudness_click_no_more_than_a_ramp_over_a_block(name
     loudness_db = rng.uniform(-80, 0, n_frames)[held]
     frames = np.stack([f0_hz, loudness_db], axis=1).astype(np.float32)
     patch = PATCHES[name]
-    played = device.simulate(model, patch, frames)
+    played = device.simulate(model, patch, BREATH, frames)
     levels = played.levels_q32 // 8  # little modulation, so that the bound is a narrow one
     audio = FixedVoice(patch).render(frames[:, 0], levels) / FULL_SCALE
     steps = np.abs(np.diff(audio, prepend=0))

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+from pipeline.breath import UNTRAINED
 from pipeline.calibration import CLIP_FRAMES, N_TRAIN, SILENT_FRAMES, Calibration
 from pipeline.codegen import Instrument, generate
 from pipeline.config import RunConfig, TcnConfig, TrainConfig, UserError
@@ -128,7 +129,7 @@ def test_network_that_has_learnt_nothing_fits_the_device(dataset, tmp_path):
         wide = widen_for_biases(weights, tiny, SMALL, fmt)
         path = tmp_path / f"{fmt}.tflite"
         path.write_bytes(convert_step_model(weights, SMALL, wide, fmt))
-        generate([Instrument("flute", path, "flute")], tmp_path / fmt)
+        generate([Instrument("flute", path, "flute", UNTRAINED)], tmp_path / fmt)
         assert widen_for_biases(weights, ranges, SMALL, fmt) == ranges
 
 

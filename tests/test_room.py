@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import codegen, convert, device, firmware, room
 from pipeline.bench import bench_frames
+from pipeline.breath import UNTRAINED
 from pipeline.config import HOP_SAMPLES, SAMPLE_RATE, TcnConfig, UserError
 from pipeline.patches import PATCHES
 from pipeline.toolchain import APP_DIR, fetch_cmsis
@@ -183,7 +184,7 @@ def tflite(tmp_path_factory):
 def generate(out, tflite, seconds):
     whole = decaying_noise(SAMPLE_RATE, 8)
     response = room.shorten(whole, seconds)
-    codegen.generate([codegen.Instrument("flute", tflite, "flute", response)], out)
+    codegen.generate([codegen.Instrument("flute", tflite, "flute", UNTRAINED, response)], out)
     return response
 
 
@@ -195,8 +196,8 @@ def test_firmware_plays_in_the_room_as_simulated_and_alike_everywhere(
     frames = bench_frames(400)
     frames[100:110] = np.nan
     frames[110:120] = np.inf
-    expected = device.simulate(tflite, PATCHES["flute"], frames, response)
-    dry = device.simulate(tflite, PATCHES["flute"], frames)
+    expected = device.simulate(tflite, PATCHES["flute"], UNTRAINED, frames, response)
+    dry = device.simulate(tflite, PATCHES["flute"], UNTRAINED, frames)
     assert np.abs(expected.pcm.astype(int) - dry.pcm).max() > 100  # the room is heard
     renderings = []
     for board in boards:
@@ -223,9 +224,9 @@ def test_board_without_fpu_refuses_rooms(tmp_path, tflite):
 
 def test_generating_again_without_a_room_leaves_none(tmp_path, tflite):
     generate(tmp_path, tflite, 0.1)
-    dry = codegen.Instrument("flute", tflite, "flute")
+    dry = codegen.Instrument("flute", tflite, "flute", UNTRAINED)
     codegen.generate([dry], tmp_path)
     assert not list(tmp_path.glob("*room*"))
     with pytest.raises(UserError, match="others none"):
-        wet = codegen.Instrument("other", tflite, "flute", decaying_noise(100, 9))
+        wet = codegen.Instrument("other", tflite, "flute", UNTRAINED, decaying_noise(100, 9))
         codegen.generate([dry, wet], tmp_path)

@@ -60,9 +60,9 @@ static int16_t round_to_int16(float x) {
     return (int16_t)((float)truncated > shifted ? truncated - 1 : truncated);
 }
 
-void frame_quantize(const frame_scaling_t *scaling, frame_t frame, int16_t quantized[2]) {
-    const float f0 = scaling->f0_gain * frame_log2(frame.f0_hz) + scaling->f0_offset;
-    const float loudness = scaling->loudness_gain * frame.loudness_db + scaling->loudness_offset;
+void frame_quantize(const frame_scaling_t *scaling, float log2_f0, float loudness_db, int16_t quantized[2]) {
+    const float f0 = scaling->f0_gain * log2_f0 + scaling->f0_offset;
+    const float loudness = scaling->loudness_gain * loudness_db + scaling->loudness_offset;
     quantized[0] = round_to_int16(clamp(f0, scaling->lowest, scaling->highest));
     quantized[1] = round_to_int16(clamp(loudness, scaling->lowest, scaling->highest));
 }

@@ -43,8 +43,8 @@ void frame_scaling_init(frame_scaling_t *scaling, float scale, int32_t zero_poin
  * (the previous frame's), a loudness that is NaN becomes silence. */
 frame_t frame_clamp(frame_t raw, float held_f0_hz);
 
-/* Quantizes a clamped frame to the decoder's input: f0 first, then loudness. */
-void frame_quantize(const frame_scaling_t *scaling, frame_t frame, int16_t quantized[2]);
+/* Quantizes a clamped frame, its pitch as log2(f0 in Hz), to the decoder's input: f0 first, then loudness. */
+void frame_quantize(const frame_scaling_t *scaling, float log2_f0, float loudness_db, int16_t quantized[2]);
 
 /* log2(x) of a positive normal number, within 1 ulp + 3e-7. */
 float frame_log2(float x);

@@ -1,6 +1,11 @@
 #include "control/instrument.h"
 
-#include "control/shimmer.h"
+/* Takes a frame that is safe. */
+static void take_frame(instrument_t *instrument, frame_t frame) {
+    instrument->frame = frame;
+    instrument->log2_f0 = frame_log2(frame.f0_hz);
+    frame_quantize(&instrument->scaling, instrument->log2_f0, frame.loudness_db, instrument->quantized);
+}
 
 void instrument_init(instrument_t *instrument, const instrument_preset_t *preset) {
     instrument->preset = preset;
@@ -13,9 +18,8 @@ void instrument_init(instrument_t *instrument, const instrument_preset_t *preset
 
 void instrument_reset(instrument_t *instrument) {
     fm_voice_reset(&instrument->voice);
-    instrument->shimmer = SHIMMER_RESET;
-    instrument->frame = (frame_t){.f0_hz = FRAME_DEFAULT_F0_HZ, .loudness_db = FRAME_MIN_LOUDNESS_DB};
-    frame_quantize(&instrument->scaling, instrument->frame, instrument->quantized);
+    breath_reset(&instrument->breath);
+    take_frame(instrument, (frame_t){.f0_hz = FRAME_DEFAULT_F0_HZ, .loudness_db = FRAME_MIN_LOUDNESS_DB});
     decoder_settle(&instrument->decoder, instrument->quantized);
     for (int i = 0; i < DECODER_N_OUTPUTS; i++) {
         instrument->logits[i] = 0;
@@ -24,8 +28,7 @@ void instrument_reset(instrument_t *instrument) {
 }
 
 void instrument_set_frame(instrument_t *instrument, const frame_t *frame) {
-    instrument->frame = frame_clamp(*frame, instrument->frame.f0_hz);
-    frame_quantize(&instrument->scaling, instrument->frame, instrument->quantized);
+    take_frame(instrument, frame_clamp(*frame, instrument->frame.f0_hz));
 }
 
 void instrument_decode(instrument_t *instrument) {
@@ -33,14 +36,17 @@ void instrument_decode(instrument_t *instrument) {
 }
 
 void instrument_set_levels(instrument_t *instrument) {
-    const instrument_preset_t *preset = instrument->preset;
-    decoder_levels(preset->model, instrument->logits, instrument->levels_q32);
-    instrument->shimmer =
-        shimmer(instrument->shimmer, preset->shimmer_q16, instrument->levels_q32, DECODER_N_OUTPUTS);
+    decoder_levels(instrument->preset->model, instrument->logits, instrument->levels_q32);
 }
 
 void instrument_play(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]) {
     fm_voice_render(&instrument->voice, instrument->frame.f0_hz, instrument->levels_q32, samples);
+}
+
+void instrument_breathe(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]) {
+    const breath_preset_t *const preset = instrument->preset->breath;
+    const breath_gain_t gain = breath_gain(preset, instrument->log2_f0, instrument->frame.loudness_db);
+    breath_add(&instrument->breath, preset, gain, samples);
 }
 
 void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t samples[FM_BLOCK_SAMPLES]) {
@@ -48,6 +54,7 @@ void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t s
     instrument_decode(instrument);
     instrument_set_levels(instrument);
     instrument_play(instrument, samples);
+    instrument_breathe(instrument, samples);
 }
 
 void instrument_fade(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]) {
@@ -55,4 +62,5 @@ void instrument_fade(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]
         instrument->levels_q32[i] = 0;
     }
     instrument_play(instrument, samples);
+    breath_add(&instrument->breath, instrument->preset->breath, BREATH_SILENCE, samples);
 }

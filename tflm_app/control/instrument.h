@@ -4,10 +4,10 @@
  * levels reached at the end of a block of 64 samples, and the voice ramps to them while it renders the
  * block. Any frame may come: it is made safe first (control/frame.h).
  *
- *     frame -> clamp, quantize -> decoder -> logits -> level table, shimmer -> levels -> FM voice -> 64
- * samples
+ *     frame -> clamp, quantize -> decoder -> logits -> level table -> levels -> FM voice -> + -> 64 samples
+ *                └─> gain -> breath ───────────────────────────────────────────────────────┘
  *
- * Cost: the sum of its four stages, of which the decoder is nearly all. State: that of decoder and voice
+ * Cost: the sum of its five stages, of which the decoder is nearly all. State: that of decoder and voice
  * and about 100 bytes; no allocation.
  */
 #ifndef CONTROL_INSTRUMENT_H
@@ -15,6 +15,7 @@
 
 #include "control/frame.h"
 #include "decoder/decoder.h"
+#include "fm/breath.h"
 #include "fm/fm_voice.h"
 
 /* A playable combination; pipeline.codegen writes `instrument_presets`, which live in flash. */
@@ -22,7 +23,7 @@ typedef struct {
     const char *name;
     const decoder_model_t *model;
     const fm_patch_t *patch;
-    uint16_t shimmer_q16[DECODER_N_OUTPUTS]; /* depths (control/shimmer.h) */
+    const breath_preset_t *breath;
 } instrument_preset_t;
 
 extern const instrument_preset_t instrument_presets[];
@@ -33,13 +34,14 @@ typedef struct {
     frame_scaling_t scaling;
     decoder_t decoder;
     fm_voice_t voice;
-    uint32_t shimmer; /* state */
+    breath_t breath;
 
     /* The last block's, to be read only. */
     frame_t frame; /* after clamping */
+    float log2_f0;
     int16_t quantized[DECODER_N_INPUTS];
     int16_t logits[DECODER_N_OUTPUTS];
-    int32_t levels_q32[DECODER_N_OUTPUTS]; /* turns, Q32, as they play */
+    int32_t levels_q32[DECODER_N_OUTPUTS]; /* turns, Q32 */
 } instrument_t;
 
 /* Makes `instrument` play `preset`, from silence. */
@@ -54,10 +56,11 @@ void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t s
 /* Renders a block in which the sound fades to silence, without asking the decoder; reset it then. */
 void instrument_fade(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
 
-/* The four stages that instrument_render runs one after the other, for those who measure them. */
+/* The five stages that instrument_render runs one after the other, for those who measure them. */
 void instrument_set_frame(instrument_t *instrument, const frame_t *frame);
 void instrument_decode(instrument_t *instrument);
 void instrument_set_levels(instrument_t *instrument);
 void instrument_play(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
+void instrument_breathe(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
 
 #endif
