@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +77,7 @@ DEBIAN_PACKAGES = {
     "arm-none-eabi-objdump": "binutils-arm-none-eabi",
     "arm-none-eabi-g++": "libstdc++-arm-none-eabi-newlib",
     "qemu-system-arm": "qemu-system-arm",
+    "node": "nodejs",
     "npm": "npm",
 }
 
@@ -135,6 +136,7 @@ class Archive:
     version: str
     sha256: str
     content: str  # the folder inside that we keep
+    scope: str = ""  # before the name, in the npm registry
 
     @property
     def folder(self) -> Path:
@@ -153,6 +155,13 @@ CMSIS_CORE = Archive(
     version="5.4.0-6",
     sha256="5244fb6e6c357ff3521bedc806c488c168fc5ee947a1e9861386a888247bc2dc",
     content="package/CMSIS/Core/Include",
+    scope="@xpack-3rd-party/",
+)
+RP2040JS = Archive(
+    name="rp2040js",
+    version="1.4.1",
+    sha256="83328017cf7e503477e8d218cb742d3e843782d795edd175a0b81346c194e56f",
+    content="package",
 )
 
 
@@ -162,15 +171,29 @@ def fetch_cmsis() -> tuple[Path, Path]:
     Raises:
         UserError: pip or npm is missing or has no network, or an archive is not the pinned one.
     """
-    third_party = BUILD_DIR / "third_party"
-    if not (CMSIS_CORE.folder.is_dir() and CMSIS_DSP.folder.is_dir()):
-        with _locked(third_party):
-            for archive, download in ((CMSIS_DSP, _pip_download), (CMSIS_CORE, _npm_download)):
-                if not archive.folder.is_dir():
-                    with tempfile.TemporaryDirectory(dir=third_party, prefix=".fetch-") as scratch:
-                        download(archive, Path(scratch))
-                        _unpack(archive, Path(scratch))
+    _fetch(CMSIS_DSP, _pip_download)
+    _fetch(CMSIS_CORE, _npm_download)
     return CMSIS_CORE.folder, CMSIS_DSP.folder
+
+
+def fetch_rp2040js() -> Path:
+    """Fetches the emulator of the RP2040 once and returns its folder; ``node`` runs it.
+
+    Raises:
+        UserError: node or npm is missing or has no network, or the archive is not the pinned one.
+    """
+    require_tools("node")
+    _fetch(RP2040JS, _npm_download)
+    return RP2040JS.folder
+
+
+def _fetch(archive: Archive, download: Callable[[Archive, Path], None]) -> None:
+    third_party = BUILD_DIR / "third_party"
+    with _locked(third_party):
+        if not archive.folder.is_dir():
+            with tempfile.TemporaryDirectory(dir=third_party, prefix=".fetch-") as scratch:
+                download(archive, Path(scratch))
+                _unpack(archive, Path(scratch))
 
 
 def _pip_download(archive: Archive, folder: Path) -> None:
@@ -181,7 +204,7 @@ def _pip_download(archive: Archive, folder: Path) -> None:
 
 def _npm_download(archive: Archive, folder: Path) -> None:
     require_tools("npm")
-    package = f"@xpack-3rd-party/{archive.name}@{archive.version}"
+    package = f"{archive.scope}{archive.name}@{archive.version}"
     _run(
         ["npm", "pack", "--silent", "--pack-destination", folder, package],
         purpose=f"download of {archive.name} with npm",
@@ -450,7 +473,7 @@ def main() -> None:
     require_tools(
         "cmake", "ninja", "cc", "arm-none-eabi-gcc", "arm-none-eabi-objdump", "qemu-system-arm"
     )
-    for folder in fetch_cmsis():
+    for folder in (*fetch_cmsis(), fetch_rp2040js()):
         print(folder.relative_to(REPOSITORY))
 
 
