@@ -277,7 +277,7 @@ def test_command_compiles_a_run_folder(tmp_path, capsys):
     assert "flute_reduced" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         *("decoder_config.h", "instruments.c", "flute_reduced_model.c", "flute_reduced_model.h"),
-        *("flute_patch.c", "flute_patch.h", "expressions.c"),
+        *("flute_reduced_breath.c", "flute_patch.c", "flute_patch.h", "expressions.c"),
     }
 
 
