@@ -105,6 +105,20 @@ def test_console_answers_every_command(programs):
         assert told[20:] == ["silent", "cleared"]
 
 
+def test_demo_phrase_plays_to_its_end_and_leaves_silence(programs):
+    for board in BOARDS:
+        run = play(programs[board], [], [(3, b"demo\r"), (1500, b"notes\r")])
+        assert answers(run)[1:] == ["playing", "0 idle", "1 idle"]
+        sounding = np.flatnonzero(pcm(run).reshape(-1, HOP_SAMPLES).any(axis=1))
+        assert 3 <= sounding[0] < 10 and 1250 < sounding[-1] < 1500
+        assert len(sounding) > 1200  # but for pauses between detached notes
+
+
+def test_panic_ends_the_demo_phrase(programs):
+    run = play(programs["host"], [], [(3, b"demo\r"), (30, b"panic\r")])
+    assert not pcm(run)[33 * HOP_SAMPLES :].any()
+
+
 def test_load_is_told_in_shares_of_a_block(programs):
     told = answers(play(programs["qemu_m4"], TUNE, [(100, b"stats\r")]))
     load, worst = (float(line.split()[1]) for line in told[1:3])

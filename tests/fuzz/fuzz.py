@@ -16,7 +16,8 @@ from pipeline.toolchain import APP_DIR, require_tools
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 import small_player
 
-COMMANDS = ("help", "stats", "clear", "notes", "program", "channel", "panic")
+COMMANDS = ("help", "stats", "clear", "notes", "program", "channel", "demo", "panic")
+CONSOLE = ("console.c", "demo_phrase.c")
 BYTES = (r"\x90<", r"\xb0", r"\xc0", r"\xf9")
 
 
@@ -25,7 +26,7 @@ def build(folder: Path) -> Path:
     require_tools("clang")
     small_player.generate(folder)
     sources = [Path(__file__).parent / "fuzz_play.c", *sorted(folder.glob("*.c"))]
-    sources += [*small_player.SOURCES, APP_DIR / "control" / "console.c"]
+    sources += [*small_player.SOURCES, *(APP_DIR / "control" / name for name in CONSOLE)]
     command = ["clang", "-std=gnu99", "-g", "-O1", "-DPLAYER_N_VOICES=2"]
     command += ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
     command += [f"-I{APP_DIR}", f"-I{folder}"]

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static player_t player, fresh_player;
 static midi_parser_t parser;
 static console_t console;
+static demo_phrase_t phrase;
 static play_stats_t stats;
 static int n_blocks;
 
@@ -29,6 +30,7 @@ static void check(int is_true) {
 
 static void render(void) {
     int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
+    demo_phrase_step(&phrase, &player);
     player_render(&player, samples);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         const player_voice_t *const voice = &player.voices[i];
@@ -78,8 +80,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     player = fresh_player;
     memset(&parser, 0, sizeof parser);
+    memset(&phrase, 0, sizeof phrase);
     memset(&stats, 0, sizeof stats);
-    console_init(&console, &player, &stats);
+    console_init(&console, &player, &phrase, &stats);
     n_blocks = 0;
     for (size_t i = 1; i < size; i++) {
         const unsigned which = data[0] % 3u;
@@ -89,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             feed_console(data[i]);
         }
     }
+    phrase.is_playing = false;
     player_panic(&player);
     render();
     render();

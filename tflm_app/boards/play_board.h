@@ -37,6 +37,12 @@ void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]);
 size_t board_midi_read(uint8_t *bytes, size_t capacity);
 uint32_t board_midi_lost(void);
 
+/* Takes the next change at the board's own panel: a MIDI controller (0 to 119) that a potentiometer stands for
+ * and its value (0 to 127), or BOARD_PANEL_DEMO where the button was pressed that plays the demo phrase.
+ * Returns false where nothing has changed, or there is no panel. */
+#define BOARD_PANEL_DEMO 128
+bool board_panel_read(uint8_t *control, uint8_t *value);
+
 /* Takes up to `capacity` bytes typed at the console; returns how many. */
 size_t board_console_read(char *text, size_t capacity);
 

@@ -48,7 +48,7 @@ static void put_share(console_t *console, const char *name, uint32_t cycles, uin
 
 static void help(console_t *console, int number) {
     (void)number;
-    put(console, "help stats clear notes program [0..] channel [0..16] panic\r\n");
+    put(console, "help stats clear notes program [0..] channel [0..16] demo panic\r\n");
 }
 
 static void stats(console_t *console, int number) {
@@ -120,8 +120,15 @@ static void channel(console_t *console, int number) {
     put_entry(console, "channel", player->channel == PLAYER_ALL_CHANNELS ? 0 : player->channel + 1u);
 }
 
+static void demo(console_t *console, int number) {
+    (void)number;
+    demo_phrase_start(console->phrase, console->player);
+    put(console, "playing\r\n");
+}
+
 static void panic(console_t *console, int number) {
     (void)number;
+    console->phrase->is_playing = false;
     player_panic(console->player);
     put(console, "silent\r\n");
 }
@@ -132,7 +139,7 @@ static const struct {
     bool takes_number;
 } commands[] = {
     {"help", help, false},      {"stats", stats, false},    {"clear", clear, false}, {"notes", notes, false},
-    {"program", program, true}, {"channel", channel, true}, {"panic", panic, false},
+    {"program", program, true}, {"channel", channel, true}, {"demo", demo, false},   {"panic", panic, false},
 };
 
 /* Reads up to four digits; returns -1 where there is anything else. */
@@ -166,9 +173,10 @@ static void run_line(console_t *console) {
 
 /* --- bytes ------------------------------------------------------------------------------------------ */
 
-void console_init(console_t *console, player_t *player, play_stats_t *stats) {
+void console_init(console_t *console, player_t *player, demo_phrase_t *phrase, play_stats_t *stats) {
     memset(console, 0, sizeof *console);
     console->player = player;
+    console->phrase = phrase;
     console->stats = stats;
     put(console, "neural FM: type help\r\n");
 }

@@ -6,7 +6,8 @@
  *     notes                what every voice is doing
  *     program [NUMBER]     instruments, or chooses one for the notes to come
  *     channel [NUMBER]     1 to 16 to listen to, 0 for all
- *     panic                ends all sound
+ *     demo                 plays a phrase
+ *     panic                ends all sound, the phrase's too
  *
  * Bytes that come and go are the board's business; answers wait in a ring of CONSOLE_OUT_BYTES, and what does
  * not fit there is lost, with a mark in its place. State: 1.1 kB.
@@ -14,7 +15,7 @@
 #ifndef CONTROL_CONSOLE_H
 #define CONTROL_CONSOLE_H
 
-#include "control/player.h"
+#include "control/demo_phrase.h"
 
 #define CONSOLE_LINE_BYTES 32
 #define CONSOLE_OUT_BYTES 1024 /* a power of two */
@@ -32,6 +33,7 @@ typedef struct {
 
 typedef struct {
     player_t *player;
+    demo_phrase_t *phrase;
     play_stats_t *stats;
     char line[CONSOLE_LINE_BYTES];
     size_t n_line; /* CONSOLE_LINE_BYTES: it is too long */
@@ -40,7 +42,7 @@ typedef struct {
 } console_t;
 
 /* Prepares a console, which greets. */
-void console_init(console_t *console, player_t *player, play_stats_t *stats);
+void console_init(console_t *console, player_t *player, demo_phrase_t *phrase, play_stats_t *stats);
 
 /* Takes a byte that was typed; a line that ends is carried out. */
 void console_receive(console_t *console, char byte);

@@ -10,6 +10,7 @@
 
 static player_t player;
 static midi_parser_t parser;
+static demo_phrase_t phrase;
 static console_t console;
 static play_stats_t stats;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
@@ -33,10 +34,25 @@ static void receive_midi(void) {
     }
 }
 
+static void receive_panel(void) {
+    uint8_t control, value;
+    while (board_panel_read(&control, &value)) {
+        if (control == BOARD_PANEL_DEMO) {
+            demo_phrase_start(&phrase, &player);
+        } else {
+            const uint8_t channel = player.channel == PLAYER_ALL_CHANNELS ? 0 : player.channel;
+            const midi_message_t message = {MIDI_CONTROL_CHANGE, channel, {control, value}};
+            player_receive(&player, &message);
+        }
+    }
+}
+
 /* Renders the block that is wanted; whatever could not be rendered in time was silence. */
 static void render_block(void) {
     const uint32_t start = board_cycles();
     receive_midi();
+    receive_panel();
+    demo_phrase_step(&phrase, &player);
     player_render(&player, samples);
     board_audio_put(samples);
     const uint32_t n_late =
@@ -69,7 +85,7 @@ int main(void) {
     board_init();
     player_init(&player);
     stats.block_cycles = board_cycles_per_block();
-    console_init(&console, &player, &stats);
+    console_init(&console, &player, &phrase, &stats);
     board_watchdog_start();
     board_audio_start(tick);
     while (board_wait()) {

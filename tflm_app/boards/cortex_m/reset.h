@@ -1,8 +1,8 @@
 /* What the boards with a Cortex-M share of their way from reset to main.
  *
- * A board puts `board_reset` into its vector table. It enables the FPU, fills .data and clears .bss, paints the
- * stack (for board_stack_used), makes the objects of C++, and calls `board_run`, which is the board's own:
- * clocks, board_init, main.
+ * A board puts `board_reset` into its vector table. It enables the FPU, fills .data and clears .bss, paints
+ * the stack (for board_stack_used), makes the objects of C++, and calls `board_run`, which is the board's
+ * own: clocks, board_init, main.
  */
 #ifndef RESET_H
 #define RESET_H

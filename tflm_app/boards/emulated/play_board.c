@@ -81,6 +81,12 @@ size_t board_midi_read(uint8_t *bytes, size_t capacity) { return take(&midi, byt
 
 uint32_t board_midi_lost(void) { return 0; }
 
+bool board_panel_read(uint8_t *control, uint8_t *value) {
+    (void)control;
+    (void)value;
+    return false;
+}
+
 size_t board_console_read(char *text, size_t capacity) { return take(&console, text, capacity); }
 
 size_t board_console_write(const char *text, size_t n_bytes) {
