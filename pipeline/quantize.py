@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.breath import Breath, grain_offsets
 from pipeline.calibration import Calibration
 from pipeline.config import LOGIT_RANGE, RunConfig, TcnConfig, load_run, run_main, write_json
 from pipeline.convert import Format, convert_run, convert_step_model
@@ -29,6 +30,7 @@ from pipeline.network import (
     Ranges,
     Weights,
     fold_residual_bias,
+    load_breath,
     load_weights,
     ring_sources,
     round_kernels,
@@ -153,6 +155,7 @@ def judge(
     run: RunConfig,
     clips: np.ndarray,
     reference: np.ndarray,
+    breath: Breath,
 ) -> dict[str, float]:
     """Converts a candidate and measures its distance to the float network over clips.
 
@@ -163,6 +166,7 @@ def judge(
         run: The run's configuration.
         clips: Scaled features, shape [n_clips, n_frames, 2].
         reference: The float network's logits for them, shape [n_clips, n_frames, 6].
+        breath: The noise with which both are played.
     """
     decoder = StreamingDecoder(convert_step_model(weights, run.tcn, ranges, fmt))
     logits = []
@@ -171,7 +175,7 @@ def judge(
         logits.append(decoder.dequantize_logits(decoder.run(decoder.quantize_frames(clip))))
     return {
         "level_error_db": level_error_db(np.stack(logits), reference),
-        "mss_to_float": _mss(np.stack(logits), reference, clips, run.patch),
+        "mss_to_float": _mss(np.stack(logits), reference, clips, run.patch, breath),
     }
 
 
@@ -180,18 +184,24 @@ def _mss(
     reference: np.ndarray,
     clips: np.ndarray,
     patch_name: str,
+    breath: Breath,
 ) -> float:
     """Mean spectral distance between the audio of two sets of logits."""
     import keras
 
     from pipeline.losses import mss
     from pipeline.patches import PATCHES
+    from pipeline.synth import Breath as BreathLayer
     from pipeline.synth import base_phase, fm_levels, fm_synthesize
 
     patch = PATCHES[patch_name]
     phase = base_phase(440.0 * 2 ** ((clips[..., 0].astype(np.float64) * 127 - 69) / 12), patch)
+    layer = BreathLayer()
+    layer.build(None)
+    layer.set_weights(list(vars(breath).values()))
+    noise = layer(layer.gains(clips), grain_offsets(clips.shape[1])[None])
     audio = [
-        fm_synthesize(fm_levels(keras.ops.convert_to_tensor(z)), phase, patch)
+        noise + fm_synthesize(fm_levels(keras.ops.convert_to_tensor(z)), phase, patch)
         for z in (reference, logits)
     ]
     return float(keras.ops.convert_to_numpy(mss(*audio)).mean())
@@ -224,6 +234,7 @@ def quantize_run(
         name: values[name]["logits"].reshape(*clips.shape[:2], -1)
         for name, clips in vars(calibration).items()
     }
+    breath = load_breath(run_dir)
     plain = plain_ranges(values["train"])
     equal_weights = equalize_channels(weights, run.tcn, values["train"])
     equal_ranges = plain_ranges(collect_values(equal_weights, run.tcn, calibration.train))
@@ -248,7 +259,7 @@ def quantize_run(
     candidates = {name: finish(candidate, "int8") for name, candidate in candidates.items()}
 
     def measure(candidate: tuple[Weights, Ranges], fmt: Format) -> dict[str, float]:
-        return judge(*candidate, fmt, run, calibration.valid, logits["valid"])
+        return judge(*candidate, fmt, run, calibration.valid, logits["valid"], breath)
 
     table = {
         "int8": {name: measure(candidate, "int8") for name, candidate in candidates.items()},

@@ -112,8 +112,8 @@ def test_equalization_keeps_the_logits_and_undoes_uneven_channels(n_blocks, data
     np.testing.assert_allclose(after["logits"], values["logits"], atol=3e-6 * scale)
     run = RunConfig("flute", "flute", "reduced", config, TrainConfig())
     logits = values["logits"].reshape(*clips.shape[:2], -1)
-    before = judge(weights, plain_ranges(values), "int8", run, clips, logits)
-    better = judge(equal, plain_ranges(after), "int8", run, clips, logits)
+    before = judge(weights, plain_ranges(values), "int8", run, clips, logits, UNTRAINED)
+    better = judge(equal, plain_ranges(after), "int8", run, clips, logits, UNTRAINED)
     assert better["level_error_db"] < 0.8 * before["level_error_db"]
 
 
@@ -201,12 +201,12 @@ def test_training_mends_ranges_that_are_too_wide(weights, dataset):
         SMALL,
         wide,
         (clips["train"], logits["train"]),
-        (clips["valid"], logits["valid"]),
+        (clips["valid"], logits["valid"], UNTRAINED),
         epochs=25,
         learning_rate=2e-2,
     )
-    before = judge(weights, wide, "int8", RUN, clips["valid"], logits["valid"])
-    after = judge(*trained, "int8", RUN, clips["valid"], logits["valid"])
+    before = judge(weights, wide, "int8", RUN, clips["valid"], logits["valid"], UNTRAINED)
+    after = judge(*trained, "int8", RUN, clips["valid"], logits["valid"], UNTRAINED)
     assert after["level_error_db"] < 0.7 * before["level_error_db"]
 
 
