@@ -80,15 +80,15 @@ class DeviceBreath:
 
     Attributes:
         table: The noise, its peak at full scale, int16, shape [1024 + 128].
-        gain_log2: Its gain at 1 Hz and 0 dB, as a power of two.
-        per_octave: How much `gain_log2` grows with pitch.
-        per_db: Likewise with loudness.
+        gain_q12: Exponent of its gain, a power of two, at 1 Hz and 0 dB, plus 16; times 2**12.
+        per_octave_q12: How much the exponent grows with pitch.
+        per_db_q16: Likewise with loudness, times 2**16.
     """
 
     table: npt.NDArray[np.int16]
-    gain_log2: np.float32
-    per_octave: np.float32
-    per_db: np.float32
+    gain_q12: int
+    per_octave_q12: int
+    per_db_q16: int
 
 
 def device_breath(breath: Breath) -> DeviceBreath:
@@ -96,14 +96,13 @@ def device_breath(breath: Breath) -> DeviceBreath:
     table = noise_table(breath.colour)
     peak = np.abs(table).max()
     by_pitch, by_loudness = np.asarray(breath.slopes, np.float64) * UNIT_DB / (20 * np.log10(2.0))
-    pitch_at_1_hz = (69 - 12 * np.log2(440.0)) / 127
+    at_1_hz = by_pitch * ((69 - 12 * np.log2(440.0)) / 127 - MIDDLE[0])
+    at_0_db = by_loudness * (1.0 - MIDDLE[1])
     return DeviceBreath(
         table=np.round(table * (32767 / peak)).astype(np.int16),
-        gain_log2=np.float32(
-            np.log2(peak) + by_pitch * (pitch_at_1_hz - MIDDLE[0]) + by_loudness * (1.0 - MIDDLE[1])
-        ),
-        per_octave=np.float32(by_pitch * 12 / 127),
-        per_db=np.float32(by_loudness / LOUDNESS_RANGE_DB),
+        gain_q12=round(4096 * (16 + np.log2(peak) + at_1_hz + at_0_db)),
+        per_octave_q12=round(4096 * np.clip(by_pitch * 12 / 127, -4, 4)),
+        per_db_q16=round(65536 * np.clip(by_loudness / LOUDNESS_RANGE_DB, -1, 1)),
     )
 
 
@@ -120,12 +119,13 @@ def breath_gains(
     Returns:
         Step and exponent, int32, shape [2, n_frames]: ``step / 512 * 2**(exponent - 15)``.
     """
-    gain = breath.gain_log2 + breath.per_octave * log2_f0 + breath.per_db * loudness_db
-    gain = np.clip(gain, np.float32(-16.0), np.float32(-1.0 / 4096))
-    fixed = ((gain + np.float32(16.0)) * np.float32(4096.0)).astype(np.int32)
-    t = fixed & 4095
+    octaves_q12 = (log2_f0 * np.float32(4096)).astype(np.int32)
+    db_q8 = (loudness_db * np.float32(256)).astype(np.int32)
+    gain_q12 = breath.gain_q12 + (breath.per_octave_q12 * octaves_q12 >> 12)
+    gain_q12 = np.clip(gain_q12 + (breath.per_db_q16 * db_q8 >> 12), 0, 65535)
+    t = gain_q12 & 4095
     step = 256 + (t * (10756 + (5628 * t >> 12)) >> 18)  # 256 * 2**(t / 4096)
-    return np.stack([step, fixed >> 12])
+    return np.stack([step, gain_q12 >> 12])
 
 
 def breath_pcm(breath: DeviceBreath, gains: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

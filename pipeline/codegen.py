@@ -88,9 +88,9 @@ static const int16_t table[BREATH_TABLE_SAMPLES + BREATH_GRAIN_SAMPLES]
 extern const breath_preset_t {name}_breath;
 const breath_preset_t {name}_breath = {{
     .table = table,
-    .gain_log2 = {float(made.gain_log2).hex()}f,
-    .per_octave = {float(made.per_octave).hex()}f,
-    .per_db = {float(made.per_db).hex()}f,
+    .gain_q12 = {made.gain_q12},
+    .per_octave_q12 = {made.per_octave_q12},
+    .per_db_q16 = {made.per_db_q16},
 }};
 """
 

@@ -103,7 +103,8 @@ def test_gain_is_a_power_of_two_within_six_hundredths_of_a_decibel():
     f0_hz, loudness_db = walk(5000)
     made = device_breath(UNTRAINED)
     step, exponent = breath_gains(made, log2_float32(f0_hz), loudness_db)
-    asked = made.gain_log2 + made.per_octave * np.log2(f0_hz) + made.per_db * loudness_db
+    asked = made.gain_q12 / 2**12 + made.per_octave_q12 / 2**12 * np.log2(f0_hz) - 16
+    asked += made.per_db_q16 / 2**16 * loudness_db
     within = (asked > -16) & (asked < -0.001)
     error_db = 20 * np.log10(step / 512 * 2.0 ** (exponent - 15)) - 20 * np.log10(2.0) * asked
     assert within.mean() > 0.5 and np.abs(error_db[within]).max() < 0.06

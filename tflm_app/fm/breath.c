@@ -7,6 +7,7 @@
 #endif
 
 #include "fm/fm_block.h"
+#include "fm/fm_sine.h"
 
 void breath_reset(breath_t *breath) {
     breath->random = BREATH_RESET;
@@ -15,18 +16,20 @@ void breath_reset(breath_t *breath) {
 }
 
 breath_gain_t breath_gain(const breath_preset_t *preset, float log2_f0, float loudness_db) {
-    float gain = preset->gain_log2 + preset->per_octave * log2_f0 + preset->per_db * loudness_db;
-    gain = gain < -16.0f ? -16.0f : gain > -1.0f / 4096 ? -1.0f / 4096 : gain;
-    const int32_t fixed = (int32_t)((gain + 16.0f) * 4096.0f);
-    const int32_t t = fixed & 4095;
+    const int32_t octaves_q12 = (int32_t)(log2_f0 * 4096.0f);
+    const int32_t db_q8 = (int32_t)(loudness_db * 256.0f);
+    int32_t gain_q12 = preset->gain_q12 + ((preset->per_octave_q12 * octaves_q12) >> 12) +
+                       ((preset->per_db_q16 * db_q8) >> 12);
+    gain_q12 = gain_q12 < 0 ? 0 : gain_q12 > 65535 ? 65535 : gain_q12;
+    const int32_t t = gain_q12 & 4095;
     return (breath_gain_t){
         .step = 256 + ((t * (10756 + ((5628 * t) >> 12))) >> 18), /* 256 * 2^(t / 4096) */
-        .exponent = fixed >> 12,
+        .exponent = gain_q12 >> 12,
     };
 }
 
-/* Adds (i * fade_in * beginning[i - 1] + (64 - i) * fade_out * ending[i - 1]) >> shift, rounded, for i = 1
- * .. 64. Weights keep below 2^15 and sums below 2^30. */
+/* Adds (i * fade_in * beginning[i - 1] + (64 - i) * fade_out * ending[i - 1]) >> shift, rounded, for
+ * i = 1 .. 64. Weights keep below 2^15 and sums below 2^30. */
 #ifdef __ARM_FEATURE_SIMD32
 
 static inline uint32_t load_pair(const int16_t *samples) {
@@ -35,20 +38,30 @@ static inline uint32_t load_pair(const int16_t *samples) {
     return pair;
 }
 
+/* Lower halves and upper halves of two words; gcc 12 takes two instructions for what is one. */
+static inline uint32_t lower_halves(uint32_t a, uint32_t b) {
+    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(a) : "r"(a), "r"(b));
+    return a;
+}
+
+static inline uint32_t upper_halves(uint32_t a, uint32_t b) {
+    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(a) : "r"(b), "r"(a));
+    return a;
+}
+
 FM_HOT static void add_grains(const int16_t *beginning, const int16_t *ending, int32_t fade_in,
                               int32_t fade_out, int32_t shift, int16_t *pcm) {
     const uint32_t slope = (uint32_t)fade_in - ((uint32_t)fade_out << 16);
     const int32_t half = 1 << (shift - 1);
-    uint32_t weights = ((uint32_t)fade_out << 22) + slope; /* of the beginning below, of the ending above */
+    uint32_t weights = (uint32_t)fade_out << 22; /* of the beginning below, of the ending above */
+#pragma GCC unroll 4
     for (int n = 0; n < FM_BLOCK_SAMPLES; n += 2) {
         const uint32_t begins = load_pair(beginning + n), ends = load_pair(ending + n);
-        const uint32_t first = (begins & 0xFFFFu) | (ends << 16);
-        const uint32_t second = (begins >> 16) | (ends & 0xFFFF0000u);
-        const int32_t a = __smlad((int16x2_t)first, (int16x2_t)weights, half) >> shift;
         weights += slope;
-        const int32_t b = __smlad((int16x2_t)second, (int16x2_t)weights, half) >> shift;
+        const int32_t a = __smlad((int16x2_t)lower_halves(begins, ends), (int16x2_t)weights, half);
         weights += slope;
-        const uint32_t noise = ((uint32_t)a & 0xFFFFu) | ((uint32_t)b << 16);
+        const int32_t b = __smlad((int16x2_t)upper_halves(begins, ends), (int16x2_t)weights, half);
+        const uint32_t noise = lower_halves((uint32_t)(a >> shift), (uint32_t)(b >> shift));
         const uint32_t sum = (uint32_t)__qadd16((int16x2_t)load_pair(pcm + n), (int16x2_t)noise);
         memcpy(__builtin_assume_aligned(pcm + n, 4), &sum, sizeof sum);
     }
@@ -61,8 +74,7 @@ FM_HOT static void add_grains(const int16_t *beginning, const int16_t *ending, i
     const int32_t half = 1 << (shift - 1);
     int32_t in = fade_in, out = fade_out * (FM_BLOCK_SAMPLES - 1);
     for (int n = 0; n < FM_BLOCK_SAMPLES; n++) {
-        const int32_t sum = pcm[n] + ((beginning[n] * in + ending[n] * out + half) >> shift);
-        pcm[n] = (int16_t)(sum > INT16_MAX ? INT16_MAX : sum < INT16_MIN ? INT16_MIN : sum);
+        pcm[n] = (int16_t)fm_saturate(pcm[n] + ((beginning[n] * in + ending[n] * out + half) >> shift));
         in += fade_in;
         out -= fade_out;
     }

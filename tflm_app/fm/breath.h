@@ -7,7 +7,7 @@
  *
  * The arithmetic gives the same bits on every core; pipeline/breath.py is the same in NumPy.
  *
- * Cost: 9 instructions a sample on Cortex-M4F, M7F and M33, 24 on M0+, the gain included. State: 16 bytes.
+ * Cost: 9.3 instructions a sample on Cortex-M4F, M7F and M33, 28 on M0+, the gain included. State: 16 bytes.
  * Flash: 2.3 kB for a table.
  */
 #ifndef BREATH_H
@@ -21,13 +21,13 @@
 #define BREATH_GRAIN_SAMPLES (2 * FM_BLOCK_SAMPLES)
 #define BREATH_RESET 1u /* random state from which every performance begins */
 
-/* What a model has learnt; pipeline.codegen makes it. The gain's power of two is
- * gain_log2 + per_octave * log2(f0 in Hz) + per_db * loudness in dB, held within -16 and 0. */
+/* What a model has learnt; pipeline.codegen makes it. The gain, a power of two and held within 2^-16 and 1,
+ * is 2^(gain - 16 + per_octave * log2(f0 in Hz) + per_db * loudness in dB). */
 typedef struct {
     const int16_t *table; /* aligned to 4 bytes */
-    float gain_log2;
-    float per_octave;
-    float per_db;
+    int32_t gain_q12;
+    int32_t per_octave_q12; /* -4 to 4 */
+    int32_t per_db_q16;     /* -1 to 1 */
 } breath_preset_t;
 
 /* A gain is step / 512 * 2^(exponent - 15), with step from 256 to 511; or step is 0, which is silence. */

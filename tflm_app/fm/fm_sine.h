@@ -31,7 +31,7 @@ static inline int32_t fm_scale(int32_t sum, int32_t sine, int32_t level) {
 
 /* Holds a value within 16 bits. */
 static inline int32_t fm_saturate(int32_t value) {
-    return value > INT16_MAX ? INT16_MAX : value < INT16_MIN ? INT16_MIN : value;
+    return value == (int16_t)value ? value : (value >> 31) ^ INT16_MAX;
 }
 
 #endif
