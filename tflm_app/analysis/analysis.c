@@ -7,8 +7,10 @@
 #include "dsp/transform_functions.h"
 
 #define SAMPLE_RATE 16000.0f
-#define NEARLY_AS_DEEP \
-    0.08f /* chosen on recordings: octaves are mistaken more often with 0.03 and with 0.15 */
+#define NEARLY_AS_DEEP 0.06f /* with twice that, trumpets jump an octave; with half of it, flutes drop one \
+                              */
+#define SHORT_LAG 5.2f /* samples: how deep a dip is between samples is known the less, the shorter the lag \
+                        */
 #define SILENCE_POWER 1e-8f       /* -80 dB */
 #define DB_PER_OCTAVE 3.01029996f /* of power */
 
@@ -120,29 +122,33 @@ static void make_differences(const analysis_t *analysis, float *difference, floa
     }
 }
 
+/* Where the parabola through a dip and its neighbours has its vertex, between -0.5 and 0.5 around it. */
+static float vertex(const float *dip) {
+    const float bend = dip[-1] - 2.0f * dip[0] + dip[1];
+    const float offset = bend > 0.0f ? 0.5f * (dip[-1] - dip[1]) / bend : 0.0f;
+    return offset > 0.5f ? 0.5f : offset < -0.5f ? -0.5f : offset;
+}
+
+/* How deep that vertex is: of a short period, no sample of the function may come near it. */
+static float depth(const float *dip) { return dip[0] - 0.25f * (dip[-1] - dip[1]) * vertex(dip); }
+
 /* The shortest lag whose dip is nearly as deep as the deepest; 0 if there is none. */
 static size_t find_dip(const analysis_t *analysis, const float *normalized) {
     float deepest = 2.0f;
     for (int pass = 0; pass < 2; pass++) {
         for (size_t lag = analysis->shortest_lag; lag <= analysis->longest_lag; lag++) {
-            const float depth = normalized[lag];
-            if (depth < normalized[lag - 1] && depth <= normalized[lag + 1]) {
+            const float *const dip = normalized + lag;
+            if (dip[0] < dip[-1] && dip[0] <= dip[1]) {
+                const float shortness = SHORT_LAG * SHORT_LAG / (float)(lag * lag);
                 if (pass == 0) {
-                    deepest = depth < deepest ? depth : deepest;
-                } else if (depth <= deepest + NEARLY_AS_DEEP) {
+                    deepest = depth(dip) < deepest ? depth(dip) : deepest;
+                } else if (depth(dip) <= deepest + NEARLY_AS_DEEP + shortness * shortness) {
                     return lag;
                 }
             }
         }
     }
     return 0;
-}
-
-/* Where the parabola through a dip and its neighbours has its vertex, between -0.5 and 0.5 around it. */
-static float vertex(const float *dip) {
-    const float bend = dip[-1] - 2.0f * dip[0] + dip[1];
-    const float offset = bend > 0.0f ? 0.5f * (dip[-1] - dip[1]) / bend : 0.0f;
-    return offset > 0.5f ? 0.5f : offset < -0.5f ? -0.5f : offset;
 }
 
 /* The period, from a dip near it and those at twice, four times the period and so on. */
@@ -163,8 +169,8 @@ static void find_pitch(analysis_t *analysis) {
     float *const normalized = difference + ANALYSIS_FFT_SAMPLES / 2;
     make_differences(analysis, difference, normalized, analysis->longest_lag + 1);
     const size_t dip = find_dip(analysis, normalized);
-    analysis->aperiodicity = dip > 0 ? normalized[dip] : 1.0f;
-    if (dip > 0 && normalized[dip] < ANALYSIS_MAX_APERIODICITY) {
+    analysis->aperiodicity = dip > 0 ? depth(normalized + dip) : 1.0f;
+    if (analysis->aperiodicity < ANALYSIS_MAX_APERIODICITY) {
         const float period = (float)dip + vertex(normalized + dip);
         analysis->f0_hz = SAMPLE_RATE / refine(difference, period, analysis->longest_lag);
     }

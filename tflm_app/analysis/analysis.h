@@ -10,6 +10,9 @@
  *     -----
  *     22 ms   at most from sound in to sound out, 20 in the mean; 1 ms more through the upsampler
  *
+ * A leap of pitch is told once the window holds more of the new tone than of the old one, which may take
+ * another 5 ms.
+ *
  * Pitch is found by YIN (de Cheveigne and Kawahara, "YIN, a fundamental frequency estimator for speech and
  * music", JASA 111, 2002), with two changes. The difference function sums up every pair of samples in the
  * window that is a lag apart, so that all lags describe the same moment; it comes from one real FFT and one

@@ -7,6 +7,7 @@
  * whole Hz. Prints one line of JSON with the instructions that were executed.
  */
 #include "analysis/analysis.h"
+#include "apps/arguments.h"
 #include "apps/report.h"
 #include "board.h"
 
@@ -17,14 +18,6 @@ typedef struct {
 
 static analysis_t analysis;
 static int16_t samples[ANALYSIS_BLOCK_SAMPLES];
-
-static float parse_hz(const char *digits) {
-    float hz = 0.0f;
-    for (; *digits >= '0' && *digits <= '9'; digits++) {
-        hz = 10.0f * hz + (float)(*digits - '0');
-    }
-    return hz;
-}
 
 int main(int argc, char **argv) {
     board_init();
@@ -41,7 +34,7 @@ int main(int argc, char **argv) {
     }
     uint64_t instructions = 0;
     uint32_t n_blocks = 0, worst = 0;
-    analysis_init(&analysis, parse_hz(argv[3]), parse_hz(argv[4]));
+    analysis_init(&analysis, (float)parse_number(argv[3]), (float)parse_number(argv[4]));
     while (board_read(input, samples, sizeof samples) == sizeof samples) {
         const uint32_t start = board_instruction_count();
         const record_t record = {analysis_step(&analysis, samples), analysis.aperiodicity};

@@ -13,7 +13,7 @@
 #include "audio/pcm_writer.h"
 #include "board.h"
 #include "control/instrument.h"
-#ifdef RENDER_ROOMS
+#ifdef PLAY_ROOMS
 #include "reverb/reverb.h"
 #endif
 
@@ -22,20 +22,21 @@ enum {
     STAGE_DECODER,
     STAGE_LEVELS,
     STAGE_FM,
-#ifdef RENDER_ROOMS
+    STAGE_BREATH,
+#ifdef PLAY_ROOMS
     STAGE_REVERB,
 #endif
     N_STAGES
 };
 static const char *const stage_names[N_STAGES] = {
-    "frame",  "decoder", "levels", "fm",
-#ifdef RENDER_ROOMS
+    "frame",  "decoder", "levels", "fm", "breath",
+#ifdef PLAY_ROOMS
     "reverb",
 #endif
 };
 
 static instrument_t instrument;
-#ifdef RENDER_ROOMS
+#ifdef PLAY_ROOMS
 static reverb_t reverb;
 #endif
 static pcm_writer_t writer;
@@ -119,7 +120,7 @@ int main(int argc, char **argv) {
     uint64_t n_frames = 0;
     frame_t frame;
     instrument_init(&instrument, &instrument_presets[preset]);
-#ifdef RENDER_ROOMS
+#ifdef PLAY_ROOMS
     uint32_t worst_reverb = 0;
     reverb_init(&reverb, reverb_rooms[preset]);
 #endif
@@ -137,7 +138,9 @@ int main(int argc, char **argv) {
         meter_lap(&meter, STAGE_LEVELS);
         instrument_play(&instrument, samples);
         meter_lap(&meter, STAGE_FM);
-#ifdef RENDER_ROOMS
+        instrument_breathe(&instrument, samples);
+        meter_lap(&meter, STAGE_BREATH);
+#ifdef PLAY_ROOMS
         reverb_process(&reverb, samples);
         const uint32_t lap = meter_lap(&meter, STAGE_REVERB);
         worst_reverb = lap > worst_reverb ? lap : worst_reverb;
@@ -170,7 +173,7 @@ int main(int argc, char **argv) {
     print_entry("n_frames", n_frames, ", ");
     print_entry("decoder_state_bytes", sizeof instrument.decoder, ", ");
     print_entry("voice_state_bytes", sizeof instrument.voice, ", ");
-#ifdef RENDER_ROOMS
+#ifdef PLAY_ROOMS
     print_entry("worst_reverb", worst_reverb, ", ");
     print_entry("reverb_state_bytes", sizeof reverb, ", ");
 #endif

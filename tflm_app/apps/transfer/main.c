@@ -1,0 +1,86 @@
+/* Plays an instrument by another sound: live timbre transfer, from a file to a file.
+ *
+ *     transfer PCM_IN PCM_OUT FRAMES F0_MIN F0_MAX [PRESET]
+ *
+ * PCM_IN, PCM_OUT: int16 at 16 kHz, of which whole blocks of 64 count; a block that comes in is answered by
+ * the block of the same number, which a device plays 8 ms later. FRAMES: what was heard, for each block
+ * float32 f0_hz and loudness_db. F0_MIN, F0_MAX: bounds of the pitch, whole Hz. PRESET: an instrument of this
+ * firmware by its number. All little-endian. Where rooms were generated, the preset plays in its own. Prints
+ * one line of JSON with the instructions of the analysis and of the sound.
+ */
+#include "analysis/analysis.h"
+#include "apps/arguments.h"
+#include "apps/report.h"
+#include "audio/pcm_writer.h"
+#include "board.h"
+#include "control/instrument.h"
+#ifdef PLAY_ROOMS
+#include "reverb/reverb.h"
+static reverb_t reverb;
+#endif
+
+static analysis_t analysis;
+static instrument_t instrument;
+static pcm_writer_t writer;
+static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
+
+int main(int argc, char **argv) {
+    board_init();
+    if (argc < 6) {
+        return report_failure("usage:", "transfer PCM_IN PCM_OUT FRAMES F0_MIN F0_MAX [PRESET]");
+    }
+    const size_t preset = argc > 6 ? parse_number(argv[6]) : 0;
+    if (preset >= instrument_n_presets) {
+        return report_failure("no such preset:", argv[6]);
+    }
+    const int input = board_open_read(argv[1]);
+    if (input < 0) {
+        return report_failure("cannot read", argv[1]);
+    }
+    if (!pcm_writer_open(&writer, argv[2])) {
+        return report_failure("cannot write", argv[2]);
+    }
+    const int frames = board_open_write(argv[3]);
+    if (frames < 0) {
+        return report_failure("cannot write", argv[3]);
+    }
+
+    analysis_init(&analysis, (float)parse_number(argv[4]), (float)parse_number(argv[5]));
+    instrument_init(&instrument, &instrument_presets[preset]);
+#ifdef PLAY_ROOMS
+    reverb_init(&reverb, reverb_rooms[preset]);
+#endif
+    uint64_t analysing = 0, playing = 0;
+    uint32_t n_blocks = 0, worst = 0;
+    bool is_lost = false;
+    while (board_read(input, samples, sizeof samples) == sizeof samples) {
+        const uint32_t start = board_instruction_count();
+        const frame_t frame = analysis_step(&analysis, samples);
+        const uint32_t analysed = board_instruction_count();
+        instrument_render(&instrument, &frame, samples);
+#ifdef PLAY_ROOMS
+        reverb_process(&reverb, samples);
+#endif
+        const uint32_t end = board_instruction_count();
+        analysing += analysed - start;
+        playing += end - analysed;
+        worst = end - start > worst ? end - start : worst;
+        n_blocks++;
+        pcm_writer_write(&writer, samples, FM_BLOCK_SAMPLES);
+        is_lost |= board_write(frames, &frame, sizeof frame) != sizeof frame;
+    }
+    board_close(input);
+    if (!pcm_writer_close(&writer)) {
+        return report_failure("cannot write all of", argv[2]);
+    }
+    if (board_close(frames) != 0 || is_lost) {
+        return report_failure("cannot write all of", argv[3]);
+    }
+    board_print("{");
+    report_entry("n_blocks", n_blocks, ", ");
+    report_entry("analysis_instructions", analysing, ", ");
+    report_entry("sound_instructions", playing, ", ");
+    report_entry("worst_block_instructions", worst, ", ");
+    report_entry("stack_bytes", board_stack_used(), "}\n");
+    return 0;
+}
