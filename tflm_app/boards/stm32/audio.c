@@ -1,0 +1,103 @@
+/* The sound of play_board.h: DMA1, stream 5, plays two halves of a buffer in a circle to I2S3.
+ *
+ * Where I2S does not run, SysTick plays the halves instead, and what they hold leaves by the sample USART:
+ * raw int16, one channel, little-endian.
+ *
+ * Source: RM0090 sections 10.3.8-9 and 28.4, RM0433 sections 15.3.9-10 and 49.9.
+ */
+#include <string.h>
+
+#include "chip.h"
+#include "play_board.h"
+#include "stm32.h"
+
+#define AUDIO_PRIORITY 1
+#define N_TRANSFERS (2u * 2u * BOARD_BLOCK_SAMPLES)
+
+typedef struct {
+    int16_t left, right;
+} stereo_t;
+
+/* In memory that the DMA reaches and no cache is in front of. */
+static stereo_t halves[2][BOARD_BLOCK_SAMPLES] __attribute__((aligned(4), section(CHIP_DMA_SECTION)));
+static volatile uint32_t playing; /* half */
+static volatile bool is_i2s = true;
+static void (*audio_tick)(void);
+
+bool audio_is_i2s(void) { return is_i2s; }
+
+static void begin_half(uint32_t half) {
+    playing = half;
+    memset(halves[1 - half], 0, sizeof halves[0]);
+    leds_step();
+    board_wake();
+    audio_tick();
+}
+
+void audio_interrupt(void) {
+    const uint32_t flags = DMA1_HISR & DMA_STREAM5_FLAGS;
+    DMA1_HIFCR = flags;
+    if (flags & (DMA_STREAM5_HALF | DMA_STREAM5_COMPLETE)) {
+        begin_half((flags & DMA_STREAM5_COMPLETE) != 0 ? 0 : 1);
+    }
+}
+
+void audio_play_half(void) {
+    if (audio_tick == NULL) {
+        return;
+    }
+    int16_t samples[BOARD_BLOCK_SAMPLES];
+    begin_half(1 - playing);
+    for (uint32_t i = 0; i < BOARD_BLOCK_SAMPLES; i++) {
+        samples[i] = halves[playing][i].left;
+    }
+    uart_write(&sample_uart, samples, sizeof samples);
+}
+
+/* Returns whether the DMA has begun to take samples. */
+static bool start_i2s(void) {
+    if (!clocks_start_sound()) {
+        return false;
+    }
+    i2s_start();
+    CHIP_ROUTE_DMA();
+    DMA1_HIFCR = DMA_STREAM5_FLAGS;
+    DMA1_S5PAR = CHIP_I2S_DATA;
+    DMA1_S5M0AR = (uint32_t)(uintptr_t)halves;
+    DMA1_S5NDTR = N_TRANSFERS;
+    DMA1_S5CR = CHIP_DMA_REQUEST | DMA_PRIORITY_HIGH | DMA_16_BITS | DMA_MEMORY_STEPS | DMA_CIRCULAR |
+                DMA_TO_PERIPHERAL | DMA_INTERRUPTS;
+    DMA1_S5CR |= DMA_ENABLE;
+    i2s_run();
+    uint32_t polls = WAIT_POLLS;
+    while (polls > 0 && DMA1_S5NDTR == N_TRANSFERS) {
+        polls--;
+    }
+    return polls > 0;
+}
+
+void board_audio_start(void (*tick)(void)) {
+    memset(halves, 0, sizeof halves);
+    audio_tick = tick;
+    const bool is_running = start_i2s();
+    board_watchdog_feed();
+    if (!is_running) {
+        errors_keep(ERROR_NO_SOUND_CLOCK);
+    } else if (!codec_start()) { /* which wants the clocks of I2S */
+        errors_keep(ERROR_NO_CODEC);
+    }
+    errors_print();
+    board_watchdog_feed();
+    if (is_running) {
+        DMA1_HIFCR = DMA_STREAM5_FLAGS;
+        interrupt_enable(IRQ_DMA1_STREAM5, AUDIO_PRIORITY);
+    }
+    is_i2s = is_running;
+}
+
+void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]) {
+    stereo_t *const half = halves[1 - playing];
+    for (uint32_t i = 0; i < BOARD_BLOCK_SAMPLES; i++) {
+        half[i] = (stereo_t){samples[i], samples[i]};
+    }
+}

@@ -1,0 +1,165 @@
+/* board.h and play_board.h for STM32: console, MIDI, cycles, watchdog, LEDs, sleep. The sound is in audio.c.
+ *
+ * Source: Armv7-M Architecture Reference Manual, sections B3.3 (SysTick) and C1.8 (DWT).
+ */
+#include "board.h"
+
+#include <string.h>
+
+#include "chip.h"
+#include "pins.h"
+#include "play_board.h"
+#include "stm32.h"
+
+#define CONSOLE_BAUD 115200u
+#define MIDI_BAUD 31250u
+#define SAMPLE_BAUD 2000000u
+#define BLOCKS_PER_SECOND 250u
+#define WATCHDOG_COUNTS 800u /* 100 ms of its 32 kHz / 4 (68 to 188 ms, for that oscillator is not exact) */
+
+static uint8_t console_received[64], console_waiting[512], midi_received[256], samples_waiting[1024];
+uart_t console_uart = {.base = CHIP_CONSOLE_USART,
+                       .received = {console_received, sizeof console_received, 0, 0},
+                       .waiting = {console_waiting, sizeof console_waiting, 0, 0}};
+uart_t midi_uart = {.base = CHIP_MIDI_USART, .received = {midi_received, sizeof midi_received, 0, 0}};
+uart_t sample_uart = {.base = CHIP_USART6, .waiting = {samples_waiting, sizeof samples_waiting, 0, 0}};
+
+static bool has_cycle_counter;
+static volatile uint32_t n_periods; /* of SysTick, 4 ms each */
+static volatile bool is_awake;
+static uint32_t n_midi_seen, midi_light;
+
+/* --- board.h ------------------------------------------------------------------------------------------ */
+
+static void start_cycles(void) {
+    DEMCR |= DEMCR_TRACE;
+    DWT_LAR = DWT_UNLOCK;
+    DWT_CTRL |= DWT_CTRL_CYCLES;
+    const uint32_t before = DWT_CYCCNT;
+    __asm__ volatile("nop\n\tnop\n\tnop\n\tnop");
+    has_cycle_counter = DWT_CYCCNT != before;
+    SYST_RVR = board_cycles_per_block() - 1;
+    SYST_CVR = 0;
+    SYST_CSR = SYST_CSR_RUN;
+}
+
+void board_init(void) {
+    static bool is_started;
+    if (is_started) { /* by the start-up; main asks for it again */
+        return;
+    }
+    is_started = true;
+    start_cycles();
+    uart_start(&console_uart, CHIP_CONSOLE_IRQ, clocks.usart_hz, CONSOLE_BAUD);
+    uart_start(&midi_uart, CHIP_MIDI_IRQ, clocks.usart_hz, MIDI_BAUD);
+    uart_start(&sample_uart, IRQ_USART6, clocks.usart6_hz, SAMPLE_BAUD);
+}
+
+uint32_t board_instruction_count(void) { return 0; }
+
+int board_open_read(const char *path) {
+    (void)path;
+    return -1;
+}
+
+int board_open_write(const char *path) { return board_open_read(path); }
+
+size_t board_read(int file, void *data, size_t size) {
+    (void)file, (void)data, (void)size;
+    return 0;
+}
+
+size_t board_write(int file, const void *data, size_t size) {
+    (void)file, (void)data, (void)size;
+    return 0;
+}
+
+int board_close(int file) { return file; }
+
+void board_print(const char *text) { uart_write(&console_uart, text, strlen(text)); }
+
+void board_exit(int status) {
+    (void)status;
+    for (;;) {
+        __asm__ volatile("wfi");
+    }
+}
+
+/* --- time --------------------------------------------------------------------------------------------- */
+
+uint32_t board_cycles_per_block(void) { return clocks.core_hz / BLOCKS_PER_SECOND; }
+
+uint32_t board_cycles(void) {
+    if (has_cycle_counter) {
+        return DWT_CYCCNT;
+    }
+    uint32_t periods, ticks;
+    do { /* again where a period ended in between */
+        periods = n_periods;
+        ticks = board_cycles_per_block() - 1 - SYST_CVR;
+    } while (periods != n_periods);
+    return periods * board_cycles_per_block() + ticks;
+}
+
+void systick_interrupt(void) {
+    n_periods++;
+    if (!audio_is_i2s()) {
+        audio_play_half();
+    }
+}
+
+void board_wake(void) { is_awake = true; }
+
+/* With interrupts masked, WFI still ends when one is pending: none is lost between the test and the sleep. */
+bool board_wait(void) {
+    __asm__ volatile("cpsid i" ::: "memory");
+    if (!is_awake) {
+        __asm__ volatile("dsb\n\twfi" ::: "memory");
+    }
+    is_awake = false;
+    __asm__ volatile("cpsie i\n\tisb" ::: "memory");
+    return true;
+}
+
+void board_watchdog_start(void) {
+    IWDG_KR = IWDG_START;
+    IWDG_KR = IWDG_UNLOCK;
+    IWDG_PR = 0; /* its clock divided by 4 */
+    IWDG_RLR = WATCHDOG_COUNTS;
+    IWDG_KR = IWDG_FEED;
+}
+
+void board_watchdog_feed(void) { IWDG_KR = IWDG_FEED; }
+
+/* --- bytes -------------------------------------------------------------------------------------------- */
+
+size_t board_midi_read(uint8_t *bytes, size_t capacity) { return uart_read(&midi_uart, bytes, capacity); }
+
+uint32_t board_midi_lost(void) { return midi_uart.n_lost; }
+
+size_t board_console_read(char *text, size_t capacity) { return uart_read(&console_uart, text, capacity); }
+
+size_t board_console_write(const char *text, size_t n_bytes) {
+    return uart_write(&console_uart, text, n_bytes);
+}
+
+/* --- LEDs --------------------------------------------------------------------------------------------- */
+
+#define LIGHT_BLOCKS 20u /* of a blink: 80 ms */
+
+/* Green: half a second on, half off, as long as blocks are played. Red: as many blinks as the number of the
+ * first error, every 4 s. The third: a MIDI byte has come. */
+void leds_step(void) {
+    static uint32_t block;
+    const uint32_t n_blinks = errors_first();
+    const uint32_t phase = block++ % (4 * BLOCKS_PER_SECOND);
+    const bool is_blink = phase % (4 * LIGHT_BLOCKS) < 2 * LIGHT_BLOCKS;
+    pin_write(CHIP_LED_RUNNING, phase % BLOCKS_PER_SECOND < BLOCKS_PER_SECOND / 2);
+    pin_write(CHIP_LED_ERROR, is_blink && phase / (4 * LIGHT_BLOCKS) < n_blinks);
+    if (midi_uart.received.n_written != n_midi_seen) {
+        n_midi_seen = midi_uart.received.n_written;
+        midi_light = LIGHT_BLOCKS;
+    }
+    pin_write(CHIP_LED_MIDI, midi_light > 0);
+    midi_light -= midi_light > 0;
+}

@@ -1,0 +1,25 @@
+#include "errors.h"
+
+#include "board.h"
+
+static uint32_t kept; /* bit n: error n */
+
+static const char *const texts[N_ERRORS] = {
+    "error 1: no crystal; clocked by the internal oscillator\r\n",
+    "error 2: no PLL; the core runs slowly\r\n",
+    "error 3: no sound clock; samples leave by the sample USART\r\n",
+    "error 4: the codec does not answer\r\n",
+    "error 5: reset by the watchdog\r\n",
+};
+
+void errors_keep(error_t error) { kept |= 1u << error; }
+
+uint32_t errors_first(void) { return kept == 0 ? 0 : (uint32_t)__builtin_ctz(kept); }
+
+void errors_print(void) {
+    for (uint32_t error = 1; error <= N_ERRORS; error++) {
+        if (kept >> error & 1u) {
+            board_print(texts[error - 1]);
+        }
+    }
+}

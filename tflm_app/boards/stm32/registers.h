@@ -1,0 +1,106 @@
+/* Registers that both chips have: of the core, and of peripherals that ST builds into both alike.
+ *
+ * Sources: Armv7-M Architecture Reference Manual, sections B3.2 to B3.5 and C1.8; RM0090 (STM32F407), RM0433
+ * (STM32H743). Where the two differ, the board's chip.h says how.
+ */
+#ifndef REGISTERS_H
+#define REGISTERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define REGISTER(address) (*(volatile uint32_t *)(address))
+
+/* --- core ------------------------------------------------------------------------------------------- */
+
+#define SYST_CSR REGISTER(0xE000E010u)
+#define SYST_RVR REGISTER(0xE000E014u)
+#define SYST_CVR REGISTER(0xE000E018u)
+#define SYST_CSR_RUN 7u /* from the core's clock, with its interrupt */
+#define ICSR REGISTER(0xE000ED04u)
+#define ICSR_SYST_PENDING (1u << 26)
+
+#define DEMCR REGISTER(0xE000EDFCu)
+#define DEMCR_TRACE (1u << 24)
+#define DWT_CTRL REGISTER(0xE0001000u)
+#define DWT_CTRL_CYCLES 1u
+#define DWT_CYCCNT REGISTER(0xE0001004u)
+#define DWT_LAR REGISTER(0xE0001FB0u) /* the M7's has a lock */
+#define DWT_UNLOCK 0xC5ACCE55u
+
+#define NVIC_ISER(irq) REGISTER(0xE000E100u + 4u * ((irq) / 32u))
+#define NVIC_IPR(irq) (*(volatile uint8_t *)(0xE000E400u + (irq)))
+
+static inline void interrupt_enable(uint32_t irq, uint8_t priority) {
+    NVIC_IPR(irq) = (uint8_t)(priority << 4); /* 4 bits of it are there; 0 is the most urgent */
+    NVIC_ISER(irq) = 1u << irq % 32u;
+}
+
+/* --- interrupts: the same numbers on both (RM0090 table 61, RM0433 table 148) -------------------------- */
+
+#define IRQ_DMA1_STREAM5 16u
+#define IRQ_USART2 38u
+#define IRQ_USART3 39u
+#define IRQ_USART6 71u
+
+/* --- GPIO (RM0090 section 8.4, RM0433 section 11.4) --------------------------------------------------- */
+
+typedef struct {
+    uint32_t port; /* 0 for A, and so on */
+    uint32_t pin;
+} pin_t;
+
+enum { PIN_INPUT = 0, PIN_OUTPUT = 1, PIN_ALTERNATE = 2, PIN_ANALOG = 3 };
+
+#define GPIO(port, offset) REGISTER(CHIP_GPIO + 0x400u * (port) + (offset))
+#define GPIO_MODER(port) GPIO(port, 0x00u)
+#define GPIO_OTYPER(port) GPIO(port, 0x04u)
+#define GPIO_OSPEEDR(port) GPIO(port, 0x08u)
+#define GPIO_PUPDR(port) GPIO(port, 0x0Cu)
+#define GPIO_IDR(port) GPIO(port, 0x10u)
+#define GPIO_BSRR(port) GPIO(port, 0x18u)
+#define GPIO_AFR(port, pin) GPIO(port, 0x20u + 4u * ((pin) / 8u))
+
+/* --- DMA1, stream 5 (RM0090 section 10.5, RM0433 section 15.5) ----------------------------------------- */
+
+#define DMA1_HISR REGISTER(CHIP_DMA1 + 0x04u)
+#define DMA1_HIFCR REGISTER(CHIP_DMA1 + 0x0Cu)
+#define DMA_STREAM5_HALF (1u << 10)
+#define DMA_STREAM5_COMPLETE (1u << 11)
+#define DMA_STREAM5_FLAGS (0x3Du << 6)
+#define DMA1_S5CR REGISTER(CHIP_DMA1 + 0x88u)
+#define DMA1_S5NDTR REGISTER(CHIP_DMA1 + 0x8Cu)
+#define DMA1_S5PAR REGISTER(CHIP_DMA1 + 0x90u)
+#define DMA1_S5M0AR REGISTER(CHIP_DMA1 + 0x94u)
+#define DMA_ENABLE 1u
+#define DMA_INTERRUPTS (1u << 3 | 1u << 4) /* half, complete */
+#define DMA_TO_PERIPHERAL (1u << 6)
+#define DMA_CIRCULAR (1u << 8)
+#define DMA_MEMORY_STEPS (1u << 10)
+#define DMA_16_BITS (1u << 11 | 1u << 13)
+#define DMA_PRIORITY_HIGH (2u << 16)
+
+/* --- independent watchdog (RM0090 section 21.4, RM0433 section 44.4) ------------------------------------ */
+
+#define IWDG_KR REGISTER(CHIP_IWDG + 0x00u)
+#define IWDG_PR REGISTER(CHIP_IWDG + 0x04u)
+#define IWDG_RLR REGISTER(CHIP_IWDG + 0x08u)
+#define IWDG_START 0xCCCCu
+#define IWDG_UNLOCK 0x5555u
+#define IWDG_FEED 0xAAAAu
+
+/* --- waits -------------------------------------------------------------------------------------------- */
+
+/* Polls until the bits of `mask` are `value`; gives up after a number of polls, which take some 40 ms at 16
+ * MHz and 5 to 10 ms at full speed, many times what any of these clocks and peripherals needs. What may never
+ * come must not stop an instrument: no wait in these boards is without a bound. */
+#define WAIT_POLLS 100000u
+static inline bool wait_until(uintptr_t address, uint32_t mask, uint32_t value) {
+    uint32_t polls = WAIT_POLLS;
+    while (polls > 0 && (REGISTER(address) & mask) != value) {
+        polls--;
+    }
+    return polls > 0;
+}
+
+#endif

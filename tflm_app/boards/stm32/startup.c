@@ -1,0 +1,59 @@
+/* The vector table of the STM32 boards, and the way from board_reset to main.
+ *
+ * Source: Armv7-M Architecture Reference Manual, sections B1.5.2-3; RM0090 section 12.2, RM0433 section 19.1.
+ */
+#include "board.h"
+#include "chip.h"
+#include "reset.h"
+#include "stm32.h"
+
+int main(void);
+
+static void fault(void) {
+    board_print("fault\r\n");
+    for (;;) { /* until the watchdog resets the board; no interrupt comes here any more */
+        uart_interrupt(&console_uart);
+    }
+}
+
+static void usart2_interrupt(void) {
+    board_wake();
+    uart_interrupt(CHIP_USART2_ROLE);
+}
+
+static void usart3_interrupt(void) {
+    board_wake();
+    uart_interrupt(CHIP_USART3_ROLE);
+}
+
+static void usart6_interrupt(void) {
+    board_wake();
+    uart_interrupt(&sample_uart);
+}
+
+typedef void (*vector_t)(void);
+
+/* Initial stack pointer, then the handlers of exceptions from 1 on, reset first; interrupts from 16 on. */
+__attribute__((section(".vectors"), used)) static const vector_t vectors[16 + CHIP_N_INTERRUPTS] = {
+    [0] = (vector_t)link_stack_end,
+    [1] = board_reset,
+    [2 ... 14] = fault,
+    [15] = systick_interrupt,
+    [16 ... 15 + IRQ_DMA1_STREAM5] = fault,
+    [16 + IRQ_DMA1_STREAM5] = audio_interrupt,
+    [17 + IRQ_DMA1_STREAM5... 15 + IRQ_USART2] = fault,
+    [16 + IRQ_USART2] = usart2_interrupt,
+    [16 + IRQ_USART3] = usart3_interrupt,
+    [17 + IRQ_USART3... 15 + IRQ_USART6] = fault,
+    [16 + IRQ_USART6] = usart6_interrupt,
+    [17 + IRQ_USART6... 15 + CHIP_N_INTERRUPTS] = fault,
+};
+
+void board_run(void) {
+    chip_start();
+    clocks_start();
+    pins_start();
+    board_init();
+    panel_start();
+    board_exit(main());
+}

@@ -1,0 +1,87 @@
+/* Source: RM0090 section 30, RM0433 section 48. Both call the bits that are used here by the same names and
+ * places; chip.h says where the registers are. */
+#include "uart.h"
+
+#include "chip.h"
+
+#define UART_PRIORITY 2
+
+enum { /* USART_SR, USART_ISR */
+       OVERRUN = 1u << 3,
+       HAS_BYTE = 1u << 5,
+       HAS_ROOM = 1u << 7,
+};
+enum { /* USART_CR1 */
+       RECEIVER = 1u << 2,
+       TRANSMITTER = 1u << 3,
+       BYTE_INTERRUPT = 1u << 5,
+       ROOM_INTERRUPT = 1u << 7,
+};
+
+static uint32_t used(const ring_t *ring) { return ring->n_written - ring->n_read; }
+
+static volatile uint32_t *of(const uart_t *uart, uint32_t offset) { return &REGISTER(uart->base + offset); }
+
+static void send_waiting(uart_t *uart) {
+    ring_t *const ring = &uart->waiting;
+    while (used(ring) > 0 && (*of(uart, CHIP_USART_STATUS) & HAS_ROOM) != 0) {
+        *of(uart, CHIP_USART_SEND) = ring->bytes[ring->n_read % ring->capacity];
+        ring->n_read++;
+    }
+}
+
+static void set_room_interrupt(uart_t *uart) {
+    const uint32_t others = *of(uart, CHIP_USART_CR1) & ~(uint32_t)ROOM_INTERRUPT;
+    *of(uart, CHIP_USART_CR1) = others | (used(&uart->waiting) > 0 ? ROOM_INTERRUPT : 0);
+}
+
+void uart_start(uart_t *uart, uint32_t irq, uint32_t clock_hz, uint32_t baud) {
+    *of(uart, CHIP_USART_BRR) = (clock_hz + baud / 2) / baud; /* oversampled by 16 */
+    *of(uart, CHIP_USART_CR1) =
+        CHIP_USART_ENABLE | TRANSMITTER | (uart->received.capacity > 0 ? RECEIVER | BYTE_INTERRUPT : 0);
+    interrupt_enable(irq, UART_PRIORITY);
+}
+
+void uart_interrupt(uart_t *uart) {
+    ring_t *const ring = &uart->received;
+    const uint32_t status = *of(uart, CHIP_USART_STATUS);
+    if (status & (HAS_BYTE | OVERRUN)) {
+        const uint8_t byte = (uint8_t)*of(uart, CHIP_USART_RECEIVED);
+        const bool has_room = used(ring) < ring->capacity;
+        if ((status & HAS_BYTE) != 0 && has_room) {
+            ring->bytes[ring->n_written % ring->capacity] = byte;
+            ring->n_written++;
+        }
+        if ((status & OVERRUN) != 0 || !has_room) {
+            uart->n_lost++;
+            CHIP_USART_CLEAR_OVERRUN(uart->base);
+        }
+    }
+    send_waiting(uart);
+    set_room_interrupt(uart);
+}
+
+size_t uart_read(uart_t *uart, void *bytes, size_t capacity) {
+    ring_t *const ring = &uart->received;
+    size_t n = 0;
+    while (n < capacity && used(ring) > 0) {
+        ((uint8_t *)bytes)[n++] = ring->bytes[ring->n_read % ring->capacity];
+        ring->n_read++;
+    }
+    return n;
+}
+
+size_t uart_write(uart_t *uart, const void *bytes, size_t n_bytes) {
+    ring_t *const ring = &uart->waiting;
+    __asm__ volatile("cpsid i" ::: "memory"); /* some hundred cycles: the rings are the interrupt's, too */
+    size_t n = 0;
+    send_waiting(uart);
+    while (n < n_bytes && used(ring) < ring->capacity) {
+        ring->bytes[ring->n_written % ring->capacity] = ((const uint8_t *)bytes)[n++];
+        ring->n_written++;
+    }
+    send_waiting(uart); /* at once, if the transmitter has nothing to do */
+    set_room_interrupt(uart);
+    __asm__ volatile("cpsie i" ::: "memory");
+    return n;
+}

@@ -1,0 +1,87 @@
+/* Where the STM32F407 has what boards/stm32 uses, and what the board is wired to.
+ *
+ * Source: RM0090 section 2.3 (memory map), DS8626 table 9 (alternate functions), UM1472 (the board).
+ */
+#ifndef CHIP_H
+#define CHIP_H
+
+#define CHIP_GPIO 0x40020000u
+#define CHIP_DMA1 0x40026000u
+#define CHIP_IWDG 0x40003000u
+#define CHIP_USART2 0x40004400u
+#define CHIP_USART3 0x40004800u
+#define CHIP_USART6 0x40011400u
+#define CHIP_N_INTERRUPTS 82
+
+#include "registers.h"
+
+/* --- reset and clock control (RM0090 section 7.3) ----------------------------------------------------- */
+
+#define RCC_BASE 0x40023800u
+#define RCC_CR REGISTER(RCC_BASE + 0x00u)
+#define RCC_CR_HSE_ON (1u << 16)
+#define RCC_CR_HSE_READY (1u << 17)
+#define RCC_CR_PLL_ON (1u << 24)
+#define RCC_CR_PLL_READY (1u << 25)
+#define RCC_CR_PLLI2S_ON (1u << 26)
+#define RCC_CR_PLLI2S_READY (1u << 27)
+#define RCC_PLLCFGR REGISTER(RCC_BASE + 0x04u)
+#define RCC_CFGR_ADDRESS (RCC_BASE + 0x08u)
+#define RCC_CFGR REGISTER(RCC_CFGR_ADDRESS)
+#define RCC_AHB1ENR REGISTER(RCC_BASE + 0x30u)
+#define RCC_APB1ENR REGISTER(RCC_BASE + 0x40u)
+#define RCC_APB2ENR REGISTER(RCC_BASE + 0x44u)
+#define RCC_CSR REGISTER(RCC_BASE + 0x74u)
+#define RCC_CSR_REMOVE_FLAGS (1u << 24)
+#define RCC_CSR_WATCHDOG (1u << 29)
+#define RCC_PLLI2SCFGR REGISTER(RCC_BASE + 0x84u)
+#define FLASH_ACR REGISTER(0x40023C00u) /* section 3.9.1 */
+
+/* --- USART (section 30.6) ----------------------------------------------------------------------------- */
+
+#define CHIP_USART_STATUS 0x00u
+#define CHIP_USART_RECEIVED 0x04u
+#define CHIP_USART_SEND 0x04u
+#define CHIP_USART_BRR 0x08u
+#define CHIP_USART_CR1 0x0Cu
+#define CHIP_USART_ENABLE (1u << 13)
+#define CHIP_USART_CLEAR_OVERRUN(base) ((void)(base)) /* reading status and data has done it */
+
+#define CHIP_CONSOLE_USART CHIP_USART2
+#define CHIP_CONSOLE_IRQ IRQ_USART2
+#define CHIP_MIDI_USART CHIP_USART3
+#define CHIP_MIDI_IRQ IRQ_USART3
+#define CHIP_USART2_ROLE (&console_uart)
+#define CHIP_USART3_ROLE (&midi_uart)
+
+/* --- I2S3, which is SPI3 (section 28.5) --------------------------------------------------------------- */
+
+#define SPI3_BASE 0x40003C00u
+#define SPI3_CR2 REGISTER(SPI3_BASE + 0x04u)
+#define CHIP_I2S_DATA (SPI3_BASE + 0x0Cu)
+#define SPI3_I2SCFGR REGISTER(SPI3_BASE + 0x1Cu)
+#define SPI3_I2SPR REGISTER(SPI3_BASE + 0x20u)
+#define CHIP_DMA_REQUEST 0u /* channel 0 of stream 5 is SPI3_TX (table 42) */
+#define CHIP_ROUTE_DMA() ((void)0)
+#define CHIP_DMA_SECTION ".bss.dma" /* all of RAM will do */
+
+/* --- I2C1 (section 27.6) ------------------------------------------------------------------------------ */
+
+#define I2C1_BASE 0x40005400u
+#define I2C1_CR1 REGISTER(I2C1_BASE + 0x00u)
+#define I2C1_CR2 REGISTER(I2C1_BASE + 0x04u)
+#define I2C1_DR REGISTER(I2C1_BASE + 0x10u)
+#define I2C1_SR1_ADDRESS (I2C1_BASE + 0x14u)
+#define I2C1_SR2 REGISTER(I2C1_BASE + 0x18u)
+#define I2C1_CCR REGISTER(I2C1_BASE + 0x1Cu)
+#define I2C1_TRISE REGISTER(I2C1_BASE + 0x20u)
+
+/* --- pins of the board -------------------------------------------------------------------------------- */
+
+#define CHIP_LED_RUNNING ((pin_t){3, 12}) /* LD4, green: PD12 */
+#define CHIP_LED_MIDI ((pin_t){3, 13})    /* LD3, orange: PD13 */
+#define CHIP_LED_ERROR ((pin_t){3, 14})   /* LD5, red: PD14 */
+#define PIN_BUTTON ((pin_t){0, 0})        /* B1, blue, high when pressed: PA0 */
+#define PIN_CODEC_RESET ((pin_t){3, 4})   /* low resets: PD4 */
+
+#endif

@@ -1,0 +1,63 @@
+/* 168 MHz from the crystal of 8 MHz; else from the internal oscillator of 16 MHz, which is 1 % exact; else
+ * that oscillator as it is. Source: RM0090 sections 3.5.1 (flash), 7.2 and 7.3 (clocks). */
+#include "chip.h"
+#include "play_board.h"
+#include "stm32.h"
+
+#define HSI_HZ 16000000u
+#define CORE_HZ 168000000u
+#define PLL_SOURCE_HSE (1u << 22)
+
+/* Both PLLs take 1 MHz. Main: 336 MHz / 2; the divider by 7 would be for USB. */
+#define PLL_CONFIG(input_mhz) ((input_mhz) | 336u << 6 | 0u << 16 | 7u << 24)
+#define BUS_DIVIDERS (5u << 10 | 4u << 13)   /* APB1: 42 MHz, APB2: 84 MHz */
+#define FLASH_WAITS (5u | 1u << 8 | 3u << 9) /* and prefetch, both caches */
+#define SELECT_PLL 2u
+
+/* I2S, with a master clock of 256 times the rate (section 28.4.4): N and R of its PLL here, its own divider
+ * in i2s.c. 16 kHz: 213 MHz / 2 / (256 * 26) = 16000.6 Hz, +38 ppm. 48 kHz: 258 MHz / 3 / (256 * 7) = 47991.1
+ * Hz, -186 ppm, a third of a cent. */
+#define PLLI2S_CONFIG (BOARD_SAMPLE_RATE == 48000 ? 258u << 6 | 3u << 28 : 213u << 6 | 2u << 28)
+
+clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
+
+static bool start_pll(bool has_crystal) {
+    RCC_PLLCFGR = has_crystal ? PLL_CONFIG(8u) | PLL_SOURCE_HSE : PLL_CONFIG(16u);
+    RCC_CR |= RCC_CR_PLL_ON;
+    if (!wait_until(RCC_BASE, RCC_CR_PLL_READY, RCC_CR_PLL_READY)) {
+        RCC_CR &= ~RCC_CR_PLL_ON;
+        return false;
+    }
+    FLASH_ACR = FLASH_WAITS;
+    RCC_CFGR = BUS_DIVIDERS;
+    RCC_CFGR = BUS_DIVIDERS | SELECT_PLL;
+    return wait_until(RCC_CFGR_ADDRESS, 3u << 2, SELECT_PLL << 2);
+}
+
+void clocks_start(void) {
+    RCC_AHB1ENR |= 0xFu | 1u << 21;                /* GPIOA to D, DMA1 */
+    RCC_APB1ENR |= 1u << 15 | 3u << 17 | 1u << 21; /* SPI3, USART2 and 3, I2C1 */
+    RCC_APB2ENR |= 1u << 5;                        /* USART6 */
+    if (RCC_CSR & RCC_CSR_WATCHDOG) {
+        errors_keep(ERROR_WATCHDOG);
+    }
+    RCC_CSR |= RCC_CSR_REMOVE_FLAGS;
+
+    RCC_CR |= RCC_CR_HSE_ON;
+    const bool has_crystal = wait_until(RCC_BASE, RCC_CR_HSE_READY, RCC_CR_HSE_READY);
+    if (!has_crystal) {
+        RCC_CR &= ~RCC_CR_HSE_ON;
+        errors_keep(ERROR_NO_CRYSTAL);
+    }
+    if (start_pll(has_crystal)) {
+        clocks = (clocks_t){CORE_HZ, CORE_HZ / 4, CORE_HZ / 2, CORE_HZ / 4};
+    } else {
+        errors_keep(ERROR_NO_PLL);
+    }
+}
+
+bool clocks_start_sound(void) {
+    RCC_PLLI2SCFGR = PLLI2S_CONFIG;
+    RCC_CR |= RCC_CR_PLLI2S_ON;
+    return wait_until(RCC_BASE, RCC_CR_PLLI2S_READY, RCC_CR_PLLI2S_READY);
+}
