@@ -1,14 +1,29 @@
 """Drawings of the instrument: its signal path, its two networks, and its FM patches, as SVG.
 
-They take colours and type from the page that they stand in (``page_assets/page.css``).
+They take colours and type from the page that they stand in (``page_assets/page.css``). The README's
+picture of the signal path has them within: ``python -m pipeline.diagram`` writes it.
 """
 
+import re
 from collections.abc import Iterator
 from html import escape
 from itertools import pairwise
+from pathlib import Path
 
-from pipeline.config import FRAME_RATE, HOP_SAMPLES, N_OPERATORS, SAMPLE_RATE, TcnConfig
+from pipeline.config import (
+    FRAME_RATE,
+    HOP_SAMPLES,
+    N_OPERATORS,
+    REPOSITORY,
+    SAMPLE_RATE,
+    TcnConfig,
+    atomic_write,
+    load_instrument,
+)
 from pipeline.patches import Patch
+
+PICTURE = REPOSITORY / "data" / "pictures" / "signal_path.svg"
+ASSETS = Path(__file__).parent / "page_assets"
 
 OPERATOR_SIZE = (54, 30)
 OPERATOR_PITCH = (70, 58)  # from one operator to the next, across and down
@@ -62,10 +77,10 @@ def signal_path_svg(full: TcnConfig, reduced: TcnConfig) -> str:
         ("sound", f"{HOP_SAMPLES} samples a frame", 968, 142, "box"),
     ]
     top, bottom = 46, 104
-    middle, teacher, floor = (top + bottom) / 2, 176, 256
+    middle, breath, teacher, floor = (top + bottom) / 2, 146, 224, 304
     parts = [
-        '<rect class="frame" x="346" y="14" width="468" height="106" rx="10"/>',
-        _text(580, 34, "on the microcontroller, a block of 4 ms at a time"),
+        '<rect class="frame" x="346" y="14" width="490" height="166" rx="10"/>',
+        _text(591, 34, "on the microcontroller, a block of 4 ms at a time"),
     ]
     for name, note, x, width, kind in steps:
         parts.append(_box(x, top, width, bottom - top, kind))
@@ -76,13 +91,18 @@ def signal_path_svg(full: TcnConfig, reduced: TcnConfig) -> str:
     parts += [
         _text(315, middle - 8, "f0"),
         _text(315, middle + 18, "loudness"),
+        _box(546, breath - 24, 248, 48, "box device"),
+        _text(670, breath - 4, "breath", "name"),
+        _text(670, breath + 14, "noise of a learnt colour and gain"),
+        _arrow((356, middle), (356, breath), (545, breath)),
+        _arrow((794, breath), (824, breath), (824, middle + 1)),
         _text(516, middle - 8, "logits"),
         _box(366, teacher, 122, 50),
         _text(427, teacher + 21, "full teacher", "name"),
         _text(427, teacher + 39, f"{full.n_blocks} × {full.hidden_channels}"),
         _arrow((211, bottom), (211, teacher + 25), (365, teacher + 25)),
         _arrow((427, teacher), (427, bottom + 2), kind="teach"),
-        _text(440, 146, "teaches the student by its sound (AD) or its levels (CD)", anchor="start"),
+        _text(440, 202, "teaches the student by its sound (AD) or its levels (CD)", anchor="start"),
         _arrow((53, bottom), (53, floor), (1039, floor), (1039, bottom + 2), kind="teach"),
         _text(640, floor - 8, "multi-scale spectral loss between sound and recording"),
     ]
@@ -185,3 +205,28 @@ def roles(patch: Patch) -> Iterator[str]:
     for operator in range(N_OPERATORS):
         targets = [str(i + 1) for i in range(N_OPERATORS) if operator in patch.modulators[i]]
         yield f"modulates operator {' and '.join(targets)}" if targets else "carrier"
+
+
+def standalone(drawing: str) -> str:
+    """Returns a drawing as a file of its own: with the rules of the page, on a ground."""
+    variables = re.findall(r"^(?::root|@media \(prefers).*?^}", _asset("style.css"), re.S | re.M)
+    rules = re.findall(r"^\.drawing (?!svg|{)(.*)$", _asset("page.css"), re.M)
+    rules.append("svg { background: var(--paper); }")
+    head, content = drawing.split(">", 1)
+    style = "\n".join([*variables, *rules]).replace(".drawing ", "")
+    return f'{head} xmlns="http://www.w3.org/2000/svg">\n<style>\n{style}\n</style>\n{content}\n'
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text()
+
+
+def main() -> None:
+    """Writes the README's picture."""
+    config = load_instrument("flute")
+    with atomic_write(PICTURE) as temporary:
+        temporary.write_text(standalone(signal_path_svg(config.full, config.reduced)))
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from pipeline.config import REPOSITORY
+from pipeline import diagram
+from pipeline.config import REPOSITORY, load_instrument
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -55,3 +56,9 @@ def test_make_knows_the_targets():
     targets = re.findall(r"^ +make (\w+)$", README, re.MULTILINE)
     assert {"demo", "test"} <= {*targets}
     subprocess.run(["make", "-n", *targets], cwd=REPOSITORY, check=True, capture_output=True)
+
+
+def test_picture_is_what_the_drawing_program_draws():
+    config = load_instrument("flute")
+    drawing = diagram.signal_path_svg(config.full, config.reduced)
+    assert diagram.PICTURE.read_text() == diagram.standalone(drawing)
