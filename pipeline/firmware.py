@@ -139,14 +139,13 @@ def build(
 def _read_map(link_map: str) -> tuple[int, int, dict[str, PartSize]]:
     """Reads bytes of flash and RAM, in all and by part, from GNU ld's map file."""
     link_map = link_map[link_map.index("Linker script and memory map") :]
-    in_flash, in_ram = (
-        (".boot", ".text", ".rodata", ".vectors", ".init_array", ".ARM.ex"),
-        (".data", ".bss", ".stack", ".dma", "COMMON"),
-    )
+    in_flash = (".boot", ".text", ".rodata", ".vectors", ".init_array", ".ARM.ex")
+    in_ram = (".bss", ".stack", ".dma", "COMMON")
+    copied = (".data", ".weights")  # stored in flash, and copied to RAM at the start
 
     def bytes_of(section: str, size: int) -> tuple[int, int]:
-        flash = size if section.startswith((*in_flash, ".data")) else 0
-        return flash, size if section.startswith(in_ram) else 0
+        flash = size if section.startswith((*in_flash, *copied)) else 0
+        return flash, size if section.startswith((*in_ram, *copied)) else 0
 
     # Output sections stand at the start of a line, what goes into them behind one blank, with its
     # object; a long name pushes the numbers to the next line.

@@ -13,7 +13,7 @@
 
 #define CONSOLE_BAUD 115200u
 #define MIDI_BAUD 31250u
-#define SAMPLE_BAUD 2000000u
+#define SAMPLE_BAUD 1000000u
 #define BLOCKS_PER_SECOND 250u
 #define WATCHDOG_COUNTS 800u /* 100 ms of its 32 kHz / 4 (68 to 188 ms, for that oscillator is not exact) */
 
@@ -143,7 +143,15 @@ size_t board_console_write(const char *text, size_t n_bytes) {
     return uart_write(&console_uart, text, n_bytes);
 }
 
-/* --- LEDs --------------------------------------------------------------------------------------------- */
+/* --- button and LEDs ------------------------------------------------------------------------------- */
+
+#define BOUNCE_BLOCKS 5u /* 20 ms */
+
+bool button_is_pressed(void) {
+    static uint32_t n_pressed;
+    n_pressed = pin_read(CHIP_BUTTON) ? n_pressed + (n_pressed <= BOUNCE_BLOCKS) : 0;
+    return n_pressed == BOUNCE_BLOCKS;
+}
 
 #define LIGHT_BLOCKS 20u /* of a blink: 80 ms */
 

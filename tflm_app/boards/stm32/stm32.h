@@ -51,6 +51,9 @@ extern uart_t console_uart, midi_uart, sample_uart;
 /* Called in every interrupt: board_wait has something to return for. */
 void board_wake(void);
 
+/* Looks at the user button, once a block: a press counts once, when it has lasted. */
+bool button_is_pressed(void);
+
 /* Called in the audio interrupt, every 4 ms: the LEDs. */
 void leds_step(void);
 

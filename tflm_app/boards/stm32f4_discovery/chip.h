@@ -13,6 +13,7 @@
 #define CHIP_USART6 0x40011400u
 #define CHIP_N_INTERRUPTS 82
 
+#include "play_board.h"
 #include "registers.h"
 
 /* --- reset and clock control (RM0090 section 7.3) ----------------------------------------------------- */
@@ -61,6 +62,21 @@
 #define CHIP_I2S_DATA (SPI3_BASE + 0x0Cu)
 #define SPI3_I2SCFGR REGISTER(SPI3_BASE + 0x1Cu)
 #define SPI3_I2SPR REGISTER(SPI3_BASE + 0x20u)
+
+/* Its PLL, N MHz / R, is divided by 2 * I2SDIV + ODD, and by 256 for the master clock goes out
+ * (section 28.4.4): 16 000.6 Hz, +38 ppm, or 47 991.1 Hz, -186 ppm, a third of a cent. */
+#if BOARD_SAMPLE_RATE == 48000
+#define CHIP_I2S_PLL_N 258u
+#define CHIP_I2S_PLL_R 3u
+#define CHIP_I2S_DIVIDER 7u
+#else
+#define CHIP_I2S_PLL_N 213u
+#define CHIP_I2S_PLL_R 2u
+#define CHIP_I2S_DIVIDER 26u
+#endif
+#define CHIP_I2S_PPM \
+    (CHIP_I2S_PLL_N * 1e12 / (CHIP_I2S_PLL_R * 256 * CHIP_I2S_DIVIDER) / BOARD_SAMPLE_RATE - 1e6)
+_Static_assert(CHIP_I2S_PPM > -200 && CHIP_I2S_PPM < 200, "the pitch is off by more than a third of a cent");
 #define CHIP_DMA_REQUEST 0u /* channel 0 of stream 5 is SPI3_TX (table 42) */
 #define CHIP_ROUTE_DMA() ((void)0)
 #define CHIP_DMA_SECTION ".bss.dma" /* all of RAM will do */
@@ -81,7 +97,7 @@
 #define CHIP_LED_RUNNING ((pin_t){3, 12}) /* LD4, green: PD12 */
 #define CHIP_LED_MIDI ((pin_t){3, 13})    /* LD3, orange: PD13 */
 #define CHIP_LED_ERROR ((pin_t){3, 14})   /* LD5, red: PD14 */
-#define PIN_BUTTON ((pin_t){0, 0})        /* B1, blue, high when pressed: PA0 */
+#define CHIP_BUTTON ((pin_t){0, 0})       /* B1, blue, high when pressed: PA0 */
 #define PIN_CODEC_RESET ((pin_t){3, 4})   /* low resets: PD4 */
 
 #endif

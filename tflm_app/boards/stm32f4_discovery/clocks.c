@@ -1,7 +1,6 @@
 /* 168 MHz from the crystal of 8 MHz; else from the internal oscillator of 16 MHz, which is 1 % exact; else
  * that oscillator as it is. Source: RM0090 sections 3.5.1 (flash), 7.2 and 7.3 (clocks). */
 #include "chip.h"
-#include "play_board.h"
 #include "stm32.h"
 
 #define HSI_HZ 16000000u
@@ -14,10 +13,8 @@
 #define FLASH_WAITS (5u | 1u << 8 | 3u << 9) /* and prefetch, both caches */
 #define SELECT_PLL 2u
 
-/* I2S, with a master clock of 256 times the rate (section 28.4.4): N and R of its PLL here, its own divider
- * in i2s.c. 16 kHz: 213 MHz / 2 / (256 * 26) = 16000.6 Hz, +38 ppm. 48 kHz: 258 MHz / 3 / (256 * 7) = 47991.1
- * Hz, -186 ppm, a third of a cent. */
-#define PLLI2S_CONFIG (BOARD_SAMPLE_RATE == 48000 ? 258u << 6 | 3u << 28 : 213u << 6 | 2u << 28)
+/* I2S: N and R of its PLL; its own divider is in chip.h. */
+#define PLLI2S_CONFIG (CHIP_I2S_PLL_N << 6 | CHIP_I2S_PLL_R << 28)
 
 clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
 

@@ -1,0 +1,94 @@
+/* 480 MHz (400 MHz before revision V of the chip) from the 8 MHz that the ST-LINK sends; else from the
+ * internal oscillator of 64 MHz; else that oscillator as it is. Source: RM0433 sections 4.3.8 (flash), 6.6.2
+ * (voltage), 8.5 and 8.7 (clocks). */
+#include "chip.h"
+#include "stm32.h"
+
+#define HSI_HZ 64000000u
+#define PLL_INPUT_HZ 2000000u /* of both PLLs */
+#define PLL_FROM_HSE (2u | 4u << 4 | 4u << 20)
+#define PLL_FROM_HSI (0u | 32u << 4 | 32u << 20)
+
+/* Wide oscillators for an input of 2 to 4 MHz; fraction for PLL3; outputs P of both. */
+#define PLL_CONFIG (1u << 2 | 1u << 8 | 1u << 10 | 1u << 16 | 1u << 22)
+#define PLL_DIVIDERS(n, p) (((n)-1u) | ((p)-1u) << 9 | 1u << 16 | 1u << 24)
+
+/* Sound: 2 MHz * (196 + 4981 / 8192) / 8 = 49.152008 MHz, which i2s.c divides: +0.2 ppm. */
+#define SOUND_DIVIDERS PLL_DIVIDERS(196u, 8u)
+#define SOUND_FRACTION (4981u << 3)
+
+#define HALVED 8u     /* AHB: half of the core's clock */
+#define BUS_HALVED 4u /* every APB: half of that */
+#define FLASH_WAITS (4u | 2u << 4)
+#define SELECT_PLL1 3u
+#define FIRST_REVISION_OF_480_MHZ 0x2000u
+#define VOLTAGE_SCALE_1 (3u << 14)
+#define OVERDRIVE 1u
+
+clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
+
+/* The supply is settled once after power-on: the linear regulator. Returns whether 480 MHz may be had. */
+static bool raise_voltage(void) {
+    const bool is_fast = DBGMCU_IDCODE >> 16 >= FIRST_REVISION_OF_480_MHZ;
+    PWR_CR3 = (PWR_CR3 & ~7u) | 2u;
+    bool is_ready = wait_until(PWR_CSR1_ADDRESS, PWR_READY, PWR_READY);
+    PWR_D3CR = VOLTAGE_SCALE_1;
+    is_ready = is_ready && wait_until(PWR_D3CR_ADDRESS, PWR_READY, PWR_READY);
+    if (!is_fast || !is_ready) {
+        return false;
+    }
+    RCC_APB4ENR |= 1u << 1; /* SYSCFG */
+    (void)RCC_APB4ENR;
+    SYSCFG_PWRCR |= OVERDRIVE;
+    return wait_until(PWR_D3CR_ADDRESS, PWR_READY, PWR_READY);
+}
+
+static bool start_pll(bool has_crystal, uint32_t core_hz) {
+    RCC_PLLCKSELR = has_crystal ? PLL_FROM_HSE : PLL_FROM_HSI;
+    RCC_PLL1DIVR = PLL_DIVIDERS(2u * core_hz / PLL_INPUT_HZ, 2u);
+    RCC_PLL3DIVR = SOUND_DIVIDERS;
+    RCC_PLL3FRACR = SOUND_FRACTION;
+    RCC_PLLCFGR = PLL_CONFIG;
+    RCC_CR |= RCC_CR_PLL1_ON;
+    if (!wait_until(RCC_BASE, RCC_CR_PLL1_READY, RCC_CR_PLL1_READY)) {
+        RCC_CR &= ~RCC_CR_PLL1_ON;
+        return false;
+    }
+    FLASH_ACR = FLASH_WAITS;
+    RCC_D1CFGR = HALVED | BUS_HALVED << 4;
+    RCC_D2CFGR = BUS_HALVED << 4 | BUS_HALVED << 8;
+    RCC_D3CFGR = BUS_HALVED << 4;
+    RCC_CFGR = SELECT_PLL1;
+    return wait_until(RCC_CFGR_ADDRESS, 7u << 3, SELECT_PLL1 << 3);
+}
+
+void clocks_start(void) {
+    RCC_AHB1ENR |= 1u | 1u << 5;         /* DMA1, ADC1 */
+    RCC_AHB4ENR |= 0x1Fu;                /* GPIOA to E */
+    RCC_APB1LENR |= 1u << 15 | 3u << 17; /* SPI3, USART2 and 3 */
+    RCC_APB2ENR |= 1u << 5;              /* USART6 */
+    if (RCC_RSR & RCC_RSR_WATCHDOG) {
+        errors_keep(ERROR_WATCHDOG);
+    }
+    RCC_RSR |= RCC_RSR_REMOVE_FLAGS;
+
+    const uint32_t core_hz = raise_voltage() ? 480000000u : 400000000u;
+    RCC_CR |= RCC_CR_HSE_BYPASS;
+    RCC_CR |= RCC_CR_HSE_ON;
+    const bool has_crystal = wait_until(RCC_BASE, RCC_CR_HSE_READY, RCC_CR_HSE_READY);
+    if (!has_crystal) {
+        RCC_CR &= ~RCC_CR_HSE_ON;
+        errors_keep(ERROR_NO_CRYSTAL);
+    }
+    if (start_pll(has_crystal, core_hz)) {
+        clocks = (clocks_t){core_hz, core_hz / 4, core_hz / 4, core_hz / 4};
+    } else {
+        errors_keep(ERROR_NO_PLL);
+    }
+}
+
+bool clocks_start_sound(void) {
+    RCC_CR |= RCC_CR_PLL3_ON;
+    RCC_D2CCIP1R = (RCC_D2CCIP1R & ~(7u << 12)) | 2u << 12; /* SPI1 to 3: PLL3, output P */
+    return wait_until(RCC_BASE, RCC_CR_PLL3_READY, RCC_CR_PLL3_READY);
+}

@@ -1,0 +1,28 @@
+/* I2S3 as master transmitter, Philips standard: 16 bits in slots of 32, for the PCM5102A takes 64 bit clocks
+ * a frame at every rate and makes its master clock of them (SLAS764, table 2 of section 8.3). Source: RM0433
+ * sections 49.9 and 49.11.10. */
+#include "chip.h"
+#include "play_board.h"
+#include "stm32.h"
+
+#define TRANSMIT_DMA (1u << 15)
+#define SPI_ENABLE 1u
+#define SPI_START (1u << 9)
+#define I2S_MASTER_TRANSMITTER (1u | 2u << 1)
+#define SLOTS_OF_32_BITS (1u << 10)
+#define CLOCKS_A_FRAME 64u
+#define DIVIDER (CHIP_SOUND_HZ / (CLOCKS_A_FRAME * BOARD_SAMPLE_RATE)) /* 48, or 16 at 48 kHz */
+_Static_assert(DIVIDER *CLOCKS_A_FRAME *BOARD_SAMPLE_RATE == CHIP_SOUND_HZ && DIVIDER % 2 == 0, "exact");
+
+void i2s_start(void) {
+    SPI3_I2SCFGR = I2S_MASTER_TRANSMITTER | SLOTS_OF_32_BITS | (DIVIDER / 2) << 16;
+    SPI3_CFG1 |= TRANSMIT_DMA;
+}
+
+void i2s_run(void) {
+    SPI3_CR1 |= SPI_ENABLE;
+    SPI3_CR1 |= SPI_START;
+}
+
+/* The PCM5102A has nothing to be set up. */
+bool codec_start(void) { return true; }

@@ -1,0 +1,58 @@
+/* Memories and caches, before anything else runs: weights go to the AXI SRAM, where a read costs less than
+ * one of the flash; the buffers of the DMA lie in SRAM1, uncached.
+ *
+ * Sources: RM0433 section 8.7.40 (AHB2ENR); Armv7-M Architecture Reference Manual, sections B2.2.7 (cache
+ * maintenance) and B3.5 (MPU).
+ */
+#include <string.h>
+
+#include "chip.h"
+#include "stm32.h"
+
+#define SRAM1_ENABLE (1u << 29)
+#define MPU_CTRL REGISTER(0xE000ED94u)
+#define MPU_RBAR REGISTER(0xE000ED9Cu)
+#define MPU_RASR REGISTER(0xE000EDA0u)
+#define MPU_USE_RBAR_NUMBER (1u << 4)
+#define MPU_UNCACHED_32_KB (1u << 28 | 3u << 24 | 1u << 19 | 14u << 1 | 1u) /* not code; normal; 2^15 */
+#define MPU_ON_WITH_BACKGROUND 5u
+
+#define CCR REGISTER(0xE000ED14u)
+#define CCR_CACHES (3u << 16)
+#define CSSELR REGISTER(0xE000ED84u)
+#define CCSIDR REGISTER(0xE000ED80u)
+#define ICIALLU REGISTER(0xE000EF50u)
+#define DCISW REGISTER(0xE000EF60u)
+
+/* Set by link.ld; only their addresses mean anything. */
+extern uint32_t link_weights_load[], link_weights_start[], link_weights_end[], link_dma_region[];
+
+static void barrier(void) { __asm__ volatile("dsb\n\tisb" ::: "memory"); }
+
+/* Lines of 32 bytes; after reset they hold anything. */
+static void invalidate_caches(void) {
+    CSSELR = 0;
+    barrier();
+    const uint32_t n_sets = (CCSIDR >> 13 & 0x7FFFu) + 1;
+    const uint32_t n_ways = (CCSIDR >> 3 & 0x3FFu) + 1; /* 4 */
+    for (uint32_t set = 0; set < n_sets; set++) {
+        for (uint32_t way = 0; way < n_ways; way++) {
+            DCISW = way << 30 | set << 5;
+        }
+    }
+    ICIALLU = 0;
+    barrier();
+}
+
+void chip_start(void) {
+    RCC_AHB2ENR |= SRAM1_ENABLE;
+    (void)RCC_AHB2ENR; /* so long it takes */
+    MPU_RBAR = (uint32_t)(uintptr_t)link_dma_region | MPU_USE_RBAR_NUMBER;
+    MPU_RASR = MPU_UNCACHED_32_KB;
+    MPU_CTRL = MPU_ON_WITH_BACKGROUND;
+    invalidate_caches();
+    CCR |= CCR_CACHES;
+    barrier();
+    memcpy(link_weights_start, link_weights_load,
+           (size_t)((char *)link_weights_end - (char *)link_weights_start));
+}
