@@ -1,6 +1,7 @@
 """What is written to a board's flash: an ELF file's loadable bytes, as bin, Intel HEX or UF2."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,19 +40,16 @@ def read_elf(path: Path, *, address: int, size: int) -> Image:
     data = path.read_bytes()
     if data[:6] != b"\x7fELF\x01\x01":
         raise UserError(f"{path} is no 32-bit little-endian ELF file")
-    # Tool Interface Standard, ELF specification: e_phoff, e_phentsize, e_phnum; p_type to p_filesz
-    (table,) = struct.unpack_from("<I", data, 28)
-    entry_bytes, n_entries = struct.unpack_from("<HH", data, 42)
-    parts = []
-    for index in range(n_entries):
-        kind, offset, _, at, n_bytes = struct.unpack_from("<5I", data, table + index * entry_bytes)
-        if kind == 1 and n_bytes:
-            if at < address or at + n_bytes > address + size:
-                raise UserError(
-                    f"{path} stores {n_bytes} bytes at {at:#010x}, outside the board's flash "
-                    f"of {size} bytes at {address:#010x}"
-                )
-            parts.append((at, data[offset : offset + n_bytes]))
+    try:
+        parts = list(_stored_parts(data))
+    except struct.error:
+        raise UserError(f"{path} is cut off: build the firmware again") from None
+    for at, part in parts:
+        if at < address or at + len(part) > address + size:
+            raise UserError(
+                f"{path} stores {len(part)} bytes at {at:#010x}, outside the board's flash "
+                f"of {size} bytes at {address:#010x}"
+            )
     if not parts:
         raise UserError(f"{path} stores nothing in the flash at {address:#010x}")
     first = min(at for at, _ in parts)
@@ -59,6 +57,19 @@ def read_elf(path: Path, *, address: int, size: int) -> Image:
     for at, part in parts:
         content[at - first : at - first + len(part)] = part
     return Image(first, bytes(content))
+
+
+def _stored_parts(elf: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yields physical address and content of what an ELF file loads.
+
+    Source: Tool Interface Standard, ELF specification: header, and program header of kind PT_LOAD.
+    """
+    (table,) = struct.unpack_from("<I", elf, 28)
+    entry_bytes, n_entries = struct.unpack_from("<HH", elf, 42)
+    for index in range(n_entries):
+        kind, offset, _, at, n_bytes = struct.unpack_from("<5I", elf, table + index * entry_bytes)
+        if kind == 1 and n_bytes:
+            yield at, struct.unpack_from(f"{n_bytes}s", elf, offset)[0]
 
 
 def crc32_mpeg2(data: bytes) -> int:

@@ -55,10 +55,10 @@ def write(image: Image, family: int) -> bytes:
 
 
 def read_blocks(file: bytes) -> Iterator[Block]:
-    """Yields the blocks of a file.
+    """Yields the blocks of a file for one of these families.
 
     Raises:
-        UserError: A block is damaged, or its number is not its place.
+        UserError: A block is damaged, is of another kind, or its number is not its place.
     """
     if not file or len(file) % BLOCK_BYTES:
         raise UserError(f"a UF2 file of {len(file)} bytes is cut off: its blocks have 512")
@@ -70,10 +70,10 @@ def read_blocks(file: bytes) -> Iterator[Block]:
             raise UserError(f"{where} lacks its magic numbers")
         if number != offset // BLOCK_BYTES or n_blocks != len(file) // BLOCK_BYTES:
             raise UserError(f"{where} says it is {number} of {n_blocks}")
-        if size > BLOCK_BYTES - _HEADER.size - 4:
-            raise UserError(f"{where} says it holds {size} bytes")
+        if flags != FLAG_FAMILY or size != PAYLOAD_BYTES:
+            raise UserError(f"{where} has flags {flags:#x} and {size} bytes, not 0x2000 and 256")
         payload = block[_HEADER.size : _HEADER.size + size]
-        yield Block(address, payload, number, n_blocks, family if flags & FLAG_FAMILY else 0)
+        yield Block(address, payload, number, n_blocks, family)
 
 
 def read(file: bytes) -> tuple[Image, int]:
