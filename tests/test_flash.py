@@ -6,10 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import small_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import flash, uf2
+from pipeline import firmware, flash, uf2
 from pipeline.config import UserError
 from pipeline.image import Image, crc32_mpeg2, read_elf, seal_loader, to_hex
 from pipeline.toolchain import INSTRUMENT_BOARDS, build_program
@@ -253,6 +254,19 @@ def test_dry_run_tells_a_command_even_without_board_and_tools(board, tools):
         assert told == f"cp build/{board}.uf2 '<drive {BOARD_IDS[board]}>'"
     else:
         assert told.startswith("openocd -f board/") and f"build/{board}.hex verify reset" in told
+
+
+def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, monkeypatch, capsys):
+    small_run.make_run(tmp_path / "run")
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
+    flash.main(["--board", "pico2", "--run", str(tmp_path / "run"), "--dry-run"])
+    sizes, written, command, following = capsys.readouterr().out.splitlines()
+    assert sizes.startswith("pico2: flash ")
+    image, family = uf2.read(Path(written.split()[-1]).read_bytes())
+    assert family == uf2.RP2350_ARM_SECURE
+    assert len(image.content) - 256 < int(sizes.split()[2]) <= len(image.content)
+    assert command.startswith("to flash it: ") and "pico2." in command
+    assert following == "next: wire it as in tflm_app/boards/pico2/README.md, and play"
 
 
 def test_command_refuses_a_folder_that_is_no_drive(tmp_path):
