@@ -56,6 +56,7 @@
 /* 2.18 PLL: 12 MHz * 125 / 6 / 2 = 125 MHz */
 #define PLL_POST_DIVIDER_1 6u
 #define PLL_POST_DIVIDER_2 2u
+#define CLOCKS_SYS_DIV_1 0x100u     /* 2.15: its integer part begins here */
 #define RING_OSCILLATOR_HZ 6500000u /* 2.17: about this, before it is set up */
 
 #endif

@@ -57,6 +57,7 @@
 /* 8.6 PLL: 12 MHz * 125 / 5 / 2 = 150 MHz */
 #define PLL_POST_DIVIDER_1 5u
 #define PLL_POST_DIVIDER_2 2u
+#define CLOCKS_SYS_DIV_1 0x10000u    /* 8.1: its integer part begins here */
 #define RING_OSCILLATOR_HZ 11000000u /* 8.3: about this, before it is set up */
 
 #endif

@@ -25,6 +25,7 @@
 #define CLOCKS_REF_SELECTED (CLOCKS_BASE + 0x38u)
 #define CLOCKS_REF_FROM_CRYSTAL 2u
 #define CLOCKS_SYS_CTRL (CLOCKS_BASE + 0x3Cu)
+#define CLOCKS_SYS_DIV (CLOCKS_BASE + 0x40u)
 #define CLOCKS_SYS_SELECTED (CLOCKS_BASE + 0x44u)
 #define CLOCKS_SYS_FROM_REF 0u
 #define CLOCKS_SYS_FROM_PLL 1u /* SRC: the auxiliary source, which AUXSRC 0 makes PLL_SYS */
@@ -55,9 +56,9 @@
 #define PIN_FUNCTION_SIO 5u
 #define PIN_FUNCTION_PIO0 6u
 #define PADS_BANK0_GPIO(pin) (PADS_BANK0_BASE + 4u * (pin) + 4u)
-#define PAD_PULL_UP ((1u << 6) | (1u << 3) | (1u << 1)) /* input, pulled up, Schmitt trigger; not isolated \
-                                                         */
-#define PAD_OUTPUT ((1u << 4) | (1u << 1))              /* 4 mA; not isolated */
+/* Either clears ISO, the isolation that the RP2350 begins with. */
+#define PAD_PULL_UP ((1u << 6) | (1u << 3) | (1u << 1)) /* input, pulled up, Schmitt trigger */
+#define PAD_OUTPUT ((1u << 4) | (1u << 1))              /* 4 mA */
 
 /* 4.2, 12.1 UART: Arm's PL011 */
 #define UART_DR 0x00u
