@@ -49,12 +49,11 @@ output_port_t output_prepare(uint32_t sample_rate) {
     for (uint32_t i = 0; i < PROGRAM_LENGTH; i++) {
         REGISTER(PIO_INSTR_MEM0 + 4u * i) = program[i];
     }
-    const uint32_t divider =
-        (2u * clocks_core_hz() + sample_rate / 2u) / sample_rate; /* 256ths of f / 128 rate */
-    REGISTER(PIO_SM0_CLKDIV) = divider << 8;                      /* INT above FRAC */
-    REGISTER(PIO_SM0_EXECCTRL) = (PROGRAM_LENGTH - 1u) << 12;     /* WRAP_TOP; WRAP_BOTTOM 0 */
-    REGISTER(PIO_SM0_SHIFTCTRL) =
-        1u << 30 | 1u << 17; /* both FIFOs to send, AUTOPULL of 32 bits, MSB first */
+    /* In 256ths of f / (128 rate); INT and FRAC lie side by side. */
+    REGISTER(PIO_SM0_CLKDIV) = (2u * clocks_core_hz() + sample_rate / 2u) / sample_rate << 8;
+    REGISTER(PIO_SM0_EXECCTRL) = (PROGRAM_LENGTH - 1u) << 12; /* WRAP_TOP; WRAP_BOTTOM 0 */
+    /* FJOIN_TX: both FIFOs send; AUTOPULL of 32 bits, which leave from the left. */
+    REGISTER(PIO_SM0_SHIFTCTRL) = 1u << 30 | 1u << 17;
     REGISTER(PIO_CTRL) = PIO_CTRL_RESTART_SM0;
     REGISTER(PIO_SM0_PINCTRL) = PINCTRL(0u, 0u, 3u, PIN_I2S_DATA, 0u, 0u);
     REGISTER(PIO_SM0_INSTR) = SET_PINDIRS(7u); /* three pins in a row are outputs */
