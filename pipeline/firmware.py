@@ -391,7 +391,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         counts = ", ".join(f"{stage} {n:.0f}" for stage, n in rendering.instructions.items())
         played = len(rendering.pcm) / SAMPLE_RATE
         print(f"{arguments.out}: {played:.2f} s; instructions a frame: {counts}")
-    print("next: python -m pipeline.bench --json FILE, which compares all boards")
+    if arguments.board in INSTRUMENT_BOARDS:
+        print(f"next: python -m pipeline.flash --board {arguments.board}, which flashes it")
+    else:
+        print("next: python -m pipeline.bench --json FILE, which compares all boards")
 
 
 if __name__ == "__main__":
