@@ -48,6 +48,8 @@ from pipeline.config import (
 )
 from pipeline.corpus import compose_corpus, compose_melody, render_midi
 from pipeline.features import Features, extract_features, load_audio
+from pipeline.pcm import from_pcm
+from pipeline.suspect import audible_frames, warn
 
 __all__ = ["build_dataset", "compose_melody", "find_recordings", "main", "render_midi"]
 
@@ -183,7 +185,7 @@ def split_at_silences(features: Features, config: DataConfig) -> list[tuple[int,
     Returns:
         Pairs of first and past-the-end frame.
     """
-    audible = np.flatnonzero(_audible(features, config))
+    audible = np.flatnonzero(audible_frames(features, config))
     longest_gap = round(config.pause_seconds * FRAME_RATE)
     breaks = np.flatnonzero(np.diff(audible) > longest_gap)
     firsts = audible[np.concatenate(([0], breaks + 1))]
@@ -235,6 +237,8 @@ def build_dataset(
 ) -> dict[str, Any]:
     """Analyses, chunks, sifts and splits recordings; writes ``dataset.npz`` and ``dataset.json``.
 
+    Real recordings that give reason for doubt are used, with a warning (see `pipeline.suspect`).
+
     Returns:
         The summary that ``dataset.json`` holds.
 
@@ -242,11 +246,16 @@ def build_dataset(
         UserError: A recording is not usable audio, or no clip is left.
     """
     clips: list[Clip] = []
+    warnings: dict[str, list[str]] = {}
     dropped = Counter(
         {"duplicate recordings": len(recordings), "too short": 0, "low confidence": 0}
     )
     for recording, audio, features in analyse(recordings, config.data, run_dir / "features"):
         dropped["duplicate recordings"] -= 1
+        if recording.real and (
+            doubts := warn(recording.path, from_pcm(audio), features, config.data)
+        ):
+            warnings[recording.name] = doubts
         found = list(_cut(recording, audio, features, config.data))
         dropped["too short"] += not found
         for clip, confidence in found:
@@ -268,7 +277,7 @@ def build_dataset(
         splits |= split_recordings(
             [clip.recording for clip in clips if clip.real is real], config.data.seed
         )
-    summary = _summary(config, clips, splits, dropped, len(recordings))
+    summary = _summary(config, clips, splits, dropped, len(recordings)) | {"warnings": warnings}
     with atomic_write(run_dir / "dataset.npz") as temporary:
         np.savez_compressed(
             temporary,
@@ -315,17 +324,12 @@ def _analyse_file(path: Path, config: DataConfig, entry: Path) -> None:
         np.savez(temporary, audio=samples, **vars(features))
 
 
-def _audible(features: Features, config: DataConfig) -> npt.NDArray[np.bool_]:
-    loudest_db = features.loudness_db.max()
-    return np.asarray(features.loudness_db >= loudest_db - config.silence_db)
-
-
 def _cut(
     recording: Recording, audio: npt.NDArray[np.int16], features: Features, config: DataConfig
 ) -> Iterator[tuple[Clip, float]]:
     """Yields the clips of a recording, each with the mean confidence of its audible frames."""
     n_frames = len(features.f0_hz)
-    audible = _audible(features, config)
+    audible = audible_frames(features, config)
     min_frames = round(config.min_clip_seconds * FRAME_RATE)
     for start in chunk(n_frames, split_at_silences(features, config), min_frames):
         frames = slice(start, start + CLIP_FRAMES)

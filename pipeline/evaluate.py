@@ -52,6 +52,7 @@ from pipeline.metrics import (
     mss_distance,
 )
 from pipeline.pcm import from_pcm, to_pcm
+from pipeline.suspect import warn
 from pipeline.synth import base_phase, fm_synthesize
 from pipeline.tcn import scale_features
 
@@ -278,6 +279,7 @@ class Evaluation:
         self.variants = variants
         self.figures: dict[str, dict[str, dict[str, float | None]]] = {}
         self.peaks_dbfs: dict[str, float] = {}
+        self.warnings: dict[str, list[str]] = {}
         files, self.missing = find_models(
             instrument, variants=variants, mcu=mcu, formats=formats, runs=runs
         )
@@ -299,6 +301,8 @@ class Evaluation:
     def evaluate(self, name: str, path: Path, out: Path) -> None:
         """Renders one recording by every system into `out` and measures the renderings.
 
+        A recording that gives reason for doubt is used, with a warning (see `pipeline.suspect`).
+
         Raises:
             UserError: The recording is not usable.
         """
@@ -306,6 +310,8 @@ class Evaluation:
         features = extract_features(
             audio, f0_min_hz=self.config.f0_min_hz, f0_max_hz=self.config.f0_max_hz
         )
+        if doubts := warn(path, audio, features, self.config):
+            self.warnings[name] = doubts
         reference = to_pcm(audio)
         frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
         pcm = {"reference": reference, "lpc": to_pcm(lpc_anchor(audio, features.f0_hz))}
@@ -375,7 +381,12 @@ class Evaluation:
                 "mean": mean_figures(per_recording.values(), peaks),
                 "recordings": per_recording,
             }
-        return {"peak_dbfs": self.peaks_dbfs, "systems": systems, "missing": self.missing}
+        return {
+            "peak_dbfs": self.peaks_dbfs,
+            "warnings": self.warnings,
+            "systems": systems,
+            "missing": self.missing,
+        }
 
 
 def print_table(systems: dict[str, Any]) -> None:
