@@ -4,7 +4,8 @@ FM gives partials and nothing between them; a recording has breath there, or bow
 and most bins of a spectrogram are these. A table of noise, coloured as the model has learnt, is
 read in grains of two blocks from random places. Each fades in through a block and out through the
 next, so that frame k's level is reached at the end of block k, as operator levels are. The gain in
-dB is linear in pitch and loudness. `pipeline.synth.Breath` learns it; the C is ``fm/breath.h``.
+dB is linear in pitch and loudness, down to -70 dB; below, where nobody plays, it falls by 12 dB a
+dB, so that silence is silent. `pipeline.synth.Breath` learns it; the C is ``fm/breath.h``.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ TABLE_SAMPLES = 1024  # of noise, which repeats; so a grain may begin anywhere
 GRAIN_SAMPLES = 2 * HOP_SAMPLES
 COLOUR_HZ = (0, 500, 1000, 1500, 2000, 3000, 4000, 5500, 8000)  # where the colour is learnt
 MIDDLE = (0.55, 0.7)  # scaled pitch and loudness at which the colour is learnt
+QUIET_DB = -70.0  # loudness from which downwards breath fades ...
+FADE = 2  # ... by so many octaves of amplitude a dB
 UNIT_DB = 40.0  # of what is learnt, so that steps of the optimizer are of a like size
 
 Floats = npt.NDArray[np.floating]
@@ -63,14 +66,19 @@ def noise_table(colour: Floats) -> Floats:
     return np.concatenate([table, table[:GRAIN_SAMPLES]])
 
 
-def grain_offsets(n_frames: int) -> npt.NDArray[np.int32]:
+def voice_seed(voice: int) -> int:
+    """Returns the random state from which the performances of a player's voice begin."""
+    return (1 + 0x9E3779B9 * voice) % 2**32
+
+
+def grain_offsets(n_frames: int, *, voice: int = 0) -> npt.NDArray[np.int32]:
     """Returns where in the table the grain of each frame begins, from reset on, shape [n_frames].
 
     The upper bits of a linear congruential generator, and even, so that two samples are one word.
     """
     gains = np.cumprod(np.full(n_frames, 1664525, np.uint32), dtype=np.uint32)
     terms = np.cumsum(np.concatenate([[1], gains[:-1]])[:n_frames], dtype=np.uint32)
-    state = gains + np.uint32(1013904223) * terms  # from state 1
+    state = gains * np.uint32(voice_seed(voice)) + np.uint32(1013904223) * terms
     return 2 * (state >> np.uint32(23)).astype(np.int32)
 
 
@@ -122,18 +130,24 @@ def breath_gains(
     octaves_q12 = (log2_f0 * np.float32(4096)).astype(np.int32)
     db_q8 = (loudness_db * np.float32(256)).astype(np.int32)
     gain_q12 = breath.gain_q12 + (breath.per_octave_q12 * octaves_q12 >> 12)
-    gain_q12 = np.clip(gain_q12 + (breath.per_db_q16 * db_q8 >> 12), 0, 65535)
+    gain_q12 += breath.per_db_q16 * db_q8 >> 12
+    gain_q12 -= 16 * FADE * np.maximum(int(256 * QUIET_DB) - db_q8, 0)
+    gain_q12 = np.clip(gain_q12, 0, 65535)
     t = gain_q12 & 4095
     step = 256 + (t * (10756 + (5628 * t >> 12)) >> 18)  # 256 * 2**(t / 4096)
+    step[gain_q12 == 0] = 0
     return np.stack([step, gain_q12 >> 12])
 
 
-def breath_pcm(breath: DeviceBreath, gains: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def breath_pcm(
+    breath: DeviceBreath, gains: npt.NDArray[np.int32], *, voice: int = 0
+) -> npt.NDArray[np.int32]:
     """Plays breath from reset on.
 
     Args:
         breath: Of the model.
         gains: From `breath_gains`; 0 is silence.
+        voice: Of the player, each of which has noise of its own.
 
     Returns:
         What is added to the voice's PCM, int32, shape [64 * n_frames].
@@ -142,7 +156,7 @@ def breath_pcm(breath: DeviceBreath, gains: npt.NDArray[np.int32]) -> npt.NDArra
     larger = np.maximum(exponent[:-1], exponent[1:])
     fade_in, fade_out = step[1:] >> larger - exponent[1:], step[:-1] >> larger - exponent[:-1]
 
-    offsets = grain_offsets(len(larger))[:, None] + np.arange(GRAIN_SAMPLES)
+    offsets = grain_offsets(len(larger), voice=voice)[:, None] + np.arange(GRAIN_SAMPLES)
     grains = breath.table.astype(np.int32)[offsets]
     ending = np.concatenate([np.zeros((1, HOP_SAMPLES), np.int32), grains[:-1, HOP_SAMPLES:]])
     ramp = np.arange(1, HOP_SAMPLES + 1)

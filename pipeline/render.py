@@ -17,8 +17,8 @@ from pathlib import Path
 import mido
 import numpy as np
 
-from pipeline import codegen, convert
-from pipeline.breath import UNTRAINED
+from pipeline import codegen, convert, room
+from pipeline.breath import UNTRAINED, grain_offsets
 from pipeline.config import (
     FRAME_RATE,
     HOP_SAMPLES,
@@ -163,12 +163,14 @@ class Stretch:
     """What a voice sounds without a pause, from reset to silence.
 
     Attributes:
+        voice: Of the player.
         block: Number of its first block.
         preset: Instrument of the firmware.
         frames: f0_hz and loudness_db, float32, shape [n_frames, 2].
         is_faded: Whether its last block ramps to silence.
     """
 
+    voice: int
     block: int
     preset: int
     frames: np.ndarray
@@ -186,6 +188,7 @@ def stretches(performance: Performance) -> Iterator[Stretch]:
             if is_faded:  # its pitch stays, but the voice has been reset before it was traced
                 frames[-1] = frames[-2]
             yield Stretch(
+                voice=voice,
                 block=int(records["block"][0]),
                 preset=int(records["preset"][0]),
                 frames=frames,
@@ -208,7 +211,7 @@ def render_float(performance: Performance, model: Ddx7) -> np.ndarray:
         if stretch.is_faded:
             levels[:, -1] = gains[:, -1] = 0
         sound = fm_synthesize(levels, inputs["phase"], model.patch)
-        sound += model.breath(gains, inputs["grains"])
+        sound += model.breath(gains, grain_offsets(len(f0_hz), voice=stretch.voice)[None])
         begin = stretch.block * HOP_SAMPLES
         mix[begin : begin + sound.shape[1]] += sound[0]
     return to_pcm(mix / 2 if performance.n_voices > 1 else mix)

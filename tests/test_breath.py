@@ -48,7 +48,7 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
             const int in = board_open_read(argv[argc - 2]), out = board_open_write(argv[argc - 1]);
             struct { float log2_f0, loudness_db; int16_t pcm[FM_BLOCK_SAMPLES]; } block;
             breath_t breath;
-            breath_reset(&breath);
+            breath_reset(&breath, BREATH_SEED(0));
             while (board_read(in, &block, sizeof block) == sizeof block) {
                 const breath_gain_t gain =
                     breath_gain(&learnt_breath, block.log2_f0, block.loudness_db);
@@ -105,9 +105,16 @@ def test_gain_is_a_power_of_two_within_six_hundredths_of_a_decibel():
     step, exponent = breath_gains(made, log2_float32(f0_hz), loudness_db)
     asked = made.gain_q12 / 2**12 + made.per_octave_q12 / 2**12 * np.log2(f0_hz) - 16
     asked += made.per_db_q16 / 2**16 * loudness_db
-    within = (asked > -16) & (asked < -0.001)
+    within = (asked > -16) & (asked < -0.001) & (loudness_db >= breath.QUIET_DB)
     error_db = 20 * np.log10(step / 512 * 2.0 ** (exponent - 15)) - 20 * np.log10(2.0) * asked
     assert within.mean() > 0.5 and np.abs(error_db[within]).max() < 0.06
+
+
+def test_silence_is_silent():
+    made = device_breath(Breath(LEARNT.colour + 1, np.zeros(2)))  # as loud at any loudness
+    loudness_db = np.array([-69.0, -75.0, -80.0], np.float32)
+    gains = breath_gains(made, np.full(3, 9.0, np.float32), loudness_db)
+    assert gains[0, 0] > 0 and gains[1, 0] - gains[1, 1] in (9, 10, 11) and gains[0, 2] == 0
 
 
 def test_noise_has_the_colour_and_the_level_that_were_learnt():
@@ -145,3 +152,11 @@ def test_layer_learns_the_level_of_noise():
         power = keras.ops.mean(audio**2)
     gradients = tape.gradient(power, layer.trainable_variables)
     assert all(np.isfinite(g).all() and np.abs(g).max() > 0 for g in map(np.asarray, gradients))
+
+
+def test_voices_have_noise_of_their_own():
+    offsets = np.array([breath.grain_offsets(4000, voice=voice) for voice in range(16)])
+    others = ~np.eye(16, dtype=bool)
+    assert np.abs(np.corrcoef(offsets)[others]).max() < 0.08
+    same = (offsets[:, None, :20] == offsets[None, :, :20]).mean(axis=2)
+    assert same[others].max() < 0.2  # from the first frames on

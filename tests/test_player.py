@@ -390,7 +390,8 @@ def simulate(performance: Performance, model: Path) -> np.ndarray:
         gains = breath_gains(noise, device.log2_float32(f0_hz), loudness_db)
         if stretch.is_faded:
             levels[-1] = gains[:, -1] = 0
-        sound = FixedVoice(patch).render(f0_hz, levels) + breath_pcm(noise, gains)
+        sound = FixedVoice(patch).render(f0_hz, levels)
+        sound = sound + breath_pcm(noise, gains, voice=stretch.voice)
         sound = np.clip(sound, -FULL_SCALE, FULL_SCALE - 1)
         begin = stretch.block * HOP_SAMPLES
         mix[begin : begin + len(sound)] += sound

@@ -7,8 +7,9 @@ static void take_frame(instrument_t *instrument, frame_t frame) {
     frame_quantize(&instrument->scaling, instrument->log2_f0, frame.loudness_db, instrument->quantized);
 }
 
-void instrument_init(instrument_t *instrument, const instrument_preset_t *preset) {
+void instrument_init(instrument_t *instrument, const instrument_preset_t *preset, uint32_t seed) {
     instrument->preset = preset;
+    instrument->seed = seed;
     const decoder_io_t *io = preset->model->io;
     frame_scaling_init(&instrument->scaling, io->frame_scale, io->frame_zero_point, io->bits);
     decoder_init(&instrument->decoder, preset->model);
@@ -18,7 +19,7 @@ void instrument_init(instrument_t *instrument, const instrument_preset_t *preset
 
 void instrument_reset(instrument_t *instrument) {
     fm_voice_reset(&instrument->voice);
-    breath_reset(&instrument->breath);
+    breath_reset(&instrument->breath, instrument->seed);
     take_frame(instrument, (frame_t){.f0_hz = FRAME_DEFAULT_F0_HZ, .loudness_db = FRAME_MIN_LOUDNESS_DB});
     decoder_settle(&instrument->decoder, instrument->quantized);
     for (int i = 0; i < DECODER_N_OUTPUTS; i++) {

@@ -35,6 +35,7 @@ typedef struct {
     decoder_t decoder;
     fm_voice_t voice;
     breath_t breath;
+    uint32_t seed; /* of the breath */
 
     /* The last block's, to be read only. */
     frame_t frame; /* after clamping */
@@ -44,8 +45,8 @@ typedef struct {
     int32_t levels_q32[DECODER_N_OUTPUTS]; /* turns, Q32 */
 } instrument_t;
 
-/* Makes `instrument` play `preset`, from silence. */
-void instrument_init(instrument_t *instrument, const instrument_preset_t *preset);
+/* Makes `instrument` play `preset`, from silence; `seed` is BREATH_SEED of the voice. */
+void instrument_init(instrument_t *instrument, const instrument_preset_t *preset, uint32_t seed);
 
 /* Forgets the past: as if 440 Hz at -80 dB had sounded for ever; phases and levels are 0. */
 void instrument_reset(instrument_t *instrument);

@@ -46,8 +46,8 @@ static uint32_t portamento_frames(const player_t *player) {
 }
 
 /* Binds an idle voice to an instrument, which takes about as long as a block of its sound. */
-static void adopt(player_voice_t *voice, uint8_t preset) {
-    instrument_init(&voice->instrument, &instrument_presets[preset]);
+static void adopt(player_voice_t *voice, uint8_t preset, uint32_t seed) {
+    instrument_init(&voice->instrument, &instrument_presets[preset], seed);
     voice->table = expression_presets[preset];
     voice->preset = preset;
 }
@@ -59,7 +59,7 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
     int32_t from = glide_frames > 0 ? player->last_pitch : key.note << 16;
     if (was_idle) {
         if (voice->preset != preset) {
-            adopt(voice, preset);
+            adopt(voice, preset, voice->instrument.seed);
         }
         expression_reset(&voice->expression, voice->expression.noise);
         voice->is_fresh = true;
@@ -401,7 +401,7 @@ void player_init(player_t *player) {
     reset_controllers(player);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
-        adopt(voice, 0);
+        adopt(voice, 0, BREATH_SEED(i));
         expression_reset(&voice->expression, 0x9E3779B9u * (uint32_t)(i + 1));
     }
 }
@@ -469,7 +469,7 @@ static bool play_voice(player_t *player, player_voice_t *voice, int16_t samples[
     if (voice->phase == VOICE_IDLE) {
         voice->act = VOICE_SILENT;
         if (voice->preset != player->program) {
-            adopt(voice, player->program); /* before a note needs it */
+            adopt(voice, player->program, voice->instrument.seed); /* before a note needs it */
         }
         return false;
     }

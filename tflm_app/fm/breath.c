@@ -9,8 +9,8 @@
 #include "fm/fm_block.h"
 #include "fm/fm_sine.h"
 
-void breath_reset(breath_t *breath) {
-    breath->random = BREATH_RESET;
+void breath_reset(breath_t *breath, uint32_t seed) {
+    breath->random = seed;
     breath->ending = 0;
     breath->gain = BREATH_SILENCE;
 }
@@ -20,7 +20,13 @@ breath_gain_t breath_gain(const breath_preset_t *preset, float log2_f0, float lo
     const int32_t db_q8 = (int32_t)(loudness_db * 256.0f);
     int32_t gain_q12 = preset->gain_q12 + ((preset->per_octave_q12 * octaves_q12) >> 12) +
                        ((preset->per_db_q16 * db_q8) >> 12);
-    gain_q12 = gain_q12 < 0 ? 0 : gain_q12 > 65535 ? 65535 : gain_q12;
+    if (db_q8 < BREATH_QUIET_DB * 256) {
+        gain_q12 -= 32 * (BREATH_QUIET_DB * 256 - db_q8); /* two octaves a dB */
+    }
+    if (gain_q12 <= 0) {
+        return BREATH_SILENCE;
+    }
+    gain_q12 = gain_q12 > 65535 ? 65535 : gain_q12;
     const int32_t t = gain_q12 & 4095;
     return (breath_gain_t){
         .step = 256 + ((t * (10756 + ((5628 * t) >> 12))) >> 18), /* 256 * 2^(t / 4096) */

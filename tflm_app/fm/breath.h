@@ -19,7 +19,9 @@
 
 #define BREATH_TABLE_SAMPLES 1024 /* and its first 128 once more, so that a grain may begin anywhere */
 #define BREATH_GRAIN_SAMPLES (2 * FM_BLOCK_SAMPLES)
-#define BREATH_RESET 1u /* random state from which every performance begins */
+
+/* Random state from which a voice's performances begin; each voice of a player has noise of its own. */
+#define BREATH_SEED(voice) (1u + 0x9E3779B9u * (uint32_t)(voice))
 
 /* What a model has learnt; pipeline.codegen makes it. The gain, a power of two and held within 2^-16 and 1,
  * is 2^(gain - 16 + per_octave * log2(f0 in Hz) + per_db * loudness in dB). */
@@ -44,8 +46,8 @@ typedef struct {
     breath_gain_t gain;    /* of the last grain */
 } breath_t;
 
-/* Begins in silence. */
-void breath_reset(breath_t *breath);
+/* Begins in silence, with a random state. */
+void breath_reset(breath_t *breath, uint32_t seed);
 
 /* Returns the gain of a frame; log2_f0 within 4 and 12, loudness_db within -80 and 0. */
 breath_gain_t breath_gain(const breath_preset_t *preset, float log2_f0, float loudness_db);

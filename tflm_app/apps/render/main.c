@@ -119,7 +119,7 @@ int main(int argc, char **argv) {
     meter_t meter = {.total = {0}, .before = 0};
     uint64_t n_frames = 0;
     frame_t frame;
-    instrument_init(&instrument, &instrument_presets[preset]);
+    instrument_init(&instrument, &instrument_presets[preset], BREATH_SEED(0));
 #ifdef PLAY_ROOMS
     uint32_t worst_reverb = 0;
     reverb_init(&reverb, reverb_rooms[preset]);

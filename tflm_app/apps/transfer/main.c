@@ -46,7 +46,7 @@ int main(int argc, char **argv) {
     }
 
     analysis_init(&analysis, (float)parse_number(argv[4]), (float)parse_number(argv[5]));
-    instrument_init(&instrument, &instrument_presets[preset]);
+    instrument_init(&instrument, &instrument_presets[preset], BREATH_SEED(0));
 #ifdef PLAY_ROOMS
     reverb_init(&reverb, reverb_rooms[preset]);
 #endif
