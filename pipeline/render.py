@@ -37,7 +37,7 @@ from pipeline.firmware import generate, write_wav
 from pipeline.pcm import to_pcm
 from pipeline.synth import fm_synthesize
 from pipeline.tcn import scale_features
-from pipeline.toolchain import BOARDS, BUILD_DIR, Program, make, run_program
+from pipeline.toolchain import BOARDS, BUILD_DIR, Program, fetch_cmsis, make, run_program
 
 ENGINES = ("float", "host", "qemu_m4")
 MAX_VOICES = 16
@@ -92,10 +92,10 @@ def load_score(path: Path) -> Score:
 def build_player(
     board: str, generated_dir: Path, *, n_voices: int, build_dir: Path, sanitize: bool = False
 ) -> Program:
-    """Builds the application that performs scores.
+    """Builds the application that performs scores, in their rooms if these were generated.
 
     Args:
-        board: One of `BOARDS`.
+        board: One of `BOARDS`, with an FPU if there are rooms.
         generated_dir: Output of `pipeline.codegen`.
         n_voices: Voices of the player.
         build_dir: Where to build.
@@ -109,6 +109,8 @@ def build_player(
         "PLAYER_VOICES": n_voices,
         "SANITIZE": "ON" if sanitize else "OFF",
     }
+    if (generated_dir / "rooms.c").is_file():
+        settings["CMSIS_DSP_DIR"] = fetch_cmsis()[1]  # of the host, too
     return make(board, build_dir, settings, "perform")
 
 
@@ -218,7 +220,13 @@ def render_float(performance: Performance, model: Ddx7) -> np.ndarray:
 
 
 def render(
-    score: Score, run_dir: Path, instrument: str, *, engine: str, n_voices: int
+    score: Score,
+    run_dir: Path,
+    instrument: str,
+    *,
+    engine: str,
+    n_voices: int,
+    reverb_seconds: float = 0.0,
 ) -> Performance:
     """Plays a score with one instrument.
 
@@ -228,6 +236,7 @@ def render(
         instrument: That the folder must belong to.
         engine: One of `ENGINES`.
         n_voices: Of the player.
+        reverb_seconds: Length of the learnt room; 0 to play dry.
 
     Raises:
         UserError: The model is missing or damaged, or a tool is.
@@ -236,14 +245,18 @@ def render(
         model = load_model(run_dir, instrument=instrument)
         generated = _generate_for_frames(instrument)
     else:
-        generated = generate(run_dir)
+        generated = generate(run_dir, reverb_seconds=reverb_seconds)
     board = "host" if engine == "float" else engine
     place = hashlib.sha256(str(generated).encode()).hexdigest()[:8]
     build_dir = BUILD_DIR / "player" / f"{board}-{n_voices}-{place}"
     program = build_player(board, generated, n_voices=n_voices, build_dir=build_dir)
     performance = perform(program, score)
     if engine == "float":
-        performance = replace(performance, pcm=render_float(performance, model))
+        pcm = render_float(performance, model)
+        if reverb_seconds:
+            response = room.shorten(room.learnt_response(run_dir), reverb_seconds)
+            pcm = room.play_room(np.pad(pcm, (0, len(response))), response)
+        performance = replace(performance, pcm=pcm)
     return performance
 
 
@@ -278,6 +291,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--run", type=Path, help="run folder of a model of your own, instead of the pretrained one"
     )
+    parser.add_argument(
+        "--reverb", type=float, default=0.0, metavar="SECONDS", help="of the learnt room (dry)"
+    )
     args = parser.parse_args(argv)
     n_voices = args.voices
     if n_voices is None:
@@ -286,7 +302,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f"--voices {n_voices}: give 1 to {MAX_VOICES}")
     score = load_score(args.midi)
     run_dir = args.run or MODEL_DIR / args.instrument / args.variant
-    played = render(score, run_dir, args.instrument, engine=args.engine, n_voices=n_voices)
+    played = render(
+        score,
+        run_dir,
+        args.instrument,
+        engine=args.engine,
+        n_voices=n_voices,
+        reverb_seconds=args.reverb,
+    )
     write_wav(args.out, played.pcm)
     seconds = len(played.pcm) / SAMPLE_RATE
     peak = np.abs(played.pcm.astype(int)).max(initial=0) / 32768
@@ -298,7 +321,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         mean = played.report["instructions"] / max(played.report["n_blocks"], 1)
         worst = played.report["worst_block_instructions"]
         print(f"instructions a block of 4 ms: {mean:,.0f} in the mean, at most {worst:,}")
-    print("next: listen to it; the room of the recordings is added by pipeline.firmware --reverb")
+    print("next: listen to it; --reverb SECONDS adds the room of the recordings")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_run import make_run
 
-from pipeline import firmware, render
+from pipeline import firmware, render, room
 from pipeline.config import HOP_SAMPLES, SAMPLE_RATE, UserError
 from pipeline.features import extract_features
 from pipeline.pcm import from_pcm
@@ -84,6 +84,18 @@ def test_engines_play_the_same_tune(tune, run_dir, tmp_path, capsys):
     host, floating = from_pcm(pcm["host"]), from_pcm(pcm["float"])
     assert not host[: 25 * HOP_SAMPLES].any() and host[25 * HOP_SAMPLES : 30 * HOP_SAMPLES].any()
     assert np.corrcoef(host, floating)[0, 1] > 0.9  # of an untrained model, in eight bits
+
+
+def test_engines_play_it_in_the_learnt_room(tune, run_dir, tmp_path):
+    dry = play(tune, run_dir, tmp_path / "dry.wav").astype(int)
+    wet = play(tune, run_dir, tmp_path / "wet.wav", "--reverb", 0.1).astype(int)
+    floating = play(tune, run_dir, tmp_path / "f.wav", "--reverb", 0.1, "--engine", "float")
+    response = room.shorten(room.learnt_response(run_dir), 0.1)
+    expected = room.play_room(np.pad(dry, (0, len(wet) - len(dry))).astype(np.int16), response)
+    assert len(wet) - len(dry) >= len(response) and np.abs(wet[: len(dry)] - dry).max() > 1
+    assert np.abs(wet - expected).max() <= 1
+    assert len(floating) >= len(dry) + len(response)
+    assert np.corrcoef(wet[: len(dry)], floating[: len(dry)])[0, 1] > 0.9
 
 
 def test_tune_sounds_at_the_pitches_of_its_notes(tune, run_dir, tmp_path):

@@ -6,12 +6,15 @@ import subprocess
 
 import numpy as np
 import pytest
+import small_player
+from small_player import off, on, program_change
 
 from pipeline import codegen, convert, device, firmware, room
 from pipeline.bench import bench_frames
 from pipeline.breath import UNTRAINED
 from pipeline.config import HOP_SAMPLES, SAMPLE_RATE, TcnConfig, UserError
 from pipeline.patches import PATCHES
+from pipeline.render import build_player, perform
 from pipeline.toolchain import APP_DIR, fetch_cmsis
 
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Wshadow", "-Werror"]
@@ -214,6 +217,53 @@ def test_firmware_plays_in_the_room_as_simulated_and_alike_everywhere(
             assert built.parts["room"].flash_bytes < 1.02 * 8 * (len(response) + 512)
     for pcm in renderings[1:]:
         np.testing.assert_array_equal(pcm, renderings[0])
+
+
+def test_player_plays_in_the_room_of_its_program_and_ends_with_it(tmp_path, tflite):
+    responses = {
+        "flute": room.shorten(decaying_noise(SAMPLE_RATE, 10, gain=0.1), 0.25),
+        "violin": room.shorten(decaying_noise(SAMPLE_RATE, 11, gain=0.1), 0.1),
+    }
+    score = [(2, on(60)), (50, off(60)), (180, program_change(1)), (300, on(67)), (330, off(67))]
+    played = {}
+    for kind, wet in (("dry", False), ("wet", True)):
+        presets = [
+            codegen.Instrument(
+                name, tflite, name, UNTRAINED, response if wet else None, small_player.BARE
+            )
+            for name, response in responses.items()
+        ]
+        codegen.generate(presets, tmp_path / kind)
+        program = build_player(
+            "host", tmp_path / kind, n_voices=2, build_dir=tmp_path / f"{kind}-host", sanitize=True
+        )
+        played[kind] = perform(program, score).pcm
+    dry, wet = played["dry"], played["wet"]
+    n_echo = len(responses["violin"])
+    assert n_echo <= len(wet) - len(dry) < n_echo + 2 * HOP_SAMPLES
+    change = 180 * HOP_SAMPLES  # long after the first note, when its room is silent
+    first = room.play_room(dry[:change], responses["flute"])
+    second = room.play_room(np.pad(dry[change:], (0, len(wet) - len(dry))), responses["violin"])
+    for span, expected in ((slice(0, change), first), (slice(change, None), second)):
+        assert np.abs(wet[span].astype(int) - expected).max() <= 1
+        assert np.abs(expected).max() > 1000
+    emulated = build_player("qemu_m4", tmp_path / "wet", n_voices=2, build_dir=tmp_path / "m4")
+    np.testing.assert_array_equal(perform(emulated, score).pcm, wet)
+
+
+def test_change_of_room_within_a_sound_fades_the_last_one_out(library):
+    host, pcm = HostRoom(library, "n4000"), music(6400, seed=12)
+    before = host.play(pcm[:3200])
+    whole = room.play_room(pcm, RESPONSES["n4000"])
+    np.testing.assert_allclose(before, whole[:3200], atol=1)
+    other = ctypes.byref(ctypes.c_char.in_dll(library, "n1600_room"))
+    block = pcm[3200:3264].copy()
+    library.reverb_process_in(host.state, other, block.ctypes.data_as(ctypes.c_void_p))
+    dry = pcm[3200:3264].astype(float)
+    share = 1 - np.arange(64) / 64
+    np.testing.assert_allclose(block, dry + share * (whole[3200:3264] - dry), atol=1.5)
+    after = host.play(pcm[3264:])
+    np.testing.assert_allclose(after, room.play_room(pcm[3264:], RESPONSES["n1600"]), atol=1)
 
 
 def test_board_without_fpu_refuses_rooms(tmp_path, tflite):

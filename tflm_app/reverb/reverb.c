@@ -168,7 +168,8 @@ static int16_t saturate(float sample) {
     return (int16_t)((int32_t)(sample + 32768.5f) - 32768);
 }
 
-void reverb_process(reverb_t *reverb, int16_t samples[REVERB_BLOCK_SAMPLES]) {
+/* Adds `share` of the wet sound at the first sample, and `step` more of it at each other one. */
+static void process(reverb_t *reverb, int16_t samples[REVERB_BLOCK_SAMPLES], float share, float step) {
     float block[REVERB_BLOCK_SAMPLES];
     for (size_t i = 0; i < REVERB_BLOCK_SAMPLES; i++) {
         block[i] = samples[i];
@@ -180,6 +181,19 @@ void reverb_process(reverb_t *reverb, int16_t samples[REVERB_BLOCK_SAMPLES]) {
     }
 #endif
     for (size_t i = 0; i < REVERB_BLOCK_SAMPLES; i++) {
-        samples[i] = saturate(block[i] + wet[i]);
+        samples[i] = saturate(block[i] + (share + step * (float)i) * wet[i]);
+    }
+}
+
+void reverb_process(reverb_t *reverb, int16_t samples[REVERB_BLOCK_SAMPLES]) {
+    process(reverb, samples, 1.0f, 0.0f);
+}
+
+void reverb_process_in(reverb_t *reverb, const reverb_room_t *room, int16_t samples[REVERB_BLOCK_SAMPLES]) {
+    if (room == reverb->room) {
+        reverb_process(reverb, samples);
+    } else {
+        process(reverb, samples, 1.0f, -1.0f / REVERB_BLOCK_SAMPLES);
+        reverb_init(reverb, room);
     }
 }

@@ -2,7 +2,7 @@
 if(NOT TARGET cmsis_dsp)
   message(FATAL_ERROR " error: rooms need CMSIS-DSP: set CMSIS_DSP_DIR to its root")
 endif()
-if(BOARD STREQUAL qemu_m0)
+if(BOARD MATCHES "^(qemu_m0|pico)$")
   message(FATAL_ERROR " error: ${BOARD} has no FPU to play rooms with: generate the code without them")
 endif()
 

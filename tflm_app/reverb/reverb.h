@@ -85,4 +85,13 @@ void reverb_reset(reverb_t *reverb);
 /* Puts the next block of samples, int16 at 16 kHz, any values, into the room, in place. */
 void reverb_process(reverb_t *reverb, int16_t samples[REVERB_BLOCK_SAMPLES]);
 
+/* The same in `room`, which may change from block to block: in the block of a change, what the last room
+ * still sounds fades out, and the new one begins from silence behind it. */
+void reverb_process_in(reverb_t *reverb, const reverb_room_t *room, int16_t samples[REVERB_BLOCK_SAMPLES]);
+
+/* Blocks for which a room sounds on. */
+static inline uint32_t reverb_n_blocks(const reverb_room_t *room) {
+    return (uint32_t)(room->n_head + room->n_tail * (REVERB_TAIL_SAMPLES / REVERB_BLOCK_SAMPLES));
+}
+
 #endif

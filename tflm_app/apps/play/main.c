@@ -7,6 +7,17 @@
 #include "board.h"
 #include "control/console.h"
 #include "play_board.h"
+#ifdef PLAY_ROOMS
+#include "reverb/reverb.h"
+static reverb_t reverb;
+#endif
+#if BOARD_SAMPLE_RATE == 48000
+#include "upsampler/upsampler.h"
+static upsampler_t upsampler;
+static int16_t output[BOARD_BLOCK_SAMPLES];
+#else
+#define output samples
+#endif
 
 static player_t player;
 static midi_parser_t parser;
@@ -54,7 +65,13 @@ static void render_block(void) {
     receive_panel();
     demo_phrase_step(&phrase, &player);
     player_render(&player, samples);
-    board_audio_put(samples);
+#ifdef PLAY_ROOMS
+    reverb_process_in(&reverb, reverb_rooms[player.program], samples);
+#endif
+#if BOARD_SAMPLE_RATE == 48000
+    upsampler_process(&upsampler, samples, output);
+#endif
+    board_audio_put(output);
     const uint32_t n_late =
         n_begun - n_rendered - 1u; /* now: a half that begins to play meanwhile is counted */
     n_rendered += n_late + 1u;
@@ -84,6 +101,12 @@ static void serve_console(void) {
 int main(void) {
     board_init();
     player_init(&player);
+#ifdef PLAY_ROOMS
+    reverb_init(&reverb, reverb_rooms[player.program]);
+#endif
+#if BOARD_SAMPLE_RATE == 48000
+    upsampler_reset(&upsampler);
+#endif
     stats.block_cycles = board_cycles_per_block();
     console_init(&console, &player, &phrase, &stats);
     board_watchdog_start();
