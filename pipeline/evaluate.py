@@ -8,8 +8,10 @@ the float models with the room that they learnt (``full``, ``reduced``, ``reduce
 ``reduced_cd``), and ``<variant>_mcu``, the quantized model as the firmware plays it in the
 emulator, dry; ``<variant>_mcu16`` where its activations have 16 bits, and ``<variant>_mcu_room``
 where an int8 model plays in the room that it learnt, a whole second of it, on a Cortex-M7
-(``--format``). Figures compare the samples of the WAV files, so that all systems share the noise of
-16 bits and anyone can compute them again.
+(``--format``). With ``--features live``, ``<variant>_live`` is the float model, told what the
+firmware hears in live sound (`pipeline.live_features`) instead of `pipeline.features`. Figures
+compare the samples of the WAV files, so that all systems share the noise of 16 bits and anyone can
+compute them again.
 """
 
 import argparse
@@ -43,6 +45,7 @@ from pipeline.config import (
 from pipeline.data import find_recordings
 from pipeline.ddx7 import Ddx7, load_model
 from pipeline.features import Features, extract_features, load_audio
+from pipeline.live_features import extract_live_features
 from pipeline.lpc import lpc_anchor
 from pipeline.metrics import (
     f0_error_cents,
@@ -63,9 +66,11 @@ DOMAINS = {
     "reference": "recording",
     "lpc": "linear prediction of the recording",
     "float": "with the learnt room",
+    "live": "with the learnt room, of live features",
     "mcu": "dry",
     "mcu_room": "with the learnt room",
 }
+LIVE = "_live"  # what a float model's name ends with where it is told live features
 ROOM = "_room"  # what a format ends with where the firmware plays in the room
 ROOM_BOARD = "qemu_m7"  # which has memory for all of it
 MCU_SUFFIXES = {  # of a variant as the firmware plays it
@@ -254,6 +259,7 @@ class Evaluation:
         runs: Path | None = None,
         formats: Sequence[str] = ("int8",),
         board: str = "qemu_m4",
+        live: bool = False,
     ):
         """Loads models and builds firmware.
 
@@ -264,6 +270,7 @@ class Evaluation:
             runs: Folder of run folders; pretrained models fill in.
             formats: Of the quantized models, from `MCU_SUFFIXES`.
             board: Where the firmware runs.
+            live: Render the float models of `variants` by live features, too.
 
         Raises:
             UserError: A model is damaged, or a tool is missing.
@@ -277,6 +284,7 @@ class Evaluation:
             "sample_rate_hz": SAMPLE_RATE,
         }
         self.variants = variants
+        self.live = live
         self.figures: dict[str, dict[str, dict[str, float | None]]] = {}
         self.peaks_dbfs: dict[str, float] = {}
         self.warnings: dict[str, list[str]] = {}
@@ -307,9 +315,9 @@ class Evaluation:
             UserError: The recording is not usable.
         """
         audio = load_audio(path)
-        features = extract_features(
-            audio, f0_min_hz=self.config.f0_min_hz, f0_max_hz=self.config.f0_max_hz
-        )
+        bounds = {"f0_min_hz": self.config.f0_min_hz, "f0_max_hz": self.config.f0_max_hz}
+        features = extract_features(audio, **bounds)
+        heard = extract_live_features(audio, **bounds) if self.live else None
         if doubts := warn(path, audio, features, self.config):
             self.warnings[name] = doubts
         reference = to_pcm(audio)
@@ -320,6 +328,9 @@ class Evaluation:
             rendered = render_float(model, features)
             if variant in self.variants:
                 pcm[variant] = to_pcm(rendered["audio"])[: len(audio)]
+                if heard is not None:
+                    by_ear = render_float(model, heard)["audio"]
+                    pcm[variant + LIVE] = to_pcm(by_ear)[: len(audio)]
             for system, (source, program) in self.firmware.items():
                 if source == variant:
                     played = firmware.render(program, frames)
@@ -334,7 +345,7 @@ class Evaluation:
 
     def size(self, system: str) -> dict[str, int | None]:
         """Returns ``parameters`` and ``model_bytes``, of float32 or in the flash of the device."""
-        variant, program = self.firmware.get(system, (system, None))
+        variant, program = self.firmware.get(system, (system.removesuffix(LIVE), None))
         if variant not in self.models:
             return {"parameters": None, "model_bytes": None}
         n_parameters = self.models[variant].tcn.count_params()
@@ -368,15 +379,16 @@ class Evaluation:
         """Returns what ``metrics.json`` holds of systems and recordings."""
         systems = {}
         for system, per_recording in self.figures.items():
-            variant, _ = self.firmware.get(system, (system, None))
-            kind = "float" if system in self.models else system
+            variant, _ = self.firmware.get(system, (system.removesuffix(LIVE), None))
+            kind = "float" if variant in self.models else system
+            kind = "live" if system.endswith(LIVE) else kind
             if system in self.firmware:
                 kind = "mcu_room" if system.endswith(ROOM) else "mcu"
             peaks = [self.peaks_dbfs[name] for name in per_recording]
             systems[system] = {
                 "domain": DOMAINS[kind],
                 "config_hash": self.hashes.get(variant),
-                "model_digest": self.digests.get(system),
+                "model_digest": self.digests.get(system.removesuffix(LIVE)),
                 **self.size(system),
                 "mean": mean_figures(per_recording.values(), peaks),
                 "recordings": per_recording,
@@ -440,6 +452,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--board", choices=firmware.BOARDS, default="qemu_m4", help="of the firmware (%(default)s)"
     )
+    parser.add_argument(
+        "--features",
+        choices=("offline", "live"),
+        default="offline",
+        help="live: float models are told what the firmware hears, too (%(default)s)",
+    )
     args = parser.parse_args(argv)
     config = load_instrument(args.instrument)
     recordings = find_recordings(args.audio, config.data)
@@ -453,6 +471,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         runs=args.runs,
         formats=args.format,
         board=args.board,
+        live=args.features == "live",
     )
     if not evaluation.models:
         raise UserError(next(iter(evaluation.missing.values())))

@@ -138,6 +138,7 @@ def evaluated(runs, recordings, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     options = ["--instrument", "flute", "--audio", str(recordings), "--out", str(out)]
     options += ["--runs", str(runs), "--board", "host", "--variants", "full", "reduced_cd"]
+    options += ["--features", "live"]
     with pytest.raises(UserError) as failure:
         evaluate.main(options)
     return out, json.loads((out / "metrics.json").read_text()), str(failure.value)
@@ -155,7 +156,7 @@ def test_chunks_meet_without_a_seam(runs, monkeypatch):
 
 def test_every_system_of_every_recording_is_heard_and_measured(evaluated):
     out, report, _ = evaluated
-    systems = {"lpc", "full", "reduced_cd", "reduced_cd_mcu"}
+    systems = {"lpc", "full", "full_live", "reduced_cd", "reduced_cd_live", "reduced_cd_mcu"}
     assert set(report["systems"]) == systems
     names = {"steady": 16000, "steps": 19360}
     expected = {f"{name}.{s}.wav" for name in names for s in systems | {"reference"}}
@@ -192,6 +193,14 @@ def test_mcu_plays_what_the_simulated_device_plays(evaluated, runs):
     figures = report["systems"]["reduced_cd_mcu"]["recordings"]["steady"]
     assert figures["level_error_db"] < 1
     assert figures["mss_to_float_unrounded"] < figures["mss"]
+
+
+def test_live_features_change_the_sound_of_a_steady_tone_but_little(evaluated):
+    _, report, _ = evaluated
+    offline, live = (report["systems"][name] for name in ("reduced_cd", "reduced_cd_live"))
+    assert offline["model_digest"] == live["model_digest"] and "live" in live["domain"]
+    distance = [entry["recordings"]["steady"]["mss"] for entry in (offline, live)]
+    assert 0 < abs(distance[1] - distance[0]) < 0.2 * distance[0]
 
 
 def test_a_bad_file_is_named_and_costs_the_others_nothing(evaluated):
