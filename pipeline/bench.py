@@ -5,7 +5,8 @@
 measures every quantized model under ``data/models``, and what the room that it learnt adds.
 Instructions are counted, bytes are read from the link map. Cycles are estimated from a trace of
 what was executed (`pipeline.cycles`); with a chip's clock and the waits of its flash they give the
-share of its time. `pipeline.bench_report` makes a table and a picture of the file.
+share of its time. With ``--boards``, the boards that are flashed are measured instead, with one
+instrument (`pipeline.bench_boards`). `pipeline.bench_report` makes tables and a picture of the file.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline import firmware, room
-from pipeline.bench_report import print_rooms, print_table
+from pipeline.bench_report import markdown, print_rooms, print_table
 from pipeline.chips import CHIPS, chip_share
 from pipeline.config import (
     FRAME_RATE,
@@ -154,10 +155,10 @@ def bench_room(run_dir: Path, board: str, seconds: float, *, fmt: str = "int8") 
     """
     frames = bench_frames()
     generated = firmware.generate(run_dir, fmt=fmt, reverb_seconds=seconds)
-    built = firmware.build(board, generated, build_dir=_build_dir(board, "room"))
+    built = firmware.build(board, generated, build_dir=build_dir(board, "room"))
     played = firmware.render(built, frames)
     dry_built = firmware.build(
-        board, firmware.generate(run_dir, fmt=fmt), build_dir=_build_dir(board, "aot")
+        board, firmware.generate(run_dir, fmt=fmt), build_dir=build_dir(board, "aot")
     )
     dry = firmware.render(dry_built, frames)
     response = room.shorten(room.learnt_response(run_dir), seconds)
@@ -165,7 +166,7 @@ def bench_room(run_dir: Path, board: str, seconds: float, *, fmt: str = "int8") 
     error = played.pcm - np.clip(exact, -FULL_SCALE, FULL_SCALE - 1)
     row = bench_firmware(built, frames)
     return {
-        "run": _name(load_run(run_dir)),
+        "run": run_name(load_run(run_dir)),
         "board": board,
         "core": BOARDS[board].core,
         "seconds": seconds,
@@ -197,7 +198,7 @@ def about_model(run_dir: Path, fmt: str) -> dict[str, Any]:
     except (OSError, ValueError, KeyError):
         quality = {}
     return {
-        "run": _name(config),
+        "run": run_name(config),
         "instrument": config.instrument,
         "variant": config.variant,
         "format": fmt,
@@ -216,12 +217,13 @@ def _decoder(run_dir: Path, fmt: str) -> Path:
     return run_dir / f"decoder_{fmt}.tflite"
 
 
-def _name(config: RunConfig) -> str:
+def run_name(config: RunConfig) -> str:
+    """Returns how reports name a run."""
     return f"{config.instrument}/{config.variant}"
 
 
-def _build_dir(board: str, kind: str) -> Path:
-    """One folder for all models, where building the next one is quick."""
+def build_dir(board: str, kind: str) -> Path:
+    """Returns one folder for all models, where building the next one is quick."""
     return firmware.BUILD_DIR / "firmware" / f"bench-{board}-{kind}"
 
 
@@ -263,7 +265,7 @@ def bench_models(
                 generated,
                 engine=engine,
                 tflm_dir=tflm_dir,
-                build_dir=_build_dir(board, engine),
+                build_dir=build_dir(board, engine),
             )
         except UserError as error:
             if engine == "aot":
@@ -284,6 +286,18 @@ def pretrained_runs() -> list[Path]:
     return [folder for folder in folders if (folder / "config.toml").is_file()]
 
 
+def small_runs() -> list[Path]:
+    """Returns the folders of ``data/models`` with a small model that was distilled by control.
+
+    Raises:
+        UserError: There is none.
+    """
+    folders = [folder for folder in pretrained_runs() if folder.name == "reduced_cd"]
+    if not folders:
+        raise UserError(f"{MODEL_DIR} holds no reduced_cd model: train one first, or give --run")
+    return folders
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the stage from the command line."""
     parser = argparse.ArgumentParser(
@@ -291,6 +305,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Counts what the firmware costs on every emulated core.",
     )
     parser.add_argument("--json", type=Path, required=True, help="file for the figures")
+    parser.add_argument(
+        "--boards", action="store_true", help="measure the boards that are flashed, with one model"
+    )
     parser.add_argument(
         "--run", type=Path, action="append", help="run folder; may be repeated (all of data/models)"
     )
@@ -311,13 +328,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     run_dirs = arguments.run or pretrained_runs()
     boards = arguments.board or EMULATED_BOARDS
     formats = arguments.format or ["int8"]
+    if arguments.boards:
+        from pipeline.bench_boards import bench_boards  # which needs this module
+
+        run_dirs = [arguments.run[0]] if arguments.run else small_runs()
+        measured = {"rows": [], "rooms": [], "boards": bench_boards(run_dirs[0])}
+        print(markdown(measured))
+        write_json(arguments.json, measured)
+        return
     rows, missing = bench_models(
         run_dirs, formats=formats, boards=boards, tflm_dir=arguments.tflm_dir
     )
     if not rows:
         raise UserError(missing[0] if missing else f"{MODEL_DIR} holds no models: train some first")
     smallest = min(rows, key=lambda row: row["parameters"])["run"]
-    run_dir = next(folder for folder in run_dirs if _name(load_run(folder)) == smallest)
+    run_dir = next(folder for folder in run_dirs if run_name(load_run(folder)) == smallest)
     rooms = [bench_room(run_dir, b, s, fmt=formats[0]) for b, s in ROOMS if b in boards]
     print_table(rows)
     print_rooms(rooms)

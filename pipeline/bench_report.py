@@ -83,12 +83,16 @@ def print_rooms(rooms: Sequence[Mapping[str, Any]]) -> None:
 
 
 def markdown(figures: Row) -> str:
-    """Returns the figures as Markdown: a table of models, one row each, and one of rooms.
+    """Returns the figures as Markdown: a table of models, one row each, one of rooms, one of boards.
 
     Args:
         figures: Content of the JSON file.
     """
-    tables = _models(figures["rows"]), _rooms(figures["rooms"])
+    tables = (
+        _models(figures["rows"]),
+        _rooms(figures["rooms"]),
+        _boards(figures.get("boards", [])),
+    )
     return "\n\n".join(table for table in tables if table)
 
 
@@ -143,6 +147,41 @@ def _rooms(rooms: Sequence[Row]) -> str:
     )
 
 
+def _boards(rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    head = ["board", "core", "instructions a block and voice", "CPU share", "note-on to sample"]
+    lines = []
+    for row in rows:
+        texts = {
+            "cpu_share": _percent,
+            "note_on_ms": _milliseconds,
+            "flash_bytes": _kilobytes,
+            "ram_bytes": _kilobytes,
+        }
+        line = [f"{row['board']}, {row['clock_hz'] / 1e6:.0f} MHz", row["core"]]
+        line.append(_thousands(row["instructions_per_block"]))
+        for name, text in texts.items():
+            verdict = "of" if row["within"][name] else "**exceeds**"
+            line.append(f"{text(row[name])} {verdict} {text(row['limits'][name])}")
+        lines.append(line)
+    told = (
+        f"One voice of {rows[0]['run']}. Counted: instructions, in the emulator of the core; flash\n"
+        "and RAM by the linker, with the stack and the board's voices, on the Nucleo with the\n"
+        "weights in RAM; note-on to sample, from the bytes of MIDI, two blocks and the attack's\n"
+        "first audible sample. Estimated: the share of the time, by the cores' timing tables."
+    )
+    return f"{_table([*head, 'flash', 'RAM'], lines)}\n\n{told}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _milliseconds(number: float) -> str:
+    return f"{number:.1f} ms"
+
+
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
@@ -154,7 +193,7 @@ def _thousands(number: float) -> str:
     return f"{number:,.0f}".replace(",", " ")
 
 
-def _kilobytes(n_bytes: int) -> str:
+def _kilobytes(n_bytes: float) -> str:
     return f"{n_bytes / 1000:.1f} kB"
 
 
@@ -250,7 +289,8 @@ def load_figures(path: Path) -> dict[str, Any]:
     """
     try:
         figures = json.loads(path.read_text())
-        return {"rows": figures["rows"], "rooms": figures["rooms"]}
+        names = ("rows", "rooms")
+        return {"boards": figures.get("boards", [])} | {name: figures[name] for name in names}
     except OSError:
         raise UserError(f"{path} is missing: run python -m pipeline.bench --json {path}") from None
     except (ValueError, KeyError, TypeError):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small_run import TCN, make_run
 
-from pipeline import bench, bench_report, chips, codegen, firmware
+from pipeline import bench, bench_boards, bench_report, chips, codegen, firmware, render
 from pipeline.config import UserError
 from pipeline.cycles import count_cycles
 from pipeline.network import load_breath
@@ -67,7 +67,7 @@ def test_cycles_of_loops_equal_the_manuals_sums(tmp_path, board, column):
 
 
 def test_share_of_a_chip_is_cycles_and_waits_over_its_clock():
-    chip = chips.Chip("X", "qemu_m4", 1e6, 16, 5, 2000, "flash")
+    chip = chips.Chip("X", "qemu_m4", "x", 1e6, 16, 5, 2000, "flash")
     share = chips.chip_share(chip, cycles_per_frame=1000, constant_bytes=1600)
     assert share["cycles_per_frame"] == 1000 + 100 * 5
     assert share["cpu_share"] == pytest.approx(1500 * 250 / 1e6)
@@ -138,6 +138,30 @@ def test_room_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, monkeypatc
     assert per_frame["total"] > per_frame["mean"] > 1000
 
 
+def test_board_is_measured_as_played_and_as_flashed(tmp_path, run_dir, monkeypatch):
+    for module in (firmware, render):
+        monkeypatch.setattr(module, "BUILD_DIR", tmp_path)
+    row = bench_boards.bench_board(run_dir, "stm32f4_discovery")
+    image = firmware.build(
+        "stm32f4_discovery", firmware.generate(run_dir), build_dir=tmp_path / "image"
+    )
+    assert (row["flash_bytes"], row["ram_bytes"]) == (image.flash_bytes, image.ram_bytes)
+    assert row["counted_on"] == "qemu_m4" and row["clock_hz"] == 168e6
+    assert 4000 < row["instructions_per_block"] < row["worst_block_instructions"] < 60_000
+    assert row["cycles_per_block"] > row["instructions_per_block"]
+    share = row["cycles_per_block"] * 250 / 168e6
+    assert row["cpu_share"] == pytest.approx(share, abs=1e-4)
+    assert row["within"] == dict.fromkeys(row["limits"], True)
+    assert row["estimates"] == ["cycles_per_block", "cpu_share"]
+
+
+def test_note_on_is_heard_after_its_bytes_two_blocks_and_the_silent_samples():
+    pcm = np.zeros(640, np.int16)
+    pcm[10], pcm[32:] = 1, -300
+    times = bench_boards.note_on_ms(pcm)
+    assert times == {"midi": 0.96, "wait": 4.0, "buffer": 4.0, "attack": 2.0, "total": 10.96}
+
+
 # --- report ---------------------------------------------------------------------------------------
 
 
@@ -175,6 +199,26 @@ def test_markdown_has_a_row_for_each_model_and_a_column_for_each_chip():
     assert rows[0].startswith("| flute, Full | int8 | 51 596 | 51 200 | 70.3 kB | 10.6 kB |")
     assert rows[0].endswith("| 370 000, 100.0 % | 1 030 000, too large |")
     assert rows[1].endswith("| 57 217, 15.3 % |  |")
+
+
+def test_boards_are_told_with_their_limits_and_what_exceeds_them():
+    sizes = {"note_on_ms": 9.04, "flash_bytes": 86_500, "ram_bytes": 99_300}
+    row = {
+        "board": "nucleo_h743zi",
+        "core": "Cortex-M7F",
+        "clock_hz": 480e6,
+        "run": "flute/reduced_cd",
+        "instructions_per_block": 59_128,
+        "cpu_share": 0.031,
+        "limits": chips.BOARD_LIMITS["nucleo_h743zi"],
+        "within": {"cpu_share": True, "note_on_ms": True, "flash_bytes": True, "ram_bytes": False},
+        **sizes,
+    }
+    text = bench_report.markdown({"rows": [], "rooms": [], "boards": [row]})
+    line = text.splitlines()[2]
+    assert line.startswith("| nucleo_h743zi, 480 MHz | Cortex-M7F | 59 128 | 3.1 % of 5.0 % |")
+    assert line.endswith("| 86.5 kB of 128.0 kB | 99.3 kB **exceeds** 32.0 kB |")
+    assert "Estimated: the share of the time" in text
 
 
 def test_picture_shows_real_recordings_where_there_are_some(tmp_path):
