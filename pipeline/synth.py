@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from pipeline import breath
-from pipeline.config import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
+from pipeline.config import HOP_SAMPLES, LOUDNESS_RANGE_DB, MAX_LEVEL, SAMPLE_RATE
 from pipeline.patches import Patch
 
 
@@ -118,7 +118,10 @@ class Breath(keras.layers.Layer):
             Amplitude, shape [batch, n_frames].
         """
         middle = np.array(breath.MIDDLE, np.float32)
-        return _amplitude(ops.matmul(features - middle, self.slopes[:, None]))[..., 0]
+        level = ops.matmul(features - middle, self.slopes[:, None])[..., 0]
+        below = ops.relu(breath.QUIET_DB / LOUDNESS_RANGE_DB + 1.0 - features[..., 1])
+        fade_db = breath.FADE * 20 * np.log10(2.0) * LOUDNESS_RANGE_DB
+        return _amplitude(level - below * (fade_db / breath.UNIT_DB))
 
     def call(self, gains, grains):
         """Plays noise.

@@ -19,6 +19,7 @@
 
 #define BREATH_TABLE_SAMPLES 1024 /* and its first 128 once more, so that a grain may begin anywhere */
 #define BREATH_GRAIN_SAMPLES (2 * FM_BLOCK_SAMPLES)
+#define BREATH_QUIET_DB (-70) /* of loudness; below, the gain falls by 12 dB a dB: silence is silent */
 
 /* Random state from which a voice's performances begin; each voice of a player has noise of its own. */
 #define BREATH_SEED(voice) (1u + 0x9E3779B9u * (uint32_t)(voice))
