@@ -27,28 +27,36 @@
 
 clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
 
-/* The supply is settled once after power-on: the linear regulator. Returns whether 480 MHz may be had. */
-static bool raise_voltage(void) {
+/* The supply is settled once after power-on: the linear regulator. Returns how fast the core may run with the
+ * voltage that came. */
+static uint32_t raise_voltage(void) {
     const bool is_fast = DBGMCU_IDCODE >> 16 >= FIRST_REVISION_OF_480_MHZ;
     PWR_CR3 = (PWR_CR3 & ~7u) | 2u;
-    bool is_ready = wait_until(PWR_CSR1_ADDRESS, PWR_READY, PWR_READY);
+    if (!wait_until(PWR_CSR1_ADDRESS, PWR_READY, PWR_READY)) {
+        return HSI_HZ;
+    }
     PWR_D3CR = VOLTAGE_SCALE_1;
-    is_ready = is_ready && wait_until(PWR_D3CR_ADDRESS, PWR_READY, PWR_READY);
-    if (!is_fast || !is_ready) {
-        return false;
+    if (!wait_until(PWR_D3CR_ADDRESS, PWR_READY, PWR_READY)) {
+        return HSI_HZ;
+    }
+    if (!is_fast) {
+        return 400000000u;
     }
     RCC_APB4ENR |= 1u << 1; /* SYSCFG */
     (void)RCC_APB4ENR;
     SYSCFG_PWRCR |= OVERDRIVE;
-    return wait_until(PWR_D3CR_ADDRESS, PWR_READY, PWR_READY);
+    return wait_until(PWR_D3CR_ADDRESS, PWR_READY, PWR_READY) ? 480000000u : 400000000u;
 }
 
-static bool start_pll(bool has_crystal, uint32_t core_hz) {
+static void configure_plls(bool has_crystal, uint32_t core_hz) {
     RCC_PLLCKSELR = has_crystal ? PLL_FROM_HSE : PLL_FROM_HSI;
     RCC_PLL1DIVR = PLL_DIVIDERS(2u * core_hz / PLL_INPUT_HZ, 2u);
     RCC_PLL3DIVR = SOUND_DIVIDERS;
     RCC_PLL3FRACR = SOUND_FRACTION;
     RCC_PLLCFGR = PLL_CONFIG;
+}
+
+static bool start_pll(void) {
     RCC_CR |= RCC_CR_PLL1_ON;
     if (!wait_until(RCC_BASE, RCC_CR_PLL1_READY, RCC_CR_PLL1_READY)) {
         RCC_CR &= ~RCC_CR_PLL1_ON;
@@ -72,7 +80,7 @@ void clocks_start(void) {
     }
     RCC_RSR |= RCC_RSR_REMOVE_FLAGS;
 
-    const uint32_t core_hz = raise_voltage() ? 480000000u : 400000000u;
+    const uint32_t core_hz = raise_voltage();
     RCC_CR |= RCC_CR_HSE_BYPASS;
     RCC_CR |= RCC_CR_HSE_ON;
     const bool has_crystal = wait_until(RCC_BASE, RCC_CR_HSE_READY, RCC_CR_HSE_READY);
@@ -80,7 +88,8 @@ void clocks_start(void) {
         RCC_CR &= ~RCC_CR_HSE_ON;
         errors_keep(ERROR_NO_CRYSTAL);
     }
-    if (start_pll(has_crystal, core_hz)) {
+    configure_plls(has_crystal, core_hz);
+    if (core_hz > HSI_HZ && start_pll()) {
         clocks = (clocks_t){core_hz, core_hz / 4, core_hz / 4, core_hz / 4};
     } else {
         errors_keep(ERROR_NO_PLL);
