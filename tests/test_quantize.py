@@ -205,7 +205,7 @@ def test_training_mends_ranges_that_are_too_wide(weights, dataset):
         SMALL,
         wide,
         (clips["train"], logits["train"]),
-        (clips["valid"], logits["valid"], UNTRAINED),
+        (clips["valid"], logits["valid"]),
         epochs=25,
         learning_rate=2e-2,
     )
