@@ -3,7 +3,6 @@
 
 PYTHON := .venv/bin/python
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-export TF_CPP_MIN_LOG_LEVEL := 2
 
 DEBIAN_PACKAGES := python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
 	qemu-system-arm cmake ninja-build gcc g++ clang libclang-rt-14-dev \
