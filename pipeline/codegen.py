@@ -172,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if arguments.reverb is not None:
             response = room.shorten(room.learnt_response(run_dir), arguments.reverb)
         name = f"{config.instrument}_{config.variant}"
-        expression = find_expression(config.instrument)
+        expression = find_expression(config.instrument, run_dir.resolve().parent.parent)
         breath = load_breath(run_dir)
         instruments.append(Instrument(name, tflite, config.patch, breath, response, expression))
     files = generate(instruments, arguments.out)

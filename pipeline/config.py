@@ -310,5 +310,5 @@ def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
     stage = "pipeline.distill" if variant in ("reduced_ad", "reduced_cd") else "pipeline.train"
     raise UserError(
         f"no trained {variant} {instrument} in {candidates[0]} or {candidates[1]}: "
-        f"run python -m {stage} first"
+        f"run python -m {stage} --instrument {instrument} first"
     )

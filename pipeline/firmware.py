@@ -309,7 +309,7 @@ def generate(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0) -
     response = None
     if reverb_seconds:
         response = room.shorten(room.learnt_response(run_dir), reverb_seconds)
-    expression = find_expression(config.instrument)
+    expression = find_expression(config.instrument, run_dir.resolve().parent.parent)
     breath = load_breath(run_dir)
     preset = codegen.Instrument(name, tflite, config.patch, breath, response, expression)
     codegen.generate([preset], out)

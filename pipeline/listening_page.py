@@ -70,14 +70,17 @@ class Instrument:
         return self.config.instrument
 
 
-def system_labels(mcu: Sequence[str] = VARIANTS) -> dict[str, str]:
+def system_labels(
+    mcu: Sequence[str] = VARIANTS, variants: Sequence[str] = VARIANTS
+) -> dict[str, str]:
     """Names all systems, in the order in which they are heard; those of `mcu` by the firmware."""
+    models = {variant: label for variant, label in VARIANT_LABELS.items() if variant in variants}
     players = {
         variant + suffix: f"{VARIANT_LABELS[variant]}, {label}"
         for variant in mcu
         for suffix, label in FORMAT_LABELS.items()
     }
-    return {"reference": "Reference", "lpc": "Anchor (LPC)", **VARIANT_LABELS, **players}
+    return {"reference": "Reference", "lpc": "Anchor (LPC)", **models, **players}
 
 
 def write_pages(
@@ -159,7 +162,7 @@ def _index(
         ("Recording and anchor", "where it starts, and what any model should beat: linear "
          "prediction of the recording at its pitch", ["reference", "lpc"]),
         ("Models", "in floating point: the teacher, a student trained alone, and students that "
-         "were distilled from the teacher", list(VARIANT_LABELS)),
+         "were distilled from the teacher", [s for s in labels if s in VARIANT_LABELS]),
         ("Firmware", "the quantized network and the integer synthesizer, run on an emulated "
          f"{core}, or on a Cortex-M7 where it plays the room as well", players),
     ]  # fmt: skip

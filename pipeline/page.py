@@ -45,14 +45,18 @@ class Options:
     """What the command line says of systems.
 
     Attributes:
-        mcu: Variants that the firmware plays.
+        variants: Whose float models are heard.
+        mcu: Those of them that the firmware plays.
         board: Where it runs.
         runs: Folder of run folders; pretrained models fill in.
+        rendered: Whether what is given to be heard was rendered, not recorded.
     """
 
+    variants: Sequence[str]
     mcu: Sequence[str]
     board: str
     runs: Path | None
+    rendered: bool = False
 
 
 def choose_recordings(
@@ -98,8 +102,13 @@ def evaluate_takes(
     Returns:
         What ``metrics.json`` holds (see `pipeline.evaluate`), with ``missing`` as of now.
     """
-    asked: dict[str, Any] = {"mcu": options.mcu, "formats": list(MCU_SUFFIXES)}
-    files, missing = find_models(instrument, variants=VARIANTS, runs=options.runs, **asked)
+    asked: dict[str, Any] = {
+        "variants": options.variants,
+        "mcu": options.mcu,
+        "formats": list(MCU_SUFFIXES),
+        "runs": options.runs,
+    }
+    files, missing = find_models(instrument, **asked)
     metrics = _read_metrics(out / "metrics.json")
     digests = {system: file_digest(path) for system, path in files.items()}
     heard = {
@@ -118,7 +127,7 @@ def evaluate_takes(
         print(f"{instrument}: everything in {out} is up to date")
         return metrics | {"missing": missing}
     print(f"{instrument}: {len(recordings)} recordings by {len(files) + 2} systems", flush=True)
-    evaluation = Evaluation(instrument, runs=options.runs, board=options.board, **asked)
+    evaluation = Evaluation(instrument, board=options.board, **asked)
     summary, failures = evaluation.evaluate_all(recordings, out)
     if failures:
         raise UserError(failures[0])
@@ -158,7 +167,7 @@ def gather(
     here = f"{REPOSITORY}/"
     return Instrument(
         config=config,
-        real=audio is not None and (audio / name).is_dir(),
+        real=audio is not None and (audio / name).is_dir() and not options.rendered,
         takes=takes,
         systems=metrics["systems"],
         missing={s: reason.replace(here, "") for s, reason in metrics["missing"].items()},
@@ -184,6 +193,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--takes", type=int, default=3, help="recordings per instrument, at most (%(default)s)"
     )
     parser.add_argument(
+        "--rendered", action="store_true", help="what --audio holds is rendered, not recorded"
+    )
+    parser.add_argument(
+        "--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="float models (all)"
+    )
+    parser.add_argument(
         "--mcu",
         nargs="*",
         choices=VARIANTS,
@@ -203,9 +218,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.audio and not any((args.audio / c.instrument).is_dir() for c in configs):
         names = ", ".join(c.instrument for c in configs)
         raise UserError(f"{args.audio} holds no folder named {names}: put recordings into these")
-    options = Options(args.mcu, args.board, args.runs)
+    variants = [v for v in VARIANTS if v in (*args.variants, *args.mcu)]
+    options = Options(variants, args.mcu, args.board, args.runs, args.rendered)
     instruments = [gather(c, args.audio, args.takes, options, args.out) for c in configs]
-    systems = listening_page.system_labels(args.mcu)
+    systems = listening_page.system_labels(args.mcu, variants)
     listening_page.write_pages(instruments, systems, args.board, args.out)
     for instrument in instruments:
         for reason in dict.fromkeys(instrument.missing.values()):

@@ -39,6 +39,7 @@ TITLES = {
     "reduced_cd": "the reduced model by control distillation",
 }
 STUDENTS = VARIANTS[1:]
+N_HELD_OUT = 4  # clips of recordings that training never saw, to be heard in the end
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,8 @@ def plan_stages(
     audio: Sequence[Path],
     training: Sequence[str],
     students: Sequence[str] = STUDENTS,
+    *,
+    learn_expression: bool = True,
 ) -> list[Stage]:
     """Lists the stages of an instrument.
 
@@ -121,6 +124,8 @@ def plan_stages(
         audio: Folders of recordings; none for the default corpus.
         training: Options of every training.
         students: Reduced variants; the firmware plays the last one.
+        learn_expression: Learn how notes are played, for which the default corpus is rendered;
+            else the table that is kept with the repository serves.
     """
     request, dataset = folder / "request.json", folder / "dataset.npz"
     common = ["--instrument", instrument, "--runs", str(folder.parent)]
@@ -129,6 +134,10 @@ def plan_stages(
         options += ["--audio", *map(str, audio)]
     needs = [request, *list_recordings(audio)]
     stages = [Stage("clips with pitch and loudness", "data", options, dataset, needs)]
+    expression = folder / "expression.toml"
+    if learn_expression:
+        title = "how its notes begin, swell and fade"
+        stages.append(Stage(title, "expression", common, expression, [request, dataset]))
     for variant in ("full", *students):
         run_dir, teacher = folder / variant, folder / "full"
         needs = [request, dataset]
@@ -151,7 +160,7 @@ def plan_stages(
         needs = [run_dir / f"decoder_{fmt}.npz" for fmt in FORMATS]
         stages.append(Stage(f"{variant} as .tflite", "convert", run, decoder, needs))
         for fmt in FORMATS:
-            out, needs = run_dir / f"c_{fmt}", [run_dir / f"decoder_{fmt}.tflite"]
+            out, needs = run_dir / f"c_{fmt}", [run_dir / f"decoder_{fmt}.tflite", expression]
             options = [*run, "--format", fmt, "--out", str(out)]
             title = f"{variant}, {fmt}, as C"
             stages.append(Stage(title, "codegen", options, out / "instruments.c", needs))
@@ -160,12 +169,19 @@ def plan_stages(
     options = ["--generated", str(generated), "--build-dir", str(build)]
     needs = [generated / "instruments.c"]
     stages.append(Stage(f"firmware with {played}", "firmware", options, build / "render", needs))
-    out, report = folder / "evaluation", folder / "evaluation" / "metrics.json"
-    options = [*common, "--audio", str(folder / "held_out"), "--out", str(out)]
-    options += ["--variants", "full", *students, "--mcu", played, "--format", *FORMATS]
+    page, held_out = folder / "page", folder / "held_out"
+    out = page / "audio" / instrument  # where the page looks for what it plays
+    report = out / "metrics.json"
+    systems = ["--variants", "full", *students, "--mcu", played]
+    options = [*common, "--audio", str(held_out / instrument), "--out", str(out), *systems]
+    options += ["--format", *FORMATS, "int8_room"]
     needs = [folder / variant / "metrics.json" for variant in ("full", *students)]
     needs += [folder / played / f"decoder_{fmt}.tflite" for fmt in FORMATS]
     stages.append(Stage("every system by ear and measure", "evaluate", options, report, needs))
+    options = [*common, "--audio", str(held_out), "--takes", str(N_HELD_OUT), *systems]
+    options += ["--out", str(page), *([] if audio else ["--rendered"])]
+    title = "a page to hear and judge them"
+    stages.append(Stage(title, "page", options, page / "index.html", [report]))
     return stages
 
 
@@ -174,7 +190,7 @@ def list_recordings(audio: Sequence[Path]) -> list[Path]:
     return [path for place in audio for path in sorted(place.rglob("*")) if path.is_file()]
 
 
-def write_held_out(dataset_path: Path, folder: Path, *, most_clips: int = 4) -> None:
+def write_held_out(dataset_path: Path, folder: Path) -> None:
     """Writes the first held-out clips of a data set as WAV, for the evaluation to hear."""
     shutil.rmtree(folder, ignore_errors=True)
     with np.load(dataset_path) as dataset:
@@ -182,7 +198,7 @@ def write_held_out(dataset_path: Path, folder: Path, *, most_clips: int = 4) -> 
         for wanted in (2, 1, 0):  # test, else valid; a single recording can only be heard itself
             if (split == wanted).any():
                 break
-        for clip in np.flatnonzero(split == wanted)[:most_clips]:
+        for clip in np.flatnonzero(split == wanted)[:N_HELD_OUT]:
             name = f"{Path(str(dataset['recording'][clip])).stem}_{clip:03d}.wav"
             write_wav(folder / name, dataset["audio"][clip])
 
@@ -205,8 +221,8 @@ def print_results(folder: Path, played: str) -> None:
     """Says where everything is, and what to do with it."""
     print(f"models:    {folder}/full, reduced...: metrics.json, decoder_*.tflite, C in c_*")
     print(f"firmware:  {folder}/firmware/render, for a Cortex-M4F, plays {played}")
-    print(f"sound:     {folder}/evaluation/<recording>.<system>.wav, figures in metrics.json")
-    print(f"next: listen to *.reference.wav, *.full.wav and *.{played}_mcu.wav, the firmware's")
+    print(f"sound:     {folder}/page/audio, <recording>.<system>.wav, figures in metrics.json")
+    print(f"next: open {folder}/page/index.html, where the firmware plays {played}")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -247,7 +263,14 @@ def main(argv: list[str] | None = None) -> None:
         if not path.exists() or path.read_text(errors="replace") != text:
             with atomic_write(path) as temporary:
                 temporary.write_text(text)
-        stages = plan_stages(args.instrument, folder, args.audio, training, args.students)
+        stages = plan_stages(
+            args.instrument,
+            folder,
+            args.audio,
+            training,
+            args.students,
+            learn_expression=not args.audio or args.profile == "full",  # else minutes for it alone
+        )
         for number, stage in enumerate(stages, 1):
             name = f"[{number}/{len(stages)}] {stage.module}: {stage.title}"
             if stage.is_done:
@@ -256,7 +279,7 @@ def main(argv: list[str] | None = None) -> None:
             print(name, flush=True)
             began = time.monotonic()
             if stage.module == "evaluate":
-                write_held_out(folder / "dataset.npz", folder / "held_out")
+                write_held_out(folder / "dataset.npz", folder / "held_out" / args.instrument)
             stage.run()
             print(f"    {time.monotonic() - began:.0f} s", flush=True)
         print_results(folder, played)

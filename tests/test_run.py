@@ -15,7 +15,7 @@ import soundfile as sf
 from small_run import make_run, make_tone
 
 from pipeline.config import UserError, run_main
-from pipeline.run import Stage, main, only_run
+from pipeline.run import Stage, main, only_run, plan_stages
 
 STEPS = 2  # of training: what is learnt is no matter here
 
@@ -98,20 +98,42 @@ def test_run_leaves_models_c_firmware_and_what_they_play(finished):
     for fmt in ("int8", "int16x8"):
         assert (folder / "reduced_cd" / f"decoder_{fmt}.tflite").is_file()
         assert "flute_reduced_cd" in (folder / f"reduced_cd/c_{fmt}/instruments.c").read_text()
-    report = json.loads((folder / "evaluation" / "metrics.json").read_text())
+    heard_in = folder / "page" / "audio" / "flute"
+    report = json.loads((heard_in / "metrics.json").read_text())
     assert set(report["systems"]) == {
-        *("lpc", "full", "reduced_cd", "reduced_cd_mcu", "reduced_cd_mcu16")
+        *("lpc", "full", "reduced_cd"),
+        *("reduced_cd_mcu", "reduced_cd_mcu16", "reduced_cd_mcu_room"),
     }
     with np.load(folder / "dataset.npz") as dataset:
         (tested,) = dataset["recording"][dataset["split"] == 2]
     (heard,) = report["peak_dbfs"]  # the evaluation hears what training did not
     assert heard.startswith(Path(str(tested)).stem)
     for system in ("reference", *report["systems"]):
-        audio, rate = sf.read(folder / "evaluation" / f"{heard}.{system}.wav")
+        audio, rate = sf.read(heard_in / f"{heard}.{system}.wav")
         assert (len(audio), rate) == (64_000, 16_000)
     assert not list(folder.rglob(".[0-9]*"))  # nothing half-written stays
-    assert str(folder / "evaluation") in output and output.splitlines()[-1].startswith("next: ")
+    assert str(folder / "page/index.html") in output and output.splitlines()[-1].startswith(
+        "next: "
+    )
     assert output.count("next: ") == 1  # not each stage's
+
+
+def test_page_plays_what_was_evaluated(finished):
+    folder, output = finished
+    assert f"everything in {folder}/page/audio/flute is up to date" in output  # not once more
+    page = (folder / "page" / "index.html").read_text()
+    assert page.count('<article class="player"') == 7 and "not there yet" not in page
+
+
+@pytest.mark.parametrize(("audio", "learnt"), [([], True), ([Path("recordings")], False)])
+def test_expression_is_learnt_before_c_is_made_of_it(tmp_path, audio, learnt):
+    stages = plan_stages("flute", tmp_path, audio, [], learn_expression=learnt)
+    modules = [stage.module for stage in stages]
+    assert modules.count("expression") == learnt
+    for stage in stages:
+        assert stage.module != "codegen" or tmp_path / "expression.toml" in stage.needs
+    assert modules[-2:] == ["evaluate", "page"]
+    assert ("--rendered" in stages[-1].arguments) == (not audio)
 
 
 def test_finished_run_does_nothing_again(finished, recordings, capsys):
