@@ -307,8 +307,9 @@ def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
     for folder in candidates:
         if (folder / "model.weights.h5").is_file():
             return folder
-    stage = "pipeline.distill" if variant in ("reduced_ad", "reduced_cd") else "pipeline.train"
+    distilled = {"reduced_ad": "distill --method audio", "reduced_cd": "distill --method control"}
+    stage = distilled.get(variant, f"train --variant {variant}")
     raise UserError(
         f"no trained {variant} {instrument} in {candidates[0]} or {candidates[1]}: "
-        f"run python -m {stage} --instrument {instrument} first"
+        f"run python -m pipeline.{stage} --instrument {instrument} first"
     )
