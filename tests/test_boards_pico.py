@@ -27,12 +27,12 @@ def events(tune):
     return [(HOP_SAMPLES * block + MID_BLOCK, "midi", message) for block, message in tune]
 
 
-def expected(generated: Path, build_dir: Path, tune, n_frames: int) -> np.ndarray:
+def expected(generated: Path, tune, n_frames: int) -> np.ndarray:
     """What the host's engine plays.
 
     A block passes until a byte is rendered, and another until it is heard.
     """
-    player = build_player("host", generated, n_voices=1, build_dir=build_dir)
+    player = build_player("host", generated, n_voices=1, build_dir=generated.parent / "host")
     pcm = perform(player, [(block + 1, message) for block, message in tune]).pcm
     return np.concatenate([np.zeros(HOP_SAMPLES, np.int16), pcm])[:n_frames]
 
@@ -49,7 +49,8 @@ def generate(model: Path, folder: Path, n_instruments: int) -> None:
 @pytest.fixture(scope="module")
 def reduced(tmp_path_factory) -> Path:
     """Generated code of an instrument of the size that is flashed, with random weights."""
-    folder = tmp_path_factory.mktemp("reduced")
+    folder = tmp_path_factory.mktemp("reduced") / "generated"
+    folder.mkdir()
     model = folder / "decoder.tflite"
     model.write_bytes(convert.random_step_model(REDUCED, 5, "int8"))
     generate(model, folder, 1)
@@ -60,7 +61,7 @@ def reduced(tmp_path_factory) -> Path:
 def flute(reduced) -> dict[str, firmware.Firmware]:
     """An instrument of full size on both boards."""
     return {
-        board: firmware.build(board, reduced, build_dir=reduced / "build" / board)
+        board: firmware.build(board, reduced, build_dir=reduced.parent / board)
         for board in ("pico", "pico2")
     }
 
@@ -84,14 +85,14 @@ def small_uf2(small) -> Path:
     return build_small(small, "i2s")
 
 
-def test_flashed_flute_plays_what_the_host_plays_without_an_underrun(flute, reduced, tmp_path):
+def test_flashed_flute_plays_what_the_host_plays_without_an_underrun(flute, reduced):
     tune = [(3, on(69, 100)), (20, bend(4000)), (30, on(76)), (45, off(76)), (55, off(69))]
     n_frames = 80 * HOP_SAMPLES
     typed = (70 * HOP_SAMPLES, "console", b"stats\r")
     files = convert_elf(flute["pico"].program.elf, "pico")
     heard = pico_board.run(files["uf2"], n_frames, [*events(tune), typed])
     left, right = heard.words.T
-    pcm = expected(reduced, tmp_path, tune, n_frames)
+    pcm = expected(reduced, tune, n_frames)
     assert np.abs(pcm[5 * HOP_SAMPLES :]).max() > 1000
     np.testing.assert_array_equal(left >> 16, pcm)
     np.testing.assert_array_equal(left, right)
@@ -110,7 +111,7 @@ def test_flashed_flute_plays_what_the_host_plays_without_an_underrun(flute, redu
     assert stats["stack"] < 3000
 
 
-def test_midi_at_full_speed_is_played_to_the_last_byte(small, small_uf2, tmp_path):
+def test_midi_at_full_speed_is_played_to_the_last_byte(small, small_uf2):
     """Bytes without a pause for 30 blocks, running status and real-time bytes between."""
     tune = [(3, program_change(1) + on(60))]
     stream = bytes([0x90]) + b"".join(bytes([note, 90, 0xF8, note, 0]) for note in range(40, 100))
@@ -125,19 +126,19 @@ def test_midi_at_full_speed_is_played_to_the_last_byte(small, small_uf2, tmp_pat
     )
     assert heard.stats["midi lost"] == 0 == heard.stats["underruns"]
     first_notes = slice(0, 10 * HOP_SAMPLES)
-    pcm = expected(small, tmp_path, tune, 60 * HOP_SAMPLES)
+    pcm = expected(small, tune, 60 * HOP_SAMPLES)
     np.testing.assert_array_equal(heard.words[first_notes, 0] >> 16, pcm[first_notes])
     assert not (heard.words[first_notes.stop :, 0] >> 16 == pcm[first_notes.stop :]).all()
 
 
-def test_pin_without_a_dac_plays_the_same_in_eleven_bits(small, tmp_path):
+def test_pin_without_a_dac_plays_the_same_in_eleven_bits(small):
     tune = [(3, on(60)), (15, program_change(1) + on(67)), (25, off(67))]
     n_frames = 40 * HOP_SAMPLES
     heard = pico_board.run(
         build_small(small, "pwm", PICO_AUDIO="pwm"), n_frames + 1, events(tune), output="pwm"
     )
     duties = heard.words[1:, 0]  # behind the one that the pin starts with
-    pcm = expected(small, tmp_path, tune, n_frames)
+    pcm = expected(small, tune, n_frames)
     np.testing.assert_array_equal(duties, (pcm.astype(int) + 32768) >> 5)
     assert (heard.n_resets, heard.warnings) == (0, [])
 
