@@ -1,17 +1,31 @@
 """What cannot work ends every command with one clear line and status 2; what was there stays."""
 
+import json
 import os
 import resource
 import shutil
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import soundfile as sf
 from small_run import make_run, make_tone
 from tensorflow.lite.tools import flatbuffer_utils
 from test_features import hostile_files
 
-from pipeline import bench, codegen, convert, data, distill, evaluate, firmware, quantize, train
+from pipeline import (
+    bench,
+    codegen,
+    convert,
+    data,
+    demo,
+    distill,
+    evaluate,
+    firmware,
+    page,
+    quantize,
+    train,
+)
 from pipeline.config import FRAME_RATE, SAMPLE_RATE, run_main
 from pipeline.ddx7 import load_model, save_model
 
@@ -24,9 +38,9 @@ def template(tmp_path_factory):
     runs = tmp_path_factory.mktemp("template")
     for variant in ("full", "reduced_cd"):
         make_run(runs / "flute" / variant, variant=variant)
-    (runs / "audio").mkdir()
+    (runs / "audio" / "flute").mkdir(parents=True)
     for name, f0_hz in (("low", 392.0), ("high", 784.0)):
-        sf.write(runs / "audio" / f"{name}.wav", make_tone(4.0, f0_hz), SAMPLE_RATE)
+        sf.write(runs / "audio" / "flute" / f"{name}.wav", make_tone(4.0, f0_hz), SAMPLE_RATE)
     data.main(["--instrument", "flute", "--audio", str(runs / "audio"), "--out", str(runs)])
     quantize.main(["--run", str(runs / RUN), "--epochs", "0"])
     return runs
@@ -61,6 +75,12 @@ COMMANDS = {
         "--instrument flute --audio audio --out out --runs . --board host "
         "--variants full reduced_cd",
     ),
+    "page": (
+        page,
+        "--instrument flute --audio audio --out out --runs . --board host "
+        "--variants full reduced_cd",
+    ),
+    "demo": (demo, f"--run {RUN} --out ../demo"),
 }
 
 
@@ -127,10 +147,14 @@ def become_a_piano(runs):
         (cut_tflite, "codegen", f"{RUN}/decoder_int8.tflite"),
         (cut_tflite, "evaluate", "flute/reduced_cd/decoder_int8.tflite"),
         (set_unknown_op, "firmware", "LOGISTIC"),
+        (cut_tflite, "page", "flute/reduced_cd/decoder_int8.tflite"),
+        (cut_tflite, "demo", f"{RUN}/decoder_int8.tflite"),
         (set_unknown_op, "evaluate", "LOGISTIC"),
         (cut_weights, "quantize", f"{RUN}/model.weights.h5 is damaged"),
         (cut_weights, "distill", "flute/full/model.weights.h5"),
         (cut_weights, "evaluate", "model.weights.h5"),
+        (cut_weights, "page", "model.weights.h5"),
+        (cut_weights, "demo", f"{RUN}/model.weights.h5"),
         (cut_config, "quantize", f"{RUN}/config.toml"),
         (cut_config, "codegen", f"{RUN}/config.toml"),
         (cut_config, "firmware", f"{RUN}/config.toml"),
@@ -140,7 +164,10 @@ def become_a_piano(runs):
         (lose_run, "quantize", f"{RUN} is no run folder"),
         (lose_run, "firmware", f"{RUN} is no run folder"),
         (lose_run, "distill", "flute/full is no run folder"),
+        (lose_run, "demo", f"{RUN} is no run folder"),
         (become_a_piano, "evaluate", "holds a piano, not a flute"),
+        (become_a_piano, "page", "holds a piano, not a flute"),
+        (become_a_piano, "demo", f"{RUN} holds a piano, not a flute"),
         (become_a_piano, "distill", "flute/full holds a piano, not a flute"),
     ],
 )
@@ -159,22 +186,34 @@ def test_training_replaces_no_other_instruments_folder_even_when_told_to_restart
     assert content(runs / "flute") == before
 
 
-@pytest.mark.parametrize("command", ["data", "evaluate"])
+@pytest.mark.parametrize("command", ["data", "evaluate", "page"])
 def test_bad_recordings_are_named(runs, capsys, command):
     spoilt = runs / "spoilt"
     spoilt.mkdir()
     for name, word in hostile_files(spoilt).items():
         only = runs / "only"
-        only.mkdir()
+        (only / "flute").mkdir(parents=True)
         if (spoilt / name).exists():
-            shutil.copy(spoilt / name, only)
+            shutil.copy(spoilt / name, only / "flute")
         else:
             word = "holds no audio"
         before = content(runs / "flute")
-        line = refuse(command, capsys, "--audio", str(only), *(["--mcu"] * (command == "evaluate")))
+        line = refuse(command, capsys, "--audio", str(only), *(["--mcu"] * (command != "data")))
         assert word in line and (name in line or word == "holds no audio")
         assert content(runs / "flute") == before
         shutil.rmtree(only)
+
+
+def test_doubtful_recordings_are_evaluated_with_a_warning(runs, capsys):
+    high = make_tone(1.0, 2637.0)
+    sf.write(runs / "audio/flute/doubtful.wav", np.clip(24 * high, -1, 1), SAMPLE_RATE)
+    evaluate.main([*COMMANDS["evaluate"][1].split(), "--mcu"])
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert line.startswith("warning: audio/flute/doubtful.wav: 100 % lies above 2300 Hz")
+    assert line.endswith("of its samples are clipped")
+    report = json.loads((runs / "out" / "metrics.json").read_text())
+    assert set(report["warnings"]) == {"doubtful"}
+    assert set(report["systems"]["full"]["recordings"]) == {"doubtful", "high", "low"}
 
 
 def test_any_rate_width_and_number_of_channels_will_do(runs):
@@ -201,7 +240,7 @@ def disk_of(n_bytes):
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("train", "distill")])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_full_disk_is_named_and_what_was_there_stays(runs, capsys, command):
     before = content(runs)
     with disk_of(1000):
