@@ -6,7 +6,7 @@ measures every quantized model under ``data/models``, and what the room that it 
 Instructions are counted, bytes are read from the link map. Cycles are estimated from a trace of
 what was executed (`pipeline.cycles`); with a chip's clock and the waits of its flash they give the
 share of its time. With ``--boards``, the boards that are flashed are measured instead, with one
-instrument (`pipeline.bench_boards`). `pipeline.bench_report` makes tables and a picture of the file.
+instrument (`pipeline.bench_boards`). `pipeline.bench_report` makes tables and a picture of it.
 """
 
 import argparse

@@ -83,7 +83,7 @@ def print_rooms(rooms: Sequence[Mapping[str, Any]]) -> None:
 
 
 def markdown(figures: Row) -> str:
-    """Returns the figures as Markdown: a table of models, one row each, one of rooms, one of boards.
+    """Returns the figures as Markdown: tables of models, one row each, of rooms and of boards.
 
     Args:
         figures: Content of the JSON file.
@@ -166,10 +166,11 @@ def _boards(rows: Sequence[Row]) -> str:
             line.append(f"{text(row[name])} {verdict} {text(row['limits'][name])}")
         lines.append(line)
     told = (
-        f"One voice of {rows[0]['run']}. Counted: instructions, in the emulator of the core; flash\n"
-        "and RAM by the linker, with the stack and the board's voices, on the Nucleo with the\n"
-        "weights in RAM; note-on to sample, from the bytes of MIDI, two blocks and the attack's\n"
-        "first audible sample. Estimated: the share of the time, by the cores' timing tables."
+        f"One voice of {rows[0]['run']}. Counted: instructions, in the emulator of the core;\n"
+        "flash and RAM by the linker, with the stack and the board's voices, on the Nucleo with\n"
+        "the weights in RAM; note-on to sample, from the bytes of MIDI, two blocks and the\n"
+        "attack's first audible sample. Estimated: the share of the time, by the cores' timing\n"
+        "tables."
     )
     return f"{_table([*head, 'flash', 'RAM'], lines)}\n\n{told}"
 
