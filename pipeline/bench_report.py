@@ -290,8 +290,8 @@ def load_figures(path: Path) -> dict[str, Any]:
     """
     try:
         figures = json.loads(path.read_text())
-        names = ("rows", "rooms")
-        return {"boards": figures.get("boards", [])} | {name: figures[name] for name in names}
+        found = {name: figures[name] for name in ("rows", "rooms")}
+        return found | {"boards": figures.get("boards", [])}
     except OSError:
         raise UserError(f"{path} is missing: run python -m pipeline.bench --json {path}") from None
     except (ValueError, KeyError, TypeError):
