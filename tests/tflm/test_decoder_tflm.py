@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline import bench, bench_report, firmware
+from pipeline.breath import UNTRAINED
 from pipeline.codegen import Instrument, generate
 from pipeline.config import FRAME_RATE, MODEL_DIR, TcnConfig, UserError
 from pipeline.convert import random_step_model
@@ -42,9 +43,9 @@ def instruments(fmt: str, folder: Path) -> list[Instrument]:
     for name, config in (("reduced", REDUCED), ("odd", ODD)):
         path = folder / f"{name}_{fmt}.tflite"
         path.write_bytes(random_step_model(config, 1, fmt))
-        made.append(Instrument(name, path, "flute"))
+        made.append(Instrument(name, path, "flute", UNTRAINED))
     for path in sorted(MODEL_DIR.glob(f"*/reduced_cd/decoder_{fmt}.tflite")):
-        made.append(Instrument(path.parent.parent.name, path, "flute"))
+        made.append(Instrument(path.parent.parent.name, path, "flute", UNTRAINED))
     return made
 
 
