@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "apps/report.h"
 #include "audio/pcm_writer.h"
 #include "board.h"
 #include "control/instrument.h"
@@ -42,34 +43,6 @@ static reverb_t reverb;
 static pcm_writer_t writer;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
 
-static void print_unsigned(uint64_t number) {
-    char digits[21];
-    char *text = digits + sizeof digits - 1;
-    *text = '\0';
-    do {
-        *--text = (char)('0' + number % 10u);
-        number /= 10u;
-    } while (number != 0);
-    board_print(text);
-}
-
-static void print_entry(const char *name, uint64_t number, const char *after) {
-    board_print("\"");
-    board_print(name);
-    board_print("\": ");
-    print_unsigned(number);
-    board_print(after);
-}
-
-static int fail(const char *what, const char *path) {
-    board_print("error: ");
-    board_print(what);
-    board_print(" ");
-    board_print(path);
-    board_print("\n");
-    return 2;
-}
-
 /* What two successive readings of the counter differ by, times 4096. The counter moves in steps of 40 or
  * 50 instructions, so only a long row of readings shows it. */
 static uint32_t measure_reading_cost(void) {
@@ -95,23 +68,23 @@ static uint32_t meter_lap(meter_t *meter, int stage) {
 int main(int argc, char **argv) {
     board_init();
     if (argc < 3) {
-        return fail("usage:", "render FRAMES PCM [TRACE [PRESET]]");
+        return report_failure("usage:", "render FRAMES PCM [TRACE [PRESET]]");
     }
     const size_t preset = argc > 4 ? (size_t)(argv[4][0] - '0') : 0;
     if (preset >= instrument_n_presets) {
-        return fail("no such preset:", argv[4]);
+        return report_failure("no such preset:", argv[4]);
     }
     const int frames = board_open_read(argv[1]);
     if (frames < 0) {
-        return fail("cannot read", argv[1]);
+        return report_failure("cannot read", argv[1]);
     }
     if (!pcm_writer_open(&writer, argv[2])) {
-        return fail("cannot write", argv[2]);
+        return report_failure("cannot write", argv[2]);
     }
     const bool traced = argc > 3 && strcmp(argv[3], "-") != 0;
     const int trace = traced ? board_open_write(argv[3]) : -1;
     if (traced && trace < 0) {
-        return fail("cannot write", argv[3]);
+        return report_failure("cannot write", argv[3]);
     }
     bool trace_lost = false;
 
@@ -156,10 +129,10 @@ int main(int argc, char **argv) {
     }
     board_close(frames);
     if (!pcm_writer_close(&writer)) {
-        return fail("cannot write all of", argv[2]);
+        return report_failure("cannot write all of", argv[2]);
     }
     if (traced && (board_close(trace) != 0 || trace_lost)) {
-        return fail("cannot write all of", argv[3]);
+        return report_failure("cannot write all of", argv[3]);
     }
 
     board_print("{\"instrument\": \"");
@@ -168,15 +141,15 @@ int main(int argc, char **argv) {
     for (int stage = 0; stage < N_STAGES; stage++) {
         const uint64_t counting = reading_cost * n_frames / 4096u;
         const uint64_t total = meter.total[stage] > counting ? meter.total[stage] - counting : 0;
-        print_entry(stage_names[stage], total, stage + 1 < N_STAGES ? ", " : "}, ");
+        report_entry(stage_names[stage], total, stage + 1 < N_STAGES ? ", " : "}, ");
     }
-    print_entry("n_frames", n_frames, ", ");
-    print_entry("decoder_state_bytes", sizeof instrument.decoder, ", ");
-    print_entry("voice_state_bytes", sizeof instrument.voice, ", ");
+    report_entry("n_frames", n_frames, ", ");
+    report_entry("decoder_state_bytes", sizeof instrument.decoder, ", ");
+    report_entry("voice_state_bytes", sizeof instrument.voice, ", ");
 #ifdef PLAY_ROOMS
-    print_entry("worst_reverb", worst_reverb, ", ");
-    print_entry("reverb_state_bytes", sizeof reverb, ", ");
+    report_entry("worst_reverb", worst_reverb, ", ");
+    report_entry("reverb_state_bytes", sizeof reverb, ", ");
 #endif
-    print_entry("stack_bytes", board_stack_used(), "}\n");
+    report_entry("stack_bytes", board_stack_used(), "}\n");
     return 0;
 }
