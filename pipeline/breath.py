@@ -46,10 +46,15 @@ UNTRAINED = Breath(np.full(len(COLOUR_HZ), -1.3), np.array([0.0, 1.3]))
 
 
 def white_spectrum() -> np.ndarray:
-    """Returns a spectrum of equal magnitudes and random phases, complex, shape [513]."""
+    """Returns a spectrum of equal magnitudes and random phases, complex, shape [513].
+
+    At 0 Hz it is 0: every grain would push the same way, by an offset that swells with the tone.
+    """
     phases = np.random.default_rng(0).uniform(0, 2 * np.pi, TABLE_SAMPLES // 2 + 1)
-    phases[[0, -1]] = 0.0
-    return np.sqrt(TABLE_SAMPLES) * np.exp(1j * phases)
+    phases[-1] = 0.0
+    spectrum = np.sqrt(TABLE_SAMPLES) * np.exp(1j * phases)
+    spectrum[0] = 0.0
+    return spectrum
 
 
 def colour_curves() -> Floats:

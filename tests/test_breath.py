@@ -97,6 +97,7 @@ def test_training_hears_what_the_device_plays():
     assert error < 0.005 * np.sqrt(np.mean(trained**2))
     table = breath.noise_table(LEARNT.colour)
     np.testing.assert_allclose(np.asarray(layer.table()), table, atol=1e-6)
+    assert abs(table[: breath.TABLE_SAMPLES].mean()) < 1e-9  # no offset that swells with the tone
 
 
 def test_gain_is_a_power_of_two_within_six_hundredths_of_a_decibel():
