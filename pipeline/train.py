@@ -43,6 +43,7 @@ TRAIN, VALID, TEST = 0, 1, 2  # values of the data set's `split`
 VALIDATION_BATCH = 8  # clips
 DISTANCES = ("", "_dry", "_loudness_db", "_dry_loudness_db")  # see `distances`
 DISTANCE_WEIGHTS = (0.5, 0.5, 0.1, 0.1)  # in the loss, and in what the best weights are kept by
+COMPILED_STEPS = 50  # that JAX takes in one call: one by one, a GPU waits for Python
 
 Arrays = dict[str, np.ndarray]
 Loss = Callable[[dict[str, Any], dict[str, Any]], Any]  # outputs, batch -> scalar
@@ -195,21 +196,27 @@ class Learner:
         self.loss = loss
         self.n_lead = model.config.tcn.receptive_field - 1
         self.n_frames = config.crop_frames
-        compiled = (
-            self._jax_functions()
-            if keras.backend.backend() == "jax"
-            else self._tensorflow_functions()
-        )
-        self._step, self._distances = compiled
+        on_jax = keras.backend.backend() == "jax"
+        self.steps_at_once = COMPILED_STEPS if on_jax else 1
+        compiled = self._jax_functions() if on_jax else self._tensorflow_functions()
+        self._steps, self._distances = compiled
 
     @property
     def variables(self) -> list:
         """Everything that a step changes, in a fixed order."""
         return self.model.variables + self.optimizer.variables
 
-    def step(self, clips: np.ndarray, starts: np.ndarray):
-        """Takes one optimizer step on crops of clips; returns the loss as a tensor."""
-        return self._step(clips, starts)
+    def steps(self, clips: np.ndarray, starts: np.ndarray):
+        """Takes optimizer steps, at most `steps_at_once`, on crops of clips.
+
+        Args:
+            clips: Clip indices, shape [n_steps, batch].
+            starts: First frames, likewise.
+
+        Returns:
+            The losses, a tensor of shape [n_steps].
+        """
+        return self._steps(clips, starts)
 
     def distances(self, clips: np.ndarray) -> np.ndarray:
         """Returns the `distances` of whole clips, shape [n_clips, 4]."""
@@ -233,6 +240,7 @@ class Learner:
     def _tensorflow_functions(self):
         import tensorflow as tf
 
+        @tf.function
         def step(clips, starts):
             with tf.GradientTape() as tape:
                 loss = self._batch_loss(
@@ -242,10 +250,13 @@ class Learner:
             self.optimizer.apply(gradients, self.model.trainable_variables)
             return loss
 
+        def steps(clips, starts):
+            return tf.stack([step(*batch) for batch in zip(clips, starts, strict=True)])
+
         def distances(clips):
             return self._batch_distances(self.arrays, clips, self.model)
 
-        return tf.function(step), tf.function(distances)
+        return steps, tf.function(distances)
 
     def _jax_functions(self):
         import jax
@@ -264,11 +275,15 @@ class Learner:
             return self._batch_loss(arrays, clips, starts, call), changed["fixed"]
 
         @jax.jit
-        def update(trainable, fixed, state, arrays, clips, starts):
-            gradient = jax.value_and_grad(batch_loss, has_aux=True)
-            (loss, fixed), gradients = gradient(trainable, fixed, arrays, clips, starts)
-            trainable, state = optimizer.stateless_apply(state, gradients, trainable)
-            return loss, trainable, fixed, state
+        def update(groups, arrays, clips, starts):
+            def step(groups, batch):
+                trainable, fixed, state = groups
+                gradient = jax.value_and_grad(batch_loss, has_aux=True)
+                (loss, fixed), gradients = gradient(trainable, fixed, arrays, *batch)
+                trainable, state = optimizer.stateless_apply(state, gradients, trainable)
+                return (trainable, fixed, state), loss
+
+            return jax.lax.scan(step, groups, (clips, starts))
 
         @jax.jit
         def measure(trainable, fixed, arrays, clips):
@@ -277,21 +292,21 @@ class Learner:
             )
 
         def values(*groups):
-            return [[variable.value for variable in group] for group in groups]
+            return tuple([variable.value for variable in group] for group in groups)
 
-        def step(clips, starts):
+        def steps(clips, starts):
             groups = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
-            loss, *new = update(*values(*groups), self.arrays, clips, starts)
+            new, losses = update(values(*groups), self.arrays, clips, starts)
             for group, group_values in zip(groups, new, strict=True):
                 for variable, value in zip(group, group_values, strict=True):
                     variable.assign(value)
-            return loss
+            return losses
 
         def distances(clips):
             groups = (model.trainable_variables, model.non_trainable_variables)
             return measure(*values(*groups), self.arrays, clips)
 
-        return step, distances
+        return steps, distances
 
 
 def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str, float]:
@@ -389,12 +404,15 @@ def train_model(
     with tqdm(total=settings.steps, initial=step, unit="step", desc=title) as bar:
         patience = settings.patience * settings.validate_every
         while step < settings.steps and (best is None or step - best["step"] < patience):
-            losses.append(learner.step(*draw_batch(dataset, settings, step)))
-            step += 1
-            bar.update()
+            ahead = settings.validate_every - step % settings.validate_every
+            n_steps = min(ahead, settings.steps - step, learner.steps_at_once)
+            batches = [draw_batch(dataset, settings, step + i) for i in range(n_steps)]
+            losses.append(learner.steps(*map(np.stack, zip(*batches, strict=True))))
+            step += n_steps
+            bar.update(n_steps)
             if step % settings.validate_every and step != settings.steps:
                 continue
-            train_loss = float(np.mean([ops.convert_to_numpy(value) for value in losses]))
+            train_loss = float(np.mean(ops.convert_to_numpy(ops.concatenate(losses))))
             losses = []
             row = {"step": step, "train_loss": train_loss, **validate(learner, dataset)}
             history.append(row)
