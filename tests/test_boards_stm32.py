@@ -21,7 +21,7 @@ from pipeline.expression_table import find_expression
 from pipeline.flash import TARGETS
 from pipeline.image import read_elf
 from pipeline.render import build_player, perform
-from pipeline.toolchain import Program, disassemble, make
+from pipeline.toolchain import Program, disassemble, fetch_cmsis, make
 
 REDUCED = TcnConfig(n_blocks=3, hidden_channels=64)  # the size of the models that are flashed
 N_VOICES = {"stm32f4_discovery": 4, "nucleo_h743zi": 8}
@@ -48,7 +48,11 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def host(generated: Path) -> Program:
-    settings = {"GENERATED_DIR": generated, "PLAYER_VOICES": N_VOICES["stm32f4_discovery"]}
+    settings = {
+        "GENERATED_DIR": generated,
+        "PLAYER_VOICES": N_VOICES["stm32f4_discovery"],
+        "CMSIS_DSP_DIR": fetch_cmsis()[1],  # with what listens
+    }
     return make("host", generated.parent / "host", settings, "play")
 
 
@@ -109,6 +113,29 @@ def test_board_plays_the_demo_phrase_as_the_host_does(small_image, host):
     played = played[first_sounding(played) :][: len(expected)]
     np.testing.assert_array_equal(played, expected[: len(played)])
     assert len(played) > 600
+
+
+def test_board_whose_adc_asks_for_no_dma_says_so_and_hears_silence_and_plays_on(small_image, host):
+    """QEMU's ADC is such a one."""
+    console = [(3, b"live 1\r"), (103, b"demo\r"), (600, b"stats\r")]
+    expected = pcm(play(host, [], console)).reshape(-1, 64)[106:600]  # live sound has faded
+    with Stm32Board(small_image.elf) as board:
+        board.wait_for_blocks(60)
+        assert board.said.count("error 6: no sound input") == 1
+        assert board.ask("live 1", "no sound")[-2:] == ["live 1", "no sound comes in"]
+        board.wait_for_blocks(len(board.blocks) + 100)
+        assert board.ask("notes", "3")[0].startswith("0 live flute")
+        begin = len(board.blocks)
+        board.ask("demo", "playing")
+        board.wait_for_blocks(begin + len(expected) + 200)
+        played, told = board.blocks[begin:], board.stats()
+    assert (told["underruns"], told["input lost"]) == (0, 0)
+    matches = [
+        start
+        for start in range(len(played) - len(expected))
+        if (played[start : start + len(expected)] == expected).all()
+    ]
+    assert len(matches) == 1
 
 
 def agreement(played: np.ndarray, host: Program, events: list[tuple[int, bytes]]) -> int:
@@ -235,7 +262,9 @@ def test_image_begins_with_a_vector_table_whose_handlers_are_code(board, images)
     assert all(handler & 1 and text <= handler < text + n_bytes for handler in handlers)
     fault = handlers[1]
     handled = {number for number, handler in enumerate(handlers, start=1) if handler != fault}
-    assert handled == {1, 15, 16 + 16, 16 + 38, 16 + 39, 16 + 71}  # reset, SysTick, DMA, USARTs
+    # Reset, SysTick, DMA out, USARTs, DMA in.
+    assert handled == {1, 15, 16 + 16, 16 + 38, 16 + 39, 16 + 71, 16 + 56}
+    assert handlers[16 + 56 - 1] == names["input_interrupt"][0] | 1
     (entry,) = struct.unpack_from("<I", elf.read_bytes(), 24)
     assert entry == handlers[0]
 
@@ -263,8 +292,11 @@ def test_image_calls_no_emulator(board, images):
 def test_samples_lie_where_the_dma_reaches_and_weights_where_the_cache_is(images):
     names = symbols(images["nucleo_h743zi"].program.elf)
     places = sections(images["nucleo_h743zi"].program.elf)
-    assert places[".dma"] == (0x30000000, 2 * 64 * 4)
-    assert names["halves"] == places[".dma"]
+    dma, n_dma = places[".dma"]
+    assert (dma, n_dma) == (0x30000000, 2 * 64 * 4 + 2 * 64 * 2)
+    buffers = [names[name] for name in ("halves", "input_halves")]
+    assert {size for _, size in buffers} == {2 * 64 * 4, 2 * 64 * 2}
+    assert all(dma <= at and at + size <= dma + n_dma for at, size in buffers)
     assert places[".weights"][0] == 0x24000000
     assert places[".weights"][1] >= 50_000
     f4, _ = symbols(images["stm32f4_discovery"].program.elf)["halves"]

@@ -11,7 +11,6 @@
 #include "play_board.h"
 #include "stm32.h"
 
-#define AUDIO_PRIORITY 1
 #define N_TRANSFERS (2u * 2u * BOARD_BLOCK_SAMPLES)
 
 typedef struct {
@@ -30,6 +29,7 @@ static void begin_half(uint32_t half) {
     playing = half;
     memset(halves[1 - half], 0, sizeof halves[0]);
     leds_step();
+    input_step();
     board_wake();
     audio_tick();
 }
@@ -93,6 +93,8 @@ void board_audio_start(void (*tick)(void)) {
         interrupt_enable(IRQ_DMA1_STREAM5, AUDIO_PRIORITY);
     }
     is_i2s = is_running;
+    input_start();
+    board_watchdog_feed();
 }
 
 void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]) {
