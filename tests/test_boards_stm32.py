@@ -289,7 +289,7 @@ def test_image_calls_no_emulator(board, images):
     assert not [at for at, instruction in code.items() if instruction.mnemonic == "bkpt"]
 
 
-def test_samples_lie_where_the_dma_reaches_and_weights_where_the_cache_is(images):
+def test_samples_lie_where_the_dma_reaches_and_weights_in_flash_are_prefetched(images):
     names = symbols(images["nucleo_h743zi"].program.elf)
     places = sections(images["nucleo_h743zi"].program.elf)
     dma, n_dma = places[".dma"]
@@ -297,8 +297,17 @@ def test_samples_lie_where_the_dma_reaches_and_weights_where_the_cache_is(images
     buffers = [names[name] for name in ("halves", "input_halves")]
     assert {size for _, size in buffers} == {2 * 64 * 4, 2 * 64 * 2}
     assert all(dma <= at and at + size <= dma + n_dma for at, size in buffers)
-    assert places[".weights"][0] == 0x24000000
-    assert places[".weights"][1] >= 50_000
+    weights, n_weights = names["weights1"]
+    text, n_text = places[".text"]
+    assert text <= weights < text + n_text and n_weights == 12_288
+    prefetches = {
+        board: sum(
+            instruction.mnemonic == "pld" and instruction.operands == "[r0, #64]"
+            for instruction in disassemble(images[board].program).values()
+        )
+        for board in BOARDS
+    }
+    assert prefetches == {"stm32f4_discovery": 0, "nucleo_h743zi": 2 * 9}  # int8 and 16x8
     f4, _ = symbols(images["stm32f4_discovery"].program.elf)["halves"]
     assert 0x20000000 <= f4 < 0x20020000
 
@@ -308,14 +317,25 @@ def test_whole_firmware_with_one_instrument_and_four_voices_keeps_its_budget(boa
     built = images[board]
     _, player = symbols(built.program.elf)["player"]
     more_voices = player * (N_VOICES[board] - 4) // N_VOICES[board]
-    copied = built.parts["model"].flash_bytes if board == "nucleo_h743zi" else 0
-    assert built.flash_bytes <= 128 << 10
-    assert built.ram_bytes - copied - more_voices <= 32 << 10
+    assert built.flash_bytes <= 128_000
+    assert built.ram_bytes - more_voices <= 32_000
+
+
+def test_room_of_a_second_lies_in_the_nucleos_axi_sram(flute, tmp_path):
+    response = 1e-3 * np.random.default_rng(0).standard_normal(16_000)
+    model, expression = flute / "decoder.tflite", find_expression("flute")
+    preset = codegen.Instrument("flute", model, "flute", BREATH, response, expression)
+    codegen.generate([preset], tmp_path / "generated")
+    image = firmware.build("nucleo_h743zi", tmp_path / "generated", build_dir=tmp_path / "build")
+    place, n_bytes = sections(image.program.elf)[".room"]
+    assert (place, n_bytes) == symbols(image.program.elf)["reverb"]
+    assert place == 0x24000000 and 130_000 < n_bytes < 145_000
+    assert image.ram_bytes > n_bytes
 
 
 @pytest.mark.parametrize(
     ("board", "memory", "size"),
-    [("stm32f4_discovery", "FLASH", 1 << 20), ("nucleo_h743zi", "AXI_SRAM", 512 << 10)],
+    [("stm32f4_discovery", "FLASH", 1 << 20), ("nucleo_h743zi", "FLASH", 2 << 20)],
 )
 def test_model_that_is_a_word_too_large_is_refused_with_the_bytes_missing(
     board, memory, size, generated, tmp_path
