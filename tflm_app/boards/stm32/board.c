@@ -143,23 +143,7 @@ size_t board_console_write(const char *text, size_t n_bytes) {
     return uart_write(&console_uart, text, n_bytes);
 }
 
-/* --- button and LEDs ------------------------------------------------------------------------------- */
-
-#define BOUNCE_BLOCKS 5u /* 20 ms */
-#define LONG_BLOCKS BLOCKS_PER_SECOND
-
-bool button_read(uint8_t *control) {
-    static uint32_t n_pressed; /* blocks; it stays above LONG_BLOCKS until it is let go */
-    if (pin_read(CHIP_BUTTON)) {
-        n_pressed += n_pressed <= LONG_BLOCKS;
-        *control = BOARD_PANEL_LIVE;
-        return n_pressed == LONG_BLOCKS;
-    }
-    const bool was_pressed = n_pressed >= BOUNCE_BLOCKS && n_pressed < LONG_BLOCKS;
-    n_pressed = 0;
-    *control = BOARD_PANEL_DEMO;
-    return was_pressed;
-}
+/* --- LEDs --------------------------------------------------------------------------------------------- */
 
 #define LIGHT_BLOCKS 20u /* of a blink: 80 ms */
 

@@ -13,7 +13,7 @@
  * interrupts do, and with no more than 0.25 ms to wait.
  *
  * DC. The input rests wherever its resistors put it; a high pass of the first order at 2.5 Hz takes that off,
- * and is there within half a second.
+ * and is there within 0.8 s.
  *
  * Cost: 850 instructions a block. State: 280 bytes. Source: RM0090 sections 10.3.8-9 and 18.3, RM0433
  * sections 15.3.9-10 and 39.3.

@@ -9,7 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef FAKE_REGISTERS /* of a test on the host (tests/stm32) */
+volatile uint32_t *fake_register(uintptr_t address);
+#define REGISTER(address) (*fake_register(address))
+#else
 #define REGISTER(address) (*(volatile uint32_t *)(address))
+#endif
 
 /* --- core ------------------------------------------------------------------------------------------- */
 
@@ -29,10 +34,11 @@
 #define DWT_UNLOCK 0xC5ACCE55u
 
 #define NVIC_ISER(irq) REGISTER(0xE000E100u + 4u * ((irq) / 32u))
-#define NVIC_IPR(irq) (*(volatile uint8_t *)(0xE000E400u + (irq)))
+#define NVIC_IPR(irq) REGISTER(0xE000E400u + ((irq) & ~3u))
 
-static inline void interrupt_enable(uint32_t irq, uint8_t priority) {
-    NVIC_IPR(irq) = (uint8_t)(priority << 4); /* 4 bits of it are there; 0 is the most urgent */
+static inline void interrupt_enable(uint32_t irq, uint32_t priority) {
+    const uint32_t shift = 8u * (irq % 4u) + 4u; /* 4 bits of 8 are there; 0 is the most urgent */
+    NVIC_IPR(irq) = (NVIC_IPR(irq) & ~(15u << shift)) | priority << shift;
     NVIC_ISER(irq) = 1u << irq % 32u;
 }
 

@@ -6,7 +6,8 @@ function(add_stm32_board)
   cmake_parse_arguments(ARG "" "" "CORE;SOURCES" ${ARGN})
   set(shared ${PROJECT_SOURCE_DIR}/boards/stm32)
   target_sources(board PRIVATE clocks.c pins.c i2s.c adc.c ${ARG_SOURCES}
-    ${shared}/startup.c ${shared}/board.c ${shared}/audio.c ${shared}/input.c ${shared}/uart.c ${shared}/errors.c)
+    ${shared}/startup.c ${shared}/board.c ${shared}/audio.c ${shared}/input.c ${shared}/button.c ${shared}/uart.c
+    ${shared}/errors.c)
   target_include_directories(board PRIVATE ${shared})
   add_cortex_m_board(${ARG_CORE})
 endfunction()
