@@ -15,7 +15,7 @@ from stm32_board import INSTRUCTIONS_PER_TICK, TICKS_PER_BLOCK, Stm32Board
 from test_play import pcm, play
 
 from pipeline import bench, codegen, convert, firmware
-from pipeline.chips import CHIPS, chip_share
+from pipeline.chips import BOARD_LIMITS, CHIPS, chip_share
 from pipeline.config import TcnConfig, UserError
 from pipeline.expression_table import find_expression
 from pipeline.flash import TARGETS
@@ -129,7 +129,7 @@ def test_board_whose_adc_asks_for_no_dma_says_so_and_hears_silence_and_plays_on(
         board.ask("demo", "playing")
         board.wait_for_blocks(begin + len(expected) + 200)
         played, told = board.blocks[begin:], board.stats()
-    assert (told["underruns"], told["input lost"]) == (0, 0)
+    assert (told["underruns"], told["input lost"]) == (0, 0) and told["stack"] < 2048
     matches = [
         start
         for start in range(len(played) - len(expected))
@@ -202,13 +202,29 @@ def share(chip: str, cycles: float, image: firmware.Firmware, *, n_voices: int) 
     return chip_share(found, cycles, n_voices * image.parts["model"].flash_bytes)["cpu_share"]
 
 
-@pytest.mark.parametrize(
+CORES = pytest.mark.parametrize(
     ("name", "emulated", "chip"),
     [
         ("stm32f4_discovery", "qemu_m4", "STM32F407"),
         ("nucleo_h743zi", "qemu_m7", "STM32H743"),
     ],
 )
+
+
+@CORES
+def test_voice_takes_no_more_of_the_chip_than_is_asked_for_with_weights_in_flash(
+    name, emulated, chip, images, flute
+):
+    player = build_player(emulated, flute, n_voices=1, build_dir=flute.parent / f"one-{emulated}")
+    report = perform(player, [(0, on(72)), (250, control(120, 0))]).report
+    cycles = report["instructions"] / report["n_blocks"] * cycles_per_instruction(emulated, flute)
+    found = share(chip, cycles, images[name], n_voices=1)
+    (known,) = [known for known in CHIPS if known.name == chip]
+    assert found > 1.1 * cycles * 250 / known.clock_hz  # waits, too
+    assert found <= BOARD_LIMITS[name]["cpu_share"]
+
+
+@CORES
 def test_worst_block_of_all_voices_fits_the_board(name, emulated, chip, images, flute):
     n_voices = N_VOICES[name]
     build_dir = flute.parent / f"player-{emulated}"

@@ -28,8 +28,8 @@
 #endif
 #define BOARD_BLOCK_SAMPLES (BOARD_SAMPLE_RATE / 250) /* 4 ms */
 
-/* Starts the sound: both halves silent. `tick` is called in the audio interrupt, once every 4 ms, and returns
- * within some tens of instructions. */
+/* Starts the sound, in and out: both halves silent. `tick` is called in the audio interrupt, once every 4 ms,
+ * and returns within some tens of instructions. */
 void board_audio_start(void (*tick)(void));
 
 /* Copies a block to the half that is not playing, in the format of the output. */

@@ -86,6 +86,8 @@ void board_audio_start(void (*tick)(void)) {
     } else if (!codec_start()) { /* which wants the clocks of I2S */
         errors_keep(ERROR_NO_CODEC);
     }
+    board_watchdog_feed();
+    input_start();
     errors_print();
     board_watchdog_feed();
     if (is_running) {
@@ -93,8 +95,6 @@ void board_audio_start(void (*tick)(void)) {
         interrupt_enable(IRQ_DMA1_STREAM5, AUDIO_PRIORITY);
     }
     is_i2s = is_running;
-    input_start();
-    board_watchdog_feed();
 }
 
 void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]) {

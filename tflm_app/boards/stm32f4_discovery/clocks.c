@@ -8,9 +8,9 @@
 #define PLL_SOURCE_HSE (1u << 22)
 _Static_assert(CORE_HZ / 2 % 16000u == 0 && HSI_HZ % 16000u == 0, "TIM2 counts whole samples");
 
-/* Both PLLs take 1.6 MHz, of which all that is wanted here are multiples: the core's clock, and so that of
- * the timer that asks for the input, and the clocks of I2S at 16 and at 48 kHz, exactly. Main: 1.6 MHz * 210
- * / 2; the divider by 7 would be for USB. */
+/* Both PLLs take 1.6 MHz (1 to 2 MHz are allowed), of which all that is wanted here are multiples: the core's
+ * clock, and so that of the timer that asks for the input, and the clocks of I2S at 16 and at 48 kHz,
+ * exactly. Main: 1.6 MHz * 210 / 2; the divider by 7 would be for USB. */
 #define PLL_CONFIG(input_divider) ((input_divider) | 210u << 6 | 0u << 16 | 7u << 24)
 #define BUS_DIVIDERS (5u << 10 | 4u << 13)   /* APB1: 42 MHz, APB2: 84 MHz */
 #define FLASH_WAITS (5u | 1u << 8 | 3u << 9) /* and prefetch, both caches */
