@@ -105,7 +105,7 @@ def bench_firmware(
     instructions = rendering.instructions
     cycles = sum(n * per_instruction[stage] for stage, n in instructions.items())
     parts = built.parts
-    constant_bytes = _flash(parts, "model") + _flash(parts, "room")
+    model_bytes, room_bytes = _flash(parts, "model"), _flash(parts, "room")
     return {
         "board": board.name,
         "core": board.core,
@@ -122,13 +122,15 @@ def bench_firmware(
             "decoder_state": rendering.state_bytes["decoder"],
             "fm_code": _flash(parts, "fm"),
             "fm_state": rendering.state_bytes["voice"],
-            "model": _flash(parts, "model"),
+            "model": model_bytes,
             "firmware_flash": built.flash_bytes,
             "firmware_ram": built.ram_bytes,
             "stack_used": rendering.stack_bytes,
         },
         "chips": [
-            chip_share(chip, cycles, constant_bytes) for chip in CHIPS if chip.board == board.name
+            chip_share(chip, cycles, model_bytes, room_bytes)
+            for chip in CHIPS
+            if chip.board == board.name
         ],
     }
 

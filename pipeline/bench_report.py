@@ -151,6 +151,7 @@ def _boards(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     head = ["board", "core", "instructions a block and voice", "CPU share", "note-on to sample"]
+    head += ["flash", "RAM, one voice", "RAM, all voices", "live: instructions a block (worst)"]
     lines = []
     for row in rows:
         texts = {
@@ -164,15 +165,24 @@ def _boards(rows: Sequence[Row]) -> str:
         for name, text in texts.items():
             verdict = "of" if row["within"][name] else "**exceeds**"
             line.append(f"{text(row[name])} {verdict} {text(row['limits'][name])}")
+        n_voices, more = row["n_voices"], _kilobytes(row["ram_bytes_per_further_voice"])
+        line.append(f"{_kilobytes(row['image_ram_bytes'])}: {n_voices}, {more} each")
+        line.append(_live(row["live"]))
         lines.append(line)
     told = (
         f"One voice of {rows[0]['run']}. Counted: instructions, in the emulator of the core;\n"
-        "flash and RAM by the linker, with the stack and the board's voices, on the Nucleo with\n"
-        "the weights in RAM; note-on to sample, from the bytes of MIDI, two blocks and the\n"
-        "attack's first audible sample. Estimated: the share of the time, by the cores' timing\n"
-        "tables."
+        "flash and RAM by the linker, with the stack; note-on to sample, from the bytes of MIDI,\n"
+        "two blocks and the attack's first audible sample; live, analysis and voice. Estimated:\n"
+        "the shares of the time, by the cores' timing tables, with the waits of the memory."
     )
-    return f"{_table([*head, 'flash', 'RAM'], lines)}\n\n{told}"
+    return f"{_table(head, lines)}\n\n{told}"
+
+
+def _live(live: Row | None) -> str:
+    if live is None:
+        return "no input"
+    mean, worst = live["instructions_per_block"], live["worst_block_instructions"]
+    return f"{_thousands(mean)} ({_thousands(worst)}), {_percent(live['cpu_share'])}"
 
 
 def _percent(share: float) -> str:

@@ -140,8 +140,8 @@ def _read_map(link_map: str) -> tuple[int, int, dict[str, PartSize]]:
     """Reads bytes of flash and RAM, in all and by part, from GNU ld's map file."""
     link_map = link_map[link_map.index("Linker script and memory map") :]
     in_flash = (".boot", ".text", ".rodata", ".vectors", ".init_array", ".ARM.ex")
-    in_ram = (".bss", ".stack", ".dma", "COMMON")
-    copied = (".data", ".weights")  # stored in flash, and copied to RAM at the start
+    in_ram = (".bss", ".stack", ".dma", ".room", "COMMON")
+    copied = (".data",)  # stored in flash, and copied to RAM at the start
 
     def bytes_of(section: str, size: int) -> tuple[int, int]:
         flash = size if section.startswith((*in_flash, *copied)) else 0

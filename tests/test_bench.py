@@ -67,11 +67,11 @@ def test_cycles_of_loops_equal_the_manuals_sums(tmp_path, board, column):
 
 
 def test_share_of_a_chip_is_cycles_and_waits_over_its_clock():
-    chip = chips.Chip("X", "qemu_m4", "x", 1e6, 16, 5, 2000, "flash")
-    share = chips.chip_share(chip, cycles_per_frame=1000, constant_bytes=1600)
-    assert share["cycles_per_frame"] == 1000 + 100 * 5
-    assert share["cpu_share"] == pytest.approx(1500 * 250 / 1e6)
-    assert share["fits"] and not chips.chip_share(chip, 1000, 2001)["fits"]
+    chip = chips.Chip("X", "qemu_m4", "x", 1e6, 16, 5, 2, 2000, "flash")
+    share = chips.chip_share(chip, 1000, model_bytes=1600, other_bytes=160)
+    assert share["cycles_per_frame"] == 1000 + 100 * 2 + 10 * 5
+    assert share["cpu_share"] == pytest.approx(1250 * 250 / 1e6)
+    assert share["fits"] and not chips.chip_share(chip, 1000, 1601, 400)["fits"]
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,14 @@ def test_board_is_measured_as_played_and_as_flashed(tmp_path, run_dir, monkeypat
     image = firmware.build(
         "stm32f4_discovery", firmware.generate(run_dir), build_dir=tmp_path / "image"
     )
-    assert (row["flash_bytes"], row["ram_bytes"]) == (image.flash_bytes, image.ram_bytes)
+    assert (row["flash_bytes"], row["image_ram_bytes"]) == (image.flash_bytes, image.ram_bytes)
+    assert row["n_voices"] == 4
+    further = 3 * row["ram_bytes_per_further_voice"]
+    assert row["ram_bytes"] + further == row["image_ram_bytes"]
+    live = row["live"]
+    assert 60_000 < live["analysis_instructions"] < live["instructions_per_block"] < 90_000
+    assert live["instructions_per_block"] < live["worst_block_instructions"] < 100_000
+    assert row["cpu_share"] < live["cpu_share"] < 0.3
     assert row["counted_on"] == "qemu_m4" and row["clock_hz"] == 168e6
     assert 4000 < row["instructions_per_block"] < row["worst_block_instructions"] < 60_000
     assert row["cycles_per_block"] > row["instructions_per_block"]
@@ -202,7 +209,12 @@ def test_markdown_has_a_row_for_each_model_and_a_column_for_each_chip():
 
 
 def test_boards_are_told_with_their_limits_and_what_exceeds_them():
-    sizes = {"note_on_ms": 9.04, "flash_bytes": 86_500, "ram_bytes": 99_300}
+    sizes = {"note_on_ms": 9.04, "flash_bytes": 86_500, "ram_bytes": 39_300}
+    live = {
+        "instructions_per_block": 130_128,
+        "worst_block_instructions": 133_450,
+        "cpu_share": 0.0724,
+    }
     row = {
         "board": "nucleo_h743zi",
         "core": "Cortex-M7F",
@@ -212,13 +224,20 @@ def test_boards_are_told_with_their_limits_and_what_exceeds_them():
         "cpu_share": 0.031,
         "limits": chips.BOARD_LIMITS["nucleo_h743zi"],
         "within": {"cpu_share": True, "note_on_ms": True, "flash_bytes": True, "ram_bytes": False},
+        "n_voices": 8,
+        "ram_bytes_per_further_voice": 4120,
+        "image_ram_bytes": 68_140,
+        "live": live,
         **sizes,
     }
     text = bench_report.markdown({"rows": [], "rooms": [], "boards": [row]})
     line = text.splitlines()[2]
     assert line.startswith("| nucleo_h743zi, 480 MHz | Cortex-M7F | 59 128 | 3.1 % of 5.0 % |")
-    assert line.endswith("| 86.5 kB of 128.0 kB | 99.3 kB **exceeds** 32.0 kB |")
-    assert "Estimated: the share of the time" in text
+    assert "| 86.5 kB of 128.0 kB | 39.3 kB **exceeds** 32.0 kB |" in line
+    assert line.endswith("| 68.1 kB: 8, 4.1 kB each | 130 128 (133 450), 7.2 % |")
+    assert "Estimated:\nthe shares of the time" in text
+    text = bench_report.markdown({"rows": [], "rooms": [], "boards": [{**row, "live": None}]})
+    assert text.splitlines()[2].endswith("| no input |")
 
 
 def test_picture_shows_real_recordings_where_there_are_some(tmp_path):

@@ -99,10 +99,12 @@ def test_console_answers_every_command(programs):
         assert told[4:7] == ["*0 flute", " 1 violin", " 2 piano"]
         assert told[7:10] == [" 0 flute", " 1 violin", "*2 piano"]
         assert told[10:12] == ["channel 0", "channel 5"]
-        stats = dict(line.rsplit(" ", 1) for line in told[14:20])
-        assert set(stats) == {"blocks", "underruns", "sounding", "stolen", "midi lost", "stack"}
+        stats = dict(line.rsplit(" ", 1) for line in told[14:-2])
+        heard = {"input lost"} if board != "host" else set()  # built without what listens
+        counts = {"blocks", "underruns", "sounding", "stolen", "midi lost", "stack"}
+        assert set(stats) == counts | heard
         assert (stats["underruns"], stats["midi lost"], stats["stolen"]) == ("0", "0", "0")
-        assert told[20:] == ["silent", "cleared"]
+        assert told[-2:] == ["silent", "cleared"]
 
 
 def test_demo_phrase_plays_to_its_end_and_leaves_silence(programs):
@@ -123,7 +125,7 @@ def test_load_is_told_in_shares_of_a_block(programs):
     told = answers(play(programs["qemu_m4"], TUNE, [(100, b"stats\r")]))
     load, worst = (float(line.split()[1]) for line in told[1:3])
     assert 0.5 < load <= worst < 20  # of 168 MHz, with a decoder of a tenth of the size
-    stack = int(told[8].split()[1])
+    stack = int(told[9].split()[1])
     assert 0 < stack < 1536
 
 

@@ -16,7 +16,7 @@ from pipeline.toolchain import APP_DIR, require_tools
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 import small_player
 
-COMMANDS = ("help", "stats", "clear", "notes", "program", "channel", "demo", "panic")
+COMMANDS = ("help", "stats", "clear", "notes", "program", "channel", "live", "demo", "panic")
 CONSOLE = ("console.c", "demo_phrase.c")
 BYTES = (r"\x90<", r"\xb0", r"\xc0", r"\xf9")
 

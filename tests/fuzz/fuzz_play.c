@@ -1,9 +1,9 @@
 /* What libFuzzer throws at the player: bytes at its MIDI input, its console, or both.
  *
  * The first byte says which. Among MIDI bytes, 0xF9, which MIDI leaves undefined, renders a block, so that
- * states in between are played, too; at the console, a byte above 0x7F sends some of what waits. After every
- * input, all sound off must leave silence within two blocks, and console and parser must have kept their
- * bounds.
+ * states in between are played, too; at the console, a byte above 0x7F sends some of what waits. Live, the
+ * player follows frames that may be anything. After every input, all sound off must leave silence within two
+ * blocks, and console and parser must have kept their bounds.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@ static midi_parser_t parser;
 static console_t console;
 static demo_phrase_t phrase;
 static play_stats_t stats;
+static live_t live;
 static int n_blocks;
 
 static void check(int is_true) {
@@ -29,7 +30,9 @@ static void check(int is_true) {
 }
 
 static void render(void) {
+    static const frame_t heard[] = {{440.0f, -20.0f}, {NAN, NAN}, {-INFINITY, INFINITY}, {1e9f, -1e9f}};
     int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
+    player_follow(&player, live.is_on ? &heard[n_blocks % 4] : NULL);
     demo_phrase_step(&phrase, &player);
     player_render(&player, samples);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
@@ -82,7 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memset(&parser, 0, sizeof parser);
     memset(&phrase, 0, sizeof phrase);
     memset(&stats, 0, sizeof stats);
-    console_init(&console, &player, &phrase, &stats);
+    memset(&live, 0, sizeof live);
+    console_init(&console, &player, &phrase, &stats, &live);
     n_blocks = 0;
     for (size_t i = 1; i < size; i++) {
         const unsigned which = data[0] % 3u;
@@ -93,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
     }
     phrase.is_playing = false;
+    live.is_on = false;
     player_panic(&player);
     render();
     render();

@@ -48,7 +48,7 @@ static void put_share(console_t *console, const char *name, uint32_t cycles, uin
 
 static void help(console_t *console, int number) {
     (void)number;
-    put(console, "help stats clear notes program [0..] channel [0..16] demo panic\r\n");
+    put(console, "help stats clear notes program [0..] channel [0..16] live [0..1] demo panic\r\n");
 }
 
 static void stats(console_t *console, int number) {
@@ -61,6 +61,9 @@ static void stats(console_t *console, int number) {
     put_entry(console, "sounding", (uint32_t)player_n_sounding(console->player));
     put_entry(console, "stolen", console->player->n_stolen);
     put_entry(console, "midi lost", stats->n_midi_lost);
+    if (console->live != NULL) {
+        put_entry(console, "input lost", console->live->n_lost);
+    }
     put_entry(console, "stack", (uint32_t)stats->stack_bytes);
 }
 
@@ -73,7 +76,7 @@ static void clear(console_t *console, int number) {
 }
 
 static void notes(console_t *console, int number) {
-    static const char *const phases[] = {"idle", "held", "pedal", "released", "fading"};
+    static const char *const phases[] = {"idle", "held", "pedal", "released", "live", "fading"};
     (void)number;
     for (uint32_t i = 0; i < PLAYER_N_VOICES; i++) {
         const player_voice_t *const voice = &console->player->voices[i];
@@ -120,14 +123,42 @@ static void channel(console_t *console, int number) {
     put_entry(console, "channel", player->channel == PLAYER_ALL_CHANNELS ? 0 : player->channel + 1u);
 }
 
+static void leave_live(console_t *console) {
+    if (console->live != NULL) {
+        console->live->is_on = false;
+    }
+}
+
+static void live(console_t *console, int number) {
+    live_t *const live = console->live;
+    if (live == NULL) {
+        put(console, "there is no input\r\n");
+        return;
+    }
+    if (number > 1) {
+        put(console, "give 1 to play by what comes in, or 0 for notes\r\n");
+        return;
+    }
+    if (number >= 0) {
+        console->phrase->is_playing = false;
+        live->is_on = number == 1;
+    }
+    put_entry(console, "live", live->is_on);
+    if (live->is_on && !live->is_heard) {
+        put(console, "no sound comes in\r\n");
+    }
+}
+
 static void demo(console_t *console, int number) {
     (void)number;
+    leave_live(console);
     demo_phrase_start(console->phrase, console->player);
     put(console, "playing\r\n");
 }
 
 static void panic(console_t *console, int number) {
     (void)number;
+    leave_live(console);
     console->phrase->is_playing = false;
     player_panic(console->player);
     put(console, "silent\r\n");
@@ -138,8 +169,9 @@ static const struct {
     void (*run)(console_t *console, int number); /* below 0: none was given */
     bool takes_number;
 } commands[] = {
-    {"help", help, false},      {"stats", stats, false},    {"clear", clear, false}, {"notes", notes, false},
-    {"program", program, true}, {"channel", channel, true}, {"demo", demo, false},   {"panic", panic, false},
+    {"help", help, false},   {"stats", stats, false},    {"clear", clear, false},
+    {"notes", notes, false}, {"program", program, true}, {"channel", channel, true},
+    {"live", live, true},    {"demo", demo, false},      {"panic", panic, false},
 };
 
 /* Reads up to four digits; returns -1 where there is anything else. */
@@ -173,11 +205,13 @@ static void run_line(console_t *console) {
 
 /* --- bytes ------------------------------------------------------------------------------------------ */
 
-void console_init(console_t *console, player_t *player, demo_phrase_t *phrase, play_stats_t *stats) {
+void console_init(console_t *console, player_t *player, demo_phrase_t *phrase, play_stats_t *stats,
+                  live_t *live) {
     memset(console, 0, sizeof *console);
     console->player = player;
     console->phrase = phrase;
     console->stats = stats;
+    console->live = live;
     put(console, "neural FM: type help\r\n");
 }
 

@@ -6,8 +6,9 @@
  *     notes                what every voice is doing
  *     program [NUMBER]     instruments, or chooses one for the notes to come
  *     channel [NUMBER]     1 to 16 to listen to, 0 for all
- *     demo                 plays a phrase
- *     panic                ends all sound, the phrase's too
+ *     live [0, 1]          plays by the sound that comes in, 1, or by notes, 0
+ *     demo                 plays a phrase, by notes
+ *     panic                ends all sound, the phrase's and live sound, too
  *
  * Bytes that come and go are the board's business; answers wait in a ring of CONSOLE_OUT_BYTES, and what does
  * not fit there is lost, with a mark in its place. State: 1.1 kB.
@@ -31,18 +32,27 @@ typedef struct {
     size_t stack_bytes;
 } play_stats_t;
 
+/* Playing by the sound that comes in; the console switches it, the main loop does it. */
+typedef struct {
+    bool is_on;
+    bool is_heard;   /* there was sound input for the last block */
+    uint32_t n_lost; /* blocks of input that came too late or not at all */
+} live_t;
+
 typedef struct {
     player_t *player;
     demo_phrase_t *phrase;
     play_stats_t *stats;
+    live_t *live; /* NULL: this firmware has no input */
     char line[CONSOLE_LINE_BYTES];
     size_t n_line; /* CONSOLE_LINE_BYTES: it is too long */
     char out[CONSOLE_OUT_BYTES];
     size_t n_written, n_sent; /* since the start; places modulo CONSOLE_OUT_BYTES */
 } console_t;
 
-/* Prepares a console, which greets. */
-void console_init(console_t *console, player_t *player, demo_phrase_t *phrase, play_stats_t *stats);
+/* Prepares a console, which greets; `live` is NULL where there is no input. */
+void console_init(console_t *console, player_t *player, demo_phrase_t *phrase, play_stats_t *stats,
+                  live_t *live);
 
 /* Takes a byte that was typed; a line that ends is carried out. */
 void console_receive(console_t *console, char byte);

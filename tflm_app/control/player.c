@@ -69,6 +69,7 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
     expression_start(&voice->expression, key.note, key.velocity, from, glide_frames);
     voice->note = key.note;
     voice->phase = phase;
+    voice->is_live = false;
     player->last_pitch = key.note << 16;
 }
 
@@ -257,6 +258,9 @@ static void lift_pedal_mono(player_t *player) {
 
 static void press(player_t *player, uint8_t note, uint8_t velocity) {
     const player_key_t key = {note, velocity};
+    if (player->is_live) {
+        return;
+    }
     (player->is_mono ? press_mono : press_poly)(player, key);
 }
 
@@ -443,6 +447,29 @@ static void move_controls(player_t *player) {
     }
 }
 
+/* Gives the first voice, once it is silent, to what is heard. */
+static void start_live(player_t *player) {
+    player_voice_t *const voice = &player->voices[0];
+    if (player->is_live && voice->phase == VOICE_IDLE) {
+        if (voice->preset != player->program) {
+            adopt(voice, player->program, voice->instrument.seed);
+        }
+        voice->phase = VOICE_LIVE;
+        voice->is_live = true;
+        voice->is_fresh = true;
+    }
+}
+
+#define DB_PER_Q16 (1.0f / 65536.0f)
+#define NOTE_OF_1_HZ (-36.3763166f) /* 69 - 12 log2(440) */
+
+static void play_heard(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
+    frame_t frame = player->heard;
+    frame.loudness_db += (float)player->controls.gain_db * DB_PER_Q16;
+    instrument_render(&voice->instrument, &frame, samples);
+    voice->note = (uint8_t)(12.0f * voice->instrument.log2_f0 + (NOTE_OF_1_HZ + 0.5f)); /* to be shown */
+}
+
 /* Ends a voice's sound, and starts the note that waits for that. The decoder of a fading voice is not asked,
  * so that there is time to reset it. Returns whether there was a sound. */
 static bool fade_voice(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
@@ -463,6 +490,9 @@ static bool fade_voice(player_t *player, player_voice_t *voice, int16_t samples[
 /* Plays a voice's next block; returns whether it sounds. */
 static bool play_voice(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
     voice->played = voice->preset;
+    if (voice->phase == VOICE_LIVE && voice->preset != player->program) {
+        voice->phase = VOICE_FADING;
+    }
     if (voice->phase == VOICE_FADING) {
         return fade_voice(player, voice, samples);
     }
@@ -473,9 +503,13 @@ static bool play_voice(player_t *player, player_voice_t *voice, int16_t samples[
         }
         return false;
     }
-    frame_t frame;
     voice->act = voice->is_fresh ? VOICE_BEGUN : VOICE_PLAYED;
     voice->is_fresh = false;
+    if (voice->phase == VOICE_LIVE) {
+        play_heard(player, voice, samples);
+        return true;
+    }
+    frame_t frame;
     if (!expression_step(&voice->expression, voice->table, &player->controls, &frame)) {
         voice->phase = VOICE_FADING;
     }
@@ -483,14 +517,27 @@ static bool play_voice(player_t *player, player_voice_t *voice, int16_t samples[
     return true;
 }
 
+void player_follow(player_t *player, const frame_t *heard) {
+    if ((heard != NULL) != player->is_live) {
+        fade_all(player);
+        player->is_live = heard != NULL;
+    }
+    if (heard != NULL) {
+        player->heard = *heard;
+    }
+}
+
 void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]) {
     int16_t voice_samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
     int32_t mix[FM_BLOCK_SAMPLES] = {0};
     move_controls(player);
+    start_live(player);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
-        if (play_voice(player, &player->voices[i], voice_samples)) {
+        player_voice_t *const voice = &player->voices[i];
+        const int32_t gain = voice->is_live ? 1 << MIX_SHIFT : 1; /* a live one has nobody to make room for */
+        if (play_voice(player, voice, voice_samples)) {
             for (int n = 0; n < FM_BLOCK_SAMPLES; n++) {
-                mix[n] += voice_samples[n];
+                mix[n] += voice_samples[n] * gain;
             }
         }
     }

@@ -18,6 +18,10 @@
  * Anything else is passed over. A polyphonic note that finds no silent voice takes the one that was released
  * first, else the quietest. A voice of another instrument fades out within one block (4 ms) first.
  *
+ * Instead of notes, it can follow frames that are heard in another sound (player_follow): the first voice
+ * plays them then, alone and as loud as it is, by the program and the controllers of loudness; keys, bend and
+ * vibrato have no say.
+ *
  * With one voice (PLAYER_N_VOICES 1) the player is monophonic and a voice is heard as it is. With more,
  * each is halved, so that two at full scale fit and four of ordinary loudness do; beyond that, samples
  * saturate.
@@ -43,6 +47,7 @@ typedef enum {
     VOICE_HELD,
     VOICE_PEDAL,    /* its key is up, the sustain pedal down */
     VOICE_RELEASED, /* sounds on by itself */
+    VOICE_LIVE,     /* follows what is heard */
     VOICE_FADING,   /* silent after the next block */
 } voice_phase_t;
 
@@ -64,6 +69,7 @@ typedef struct {
     uint8_t act;        /* in the last block: voice_act_t */
     uint8_t played;     /* and the preset that did it */
     bool is_fresh;      /* nothing was rendered since its decoder was reset */
+    bool is_live;       /* what it sounds, or fades out, was heard and not played by keys */
     uint32_t released;  /* the player's count at its release: smaller is older */
     player_key_t next;  /* note that waits for the voice to fade */
     uint8_t next_phase; /* it begins held, or on the pedal; VOICE_IDLE: none waits */
@@ -78,6 +84,8 @@ typedef struct {
     uint8_t n_keys;
     bool is_mono;
     bool is_pedal_down;
+    bool is_live;
+    frame_t heard; /* that the next block follows, if it is live */
     bool has_portamento;
     uint8_t portamento_time;
     uint8_t program;
@@ -97,6 +105,10 @@ void player_init(player_t *player);
 
 /* Takes a message; what it starts is heard from the next block on. */
 void player_receive(player_t *player, const midi_message_t *message);
+
+/* Lets the next block follow what was heard, any values, instead of the keys; NULL: the keys again. Whatever
+ * sounds when that changes fades out within a block, and no key that is down then is remembered. */
+void player_follow(player_t *player, const frame_t *heard);
 
 /* Renders the next block of 64 samples; `samples` is aligned to 4 bytes. */
 void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]);

@@ -10,6 +10,10 @@
  * Eight weight registers' worth are loaded by two LDM for every eight inputs, 32 MAC. The sums of int8 start
  * from the biases as they are kept: A, 256 * B + A, C, 256 * D + C.
  *
+ * Where weights lie in a slow memory behind a data cache (DECODER_PREFETCH, which the board defines), a PLD
+ * for every 32 of them asks for the cache line that is wanted two times 27 instructions later: Cortex-M7,
+ * lines of 32 bytes.
+ *
  * weights: [n_outputs / 4][n_inputs / 2][AB, CD]; inputs are the quantized values.
  */
 #ifndef DECODER_LANES_H
@@ -40,6 +44,12 @@ typedef struct {
 
 /* clang-format off */
 
+#ifdef DECODER_PREFETCH
+#define LANES_PREFETCH "pld [r0, #64]\n"
+#else
+#define LANES_PREFETCH
+#endif
+
 /* r0 weights, r1 inputs; sums r2 (A), r3 (AB), r12 (C), lr (CD); pairs of inputs r4 to r7; weights r8 to r11. */
 #define LANES_INT8(W, SUM, LOW, X)            \
     "smlad " SUM ", " W ", " X ", " SUM "\n"  \
@@ -52,6 +62,7 @@ typedef struct {
     LANES_INT8("r10", "r3", "r2", X1)         \
     LANES_INT8("r11", "lr", "r12", X1)
 #define LANES_INT8_8                          \
+    LANES_PREFETCH                            \
     "ldmia r1!, {r4, r5, r6, r7}\n"           \
     LANES_INT8_4("r4", "r5")                  \
     LANES_INT8_4("r6", "r7")
@@ -68,7 +79,7 @@ typedef struct {
     LANES_INT16("r9", "lr", "r12", "r4")      \
     LANES_INT16("r10", "r3", "r2", "r5")      \
     LANES_INT16("r11", "lr", "r12", "r5")
-#define LANES_INT16_8 LANES_INT16_4 LANES_INT16_4
+#define LANES_INT16_8 LANES_PREFETCH LANES_INT16_4 LANES_INT16_4
 
 /* Twice the sums, which SMMULR wants. */
 #define LANES_INT8_SUMS                       \

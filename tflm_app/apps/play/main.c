@@ -1,8 +1,20 @@
-/* The instrument: MIDI in, sound out, a console beside it.
+/* The instrument: MIDI in, sound out, a console beside it; on boards with an input, sound in, too.
  *
  * The audio interrupt does no more than count (see play_board.h). The main loop renders a block as soon as a
  * half of the output is free, after it has handled every MIDI byte that has come, and otherwise serves the
  * console. The watchdog is fed by blocks: a loop that renders none for 100 ms is reset.
+ *
+ * Live, the frames come from what is heard instead of from notes. A block of input is full just before a
+ * block of output begins to play; it is analysed and answered while that one plays, and the answer is heard
+ * in the next, two blocks after what it answers:
+ *
+ *     input      | n     | n + 1 | n + 2 |      4 ms at most until the block is full
+ *     main loop  |       | n     | n + 1 |      4 ms while it is answered, and up to 0.3 ms for which it has
+ *     output     |       |       | n     |        been full before (boards/stm32/input.c)
+ *
+ * With 10 ms from the middle of the analysis' window to its end and 4 ms for the ramp of the answer (see
+ * analysis/analysis.h) that is 22.3 ms at most from sound in to sound out. The upsampler adds 1 ms, and the
+ * filter of the converter 20 of its samples if it is a PCM5102A: 23.5 ms at 16 kHz, 23.7 ms at 48 kHz.
  */
 #include "board.h"
 #include "control/console.h"
@@ -19,6 +31,17 @@ static int16_t output[BOARD_BLOCK_SAMPLES];
 #define output samples
 #endif
 
+#ifdef PLAY_LIVE
+#include "analysis/analysis.h"
+#define LIVE_MIN_F0_HZ 100.0f /* of voices and most instruments; pipeline.transfer has the same bounds */
+#define LIVE_MAX_F0_HZ 1500.0f
+static analysis_t analysis;
+#define INPUT &live
+#else
+#define INPUT NULL /* nobody to listen */
+#endif
+
+static live_t live;
 static player_t player;
 static midi_parser_t parser;
 static demo_phrase_t phrase;
@@ -31,6 +54,25 @@ static volatile uint32_t n_rendered; /* blocks put for them; the main loop's */
 
 /* In the audio interrupt. */
 static void tick(void) { n_begun++; }
+
+#ifdef PLAY_LIVE
+/* Takes the input's block, whether it is wanted or not, so that none is old when it is. */
+static void listen(void) {
+    live.is_heard = board_audio_get(samples);
+    live.n_lost = board_audio_lost();
+    if (!live.is_on) {
+        player_follow(&player, NULL);
+        return;
+    }
+    if (!player.is_live) {
+        analysis_reset(&analysis);
+    }
+    const frame_t heard = analysis_step(&analysis, samples);
+    player_follow(&player, &heard);
+}
+#else
+static void listen(void) {}
+#endif
 
 static void receive_midi(void) {
     uint8_t bytes[32];
@@ -49,7 +91,11 @@ static void receive_panel(void) {
     uint8_t control, value;
     while (board_panel_read(&control, &value)) {
         if (control == BOARD_PANEL_DEMO) {
+            live.is_on = false;
             demo_phrase_start(&phrase, &player);
+        } else if (control == BOARD_PANEL_LIVE) {
+            phrase.is_playing = false;
+            live.is_on = !live.is_on;
         } else {
             const uint8_t channel = player.channel == PLAYER_ALL_CHANNELS ? 0 : player.channel;
             const midi_message_t message = {MIDI_CONTROL_CHANGE, channel, {control, value}};
@@ -61,6 +107,7 @@ static void receive_panel(void) {
 /* Renders the block that is wanted; whatever could not be rendered in time was silence. */
 static void render_block(void) {
     const uint32_t start = board_cycles();
+    listen();
     receive_midi();
     receive_panel();
     demo_phrase_step(&phrase, &player);
@@ -108,7 +155,10 @@ int main(void) {
     upsampler_reset(&upsampler);
 #endif
     stats.block_cycles = board_cycles_per_block();
-    console_init(&console, &player, &phrase, &stats);
+#ifdef PLAY_LIVE
+    analysis_init(&analysis, LIVE_MIN_F0_HZ, LIVE_MAX_F0_HZ);
+#endif
+    console_init(&console, &player, &phrase, &stats, INPUT);
     board_watchdog_start();
     board_audio_start(tick);
     while (board_wait()) {

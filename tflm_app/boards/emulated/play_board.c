@@ -3,6 +3,8 @@
  * Reads midi.score and console.score: records of 8 bytes, the number of the block in which bytes come
  * (uint32), how many (1 to 3; 0: for as long as a block takes, the core is kept busy, which makes an
  * underrun), the bytes. Writes audio.pcm and console.txt. Ends a second after the last record.
+ *
+ * On a board with an input, input.pcm is what comes in, int16: its block n while block n of the output plays.
  */
 #include "play_board.h"
 
@@ -26,7 +28,7 @@ typedef struct {
 } score_t;
 
 static score_t midi, console;
-static int audio_file, console_file;
+static int audio_file, console_file, input_file;
 static void (*audio_tick)(void);
 static int16_t halves[2][BOARD_BLOCK_SAMPLES];
 static uint32_t block; /* that plays; its half is block % 2 */
@@ -49,11 +51,32 @@ void board_audio_start(void (*tick)(void)) {
     open_score(&console, "console.score");
     audio_file = board_open_write("audio.pcm");
     console_file = board_open_write("console.txt");
+    input_file = board_open_read("input.pcm");
 }
 
 void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]) {
     memcpy(halves[(block + 1) % 2], samples, sizeof halves[0]);
 }
+
+#ifdef BOARD_HAS_INPUT
+static uint32_t n_input, n_input_lost; /* blocks that came in, and those of them that nobody took */
+
+bool board_audio_get(int16_t samples[BOARD_INPUT_SAMPLES]) {
+    const size_t n_bytes = BOARD_INPUT_SAMPLES * sizeof *samples;
+    const uint32_t n_due = block - n_input;
+    bool has_come = false;
+    for (; n_input < block; n_input++) {
+        has_come = input_file >= 0 && board_read(input_file, samples, n_bytes) == n_bytes;
+    }
+    if (!has_come) {
+        memset(samples, 0, n_bytes);
+    }
+    n_input_lost += n_due - has_come;
+    return has_come;
+}
+
+uint32_t board_audio_lost(void) { return n_input_lost; }
+#endif
 
 static void play_half(void) {
     board_write(audio_file, halves[block % 2], sizeof halves[0]);

@@ -8,6 +8,7 @@
 
 #define CHIP_GPIO 0x58020000u
 #define CHIP_DMA1 0x40020000u
+#define CHIP_DMA2 0x40020400u
 #define CHIP_IWDG 0x58004800u
 #define CHIP_USART2 0x40004400u
 #define CHIP_USART3 0x40004800u
@@ -36,7 +37,6 @@
 #define RCC_PLLCFGR REGISTER(RCC_BASE + 0x2Cu)
 #define RCC_PLL1DIVR REGISTER(RCC_BASE + 0x30u)
 #define RCC_PLL3DIVR REGISTER(RCC_BASE + 0x40u)
-#define RCC_PLL3FRACR REGISTER(RCC_BASE + 0x44u)
 #define RCC_D2CCIP1R REGISTER(RCC_BASE + 0x50u)
 #define RCC_D3CCIPR REGISTER(RCC_BASE + 0x58u)
 #define RCC_RSR REGISTER(RCC_BASE + 0xD0u)
@@ -88,23 +88,29 @@
 #define SPI3_I2SCFGR REGISTER(SPI3_BASE + 0x50u)
 #define DMAMUX1_C5CR REGISTER(0x40020814u)
 #define CHIP_ROUTE_DMA() (DMAMUX1_C5CR = 62u) /* SPI3_TX (table 121) */
-#define CHIP_SOUND_HZ 49152000u               /* of PLL3, +0.2 ppm: see clocks.c */
+#define CHIP_SOUND_HZ 30720000u               /* of PLL3: see clocks.c */
 #define CHIP_DMA_REQUEST 0u
 #define CHIP_DMA_SECTION ".dma" /* link.ld */
 
-/* --- ADC1 (section 25.6) ------------------------------------------------------------------------------ */
+/* --- ADC1, ADC3 (section 25.6), and the request of ADC3 to the DMA ---------------------------------------
+ */
 
 #define ADC1_BASE 0x40022000u
-#define ADC1_ISR_ADDRESS (ADC1_BASE + 0x00u)
-#define ADC1_ISR REGISTER(ADC1_ISR_ADDRESS)
-#define ADC1_CR_ADDRESS (ADC1_BASE + 0x08u)
-#define ADC1_CR REGISTER(ADC1_CR_ADDRESS)
-#define ADC1_CFGR REGISTER(ADC1_BASE + 0x0Cu)
-#define ADC1_SMPR2 REGISTER(ADC1_BASE + 0x18u)
-#define ADC1_PCSEL REGISTER(ADC1_BASE + 0x1Cu)
-#define ADC1_SQR1 REGISTER(ADC1_BASE + 0x30u)
-#define ADC1_DR REGISTER(ADC1_BASE + 0x40u)
-#define ADC12_CCR REGISTER(ADC1_BASE + 0x308u)
+#define ADC3_BASE 0x58026000u
+#define ADC_ISR(adc) ((adc) + 0x00u)
+#define ADC_CR(adc) ((adc) + 0x08u)
+#define ADC_CFGR(adc) REGISTER((adc) + 0x0Cu)
+#define ADC_CFGR2(adc) REGISTER((adc) + 0x10u)
+#define ADC_SMPR1(adc) REGISTER((adc) + 0x14u)
+#define ADC_SMPR2(adc) REGISTER((adc) + 0x18u)
+#define ADC_PCSEL(adc) REGISTER((adc) + 0x1Cu)
+#define ADC_SQR1(adc) REGISTER((adc) + 0x30u)
+#define ADC_DR(adc) ((adc) + 0x40u)
+#define ADC_CCR(adc) REGISTER((adc) + 0x308u) /* of ADC1 for ADC2, too */
+#define CHIP_INPUT_DATA ADC_DR(ADC3_BASE)
+#define DMAMUX1_C8CR REGISTER(0x40020820u)           /* of stream 0 of DMA2 */
+#define CHIP_ROUTE_INPUT_DMA() (DMAMUX1_C8CR = 115u) /* ADC3 (table 121) */
+#define CHIP_INPUT_DMA_REQUEST 0u
 
 /* --- pins of the board -------------------------------------------------------------------------------- */
 
@@ -112,5 +118,6 @@
 #define CHIP_LED_MIDI ((pin_t){4, 1})    /* LD2, yellow: PE1 (NUCLEO-H743ZI2) */
 #define CHIP_LED_ERROR ((pin_t){1, 14})  /* LD3, red: PB14 */
 #define CHIP_BUTTON ((pin_t){2, 13})     /* B1, blue, high when pressed: PC13 */
+#define PIN_SOUND ((pin_t){5, 10})       /* channel 6 of ADC3: PF10 */
 
 #endif

@@ -5,17 +5,21 @@
 #include "stm32.h"
 
 #define HSI_HZ 64000000u
-#define PLL_INPUT_HZ 2000000u /* of both PLLs */
-#define PLL_FROM_HSE (2u | 4u << 4 | 4u << 20)
-#define PLL_FROM_HSI (0u | 32u << 4 | 32u << 20)
+#define PLL_INPUT_HZ 2000000u /* of PLL1; PLL3 takes 1.6 MHz */
+#define PLL_FROM_HSE (2u | 4u << 4 | 5u << 20)
+#define PLL_FROM_HSI (0u | 32u << 4 | 40u << 20)
 
-/* Wide oscillators for an input of 2 to 4 MHz; fraction for PLL3; outputs P of both. */
-#define PLL_CONFIG (1u << 2 | 1u << 8 | 1u << 10 | 1u << 16 | 1u << 22)
+/* PLL1: the wide oscillator, for an input of 2 to 4 MHz; PLL3: the other one, for 1 to 2 MHz; outputs P of
+ * both. */
+#define PLL_CONFIG (1u << 2 | 1u << 9 | 1u << 16 | 1u << 22)
 #define PLL_DIVIDERS(n, p) (((n)-1u) | ((p)-1u) << 9 | 1u << 16 | 1u << 24)
 
-/* Sound: 2 MHz * (196 + 4981 / 8192) / 8 = 49.152008 MHz, which i2s.c divides: +0.2 ppm. */
-#define SOUND_DIVIDERS PLL_DIVIDERS(196u, 8u)
-#define SOUND_FRACTION (4981u << 3)
+/* Sound: 1.6 MHz * 192 / 10 = 30.72 MHz, which i2s.c divides to 16 or 48 kHz exactly; so do the timers with
+ * the core's clock. */
+#define SOUND_DIVIDERS PLL_DIVIDERS(192u, 10u)
+_Static_assert(1600000u * 192u / 10u == CHIP_SOUND_HZ, "");
+_Static_assert(480000000u / 2 % 16000u == 0 && 400000000u / 2 % 16000u == 0 && HSI_HZ % 16000u == 0,
+               "TIM2 counts whole samples");
 
 #define HALVED 8u     /* AHB: half of the core's clock */
 #define BUS_HALVED 4u /* every APB: half of that */
@@ -25,7 +29,7 @@
 #define VOLTAGE_SCALE_1 (3u << 14)
 #define OVERDRIVE 1u
 
-clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
+clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
 
 /* The supply is settled once after power-on: the linear regulator. Returns how fast the core may run with the
  * voltage that came. */
@@ -52,7 +56,6 @@ static void configure_plls(bool has_crystal, uint32_t core_hz) {
     RCC_PLLCKSELR = has_crystal ? PLL_FROM_HSE : PLL_FROM_HSI;
     RCC_PLL1DIVR = PLL_DIVIDERS(2u * core_hz / PLL_INPUT_HZ, 2u);
     RCC_PLL3DIVR = SOUND_DIVIDERS;
-    RCC_PLL3FRACR = SOUND_FRACTION;
     RCC_PLLCFGR = PLL_CONFIG;
 }
 
@@ -71,10 +74,10 @@ static bool start_pll(void) {
 }
 
 void clocks_start(void) {
-    RCC_AHB1ENR |= 1u | 1u << 5;         /* DMA1, ADC1 */
-    RCC_AHB4ENR |= 0x1Fu;                /* GPIOA to E */
-    RCC_APB1LENR |= 1u << 15 | 3u << 17; /* SPI3, USART2 and 3 */
-    RCC_APB2ENR |= 1u << 5;              /* USART6 */
+    RCC_AHB1ENR |= 3u | 1u << 5;              /* DMA1 and 2, ADC1 */
+    RCC_AHB4ENR |= 0x3Fu | 1u << 24;          /* GPIOA to F, ADC3 */
+    RCC_APB1LENR |= 1u | 1u << 15 | 3u << 17; /* TIM2, SPI3, USART2 and 3 */
+    RCC_APB2ENR |= 1u << 5;                   /* USART6 */
     if (RCC_RSR & RCC_RSR_WATCHDOG) {
         errors_keep(ERROR_WATCHDOG);
     }
@@ -90,7 +93,7 @@ void clocks_start(void) {
     }
     configure_plls(has_crystal, core_hz);
     if (core_hz > HSI_HZ && start_pll()) {
-        clocks = (clocks_t){core_hz, core_hz / 4, core_hz / 4, core_hz / 4};
+        clocks = (clocks_t){core_hz, core_hz / 4, core_hz / 4, core_hz / 4, core_hz / 2};
     } else {
         errors_keep(ERROR_NO_PLL);
     }

@@ -11,7 +11,7 @@
 #define I2S_MASTER_TRANSMITTER (1u | 2u << 1)
 #define SLOTS_OF_32_BITS (1u << 10)
 #define CLOCKS_A_FRAME 64u
-#define DIVIDER (CHIP_SOUND_HZ / (CLOCKS_A_FRAME * BOARD_SAMPLE_RATE)) /* 48, or 16 at 48 kHz */
+#define DIVIDER (CHIP_SOUND_HZ / (CLOCKS_A_FRAME * BOARD_SAMPLE_RATE)) /* 30, or 10 at 48 kHz */
 _Static_assert(DIVIDER *CLOCKS_A_FRAME *BOARD_SAMPLE_RATE == CHIP_SOUND_HZ && DIVIDER % 2 == 0, "exact");
 
 void i2s_start(void) {

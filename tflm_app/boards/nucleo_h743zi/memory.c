@@ -1,11 +1,10 @@
-/* Memories and caches, before anything else runs: weights go to the AXI SRAM, where a read costs less than
- * one of the flash; the buffers of the DMA lie in SRAM1, uncached.
+/* Memories and caches, before anything else runs. Weights stay in flash: the decoder asks for them ahead of
+ * time (decoder/decoder_lanes.h), which costs less than 58 kB of RAM. The buffers of the DMA lie in SRAM1,
+ * uncached.
  *
  * Sources: RM0433 section 8.7.40 (AHB2ENR); Armv7-M Architecture Reference Manual, sections B2.2.7 (cache
  * maintenance) and B3.5 (MPU).
  */
-#include <string.h>
-
 #include "chip.h"
 #include "stm32.h"
 
@@ -24,8 +23,8 @@
 #define ICIALLU REGISTER(0xE000EF50u)
 #define DCISW REGISTER(0xE000EF60u)
 
-/* Set by link.ld; only their addresses mean anything. */
-extern uint32_t link_weights_load[], link_weights_start[], link_weights_end[], link_dma_region[];
+/* Set by link.ld; only its address means anything. */
+extern uint32_t link_dma_region[];
 
 static void barrier(void) { __asm__ volatile("dsb\n\tisb" ::: "memory"); }
 
@@ -53,6 +52,4 @@ void chip_start(void) {
     invalidate_caches();
     CCR |= CCR_CACHES;
     barrier();
-    memcpy(link_weights_start, link_weights_load,
-           (size_t)((char *)link_weights_end - (char *)link_weights_start));
 }

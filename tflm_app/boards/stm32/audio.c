@@ -11,7 +11,6 @@
 #include "play_board.h"
 #include "stm32.h"
 
-#define AUDIO_PRIORITY 1
 #define N_TRANSFERS (2u * 2u * BOARD_BLOCK_SAMPLES)
 
 typedef struct {
@@ -30,6 +29,7 @@ static void begin_half(uint32_t half) {
     playing = half;
     memset(halves[1 - half], 0, sizeof halves[0]);
     leds_step();
+    input_step();
     board_wake();
     audio_tick();
 }
@@ -86,6 +86,8 @@ void board_audio_start(void (*tick)(void)) {
     } else if (!codec_start()) { /* which wants the clocks of I2S */
         errors_keep(ERROR_NO_CODEC);
     }
+    board_watchdog_feed();
+    input_start();
     errors_print();
     board_watchdog_feed();
     if (is_running) {

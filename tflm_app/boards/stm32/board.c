@@ -143,15 +143,7 @@ size_t board_console_write(const char *text, size_t n_bytes) {
     return uart_write(&console_uart, text, n_bytes);
 }
 
-/* --- button and LEDs ------------------------------------------------------------------------------- */
-
-#define BOUNCE_BLOCKS 5u /* 20 ms */
-
-bool button_is_pressed(void) {
-    static uint32_t n_pressed;
-    n_pressed = pin_read(CHIP_BUTTON) ? n_pressed + (n_pressed <= BOUNCE_BLOCKS) : 0;
-    return n_pressed == BOUNCE_BLOCKS;
-}
+/* --- LEDs --------------------------------------------------------------------------------------------- */
 
 #define LIGHT_BLOCKS 20u /* of a blink: 80 ms */
 

@@ -10,6 +10,7 @@ static const char *const texts[N_ERRORS] = {
     "error 3: no sound clock; samples leave by the sample USART\r\n",
     "error 4: the codec does not answer\r\n",
     "error 5: reset by the watchdog\r\n",
+    "error 6: no sound input\r\n",
 };
 
 void errors_keep(error_t error) { kept |= 1u << error; }
@@ -22,4 +23,9 @@ void errors_print(void) {
             board_print(texts[error - 1]);
         }
     }
+}
+
+void errors_tell(error_t error) {
+    errors_keep(error);
+    board_print(texts[error - 1]);
 }

@@ -9,7 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef FAKE_REGISTERS /* of a test on the host (tests/stm32) */
+volatile uint32_t *fake_register(uintptr_t address);
+#define REGISTER(address) (*fake_register(address))
+#else
 #define REGISTER(address) (*(volatile uint32_t *)(address))
+#endif
 
 /* --- core ------------------------------------------------------------------------------------------- */
 
@@ -29,10 +34,11 @@
 #define DWT_UNLOCK 0xC5ACCE55u
 
 #define NVIC_ISER(irq) REGISTER(0xE000E100u + 4u * ((irq) / 32u))
-#define NVIC_IPR(irq) (*(volatile uint8_t *)(0xE000E400u + (irq)))
+#define NVIC_IPR(irq) REGISTER(0xE000E400u + ((irq) & ~3u))
 
-static inline void interrupt_enable(uint32_t irq, uint8_t priority) {
-    NVIC_IPR(irq) = (uint8_t)(priority << 4); /* 4 bits of it are there; 0 is the most urgent */
+static inline void interrupt_enable(uint32_t irq, uint32_t priority) {
+    const uint32_t shift = 8u * (irq % 4u) + 4u; /* 4 bits of 8 are there; 0 is the most urgent */
+    NVIC_IPR(irq) = (NVIC_IPR(irq) & ~(15u << shift)) | priority << shift;
     NVIC_ISER(irq) = 1u << irq % 32u;
 }
 
@@ -41,6 +47,7 @@ static inline void interrupt_enable(uint32_t irq, uint8_t priority) {
 #define IRQ_DMA1_STREAM5 16u
 #define IRQ_USART2 38u
 #define IRQ_USART3 39u
+#define IRQ_DMA2_STREAM0 56u
 #define IRQ_USART6 71u
 
 /* --- GPIO (RM0090 section 8.4, RM0433 section 11.4) --------------------------------------------------- */
@@ -72,13 +79,39 @@ enum { PIN_INPUT = 0, PIN_OUTPUT = 1, PIN_ALTERNATE = 2, PIN_ANALOG = 3 };
 #define DMA1_S5NDTR REGISTER(CHIP_DMA1 + 0x8Cu)
 #define DMA1_S5PAR REGISTER(CHIP_DMA1 + 0x90u)
 #define DMA1_S5M0AR REGISTER(CHIP_DMA1 + 0x94u)
+
+/* --- DMA2, stream 0 ----------------------------------------------------------------------------------- */
+
+#define DMA2_LISR REGISTER(CHIP_DMA2 + 0x00u)
+#define DMA2_LIFCR REGISTER(CHIP_DMA2 + 0x08u)
+#define DMA_STREAM0_HALF (1u << 4)
+#define DMA_STREAM0_COMPLETE (1u << 5)
+#define DMA_STREAM0_FLAGS 0x3Du
+#define DMA2_S0CR REGISTER(CHIP_DMA2 + 0x10u)
+#define DMA2_S0NDTR REGISTER(CHIP_DMA2 + 0x14u)
+#define DMA2_S0PAR REGISTER(CHIP_DMA2 + 0x18u)
+#define DMA2_S0M0AR REGISTER(CHIP_DMA2 + 0x1Cu)
+
+/* --- of both: SxCR -------------------------------------------------------------------------------------- */
+
 #define DMA_ENABLE 1u
 #define DMA_INTERRUPTS (1u << 3 | 1u << 4) /* half, complete */
-#define DMA_TO_PERIPHERAL (1u << 6)
+#define DMA_TO_PERIPHERAL (1u << 6)        /* else from it */
 #define DMA_CIRCULAR (1u << 8)
 #define DMA_MEMORY_STEPS (1u << 10)
 #define DMA_16_BITS (1u << 11 | 1u << 13)
 #define DMA_PRIORITY_HIGH (2u << 16)
+
+/* --- TIM2, 32 bits (RM0090 section 18.4, RM0433 section 39.4) ------------------------------------------- */
+
+#define TIM2_BASE 0x40000000u
+#define TIM2_CR1 REGISTER(TIM2_BASE + 0x00u)
+#define TIM2_CR2 REGISTER(TIM2_BASE + 0x04u)
+#define TIM2_CNT REGISTER(TIM2_BASE + 0x24u)
+#define TIM2_ARR REGISTER(TIM2_BASE + 0x2Cu)
+#define TIM_ENABLE 1u
+#define TIM_DOWN (1u << 4)
+#define TIM_TRIGGERS_BY_UPDATE (2u << 4)
 
 /* --- independent watchdog (RM0090 section 21.4, RM0433 section 44.4) ------------------------------------ */
 

@@ -44,7 +44,9 @@ __attribute__((section(".vectors"), used)) static const vector_t vectors[16 + CH
     [17 + IRQ_DMA1_STREAM5... 15 + IRQ_USART2] = fault,
     [16 + IRQ_USART2] = usart2_interrupt,
     [16 + IRQ_USART3] = usart3_interrupt,
-    [17 + IRQ_USART3... 15 + IRQ_USART6] = fault,
+    [17 + IRQ_USART3... 15 + IRQ_DMA2_STREAM0] = fault,
+    [16 + IRQ_DMA2_STREAM0] = input_interrupt,
+    [17 + IRQ_DMA2_STREAM0... 15 + IRQ_USART6] = fault,
     [16 + IRQ_USART6] = usart6_interrupt,
     [17 + IRQ_USART6... 15 + CHIP_N_INTERRUPTS] = fault,
 };

@@ -15,6 +15,7 @@ typedef struct {
     uint32_t usart_hz; /* of USART2 and USART3 */
     uint32_t usart6_hz;
     uint32_t control_hz; /* of I2C */
+    uint32_t timer_hz;   /* of TIM2 */
 } clocks_t;
 
 extern clocks_t clocks;
@@ -44,6 +45,12 @@ bool codec_start(void);
 /* Prepares what board_panel_read reads. */
 void panel_start(void);
 
+/* Prepares the ADC of the sound input: at every update of TIM2 a conversion, 16 bits with 0 at the bottom of
+ * its range, which it asks the DMA to take from CHIP_INPUT_DATA. */
+void adc_start_input(void);
+
+#define AUDIO_PRIORITY 1 /* of output and input */
+
 /* --- shared ------------------------------------------------------------------------------------------- */
 
 extern uart_t console_uart, midi_uart, sample_uart;
@@ -51,14 +58,20 @@ extern uart_t console_uart, midi_uart, sample_uart;
 /* Called in every interrupt: board_wait has something to return for. */
 void board_wake(void);
 
-/* Looks at the user button, once a block: a press counts once, when it has lasted. */
-bool button_is_pressed(void);
+/* Looks at the user button, once a block, and again after it has told something: a press plays the demo
+ * phrase when it ends, one of a second switches live mode at once. As board_panel_read. */
+bool button_read(uint8_t *control);
 
-/* Called in the audio interrupt, every 4 ms: the LEDs. */
+/* Called in the audio interrupt, every 4 ms: the LEDs, and the input's start. */
 void leds_step(void);
+void input_step(void);
+
+/* Prepares the sound input, which begins with the next half of the output. */
+void input_start(void);
 
 /* Handlers of the vector table. */
 void audio_interrupt(void);
+void input_interrupt(void);
 void systick_interrupt(void);
 
 /* Whether sound leaves by I2S; otherwise SysTick asks for blocks, and they leave by the sample USART. */

@@ -7,6 +7,7 @@
 
 #define CHIP_GPIO 0x40020000u
 #define CHIP_DMA1 0x40026000u
+#define CHIP_DMA2 0x40026400u
 #define CHIP_IWDG 0x40003000u
 #define CHIP_USART2 0x40004400u
 #define CHIP_USART3 0x40004800u
@@ -63,23 +64,33 @@
 #define SPI3_I2SCFGR REGISTER(SPI3_BASE + 0x1Cu)
 #define SPI3_I2SPR REGISTER(SPI3_BASE + 0x20u)
 
-/* Its PLL, N MHz / R, is divided by 2 * I2SDIV + ODD, and by 256 for the master clock goes out
- * (section 28.4.4): 16 000.6 Hz, +38 ppm, or 47 991.1 Hz, -186 ppm, a third of a cent. */
+/* Its PLL, 1.6 MHz * N / R, is divided by 2 * I2SDIV + ODD, and by 256 for the master clock goes out (section
+ * 28.4.4). */
+#define CHIP_I2S_PLL_N 192u
 #if BOARD_SAMPLE_RATE == 48000
-#define CHIP_I2S_PLL_N 258u
-#define CHIP_I2S_PLL_R 3u
-#define CHIP_I2S_DIVIDER 7u
+#define CHIP_I2S_PLL_R 5u
+#define CHIP_I2S_DIVIDER 5u
 #else
-#define CHIP_I2S_PLL_N 213u
-#define CHIP_I2S_PLL_R 2u
-#define CHIP_I2S_DIVIDER 26u
+#define CHIP_I2S_PLL_R 3u
+#define CHIP_I2S_DIVIDER 25u
 #endif
-#define CHIP_I2S_PPM \
-    (CHIP_I2S_PLL_N * 1e12 / (CHIP_I2S_PLL_R * 256 * CHIP_I2S_DIVIDER) / BOARD_SAMPLE_RATE - 1e6)
-_Static_assert(CHIP_I2S_PPM > -200 && CHIP_I2S_PPM < 200, "the pitch is off by more than a third of a cent");
+_Static_assert(1600000u * CHIP_I2S_PLL_N == 256u * CHIP_I2S_PLL_R * CHIP_I2S_DIVIDER * BOARD_SAMPLE_RATE,
+               "the sound is not as fast as the timers count");
 #define CHIP_DMA_REQUEST 0u /* channel 0 of stream 5 is SPI3_TX (table 42) */
 #define CHIP_ROUTE_DMA() ((void)0)
 #define CHIP_DMA_SECTION ".bss.dma" /* all of RAM will do */
+
+/* --- ADC1 (section 13.13) ------------------------------------------------------------------------------- */
+
+#define ADC1_BASE 0x40012000u
+#define ADC1_CR2 REGISTER(ADC1_BASE + 0x08u)
+#define ADC1_SMPR2 REGISTER(ADC1_BASE + 0x10u)
+#define ADC1_SQR1 REGISTER(ADC1_BASE + 0x2Cu)
+#define ADC1_SQR3 REGISTER(ADC1_BASE + 0x34u)
+#define ADC_CCR REGISTER(ADC1_BASE + 0x304u)
+#define CHIP_INPUT_DATA (ADC1_BASE + 0x4Cu)
+#define CHIP_INPUT_DMA_REQUEST 0u /* channel 0 of stream 0 of DMA2 is ADC1 (table 43) */
+#define CHIP_ROUTE_INPUT_DMA() ((void)0)
 
 /* --- I2C1 (section 27.6) ------------------------------------------------------------------------------ */
 
@@ -99,5 +110,6 @@ _Static_assert(CHIP_I2S_PPM > -200 && CHIP_I2S_PPM < 200, "the pitch is off by m
 #define CHIP_LED_ERROR ((pin_t){3, 14})   /* LD5, red: PD14 */
 #define CHIP_BUTTON ((pin_t){0, 0})       /* B1, blue, high when pressed: PA0 */
 #define PIN_CODEC_RESET ((pin_t){3, 4})   /* low resets: PD4 */
+#define PIN_SOUND ((pin_t){0, 1})         /* channel 1 of ADC1: PA1 */
 
 #endif

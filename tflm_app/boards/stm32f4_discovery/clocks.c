@@ -6,9 +6,12 @@
 #define HSI_HZ 16000000u
 #define CORE_HZ 168000000u
 #define PLL_SOURCE_HSE (1u << 22)
+_Static_assert(CORE_HZ / 2 % 16000u == 0 && HSI_HZ % 16000u == 0, "TIM2 counts whole samples");
 
-/* Both PLLs take 1 MHz. Main: 336 MHz / 2; the divider by 7 would be for USB. */
-#define PLL_CONFIG(input_mhz) ((input_mhz) | 336u << 6 | 0u << 16 | 7u << 24)
+/* Both PLLs take 1.6 MHz (1 to 2 MHz are allowed), of which all that is wanted here are multiples: the core's
+ * clock, and so that of the timer that asks for the input, and the clocks of I2S at 16 and at 48 kHz,
+ * exactly. Main: 1.6 MHz * 210 / 2; the divider by 7 would be for USB. */
+#define PLL_CONFIG(input_divider) ((input_divider) | 210u << 6 | 0u << 16 | 7u << 24)
 #define BUS_DIVIDERS (5u << 10 | 4u << 13)   /* APB1: 42 MHz, APB2: 84 MHz */
 #define FLASH_WAITS (5u | 1u << 8 | 3u << 9) /* and prefetch, both caches */
 #define SELECT_PLL 2u
@@ -16,10 +19,10 @@
 /* I2S: N and R of its PLL; its own divider is in chip.h. */
 #define PLLI2S_CONFIG (CHIP_I2S_PLL_N << 6 | CHIP_I2S_PLL_R << 28)
 
-clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
+clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
 
 static bool start_pll(bool has_crystal) {
-    RCC_PLLCFGR = has_crystal ? PLL_CONFIG(8u) | PLL_SOURCE_HSE : PLL_CONFIG(16u);
+    RCC_PLLCFGR = has_crystal ? PLL_CONFIG(5u) | PLL_SOURCE_HSE : PLL_CONFIG(10u);
     RCC_CR |= RCC_CR_PLL_ON;
     if (!wait_until(RCC_BASE, RCC_CR_PLL_READY, RCC_CR_PLL_READY)) {
         RCC_CR &= ~RCC_CR_PLL_ON;
@@ -32,9 +35,9 @@ static bool start_pll(bool has_crystal) {
 }
 
 void clocks_start(void) {
-    RCC_AHB1ENR |= 0xFu | 1u << 21;                /* GPIOA to D, DMA1 */
-    RCC_APB1ENR |= 1u << 15 | 3u << 17 | 1u << 21; /* SPI3, USART2 and 3, I2C1 */
-    RCC_APB2ENR |= 1u << 5;                        /* USART6 */
+    RCC_AHB1ENR |= 0xFu | 3u << 21;                     /* GPIOA to D, DMA1 and 2 */
+    RCC_APB1ENR |= 1u | 1u << 15 | 3u << 17 | 1u << 21; /* TIM2, SPI3, USART2 and 3, I2C1 */
+    RCC_APB2ENR |= 1u << 5 | 1u << 8;                   /* USART6, ADC1 */
     if (RCC_CSR & RCC_CSR_WATCHDOG) {
         errors_keep(ERROR_WATCHDOG);
     }
@@ -47,7 +50,7 @@ void clocks_start(void) {
         errors_keep(ERROR_NO_CRYSTAL);
     }
     if (start_pll(has_crystal)) {
-        clocks = (clocks_t){CORE_HZ, CORE_HZ / 4, CORE_HZ / 2, CORE_HZ / 4};
+        clocks = (clocks_t){CORE_HZ, CORE_HZ / 4, CORE_HZ / 2, CORE_HZ / 4, CORE_HZ / 2};
     } else {
         errors_keep(ERROR_NO_PLL);
     }

@@ -5,7 +5,6 @@
 void panel_start(void) {}
 
 bool board_panel_read(uint8_t *control, uint8_t *value) {
-    *control = BOARD_PANEL_DEMO;
     *value = 0;
-    return button_is_pressed();
+    return button_read(control);
 }

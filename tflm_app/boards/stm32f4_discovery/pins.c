@@ -23,4 +23,5 @@ void pins_start(void) {
     pin_set_mode(CHIP_LED_ERROR, PIN_OUTPUT);
     pin_set_mode(PIN_CODEC_RESET, PIN_OUTPUT);
     pin_set_mode(CHIP_BUTTON, PIN_INPUT);
+    pin_set_mode(PIN_SOUND, PIN_ANALOG);
 }

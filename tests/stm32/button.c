@@ -1,0 +1,28 @@
+/* The user button of an STM32 board, on the host: its code, and a register that is memory.
+ *
+ *     button PRESSED
+ *
+ * PRESSED: a byte for every block, whether the button is down, 1 or 0. Prints the block and what it asks for.
+ */
+#include <stdio.h>
+
+#include "board.h"
+#include "chip.h"
+#include "stm32.h"
+
+volatile uint32_t *fake_register(uintptr_t address) {
+    static uint32_t input;
+    return address == (uintptr_t)(CHIP_GPIO + 0x400u * CHIP_BUTTON.port + 0x10u) ? &input : NULL;
+}
+
+int main(int argc, char **argv) {
+    const int file = argc > 1 ? board_open_read(argv[1]) : -1;
+    uint8_t is_pressed, control;
+    for (unsigned block = 0; board_read(file, &is_pressed, 1) == 1; block++) {
+        GPIO_IDR(CHIP_BUTTON.port) = (uint32_t)is_pressed << CHIP_BUTTON.pin;
+        while (button_read(&control)) { /* as the application does */
+            printf("%u %u\n", block, control);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,99 @@
+/* The sound input of play_board.h: TIM2 asks the ADC 16 000 times a second, and DMA2, stream 0, fills two
+ * halves of a buffer in a circle with what it says.
+ *
+ * The pace. TIM2 counts the core's clock and I2S has a PLL of its own, but both PLLs multiply the same
+ * oscillator, by ratios such that 64 periods of TIM2 are a block of output exactly (clocks.c of the board).
+ * So input and output never drift apart, and no block is dropped or played twice for it. Where SysTick asks
+ * for the blocks instead of I2S, that counts the core's clock, too. Only where the crystal runs and the
+ * core's PLL does not (error 2), they have two oscillators: then a block is missing or left out now and then,
+ * and counted.
+ *
+ * The phase. TIM2 starts in the interrupt in which a half of the output begins to play, so late that every
+ * half of the input is full LEAD_SAMPLES before a half of the output begins: in time, whatever other
+ * interrupts do, and with no more than 0.25 ms to wait.
+ *
+ * DC. The input rests wherever its resistors put it; a high pass of the first order at 2.5 Hz takes that off,
+ * and is there within 0.8 s.
+ *
+ * Cost: 850 instructions a block. State: 280 bytes. Source: RM0090 sections 10.3.8-9 and 18.3, RM0433
+ * sections 15.3.9-10 and 39.3.
+ */
+#include <string.h>
+
+#include "chip.h"
+#include "play_board.h"
+#include "stm32.h"
+
+#define RATE_HZ 16000u
+#define LEAD_SAMPLES 4u
+#define N_TRANSFERS (2u * BOARD_INPUT_SAMPLES)
+#define MEAN_SHIFT 10      /* 16 kHz / 2^10 / (2 pi) = 2.5 Hz */
+#define MISSING_BLOCKS 25u /* 100 ms without any: there is no input */
+#define MID_SCALE_Q10 (32768 << MEAN_SHIFT)
+
+/* In memory that the DMA reaches and no cache is in front of. */
+static uint16_t input_halves[2][BOARD_INPUT_SAMPLES] __attribute__((aligned(4), section(CHIP_DMA_SECTION)));
+static volatile uint32_t n_filled; /* halves since the start; the interrupt's */
+static volatile bool is_waiting;   /* for a half of the output to begin */
+static uint32_t n_taken, n_missing, n_lost;
+static int32_t mean_q10 = MID_SCALE_Q10;
+
+void input_start(void) {
+    adc_start_input();
+    CHIP_ROUTE_INPUT_DMA();
+    DMA2_LIFCR = DMA_STREAM0_FLAGS;
+    DMA2_S0PAR = CHIP_INPUT_DATA;
+    DMA2_S0M0AR = (uint32_t)(uintptr_t)input_halves;
+    DMA2_S0NDTR = N_TRANSFERS;
+    DMA2_S0CR = CHIP_INPUT_DMA_REQUEST | DMA_PRIORITY_HIGH | DMA_16_BITS | DMA_MEMORY_STEPS | DMA_CIRCULAR |
+                DMA_INTERRUPTS;
+    DMA2_S0CR |= DMA_ENABLE;
+    TIM2_ARR = clocks.timer_hz / RATE_HZ - 1;
+    TIM2_CR2 = TIM_TRIGGERS_BY_UPDATE;
+    interrupt_enable(IRQ_DMA2_STREAM0, AUDIO_PRIORITY);
+    is_waiting = true;
+}
+
+/* TIM2 counts down, so that where it begins says when the first sample is asked for: the last of a half is,
+ * then, LEAD_SAMPLES before the half of the output after the next one. */
+void input_step(void) {
+    if (is_waiting) {
+        is_waiting = false;
+        TIM2_CNT = (BOARD_INPUT_SAMPLES + 1u - LEAD_SAMPLES) * (TIM2_ARR + 1u) - 1u;
+        TIM2_CR1 = TIM_DOWN | TIM_ENABLE;
+    }
+}
+
+void input_interrupt(void) {
+    const uint32_t flags = DMA2_LISR & DMA_STREAM0_FLAGS;
+    DMA2_LIFCR = flags;
+    n_filled += (flags & DMA_STREAM0_HALF) != 0 ? 1u : 0u;
+    n_filled += (flags & DMA_STREAM0_COMPLETE) != 0 ? 1u : 0u;
+}
+
+/* Takes the mean off, which follows by 2^-MEAN_SHIFT of the distance a sample. */
+static void take_mean_off(const uint16_t *half, int16_t *samples) {
+    for (uint32_t i = 0; i < BOARD_INPUT_SAMPLES; i++) {
+        const int32_t x = half[i] - (mean_q10 >> MEAN_SHIFT);
+        mean_q10 += x;
+        samples[i] = (int16_t)(x > INT16_MAX ? INT16_MAX : x < INT16_MIN ? INT16_MIN : x);
+    }
+}
+
+bool board_audio_get(int16_t samples[BOARD_INPUT_SAMPLES]) {
+    const uint32_t filled = n_filled;
+    if (filled == n_taken) {
+        n_lost += filled > 0 ? 1u : 0u;
+        if (filled == 0 && ++n_missing == MISSING_BLOCKS) {
+            errors_tell(ERROR_NO_INPUT);
+        }
+        memset(samples, 0, BOARD_INPUT_SAMPLES * sizeof *samples);
+        return false;
+    }
+    n_lost += filled - n_taken - 1u;
+    n_taken = filled;
+    take_mean_off(input_halves[(filled - 1u) % 2u], samples);
+    return true;
+}
+
+uint32_t board_audio_lost(void) { return n_lost; }
