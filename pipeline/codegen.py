@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import aot, decoder_codegen, fm_codegen, room
-from pipeline.breath import Breath, device_breath
+from pipeline.breath import N_LAYERS, Breath, device_breath
 from pipeline.config import UserError, atomic_write, load_run, run_main
 from pipeline.convert import FORMATS
 from pipeline.decoder_codegen import BANNER
@@ -76,21 +76,26 @@ def breath_text(name: str, breath: Breath) -> str:
     """Returns ``<name>_breath.c``, the noise of an instrument."""
     made = device_breath(breath)
     rows = "".join(
-        "    " + ", ".join(map(str, row)) + ",\n" for row in made.table.reshape(-1, 16).tolist()
+        "    " + ", ".join(f"{{{a}, {b}}}" for a, b in row) + ",\n"
+        for row in made.tables.reshape(-1, 8, 2).tolist()
+    )
+    layers = "".join(
+        f"        {{{made.gain_q12[i]}, {made.per_octave_q12[i]}, {made.per_db_q16[i]}, "
+        f"{{{', '.join(map(str, made.per_level_q12[:, i]))}}}}},\n"
+        for i in range(N_LAYERS)
     )
     return f"""\
 {BANNER}#include "fm/breath.h"
 
-static const int16_t table[BREATH_TABLE_SAMPLES + BREATH_GRAIN_SAMPLES]
-    __attribute__((aligned(4))) = {{
+static const breath_pair_t tables[BREATH_TABLE_SAMPLES + BREATH_GRAIN_SAMPLES]
+    __attribute__((aligned(8))) = {{
 {rows}}};
 
 extern const breath_preset_t {name}_breath;
 const breath_preset_t {name}_breath = {{
-    .table = table,
-    .gain_q12 = {made.gain_q12},
-    .per_octave_q12 = {made.per_octave_q12},
-    .per_db_q16 = {made.per_db_q16},
+    .tables = tables,
+    .layers = {{
+{layers}    }},
 }};
 """
 

@@ -16,6 +16,8 @@ from pipeline.patches import PATCHES
 from pipeline.synth import Breath, Reverb, base_phase, fm_levels, fm_synthesize
 from pipeline.tcn import build_tcn, lead_in, scale_features
 
+HDF5_FORMAT = ("v110", "v110")  # small, and read by every h5py; "latest" is not, by older ones
+
 
 class Ddx7(keras.Model):
     """From scaled features and base phase to logits, levels and audio.
@@ -56,7 +58,7 @@ class Ddx7(keras.Model):
         grains = inputs["grains"]
         logits, levels = self.decode(inputs, training=training)
         dry = fm_synthesize(levels, inputs["phase"], self.patch)
-        gains = self.breath.gains(inputs["features"][:, -grains.shape[1] :])
+        gains = self.breath.gains(inputs["features"][:, -grains.shape[1] :], levels)
         dry = dry + self.breath(gains, grains)
         return {"logits": logits, "levels": levels, "dry": dry, "audio": self.reverb(dry)}
 
@@ -110,7 +112,7 @@ def save_model(model: Ddx7, run_dir: Path) -> None:
     for i, layer in enumerate(convolutions):
         groups[f"layers/functional/layers/conv1d{f'_{i}' if i else ''}"] = layer
     content = io.BytesIO()
-    with h5py.File(content, "w", libver="latest") as file:
+    with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
         for name, layer in groups.items():
             group = file.create_group(f"{name}/vars")
             group.attrs["name"] = layer.name

@@ -151,7 +151,7 @@ def simulate(
     levels = levels_q32(table, logits)
     pcm = FixedVoice(patch).render(clamped[:, 0], levels)
     noise = device_breath(breath)
-    gains = breath_gains(noise, log2_float32(clamped[:, 0]), clamped[:, 1])
+    gains = breath_gains(noise, log2_float32(clamped[:, 0]), clamped[:, 1], levels)
     pcm = np.clip(pcm + breath_pcm(noise, gains), -(2**15), 2**15 - 1).astype(np.int16)
     if response is not None:
         pcm = play_room(pcm, response)

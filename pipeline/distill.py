@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from pipeline.config import MAX_LEVEL, find_run, load_instrument, load_run, run_main
+from pipeline.config import LEVEL_FLOOR, MAX_LEVEL, find_run, load_instrument, load_run, run_main
 from pipeline.ddx7 import load_model
 from pipeline.losses import mss
 from pipeline.tcn import lead_in
@@ -28,7 +28,6 @@ from pipeline.train import (
     training_changes,
 )
 
-LEVEL_FLOOR = 1e-3  # of the largest level, added before the logarithm
 VARIANT_OF_METHOD = {"audio": "reduced_ad", "control": "reduced_cd"}
 
 

@@ -96,7 +96,8 @@ def synthesize(levels: Array, features: Features, model: Ddx7) -> Array:
     """
     levels = np.asarray(levels, np.float32)
     phase = base_phase(features.f0_hz, model.patch)
-    gains = model.breath.gains(scale_features(features.f0_hz, features.loudness_db)[None])
+    scaled = scale_features(features.f0_hz, features.loudness_db)
+    gains = model.breath.gains(scaled[None], levels[None])
     grains = grain_offsets(len(levels))
     chunks = []
     for start in range(0, len(levels), CHUNK_FRAMES):

@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from pipeline.breath import Breath
+from pipeline.breath import UNTRAINED, Breath
 from pipeline.config import TcnConfig, UserError, atomic_write
 
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # layer -> kernel [taps, in, out], bias [out]
@@ -144,9 +144,10 @@ def load_breath(run_dir: Path) -> Breath:
     """
     path = run_dir / "model.weights.h5"
     arrays = _load_arrays(path)
-    if "breath/colour" not in arrays:
-        raise UserError(f"{path} says nothing of breath: train the model again")
-    return Breath(arrays["breath/colour"], arrays["breath/slopes"])
+    breath = Breath(*(arrays.get(f"breath/{name}", np.empty(0)) for name in ("colour", "slopes")))
+    if any(vars(breath)[name].shape != values.shape for name, values in vars(UNTRAINED).items()):
+        raise UserError(f"{path} knows no breath, or another kind: train the model again")
+    return breath
 
 
 def load_ranges(path: Path) -> Ranges:

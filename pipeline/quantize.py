@@ -41,6 +41,7 @@ from pipeline.step_model import StreamingDecoder
 
 AUDIBLE_DB = -60.0  # of the largest level: below, an error of a level counts for nothing
 SMALLEST_SHARE = 1e-3  # of the largest channel: smaller ones are not made more of
+LARGEST_SUM_STEP = 0.24  # of the output's
 TINY = 1e-20
 
 
@@ -105,11 +106,13 @@ def equalize_channels(
     return weights
 
 
-def widen_for_biases(weights: Weights, ranges: Ranges, config: TcnConfig, fmt: Format) -> Ranges:
-    """Widens ranges over which a bias would be too large for the device's sums.
+def widen_for_device(weights: Weights, ranges: Ranges, config: TcnConfig, fmt: Format) -> Ranges:
+    """Widens ranges over which the device's arithmetic would not hold (see `pipeline.aot`).
 
-    A bias counts in steps of input times kernel. Where a network has hardly learnt anything, or
-    heard next to nothing, its values are so small that these are too fine.
+    A bias counts in steps of input times kernel: where a network has hardly learnt anything, or
+    heard next to nothing, its values are so small that these are too fine for its sums. And a step
+    of a sum is to be less than a quarter of the output's: where a network is very sensitive to its
+    input, that is too fine.
 
     Args:
         weights: Rounded weights.
@@ -123,14 +126,28 @@ def widen_for_biases(weights: Weights, ranges: Ranges, config: TcnConfig, fmt: F
     ranges, sources = dict(ranges), ring_sources(config)
     most_steps, levels = (2**22, 2**8) if fmt == "int8" else (2**30, 2**15)
     last = config.n_blocks - 1
+    sources["block0_residual"] = "frame"
     sources[f"block{last}_residual"] = sources[f"block{last}_conv1"]
     for layer, value in sources.items():
         kernel, bias = weights[layer]
         step = np.maximum(np.abs(kernel).max(axis=(0, 1)) / 127, TINY)
         narrowest = float((np.abs(bias) / step).max()) * levels / most_steps
         low, high = ranges[value]
-        ranges[value] = low, max(high, narrowest) if value != "frame" else high
+        if value != "frame":
+            ranges[value] = low, max(high, narrowest)
+    for layer, value in sources.items():
+        step = float(np.abs(weights[layer][0]).max()) / 127
+        needed = step * _extent(ranges[value], fmt) / LARGEST_SUM_STEP
+        wider = max(1.0, needed / max(_extent(ranges[layer], fmt), TINY))
+        low, high = ranges[layer]
+        ranges[layer] = low * wider, high * wider
     return ranges
+
+
+def _extent(limits: tuple[float, float], fmt: Format) -> float:
+    """Returns the width of a range, or of the half that is wider where zero is in the middle."""
+    low, high = limits
+    return high - low if fmt == "int8" else max(-low, high)
 
 
 def level_error_db(logits: np.ndarray, reference: np.ndarray) -> float:
@@ -199,11 +216,13 @@ def _mss(
     layer = BreathLayer()
     layer.build(None)
     layer.set_weights(list(vars(breath).values()))
-    noise = layer(layer.gains(clips), grain_offsets(clips.shape[1])[None])
-    audio = [
-        noise + fm_synthesize(fm_levels(keras.ops.convert_to_tensor(z)), phase, patch)
-        for z in (reference, logits)
-    ]
+    grains = grain_offsets(clips.shape[1])[None]
+
+    def play(logits: np.ndarray):
+        levels = fm_levels(keras.ops.convert_to_tensor(logits))
+        return fm_synthesize(levels, phase, patch) + layer(layer.gains(clips, levels), grains)
+
+    audio = [play(reference), play(logits)]
     return float(keras.ops.convert_to_numpy(mss(*audio)).mean())
 
 
@@ -253,7 +272,7 @@ def quantize_run(
 
     def finish(candidate: tuple[Weights, Ranges], fmt: Format) -> tuple[Weights, Ranges]:
         rounded = round_kernels(candidate[0])
-        return rounded, widen_for_biases(rounded, candidate[1], run.tcn, fmt)
+        return rounded, widen_for_device(rounded, candidate[1], run.tcn, fmt)
 
     fine = finish(candidates["ptq"], "int16x8")
     candidates = {name: finish(candidate, "int8") for name, candidate in candidates.items()}

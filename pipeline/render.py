@@ -209,7 +209,8 @@ def render_float(performance: Performance, model: Ddx7) -> np.ndarray:
         f0_hz, loudness_db = clamp_frames(stretch.frames).T
         inputs = model.prepare(f0_hz[None], loudness_db[None])
         levels = np.array(model.decode(inputs)[1])
-        gains = np.array(model.breath.gains(scale_features(f0_hz, loudness_db)[None]))
+        features = scale_features(f0_hz, loudness_db)[None]
+        gains = np.array(model.breath.gains(features, levels))
         if stretch.is_faded:
             levels[:, -1] = gains[:, -1] = 0
         sound = fm_synthesize(levels, inputs["phase"], model.patch)

@@ -13,7 +13,13 @@ import numpy as np
 from keras import ops
 
 from pipeline import breath
-from pipeline.config import HOP_SAMPLES, LOUDNESS_RANGE_DB, MAX_LEVEL, SAMPLE_RATE
+from pipeline.config import (
+    HOP_SAMPLES,
+    LEVEL_FLOOR,
+    LOUDNESS_RANGE_DB,
+    MAX_LEVEL,
+    SAMPLE_RATE,
+)
 from pipeline.patches import Patch
 
 
@@ -90,7 +96,7 @@ class Breath(keras.layers.Layer):
     """Learnable noise beside the operators; what it is, and its weights, says `pipeline.breath`."""
 
     def build(self, input_shape):
-        """Creates the weights: colour, shape [9], and slopes, shape [2]."""
+        """Creates the weights: colour, shape [20, 2], and slopes, shape [8, 2]."""
         colour, slopes = (
             self.add_weight(shape=values.shape, initializer="zeros", name=f"breath_{name}")
             for name, values in vars(breath.UNTRAINED).items()
@@ -98,43 +104,45 @@ class Breath(keras.layers.Layer):
         self.colour, self.slopes = colour, slopes
         self.set_weights(list(vars(breath.UNTRAINED).values()))
         spectrum = breath.white_spectrum().astype(np.complex64)
-        self.spectrum = spectrum.real, spectrum.imag
+        self.spectrum = spectrum.real[None], spectrum.imag[None]
         self.curves = breath.colour_curves().astype(np.float32)
 
-    def table(self):
-        """Returns noise of the learnt colour, as `pipeline.breath.noise_table` does."""
-        magnitudes = _amplitude(ops.matmul(self.colour, self.curves))
-        parts = tuple((magnitudes * part)[None] for part in self.spectrum)
-        table = ops.irfft(parts, fft_length=breath.TABLE_SAMPLES)[0]
-        return ops.concatenate([table, table[: breath.GRAIN_SAMPLES]])
+    def tables(self):
+        """Returns noise of the learnt colours, as `pipeline.breath.noise_tables` does."""
+        magnitudes = _amplitude(ops.matmul(ops.transpose(self.colour), self.curves))
+        parts = tuple(magnitudes * part for part in self.spectrum)
+        tables = ops.transpose(ops.irfft(parts, fft_length=breath.TABLE_SAMPLES))
+        return ops.concatenate([tables, tables[: breath.GRAIN_SAMPLES]])
 
-    def gains(self, features):
-        """Returns the gain of frames.
+    def gains(self, features, levels):
+        """Returns the gains of frames.
 
         Args:
             features: Scaled features, shape [batch, n_frames, 2].
+            levels: Operator levels in turns, shape [batch, n_frames, 6].
 
         Returns:
-            Amplitude, shape [batch, n_frames].
+            Amplitude of either layer, shape [batch, n_frames, 2].
         """
-        middle = np.array(breath.MIDDLE, np.float32)
-        level = ops.matmul(features - middle, self.slopes[:, None])[..., 0]
-        below = ops.relu(breath.QUIET_DB / LOUDNESS_RANGE_DB + 1.0 - features[..., 1])
-        fade_db = breath.FADE * 20 * np.log10(2.0) * LOUDNESS_RANGE_DB
+        decibels = 20 / np.log(10) * ops.log(levels / MAX_LEVEL + LEVEL_FLOOR)
+        controls = ops.concatenate([features, decibels / breath.UNIT_DB], axis=-1)
+        level = ops.matmul(controls - np.array(breath.MIDDLE, np.float32), self.slopes)
+        below = ops.relu(breath.QUIET_DB / LOUDNESS_RANGE_DB + 1.0 - features[..., 1:])
+        fade_db = breath.FADE * breath.OCTAVE_DB * LOUDNESS_RANGE_DB
         return _amplitude(level - below * (fade_db / breath.UNIT_DB))
 
     def call(self, gains, grains):
         """Plays noise.
 
         Args:
-            gains: Amplitude at the end of each block, shape [batch, n_frames].
+            gains: Amplitudes at the end of each block, shape [batch, n_frames, 2].
             grains: From `pipeline.breath.grain_offsets`, int32, shape [batch, n_frames].
 
         Returns:
             Audio, shape [batch, n_frames * HOP_SAMPLES].
         """
         samples = grains[..., None] + np.arange(breath.GRAIN_SAMPLES, dtype=np.int32)
-        noise = gains[..., None] * ops.take(self.table(), samples, axis=0)
+        noise = ops.sum(gains[:, :, None] * ops.take(self.tables(), samples, axis=0), axis=-1)
         ramp = np.arange(1, HOP_SAMPLES + 1, dtype=np.float32) / HOP_SAMPLES
         ending = noise[:, :-1, HOP_SAMPLES:] * (1 - ramp)
         audio = noise[..., :HOP_SAMPLES] * ramp + ops.pad(ending, [[0, 0], [1, 0], [0, 0]])

@@ -11,7 +11,7 @@ from pipeline.toolchain import APP_DIR
 
 PATCH_NAMES = ("flute", "violin", "piano")  # of the presets
 LEVEL_DB = -20.0
-BREATH = Breath(UNTRAINED.colour + 0.5, UNTRAINED.slopes)  # so loud that it is heard
+BREATH = Breath(UNTRAINED.colour + 0.5, UNTRAINED.slopes + 0.1)  # so loud that it is heard
 BARE = dataclasses.replace(PLAIN, envelope_db=[[LEVEL_DB] * 18] * 11, loudest_db=0.0)
 TABLES = {"flute": BARE, "violin": find_expression("violin"), "piano": find_expression("piano")}
 

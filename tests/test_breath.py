@@ -8,23 +8,28 @@ import tensorflow as tf
 from pipeline import breath
 from pipeline.breath import UNTRAINED, Breath, breath_gains, breath_pcm, device_breath
 from pipeline.codegen import breath_text
-from pipeline.config import FRAME_RATE, HOP_SAMPLES, SAMPLE_RATE
+from pipeline.config import FRAME_RATE, HOP_SAMPLES, LEVEL_FLOOR, MAX_LEVEL, SAMPLE_RATE
 from pipeline.ddx7 import grains_like
 from pipeline.device import log2_float32
 from pipeline.synth import Breath as BreathLayer
 from pipeline.tcn import scale_features
 from pipeline.toolchain import APP_DIR, BOARDS, build_program, run_program
 
-LEARNT = Breath(np.linspace(-0.4, -1.6, 9), np.array([0.3, 1.2]))
+LEARNT = Breath(
+    np.stack([np.linspace(-0.9, -2.1, 20), np.linspace(-1.8, -1.4, 20)], axis=1),
+    np.array([[0.3, -0.2], [1.2, 0.7], *[[0.3, -0.2], [-0.2, 0.1], [0.1, 0.0]] * 2]),
+)
 
 
-def walk(n_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pitch and loudness that jump and rest, to both ends of their ranges."""
+def walk(n_frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pitch, loudness and levels that jump and rest, to both ends of their ranges."""
     random = np.random.default_rng(0)
     f0_hz = np.exp(random.uniform(np.log(20), np.log(4000), n_frames)).astype(np.float32)
     loudness_db = random.uniform(-80, 0, n_frames).astype(np.float32)
     loudness_db[::5] = random.choice([-80.0, 0.0], len(loudness_db[::5]))
-    return f0_hz, loudness_db
+    levels_q32 = (MAX_LEVEL * 2**32 * 10 ** random.uniform(-5, 0, (n_frames, 6))).astype(np.int32)
+    levels_q32[::7] = random.choice([0, round(MAX_LEVEL * 2**32)], levels_q32[::7].shape)
+    return f0_hz, loudness_db, levels_q32
 
 
 def layer_of(learnt: Breath) -> BreathLayer:
@@ -46,12 +51,16 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
         int main(int argc, char **argv) {
             board_init();
             const int in = board_open_read(argv[argc - 2]), out = board_open_write(argv[argc - 1]);
-            struct { float log2_f0, loudness_db; int16_t pcm[FM_BLOCK_SAMPLES]; } block;
+            struct {
+                float log2_f0, loudness_db;
+                int32_t levels_q32[6];
+                int16_t pcm[FM_BLOCK_SAMPLES];
+            } block;
             breath_t breath;
             breath_reset(&breath, BREATH_SEED(0));
             while (board_read(in, &block, sizeof block) == sizeof block) {
-                const breath_gain_t gain =
-                    breath_gain(&learnt_breath, block.log2_f0, block.loudness_db);
+                const breath_gain_t gain = breath_gain(&learnt_breath, block.log2_f0,
+                                                       block.loudness_db, block.levels_q32);
                 breath_add(&breath, &learnt_breath, block.loudness_db > 0 ? BREATH_SILENCE : gain,
                            block.pcm);
                 board_write(out, block.pcm, sizeof block.pcm);
@@ -59,12 +68,13 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
             return board_close(out);
         }
     """)
-    f0_hz, loudness_db = walk(500)
+    f0_hz, loudness_db, levels_q32 = walk(500)
     loudness_db[100] = 1.0  # the program's sign for silence
     pcm = np.random.default_rng(1).choice([-32768, -20000, 0, 20000, 32767], (500, HOP_SAMPLES))
-    blocks = np.zeros(500, [("log2_f0", "<f4"), ("loudness_db", "<f4"), ("pcm", "<i2", 64)])
+    columns = {"log2_f0": "<f4", "loudness_db": "<f4", "levels_q32": "<6i4", "pcm": "<64i2"}
+    blocks = np.zeros(500, list(columns.items()))
     blocks["log2_f0"], blocks["loudness_db"] = log2_float32(f0_hz), loudness_db
-    blocks["pcm"] = pcm
+    blocks["levels_q32"], blocks["pcm"] = levels_q32, pcm
     result = {}
     for board in BOARDS:
         sources = [folder / "main.c", folder / "learnt_breath.c", APP_DIR / "fm/breath.c"]
@@ -74,8 +84,8 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
         )
         result[board] = np.frombuffer(run.files["out"], "<i2")
     made = device_breath(LEARNT)
-    gains = breath_gains(made, blocks["log2_f0"], blocks["loudness_db"])
-    gains[:, 100] = 0
+    gains = breath_gains(made, blocks["log2_f0"], blocks["loudness_db"], levels_q32)
+    gains[..., 100] = 0
     result["numpy"] = np.clip(pcm.ravel() + breath_pcm(made, gains), -32768, 32767)
     return result
 
@@ -87,50 +97,68 @@ def test_every_board_plays_what_numpy_plays(played):
 
 
 def test_training_hears_what_the_device_plays():
-    f0_hz, loudness_db = walk(400)
+    f0_hz, loudness_db, levels_q32 = walk(400)
     layer = layer_of(LEARNT)
     features = scale_features(f0_hz, loudness_db)[None]
-    trained = np.asarray(layer(layer.gains(features), grains_like(features)))[0] * 2**15
+    levels = (levels_q32[None] / 2**32).astype(np.float32)
+    trained = np.asarray(layer(layer.gains(features, levels), grains_like(features)))[0] * 2**15
     made = device_breath(LEARNT)
-    pcm = breath_pcm(made, breath_gains(made, log2_float32(f0_hz), loudness_db))
+    pcm = breath_pcm(made, breath_gains(made, log2_float32(f0_hz), loudness_db, levels_q32))
     error = np.sqrt(np.mean((pcm - trained) ** 2))
-    assert error < 0.005 * np.sqrt(np.mean(trained**2))
-    table = breath.noise_table(LEARNT.colour)
-    np.testing.assert_allclose(np.asarray(layer.table()), table, atol=1e-6)
-    assert abs(table[: breath.TABLE_SAMPLES].mean()) < 1e-9  # no offset that swells with the tone
+    assert error < 0.01 * np.sqrt(np.mean(trained**2))
+    tables = breath.noise_tables(LEARNT.colour)
+    np.testing.assert_allclose(np.asarray(layer.tables()), tables, atol=1e-6)
+    offset = tables[: breath.TABLE_SAMPLES].mean(axis=0)
+    assert np.abs(offset).max() < 1e-9  # none that swells with the tone
 
 
 def test_gain_is_a_power_of_two_within_six_hundredths_of_a_decibel():
-    f0_hz, loudness_db = walk(5000)
+    f0_hz, loudness_db, levels_q32 = walk(5000)
     made = device_breath(UNTRAINED)
-    step, exponent = breath_gains(made, log2_float32(f0_hz), loudness_db)
-    asked = made.gain_q12 / 2**12 + made.per_octave_q12 / 2**12 * np.log2(f0_hz) - 16
-    asked += made.per_db_q16 / 2**16 * loudness_db
-    within = (asked > -16) & (asked < -0.001) & (loudness_db >= breath.QUIET_DB)
-    error_db = 20 * np.log10(step / 512 * 2.0 ** (exponent - 15)) - 20 * np.log10(2.0) * asked
-    assert within.mean() > 0.5 and np.abs(error_db[within]).max() < 0.06
+    step, exponent = breath_gains(made, log2_float32(f0_hz), loudness_db, levels_q32)[..., 0, :]
+    asked = made.gain_q12[0] / 2**12 + made.per_octave_q12[0] / 2**12 * np.log2(f0_hz) - 16
+    asked += made.per_db_q16[0] / 2**16 * loudness_db
+    within = (asked > -15.9) & (asked < -1.001) & (loudness_db >= breath.QUIET_DB)
+    found = np.log2(step[within] / 512) + exponent[within] - 15
+    error_db = breath.OCTAVE_DB * (found - asked[within])
+    assert within.mean() > 0.5 and np.abs(error_db).max() < 0.06
+
+
+def test_levels_are_told_in_octaves_within_six_hundredths_of_a_decibel():
+    levels_q32 = np.concatenate([[0, 1, 1000], np.geomspace(1e4, MAX_LEVEL * 2**32, 5000)])
+    levels_q32 = np.round(levels_q32).astype(np.int32)
+    asked = np.log2(levels_q32 / (MAX_LEVEL * 2**32) + LEVEL_FLOOR)
+    assert np.abs(breath.level_octaves_q12(levels_q32) / 2**12 - asked).max() < 0.01  # 0.06 dB
 
 
 def test_silence_is_silent():
-    made = device_breath(Breath(LEARNT.colour, np.zeros(2)))  # as loud at any loudness
+    steady = Breath(LEARNT.colour, np.zeros_like(LEARNT.slopes))  # as loud at any loudness
     loudness_db = np.array([-69.0, -71.0, -80.0], np.float32)
-    gains = breath_gains(made, np.full(3, 9.0, np.float32), loudness_db)
-    np.testing.assert_array_equal(gains[:, 0] - gains[:, 1], [0, 2])
-    assert gains[0, 2] == 0
+    still = np.zeros((3, 6), np.int32)
+    gains = breath_gains(device_breath(steady), np.full(3, 9.0, np.float32), loudness_db, still)
+    np.testing.assert_array_equal(gains[..., 0] - gains[..., 1], [[0, 0], [2, 2]])
+    assert (gains[0, :, 2] == 0).all()
 
 
-def test_noise_has_the_colour_and_the_level_that_were_learnt():
+@pytest.mark.parametrize("loud", range(breath.N_LAYERS))
+def test_noise_has_the_colour_and_the_level_that_were_learnt(loud):
     n_frames = 20 * FRAME_RATE
-    made = device_breath(LEARNT)
+    colour = LEARNT.colour.copy()
+    colour[:, 1 - loud] = -4.0  # the other layer is not heard
+    made = device_breath(Breath(colour, LEARNT.slopes))
     f0_hz = np.full(n_frames, 440 * 2 ** ((127 * breath.MIDDLE[0] - 69) / 12), np.float32)
     loudness_db = np.full(n_frames, 80 * (breath.MIDDLE[1] - 1), np.float32)
-    pcm = breath_pcm(made, breath_gains(made, log2_float32(f0_hz), loudness_db)) / 2**15
+    level = 10 ** (breath.UNIT_DB / 20 * breath.MIDDLE[2]) - LEVEL_FLOOR
+    levels_q32 = np.full((n_frames, 6), level * MAX_LEVEL * 2**32).astype(np.int32)
+    gains = breath_gains(made, log2_float32(f0_hz), loudness_db, levels_q32)
+    pcm = breath_pcm(made, gains) / 2**15
     windows = np.lib.stride_tricks.sliding_window_view(pcm, 1024)[::512] * np.hanning(1024)
     power = np.mean(np.abs(np.fft.rfft(windows)) ** 2, axis=0) / (0.375 * 1024)
     frequencies_hz = np.fft.rfftfreq(1024, 1 / SAMPLE_RATE)
-    for hertz, level in zip(breath.COLOUR_HZ[1:-1], LEARNT.colour[1:-1], strict=True):
+    for hertz in (1000, 2000, 4000, 6000):
         near = np.abs(frequencies_hz - hertz) < 150
         found_db = 10 * np.log10(power[near].mean())
+        level = np.interp(hertz, breath.COLOUR_HZ, colour[:, loud])
         # Grains that fade into each other have two thirds of the power of one.
         assert found_db == pytest.approx(breath.UNIT_DB * level + 10 * np.log10(2 / 3), abs=1.5)
 
@@ -148,9 +176,10 @@ def test_layer_learns_the_level_of_noise():
     layer = layer_of(UNTRAINED)
     f0_hz, loudness_db = np.full(50, 440.0), np.full(50, -20.0)
     features = scale_features(f0_hz, loudness_db)[None]
+    levels = np.full((1, 50, 6), 0.01, np.float32)
 
     with tf.GradientTape() as tape:
-        audio = layer(layer.gains(features), grains_like(features))
+        audio = layer(layer.gains(features, levels), grains_like(features))
         power = keras.ops.mean(audio**2)
     gradients = tape.gradient(power, layer.trainable_variables)
     assert all(np.isfinite(g).all() and np.abs(g).max() > 0 for g in map(np.asarray, gradients))

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import codegen, convert, device, firmware
 from pipeline.bench import STAGES, bench_frames
-from pipeline.breath import Breath
+from pipeline.breath import UNTRAINED, Breath
 from pipeline.config import HOP_SAMPLES, TcnConfig, UserError
 from pipeline.patches import PATCHES
 from pipeline.step_model import StreamingDecoder
@@ -23,7 +23,7 @@ from pipeline.toolchain import (
 )
 
 CONFIG = TcnConfig(n_blocks=2, hidden_channels=16)  # small: what is shown does not depend on size
-BREATH = Breath(np.linspace(-0.5, -1.5, 9), np.array([-0.2, 1.1]))
+BREATH = Breath(UNTRAINED.colour + 0.3, UNTRAINED.slopes + np.linspace(-0.2, 0.2, 8)[:, None])
 PRESETS = {"flute": "int8", "violin": "int8"}
 
 

@@ -387,9 +387,9 @@ def simulate(performance: Performance, model: Path) -> np.ndarray:
         levels = device.simulate(model, patch, BREATH, stretch.frames).levels_q32
         f0_hz, loudness_db = device.clamp_frames(stretch.frames).T
         noise = device_breath(BREATH)
-        gains = breath_gains(noise, device.log2_float32(f0_hz), loudness_db)
+        gains = breath_gains(noise, device.log2_float32(f0_hz), loudness_db, levels)
         if stretch.is_faded:
-            levels[-1] = gains[:, -1] = 0
+            levels[-1] = gains[..., -1] = 0
         sound = FixedVoice(patch).render(f0_hz, levels)
         sound = sound + breath_pcm(noise, gains, voice=stretch.voice)
         sound = np.clip(sound, -FULL_SCALE, FULL_SCALE - 1)

@@ -24,7 +24,7 @@ from pipeline.quantize import (
     level_error_db,
     plain_ranges,
     quantize_run,
-    widen_for_biases,
+    widen_for_device,
 )
 from pipeline.step_model import StreamingDecoder
 from pipeline.tcn import build_tcn, tcn_weights
@@ -130,11 +130,30 @@ def test_network_that_has_learnt_nothing_fits_the_device(dataset, tmp_path):
     with pytest.raises(UserError, match="overflow"):
         convert_step_model(weights, SMALL, tiny, "int16x8")
     for fmt in ("int8", "int16x8"):
-        wide = widen_for_biases(weights, tiny, SMALL, fmt)
+        wide = widen_for_device(weights, tiny, SMALL, fmt)
         path = tmp_path / f"{fmt}.tflite"
         path.write_bytes(convert_step_model(weights, SMALL, wide, fmt))
         generate([Instrument("flute", path, "flute", UNTRAINED)], tmp_path / fmt)
-        assert widen_for_biases(weights, ranges, SMALL, fmt) == ranges
+        assert widen_for_device(weights, ranges, SMALL, fmt) == ranges
+
+
+@pytest.mark.parametrize("fmt", ["int8", "int16x8"])
+@pytest.mark.parametrize("layer", ["block0_conv1", "block1_conv2", "block1_residual"])
+def test_network_that_is_very_sensitive_fits_the_device(layer, fmt, dataset, tmp_path):
+    weights = round_kernels(fold_residual_bias(tcn_weights(build_tcn(SMALL)), SMALL))
+    features = Calibration.draw(dataset).train
+    ranges = plain_ranges(collect_values(weights, SMALL, features))
+    low, high = ranges[layer]
+    narrow = ranges | {layer: (low / 1000, high / 1000)}
+    path = tmp_path / "decoder.tflite"
+    path.write_bytes(convert_step_model(weights, SMALL, narrow, fmt))
+    with pytest.raises(UserError, match="scales its sums"):
+        generate([Instrument("flute", path, "flute", UNTRAINED)], tmp_path)
+    wide = widen_for_device(weights, narrow, SMALL, fmt)
+    path.write_bytes(convert_step_model(weights, SMALL, wide, fmt))
+    generate([Instrument("flute", path, "flute", UNTRAINED)], tmp_path)
+    assert np.ptp(wide[layer]) < high - low  # no more than is needed
+    assert {**wide, layer: ranges[layer]} == ranges
 
 
 def test_calibration_is_the_same_list_every_time_and_survives_its_file(dataset, tmp_path):

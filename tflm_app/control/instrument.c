@@ -46,7 +46,8 @@ void instrument_play(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]
 
 void instrument_breathe(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]) {
     const breath_preset_t *const preset = instrument->preset->breath;
-    const breath_gain_t gain = breath_gain(preset, instrument->log2_f0, instrument->frame.loudness_db);
+    const breath_gain_t gain = breath_gain(preset, instrument->log2_f0, instrument->frame.loudness_db,
+                                           instrument->levels_q32);
     breath_add(&instrument->breath, preset, gain, samples);
 }
 

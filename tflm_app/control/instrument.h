@@ -5,7 +5,7 @@
  * block. Any frame may come: it is made safe first (control/frame.h).
  *
  *     frame -> clamp, quantize -> decoder -> logits -> level table -> levels -> FM voice -> + -> 64 samples
- *                └─> gain -> breath ───────────────────────────────────────────────────────┘
+ *                └────────────────────────────────────────────────────┴─> gains -> breath ──┘
  *
  * Cost: the sum of its five stages, of which the decoder is nearly all. State: that of decoder and voice
  * and about 100 bytes; no allocation.

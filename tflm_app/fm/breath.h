@@ -1,14 +1,15 @@
-/* Breath: coloured noise beside the operators, whose level follows pitch and loudness.
+/* Breath: coloured noise beside the operators, which follows pitch, loudness and the operators' levels.
  *
  * FM gives partials and nothing between them. What a recording has there, breath, bow or hammer, is played
- * from a table of noise of the colour that the model has learnt (pipeline.breath): a grain of two blocks from
- * a random place in it fades in through a block, and out through the next while another fades in. So a
- * frame's level is reached at the end of its block, as an operator's is.
+ * from two tables of noise of the colours that the model has learnt (pipeline.breath): a grain of two blocks
+ * from a random place, the same in both, fades in through a block, and out through the next while another
+ * fades in. So a frame's level is reached at the end of its block, as an operator's is. Either table has a
+ * gain of its own, so that the colour changes with them.
  *
  * The arithmetic gives the same bits on every core; pipeline/breath.py is the same in NumPy.
  *
- * Cost: 9.3 instructions a sample on Cortex-M4F, M7F and M33, 28 on M0+, the gain included. State: 16 bytes.
- * Flash: 2.3 kB for a table.
+ * Cost: 15 instructions a sample on Cortex-M4F, M7F and M33, 67 on M0+, the gains included. State: 16
+ * bytes. Flash: 4.6 kB for the tables.
  */
 #ifndef BREATH_H
 #define BREATH_H
@@ -24,34 +25,48 @@
 /* Random state from which a voice's performances begin; each voice of a player has noise of its own. */
 #define BREATH_SEED(voice) (1u + 0x9E3779B9u * (uint32_t)(voice))
 
-/* What a model has learnt; pipeline.codegen makes it. The gain, a power of two and held within 2^-16 and 1,
- * is 2^(gain - 16 + per_octave * log2(f0 in Hz) + per_db * loudness in dB). */
+#define BREATH_N_LAYERS 2
+#define BREATH_N_LEVELS 6
+
+/* A sample of either table, of which one instruction takes both; the peak is half of full scale. */
+typedef int16_t breath_pair_t[BREATH_N_LAYERS];
+
+/* How a table's gain, a power of two and held within 2^-16 and 1/2, follows what is played: it is 2^(gain - 16 +
+ * per_octave * log2(f0 in Hz) + per_db * loudness in dB + sum of per_level * log2(level / 0.32 + 0.001)). */
 typedef struct {
-    const int16_t *table; /* aligned to 4 bytes */
     int32_t gain_q12;
-    int32_t per_octave_q12; /* -4 to 4 */
-    int32_t per_db_q16;     /* -1 to 1 */
+    int32_t per_octave_q12;                 /* -4 to 4 */
+    int32_t per_db_q16;                     /* -1 to 1 */
+    int32_t per_level_q12[BREATH_N_LEVELS]; /* -4 to 4 */
+} breath_layer_t;
+
+/* What a model has learnt; pipeline.codegen makes it. */
+typedef struct {
+    const breath_pair_t *tables; /* aligned to 8 bytes */
+    breath_layer_t layers[BREATH_N_LAYERS];
 } breath_preset_t;
 
-/* A gain is step / 512 * 2^(exponent - 15), with step from 256 to 511; or step is 0, which is silence. */
+/* Of either table step / 512 * 2^(exponent - 15), with step from 256 to 511; or step is 0, which is silence. */
 typedef struct {
-    int32_t step;
-    int32_t exponent; /* 0 to 15 */
+    int16_t steps[BREATH_N_LAYERS];
+    int16_t exponents[BREATH_N_LAYERS]; /* 0 to 14 */
 } breath_gain_t;
 
-#define BREATH_SILENCE ((breath_gain_t){0, 0})
+#define BREATH_SILENCE ((breath_gain_t){{0}, {0}})
 
 typedef struct {
-    uint32_t random;       /* x = 1664525 * x + 1013904223 modulo 2^32, which repeats after 198 days */
-    const int16_t *ending; /* second half of the last grain */
-    breath_gain_t gain;    /* of the last grain */
+    uint32_t random;             /* x = 1664525 * x + 1013904223 modulo 2^32, which repeats after 198 days */
+    const breath_pair_t *ending; /* second half of the last grain */
+    breath_gain_t gain;          /* of the last grain */
 } breath_t;
 
 /* Begins in silence, with a random state. */
 void breath_reset(breath_t *breath, uint32_t seed);
 
-/* Returns the gain of a frame; log2_f0 within 4 and 12, loudness_db within -80 and 0. */
-breath_gain_t breath_gain(const breath_preset_t *preset, float log2_f0, float loudness_db);
+/* Returns the gains of a frame; log2_f0 within 4 and 12, loudness_db within -80 and 0, levels as
+ * decoder_levels gives them: turns, Q32, 0 to 0.32. */
+breath_gain_t breath_gain(const breath_preset_t *preset, float log2_f0, float loudness_db,
+                          const int32_t levels_q32[BREATH_N_LEVELS]);
 
 /* Adds a block at whose end `gain` is reached to `pcm`, aligned to 4 bytes, which saturates. */
 void breath_add(breath_t *breath, const breath_preset_t *preset, breath_gain_t gain,
