@@ -9,7 +9,7 @@
  * board_audio_get returned, one that board_audio_lost did, and 64 int16.
  *
  * What hardware does here: PLLs and oscillators are ready as soon as they are on, switches have switched, and
- * the ADC has calibrated itself when it is looked at.
+ * the H743's ADC has calibrated itself when it is looked at, and forgets four times that it was turned on.
  */
 #include "boards/stm32/input.c"
 
@@ -26,14 +26,21 @@ static uint32_t n_told;
 
 static void behave(uintptr_t address, uint32_t *value) {
 #ifdef ADC3_BASE /* the H743 */
+    static uint32_t n_forgets = 4;
+    static bool is_on;
     if (address == RCC_CFGR_ADDRESS) {
         *value = (*value & ~(7u << 3)) | (*value & 7u) << 3;
     } else if (address == PWR_CSR1_ADDRESS || address == PWR_D3CR_ADDRESS) {
         *value |= PWR_READY;
     } else if (address == ADC_CR(ADC3_BASE)) {
         *value &= ~(1u << 31); /* ADCAL */
+        if ((*value & 1u) != 0 && n_forgets > 0) {
+            *value &= ~1u; /* ADEN */
+            n_forgets--;
+        }
+        is_on = (*value & 1u) != 0;
     } else if (address == ADC_ISR(ADC3_BASE)) {
-        *value |= 1u; /* ADRDY */
+        *value = (*value & ~1u) | (is_on ? 1u : 0u); /* ADRDY */
     }
 #else
     if (address == RCC_CFGR_ADDRESS) {
