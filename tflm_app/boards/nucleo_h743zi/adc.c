@@ -14,8 +14,8 @@
 #define KERNEL_CLOCK (2u << 16) /* the 64 MHz oscillator, whether the core uses it or not */
 #define CALIBRATE (1u << 31)
 
-/* Turns one on. For four of its clocks after a calibration it forgets that it was asked to, so it is asked again
- * until it is ready. */
+/* Turns one on. For four of its clocks after a calibration it forgets that it was asked to, so it is asked
+ * again until it is ready. */
 static bool turn_on(uintptr_t adc) {
     REGISTER(ADC_ISR(adc)) = ADC_READY;
     uint32_t polls = WAIT_POLLS;

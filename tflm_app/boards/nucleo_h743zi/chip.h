@@ -60,6 +60,7 @@
 #define PWR_READY (1u << 13) /* ACTVOSRDY in CSR1, VOSRDY in D3CR */
 #define SYSCFG_PWRCR REGISTER(0x5800042Cu)
 #define DBGMCU_IDCODE REGISTER(0x5C001000u)
+#define CHIP_IS_EARLY() (DBGMCU_IDCODE >> 16 < 0x2000u) /* revision Y or before */
 
 /* --- USART (section 48.7) ----------------------------------------------------------------------------- */
 
