@@ -1,4 +1,4 @@
-"""The STM32's sound input and button: their own code on the host, with memory for registers."""
+"""The STM32's sound input, button and codec: their own code on the host, with memory for registers."""
 
 from pathlib import Path
 
@@ -219,3 +219,27 @@ def test_short_press_asks_for_the_demo_when_it_ends_and_a_second_for_live_mode_a
         (ends[3] - 1, LIVE),
         (ends[4] - 2000 + 249, LIVE),
     ]
+
+
+# --- the codec ------------------------------------------------------------------------------------
+
+
+def test_codec_is_set_up_as_its_datasheet_wants_and_no_start_cuts_a_stop_off(tmp_path):
+    program = build_program(
+        "host",
+        [Path(__file__).parent / "stm32" / "codec.c"],
+        out=tmp_path / "build",
+        include_dirs=[APP_DIR / "boards" / "stm32f4_discovery", APP_DIR / "boards" / "stm32"],
+        defines=["FAKE_REGISTERS"],
+        sanitize=True,
+    )
+    told = run_program(program, arguments=["there"]).console.splitlines()
+    assert told[-1] == "answers 1" and "early" not in told and "reset" not in told
+    written = [tuple(int(word) for word in line.split()) for line in told[:-1]]
+    assert written[0] == (0x02, 0x01) and written[-1] == (0x02, 0x9E)  # asleep in between
+    assert [number for number, _ in written[1:6]] == [0x00, 0x47, 0x32, 0x32, 0x00]  # section 4.11
+    assert [value for _, value in written[1:3]] == [0x99, 0x80] and written[5][1] == 0
+    up, down = written[3][1], written[4][1]
+    assert up >> 7 == 1 and down >> 7 == 0 and up & 0x7F == down & 0x7F  # bit 7 alone
+    for which in ("absent", "mute"):
+        assert run_program(program, arguments=[which]).console.splitlines() == ["answers 0"]

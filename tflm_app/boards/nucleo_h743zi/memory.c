@@ -2,8 +2,8 @@
  * time (decoder/decoder_lanes.h), which costs less than 58 kB of RAM. The buffers of the DMA lie in SRAM1,
  * uncached.
  *
- * Sources: RM0433 section 8.7 (AHB2ENR); ST's start-up of the chip (revision Y); Armv7-M Architecture Reference
- * Manual, sections B2.2.7 (cache maintenance) and B3.5 (MPU).
+ * Sources: RM0433 section 8.7 (AHB2ENR); ST's start-up of the chip (revision Y); Armv7-M Architecture
+ * Reference Manual, sections B2.2.7 (cache maintenance) and B3.5 (MPU).
  */
 #include "chip.h"
 #include "stm32.h"

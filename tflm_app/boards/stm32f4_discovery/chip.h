@@ -95,7 +95,8 @@ _Static_assert(1600000u * CHIP_I2S_PLL_N == 256u * CHIP_I2S_PLL_R * CHIP_I2S_DIV
 /* --- I2C1 (section 27.6) ------------------------------------------------------------------------------ */
 
 #define I2C1_BASE 0x40005400u
-#define I2C1_CR1 REGISTER(I2C1_BASE + 0x00u)
+#define I2C1_CR1_ADDRESS (I2C1_BASE + 0x00u)
+#define I2C1_CR1 REGISTER(I2C1_CR1_ADDRESS)
 #define I2C1_CR2 REGISTER(I2C1_BASE + 0x04u)
 #define I2C1_DR REGISTER(I2C1_BASE + 0x10u)
 #define I2C1_SR1_ADDRESS (I2C1_BASE + 0x14u)
