@@ -66,6 +66,7 @@ static bool start_pll(void) {
         return false;
     }
     FLASH_ACR = FLASH_WAITS;
+    (void)FLASH_ACR;
     RCC_D1CFGR = HALVED | BUS_HALVED << 4;
     RCC_D2CFGR = BUS_HALVED << 4 | BUS_HALVED << 8;
     RCC_D3CFGR = BUS_HALVED << 4;

@@ -28,7 +28,7 @@ static const uint8_t settings[][2] = {
     {0x02, 0x01}, /* asleep while it is set up */
     {0x00, 0x99}, /* settings that the datasheet requires, without a word on what they do: up to {0x00, 0} */
     {0x47, 0x80},
-    {0x32, 0xBB}, /* it is bit 7 that goes up and down; the others are as its sibling, the CS42L52, has them */
+    {0x32, 0xBB}, /* it is bit 7 that goes up and down; the others are those of its sibling, the CS42L52 */
     {0x32, 0x3B},
     {0x00, 0x00},
     {0x04, 0xAF}, /* headphones on, speaker off */
