@@ -172,6 +172,32 @@ def test_input_that_never_comes_is_told_once_and_is_no_loss(program):
     assert not heard["samples"].any()
 
 
+@pytest.mark.parametrize("n_before", [6, 7])
+@pytest.mark.parametrize("board", BOARDS)
+def test_input_that_ends_begins_anew_after_100_ms_with_the_right_halves(board, n_before, programs):
+    """As after an overrun of the F407's ADC, which then asks the DMA for nothing."""
+    sound = noise(n_before + 4)
+    groups = [sound[i : i + 1] for i in range(n_before)]
+    groups += [sound[:0]] * 25 + [sound[i : i + 1] for i in range(n_before, n_before + 4)]
+    told, heard = hear(programs[board, 16_000], groups)
+    assert (told["n_restarts"], told["n_told"]) == (1, 0)
+    for name in ("TIM2_CNT", "DMA2_S0CR"):  # as at the start
+        assert told[f"after.{name}"] == told[name]
+    assert told["after.TIM2_CR1"] & 1
+    if board == "stm32f4_discovery":
+        assert told["after.ADC1_SR"] == 0 and told["after.ADC1_CR2"] == told["ADC1_CR2"]
+    answers = np.r_[heard["samples"][:n_before], heard["samples"][n_before + 25 :]]
+    for answer, block in zip(answers, sound, strict=True):
+        assert np.corrcoef(answer, block)[0, 1] > 0.999
+    assert heard["n_lost"][-1] == 25
+
+
+def test_input_that_is_late_for_less_than_100_ms_is_left_alone(program):
+    sound = noise(2)
+    told, heard = hear(program, [sound[:1], *([sound[:0]] * 24), sound[1:]] * 3)
+    assert told["n_restarts"] == 0 and heard["n_lost"][-1] == 72
+
+
 @pytest.mark.parametrize("rest", [0, 16, 20_000, 65_520, 65_535])
 def test_resting_voltage_is_taken_off_within_a_second(rest, program):
     _, heard = hear(program, [np.full((1, 64), rest)] * 250)

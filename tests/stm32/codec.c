@@ -3,8 +3,8 @@
  *     codec WHICH
  *
  * WHICH: "there", "absent" (no address is acknowledged) or "mute" (the bus never starts). Prints what reached
- * the codec, a line of two numbers for each register that was written, then "answers" and 1 or 0; "early" where
- * CR1 was written before a stop was over, "reset" where a byte came while the reset pin was low.
+ * the codec, a line of two numbers for each register that was written, then "answers" and 1 or 0; "early"
+ * where CR1 was written before a stop was over, "reset" where a byte came while the reset pin was low.
  */
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static void take_byte(uint32_t byte, uint32_t *status) {
         puts("reset");
     }
     *status &= ~(uint32_t)(STARTED | SENT);
-    if (n_bytes == 0 && (strcmp(which, "absent") == 0 || byte != 0x94u)) {
+    if (n_bytes == sizeof bytes || (n_bytes == 0 && (strcmp(which, "absent") == 0 || byte != 0x94u))) {
         return;
     }
     bytes[n_bytes++] = (uint8_t)byte;

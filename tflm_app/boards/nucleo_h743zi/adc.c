@@ -63,3 +63,6 @@ void adc_start_input(void) {
         REGISTER(ADC_CR(ADC3_BASE)) |= ADC_START; /* at every trigger */
     }
 }
+
+/* It overwrites what was not taken, and goes on asking. */
+void adc_resume_input(void) {}

@@ -84,6 +84,7 @@ _Static_assert(1600000u * CHIP_I2S_PLL_N == 256u * CHIP_I2S_PLL_R * CHIP_I2S_DIV
 /* --- ADC1 (section 13.13) ------------------------------------------------------------------------------- */
 
 #define ADC1_BASE 0x40012000u
+#define ADC1_SR REGISTER(ADC1_BASE + 0x00u)
 #define ADC1_CR2 REGISTER(ADC1_BASE + 0x08u)
 #define ADC1_SMPR2 REGISTER(ADC1_BASE + 0x10u)
 #define ADC1_SQR1 REGISTER(ADC1_BASE + 0x2Cu)
