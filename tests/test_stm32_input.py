@@ -61,7 +61,7 @@ def output_hz(board: str, told: dict[str, int]) -> float:
         divider = 2 * field(told["SPI3_I2SPR"], 0, 7) + field(told["SPI3_I2SPR"], 8, 8)
         assert field(told["SPI3_I2SPR"], 0, 7) >= 2 and told["SPI3_I2SPR"] >> 9 & 1
         return vco_hz / field(told["RCC_PLLI2SCFGR"], 28, 30) / divider / 256
-    # RM0433, sections 8.7.10 to 8.7.17 and 49.9.6
+    # RM0433, section 8.7 and chapter 50
     assert field(told["RCC_PLLCKSELR"], 0, 1) == 2
     pll_hz = CRYSTAL_HZ / field(told["RCC_PLLCKSELR"], 20, 25)
     assert 1e6 <= pll_hz <= 2e6 and field(told["RCC_PLLCFGR"], 10, 11) == 0
@@ -103,7 +103,7 @@ def test_registers_of_the_f407_say_what_the_manual_wants(programs):
     told, _ = hear(programs["stm32f4_discovery", 16_000], [])
     cr2 = told["ADC1_CR2"]
     assert cr2 & 1 and cr2 >> 8 & 3 == 3 and cr2 >> 11 & 1  # on; DMA for ever; to the left
-    assert (field(cr2, 24, 27), field(cr2, 28, 29)) == (6, 1)  # TIM2_TRGO, rising (table 69)
+    assert (field(cr2, 24, 27), field(cr2, 28, 29)) == (6, 1)  # TIM2_TRGO, rising
     assert told["ADC1_SQR3"] == 1 and field(told["ADC_CCR"], 16, 17) == 1
     cycles = {6: 144}[field(told["ADC1_SMPR2"], 3, 5)] + 12
     assert cycles / (told["clocks.core_hz"] / 2 / 4) < 1 / 16_000

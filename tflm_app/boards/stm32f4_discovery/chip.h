@@ -77,7 +77,7 @@
 #endif
 _Static_assert(1600000u * CHIP_I2S_PLL_N == 256u * CHIP_I2S_PLL_R * CHIP_I2S_DIVIDER * BOARD_SAMPLE_RATE,
                "the sound is not as fast as the timers count");
-#define CHIP_DMA_REQUEST 0u /* channel 0 of stream 5 is SPI3_TX (table 42) */
+#define CHIP_DMA_REQUEST 0u /* channel 0 of stream 5 is SPI3_TX (section 10.3.3) */
 #define CHIP_ROUTE_DMA() ((void)0)
 #define CHIP_DMA_SECTION ".bss.dma" /* all of RAM will do */
 
@@ -91,7 +91,7 @@ _Static_assert(1600000u * CHIP_I2S_PLL_N == 256u * CHIP_I2S_PLL_R * CHIP_I2S_DIV
 #define ADC1_SQR3 REGISTER(ADC1_BASE + 0x34u)
 #define ADC_CCR REGISTER(ADC1_BASE + 0x304u)
 #define CHIP_INPUT_DATA (ADC1_BASE + 0x4Cu)
-#define CHIP_INPUT_DMA_REQUEST 0u /* channel 0 of stream 0 of DMA2 is ADC1 (table 43) */
+#define CHIP_INPUT_DMA_REQUEST 0u /* channel 0 of stream 0 of DMA2 is ADC1 (section 10.3.3) */
 #define CHIP_ROUTE_INPUT_DMA() ((void)0)
 
 /* --- I2C1 (section 27.6) ------------------------------------------------------------------------------ */
