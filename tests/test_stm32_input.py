@@ -1,4 +1,4 @@
-"""The STM32's sound input, button and codec: their own code on the host, with memory for registers."""
+"""The STM32's sound input, button and codec: their own code on the host, memory for registers."""
 
 from pathlib import Path
 
