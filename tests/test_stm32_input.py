@@ -1,4 +1,4 @@
-"""The STM32's sound input and button: their own code on the host, with memory for registers."""
+"""The STM32's sound input, button and codec: their own code on the host, memory for registers."""
 
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def output_hz(board: str, told: dict[str, int]) -> float:
         divider = 2 * field(told["SPI3_I2SPR"], 0, 7) + field(told["SPI3_I2SPR"], 8, 8)
         assert field(told["SPI3_I2SPR"], 0, 7) >= 2 and told["SPI3_I2SPR"] >> 9 & 1
         return vco_hz / field(told["RCC_PLLI2SCFGR"], 28, 30) / divider / 256
-    # RM0433, sections 8.7.10 to 8.7.17 and 49.9.6
+    # RM0433, section 8.7 and chapter 50
     assert field(told["RCC_PLLCKSELR"], 0, 1) == 2
     pll_hz = CRYSTAL_HZ / field(told["RCC_PLLCKSELR"], 20, 25)
     assert 1e6 <= pll_hz <= 2e6 and field(told["RCC_PLLCFGR"], 10, 11) == 0
@@ -103,7 +103,7 @@ def test_registers_of_the_f407_say_what_the_manual_wants(programs):
     told, _ = hear(programs["stm32f4_discovery", 16_000], [])
     cr2 = told["ADC1_CR2"]
     assert cr2 & 1 and cr2 >> 8 & 3 == 3 and cr2 >> 11 & 1  # on; DMA for ever; to the left
-    assert (field(cr2, 24, 27), field(cr2, 28, 29)) == (6, 1)  # TIM2_TRGO, rising (table 69)
+    assert (field(cr2, 24, 27), field(cr2, 28, 29)) == (6, 1)  # TIM2_TRGO, rising
     assert told["ADC1_SQR3"] == 1 and field(told["ADC_CCR"], 16, 17) == 1
     cycles = {6: 144}[field(told["ADC1_SMPR2"], 3, 5)] + 12
     assert cycles / (told["clocks.core_hz"] / 2 / 4) < 1 / 16_000
@@ -172,6 +172,32 @@ def test_input_that_never_comes_is_told_once_and_is_no_loss(program):
     assert not heard["samples"].any()
 
 
+@pytest.mark.parametrize("n_before", [6, 7])
+@pytest.mark.parametrize("board", BOARDS)
+def test_input_that_ends_begins_anew_after_100_ms_with_the_right_halves(board, n_before, programs):
+    """As after an overrun of the F407's ADC, which then asks the DMA for nothing."""
+    sound = noise(n_before + 4)
+    groups = [sound[i : i + 1] for i in range(n_before)]
+    groups += [sound[:0]] * 25 + [sound[i : i + 1] for i in range(n_before, n_before + 4)]
+    told, heard = hear(programs[board, 16_000], groups)
+    assert (told["n_restarts"], told["n_told"]) == (1, 0)
+    for name in ("TIM2_CNT", "DMA2_S0CR"):  # as at the start
+        assert told[f"after.{name}"] == told[name]
+    assert told["after.TIM2_CR1"] & 1
+    if board == "stm32f4_discovery":
+        assert told["after.ADC1_SR"] == 0 and told["after.ADC1_CR2"] == told["ADC1_CR2"]
+    answers = np.r_[heard["samples"][:n_before], heard["samples"][n_before + 25 :]]
+    for answer, block in zip(answers, sound, strict=True):
+        assert np.corrcoef(answer, block)[0, 1] > 0.999
+    assert heard["n_lost"][-1] == 25
+
+
+def test_input_that_is_late_for_less_than_100_ms_is_left_alone(program):
+    sound = noise(2)
+    told, heard = hear(program, [sound[:1], *([sound[:0]] * 24), sound[1:]] * 3)
+    assert told["n_restarts"] == 0 and heard["n_lost"][-1] == 72
+
+
 @pytest.mark.parametrize("rest", [0, 16, 20_000, 65_520, 65_535])
 def test_resting_voltage_is_taken_off_within_a_second(rest, program):
     _, heard = hear(program, [np.full((1, 64), rest)] * 250)
@@ -219,3 +245,27 @@ def test_short_press_asks_for_the_demo_when_it_ends_and_a_second_for_live_mode_a
         (ends[3] - 1, LIVE),
         (ends[4] - 2000 + 249, LIVE),
     ]
+
+
+# --- the codec ------------------------------------------------------------------------------------
+
+
+def test_codec_is_set_up_as_its_datasheet_wants_and_no_start_cuts_a_stop_off(tmp_path):
+    program = build_program(
+        "host",
+        [Path(__file__).parent / "stm32" / "codec.c"],
+        out=tmp_path / "build",
+        include_dirs=[APP_DIR / "boards" / "stm32f4_discovery", APP_DIR / "boards" / "stm32"],
+        defines=["FAKE_REGISTERS"],
+        sanitize=True,
+    )
+    told = run_program(program, arguments=["there"]).console.splitlines()
+    assert told[-1] == "answers 1" and "early" not in told and "reset" not in told
+    written = [tuple(int(word) for word in line.split()) for line in told[:-1]]
+    assert written[0] == (0x02, 0x01) and written[-1] == (0x02, 0x9E)  # asleep in between
+    assert [number for number, _ in written[1:6]] == [0x00, 0x47, 0x32, 0x32, 0x00]  # section 4.11
+    assert [value for _, value in written[1:3]] == [0x99, 0x80] and written[5][1] == 0
+    up, down = written[3][1], written[4][1]
+    assert up >> 7 == 1 and down >> 7 == 0 and up & 0x7F == down & 0x7F  # bit 7 alone
+    for which in ("absent", "mute"):
+        assert run_program(program, arguments=[which]).console.splitlines() == ["answers 0"]

@@ -6,10 +6,11 @@
  * Starts them as the board does, and prints what they left in their registers, as lines of a name and a
  * number. Then BLOCKS, records of a uint32, how many blocks of samples the DMA brings before the next block
  * of output is rendered, and as many times 64 uint16; OUT gets, for every record, a uint32, what
- * board_audio_get returned, one that board_audio_lost did, and 64 int16.
+ * board_audio_get returned, one that board_audio_lost did, and 64 int16. An input that stands still begins
+ * again with the next half of the output, and with the first half of its buffer; both are counted.
  *
  * What hardware does here: PLLs and oscillators are ready as soon as they are on, switches have switched, and
- * the ADC has calibrated itself when it is looked at.
+ * the H743's ADC has calibrated itself when it is looked at, and forgets four times that it was turned on.
  */
 #include "boards/stm32/input.c"
 
@@ -26,14 +27,21 @@ static uint32_t n_told;
 
 static void behave(uintptr_t address, uint32_t *value) {
 #ifdef ADC3_BASE /* the H743 */
+    static uint32_t n_forgets = 4;
+    static bool is_on;
     if (address == RCC_CFGR_ADDRESS) {
         *value = (*value & ~(7u << 3)) | (*value & 7u) << 3;
     } else if (address == PWR_CSR1_ADDRESS || address == PWR_D3CR_ADDRESS) {
         *value |= PWR_READY;
     } else if (address == ADC_CR(ADC3_BASE)) {
         *value &= ~(1u << 31); /* ADCAL */
+        if ((*value & 1u) != 0 && n_forgets > 0) {
+            *value &= ~1u; /* ADEN */
+            n_forgets--;
+        }
+        is_on = (*value & 1u) != 0;
     } else if (address == ADC_ISR(ADC3_BASE)) {
-        *value |= 1u; /* ADRDY */
+        *value = (*value & ~1u) | (is_on ? 1u : 0u); /* ADRDY */
     }
 #else
     if (address == RCC_CFGR_ADDRESS) {
@@ -65,6 +73,7 @@ void errors_tell(error_t error) {
 }
 
 #define TELL(name) printf(#name " %lu\n", (unsigned long)(name))
+#define TELL_AFTER(name) printf("after." #name " %lu\n", (unsigned long)(name))
 
 static void start(void) {
 #ifdef ADC3_BASE
@@ -117,7 +126,10 @@ int main(int argc, char **argv) {
     }
     start();
     const int in = board_open_read(argv[1]), out = board_open_write(argv[2]);
-    uint32_t n_blocks, half = 0;
+    uint32_t n_blocks, half = 0, n_restarts = 0;
+#ifndef ADC3_BASE
+    ADC1_SR = 1u << 5; /* an overrun */
+#endif
     while (board_read(in, &n_blocks, sizeof n_blocks) == sizeof n_blocks) {
         for (; n_blocks > 0; n_blocks--, half = 1 - half) {
             board_read(in, input_halves[half], sizeof input_halves[half]);
@@ -128,7 +140,20 @@ int main(int argc, char **argv) {
         const uint32_t told[] = {board_audio_get(samples), board_audio_lost()};
         board_write(out, told, sizeof told);
         board_write(out, samples, sizeof samples);
+        if (TIM2_CR1 == 0) {
+            input_step();
+            half = 0;
+            n_restarts++;
+        }
     }
     TELL(n_told);
+    TELL(n_restarts);
+    TELL_AFTER(TIM2_CR1);
+    TELL_AFTER(TIM2_CNT);
+    TELL_AFTER(DMA2_S0CR);
+#ifndef ADC3_BASE
+    TELL_AFTER(ADC1_SR);
+    TELL_AFTER(ADC1_CR2);
+#endif
     return 0;
 }

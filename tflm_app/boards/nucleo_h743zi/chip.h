@@ -60,6 +60,7 @@
 #define PWR_READY (1u << 13) /* ACTVOSRDY in CSR1, VOSRDY in D3CR */
 #define SYSCFG_PWRCR REGISTER(0x5800042Cu)
 #define DBGMCU_IDCODE REGISTER(0x5C001000u)
+#define CHIP_IS_EARLY() (DBGMCU_IDCODE >> 16 < 0x2000u) /* revision Y or before */
 
 /* --- USART (section 48.7) ----------------------------------------------------------------------------- */
 
@@ -78,7 +79,7 @@
 #define CHIP_USART2_ROLE (&midi_uart)
 #define CHIP_USART3_ROLE (&console_uart)
 
-/* --- I2S3, which is SPI3 (section 49.11), and its request to the DMA (section 17.3.2) --------------------
+/* --- I2S3, which is SPI3 (chapter 50), and its request to the DMA (section 17.3.2) --------------------
  */
 
 #define SPI3_BASE 0x40003C00u
@@ -87,7 +88,7 @@
 #define CHIP_I2S_DATA (SPI3_BASE + 0x20u)
 #define SPI3_I2SCFGR REGISTER(SPI3_BASE + 0x50u)
 #define DMAMUX1_C5CR REGISTER(0x40020814u)
-#define CHIP_ROUTE_DMA() (DMAMUX1_C5CR = 62u) /* SPI3_TX (table 121) */
+#define CHIP_ROUTE_DMA() (DMAMUX1_C5CR = 62u) /* SPI3_TX */
 #define CHIP_SOUND_HZ 30720000u               /* of PLL3: see clocks.c */
 #define CHIP_DMA_REQUEST 0u
 #define CHIP_DMA_SECTION ".dma" /* link.ld */
@@ -109,7 +110,7 @@
 #define ADC_CCR(adc) REGISTER((adc) + 0x308u) /* of ADC1 for ADC2, too */
 #define CHIP_INPUT_DATA ADC_DR(ADC3_BASE)
 #define DMAMUX1_C8CR REGISTER(0x40020820u)           /* of stream 0 of DMA2 */
-#define CHIP_ROUTE_INPUT_DMA() (DMAMUX1_C8CR = 115u) /* ADC3 (table 121) */
+#define CHIP_ROUTE_INPUT_DMA() (DMAMUX1_C8CR = 115u) /* ADC3 */
 #define CHIP_INPUT_DMA_REQUEST 0u
 
 /* --- pins of the board -------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* 480 MHz (400 MHz before revision V of the chip) from the 8 MHz that the ST-LINK sends; else from the
- * internal oscillator of 64 MHz; else that oscillator as it is. Source: RM0433 sections 4.3.8 (flash), 6.6.2
- * (voltage), 8.5 and 8.7 (clocks). */
+ * internal oscillator of 64 MHz; else that oscillator as it is. Source: RM0433 sections 4.3.8 (flash), 6.6
+ * and 6.8 (voltage), 8.5 and 8.7 (clocks). */
 #include "chip.h"
 #include "stm32.h"
 
@@ -10,9 +10,9 @@
 #define PLL_FROM_HSI (0u | 32u << 4 | 40u << 20)
 
 /* PLL1: the wide oscillator, for an input of 2 to 4 MHz; PLL3: the other one, for 1 to 2 MHz; outputs P of
- * both. */
-#define PLL_CONFIG (1u << 2 | 1u << 9 | 1u << 16 | 1u << 22)
-#define PLL_DIVIDERS(n, p) (((n)-1u) | ((p)-1u) << 9 | 1u << 16 | 1u << 24)
+ * both, and Q of PLL1, an eighth, which I2S has before it is given PLL3: its switch wants both to run. */
+#define PLL_CONFIG (1u << 2 | 1u << 9 | 1u << 16 | 1u << 17 | 1u << 22)
+#define PLL_DIVIDERS(n, p) (((n)-1u) | ((p)-1u) << 9 | 7u << 16 | 1u << 24)
 
 /* Sound: 1.6 MHz * 192 / 10 = 30.72 MHz, which i2s.c divides to 16 or 48 kHz exactly; so do the timers with
  * the core's clock. */
@@ -25,30 +25,30 @@ _Static_assert(480000000u / 2 % 16000u == 0 && 400000000u / 2 % 16000u == 0 && H
 #define BUS_HALVED 4u /* every APB: half of that */
 #define FLASH_WAITS (4u | 2u << 4)
 #define SELECT_PLL1 3u
-#define FIRST_REVISION_OF_480_MHZ 0x2000u
 #define VOLTAGE_SCALE_1 (3u << 14)
 #define OVERDRIVE 1u
 
 clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
 
 /* The supply is settled once after power-on: the linear regulator. Returns how fast the core may run with the
- * voltage that came. */
+ * voltage that came. What is read after it was written has arrived, and is not ready by what was before. */
 static uint32_t raise_voltage(void) {
-    const bool is_fast = DBGMCU_IDCODE >> 16 >= FIRST_REVISION_OF_480_MHZ;
     PWR_CR3 = (PWR_CR3 & ~7u) | 2u;
     if (!wait_until(PWR_CSR1_ADDRESS, PWR_READY, PWR_READY)) {
         return HSI_HZ;
     }
     PWR_D3CR = VOLTAGE_SCALE_1;
+    (void)PWR_D3CR;
     if (!wait_until(PWR_D3CR_ADDRESS, PWR_READY, PWR_READY)) {
         return HSI_HZ;
     }
-    if (!is_fast) {
+    if (CHIP_IS_EARLY()) {
         return 400000000u;
     }
     RCC_APB4ENR |= 1u << 1; /* SYSCFG */
     (void)RCC_APB4ENR;
     SYSCFG_PWRCR |= OVERDRIVE;
+    (void)SYSCFG_PWRCR;
     return wait_until(PWR_D3CR_ADDRESS, PWR_READY, PWR_READY) ? 480000000u : 400000000u;
 }
 
@@ -66,6 +66,7 @@ static bool start_pll(void) {
         return false;
     }
     FLASH_ACR = FLASH_WAITS;
+    (void)FLASH_ACR;
     RCC_D1CFGR = HALVED | BUS_HALVED << 4;
     RCC_D2CFGR = BUS_HALVED << 4 | BUS_HALVED << 8;
     RCC_D3CFGR = BUS_HALVED << 4;
@@ -101,6 +102,9 @@ void clocks_start(void) {
 
 bool clocks_start_sound(void) {
     RCC_CR |= RCC_CR_PLL3_ON;
+    if (!wait_until(RCC_BASE, RCC_CR_PLL3_READY, RCC_CR_PLL3_READY)) {
+        return false;
+    }
     RCC_D2CCIP1R = (RCC_D2CCIP1R & ~(7u << 12)) | 2u << 12; /* SPI1 to 3: PLL3, output P */
-    return wait_until(RCC_BASE, RCC_CR_PLL3_READY, RCC_CR_PLL3_READY);
+    return true;
 }

@@ -1,6 +1,6 @@
 /* I2S3 as master transmitter, Philips standard: 16 bits in slots of 32, for the PCM5102A takes 64 bit clocks
- * a frame at every rate and makes its master clock of them (SLAS764, table 2 of section 8.3). Source: RM0433
- * sections 49.9 and 49.11.10. */
+ * a frame at every rate and makes its master clock of them (SLAS859C, BCK rates for PLL operation), and not
+ * of 32 at 16 kHz. Source: RM0433 chapter 50. */
 #include "chip.h"
 #include "play_board.h"
 #include "stm32.h"

@@ -2,13 +2,14 @@
  * time (decoder/decoder_lanes.h), which costs less than 58 kB of RAM. The buffers of the DMA lie in SRAM1,
  * uncached.
  *
- * Sources: RM0433 section 8.7.40 (AHB2ENR); Armv7-M Architecture Reference Manual, sections B2.2.7 (cache
- * maintenance) and B3.5 (MPU).
+ * Sources: RM0433 section 8.7 (AHB2ENR); ST's start-up of the chip (revision Y); Armv7-M Architecture
+ * Reference Manual, sections B2.2.7 (cache maintenance) and B3.5 (MPU).
  */
 #include "chip.h"
 #include "stm32.h"
 
 #define SRAM1_ENABLE (1u << 29)
+#define AXI_SRAM_ISSUING REGISTER(0x51008108u) /* AXI_TARG7_FN_MOD */
 #define MPU_CTRL REGISTER(0xE000ED94u)
 #define MPU_RBAR REGISTER(0xE000ED9Cu)
 #define MPU_RASR REGISTER(0xE000EDA0u)
@@ -46,6 +47,9 @@ static void invalidate_caches(void) {
 void chip_start(void) {
     RCC_AHB2ENR |= SRAM1_ENABLE;
     (void)RCC_AHB2ENR; /* so long it takes */
+    if (CHIP_IS_EARLY()) {
+        AXI_SRAM_ISSUING = 1; /* one read at a time: its AXI SRAM may else be read wrongly */
+    }
     MPU_RBAR = (uint32_t)(uintptr_t)link_dma_region | MPU_USE_RBAR_NUMBER;
     MPU_RASR = MPU_UNCACHED_32_KB;
     MPU_CTRL = MPU_ON_WITH_BACKGROUND;

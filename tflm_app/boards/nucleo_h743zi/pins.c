@@ -1,10 +1,12 @@
-/* The pins of the board. Source: UM2407 tables 8 and 17 to 20, DS12110 tables 9 to 13. */
+/* The pins of the board. Source: UM2407 (LEDs, button, ST-LINK, Zio), DS12110 tables 9 to 15. */
 #include "pins.h"
 
 #include "chip.h"
 #include "stm32.h"
 
 void pins_start(void) {
+    pin_pull_up((pin_t){3, 9});
+    pin_pull_up((pin_t){3, 6});
     pin_set_alternate((pin_t){3, 8}, 7);     /* PD8: console, from the board (USART3, the ST-LINK's port) */
     pin_set_alternate((pin_t){3, 9}, 7);     /* PD9: to the board */
     pin_set_alternate((pin_t){3, 6}, 7);     /* PD6: MIDI (USART2) */

@@ -3,7 +3,7 @@
  * Where I2S does not run, SysTick plays the halves instead, and what they hold leaves by the sample USART:
  * raw int16, one channel, little-endian.
  *
- * Source: RM0090 sections 10.3.8-9 and 28.4, RM0433 sections 15.3.9-10 and 49.9.
+ * Source: RM0090 sections 10.3 and 28.4, RM0433 section 15.3 and chapter 50.
  */
 #include <string.h>
 

@@ -12,11 +12,14 @@
  * half of the input is full LEAD_SAMPLES before a half of the output begins: in time, whatever other
  * interrupts do, and with no more than 0.25 ms to wait.
  *
+ * The restart. An ADC whose last sample is not taken before the next one may ask the DMA no more; where
+ * blocks have come and then none for 100 ms, ADC, DMA and timer begin anew, as at the start.
+ *
  * DC. The input rests wherever its resistors put it; a high pass of the first order at 2.5 Hz takes that off,
  * and is there within 0.8 s.
  *
- * Cost: 850 instructions a block. State: 280 bytes. Source: RM0090 sections 10.3.8-9 and 18.3, RM0433
- * sections 15.3.9-10 and 39.3.
+ * Cost: 850 instructions a block. State: 280 bytes. Source: RM0090 sections 10.3, 13.8 and 18.3, RM0433
+ * sections 15.3, 25.4 and 39.3.
  */
 #include <string.h>
 
@@ -28,18 +31,17 @@
 #define LEAD_SAMPLES 4u
 #define N_TRANSFERS (2u * BOARD_INPUT_SAMPLES)
 #define MEAN_SHIFT 10      /* 16 kHz / 2^10 / (2 pi) = 2.5 Hz */
-#define MISSING_BLOCKS 25u /* 100 ms without any: there is no input */
+#define MISSING_BLOCKS 25u /* 100 ms without any: there is no input, or no more */
 #define MID_SCALE_Q10 (32768 << MEAN_SHIFT)
 
 /* In memory that the DMA reaches and no cache is in front of. */
 static uint16_t input_halves[2][BOARD_INPUT_SAMPLES] __attribute__((aligned(4), section(CHIP_DMA_SECTION)));
 static volatile uint32_t n_filled; /* halves since the start; the interrupt's */
 static volatile bool is_waiting;   /* for a half of the output to begin */
-static uint32_t n_taken, n_missing, n_lost;
+static uint32_t n_taken, n_missing, n_lost; /* missing: one after the other */
 static int32_t mean_q10 = MID_SCALE_Q10;
 
-void input_start(void) {
-    adc_start_input();
+static void start_dma(void) {
     CHIP_ROUTE_INPUT_DMA();
     DMA2_LIFCR = DMA_STREAM0_FLAGS;
     DMA2_S0PAR = CHIP_INPUT_DATA;
@@ -48,6 +50,11 @@ void input_start(void) {
     DMA2_S0CR = CHIP_INPUT_DMA_REQUEST | DMA_PRIORITY_HIGH | DMA_16_BITS | DMA_MEMORY_STEPS | DMA_CIRCULAR |
                 DMA_INTERRUPTS;
     DMA2_S0CR |= DMA_ENABLE;
+}
+
+void input_start(void) {
+    adc_start_input();
+    start_dma();
     TIM2_ARR = clocks.timer_hz / RATE_HZ - 1;
     TIM2_CR2 = TIM_TRIGGERS_BY_UPDATE;
     interrupt_enable(IRQ_DMA2_STREAM0, AUDIO_PRIORITY);
@@ -71,6 +78,18 @@ void input_interrupt(void) {
     n_filled += (flags & DMA_STREAM0_COMPLETE) != 0 ? 1u : 0u;
 }
 
+/* The half that fills first is the first again, and so is an even number filled before it. */
+static void restart(void) {
+    TIM2_CR1 = 0;
+    DMA2_S0CR &= ~DMA_ENABLE; /* which sets a flag, and takes until the last transfer has ended */
+    (void)wait_until(DMA2_S0CR_ADDRESS, DMA_ENABLE, 0);
+    adc_resume_input();
+    start_dma();
+    n_filled += n_filled % 2u;
+    n_taken = n_filled;
+    is_waiting = true;
+}
+
 /* Takes the mean off, which follows by 2^-MEAN_SHIFT of the distance a sample. */
 static void take_mean_off(const uint16_t *half, int16_t *samples) {
     for (uint32_t i = 0; i < BOARD_INPUT_SAMPLES; i++) {
@@ -84,12 +103,18 @@ bool board_audio_get(int16_t samples[BOARD_INPUT_SAMPLES]) {
     const uint32_t filled = n_filled;
     if (filled == n_taken) {
         n_lost += filled > 0 ? 1u : 0u;
-        if (filled == 0 && ++n_missing == MISSING_BLOCKS) {
-            errors_tell(ERROR_NO_INPUT);
+        if (++n_missing == MISSING_BLOCKS) {
+            if (filled == 0) {
+                errors_tell(ERROR_NO_INPUT);
+            } else {
+                n_missing = 0;
+                restart();
+            }
         }
         memset(samples, 0, BOARD_INPUT_SAMPLES * sizeof *samples);
         return false;
     }
+    n_missing = 0;
     n_lost += filled - n_taken - 1u;
     n_taken = filled;
     take_mean_off(input_halves[(filled - 1u) % 2u], samples);

@@ -16,6 +16,11 @@ static inline void pin_set_alternate(pin_t pin, uint32_t function) {
     pin_set_mode(pin, PIN_ALTERNATE);
 }
 
+/* High while nothing drives it: what a serial line does at rest. */
+static inline void pin_pull_up(pin_t pin) {
+    GPIO_PUPDR(pin.port) = (GPIO_PUPDR(pin.port) & ~(3u << 2 * pin.pin)) | 1u << 2 * pin.pin;
+}
+
 static inline void pin_write(pin_t pin, bool is_high) {
     GPIO_BSRR(pin.port) = 1u << (pin.pin + (is_high ? 0 : 16));
 }

@@ -42,7 +42,7 @@ static inline void interrupt_enable(uint32_t irq, uint32_t priority) {
     NVIC_ISER(irq) = 1u << irq % 32u;
 }
 
-/* --- interrupts: the same numbers on both (RM0090 table 61, RM0433 table 148) -------------------------- */
+/* --- interrupts: the same numbers on both (RM0090 section 12.2, RM0433 section 19.1) ------------------- */
 
 #define IRQ_DMA1_STREAM5 16u
 #define IRQ_USART2 38u
@@ -87,7 +87,8 @@ enum { PIN_INPUT = 0, PIN_OUTPUT = 1, PIN_ALTERNATE = 2, PIN_ANALOG = 3 };
 #define DMA_STREAM0_HALF (1u << 4)
 #define DMA_STREAM0_COMPLETE (1u << 5)
 #define DMA_STREAM0_FLAGS 0x3Du
-#define DMA2_S0CR REGISTER(CHIP_DMA2 + 0x10u)
+#define DMA2_S0CR_ADDRESS (CHIP_DMA2 + 0x10u)
+#define DMA2_S0CR REGISTER(DMA2_S0CR_ADDRESS)
 #define DMA2_S0NDTR REGISTER(CHIP_DMA2 + 0x14u)
 #define DMA2_S0PAR REGISTER(CHIP_DMA2 + 0x18u)
 #define DMA2_S0M0AR REGISTER(CHIP_DMA2 + 0x1Cu)
@@ -113,7 +114,7 @@ enum { PIN_INPUT = 0, PIN_OUTPUT = 1, PIN_ALTERNATE = 2, PIN_ANALOG = 3 };
 #define TIM_DOWN (1u << 4)
 #define TIM_TRIGGERS_BY_UPDATE (2u << 4)
 
-/* --- independent watchdog (RM0090 section 21.4, RM0433 section 44.4) ------------------------------------ */
+/* --- independent watchdog (RM0090 section 21.4; in RM0433 a chapter of this name) ----------------------- */
 
 #define IWDG_KR REGISTER(CHIP_IWDG + 0x00u)
 #define IWDG_PR REGISTER(CHIP_IWDG + 0x04u)

@@ -49,6 +49,9 @@ void panel_start(void);
  * its range, which it asks the DMA to take from CHIP_INPUT_DATA. */
 void adc_start_input(void);
 
+/* Lets it ask the DMA again, where an overrun has ended that; the timer and the DMA stand still. */
+void adc_resume_input(void);
+
 #define AUDIO_PRIORITY 1 /* of output and input */
 
 /* --- shared ------------------------------------------------------------------------------------------- */

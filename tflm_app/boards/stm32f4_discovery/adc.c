@@ -23,5 +23,12 @@ void adc_start_input(void) {
     ADC1_SMPR2 = SAMPLES_FOR_144;
     ADC1_SQR1 = 0; /* one conversion */
     ADC1_SQR3 = CHANNEL;
+    adc_resume_input();
+}
+
+/* After an overrun it asks for nothing until that is cleared and the DMA begins anew (section 13.8.1). */
+void adc_resume_input(void) {
+    ADC1_CR2 = 0;
+    ADC1_SR = 0;
     ADC1_CR2 = ADC_ENABLE | ADC_DMA_FOR_EVER | ADC_TO_THE_LEFT | ADC_TRIGGER_TIM2 | ADC_TRIGGER_RISES;
 }

@@ -37,7 +37,8 @@
 #define RCC_CSR_REMOVE_FLAGS (1u << 24)
 #define RCC_CSR_WATCHDOG (1u << 29)
 #define RCC_PLLI2SCFGR REGISTER(RCC_BASE + 0x84u)
-#define FLASH_ACR REGISTER(0x40023C00u) /* section 3.9.1 */
+#define FLASH_ACR REGISTER(0x40023C00u)     /* section 3.9.1 */
+#define DBGMCU_IDCODE REGISTER(0xE0042000u) /* section 38.6.1 */
 
 /* --- USART (section 30.6) ----------------------------------------------------------------------------- */
 
@@ -76,26 +77,28 @@
 #endif
 _Static_assert(1600000u * CHIP_I2S_PLL_N == 256u * CHIP_I2S_PLL_R * CHIP_I2S_DIVIDER * BOARD_SAMPLE_RATE,
                "the sound is not as fast as the timers count");
-#define CHIP_DMA_REQUEST 0u /* channel 0 of stream 5 is SPI3_TX (table 42) */
+#define CHIP_DMA_REQUEST 0u /* channel 0 of stream 5 is SPI3_TX (section 10.3.3) */
 #define CHIP_ROUTE_DMA() ((void)0)
 #define CHIP_DMA_SECTION ".bss.dma" /* all of RAM will do */
 
 /* --- ADC1 (section 13.13) ------------------------------------------------------------------------------- */
 
 #define ADC1_BASE 0x40012000u
+#define ADC1_SR REGISTER(ADC1_BASE + 0x00u)
 #define ADC1_CR2 REGISTER(ADC1_BASE + 0x08u)
 #define ADC1_SMPR2 REGISTER(ADC1_BASE + 0x10u)
 #define ADC1_SQR1 REGISTER(ADC1_BASE + 0x2Cu)
 #define ADC1_SQR3 REGISTER(ADC1_BASE + 0x34u)
 #define ADC_CCR REGISTER(ADC1_BASE + 0x304u)
 #define CHIP_INPUT_DATA (ADC1_BASE + 0x4Cu)
-#define CHIP_INPUT_DMA_REQUEST 0u /* channel 0 of stream 0 of DMA2 is ADC1 (table 43) */
+#define CHIP_INPUT_DMA_REQUEST 0u /* channel 0 of stream 0 of DMA2 is ADC1 (section 10.3.3) */
 #define CHIP_ROUTE_INPUT_DMA() ((void)0)
 
 /* --- I2C1 (section 27.6) ------------------------------------------------------------------------------ */
 
 #define I2C1_BASE 0x40005400u
-#define I2C1_CR1 REGISTER(I2C1_BASE + 0x00u)
+#define I2C1_CR1_ADDRESS (I2C1_BASE + 0x00u)
+#define I2C1_CR1 REGISTER(I2C1_CR1_ADDRESS)
 #define I2C1_CR2 REGISTER(I2C1_BASE + 0x04u)
 #define I2C1_DR REGISTER(I2C1_BASE + 0x10u)
 #define I2C1_SR1_ADDRESS (I2C1_BASE + 0x14u)

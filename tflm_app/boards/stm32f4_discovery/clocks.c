@@ -1,5 +1,6 @@
 /* 168 MHz from the crystal of 8 MHz; else from the internal oscillator of 16 MHz, which is 1 % exact; else
- * that oscillator as it is. Source: RM0090 sections 3.5.1 (flash), 7.2 and 7.3 (clocks). */
+ * that oscillator as it is. Source: RM0090 sections 3.5.1 (flash), 7.2 and 7.3 (clocks); ES0182 (revision A).
+ */
 #include "chip.h"
 #include "stm32.h"
 
@@ -13,13 +14,19 @@ _Static_assert(CORE_HZ / 2 % 16000u == 0 && HSI_HZ % 16000u == 0, "TIM2 counts w
  * exactly. Main: 1.6 MHz * 210 / 2; the divider by 7 would be for USB. */
 #define PLL_CONFIG(input_divider) ((input_divider) | 210u << 6 | 0u << 16 | 7u << 24)
 #define BUS_DIVIDERS (5u << 10 | 4u << 13)   /* APB1: 42 MHz, APB2: 84 MHz */
-#define FLASH_WAITS (5u | 1u << 8 | 3u << 9) /* and prefetch, both caches */
+#define FLASH_WAITS (5u | 3u << 9)           /* and both caches */
+#define FLASH_PREFETCH (1u << 8)
 #define SELECT_PLL 2u
 
 /* I2S: N and R of its PLL; its own divider is in chip.h. */
 #define PLLI2S_CONFIG (CHIP_I2S_PLL_N << 6 | CHIP_I2S_PLL_R << 28)
 
 clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
+
+/* The first silicon, which says of itself that it is an STM32F2, cannot prefetch. */
+static bool is_revision_a(void) {
+    return DBGMCU_IDCODE >> 16 == 0x1000u || (DBGMCU_IDCODE & 0xFFFu) == 0x411u;
+}
 
 static bool start_pll(bool has_crystal) {
     RCC_PLLCFGR = has_crystal ? PLL_CONFIG(5u) | PLL_SOURCE_HSE : PLL_CONFIG(10u);
@@ -28,7 +35,8 @@ static bool start_pll(bool has_crystal) {
         RCC_CR &= ~RCC_CR_PLL_ON;
         return false;
     }
-    FLASH_ACR = FLASH_WAITS;
+    FLASH_ACR = FLASH_WAITS | (is_revision_a() ? 0u : FLASH_PREFETCH);
+    (void)FLASH_ACR; /* so long it takes */
     RCC_CFGR = BUS_DIVIDERS;
     RCC_CFGR = BUS_DIVIDERS | SELECT_PLL;
     return wait_until(RCC_CFGR_ADDRESS, 3u << 2, SELECT_PLL << 2);

@@ -1,4 +1,4 @@
-/* The pins of the board. Source: UM1472 table 5, DS8626 table 9. */
+/* The pins of the board. Source: UM1472 (pins and what the board connects to them), DS8626 table 9. */
 #include "pins.h"
 
 #include "chip.h"
@@ -7,6 +7,8 @@
 void chip_start(void) {}
 
 void pins_start(void) {
+    pin_pull_up((pin_t){0, 3});
+    pin_pull_up((pin_t){3, 9});
     pin_set_alternate((pin_t){0, 2}, 7);  /* PA2: console, from the board (USART2) */
     pin_set_alternate((pin_t){0, 3}, 7);  /* PA3: to the board */
     pin_set_alternate((pin_t){3, 9}, 7);  /* PD9: MIDI (USART3) */
