@@ -11,17 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import codegen, room
+from pipeline import codegen
 from pipeline.config import (
     N_OPERATORS,
     SAMPLE_RATE,
     UserError,
     atomic_write,
-    load_run,
     run_main,
 )
-from pipeline.expression_table import find_expression
-from pipeline.network import load_breath
 from pipeline.toolchain import (
     ALL_BOARDS,
     BOARDS,
@@ -288,32 +285,92 @@ def write_wav(path: Path, pcm: np.ndarray) -> None:
         wav.writeframes(pcm.astype("<i2").tobytes())
 
 
-def generate(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0) -> Path:
-    """Generates the C of a run folder's decoder, patch and room; returns the folder that it is in.
+def generate(*run_dirs: Path, fmt: str = "int8", reverb_seconds: float = 0.0) -> Path:
+    """Generates the C of run folders' models, a preset each; returns the folder that it is in.
 
     Args:
-        run_dir: Run folder with a quantized model.
-        fmt: Format of the model.
-        reverb_seconds: Length of the learnt room; 0 for a dry instrument. `Board.reverb_seconds` is
+        run_dirs: Run folders with a quantized model, at least one.
+        fmt: Format of the models.
+        reverb_seconds: Length of the learnt rooms; 0 for dry instruments. `Board.reverb_seconds` is
             what a board has room for.
 
     Raises:
-        UserError: The run folder, or its quantized model, is missing or damaged.
+        UserError: A run folder, or its quantized model, is missing or damaged.
     """
-    place = hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:8]
+    resolved = [run_dir.resolve() for run_dir in run_dirs]
+    place = hashlib.sha256("\n".join(map(str, resolved)).encode()).hexdigest()[:8]
     kind = f"{fmt}-room{reverb_seconds:g}" if reverb_seconds else fmt
-    out = BUILD_DIR / "generated" / f"{run_dir.resolve().name}-{kind}-{place}"
-    config = load_run(run_dir)
-    name = f"{config.instrument}_{config.variant}"
-    tflite = run_dir / f"decoder_{fmt}.tflite"
-    response = None
-    if reverb_seconds:
-        response = room.shorten(room.learnt_response(run_dir), reverb_seconds)
-    expression = find_expression(config.instrument, run_dir.resolve().parent.parent)
-    breath = load_breath(run_dir)
-    preset = codegen.Instrument(name, tflite, config.patch, breath, response, expression)
-    codegen.generate([preset], out)
+    out = BUILD_DIR / "generated" / f"{resolved[0].name}-{kind}-{place}"
+    presets = [
+        codegen.load_preset(run_dir, fmt=fmt, reverb_seconds=reverb_seconds) for run_dir in run_dirs
+    ]
+    codegen.generate(presets, out)
     return out
+
+
+def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Adds the options that say what is built, for `generate_source`."""
+    source = parser.add_mutually_exclusive_group(required=required)
+    source.add_argument(
+        "--run",
+        type=Path,
+        action="append",
+        help="run folder with a quantized model; may be repeated: MIDI's program change selects",
+    )
+    source.add_argument("--generated", type=Path, help="folder written by pipeline.codegen")
+    parser.add_argument(
+        "--format",
+        choices=("int8", "int16x8"),
+        default="int8",
+        help="of --run's model (%(default)s)",
+    )
+    parser.add_argument(
+        "--reverb",
+        nargs="?",
+        type=float,
+        const=None,
+        default=0.0,
+        metavar="SECONDS",
+        help="play in the learnt room; as long as the board has memory for by default",
+    )
+    parser.add_argument(
+        "--option",
+        type=_option,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the build, such as PICO_AUDIO=pwm or PLAYER_VOICES=2",
+    )
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def generate_source(arguments: argparse.Namespace) -> Path:
+    """Generates the C that a command's options ask for; returns the folder that it is in.
+
+    Args:
+        arguments: With ``board`` and what `add_source_arguments` added.
+
+    Raises:
+        UserError: The options contradict each other or the board, or as of `generate`.
+    """
+    seconds = arguments.reverb
+    if arguments.generated:
+        if seconds != 0:
+            raise UserError(
+                "--reverb belongs to --run: give it to pipeline.codegen for --generated"
+            )
+        return arguments.generated
+    longest = ALL_BOARDS[arguments.board].reverb_seconds
+    if seconds != 0 and not longest:
+        raise UserError(f"{arguments.board} has no FPU to play rooms with: leave out --reverb")
+    seconds = longest if seconds is None else seconds
+    return generate(*arguments.run, fmt=arguments.format, reverb_seconds=seconds)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -322,15 +379,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m pipeline.firmware",
         description="Builds the firmware, and plays frames on its board.",
     )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--run", type=Path, help="run folder with a quantized model")
-    source.add_argument("--generated", type=Path, help="folder written by pipeline.codegen")
-    parser.add_argument(
-        "--format",
-        choices=("int8", "int16x8"),
-        default="int8",
-        help="of --run's model (%(default)s)",
-    )
+    add_source_arguments(parser, required=True)
     parser.add_argument(
         "--board", choices=ALL_BOARDS, default="qemu_m4", help="%(default)s by default"
     )
@@ -345,15 +394,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--frames", type=Path, help="what to play: .npy [n_frames, 2] or raw float32 pairs"
     )
     parser.add_argument("--out", type=Path, help="WAV file to write, with --frames")
-    parser.add_argument(
-        "--reverb",
-        nargs="?",
-        type=float,
-        const=None,
-        default=0.0,
-        metavar="SECONDS",
-        help="play in the learnt room; as long as the board has memory for by default",
-    )
     arguments = parser.parse_args(argv)
     if (arguments.frames is None) != (arguments.out is None):
         raise UserError("--frames and --out belong together: give both, or neither to build alone")
@@ -361,22 +401,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f"{arguments.board} plays MIDI, not frames: leave out --frames and --out")
     frames = None if arguments.frames is None else load_frames(arguments.frames)
 
-    seconds = arguments.reverb
-    if seconds != 0 and arguments.generated:
-        raise UserError("--reverb belongs to --run: give it to pipeline.codegen for --generated")
-    if seconds is None:
-        seconds = ALL_BOARDS[arguments.board].reverb_seconds
-        if not seconds:
-            raise UserError(f"{arguments.board} has no FPU to play rooms with: leave out --reverb")
-    generated = arguments.generated or generate(
-        arguments.run, fmt=arguments.format, reverb_seconds=seconds
-    )
     built = build(
         arguments.board,
-        generated,
+        generate_source(arguments),
         engine=arguments.engine,
         build_dir=arguments.build_dir,
         tflm_dir=arguments.tflm_dir,
+        options=dict(arguments.option),
     )
     print(f"{built.program.elf}: {built.engine} decoder for {ALL_BOARDS[arguments.board].core}")
     if built.parts:

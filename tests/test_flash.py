@@ -1,6 +1,7 @@
 """What is written to a board's flash: checked against the formats' specifications and binutils."""
 
 import contextlib
+import re
 import struct
 import subprocess
 from pathlib import Path
@@ -267,6 +268,42 @@ def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, monkeypatch, capsys)
     assert len(image.content) - 256 < int(sizes.split()[2]) <= len(image.content)
     assert command.startswith("to flash it: ") and "pico2." in command
     assert following == "next: wire it as in tflm_app/boards/pico2/README.md, and play"
+
+
+def test_several_run_folders_become_the_programs_of_one_image_in_their_order(
+    tmp_path, monkeypatch, capsys
+):
+    runs = [tmp_path / instrument / "reduced_cd" for instrument in ("violin", "flute")]
+    for run in runs:
+        small_run.make_run(run, instrument=run.parent.name)
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
+    options = [word for run in runs for word in ("--run", str(run))]
+    flash.main(["--board", "pico2", *options, "--dry-run"])
+    written = capsys.readouterr().out.splitlines()[1]
+    image, _ = uf2.read(Path(written.split()[-1]).read_bytes())
+    assert b"violin_reduced_cd\0" in image.content and b"flute_reduced_cd\0" in image.content
+    (table,) = (tmp_path / "build" / "generated").glob("*/instruments.c")
+    assert re.findall(r'\{"(\w+)"', table.read_text()) == ["violin_reduced_cd", "flute_reduced_cd"]
+    with pytest.raises(UserError, match="'violin_reduced_cd' is no C identifier of its own"):
+        flash.main(["--board", "pico2", *options[:2], *options[:2], "--dry-run"])
+
+
+def test_learnt_room_is_flashed_where_there_is_an_fpu(tmp_path, monkeypatch, capsys):
+    small_run.make_run(tmp_path / "run")
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
+    options = ["--run", str(tmp_path / "run"), "--dry-run"]
+    sizes = []
+    for room in ([], ["--reverb", "0.1"], ["--reverb"]):
+        flash.main(["--board", "nucleo_h743zi", *options, *room])
+        words = capsys.readouterr().out.split()
+        sizes.append((int(words[2]), int(words[5])))
+    assert sizes[1][0] - sizes[0][0] > 4 * 1600 < sizes[1][1] - sizes[0][1]
+    assert sizes[2][0] - sizes[1][0] > 4 * 14400 < sizes[2][1] - sizes[1][1]  # a second
+    for room in (["--reverb", "0.1"], ["--reverb"]):
+        with pytest.raises(UserError, match="pico has no FPU to play rooms with"):
+            flash.main(["--board", "pico", *options, *room])
+    with pytest.raises(UserError, match="room of 2 s is not there: ask for one up to 1 s"):
+        flash.main(["--board", "pico2", *options, "--reverb", "2"])
 
 
 def test_command_refuses_a_folder_that_is_no_drive(tmp_path):
