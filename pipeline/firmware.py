@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import re
+import shlex
 import wave
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -309,7 +310,7 @@ def generate(*run_dirs: Path, fmt: str = "int8", reverb_seconds: float = 0.0) ->
 
 
 def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Adds the options that say what is built, for `generate_source`."""
+    """Adds the options that say what is built, for `generate_source` and `flash_command`."""
     source = parser.add_mutually_exclusive_group(required=required)
     source.add_argument(
         "--run",
@@ -373,6 +374,22 @@ def generate_source(arguments: argparse.Namespace) -> Path:
     return generate(*arguments.run, fmt=arguments.format, reverb_seconds=seconds)
 
 
+def flash_command(arguments: argparse.Namespace) -> str:
+    """Returns the command that flashes what a command's options, as above, ask for."""
+    words = ["python", "-m", "pipeline.flash", "--board", arguments.board]
+    for run_dir in arguments.run or []:
+        words += ["--run", str(run_dir)]
+    if arguments.generated:
+        words += ["--generated", str(arguments.generated)]
+    if arguments.format != "int8":
+        words += ["--format", arguments.format]
+    if arguments.reverb != 0:
+        words += ["--reverb"] if arguments.reverb is None else ["--reverb", f"{arguments.reverb:g}"]
+    for name, value in arguments.option:
+        words += ["--option", f"{name}={value}"]
+    return shlex.join(words)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the stage from the command line."""
     parser = argparse.ArgumentParser(
@@ -423,7 +440,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         played = len(rendering.pcm) / SAMPLE_RATE
         print(f"{arguments.out}: {played:.2f} s; instructions a frame: {counts}")
     if arguments.board in INSTRUMENT_BOARDS:
-        print(f"next: python -m pipeline.flash --board {arguments.board}, which flashes it")
+        print(f"next: {flash_command(arguments)}")
     else:
         print("next: python -m pipeline.bench --json FILE, which compares all boards")
 

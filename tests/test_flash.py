@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shlex
 import struct
 import subprocess
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline import firmware, flash, uf2
 from pipeline.config import UserError
 from pipeline.image import Image, crc32_mpeg2, read_elf, seal_loader, to_hex
-from pipeline.toolchain import INSTRUMENT_BOARDS, build_program
+from pipeline.toolchain import INSTRUMENT_BOARDS, Program, build_program
 
 FAMILIES = [uf2.RP2040, uf2.RP2350_ARM_SECURE]
 IMAGES = st.builds(
@@ -286,6 +287,28 @@ def test_several_run_folders_become_the_programs_of_one_image_in_their_order(
     assert re.findall(r'\{"(\w+)"', table.read_text()) == ["violin_reduced_cd", "flute_reduced_cd"]
     with pytest.raises(UserError, match="'violin_reduced_cd' is no C identifier of its own"):
         flash.main(["--board", "pico2", *options[:2], *options[:2], "--dry-run"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--run 'my flute' --run b --format int16x8 --reverb 0.1",
+        "--run a --reverb --option PICO_AUDIO=pwm --option PLAYER_VOICES=2",
+        "--generated c",
+    ],
+)
+def test_firmware_names_the_command_that_flashes_what_it_built(options, monkeypatch, capsys):
+    asked, built = [], firmware.Firmware(Program("pico2", Path("play")), "aot", 1, 1, {})
+    monkeypatch.setattr(firmware, "generate_source", lambda a: asked.append(vars(a)) or Path("c"))
+    monkeypatch.setattr(firmware, "build", lambda *_, **how: asked.append(how["options"]) or built)
+    monkeypatch.setattr(flash, "convert", lambda *_: files_of("pico2"))
+    firmware.main(["--board", "pico2", *shlex.split(options)])
+    following = capsys.readouterr().out.splitlines()[-1]
+    assert following == f"next: python -m pipeline.flash --board pico2 {options}"
+    flash.main([*shlex.split(following)[4:], "--dry-run"])
+    shared = ("board", "run", "generated", "format", "reverb", "option")
+    assert [asked[0][name] for name in shared] == [asked[2][name] for name in shared]
+    assert asked[1] == asked[3]
 
 
 def test_learnt_room_is_flashed_where_there_is_an_fpu(tmp_path, monkeypatch, capsys):
