@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import wave
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from pipeline.toolchain import (
     BUILD_DIR,
     EMULATED_BOARDS,
     INSTRUMENT_BOARDS,
+    OverflowingError,
     Program,
     build_program,
     fetch_cmsis,
@@ -122,16 +124,43 @@ def build(
         "GENERATED_DIR": generated_dir,
         "TFLM_DIR": tflm_dir.resolve() if tflm_dir is not None and engine == "tflm" else "",
         "SANITIZE": "ON" if sanitize else "OFF",
+        "PLAYER_VOICES": "",  # what the board can carry, whatever was built here before
         **(options or {}),
     }
     if has_rooms:
         settings["CMSIS_DSP_DIR"] = fetch_cmsis()[1]  # of the host, too
     application = "play" if board in INSTRUMENT_BOARDS else "render"
-    program = make(board, build_dir, settings, application)
+    try:
+        program = make(board, build_dir, settings, application)
+    except OverflowingError as error:
+        if application == "play" and "RAM" in error.regions:
+            remedy = _remedy_for_ram(board, build_dir, settings)
+            raise OverflowingError(error.what, error.regions, remedy) from None
+        raise
     if board == "host":
         return Firmware(program, engine, 0, 0, {})
     link_map = program.elf.with_name(f"{application}.map").read_text()
     return Firmware(program, engine, *_read_map(link_map))
+
+
+def _remedy_for_ram(board: str, build_dir: Path, settings: Mapping[str, object]) -> str:
+    """Returns what to do about a player that does not fit: tries how many voices do."""
+    voices = re.search(r"PLAYER_N_VOICES=(\d+)", (build_dir / "build.ninja").read_text())
+    assert voices is not None
+
+    def overflows(n_voices: int) -> bool:
+        try:
+            make(board, build_dir, {**settings, "PLAYER_VOICES": n_voices}, "play")
+        except OverflowingError:
+            return True
+        return False
+
+    n_fitting = bisect_left(range(1, int(voices[1])), True, key=overflows)
+    if not n_fitting:
+        return "take a smaller model, or fewer of them"
+    return (
+        f"there is memory for {n_fitting} of {voices[1]} voices: --option PLAYER_VOICES={n_fitting}"
+    )
 
 
 def _read_map(link_map: str) -> tuple[int, int, dict[str, PartSize]]:

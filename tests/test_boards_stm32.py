@@ -23,6 +23,7 @@ from pipeline.image import read_elf
 from pipeline.render import build_player, perform
 from pipeline.toolchain import Program, disassemble, fetch_cmsis, make
 
+FULL = TcnConfig(n_blocks=5, hidden_channels=128)
 REDUCED = TcnConfig(n_blocks=3, hidden_channels=64)  # the size of the models that are flashed
 N_VOICES = {"stm32f4_discovery": 4, "nucleo_h743zi": 8}
 BOARDS = tuple(N_VOICES)
@@ -347,6 +348,25 @@ def test_room_of_a_second_lies_in_the_nucleos_axi_sram(flute, tmp_path):
     assert (place, n_bytes) == symbols(image.program.elf)["reverb"]
     assert place == 0x24000000 and 130_000 < n_bytes < 145_000
     assert image.ram_bytes > n_bytes
+
+
+def test_full_model_fits_the_nucleo_with_as_many_voices_as_its_refusal_says(tmp_path):
+    generated, build_dir = tmp_path / "generated", tmp_path / "build"
+    generated.mkdir()
+    model = generated / "decoder.tflite"
+    model.write_bytes(convert.random_step_model(FULL, 5, "int8"))
+    codegen.generate([codegen.Instrument("flute", model, "flute", BREATH)], generated)
+    with pytest.raises(
+        UserError, match=r"RAM are missing; there is memory for 3 of 8 voices"
+    ) as full:
+        firmware.build("nucleo_h743zi", generated, build_dir=build_dir)
+    name, n_voices = str(full.value).split("--option ")[1].split("=")
+    image = firmware.build(
+        "nucleo_h743zi", generated, build_dir=build_dir, options={name: n_voices}
+    )
+    assert image.parts["model"].flash_bytes > 400_000
+    with pytest.raises(UserError, match="memory for 3 of 8 voices"):  # and not 3 as last time
+        firmware.build("nucleo_h743zi", generated, build_dir=build_dir)
 
 
 @pytest.mark.parametrize(
