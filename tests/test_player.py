@@ -450,26 +450,26 @@ def test_stack_of_the_player_is_bounded(players):
 # --- an hour --------------------------------------------------------------------------------------
 
 
-def perform_long(work: Path, generated: Path, seconds: int) -> dict[str, float]:
-    """Runs ``player/hour.c``; `seconds` of 3600 take about a minute."""
+def perform_an_hour(work: Path, generated: Path) -> dict[str, float]:
+    """Runs ``player/hour.c``, which takes some seconds."""
     sources = [Path(__file__).parent / "player" / "hour.c", *small_player.SOURCES]
     sources += sorted(generated.glob("*.c"))
     program = build_program("host", sources, out=work / "hour", include_dirs=[generated])
     ratios = [str(float(PATCHES[name].base_ratio)) for name in PATCH_NAMES]
-    run = run_program(program, arguments=[str(seconds), "1", *ratios], timeout_s=seconds)
+    run = run_program(program, arguments=["3600", "1", *ratios])
     assert run.status == 0, run.console
     return json.loads(run.console)
 
 
-def test_phases_do_not_drift_and_no_note_is_stuck_in_three_minutes(work, generated):
-    report = perform_long(work, generated, 180)
+def test_phases_do_not_drift_and_no_note_is_stuck_in_an_hour(work, generated):
+    report = perform_an_hour(work, generated)
     finest = max(max(PATCHES[name].multiples) for name in PATCH_NAMES)
     for who in ("drone", "busy"):
         error_db = 20 * np.log10(2 * np.pi * finest * report[f"{who}_error_turns"] + 1e-30)
         assert error_db < -80
     assert report["n_stuck"] == 0 and report["n_not_finite"] == 0
     assert report["n_sounding_most"] == 4 and report["drone_sounds"] == 1
-    assert report["n_notes"] > 100 and report["n_stolen"] > 10
+    assert report["n_notes"] > 10_000 and report["n_stolen"] > 1000
 
 
 # --- clicks ---------------------------------------------------------------------------------------
