@@ -471,7 +471,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.board in INSTRUMENT_BOARDS:
         print(f"next: {flash_command(arguments)}")
     else:
-        print("next: python -m pipeline.bench --json FILE, which compares all boards")
+        print("next: python -m pipeline.bench, which compares all boards")
 
 
 if __name__ == "__main__":
