@@ -20,7 +20,7 @@ lint: build/.installed
 	$(PYTHON) -m ruff check pipeline tests notebooks
 	$(PYTHON) -m mypy
 
-# Ten million inputs at the player's MIDI input and console; some twenty minutes on one free core.
+# Ten million inputs at the player's MIDI input and console; some nine minutes on a busy machine.
 fuzz: build/.installed
 	$(PYTHON) tests/fuzz/fuzz.py --runs 10000000
 
@@ -37,8 +37,14 @@ build/.debian: Makefile
 		DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; fi
 	@mkdir -p build && touch $@
 
+# The first that setup.cfg allows and that can make an environment.
+USABLE := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+BASE_PYTHON = $(firstword $(foreach p,python3.11 python3.12 python3,$(shell $(p) -c '$(USABLE)' 2>/dev/null && echo $(p))))
+
 build/.installed: build/.debian setup.cfg
-	python3.11 -m venv .venv 2>/dev/null || python3 -m venv .venv
+	@test -n "$(BASE_PYTHON)" || \
+		{ echo "error: Python 3.11 or 3.12 is needed, with venv; python3 is $$(python3 -V 2>&1)" >&2; exit 2; }
+	$(BASE_PYTHON) -m venv .venv
 	$(PYTHON) -m pip install -q --disable-pip-version-check -e '.[test]'
 	$(PYTHON) -m pipeline.toolchain
 	@touch $@

@@ -1,6 +1,6 @@
 """Reports what the firmware costs on every emulated core, and what that means on real chips.
 
-    python -m pipeline.bench --json FILE
+    python -m pipeline.bench [--json FILE]
 
 measures every quantized model under ``data/models``, and what the room that it learnt adds.
 Instructions are counted, bytes are read from the link map. Cycles are estimated from a trace of
@@ -306,7 +306,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m pipeline.bench",
         description="Counts what the firmware costs on every emulated core.",
     )
-    parser.add_argument("--json", type=Path, required=True, help="file for the figures")
+    parser.add_argument("--json", type=Path, help="file for the figures, which are told anyway")
     parser.add_argument(
         "--boards", action="store_true", help="measure the boards that are flashed, with one model"
     )
@@ -336,7 +336,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         run_dirs = [arguments.run[0]] if arguments.run else small_runs()
         measured = {"rows": [], "rooms": [], "boards": bench_boards(run_dirs[0])}
         print(markdown(measured))
-        write_json(arguments.json, measured)
+        _keep(measured, arguments.json)
         return
     rows, missing = bench_models(
         run_dirs, formats=formats, boards=boards, tflm_dir=arguments.tflm_dir
@@ -351,8 +351,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     for line in missing:
         print(f"missing: {line}")
     figures = {"frame_rate_hz": FRAME_RATE, "hop_samples": HOP_SAMPLES}
-    write_json(arguments.json, figures | {"rows": rows, "rooms": rooms, "missing": missing})
-    print(f"{arguments.json} written; next: python -m pipeline.bench_report {arguments.json}")
+    _keep(figures | {"rows": rows, "rooms": rooms, "missing": missing}, arguments.json)
+
+
+def _keep(figures: Mapping[str, Any], path: Path | None) -> None:
+    """Writes figures, if there is a file for them, and says what comes next."""
+    if path is None:
+        print("next: the same with --json FILE, for pipeline.bench_report")
+        return
+    write_json(path, figures)
+    print(f"{path} written; next: python -m pipeline.bench_report {path}")
 
 
 if __name__ == "__main__":

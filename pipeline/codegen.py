@@ -50,6 +50,31 @@ class Instrument:
     expression: Expression = PLAIN
 
 
+def load_preset(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0) -> Instrument:
+    """Returns the preset of a run folder's model, named after its instrument and variant.
+
+    Args:
+        run_dir: Run folder with a quantized model.
+        fmt: Format of the model.
+        reverb_seconds: Length of the learnt room; 0 for a dry instrument.
+
+    Raises:
+        UserError: The run folder is missing or damaged, or has no room of that length.
+    """
+    config = load_run(run_dir)
+    response = None
+    if reverb_seconds:
+        response = room.shorten(room.learnt_response(run_dir), reverb_seconds)
+    return Instrument(
+        name=f"{config.instrument}_{config.variant}",
+        tflite=run_dir / f"decoder_{fmt}.tflite",
+        patch=config.patch,
+        breath=load_breath(run_dir),
+        response=response,
+        expression=find_expression(config.instrument, run_dir.resolve().parent.parent),
+    )
+
+
 def _instruments_text(instruments: Sequence[Instrument]) -> str:
     patches = sorted({instrument.patch for instrument in instruments})
     includes = [f"{instrument.name}_model.h" for instrument in instruments] + [
@@ -165,21 +190,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--format", choices=FORMATS, default="int8", help="of the activations (%(default)s)"
     )
     parser.add_argument(
-        "--reverb", type=float, metavar="SECONDS", help="of the learnt rooms (none: dry)"
+        "--reverb",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="of the learnt rooms (none: dry)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the C files")
     arguments = parser.parse_args(argv)
-    instruments = []
-    for run_dir in arguments.run:
-        config = load_run(run_dir)
-        tflite = run_dir / f"decoder_{arguments.format}.tflite"
-        response = None
-        if arguments.reverb is not None:
-            response = room.shorten(room.learnt_response(run_dir), arguments.reverb)
-        name = f"{config.instrument}_{config.variant}"
-        expression = find_expression(config.instrument, run_dir.resolve().parent.parent)
-        breath = load_breath(run_dir)
-        instruments.append(Instrument(name, tflite, config.patch, breath, response, expression))
+    instruments = [
+        load_preset(run_dir, fmt=arguments.format, reverb_seconds=arguments.reverb)
+        for run_dir in arguments.run
+    ]
     files = generate(instruments, arguments.out)
     for instrument in instruments:
         model = read_step_model(instrument.tflite)

@@ -284,7 +284,7 @@ def load_run(run_dir: Path, *, instrument: str | None = None) -> RunConfig:
     path = run_dir / "config.toml"
     if not path.is_file():
         raise UserError(
-            f"{run_dir} is no run folder (no config.toml): train first with pipeline.train"
+            f"{run_dir} is no run folder (no config.toml): run {training_command(run_dir)} first"
         )
     table = read_toml(path)
     expected = table.pop("hash", None)
@@ -308,9 +308,17 @@ def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
     for folder in candidates:
         if (folder / "model.weights.h5").is_file():
             return folder
-    distilled = {"reduced_ad": "distill --method audio", "reduced_cd": "distill --method control"}
-    stage = distilled.get(variant, f"train --variant {variant}")
     raise UserError(
         f"no trained {variant} {instrument} in {candidates[0]} or {candidates[1]}: "
-        f"run python -m pipeline.{stage} --instrument {instrument} first"
+        f"run {training_command(candidates[0])} first"
     )
+
+
+def training_command(run_dir: Path) -> str:
+    """Returns the command that trains what belongs into a run folder, by the folder's name."""
+    stages = {variant: f"train --variant {variant}" for variant in VARIANTS}
+    stages |= {"reduced_ad": "distill --method audio", "reduced_cd": "distill --method control"}
+    instrument, variant = run_dir.resolve().parent.name, run_dir.resolve().name
+    if variant not in stages or not (INSTRUMENT_DIR / f"{instrument}.toml").is_file():
+        return "python -m pipeline.train"
+    return f"python -m pipeline.{stages[variant]} --instrument {instrument}"

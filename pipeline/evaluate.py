@@ -486,7 +486,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(
             f"{len(evaluation.peaks_dbfs)} recordings; WAV files and metrics.json are in {args.out}"
         )
-        print("next: python -m pipeline.bench --json FILE")
+        print("next: python -m pipeline.bench")
     if failures:
         others = (
             f" ({len(failures)} of {len(paths)} recordings were left out)"

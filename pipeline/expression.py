@@ -55,7 +55,8 @@ RELEASE_FIT = (16, 48)  # frames: below that a room's noise is heard
 MIN_NOTE_FRAMES = 100  # of a steady stretch in a real recording
 VIBRATO_BAND_HZ = (4.0, 8.0)
 DRIFT_BAND_HZ = 3.0
-# What the corpus' vibrato does, for nothing steadier can be read off recordings.
+# Of vibrato, depth and rate are learnt, its onset is not: this is what the corpus' does, because
+# nothing steadier can be read off recordings; the rate holds where too few of them tremble.
 VIBRATO_DELAY_MS, VIBRATO_GROWTH_MS, VIBRATO_HZ = 200.0, 300.0, 5.5
 
 
@@ -343,7 +344,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     path = args.runs / config.instrument / "expression.toml"
     expression, n_notes = learn(config, path.parent)
     comment = f"How the {config.instrument} is played, learnt from {n_notes} notes by\n"
-    comment += f"python -m pipeline.expression --instrument {config.instrument}"
+    comment += f"python -m pipeline.expression --instrument {config.instrument}\n"
+    comment += "Not learnt but the corpus' own: vibrato_delay_ms, vibrato_growth_ms"
     expression.save(path, comment)
     load_expression(path)  # what it checks holds
     attack = [row[BODY_KNOTS.start] - row[0] for row in expression.envelope_db]

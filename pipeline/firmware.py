@@ -4,30 +4,30 @@ import argparse
 import hashlib
 import json
 import re
+import shlex
 import wave
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pipeline import codegen, room
+from pipeline import codegen
 from pipeline.config import (
     N_OPERATORS,
     SAMPLE_RATE,
     UserError,
     atomic_write,
-    load_run,
     run_main,
 )
-from pipeline.expression_table import find_expression
-from pipeline.network import load_breath
 from pipeline.toolchain import (
     ALL_BOARDS,
     BOARDS,
     BUILD_DIR,
     EMULATED_BOARDS,
     INSTRUMENT_BOARDS,
+    OverflowingError,
     Program,
     build_program,
     fetch_cmsis,
@@ -124,16 +124,43 @@ def build(
         "GENERATED_DIR": generated_dir,
         "TFLM_DIR": tflm_dir.resolve() if tflm_dir is not None and engine == "tflm" else "",
         "SANITIZE": "ON" if sanitize else "OFF",
+        "PLAYER_VOICES": "",  # what the board can carry, whatever was built here before
         **(options or {}),
     }
     if has_rooms:
         settings["CMSIS_DSP_DIR"] = fetch_cmsis()[1]  # of the host, too
     application = "play" if board in INSTRUMENT_BOARDS else "render"
-    program = make(board, build_dir, settings, application)
+    try:
+        program = make(board, build_dir, settings, application)
+    except OverflowingError as error:
+        if application == "play" and "RAM" in error.regions:
+            remedy = _remedy_for_ram(board, build_dir, settings)
+            raise OverflowingError(error.what, error.regions, remedy) from None
+        raise
     if board == "host":
         return Firmware(program, engine, 0, 0, {})
     link_map = program.elf.with_name(f"{application}.map").read_text()
     return Firmware(program, engine, *_read_map(link_map))
+
+
+def _remedy_for_ram(board: str, build_dir: Path, settings: Mapping[str, object]) -> str:
+    """Returns what to do about a player that does not fit: tries how many voices do."""
+    voices = re.search(r"PLAYER_N_VOICES=(\d+)", (build_dir / "build.ninja").read_text())
+    assert voices is not None
+
+    def overflows(n_voices: int) -> bool:
+        try:
+            make(board, build_dir, {**settings, "PLAYER_VOICES": n_voices}, "play")
+        except OverflowingError:
+            return True
+        return False
+
+    n_fitting = bisect_left(range(1, int(voices[1])), True, key=overflows)
+    if not n_fitting:
+        return "take a smaller model, or fewer of them"
+    return (
+        f"there is memory for {n_fitting} of {voices[1]} voices: --option PLAYER_VOICES={n_fitting}"
+    )
 
 
 def _read_map(link_map: str) -> tuple[int, int, dict[str, PartSize]]:
@@ -288,32 +315,108 @@ def write_wav(path: Path, pcm: np.ndarray) -> None:
         wav.writeframes(pcm.astype("<i2").tobytes())
 
 
-def generate(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0) -> Path:
-    """Generates the C of a run folder's decoder, patch and room; returns the folder that it is in.
+def generate(*run_dirs: Path, fmt: str = "int8", reverb_seconds: float = 0.0) -> Path:
+    """Generates the C of run folders' models, a preset each; returns the folder that it is in.
 
     Args:
-        run_dir: Run folder with a quantized model.
-        fmt: Format of the model.
-        reverb_seconds: Length of the learnt room; 0 for a dry instrument. `Board.reverb_seconds` is
+        run_dirs: Run folders with a quantized model, at least one.
+        fmt: Format of the models.
+        reverb_seconds: Length of the learnt rooms; 0 for dry instruments. `Board.reverb_seconds` is
             what a board has room for.
 
     Raises:
-        UserError: The run folder, or its quantized model, is missing or damaged.
+        UserError: A run folder, or its quantized model, is missing or damaged.
     """
-    place = hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:8]
+    resolved = [run_dir.resolve() for run_dir in run_dirs]
+    place = hashlib.sha256("\n".join(map(str, resolved)).encode()).hexdigest()[:8]
     kind = f"{fmt}-room{reverb_seconds:g}" if reverb_seconds else fmt
-    out = BUILD_DIR / "generated" / f"{run_dir.resolve().name}-{kind}-{place}"
-    config = load_run(run_dir)
-    name = f"{config.instrument}_{config.variant}"
-    tflite = run_dir / f"decoder_{fmt}.tflite"
-    response = None
-    if reverb_seconds:
-        response = room.shorten(room.learnt_response(run_dir), reverb_seconds)
-    expression = find_expression(config.instrument, run_dir.resolve().parent.parent)
-    breath = load_breath(run_dir)
-    preset = codegen.Instrument(name, tflite, config.patch, breath, response, expression)
-    codegen.generate([preset], out)
+    out = BUILD_DIR / "generated" / f"{resolved[0].name}-{kind}-{place}"
+    presets = [
+        codegen.load_preset(run_dir, fmt=fmt, reverb_seconds=reverb_seconds) for run_dir in run_dirs
+    ]
+    codegen.generate(presets, out)
     return out
+
+
+def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Adds the options that say what is built, for `generate_source` and `flash_command`."""
+    source = parser.add_mutually_exclusive_group(required=required)
+    source.add_argument(
+        "--run",
+        type=Path,
+        action="append",
+        help="run folder with a quantized model; may be repeated: MIDI's program change selects",
+    )
+    source.add_argument("--generated", type=Path, help="folder written by pipeline.codegen")
+    parser.add_argument(
+        "--format",
+        choices=("int8", "int16x8"),
+        default="int8",
+        help="of --run's model (%(default)s)",
+    )
+    parser.add_argument(
+        "--reverb",
+        nargs="?",
+        type=float,
+        const=None,
+        default=0.0,
+        metavar="SECONDS",
+        help="play in the learnt room; as long as the board has memory for by default",
+    )
+    parser.add_argument(
+        "--option",
+        type=_option,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the build, such as PICO_AUDIO=pwm or PLAYER_VOICES=2",
+    )
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def generate_source(arguments: argparse.Namespace) -> Path:
+    """Generates the C that a command's options ask for; returns the folder that it is in.
+
+    Args:
+        arguments: With ``board`` and what `add_source_arguments` added.
+
+    Raises:
+        UserError: The options contradict each other or the board, or as of `generate`.
+    """
+    seconds = arguments.reverb
+    if arguments.generated:
+        if seconds != 0:
+            raise UserError(
+                "--reverb belongs to --run: give it to pipeline.codegen for --generated"
+            )
+        return arguments.generated
+    longest = ALL_BOARDS[arguments.board].reverb_seconds
+    if seconds != 0 and not longest:
+        raise UserError(f"{arguments.board} has no FPU to play rooms with: leave out --reverb")
+    seconds = longest if seconds is None else seconds
+    return generate(*arguments.run, fmt=arguments.format, reverb_seconds=seconds)
+
+
+def flash_command(arguments: argparse.Namespace) -> str:
+    """Returns the command that flashes what a command's options, as above, ask for."""
+    words = ["python", "-m", "pipeline.flash", "--board", arguments.board]
+    for run_dir in arguments.run or []:
+        words += ["--run", str(run_dir)]
+    if arguments.generated:
+        words += ["--generated", str(arguments.generated)]
+    if arguments.format != "int8":
+        words += ["--format", arguments.format]
+    if arguments.reverb != 0:
+        words += ["--reverb"] if arguments.reverb is None else ["--reverb", f"{arguments.reverb:g}"]
+    for name, value in arguments.option:
+        words += ["--option", f"{name}={value}"]
+    return shlex.join(words)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -322,15 +425,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m pipeline.firmware",
         description="Builds the firmware, and plays frames on its board.",
     )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--run", type=Path, help="run folder with a quantized model")
-    source.add_argument("--generated", type=Path, help="folder written by pipeline.codegen")
-    parser.add_argument(
-        "--format",
-        choices=("int8", "int16x8"),
-        default="int8",
-        help="of --run's model (%(default)s)",
-    )
+    add_source_arguments(parser, required=True)
     parser.add_argument(
         "--board", choices=ALL_BOARDS, default="qemu_m4", help="%(default)s by default"
     )
@@ -345,15 +440,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--frames", type=Path, help="what to play: .npy [n_frames, 2] or raw float32 pairs"
     )
     parser.add_argument("--out", type=Path, help="WAV file to write, with --frames")
-    parser.add_argument(
-        "--reverb",
-        nargs="?",
-        type=float,
-        const=None,
-        default=0.0,
-        metavar="SECONDS",
-        help="play in the learnt room; as long as the board has memory for by default",
-    )
     arguments = parser.parse_args(argv)
     if (arguments.frames is None) != (arguments.out is None):
         raise UserError("--frames and --out belong together: give both, or neither to build alone")
@@ -361,22 +447,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f"{arguments.board} plays MIDI, not frames: leave out --frames and --out")
     frames = None if arguments.frames is None else load_frames(arguments.frames)
 
-    seconds = arguments.reverb
-    if seconds != 0 and arguments.generated:
-        raise UserError("--reverb belongs to --run: give it to pipeline.codegen for --generated")
-    if seconds is None:
-        seconds = ALL_BOARDS[arguments.board].reverb_seconds
-        if not seconds:
-            raise UserError(f"{arguments.board} has no FPU to play rooms with: leave out --reverb")
-    generated = arguments.generated or generate(
-        arguments.run, fmt=arguments.format, reverb_seconds=seconds
-    )
     built = build(
         arguments.board,
-        generated,
+        generate_source(arguments),
         engine=arguments.engine,
         build_dir=arguments.build_dir,
         tflm_dir=arguments.tflm_dir,
+        options=dict(arguments.option),
     )
     print(f"{built.program.elf}: {built.engine} decoder for {ALL_BOARDS[arguments.board].core}")
     if built.parts:
@@ -392,9 +469,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         played = len(rendering.pcm) / SAMPLE_RATE
         print(f"{arguments.out}: {played:.2f} s; instructions a frame: {counts}")
     if arguments.board in INSTRUMENT_BOARDS:
-        print(f"next: python -m pipeline.flash --board {arguments.board}, which flashes it")
+        print(f"next: {flash_command(arguments)}")
     else:
-        print("next: python -m pipeline.bench --json FILE, which compares all boards")
+        print("next: python -m pipeline.bench, which compares all boards")
 
 
 if __name__ == "__main__":

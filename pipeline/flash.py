@@ -1,7 +1,8 @@
-"""Builds the instrument for a board, converts it, and writes it to the board's flash.
+"""Builds instruments for a board, converts them, and writes them to the board's flash.
 
     python -m pipeline.flash --board pico --run data/models/flute/reduced_cd
 
+`--run` may be repeated: MIDI's program change selects among the instruments, the first one being 0.
 It goes by the board's drive where it has one and that is mounted (UF2), else by the first tool that
 is installed: ``openocd``, ``st-flash`` or ``pyocd``.
 """
@@ -184,37 +185,15 @@ def _run(command: list[str], board: str) -> None:
         raise UserError(f"no {board} is connected ({command[0]}: {telling}): {remedy}")
 
 
-def _option(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not (name and sign):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    return name, value
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the stage from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.flash",
-        description="Builds the instrument for a board and writes it to the board's flash.",
+        description="Builds instruments for a board, the pretrained flute by default, and writes "
+        "them to the board's flash.",
     )
     parser.add_argument("--board", choices=INSTRUMENT_BOARDS, required=True)
-    parser.add_argument(
-        "--run",
-        type=Path,
-        default=MODEL_DIR / "flute" / "reduced_cd",
-        help="run folder with a quantized model (the pretrained flute by default)",
-    )
-    parser.add_argument(
-        "--format", choices=("int8", "int16x8"), default="int8", help="%(default)s by default"
-    )
-    parser.add_argument(
-        "--option",
-        type=_option,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="of the build, such as PICO_AUDIO=pwm or PLAYER_VOICES=2",
-    )
+    firmware.add_source_arguments(parser, required=False)
     parser.add_argument("--drive", type=Path, help="where the boot loader's drive is mounted")
     parser.add_argument("--dry-run", action="store_true", help="build, and only tell the command")
     arguments = parser.parse_args(argv)
@@ -226,7 +205,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         drive = find_drive(target.drive, [arguments.drive] if arguments.drive else mounted)
     if arguments.drive and drive is None:
         raise UserError(f"{arguments.drive} is not the drive of a {board}: {target.remedy}")
-    generated = firmware.generate(arguments.run, fmt=arguments.format)
+    if not (arguments.run or arguments.generated):
+        arguments.run = [MODEL_DIR / "flute" / "reduced_cd"]
+    generated = firmware.generate_source(arguments)
     built = firmware.build(board, generated, options=dict(arguments.option))
     files = convert(built.program.elf, board)
     print(f"{board}: flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack")

@@ -82,6 +82,19 @@ DEBIAN_PACKAGES = {
 }
 
 
+class OverflowingError(UserError):
+    """A program is larger than a memory of its board.
+
+    Attributes:
+        regions: The memories, as the linker script calls them.
+    """
+
+    def __init__(self, what: str, regions: Sequence[str], remedy: str) -> None:
+        super().__init__(f"{what}; {remedy}")
+        self.what = what
+        self.regions = regions
+
+
 def require_tools(*tools: str) -> None:
     """Raises `UserError` naming the Debian package of the first tool that is not installed."""
     for tool in tools:
@@ -246,7 +259,8 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
         target: An executable.
 
     Raises:
-        UserError: A tool is missing, or the target does not compile or fit.
+        UserError: A tool is missing, or the target does not compile.
+        OverflowingError: It does not fit.
     """
     if board not in ALL_BOARDS:
         raise UserError(f"unknown board {board!r}: choose one of {', '.join(ALL_BOARDS)}")
@@ -270,13 +284,14 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
 
 
 def _refuse_overflow(log: str, target: str, board: str) -> None:
-    """Raises `UserError` with the bytes that are missing, if that is what the linker says."""
-    overflows = re.findall(r"region `(\w+)' overflowed by (\d+) byte", log)
+    """Raises `OverflowingError` with the bytes that are missing, if the linker says so."""
+    overflows = dict(re.findall(r"region `(\w+)' overflowed by (\d+) byte", log))
     if overflows:
-        missing = " and ".join(f"{n_bytes} bytes of {region}" for region, n_bytes in overflows)
-        raise UserError(
-            f"{target} does not fit {board}: {missing} are missing; "
-            "take a smaller model, fewer of them, or fewer voices"
+        missing = " and ".join(f"{n_bytes} bytes of {name}" for name, n_bytes in overflows.items())
+        raise OverflowingError(
+            f"{target} does not fit {board}: {missing} are missing",
+            tuple(overflows),
+            "take a smaller model, fewer of them, or fewer voices",
         )
 
 

@@ -162,8 +162,16 @@ def become_a_piano(runs):
         (cut_dataset, "train", "flute/dataset.npz is damaged"),
         (cut_dataset, "quantize", "flute/dataset.npz is damaged"),
         (lose_run, "quantize", f"{RUN} is no run folder"),
-        (lose_run, "firmware", f"{RUN} is no run folder"),
-        (lose_run, "distill", "flute/full is no run folder"),
+        (
+            lose_run,
+            "firmware",
+            "run python -m pipeline.distill --method control --instrument flute",
+        ),
+        (
+            lose_run,
+            "distill",
+            "run python -m pipeline.train --variant full --instrument flute first",
+        ),
         (lose_run, "demo", f"{RUN} is no run folder"),
         (become_a_piano, "evaluate", "holds a piano, not a flute"),
         (become_a_piano, "page", "holds a piano, not a flute"),

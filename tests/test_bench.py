@@ -162,6 +162,21 @@ def test_board_is_measured_as_played_and_as_flashed(tmp_path, run_dir, monkeypat
     assert row["estimates"] == ["cycles_per_block", "cpu_share"]
 
 
+def test_figures_of_the_boards_are_told_and_kept_where_a_file_is_named(
+    run_dir, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(bench_boards, "bench_boards", lambda run: [])
+    arguments = ["--boards", "--run", str(run_dir)]
+    bench.main(arguments)
+    told = capsys.readouterr().out
+    bench.main([*arguments, "--json", str(tmp_path / "boards.json")])
+    *table, following = capsys.readouterr().out.splitlines()
+    assert told.splitlines()[:-1] == table
+    assert told.endswith("next: the same with --json FILE, for pipeline.bench_report\n")
+    assert following.endswith(f"next: python -m pipeline.bench_report {tmp_path / 'boards.json'}")
+    assert json.loads((tmp_path / "boards.json").read_text())["boards"] == []
+
+
 def test_note_on_is_heard_after_its_bytes_two_blocks_and_the_silent_samples():
     pcm = np.zeros(640, np.int16)
     pcm[10], pcm[32:] = 1, -300

@@ -1,5 +1,6 @@
 """The Picos: the very UF2 that is flashed plays in an emulator; the Pico 2's image is checked."""
 
+import dataclasses
 import re
 import struct
 import subprocess
@@ -9,16 +10,16 @@ import numpy as np
 import pico_board
 import pytest
 import small_player
-from small_player import BARE, BREATH, bend, off, on, program_change
+from small_player import bend, off, on, program_change
 
-from pipeline import codegen, convert, firmware, uf2
-from pipeline.config import HOP_SAMPLES, TcnConfig, UserError
+from pipeline import codegen, firmware, uf2
+from pipeline.config import HOP_SAMPLES, MODEL_DIR, UserError
 from pipeline.flash import TARGETS
 from pipeline.flash import convert as convert_elf
 from pipeline.render import build_player, perform
 from pipeline.toolchain import make
 
-REDUCED = TcnConfig(n_blocks=3, hidden_channels=64)  # the size of the models that are flashed
+SHIPPED = codegen.load_preset(MODEL_DIR / "flute" / "reduced_cd")
 MID_BLOCK = HOP_SAMPLES // 4  # bytes that come then are heard from the block after the next on
 RAM = {"pico": (0x20000000, 264 << 10), "pico2": (0x20000000, 520 << 10)}
 
@@ -37,29 +38,17 @@ def expected(generated: Path, tune, n_frames: int) -> np.ndarray:
     return np.concatenate([np.zeros(HOP_SAMPLES, np.int16), pcm])[:n_frames]
 
 
-def generate(model: Path, folder: Path, n_instruments: int) -> None:
-    """Generates flutes of one model."""
-    names = [f"flute_{n}" for n in range(n_instruments)]
-    codegen.generate(
-        [codegen.Instrument(name, model, "flute", BREATH, expression=BARE) for name in names],
-        folder,
-    )
-
-
 @pytest.fixture(scope="module")
 def reduced(tmp_path_factory) -> Path:
-    """Generated code of an instrument of the size that is flashed, with random weights."""
+    """Generated code of the flute that is flashed by default."""
     folder = tmp_path_factory.mktemp("reduced") / "generated"
-    folder.mkdir()
-    model = folder / "decoder.tflite"
-    model.write_bytes(convert.random_step_model(REDUCED, 5, "int8"))
-    generate(model, folder, 1)
+    codegen.generate([SHIPPED], folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def flute(reduced) -> dict[str, firmware.Firmware]:
-    """An instrument of full size on both boards."""
+    """The flute on both boards."""
     return {
         board: firmware.build(board, reduced, build_dir=reduced.parent / board)
         for board in ("pico", "pico2")
@@ -281,7 +270,11 @@ def test_firmware_with_one_instrument_is_small(flute, board):
     assert built.ram_bytes <= 32_000  # besides the copy of what is in flash
 
 
-def test_instruments_that_do_not_fit_are_refused_with_the_bytes_missing(reduced, tmp_path):
-    generate(reduced / "decoder.tflite", tmp_path, 5)
-    with pytest.raises(UserError, match=r"does not fit pico: \d+ bytes of RAM"):
+def test_three_instruments_fit_and_a_fourth_is_refused_with_the_bytes_missing(tmp_path):
+    flutes = [dataclasses.replace(SHIPPED, name=f"flute_{n}") for n in range(4)]
+    codegen.generate(flutes[:3], tmp_path)
+    firmware.build("pico", tmp_path, build_dir=tmp_path / "build")
+    codegen.generate(flutes, tmp_path)
+    message = r"does not fit pico: \d+ bytes of RAM are missing; .*, or fewer of them$"
+    with pytest.raises(UserError, match=message):
         firmware.build("pico", tmp_path, build_dir=tmp_path / "build")

@@ -1,5 +1,6 @@
 """The STM32 boards: the very image that is flashed plays in QEMU; both images are checked."""
 
+import dataclasses
 import re
 import shutil
 import struct
@@ -16,14 +17,14 @@ from test_play import pcm, play
 
 from pipeline import bench, codegen, convert, firmware
 from pipeline.chips import BOARD_LIMITS, CHIPS, chip_share
-from pipeline.config import TcnConfig, UserError
-from pipeline.expression_table import find_expression
+from pipeline.config import MODEL_DIR, TcnConfig, UserError
 from pipeline.flash import TARGETS
 from pipeline.image import read_elf
 from pipeline.render import build_player, perform
 from pipeline.toolchain import Program, disassemble, fetch_cmsis, make
 
-REDUCED = TcnConfig(n_blocks=3, hidden_channels=64)  # the size of the models that are flashed
+FULL = TcnConfig(n_blocks=5, hidden_channels=128)
+SHIPPED = codegen.load_preset(MODEL_DIR / "flute" / "reduced_cd")
 N_VOICES = {"stm32f4_discovery": 4, "nucleo_h743zi": 8}
 BOARDS = tuple(N_VOICES)
 N_INTERRUPTS = {"stm32f4_discovery": 82, "nucleo_h743zi": 150}
@@ -48,12 +49,17 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def host(generated: Path) -> Program:
+    return build_host(generated, generated.parent / "host")
+
+
+def build_host(generated: Path, build_dir: Path) -> Program:
+    """Builds what the host plays, with the Discovery's voices."""
     settings = {
         "GENERATED_DIR": generated,
         "PLAYER_VOICES": N_VOICES["stm32f4_discovery"],
         "CMSIS_DSP_DIR": fetch_cmsis()[1],  # with what listens
     }
-    return make("host", generated.parent / "host", settings, "play")
+    return make("host", build_dir, settings, "play")
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +70,9 @@ def small_image(generated: Path) -> Program:
 
 @pytest.fixture(scope="module")
 def flute(generated: Path) -> Path:
-    """One instrument of the size that is flashed; its weights have no say in what it costs."""
+    """The flute that is flashed by default."""
     folder = generated.parent / "flute"
-    folder.mkdir()
-    model = folder / "decoder.tflite"
-    model.write_bytes(convert.random_step_model(REDUCED, 5, "int8"))
-    expression = find_expression("flute")
-    codegen.generate(
-        [codegen.Instrument("flute", model, "flute", BREATH, expression=expression)], folder
-    )
+    codegen.generate([SHIPPED], folder)
     return folder
 
 
@@ -101,11 +101,12 @@ def test_board_without_clocks_and_codec_plays_on_and_tells_what_is_missing(small
     assert stats["blocks"] >= 50 and stats["underruns"] == 0
 
 
-def test_board_plays_the_demo_phrase_as_the_host_does(small_image, host):
+def test_board_plays_the_demo_phrase_with_the_shipped_flute_as_the_host_does(images, flute):
+    host = build_host(flute, flute.parent / "flute-host")
     run = play(host, [], [(3, b"demo\r"), (800, b"stats\r")])
     expected = pcm(run).reshape(-1, 64)[:800]
     expected = expected[first_sounding(expected) :]
-    with Stm32Board(small_image.elf) as board:
+    with Stm32Board(images["stm32f4_discovery"].program.elf) as board:
         board.ask("demo", "playing")
         board.wait_for_blocks(len(expected) + 200)
         played = board.blocks
@@ -337,16 +338,33 @@ def test_whole_firmware_with_one_instrument_and_four_voices_keeps_its_budget(boa
     assert built.ram_bytes - more_voices <= 32_000
 
 
-def test_room_of_a_second_lies_in_the_nucleos_axi_sram(flute, tmp_path):
+def test_room_of_a_second_lies_in_the_nucleos_axi_sram(tmp_path):
     response = 1e-3 * np.random.default_rng(0).standard_normal(16_000)
-    model, expression = flute / "decoder.tflite", find_expression("flute")
-    preset = codegen.Instrument("flute", model, "flute", BREATH, response, expression)
-    codegen.generate([preset], tmp_path / "generated")
+    codegen.generate([dataclasses.replace(SHIPPED, response=response)], tmp_path / "generated")
     image = firmware.build("nucleo_h743zi", tmp_path / "generated", build_dir=tmp_path / "build")
     place, n_bytes = sections(image.program.elf)[".room"]
     assert (place, n_bytes) == symbols(image.program.elf)["reverb"]
     assert place == 0x24000000 and 130_000 < n_bytes < 145_000
     assert image.ram_bytes > n_bytes
+
+
+def test_full_model_fits_the_nucleo_with_as_many_voices_as_its_refusal_says(tmp_path):
+    generated, build_dir = tmp_path / "generated", tmp_path / "build"
+    generated.mkdir()
+    model = generated / "decoder.tflite"
+    model.write_bytes(convert.random_step_model(FULL, 5, "int8"))
+    codegen.generate([codegen.Instrument("flute", model, "flute", BREATH)], generated)
+    with pytest.raises(
+        UserError, match=r"RAM are missing; there is memory for 3 of 8 voices"
+    ) as full:
+        firmware.build("nucleo_h743zi", generated, build_dir=build_dir)
+    name, n_voices = str(full.value).split("--option ")[1].split("=")
+    image = firmware.build(
+        "nucleo_h743zi", generated, build_dir=build_dir, options={name: n_voices}
+    )
+    assert image.parts["model"].flash_bytes > 400_000
+    with pytest.raises(UserError, match="memory for 3 of 8 voices"):  # and not 3 as last time
+        firmware.build("nucleo_h743zi", generated, build_dir=build_dir)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """What is written to a board's flash: checked against the formats' specifications and binutils."""
 
 import contextlib
+import re
+import shlex
 import struct
 import subprocess
 from pathlib import Path
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline import firmware, flash, uf2
 from pipeline.config import UserError
 from pipeline.image import Image, crc32_mpeg2, read_elf, seal_loader, to_hex
-from pipeline.toolchain import INSTRUMENT_BOARDS, build_program
+from pipeline.toolchain import INSTRUMENT_BOARDS, Program, build_program
 
 FAMILIES = [uf2.RP2040, uf2.RP2350_ARM_SECURE]
 IMAGES = st.builds(
@@ -267,6 +269,64 @@ def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, monkeypatch, capsys)
     assert len(image.content) - 256 < int(sizes.split()[2]) <= len(image.content)
     assert command.startswith("to flash it: ") and "pico2." in command
     assert following == "next: wire it as in tflm_app/boards/pico2/README.md, and play"
+
+
+def test_several_run_folders_become_the_programs_of_one_image_in_their_order(
+    tmp_path, monkeypatch, capsys
+):
+    runs = [tmp_path / instrument / "reduced_cd" for instrument in ("violin", "flute")]
+    for run in runs:
+        small_run.make_run(run, instrument=run.parent.name)
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
+    options = [word for run in runs for word in ("--run", str(run))]
+    flash.main(["--board", "pico2", *options, "--dry-run"])
+    written = capsys.readouterr().out.splitlines()[1]
+    image, _ = uf2.read(Path(written.split()[-1]).read_bytes())
+    assert b"violin_reduced_cd\0" in image.content and b"flute_reduced_cd\0" in image.content
+    (table,) = (tmp_path / "build" / "generated").glob("*/instruments.c")
+    assert re.findall(r'\{"(\w+)"', table.read_text()) == ["violin_reduced_cd", "flute_reduced_cd"]
+    with pytest.raises(UserError, match="'violin_reduced_cd' is no C identifier of its own"):
+        flash.main(["--board", "pico2", *options[:2], *options[:2], "--dry-run"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--run 'my flute' --run b --format int16x8 --reverb 0.1",
+        "--run a --reverb --option PICO_AUDIO=pwm --option PLAYER_VOICES=2",
+        "--generated c",
+    ],
+)
+def test_firmware_names_the_command_that_flashes_what_it_built(options, monkeypatch, capsys):
+    asked, built = [], firmware.Firmware(Program("pico2", Path("play")), "aot", 1, 1, {})
+    monkeypatch.setattr(firmware, "generate_source", lambda a: asked.append(vars(a)) or Path("c"))
+    monkeypatch.setattr(firmware, "build", lambda *_, **how: asked.append(how["options"]) or built)
+    monkeypatch.setattr(flash, "convert", lambda *_: files_of("pico2"))
+    firmware.main(["--board", "pico2", *shlex.split(options)])
+    following = capsys.readouterr().out.splitlines()[-1]
+    assert following == f"next: python -m pipeline.flash --board pico2 {options}"
+    flash.main([*shlex.split(following)[4:], "--dry-run"])
+    shared = ("board", "run", "generated", "format", "reverb", "option")
+    assert [asked[0][name] for name in shared] == [asked[2][name] for name in shared]
+    assert asked[1] == asked[3]
+
+
+def test_learnt_room_is_flashed_where_there_is_an_fpu(tmp_path, monkeypatch, capsys):
+    small_run.make_run(tmp_path / "run")
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
+    options = ["--run", str(tmp_path / "run"), "--dry-run"]
+    sizes = []
+    for room in ([], ["--reverb", "0.1"], ["--reverb"]):
+        flash.main(["--board", "nucleo_h743zi", *options, *room])
+        words = capsys.readouterr().out.split()
+        sizes.append((int(words[2]), int(words[5])))
+    assert sizes[1][0] - sizes[0][0] > 4 * 1600 < sizes[1][1] - sizes[0][1]
+    assert sizes[2][0] - sizes[1][0] > 4 * 14400 < sizes[2][1] - sizes[1][1]  # a second
+    for room in (["--reverb", "0.1"], ["--reverb"]):
+        with pytest.raises(UserError, match="pico has no FPU to play rooms with"):
+            flash.main(["--board", "pico", *options, *room])
+    with pytest.raises(UserError, match="room of 2 s is not there: ask for one up to 1 s"):
+        flash.main(["--board", "pico2", *options, "--reverb", "2"])
 
 
 def test_command_refuses_a_folder_that_is_no_drive(tmp_path):

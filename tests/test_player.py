@@ -21,7 +21,7 @@ from small_player import (
 )
 
 from pipeline import device
-from pipeline.breath import breath_gains, breath_pcm, device_breath
+from pipeline.breath import Breath, DeviceBreath, breath_gains, breath_pcm, device_breath
 from pipeline.config import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.fm_fixed import FixedVoice
 from pipeline.patches import PATCHES
@@ -450,26 +450,26 @@ def test_stack_of_the_player_is_bounded(players):
 # --- an hour --------------------------------------------------------------------------------------
 
 
-def perform_long(work: Path, generated: Path, seconds: int) -> dict[str, float]:
-    """Runs ``player/hour.c``; `seconds` of 3600 take about a minute."""
+def perform_an_hour(work: Path, generated: Path) -> dict[str, float]:
+    """Runs ``player/hour.c``, which takes some seconds."""
     sources = [Path(__file__).parent / "player" / "hour.c", *small_player.SOURCES]
     sources += sorted(generated.glob("*.c"))
     program = build_program("host", sources, out=work / "hour", include_dirs=[generated])
     ratios = [str(float(PATCHES[name].base_ratio)) for name in PATCH_NAMES]
-    run = run_program(program, arguments=[str(seconds), "1", *ratios], timeout_s=seconds)
+    run = run_program(program, arguments=["3600", "1", *ratios])
     assert run.status == 0, run.console
     return json.loads(run.console)
 
 
-def test_phases_do_not_drift_and_no_note_is_stuck_in_three_minutes(work, generated):
-    report = perform_long(work, generated, 180)
+def test_phases_do_not_drift_and_no_note_is_stuck_in_an_hour(work, generated):
+    report = perform_an_hour(work, generated)
     finest = max(max(PATCHES[name].multiples) for name in PATCH_NAMES)
     for who in ("drone", "busy"):
         error_db = 20 * np.log10(2 * np.pi * finest * report[f"{who}_error_turns"] + 1e-30)
         assert error_db < -80
     assert report["n_stuck"] == 0 and report["n_not_finite"] == 0
     assert report["n_sounding_most"] == 4 and report["drone_sounds"] == 1
-    assert report["n_notes"] > 100 and report["n_stolen"] > 10
+    assert report["n_notes"] > 10_000 and report["n_stolen"] > 1000
 
 
 # --- clicks ---------------------------------------------------------------------------------------
@@ -500,6 +500,28 @@ def largest_steps(patch, f0_hz: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return sum(steps[carrier] for carrier in patch.carriers) / MAX_LEVEL
 
 
+def largest_breath_steps(breath: DeviceBreath, gains: np.ndarray) -> np.ndarray:
+    """Likewise of noise whose grains swell and fade linearly through every block.
+
+    Args:
+        breath: Of the model.
+        gains: From `breath_gains`, shape [2, n_layers, n_frames].
+
+    Returns:
+        Shape [n_frames * 64], of a full scale of 1.
+    """
+    level = gains[0] / 512 * 2.0 ** (gains[1] - 15)
+    before = np.concatenate([np.zeros((len(level), 1)), level[:, :-1]], axis=1)
+    tables = breath.tables.T / 2**14
+    peak, step = np.abs(tables).max(axis=1), np.abs(np.diff(tables)).max(axis=1)
+    ramp = np.arange(1, HOP_SAMPLES + 1) / HOP_SAMPLES
+    within = before[..., None] * (1 - ramp) + level[..., None] * ramp
+    ramps = (before + level) / HOP_SAMPLES
+    rounded = np.maximum(before, level).max(axis=0) / 256  # weights of a block, to its loudest
+    ramps += np.maximum(rounded, np.concatenate([[0], rounded[:-1]]))
+    return (within * step[:, None, None] + (ramps * peak[:, None])[..., None]).sum(axis=0).ravel()
+
+
 @pytest.mark.parametrize("name", PATCHES)
 def test_jumps_of_pitch_and_loudness_click_no_more_than_a_ramp_over_a_block(name, model):
     rng = np.random.default_rng(0)
@@ -509,13 +531,21 @@ def test_jumps_of_pitch_and_loudness_click_no_more_than_a_ramp_over_a_block(name
     f0_hz = np.exp(rng.uniform(np.log(20), np.log(200), n_frames))[held]
     loudness_db = rng.uniform(-80, 0, n_frames)[held]
     frames = np.stack([f0_hz, loudness_db], axis=1).astype(np.float32)
+    f0_hz, loudness_db = frames.T
     patch = PATCHES[name]
+    dark = np.linspace(0.5, -1.5, len(BREATH.colour))[:, None]  # and dark noise
+    noise = device_breath(Breath(BREATH.colour + dark, BREATH.slopes))
     played = device.simulate(model, patch, BREATH, frames)
     levels = played.levels_q32 // 8  # little modulation, so that the bound is a narrow one
-    audio = FixedVoice(patch).render(frames[:, 0], levels) / FULL_SCALE
-    steps = np.abs(np.diff(audio, prepend=0))
-    allowed = largest_steps(patch, frames[:, 0].astype(float), levels / 2**32)
-    assert np.all(steps <= allowed + 4 / FULL_SCALE)
-    assert (steps / (allowed + 4 / FULL_SCALE)).max() > 0.05
-    loudest = np.abs(audio).max()
-    assert np.median(allowed) < loudest / 3 and loudest > 0.05
+    gains = breath_gains(noise, device.log2_float32(f0_hz), loudness_db, levels)
+    tone, breath = FixedVoice(patch).render(f0_hz, levels), breath_pcm(noise, gains)
+    whole = np.clip(tone + breath, -FULL_SCALE, FULL_SCALE - 1)
+    of_tone = largest_steps(patch, f0_hz.astype(float), levels / 2**32)
+    of_breath = largest_breath_steps(noise, gains)
+    for pcm, allowed in ((tone, of_tone), (breath, of_breath), (whole, of_tone + of_breath)):
+        audio, allowed = pcm / FULL_SCALE, allowed + 4 / FULL_SCALE
+        steps = np.abs(np.diff(audio, prepend=0))
+        assert np.all(steps <= allowed)
+        assert (steps / allowed).max() > 0.5
+        loudest = np.abs(audio).max()
+        assert np.median(allowed) < loudest / 3 and loudest > 0.05

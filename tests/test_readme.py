@@ -4,6 +4,7 @@ import argparse
 import importlib
 import re
 import shlex
+import shutil
 import subprocess
 
 import pytest
@@ -56,6 +57,21 @@ def test_make_knows_the_targets():
     targets = re.findall(r"^ +make (\w+)$", README, re.MULTILINE)
     assert {"demo", "test"} <= {*targets}
     subprocess.run(["make", "-n", *targets], cwd=REPOSITORY, check=True, capture_output=True)
+
+
+def test_python_that_cannot_run_the_project_is_told_in_one_line(tmp_path, monkeypatch):
+    for name in ("Makefile", "setup.cfg"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / ".debian").touch()
+    for name in ("python3", "python3.11", "python3.12"):
+        (tmp_path / name).write_text('#!/bin/sh\ntest "$1" = -V && echo Python 3.13.5\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    made = subprocess.run(["make", "test"], cwd=tmp_path, capture_output=True, text=True)
+    told = made.stderr.splitlines()[0]
+    assert told == "error: Python 3.11 or 3.12 is needed, with venv; python3 is Python 3.13.5"
+    assert made.stdout == "" and made.returncode == 2
 
 
 def test_picture_is_what_the_drawing_program_draws():
