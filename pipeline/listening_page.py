@@ -27,6 +27,7 @@ VARIANT_LABELS = {
 FORMAT_LABELS = {"_mcu": "int8", "_mcu16": "16x8", "_mcu_room": "int8 with room"}
 ROOMS = {"with the learnt room": "learnt", "linear prediction of the recording": "dry"}
 SPECTROGRAM_SIZE = (480, 160)  # pixels
+KEYS = "123456789ABCDEFGHIJKMNOPQRSTUVWXYZ"  # that choose a system, in order; L is the loop's
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,8 @@ def _catalogue(instruments: Sequence[Instrument], labels: Mapping[str, str]) -> 
             "instrument": instrument.name.capitalize(),
             "title": take.title,
             "systems": [
-                {"system": system, "label": label}
-                for system, label in labels.items()
+                {"system": system, "label": label, "key": key}
+                for key, (system, label) in zip(KEYS, labels.items(), strict=False)
                 if system in take.sounds
             ],
         }
@@ -172,7 +173,7 @@ def _index(
     body = _template(
         "index.html",
         title=title,
-        n_systems=len(labels),
+        keys=_keys(len(labels)),
         lowest=f"{lowest:.0f} Hz",
         highest=f"{highest / 1000:.0f} kHz",
         quietest=f"−{-quietest:.0f} dB",
@@ -202,6 +203,13 @@ def _index(
     return report.page(
         title, body, styles=["style.css", "page.css"], scripts=["mixer.js", "page.js"]
     )
+
+
+def _keys(n_systems: int) -> str:
+    """Names the keys that choose among systems, as HTML."""
+    rows = filter(None, (KEYS[: min(n_systems, 9)], KEYS[9:n_systems]))
+    ends = [dict.fromkeys((row[0], row[-1])) for row in rows]
+    return _and([" to ".join(f"<kbd>{key}</kbd>" for key in pair) for pair in ends])
 
 
 def _sources(instruments: Sequence[Instrument]) -> str:

@@ -12,7 +12,7 @@ import soundfile as sf
 from chromium import Browser
 from small_run import make_run, make_tone
 
-from pipeline import corpus, page
+from pipeline import corpus, listening_page, page
 from pipeline.config import SAMPLE_RATE, UserError, load_instrument
 from pipeline.listening_test import COLUMNS
 
@@ -237,6 +237,60 @@ def test_page_is_played_by_keyboard(opened):
     opened.run("document.querySelector('.player .play').focus()")
     opened.press("Enter")
     opened.wait_for("mixer.playing && mixer.system === 'reference'")
+
+
+@pytest.fixture(scope="module")
+def many(setting):
+    """Pages of one take by all systems that there can be, all of which sound the same."""
+    out = setting / "many"
+    labels = listening_page.system_labels()
+    take = listening_page.Take(
+        "flute-1",
+        "high",
+        dict.fromkeys(labels, setting / "audio" / "flute" / "high.wav"),
+        {system: {"mss": 1.0} for system in labels},
+    )
+    about = {system: {"model_bytes": None, "domain": "dry"} for system in labels}
+    config = load_instrument("flute")
+    flute = listening_page.Instrument(config, True, [take], about, {})
+    listening_page.write_pages([flute], labels, "host", out)
+    return out
+
+
+def test_every_system_has_a_key_of_its_own_in_either_case(browser, many):
+    browser.open(many / "index.html")
+    systems = list(listening_page.system_labels())
+    named = browser.run("[...document.querySelectorAll('.keys kbd')].map((k) => k.textContent)")
+    assert named == ["Space", "1", "9", "A", "I", "←", "→", "L"]
+    browser.press(" ")
+    browser.wait_for("mixer?.playing")
+    shown = browser.run("[...choices.querySelectorAll('kbd')].map((k) => k.textContent)")
+    assert "".join(shown) == "123456789ABCDEFGHI" and len(systems) == 18
+    for keys in (shown, [key.lower() for key in shown]):
+        heard = []
+        for key in keys:
+            browser.press(key)
+            heard.append(browser.run("mixer.system"))
+        assert heard == systems
+    for key, loops in (("L", True), ("l", False)):
+        browser.press(key)
+        assert browser.run("mixer.loop") is loops and browser.run("mixer.system") == systems[-1]
+
+
+def test_every_letter_of_the_blind_test_is_a_key_beside_that_of_the_reference(browser, many):
+    browser.open(many / "listening_test.html")
+    browser.click("#start button")
+    browser.wait_for("mixer?.buffers.size > 0")
+    letters = browser.run("stimuli.map(({ letter }) => letter)")
+    assert "".join(letters) == "ABCDEFGHIJKLMNOPQS"
+    pressed = "[...document.querySelectorAll('[aria-pressed=true]')].map((b) => b.innerText.trim())"
+    for press in (str.upper, str.lower):
+        for letter in letters:
+            browser.press(press(letter))
+            assert browser.run(pressed) == [letter]
+        browser.press(press("R"))
+        assert browser.run(pressed) == ["R Reference"]
+    browser.run("removeEventListener('beforeunload', warn)")
 
 
 def test_choosing_another_take_shows_it_in_every_table(opened):
