@@ -304,13 +304,15 @@ def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
     Raises:
         UserError: Neither is there.
     """
-    candidates = [base / instrument / variant for base in (runs or RUN_DIR, MODEL_DIR)]
+    bases = dict.fromkeys((runs or RUN_DIR, MODEL_DIR))
+    candidates = [base / instrument / variant for base in bases]
     for folder in candidates:
         if (folder / "model.weights.h5").is_file():
             return folder
     distilled = {"reduced_ad": "distill --method audio", "reduced_cd": "distill --method control"}
     stage = distilled.get(variant, f"train --variant {variant}")
+    runs_option = f" --runs {runs}" if runs else ""
     raise UserError(
-        f"no trained {variant} {instrument} in {candidates[0]} or {candidates[1]}: "
-        f"run python -m pipeline.{stage} --instrument {instrument} first"
+        f"no trained {variant} {instrument} in {' or '.join(map(str, candidates))}: "
+        f"run python -m pipeline.{stage} --instrument {instrument}{runs_option} first"
     )
