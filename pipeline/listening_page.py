@@ -56,6 +56,7 @@ class Instrument:
         real: Whether the takes are recordings.
         takes: To be chosen from.
         systems: As ``metrics.json`` describes them.
+        models: Which folder their models lie in (see `pipeline.evaluate.model_sources`).
         missing: Why a system is missing, by system.
     """
 
@@ -63,6 +64,7 @@ class Instrument:
     real: bool
     takes: Sequence[Take]
     systems: Mapping[str, Mapping[str, Any]]
+    models: str
     missing: Mapping[str, str]
 
     @property
@@ -213,7 +215,7 @@ def _keys(n_systems: int) -> str:
 
 
 def _sources(instruments: Sequence[Instrument]) -> str:
-    """Says what the references are."""
+    """Says what the references are, and where the models lie."""
     real = [instrument.name for instrument in instruments if instrument.real]
     rendered = [instrument.name for instrument in instruments if not instrument.real]
     sentences = []
@@ -224,6 +226,14 @@ def _sources(instruments: Sequence[Instrument]) -> str:
             f"The references of {_and(rendered)} are phrases that were composed for this page and "
             "rendered with a sampled instrument; no model was trained on them."
         )
+    names: dict[str, list[str]] = {}
+    for instrument in instruments:
+        if instrument.models:
+            names.setdefault(instrument.models, []).append(instrument.name)
+    sentences += [
+        f"The models of {_and(theirs)} are those in {escape(models)}."
+        for models, theirs in names.items()
+    ]
     return " ".join(sentences)
 
 

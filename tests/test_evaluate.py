@@ -224,6 +224,25 @@ def test_an_untrained_variant_is_left_out_with_a_line(runs, recordings, monkeypa
         evaluate.main([*options, "--audio", str(recordings)])
 
 
+def test_where_models_lie_is_said_and_of_two_folders_which_lies_in_which(monkeypatch, tmp_path):
+    runs, pretrained = tmp_path / "runs", tmp_path / "data" / "models"
+    monkeypatch.setattr("pipeline.evaluate.REPOSITORY", tmp_path)
+    monkeypatch.setattr("pipeline.config.MODEL_DIR", pretrained)
+    asked = {"variants": ["full", "reduced"], "mcu": ["reduced"], "formats": ["int8"], "runs": runs}
+    said = []
+    for folder in (
+        None,
+        pretrained / "flute/full",
+        pretrained / "flute/reduced",
+        runs / "flute/full",
+    ):
+        if folder:
+            folder.mkdir(parents=True)
+            (folder / "model.weights.h5").touch()
+        said.append(evaluate.model_sources(evaluate.find_models("flute", **asked)[0]))
+    assert said == ["", "data/models", "data/models", "runs (full) and data/models (reduced)"]
+
+
 def test_recordings_of_one_name_do_not_overwrite_each_other(tmp_path):
     paths = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav", tmp_path / "x.flac"]
     names = evaluate.output_names([*paths, tmp_path / "b" / "y.wav"], tmp_path)

@@ -77,7 +77,7 @@ def samples_of(path):
 # --- what is written ------------------------------------------------------------------------------
 
 
-def test_every_system_of_every_take_has_a_player_and_what_is_missing_is_said(written):
+def test_every_system_of_every_take_has_a_player_and_what_is_missing_is_said(written, setting):
     html = (written / "index.html").read_text()
     players = re.findall(r'data-take="(\S+)" data-system="(\S+)"', html)
     flute = {(f"flute-{take}", system) for take in (1, 2) for system in SYSTEMS}
@@ -89,6 +89,7 @@ def test_every_system_of_every_take_has_a_player_and_what_is_missing_is_said(wri
     assert "python -m pipeline.quantize" in reasons["Reduced + CD, 16x8: not there yet"]
     assert "python -m pipeline.train" in reasons["Reduced: not there yet"]
     assert "low &amp; &lt;loud&gt;" in html and "<loud>" not in html
+    assert f"The models of flute are those in {setting / 'runs'}." in html
 
 
 def test_nothing_is_loaded_from_elsewhere(written):
@@ -104,7 +105,8 @@ def test_what_is_up_to_date_stays_and_a_changed_model_is_heard_again(written, se
     made = wav.stat().st_mtime_ns
     write(setting)
     assert wav.stat().st_mtime_ns == made
-    assert "is up to date" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "is up to date" in printed and f"flute: models: {setting / 'runs'}\n" in printed
     stored = (written / "audio" / "flute" / "metrics.json").read_text()
     metrics = json.loads(stored)
     metrics["systems"]["reduced_cd"]["model_digest"] = "of another model"
@@ -252,7 +254,7 @@ def many(setting):
     )
     about = {system: {"model_bytes": None, "domain": "dry"} for system in labels}
     config = load_instrument("flute")
-    flute = listening_page.Instrument(config, True, [take], about, {})
+    flute = listening_page.Instrument(config, True, [take], about, "runs", {})
     listening_page.write_pages([flute], labels, "host", out)
     return out
 
