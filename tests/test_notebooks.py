@@ -1,6 +1,7 @@
 """Every notebook runs from top to bottom, and shows and plays something."""
 
 import re
+import time
 
 import nbclient
 import nbformat
@@ -8,6 +9,7 @@ import pytest
 
 from pipeline.config import REPOSITORY
 
+MOST_SECONDS = 180  # that a notebook may take, on a busy machine
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 
 
@@ -18,7 +20,10 @@ def execute(path, monkeypatch, *, first=""):
     if first:
         notebook.cells.insert(0, nbformat.v4.new_code_cell(first))
     resources = {"metadata": {"path": str(path.parent)}}
-    nbclient.NotebookClient(notebook, timeout=900, resources=resources).execute()
+    end = time.monotonic() + MOST_SECONDS
+    nbclient.NotebookClient(
+        notebook, timeout_func=lambda cell: max(1, end - time.monotonic()), resources=resources
+    ).execute()
     return notebook
 
 
