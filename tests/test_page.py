@@ -333,6 +333,9 @@ def test_pages_fit_a_phone_in_both_schemes(opened, written, name):
         opened.call("Emulation.setEmulatedMedia", features=[feature])
         opened.open(written / name)
         assert opened.run("document.documentElement.scrollWidth") <= 360
+        opened.run("document.querySelectorAll('[hidden]').forEach((e) => { e.hidden = false; })")
+        keys = "[...document.querySelectorAll('kbd')].filter((key) => key.offsetParent)"
+        assert opened.run(f"{keys}.length") == 0  # a phone has none
         papers.add(opened.run("getComputedStyle(document.body).backgroundColor"))
     opened.call("Emulation.clearDeviceMetricsOverride")
     assert len(papers) == 2
