@@ -57,6 +57,7 @@ plt.rcParams |= {
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#e6e6e2",
     "axes.prop_cycle": plt.cycler(
         color=["#0b6e75", "#c2410c", "#6b3f8f", "#8a6d1f", "#4b5563", "#9bbf4d"]
