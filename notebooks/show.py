@@ -20,7 +20,6 @@ from PIL import Image
 
 os.environ |= {"TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 warnings.filterwarnings("ignore", "IProgress not found")
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextmanager
@@ -38,8 +37,10 @@ def quiet() -> Iterator[None]:
 
 with quiet():
     import keras
+    import tensorflow as tf
 
     keras.ops.zeros(1)
+tf.get_logger().setLevel(logging.ERROR)  # not before: in a notebook TensorFlow starts with INFO
 
 from pipeline import report
 from pipeline.config import FRAME_RATE, REPOSITORY, SAMPLE_RATE
@@ -56,8 +57,11 @@ plt.rcParams |= {
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#e6e6e2",
-    "axes.prop_cycle": plt.cycler(color=["#0b6e75", "#c2410c", "#6b3f8f", "#8a6d1f", "#4b5563"]),
+    "axes.prop_cycle": plt.cycler(
+        color=["#0b6e75", "#c2410c", "#6b3f8f", "#8a6d1f", "#4b5563", "#9bbf4d"]
+    ),
 }
 
 

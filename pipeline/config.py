@@ -304,12 +304,13 @@ def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
     Raises:
         UserError: Neither is there.
     """
-    candidates = [base / instrument / variant for base in (runs or RUN_DIR, MODEL_DIR)]
+    bases = dict.fromkeys((runs or RUN_DIR, MODEL_DIR))
+    candidates = [base / instrument / variant for base in bases]
     for folder in candidates:
         if (folder / "model.weights.h5").is_file():
             return folder
     raise UserError(
-        f"no trained {variant} {instrument} in {candidates[0]} or {candidates[1]}: "
+        f"no trained {variant} {instrument} in {' or '.join(map(str, candidates))}: "
         f"run {training_command(candidates[0])} first"
     )
 
@@ -318,7 +319,9 @@ def training_command(run_dir: Path) -> str:
     """Returns the command that trains what belongs into a run folder, by the folder's name."""
     stages = {variant: f"train --variant {variant}" for variant in VARIANTS}
     stages |= {"reduced_ad": "distill --method audio", "reduced_cd": "distill --method control"}
-    instrument, variant = run_dir.resolve().parent.name, run_dir.resolve().name
+    *_, instrument, variant = run_dir.resolve().parts
     if variant not in stages or not (INSTRUMENT_DIR / f"{instrument}.toml").is_file():
         return "python -m pipeline.train"
-    return f"python -m pipeline.{stages[variant]} --instrument {instrument}"
+    runs = run_dir.parent.parent
+    elsewhere = f" --runs {runs}" if runs.resolve() != RUN_DIR else ""
+    return f"python -m pipeline.{stages[variant]} --instrument {instrument}{elsewhere}"

@@ -32,6 +32,7 @@ from pipeline import firmware
 from pipeline.breath import grain_offsets
 from pipeline.config import (
     HOP_SAMPLES,
+    REPOSITORY,
     SAMPLE_RATE,
     VARIANTS,
     DataConfig,
@@ -234,6 +235,21 @@ def find_models(
     return files, missing
 
 
+def model_sources(files: Mapping[str, Path]) -> str:
+    """Says which folder the models that `find_models` found lie in, and where two, which in which.
+
+    Returns:
+        Such as ``data/models``, or ``runs (full, reduced) and data/models (reduced_ad)``.
+    """
+    variants: dict[str, list[str]] = {}
+    for variant in filter(files.__contains__, VARIANTS):
+        base = str(files[variant].parents[2]).removeprefix(f"{REPOSITORY}/")
+        variants.setdefault(base, []).append(variant)
+    if len(variants) < 2:
+        return "".join(variants)
+    return " and ".join(f"{base} ({', '.join(names)})" for base, names in variants.items())
+
+
 def _build(run_dir: Path, fmt: str, board: str) -> firmware.Firmware:
     """Builds the firmware of a format, with its room on a board that has memory for it."""
     if not fmt.endswith(ROOM):
@@ -249,6 +265,7 @@ class Evaluation:
 
     Attributes:
         missing: For each system that was asked for and cannot be had, why, and what to run first.
+        sources: Where its models lie (see `model_sources`).
     """
 
     def __init__(
@@ -292,6 +309,7 @@ class Evaluation:
         files, self.missing = find_models(
             instrument, variants=variants, mcu=mcu, formats=formats, runs=runs
         )
+        self.sources = model_sources(files)
         self.digests = {system: file_digest(path) for system, path in files.items()}
         self.hashes: dict[str, str] = {}
         self.models: dict[str, Ddx7] = {}
@@ -476,6 +494,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if not evaluation.models:
         raise UserError(next(iter(evaluation.missing.values())))
+    print(f"models: {evaluation.sources}")
     for system, reason in evaluation.missing.items():
         print(f"left out: {system}: {reason}")
     paths = [recording.path for recording in recordings]

@@ -27,6 +27,7 @@ VARIANT_LABELS = {
 FORMAT_LABELS = {"_mcu": "int8", "_mcu16": "16x8", "_mcu_room": "int8 with room"}
 ROOMS = {"with the learnt room": "learnt", "linear prediction of the recording": "dry"}
 SPECTROGRAM_SIZE = (480, 160)  # pixels
+KEYS = "123456789ABCDEFGHIJKMNOPQRSTUVWXYZ"  # that choose a system, in order; L is the loop's
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Instrument:
         real: Whether the takes are recordings.
         takes: To be chosen from.
         systems: As ``metrics.json`` describes them.
+        models: Which folder their models lie in (see `pipeline.evaluate.model_sources`).
         missing: Why a system is missing, by system.
     """
 
@@ -62,6 +64,7 @@ class Instrument:
     real: bool
     takes: Sequence[Take]
     systems: Mapping[str, Mapping[str, Any]]
+    models: str
     missing: Mapping[str, str]
 
     @property
@@ -141,8 +144,8 @@ def _catalogue(instruments: Sequence[Instrument], labels: Mapping[str, str]) -> 
             "instrument": instrument.name.capitalize(),
             "title": take.title,
             "systems": [
-                {"system": system, "label": label}
-                for system, label in labels.items()
+                {"system": system, "label": label, "key": key}
+                for key, (system, label) in zip(KEYS, labels.items(), strict=False)
                 if system in take.sounds
             ],
         }
@@ -172,7 +175,7 @@ def _index(
     body = _template(
         "index.html",
         title=title,
-        n_systems=len(labels),
+        keys=_keys(len(labels)),
         lowest=f"{lowest:.0f} Hz",
         highest=f"{highest / 1000:.0f} kHz",
         quietest=f"−{-quietest:.0f} dB",
@@ -204,8 +207,15 @@ def _index(
     )
 
 
+def _keys(n_systems: int) -> str:
+    """Names the keys that choose among systems, as HTML."""
+    rows = filter(None, (KEYS[: min(n_systems, 9)], KEYS[9:n_systems]))
+    ends = [dict.fromkeys((row[0], row[-1])) for row in rows]
+    return _and([" to ".join(f"<kbd>{key}</kbd>" for key in pair) for pair in ends])
+
+
 def _sources(instruments: Sequence[Instrument]) -> str:
-    """Says what the references are."""
+    """Says what the references are, and where the models lie."""
     real = [instrument.name for instrument in instruments if instrument.real]
     rendered = [instrument.name for instrument in instruments if not instrument.real]
     sentences = []
@@ -216,6 +226,14 @@ def _sources(instruments: Sequence[Instrument]) -> str:
             f"The references of {_and(rendered)} are phrases that were composed for this page and "
             "rendered with a sampled instrument; no model was trained on them."
         )
+    names: dict[str, list[str]] = {}
+    for instrument in instruments:
+        if instrument.models:
+            names.setdefault(instrument.models, []).append(instrument.name)
+    sentences += [
+        f"The models of {_and(theirs)} are those in {escape(models)}."
+        for models, theirs in names.items()
+    ]
     return " ".join(sentences)
 
 

@@ -26,10 +26,8 @@ import matplotlib.pyplot as plt
 COLUMNS = ("listener", "date", "trial", "instrument", "take", "system", "letter", "rating")
 LOWEST_REFERENCE = 90  # that a listener gives who hears the hidden reference
 MISSED_SHARE = 0.15  # of the trials in which it may be lower
-COLOURS = (
-    *("#4b5563", "#c2410c", "#0b6e75", "#2a9299", "#5bb3b5", "#92d0cf"),
-    *("#6b3f8f", "#9a70b8", "#c7a9dc", "#d4a017", "#8a6d1f", "#e3c878"),
-)
+COLOURS = matplotlib.colormaps["turbo"]  # as many as there are systems, in their order
+LEGEND_INCHES = 2.4  # that an entry of the legend takes
 
 Ratings = Mapping[str, Mapping[str, list[float]]]  # by instrument and system
 
@@ -113,9 +111,12 @@ def draw(groups: Ratings, n_listeners: int, path: Path) -> None:
     """Draws the box plot: quartiles, whiskers of 1.5 interquartile ranges, the mean as a dot."""
     systems = list(dict.fromkeys(system for by_system in groups.values() for system in by_system))
     names = {system: system_labels().get(system, system) for system in systems}
-    colours = {system: COLOURS[i % len(COLOURS)] for i, system in enumerate(systems)}
+    colours = dict(zip(systems, COLOURS(np.linspace(0.1, 0.9, len(systems))), strict=True))
     width = 0.8 / len(systems)
-    figure, axes = plt.subplots(figsize=(max(6.0, 0.26 * len(systems) * len(groups)), 5.0))
+    inches = max(6.0, 0.26 * len(systems) * len(groups))
+    n_columns = int(inches / LEGEND_INCHES)
+    n_rows = -(-len(systems) // n_columns)
+    figure, axes = plt.subplots(figsize=(inches, 4.5 + 0.25 * n_rows))
     for x, by_system in enumerate(groups.values()):
         for i, (system, values) in enumerate(by_system.items()):
             axes.boxplot(
@@ -145,9 +146,8 @@ def draw(groups: Ratings, n_listeners: int, path: Path) -> None:
     axes.tick_params(length=0)
     plural = "" if n_listeners == 1 else "s"
     axes.set_title(f"{n_listeners} listener{plural}", loc="left", fontsize=10, color="#5a6068")
-    figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False
-    )
+    entries = axes.get_legend_handles_labels()
+    figure.legend(*entries, loc="outside lower center", ncols=n_columns, frameon=False)
     figure.set_layout_engine("constrained")
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=160)

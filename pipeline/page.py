@@ -31,7 +31,14 @@ from pipeline.config import (
 )
 from pipeline.corpus import compose_examples, render_excerpt
 from pipeline.data import find_recordings
-from pipeline.evaluate import MCU_SUFFIXES, Evaluation, file_digest, find_models, output_names
+from pipeline.evaluate import (
+    MCU_SUFFIXES,
+    Evaluation,
+    file_digest,
+    find_models,
+    model_sources,
+    output_names,
+)
 from pipeline.features import load_audio
 from pipeline.listening_page import Instrument, Take
 from pipeline.pcm import to_pcm
@@ -100,7 +107,8 @@ def evaluate_takes(
     """Evaluates every system on recordings, unless `out` holds just that already.
 
     Returns:
-        What ``metrics.json`` holds (see `pipeline.evaluate`), with ``missing`` as of now.
+        What ``metrics.json`` holds (see `pipeline.evaluate`), with ``missing`` as of now, and
+        ``models``: where these lie.
     """
     asked: dict[str, Any] = {
         "variants": options.variants,
@@ -109,6 +117,8 @@ def evaluate_takes(
         "runs": options.runs,
     }
     files, missing = find_models(instrument, **asked)
+    now = {"missing": missing, "models": model_sources(files)}
+    print(f"{instrument}: models: {now['models'] or 'none'}")
     metrics = _read_metrics(out / "metrics.json")
     digests = {system: file_digest(path) for system, path in files.items()}
     heard = {
@@ -125,13 +135,13 @@ def evaluate_takes(
     )
     if current:
         print(f"{instrument}: everything in {out} is up to date")
-        return metrics | {"missing": missing}
+        return metrics | now
     print(f"{instrument}: {len(recordings)} recordings by {len(files) + 2} systems", flush=True)
     evaluation = Evaluation(instrument, board=options.board, **asked)
     summary, failures = evaluation.evaluate_all(recordings, out)
     if failures:
         raise UserError(failures[0])
-    return summary
+    return summary | now
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:
@@ -170,6 +180,7 @@ def gather(
         real=audio is not None and (audio / name).is_dir() and not options.rendered,
         takes=takes,
         systems=metrics["systems"],
+        models=metrics["models"],
         missing={s: reason.replace(here, "") for s, reason in metrics["missing"].items()},
     )
 

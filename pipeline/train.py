@@ -63,7 +63,8 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
     """
     if not path.is_file():
         raise UserError(
-            f"{path} is missing: run python -m pipeline.data --instrument {config.instrument} first"
+            f"{path} is missing: run python -m pipeline.data --instrument {config.instrument} "
+            f"--out {path.parent.parent} first"
         )
     try:
         with np.load(path) as stored:

@@ -170,7 +170,7 @@ def become_a_piano(runs):
         (
             lose_run,
             "distill",
-            "run python -m pipeline.train --variant full --instrument flute first",
+            "run python -m pipeline.train --variant full --instrument flute",
         ),
         (lose_run, "demo", f"{RUN} is no run folder"),
         (become_a_piano, "evaluate", "holds a piano, not a flute"),

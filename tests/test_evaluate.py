@@ -215,12 +215,32 @@ def test_an_untrained_variant_is_left_out_with_a_line(runs, recordings, monkeypa
     evaluation = evaluate.Evaluation("flute", variants=["full", "reduced"], mcu=[], runs=runs)
     assert set(evaluation.models) == {"full"}
     assert set(evaluation.missing) == {"reduced"}
-    assert "python -m pipeline.train" in evaluation.missing["reduced"]
+    command = f"python -m pipeline.train --variant reduced --instrument flute --runs {runs} first"
+    assert command in evaluation.missing["reduced"]
     violin = evaluate.Evaluation("violin", variants=["full"], mcu=["reduced_cd"], runs=runs)
     assert set(violin.missing) == {"full", "reduced_cd", "reduced_cd_mcu"} and not violin.models
     options = ["--instrument", "violin", "--runs", str(runs), "--out", str(tmp_path / "out")]
     with pytest.raises(UserError, match=r"pipeline\.train"):
         evaluate.main([*options, "--audio", str(recordings)])
+
+
+def test_where_models_lie_is_said_and_of_two_folders_which_lies_in_which(monkeypatch, tmp_path):
+    runs, pretrained = tmp_path / "runs", tmp_path / "data" / "models"
+    monkeypatch.setattr("pipeline.evaluate.REPOSITORY", tmp_path)
+    monkeypatch.setattr("pipeline.config.MODEL_DIR", pretrained)
+    asked = {"variants": ["full", "reduced"], "mcu": ["reduced"], "formats": ["int8"], "runs": runs}
+    said = []
+    for folder in (
+        None,
+        pretrained / "flute/full",
+        pretrained / "flute/reduced",
+        runs / "flute/full",
+    ):
+        if folder:
+            folder.mkdir(parents=True)
+            (folder / "model.weights.h5").touch()
+        said.append(evaluate.model_sources(evaluate.find_models("flute", **asked)[0]))
+    assert said == ["", "data/models", "data/models", "runs (full) and data/models (reduced)"]
 
 
 def test_recordings_of_one_name_do_not_overwrite_each_other(tmp_path):

@@ -1,6 +1,7 @@
 """Ratings of listeners: who is kept, what the boxes hold, and files that are none."""
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from matplotlib.image import imread
 
 from pipeline import listening_test
 from pipeline.config import UserError
+from pipeline.listening_page import system_labels
 from pipeline.listening_test import COLUMNS
 
 SYSTEMS = ("reference", "lpc", "full", "reduced_cd", "reduced_cd_mcu")
@@ -67,6 +69,20 @@ def test_picture_shows_the_median_where_it_lies(tmp_path):
         heights.append(np.flatnonzero(median.sum(axis=1) > 20).mean() / len(pixels))
     # 60 points of 106 on an axis that is most of the picture's height.
     assert 0.35 < heights[0] - heights[1] < 0.6
+
+
+@pytest.mark.parametrize("n_systems", [1, 18, 25])
+def test_every_system_has_a_colour_of_its_own(n_systems, tmp_path):
+    systems = [*system_labels(), *map(str, range(7))][:n_systems]
+    listening_test.draw(
+        {name: {system: [50.0] for system in systems} for name in ("flute", "piano")},
+        n_listeners=1,
+        path=tmp_path / "boxes.svg",
+    )
+    filled = re.findall(r"fill: (#\w{6}); stroke: #1c1e21", (tmp_path / "boxes.svg").read_text())
+    boxes = [colour for colour in filled if colour != "#ffffff"]  # without the dots of the means
+    assert len(set(boxes)) == n_systems
+    assert all(boxes.count(colour) == 3 for colour in boxes)  # the third is in the legend
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import soundfile as sf
 from chromium import Browser
 from small_run import make_run, make_tone
 
-from pipeline import corpus, page
+from pipeline import corpus, listening_page, page
 from pipeline.config import SAMPLE_RATE, UserError, load_instrument
 from pipeline.listening_test import COLUMNS
 
@@ -77,7 +77,7 @@ def samples_of(path):
 # --- what is written ------------------------------------------------------------------------------
 
 
-def test_every_system_of_every_take_has_a_player_and_what_is_missing_is_said(written):
+def test_every_system_of_every_take_has_a_player_and_what_is_missing_is_said(written, setting):
     html = (written / "index.html").read_text()
     players = re.findall(r'data-take="(\S+)" data-system="(\S+)"', html)
     flute = {(f"flute-{take}", system) for take in (1, 2) for system in SYSTEMS}
@@ -89,6 +89,7 @@ def test_every_system_of_every_take_has_a_player_and_what_is_missing_is_said(wri
     assert "python -m pipeline.quantize" in reasons["Reduced + CD, 16x8: not there yet"]
     assert "python -m pipeline.train" in reasons["Reduced: not there yet"]
     assert "low &amp; &lt;loud&gt;" in html and "<loud>" not in html
+    assert f"The models of flute are those in {setting / 'runs'}." in html
 
 
 def test_nothing_is_loaded_from_elsewhere(written):
@@ -104,7 +105,8 @@ def test_what_is_up_to_date_stays_and_a_changed_model_is_heard_again(written, se
     made = wav.stat().st_mtime_ns
     write(setting)
     assert wav.stat().st_mtime_ns == made
-    assert "is up to date" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "is up to date" in printed and f"flute: models: {setting / 'runs'}\n" in printed
     stored = (written / "audio" / "flute" / "metrics.json").read_text()
     metrics = json.loads(stored)
     metrics["systems"]["reduced_cd"]["model_digest"] = "of another model"
@@ -239,6 +241,60 @@ def test_page_is_played_by_keyboard(opened):
     opened.wait_for("mixer.playing && mixer.system === 'reference'")
 
 
+@pytest.fixture(scope="module")
+def many(setting):
+    """Pages of one take by all systems that there can be, all of which sound the same."""
+    out = setting / "many"
+    labels = listening_page.system_labels()
+    take = listening_page.Take(
+        "flute-1",
+        "high",
+        dict.fromkeys(labels, setting / "audio" / "flute" / "high.wav"),
+        {system: {"mss": 1.0} for system in labels},
+    )
+    about = {system: {"model_bytes": None, "domain": "dry"} for system in labels}
+    config = load_instrument("flute")
+    flute = listening_page.Instrument(config, True, [take], about, "runs", {})
+    listening_page.write_pages([flute], labels, "host", out)
+    return out
+
+
+def test_every_system_has_a_key_of_its_own_in_either_case(browser, many):
+    browser.open(many / "index.html")
+    systems = list(listening_page.system_labels())
+    named = browser.run("[...document.querySelectorAll('.keys kbd')].map((k) => k.textContent)")
+    assert named == ["Space", "1", "9", "A", "I", "←", "→", "L"]
+    browser.press(" ")
+    browser.wait_for("mixer?.playing")
+    shown = browser.run("[...choices.querySelectorAll('kbd')].map((k) => k.textContent)")
+    assert "".join(shown) == "123456789ABCDEFGHI" and len(systems) == 18
+    for keys in (shown, [key.lower() for key in shown]):
+        heard = []
+        for key in keys:
+            browser.press(key)
+            heard.append(browser.run("mixer.system"))
+        assert heard == systems
+    for key, loops in (("L", True), ("l", False)):
+        browser.press(key)
+        assert browser.run("mixer.loop") is loops and browser.run("mixer.system") == systems[-1]
+
+
+def test_every_letter_of_the_blind_test_is_a_key_beside_that_of_the_reference(browser, many):
+    browser.open(many / "listening_test.html")
+    browser.click("#start button")
+    browser.wait_for("mixer?.buffers.size > 0")
+    letters = browser.run("stimuli.map(({ letter }) => letter)")
+    assert "".join(letters) == "ABCDEFGHIJKLMNOPQS"
+    pressed = "[...document.querySelectorAll('[aria-pressed=true]')].map((b) => b.innerText.trim())"
+    for press in (str.upper, str.lower):
+        for letter in letters:
+            browser.press(press(letter))
+            assert browser.run(pressed) == [letter]
+        browser.press(press("R"))
+        assert browser.run(pressed) == ["R Reference"]
+    browser.run("removeEventListener('beforeunload', warn)")
+
+
 def test_choosing_another_take_shows_it_in_every_table(opened):
     shown = """[...document.querySelectorAll('.player')].filter((p) => p.offsetParent)
         .map((p) => p.dataset.take)"""
@@ -277,6 +333,9 @@ def test_pages_fit_a_phone_in_both_schemes(opened, written, name):
         opened.call("Emulation.setEmulatedMedia", features=[feature])
         opened.open(written / name)
         assert opened.run("document.documentElement.scrollWidth") <= 360
+        opened.run("document.querySelectorAll('[hidden]').forEach((e) => { e.hidden = false; })")
+        keys = "[...document.querySelectorAll('kbd')].filter((key) => key.offsetParent)"
+        assert opened.run(f"{keys}.length") == 0  # a phone has none
         papers.add(opened.run("getComputedStyle(document.body).backgroundColor"))
     opened.call("Emulation.clearDeviceMetricsOverride")
     assert len(papers) == 2

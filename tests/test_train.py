@@ -213,7 +213,10 @@ def test_a_training_that_is_killed_loses_nothing(tmp_path, dataset_path):
     ("arguments", "message"),
     [
         (["--instrument", "kazoo"], "unknown instrument 'kazoo'"),
-        (["--instrument", "violin"], "dataset.npz is missing"),
+        (
+            ["--instrument", "violin"],
+            "dataset.npz is missing: run python -m pipeline.data --instrument violin --out {runs} ",
+        ),
     ],
 )
 def test_bad_requests_end_with_one_line_and_status_2(tmp_path, arguments, message):
@@ -226,7 +229,7 @@ def test_bad_requests_end_with_one_line_and_status_2(tmp_path, arguments, messag
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("error: ")
-    assert message in last
+    assert message.format(runs=tmp_path) in last
 
 
 def test_damaged_files_are_named(tmp_path, dataset):

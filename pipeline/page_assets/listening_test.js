@@ -2,6 +2,7 @@
 // systems, all under letters in random order, rated from 0 to 100. Ratings leave as a CSV file.
 "use strict";
 
+const LETTERS = "ABCDEFGHIJKLMNOPQSTUVWXYZ"; // without R, the reference's key
 const COLUMNS = ["listener", "date", "trial", "instrument", "take", "system", "letter", "rating"];
 
 const byId = (id) => document.getElementById(id);
@@ -82,7 +83,7 @@ async function nextTrial() {
   byId("trial-title").textContent = `${take.instrument}, ${trial + 1} of ${trials.length}`;
   byId("next").textContent = trial + 1 < trials.length ? "Next" : "Finish";
   stimuli = shuffled(take.systems).map(({ system }, index) =>
-    makeStimulus(system, String.fromCharCode(65 + index)),
+    makeStimulus(system, LETTERS[index]),
   );
   byId("stimuli").replaceChildren(...stimuli.map(({ item }) => item));
   byId("trial-title").focus();

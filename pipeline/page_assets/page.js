@@ -97,11 +97,11 @@ function show() {
   if (choices.dataset.take !== take.id) {
     choices.dataset.take = take.id;
     choices.replaceChildren(
-      ...take.systems.map(({ system, label }, index) => {
+      ...take.systems.map(({ system, label, key }) => {
         const button = document.createElement("button");
         button.type = "button";
         button.dataset.system = system;
-        button.innerHTML = `<kbd>${index + 1}</kbd>`;
+        button.innerHTML = `<kbd>${key}</kbd>`;
         button.append(label);
         button.addEventListener("click", () => choose(take, system));
         return button;
@@ -170,16 +170,17 @@ loopBox.addEventListener("change", () => mixer?.setLoop(loopBox.checked));
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const onControl = event.target.closest("button, input, select, a, summary");
-  const number = onControl?.matches("select") ? 0 : Number(event.key);
+  const key = onControl?.matches("select") ? "" : event.key.toUpperCase(); // a list has its own
+  const chosen = take?.systems.find((candidate) => candidate.key === key);
   if (event.key === " " && !onControl) {
     event.preventDefault();
     playOrPause();
-  } else if (take && number >= 1 && number <= take.systems.length) {
-    choose(take, take.systems[number - 1].system, mixer.playing);
+  } else if (chosen) {
+    choose(take, chosen.system, mixer.playing);
   } else if (mixer && !onControl && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
     event.preventDefault();
     seek(mixer.position + (event.key === "ArrowLeft" ? -1 : 1));
-  } else if (event.key === "l") {
+  } else if (key === "L") {
     loopBox.click();
   }
 });
