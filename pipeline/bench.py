@@ -14,7 +14,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ from pipeline.config import (
 from pipeline.cycles import count_cycles
 from pipeline.network import kernel_shapes
 from pipeline.pcm import FULL_SCALE
-from pipeline.toolchain import BOARDS, EMULATED_BOARDS, disassemble, trace_instructions
+from pipeline.toolchain import BOARDS, EMULATED_BOARDS, claim, disassemble, trace_instructions
 
 STAGES = {  # by stage, the function that runs it
     "frame": "instrument_set_frame",
@@ -225,8 +225,12 @@ def run_name(config: RunConfig) -> str:
 
 
 def build_dir(board: str, kind: str) -> Path:
-    """Returns one folder for all models, where building the next one is quick."""
-    return firmware.BUILD_DIR / "firmware" / f"bench-{board}-{kind}"
+    """Returns one folder for all models, where building the next one is quick.
+
+    It is this process' own: of two that build there, one would measure the other's model.
+    """
+    folders = (firmware.BUILD_DIR / "firmware" / f"bench{i}-{board}-{kind}" for i in count(1))
+    return next(folder for folder in folders if claim(folder))
 
 
 def bench_models(

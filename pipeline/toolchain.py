@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from pipeline.config import REPOSITORY, UserError, run_main
 
@@ -136,6 +137,23 @@ def _locked(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+_claims: dict[Path, TextIO] = {}
+
+
+def claim(folder: Path) -> bool:
+    """Takes a folder for this process until it ends; returns False where another one has it."""
+    if folder not in _claims:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".claim").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return False
+        _claims[folder] = lock
+    return True
 
 
 # --- CMSIS ----------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Cycles from traces against sums by hand, and the report."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -284,3 +286,14 @@ def test_picture_of_nothing_or_of_no_picture_format_is_refused(tmp_path):
         bench_report.draw(ROWS[1:2], tmp_path / "a.svg")
     with pytest.raises(UserError, match=r"\.svg or \.png"):
         bench_report.draw(ROWS, tmp_path / "a.txt")
+
+
+def test_two_processes_do_not_build_into_each_others_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench.firmware, "BUILD_DIR", tmp_path)
+    mine = bench.build_dir("qemu_m4", "aot")
+    assert bench.build_dir("qemu_m4", "aot") == mine  # a second build there is quick
+    ask = "from pathlib import Path; from pipeline import bench; bench.firmware.BUILD_DIR = "
+    ask += f"Path({str(tmp_path)!r}); print(bench.build_dir('qemu_m4', 'aot'))"
+    other = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True)
+    assert Path(other.stdout.strip()).parent == mine.parent
+    assert Path(other.stdout.strip()) != mine
