@@ -283,16 +283,16 @@ def test_every_letter_of_the_blind_test_is_a_key_beside_that_of_the_reference(br
     browser.open(many / "listening_test.html")
     browser.click("#start button")
     browser.wait_for("mixer?.buffers.size > 0")
+    browser.run("removeEventListener('beforeunload', warn)")  # which would wait for an answer
     letters = browser.run("stimuli.map(({ letter }) => letter)")
     assert "".join(letters) == "ABCDEFGHIJKLMNOPQS"
-    pressed = "[...document.querySelectorAll('[aria-pressed=true]')].map((b) => b.innerText.trim())"
+    pressed = "[...document.querySelectorAll('[aria-pressed=true]')].map((b) => b.textContent)"
     for press in (str.upper, str.lower):
         for letter in letters:
             browser.press(press(letter))
             assert browser.run(pressed) == [letter]
         browser.press(press("R"))
         assert browser.run(pressed) == ["R Reference"]
-    browser.run("removeEventListener('beforeunload', warn)")
 
 
 def test_choosing_another_take_shows_it_in_every_table(opened):
@@ -327,6 +327,7 @@ def test_pages_fit_a_phone_in_both_schemes(opened, written, name):
         deviceScaleFactor=2,
         mobile=True,
     )
+    opened.call("Emulation.setTouchEmulationEnabled", enabled=True)
     papers = set()
     for scheme in ("light", "dark"):
         feature = {"name": "prefers-color-scheme", "value": scheme}
@@ -337,6 +338,7 @@ def test_pages_fit_a_phone_in_both_schemes(opened, written, name):
         keys = "[...document.querySelectorAll('kbd')].filter((key) => key.offsetParent)"
         assert opened.run(f"{keys}.length") == 0  # a phone has none
         papers.add(opened.run("getComputedStyle(document.body).backgroundColor"))
+    opened.call("Emulation.setTouchEmulationEnabled", enabled=False)
     opened.call("Emulation.clearDeviceMetricsOverride")
     assert len(papers) == 2
 
