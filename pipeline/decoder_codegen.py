@@ -13,6 +13,7 @@ import numpy as np
 from pipeline import aot
 from pipeline.config import MAX_LEVEL
 from pipeline.graph import Layer, StepModel
+from pipeline.pcm import FULL_SCALE
 
 BANNER = "/* Made by pipeline.codegen; do not edit. */\n"
 
@@ -27,10 +28,12 @@ def level_table(scale: float, zero_point: int, bits: int) -> np.ndarray:
 
     Returns:
         int32, shape [257]: level in turns, Q32, at every ``2**bits / 256`` steps from the
-        smallest logit.
+        smallest logit. What would not reach one step of the samples is 0: rounded, it would be
+        single bits here and there, where there should be silence.
     """
     quantized = np.arange(-128, 129) * 2.0 ** (bits - 8)
     levels = MAX_LEVEL / (1.0 + np.exp(-scale * (quantized - zero_point)))
+    levels[levels < MAX_LEVEL / FULL_SCALE] = 0.0
     return np.floor(levels * 2.0**32 + 0.5).astype(np.int32)
 
 

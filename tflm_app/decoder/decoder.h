@@ -30,7 +30,8 @@ typedef struct {
     int16_t bits;              /* of a quantized value: 8, -128 to 127; or 16, -32768 to 32767 */
     float logit_scale;         /* a logit is logit_scale * (quantized - logit_zero_point) */
     int16_t logit_zero_point;  /* 16x8: 0 */
-    const int32_t *levels_q32; /* [257] 0.32 * sigmoid(logit) turns, Q32, at every 2^bits / 256 steps */
+    const int32_t *levels_q32; /* [257] 0.32 * sigmoid(logit) turns, Q32, at every 2^bits / 256
+                                * steps; 0 below a step of the samples, -90 dB */
 } decoder_io_t;
 
 /* Binds the state to a model, which must outlive it, and resets it. */
