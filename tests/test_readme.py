@@ -68,7 +68,8 @@ def test_python_that_cannot_run_the_project_is_told_in_one_line(tmp_path, monkey
         (tmp_path / name).write_text('#!/bin/sh\ntest "$1" = -V && echo Python 3.13.5\n')
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    made = subprocess.run(["make", "test"], cwd=tmp_path, capture_output=True, text=True)
+    make = ["make", "--no-print-directory", "test"]  # quiet where make itself runs the tests
+    made = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True)
     told = made.stderr.splitlines()[0]
     assert told == "error: Python 3.11 or 3.12 is needed, with venv; python3 is Python 3.13.5"
     assert made.stdout == "" and made.returncode == 2
