@@ -526,11 +526,11 @@ def resolve(config: InstrumentConfig, variant: str, profile: str, **changes: Any
     if profile == "quick":
         train = dataclasses.replace(
             train,
-            steps=700,
+            steps=450,
             batch_size=4,
             learning_rate=3e-3,
             warmup_steps=60,
-            validate_every=175,
+            validate_every=150,
         )
     train = dataclasses.replace(train, **{k: v for k, v in changes.items() if v is not None})
     return RunConfig(config.instrument, config.patch, variant, config.tcn(variant), train)
