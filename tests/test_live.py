@@ -8,10 +8,9 @@ import small_player
 from small_player import BREATH, control, off, on, program_change
 from small_run import make_tone
 from test_play import answers, pcm, records
-from test_transfer import envelope, following_decoder
+from test_transfer import envelope, generate_following
 
 from pipeline import codegen, transfer, upsampler
-from pipeline.breath import UNTRAINED
 from pipeline.config import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.expression_table import find_expression
 from pipeline.pcm import to_pcm
@@ -45,13 +44,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def following(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An instrument whose levels follow the loudness of this very block."""
-    folder = tmp_path_factory.mktemp("following") / "generated"
-    folder.mkdir()
-    tflite = folder / "decoder.tflite"
-    tflite.write_bytes(following_decoder())
-    codegen.generate([codegen.Instrument("violin", tflite, "violin", UNTRAINED)], folder)
-    return folder
+    return generate_following(tmp_path_factory.mktemp("following") / "generated")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Timbre transfer, sound in to sound out: how late it is, what it plays, what it refuses."""
 
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,14 +40,18 @@ def following_decoder() -> bytes:
     return convert.convert_step_model(weights, TCN, {**ranges, "frame": (0.0, 1.0)}, "int8")
 
 
-@pytest.fixture(scope="module")
-def generated(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("transfer") / "generated"
+def generate_following(folder: Path) -> Path:
+    """Generates an instrument whose levels follow the loudness of this very block."""
     folder.mkdir()
     tflite = folder / "decoder.tflite"
     tflite.write_bytes(following_decoder())
     codegen.generate([codegen.Instrument("violin", tflite, "violin", UNTRAINED)], folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    return generate_following(tmp_path_factory.mktemp("transfer") / "generated")
 
 
 @pytest.fixture(scope="module")
