@@ -1,7 +1,7 @@
 """The numbers of the aot engine: weights and constants as its inner loops read them.
 
 The same weights, one byte each, in two layouts: ``lanes`` for cores with the DSP extension and
-``digits`` for those without; ``decoder_lanes.h`` and ``decoder_digits.h`` say how they are read.
+``digits`` for those without; ``decoder_kernel_dsp.h`` and ``decoder_kernel_armv6m.h`` say how they are read.
 Zero points are folded into the biases. Whatever the engine's 32-bit arithmetic could not do exactly
 is refused here.
 """
@@ -18,7 +18,7 @@ INPUT_MULTIPLE = (
     8  # weights a channel and outputs a layer are padded to what an inner loop takes at once
 )
 OUTPUT_MULTIPLE = 8
-MAX_INPUTS_INT8 = 512  # see `prepare` in decoder_digits.h
+MAX_INPUTS_INT8 = 512  # see `prepare` in decoder_kernel_armv6m.h
 
 
 @dataclass(frozen=True)

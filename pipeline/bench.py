@@ -46,7 +46,7 @@ STAGES = {  # by stage, the function that runs it
     "decoder": "instrument_decode",
     "levels": "instrument_set_levels",
     "fm": "instrument_play",
-    "breath": "instrument_breathe",
+    "noise": "instrument_add_noise",
 }
 ROOM_STAGE = {"reverb": "reverb_process"}
 ROOMS = (("qemu_m7", 1.0), ("qemu_m33", 0.25), ("qemu_m4", 0.25), ("qemu_m4", 0.1))  # seconds

@@ -7,7 +7,7 @@ through a block and out through the next, so that frame k's level is reached at 
 as operator levels are. The gain of either table, in dB, is linear in pitch, in loudness and in the
 operators' levels in dB: so the network, which gives these, has a hand in the noise as well. Below
 -70 dB of loudness, where nobody plays, it falls by 12 dB a dB, so that silence is silent.
-`pipeline.synth.Breath` learns it; the C is ``fm/breath.h``.
+`pipeline.synth.Breath` learns it; the C is ``noise/noise.h``.
 """
 
 from dataclasses import dataclass

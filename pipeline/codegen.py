@@ -81,13 +81,13 @@ def _instruments_text(instruments: Sequence[Instrument]) -> str:
         f"{p}_patch.h" for p in patches
     ]
     presets = "".join(
-        f'    {{"{i.name}", &{i.name}_model, &{i.patch}_patch, &{i.name}_breath}},\n'
+        f'    {{"{i.name}", &{i.name}_model, &{i.patch}_patch, &{i.name}_noise}},\n'
         for i in instruments
     )
     lines = "".join(f'#include "{name}"\n' for name in includes)
-    breaths = "".join(f"extern const breath_preset_t {i.name}_breath;\n" for i in instruments)
+    breaths = "".join(f"extern const noise_preset_t {i.name}_noise;\n" for i in instruments)
     return f"""\
-{BANNER}#include "control/instrument.h"
+{BANNER}#include "instrument/instrument.h"
 {lines}
 {breaths}
 const instrument_preset_t instrument_presets[] = {{
@@ -98,7 +98,7 @@ const size_t instrument_n_presets = {len(instruments)};
 
 
 def breath_text(name: str, breath: Breath) -> str:
-    """Returns ``<name>_breath.c``, the noise of an instrument."""
+    """Returns ``<name>_noise.c``, the noise of an instrument."""
     made = device_breath(breath)
     rows = "".join(
         "    " + ", ".join(f"{{{a}, {b}}}" for a, b in row) + ",\n"
@@ -110,14 +110,14 @@ def breath_text(name: str, breath: Breath) -> str:
         for i in range(N_LAYERS)
     )
     return f"""\
-{BANNER}#include "fm/breath.h"
+{BANNER}#include "noise/noise.h"
 
-static const breath_pair_t tables[BREATH_TABLE_SAMPLES + BREATH_GRAIN_SAMPLES]
+static const noise_pair_t tables[NOISE_TABLE_SAMPLES + NOISE_GRAIN_SAMPLES]
     __attribute__((aligned(8))) = {{
 {rows}}};
 
-extern const breath_preset_t {name}_breath;
-const breath_preset_t {name}_breath = {{
+extern const noise_preset_t {name}_noise;
+const noise_preset_t {name}_noise = {{
     .tables = tables,
     .layers = {{
 {layers}    }},
@@ -157,7 +157,7 @@ def generate(instruments: Sequence[Instrument], out: Path) -> list[Path]:
     for instrument, model in zip(instruments, models, strict=True):
         texts |= decoder_codegen.model_texts(instrument.name, model)
         texts |= fm_codegen.patch_texts(PATCHES[instrument.patch])
-        texts[f"{instrument.name}_breath.c"] = breath_text(instrument.name, instrument.breath)
+        texts[f"{instrument.name}_noise.c"] = breath_text(instrument.name, instrument.breath)
     responses = [i.response for i in instruments if i.response is not None]
     if responses:
         if len(responses) < len(instruments):

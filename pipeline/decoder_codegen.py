@@ -203,7 +203,7 @@ def _aot_text(name: str, model: StepModel) -> str:
 #error "decoder_config.h was made for other models: run pipeline.codegen again"
 #endif
 
-#if DECODER_LAYOUT_LANES
+#if DECODER_KERNEL_DSP
 {layouts["lanes"]}
 #else /* digits */
 {layouts["digits"]}

@@ -1,6 +1,6 @@
 """The whole device in Python: what the firmware does to a frame, to the bit.
 
-Clamping and quantization mirror ``control/frame.c`` in float32, the decoder is the .tflite itself
+Clamping and quantization mirror ``instrument/frame.c`` in float32, the decoder is the .tflite itself
 in the tflite-micro package, levels come from the generated table, `pipeline.fm_fixed` plays them,
 and `pipeline.breath` adds noise. The firmware's PCM, logits and levels equal these on every target;
 in a room (`pipeline.room`) its PCM is at most 1 off, for the device convolves in float32.
@@ -22,7 +22,7 @@ from pipeline.step_model import StreamingDecoder
 MIN_F0_HZ, MAX_F0_HZ = 20.0, 4000.0
 MIN_LOUDNESS_DB, MAX_LOUDNESS_DB = -80.0, 0.0
 
-_LOG2_COEFFICIENTS = (  # of control/frame.c, highest power first
+_LOG2_COEFFICIENTS = (  # of instrument/frame.c, highest power first
     *(0.17063432, -0.27269839, 0.2972626, -0.35896174, 0.48046504, -0.72137588, 1.44269973),
 )
 

@@ -1,4 +1,4 @@
-"""The firmware's way from notes to frames in Python: ``tflm_app/control/expression.c``, to the bit.
+"""The firmware's way from notes to frames in Python: ``tflm_app/player/expression.c``, to the bit.
 
 Pitch is in semitones and loudness in dB, both times 2**16. Python's ``>>`` rounds down as the
 firmware's does; only the division of a glide rounds towards 0.
@@ -14,7 +14,7 @@ from pipeline.config import REPOSITORY, atomic_write, run_main
 from pipeline.expression_table import KNOTS, PITCH_STEP, FixedExpression
 from pipeline.fm_fixed import sine
 
-TABLES_PATH = REPOSITORY / "tflm_app" / "control" / "pitch_tables.c"
+TABLES_PATH = REPOSITORY / "tflm_app" / "player" / "pitch_tables.c"
 NOTHING_DB = -128 << 16
 SILENCE_DB = -75 << 16
 LONGEST = 1 << 13  # frames are counted up to here
@@ -181,7 +181,7 @@ def tables_text() -> str:
 
     return f"""\
 /* Made by python -m pipeline.expression_fixed; do not edit. */
-#include "control/pitch.h"
+#include "player/pitch.h"
 
 /* clang-format off */
 const uint32_t pitch_exp2_q30[{len(EXP2_Q30)}] = {{
@@ -193,7 +193,7 @@ const int16_t gain_db_q8[{len(GAIN_DB_Q8)}] = {{
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Writes the tables that all instruments share, ``tflm_app/control/pitch_tables.c``."""
+    """Writes the tables that all instruments share, ``tflm_app/player/pitch_tables.c``."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.expression_fixed", description=main.__doc__
     )

@@ -1,7 +1,7 @@
 """How an instrument is played: the table between notes and the decoder's frames.
 
 `pipeline.expression` learns it and keeps it as ``expression.toml`` beside the instrument's models;
-`pipeline.codegen` writes it as C for ``tflm_app/control/expression.c``, which explains its parts.
+`pipeline.codegen` writes it as C for ``tflm_app/player/expression.c``, which explains its parts.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -176,7 +176,7 @@ def _check(expression: Expression) -> None:
 
 @dataclass(frozen=True)
 class FixedExpression:
-    """The table in the firmware's integers, named as in ``control/expression.h``.
+    """The table in the firmware's integers, named as in ``player/expression.h``.
 
     Attributes:
         curves: By pitch: envelope, release, envelope_slope, release_slope.
@@ -230,7 +230,7 @@ def expressions_text(expressions: dict[str, Expression]) -> str:
     tables = "".join(_table_text(name, to_fixed(table)) for name, table in expressions.items())
     presets = "".join(f"    &{name}_expression,\n" for name in expressions)
     return f"""\
-{BANNER}#include "control/expression.h"
+{BANNER}#include "player/expression.h"
 
 {tables}const expression_t *const expression_presets[] = {{
 {presets}}};

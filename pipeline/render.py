@@ -53,13 +53,13 @@ TRACE_RECORD = np.dtype(
         ("block", "<u4"),
         ("voice", "u1"),
         ("preset", "u1"),
-        ("act", "u1"),
+        ("event", "u1"),
         ("zero", "u1"),
         ("f0_hz", "<f4"),
         ("loudness_db", "<f4"),
     ]
 )
-BEGUN, PLAYED, FADED = 1, 2, 3  # voice_act_t
+BEGUN, PLAYED, FADED = 1, 2, 3  # voice_event_t
 
 
 def load_score(path: Path) -> Score:
@@ -183,10 +183,10 @@ def stretches(performance: Performance) -> Iterator[Stretch]:
     """Yields what each voice sounded, in the order of voices and time."""
     for voice in range(performance.n_voices):
         of_voice = performance.trace[performance.trace["voice"] == voice]
-        begins = np.flatnonzero(of_voice["act"] == BEGUN)
+        begins = np.flatnonzero(of_voice["event"] == BEGUN)
         for records in np.split(of_voice, begins)[1:]:
             frames = np.stack([records["f0_hz"], records["loudness_db"]], axis=1)
-            is_faded = bool(records["act"][-1] == FADED)
+            is_faded = bool(records["event"][-1] == FADED)
             if is_faded:  # its pitch stays, but the voice has been reset before it was traced
                 frames[-1] = frames[-2]
             yield Stretch(

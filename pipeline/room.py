@@ -120,8 +120,8 @@ def room_text(name: str, response: Array) -> str:
 #include "reverb/reverb.h"
 
 {tables}
-extern const reverb_room_t {name}_room;
-const reverb_room_t {name}_room = {{head, {"tail" if n_tail else "NULL"}, {n_head}, {n_tail}}};
+extern const reverb_response_t {name}_room;
+const reverb_response_t {name}_room = {{head, {"tail" if n_tail else "NULL"}, {n_head}, {n_tail}}};
 """
 
 
@@ -139,12 +139,12 @@ def shared_texts(names: Sequence[str], responses: Sequence[Array]) -> dict[str, 
         names: Of the presets, in order.
         responses: Of their rooms.
     """
-    rooms = "".join(f"extern const reverb_room_t {name}_room;\n" for name in names)
+    rooms = "".join(f"extern const reverb_response_t {name}_room;\n" for name in names)
     table = ", ".join(f"&{name}_room" for name in names)
     most_head, most_tail = np.max([n_partitions(len(response)) for response in responses], axis=0)
     return {
         "rooms.c": f'{BANNER}#include "reverb/reverb.h"\n\n{rooms}\n'
-        f"const reverb_room_t *const reverb_rooms[] = {{{table}}};\n",
+        f"const reverb_response_t *const reverb_presets[] = {{{table}}};\n",
         "reverb_config.h": f"{BANNER}#ifndef REVERB_CONFIG_H\n#define REVERB_CONFIG_H\n\n"
         f"#define REVERB_MAX_HEAD {most_head}\n#define REVERB_MAX_TAIL {most_tail}\n\n#endif\n",
     }

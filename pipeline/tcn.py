@@ -87,7 +87,7 @@ def lead_in(features: np.ndarray, config: TcnConfig) -> np.ndarray:
     """Puts silence before features, as much as the network looks back.
 
     A decoder that plays has heard silence before its first note, and not nothing:
-    ``control/instrument.c`` fills its rings with the same frames.
+    ``instrument/instrument.c`` fills its rings with the same frames.
 
     Args:
         features: Scaled features, shape [..., n_frames, 2].

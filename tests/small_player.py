@@ -11,17 +11,19 @@ from pipeline.toolchain import APP_DIR
 
 PATCH_NAMES = ("flute", "violin", "piano")  # of the presets
 LEVEL_DB = -20.0
-BREATH = Breath(UNTRAINED.colour + 0.5, UNTRAINED.slopes + 0.1)  # so loud that it is heard
+NOISE = Breath(UNTRAINED.colour + 0.5, UNTRAINED.slopes + 0.1)  # so loud that it is heard
 BARE = dataclasses.replace(PLAIN, envelope_db=[[LEVEL_DB] * 18] * 11, loudest_db=0.0)
 TABLES = {"flute": BARE, "violin": find_expression("violin"), "piano": find_expression("piano")}
 
 SOURCES = [  # of the player, besides what is generated
     APP_DIR / folder / f"{name}.c"
     for folder, names in {
-        "control": ("player", "expression", "pitch", "pitch_tables", "instrument", "frame"),
+        "player": ("player", "expression", "pitch", "pitch_tables"),
+        "instrument": ("instrument", "frame"),
         "midi": ("midi_parser",),
         "decoder": ("decoder_aot", "decoder_levels"),
-        "fm": ("fm_voice", "fm_sine_table", "breath"),
+        "fm": ("fm_voice", "fm_sine_table"),
+        "noise": ("noise",),
     }.items()
     for name in names
 ]
@@ -35,7 +37,7 @@ def generate(folder: Path) -> Path:
         convert.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 3, "int8")
     )
     presets = [
-        codegen.Instrument(name, model, name, BREATH, expression=TABLES[name])
+        codegen.Instrument(name, model, name, NOISE, expression=TABLES[name])
         for name in PATCH_NAMES
     ]
     codegen.generate(presets, folder)

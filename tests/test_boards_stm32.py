@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_player
-from small_player import BREATH, bend, control, off, on
+from small_player import NOISE, bend, control, off, on
 from stm32_board import INSTRUCTIONS_PER_TICK, TICKS_PER_BLOCK, Stm32Board
 from test_play import pcm, play
 
@@ -353,7 +353,7 @@ def test_full_model_fits_the_nucleo_with_as_many_voices_as_its_refusal_says(tmp_
     generated.mkdir()
     model = generated / "decoder.tflite"
     model.write_bytes(convert.random_step_model(FULL, 5, "int8"))
-    codegen.generate([codegen.Instrument("flute", model, "flute", BREATH)], generated)
+    codegen.generate([codegen.Instrument("flute", model, "flute", NOISE)], generated)
     with pytest.raises(
         UserError, match=r"RAM are missing; there is memory for 3 of 8 voices"
     ) as full:

@@ -43,11 +43,11 @@ def layer_of(learnt: Breath) -> BreathLayer:
 def played(tmp_path_factory) -> dict[str, np.ndarray]:
     """What every board adds to a PCM that is loud here and there, so that it saturates."""
     folder = tmp_path_factory.mktemp("breath")
-    (folder / "learnt_breath.c").write_text(breath_text("learnt", LEARNT))
+    (folder / "learnt_noise.c").write_text(breath_text("learnt", LEARNT))
     (folder / "main.c").write_text(r"""
         #include "board.h"
-        #include "fm/breath.h"
-        extern const breath_preset_t learnt_breath;
+        #include "noise/noise.h"
+        extern const noise_preset_t learnt_noise;
         int main(int argc, char **argv) {
             board_init();
             const int in = board_open_read(argv[argc - 2]), out = board_open_write(argv[argc - 1]);
@@ -56,12 +56,12 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
                 int32_t levels_q32[6];
                 int16_t pcm[FM_BLOCK_SAMPLES];
             } block;
-            breath_t breath;
-            breath_reset(&breath, BREATH_SEED(0));
+            noise_t breath;
+            noise_reset(&breath, NOISE_SEED(0));
             while (board_read(in, &block, sizeof block) == sizeof block) {
-                const breath_gain_t gain = breath_gain(&learnt_breath, block.log2_f0,
+                const noise_gain_t gain = noise_gain(&learnt_noise, block.log2_f0,
                                                        block.loudness_db, block.levels_q32);
-                breath_add(&breath, &learnt_breath, block.loudness_db > 0 ? BREATH_SILENCE : gain,
+                noise_add(&breath, &learnt_noise, block.loudness_db > 0 ? NOISE_SILENCE : gain,
                            block.pcm);
                 board_write(out, block.pcm, sizeof block.pcm);
             }
@@ -77,7 +77,7 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
     blocks["levels_q32"], blocks["pcm"] = levels_q32, pcm
     result = {}
     for board in BOARDS:
-        sources = [folder / "main.c", folder / "learnt_breath.c", APP_DIR / "fm/breath.c"]
+        sources = [folder / "main.c", folder / "learnt_noise.c", APP_DIR / "noise/noise.c"]
         program = build_program(board, sources, out=folder / board)
         run = run_program(
             program, arguments=["in", "out"], inputs={"in": blocks.tobytes()}, outputs=["out"]

@@ -115,7 +115,7 @@ def test_state_is_large_enough_for_the_largest_of_several(tflite, tflite_16x8, t
     rings = [aot.rings(read_step_model(path)) for path in (tflite, other)]
     assert defines["N_RINGS"] == max(map(len, rings)) == 6
     assert defines["RING_VALUES"] == max(ring[-1].end for ring in rings)
-    assert '{"b", &b_model, &piano_patch, &b_breath}' in (tmp_path / "instruments.c").read_text()
+    assert '{"b", &b_model, &piano_patch, &b_noise}' in (tmp_path / "instruments.c").read_text()
 
 
 def test_files_of_an_earlier_call_go_and_others_stay(tflite, tmp_path):
@@ -277,7 +277,7 @@ def test_command_compiles_a_run_folder(tmp_path, capsys):
     assert "flute_reduced" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         *("decoder_config.h", "instruments.c", "flute_reduced_model.c", "flute_reduced_model.h"),
-        *("flute_reduced_breath.c", "flute_patch.c", "flute_patch.h", "expressions.c"),
+        *("flute_reduced_noise.c", "flute_patch.c", "flute_patch.h", "expressions.c"),
     }
 
 

@@ -73,7 +73,7 @@ class Traced:
         if not program.exists():
             board = APP / "boards" / "host" / "board.c"
             includes = [f"-I{path}" for path in (APP, APP / "boards", self.folder)]
-            define = f"-DDECODER_LAYOUT_LANES={LANES[layout]}"
+            define = f"-DDECODER_KERNEL_DSP={LANES[layout]}"
             command = [
                 shutil.which("cc"),
                 "-std=gnu99",

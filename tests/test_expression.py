@@ -24,7 +24,7 @@ from pipeline.toolchain import APP_DIR, EMULATED_BOARDS, build_program, run_prog
 
 SOURCES = [
     Path(__file__).parent / "expression" / "play_notes.c",
-    *(APP_DIR / "control" / f"{name}.c" for name in ("expression", "pitch", "pitch_tables")),
+    *(APP_DIR / "player" / f"{name}.c" for name in ("expression", "pitch", "pitch_tables")),
     APP_DIR / "fm" / "fm_sine_table.c",
 ]
 TABLES = {"flute": find_expression("flute"), "piano": find_expression("piano"), "plain": PLAIN}

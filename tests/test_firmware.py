@@ -23,7 +23,7 @@ from pipeline.toolchain import (
 )
 
 CONFIG = TcnConfig(n_blocks=2, hidden_channels=16)  # small: what is shown does not depend on size
-BREATH = Breath(UNTRAINED.colour + 0.3, UNTRAINED.slopes + np.linspace(-0.2, 0.2, 8)[:, None])
+NOISE = Breath(UNTRAINED.colour + 0.3, UNTRAINED.slopes + np.linspace(-0.2, 0.2, 8)[:, None])
 PRESETS = {"flute": "int8", "violin": "int8"}
 
 
@@ -58,7 +58,7 @@ def generated(work: Path, models: dict[str, Path]) -> dict[str, Path]:
     folders = {}
     for fmt, model in models.items():
         folders[fmt] = work / f"generated_{fmt}"
-        presets = [codegen.Instrument(patch, model, patch, BREATH) for patch in ("flute", "violin")]
+        presets = [codegen.Instrument(patch, model, patch, NOISE) for patch in ("flute", "violin")]
         codegen.generate(presets, folders[fmt])
     return folders
 
@@ -77,7 +77,7 @@ def built(work: Path, generated: dict[str, Path]) -> dict[tuple[str, str], firmw
 @pytest.mark.parametrize("what", FRAMES)
 def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt, what):
     frames = FRAMES[what]
-    expected = device.simulate(models[fmt], PATCHES["flute"], BREATH, frames)
+    expected = device.simulate(models[fmt], PATCHES["flute"], NOISE, frames)
     assert expected.pcm.max() > 1000  # it does sound
     for board in BOARDS:
         played = firmware.render(built[board, fmt], frames)
@@ -91,7 +91,7 @@ def test_each_preset_of_a_firmware_plays_its_own_patch(built, models):
     renderings = []
     for preset, patch in enumerate(("flute", "violin")):
         played = firmware.render(built["qemu_m4", "int8"], frames, preset=preset).pcm
-        expected = device.simulate(models["int8"], PATCHES[patch], BREATH, frames).pcm
+        expected = device.simulate(models["int8"], PATCHES[patch], NOISE, frames).pcm
         np.testing.assert_array_equal(played, expected)
         renderings.append(played)
     assert not np.array_equal(*renderings)
@@ -153,7 +153,7 @@ def test_sizes_by_part_add_up_to_the_firmware(built):
         ram = sum(part.ram_bytes for part in firmware_of_board.parts.values())
         assert 0 <= firmware_of_board.flash_bytes - flash + 64 < 256  # alignment, shared strings
         assert firmware_of_board.ram_bytes - ram - 4096 in range(64)  # the stack is nobody's part
-        assert {"decoder", "model", "fm", "control", "board"} <= set(firmware_of_board.parts)
+        assert {"decoder", "model", "fm", "instrument", "board"} <= set(firmware_of_board.parts)
 
 
 def test_command_writes_what_the_firmware_played(generated, models, tmp_path, capsys, monkeypatch):
@@ -165,7 +165,7 @@ def test_command_writes_what_the_firmware_played(generated, models, tmp_path, ca
     with wave.open(str(tmp_path / "out.wav")) as wav:
         assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (16_000, 1, 2)
         pcm = np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
-    expected = device.simulate(models["int8"], PATCHES["flute"], BREATH, FRAMES["melody"]).pcm
+    expected = device.simulate(models["int8"], PATCHES["flute"], NOISE, FRAMES["melody"]).pcm
     np.testing.assert_array_equal(pcm, expected)
     assert "next: python -m pipeline.bench" in capsys.readouterr().out
 
@@ -206,7 +206,7 @@ def test_float_arithmetic_of_frames_is_the_same_on_every_board(tmp_path):
     source = tmp_path / "frames.c"
     source.write_text(r"""
         #include "board.h"
-        #include "control/frame.h"
+        #include "instrument/frame.h"
         int main(int argc, char **argv) {
             board_init();
             struct { float scale; int32_t zero_point, bits; } input;
@@ -230,7 +230,7 @@ def test_float_arithmetic_of_frames_is_the_same_on_every_board(tmp_path):
     music = np.stack([np.exp(rng.uniform(2, 9, 5000)), rng.uniform(-100, 20, 5000)], axis=1)
     frames = np.concatenate([hostile_frames(), bits, music.astype(np.float32)])
     clamped = device.clamp_frames(frames)
-    sources = [source, APP_DIR / "control/frame.c"]
+    sources = [source, APP_DIR / "instrument/frame.c"]
     result = np.dtype([("clamped", "<f4", 2), ("quantized", "<i2", 2)])
     for board in BOARDS:
         program = build_program(board, sources, out=tmp_path / board)

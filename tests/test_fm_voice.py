@@ -136,7 +136,7 @@ def test_sanitizers_find_nothing(generated, tmp_path, pairs):
         [REPOSITORY / "tests" / "fm" / "play_frames.c", *core_sources(generated)],
         out=tmp_path,
         include_dirs=[generated],
-        defines=[f"FM_PAIRS={pairs}"],
+        defines=[f"FM_KERNEL_DSP={pairs}"],
         sanitize=True,
     )
     frames = frames_of(3, 300)

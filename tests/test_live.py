@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_player
-from small_player import BREATH, control, off, on, program_change
+from small_player import NOISE, control, off, on, program_change
 from small_run import make_tone
 from test_play import answers, pcm, records
 from test_transfer import envelope, generate_following
@@ -112,7 +112,7 @@ def test_live_mode_plays_in_the_room_and_at_48_khz(generated, tmp_path):
     model = generated / "decoder.tflite"
     response = np.zeros(1600)
     response[1:] = 0.05 * np.random.default_rng(0).standard_normal(1599)
-    wet = codegen.Instrument("flute", model, "flute", BREATH, response, find_expression("flute"))
+    wet = codegen.Instrument("flute", model, "flute", NOISE, response, find_expression("flute"))
     codegen.generate([wet], folder)
     sound = melody()
     expected = transferred(folder, sound[FIRST * HOP_SAMPLES :])

@@ -9,7 +9,7 @@ import small_player
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_player import (
-    BREATH,
+    NOISE,
     LEVEL_DB,
     PATCH_NAMES,
     TABLES,
@@ -83,7 +83,7 @@ def course(performance: Performance, voice: int = 0) -> tuple[np.ndarray, np.nda
     """Pitch in semitones and loudness in dB of a voice by block, NaN while it is silent."""
     pitch, loudness = np.full((2, performance.report["n_blocks"]), np.nan)
     for record in performance.trace[performance.trace["voice"] == voice]:
-        if record["act"] != FADED:
+        if record["event"] != FADED:
             pitch[record["block"]] = 69 + 12 * np.log2(record["f0_hz"] / 440)
             loudness[record["block"]] = record["loudness_db"]
     return pitch, loudness
@@ -93,14 +93,14 @@ def sounding_at(performance: Performance, block: int) -> list[int]:
     """Notes that sound in a block, by voice; 0 for a voice that does not."""
     notes = [0] * performance.n_voices
     for record in performance.trace[performance.trace["block"] == block]:
-        if record["act"] != FADED:
+        if record["event"] != FADED:
             notes[record["voice"]] = round(69 + 12 * np.log2(record["f0_hz"] / 440))
     return notes
 
 
 def attacks(performance: Performance) -> list[int]:
     """Blocks in which a voice begins from silence."""
-    return performance.trace["block"][performance.trace["act"] == BEGUN].tolist()
+    return performance.trace["block"][performance.trace["event"] == BEGUN].tolist()
 
 
 # --- notes ----------------------------------------------------------------------------------------
@@ -305,7 +305,7 @@ def test_all_sound_off_is_silent_after_one_block_that_ramps_down(poly):
     played = poly(
         (0, on(60)), (0, on(64)), (50, control(ALL_SOUND_OFF, 0)), (80, off(60)), until=90
     )
-    assert set(played.trace["act"][played.trace["block"] == 50]) == {FADED}
+    assert set(played.trace["event"][played.trace["block"] == 50]) == {FADED}
     assert played.trace["block"].max() == 50
     assert np.all(played.pcm[51 * HOP_SAMPLES :] == 0)
 
@@ -384,9 +384,9 @@ def simulate(performance: Performance, model: Path) -> np.ndarray:
     mix = np.zeros(len(performance.pcm), np.int64)
     for stretch in stretches(performance):
         patch = PATCHES[PATCH_NAMES[stretch.preset]]
-        levels = device.simulate(model, patch, BREATH, stretch.frames).levels_q32
+        levels = device.simulate(model, patch, NOISE, stretch.frames).levels_q32
         f0_hz, loudness_db = device.clamp_frames(stretch.frames).T
-        noise = device_breath(BREATH)
+        noise = device_breath(NOISE)
         gains = breath_gains(noise, device.log2_float32(f0_hz), loudness_db, levels)
         if stretch.is_faded:
             levels[-1] = gains[..., -1] = 0
@@ -533,9 +533,9 @@ def test_jumps_of_pitch_and_loudness_click_no_more_than_a_ramp_over_a_block(name
     frames = np.stack([f0_hz, loudness_db], axis=1).astype(np.float32)
     f0_hz, loudness_db = frames.T
     patch = PATCHES[name]
-    dark = np.linspace(0.5, -1.5, len(BREATH.colour))[:, None]  # and dark noise
-    noise = device_breath(Breath(BREATH.colour + dark, BREATH.slopes))
-    played = device.simulate(model, patch, BREATH, frames)
+    dark = np.linspace(0.5, -1.5, len(NOISE.colour))[:, None]  # and dark noise
+    noise = device_breath(Breath(NOISE.colour + dark, NOISE.slopes))
+    played = device.simulate(model, patch, NOISE, frames)
     levels = played.levels_q32 // 8  # little modulation, so that the bound is a narrow one
     gains = breath_gains(noise, device.log2_float32(f0_hz), loudness_db, levels)
     tone, breath = FixedVoice(patch).render(f0_hz, levels), breath_pcm(noise, gains)

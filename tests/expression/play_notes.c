@@ -1,8 +1,8 @@
 /* Plays notes by an instrument's expression, on any board: PRESET STEPS FRAMES. A step is what happens before
  * a frame; a frame in FRAMES is f0_hz, loudness_db and whether anything sounds, 12 bytes. */
 #include "board.h"
-#include "control/expression.h"
-#include "control/pitch.h"
+#include "player/expression.h"
+#include "player/pitch.h"
 
 typedef struct {
     int32_t what; /* 0: nothing, 1: start, 2: slur, 3: release */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/console.h"
+#include "player/console.h"
 
 #define MOST_BLOCKS 4 /* an input, for they are what takes time */
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "board.h"
-#include "control/player.h"
+#include "player/player.h"
 
 #define BLOCKS_PER_SECOND 250u
 #define MAX_PRESETS 4
@@ -56,7 +56,7 @@ static void rest(void) {
 static void check_phases(const player_t *player, int which, double *worst) {
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         const player_voice_t *const voice = &player->voices[i];
-        if (voice->act != VOICE_BEGUN && voice->act != VOICE_PLAYED) {
+        if (voice->event != VOICE_BEGUN && voice->event != VOICE_PLAYED) {
             continue;
         }
         const double f0_hz = (double)voice->instrument.frame.f0_hz;
@@ -64,7 +64,7 @@ static void check_phases(const player_t *player, int which, double *worst) {
             n_not_finite++;
         }
         double *const phase = &turns[which][i], *const last = &last_f0_hz[which][i];
-        if (voice->act == VOICE_BEGUN) {
+        if (voice->event == VOICE_BEGUN) {
             *phase = 0;
             *last = f0_hz;
         }

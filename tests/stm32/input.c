@@ -12,7 +12,7 @@
  * What hardware does here: PLLs and oscillators are ready as soon as they are on, switches have switched, and
  * the H743's ADC has calibrated itself when it is looked at, and forgets four times that it was turned on.
  */
-#include "boards/stm32/input.c"
+#include "boards/ports/stm32/input.c"
 
 #include <stdio.h>
 #include <stdlib.h>

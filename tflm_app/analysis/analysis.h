@@ -36,14 +36,14 @@
 
 #include <stdint.h>
 
-#include "control/frame.h"
+#include "instrument/frame.h"
 
 #define ANALYSIS_BLOCK_SAMPLES 64
 #define ANALYSIS_N_BLOCKS 5
 #define ANALYSIS_WINDOW_SAMPLES (ANALYSIS_N_BLOCKS * ANALYSIS_BLOCK_SAMPLES)
 #define ANALYSIS_FFT_SAMPLES 512       /* at least the window and the longest lag */
 #define ANALYSIS_MIN_F0_HZ 100.0f      /* two periods in the window */
-#define ANALYSIS_MAX_F0_HZ 4000.0f     /* of control/frame.h */
+#define ANALYSIS_MAX_F0_HZ 4000.0f     /* of instrument/frame.h */
 #define ANALYSIS_MAX_APERIODICITY 0.5f /* with more the pitch is held */
 
 /* Owned by the caller, who reads no more than `aperiodicity`. */

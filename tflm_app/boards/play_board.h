@@ -14,7 +14,7 @@
  * and at exactly the same pace, so that every block of output has its block of input.
  *
  * Nothing here blocks, allocates or waits for a peripheral. Real boards implement it in boards/<name>/, those
- * that are emulated in boards/emulated/, from files.
+ * that are emulated in boards/ports/hosted/, from files.
  */
 #ifndef PLAY_BOARD_H
 #define PLAY_BOARD_H

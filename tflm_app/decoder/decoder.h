@@ -42,7 +42,7 @@ void decoder_reset(decoder_t *decoder);
 
 /* Sets the rings as if `frame`, as for decoder_step, had been decoded for ever. Costs about a step with aot,
  * one for every ring with tflm. */
-void decoder_settle(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]);
+void decoder_prime(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]);
 
 /* Advances by one frame (4 ms). `frame` is quantized, and clamped to the range of `io->bits`; so are
  * `logits`. */

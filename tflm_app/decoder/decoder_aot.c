@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "decoder/decoder_fixed.h"
-#if DECODER_LAYOUT_LANES
-#include "decoder/decoder_lanes.h"
+#if DECODER_KERNEL_DSP
+#include "decoder/decoder_kernel_dsp.h"
 #else
-#include "decoder/decoder_digits.h"
+#include "decoder/decoder_kernel_armv6m.h"
 #endif
 
 static inline int32_t rescale(int32_t x, const decoder_scale_t *by) {
@@ -107,7 +107,7 @@ static int load_frame(decoder_t *d, const int16_t frame[DECODER_N_INPUTS]) {
     return is_int8;
 }
 
-void decoder_settle(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]) {
+void decoder_prime(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]) {
     const decoder_model_t *model = decoder->model;
     const int is_int8 = load_frame(decoder, frame);
     for (uint32_t i = 0; i < model->n_layers; ++i) {

@@ -23,13 +23,13 @@
 #include "decoder/decoder.h"
 #include "decoder_config.h" /* generated: DECODER_N_RINGS and the DECODER_*_VALUES below */
 
-/* Weights lie in the order in which the inner loop of the core reads them: decoder_lanes.h or
- * decoder_digits.h. A generated model holds both orders and compiles one. */
-#ifndef DECODER_LAYOUT_LANES
+/* Weights lie in the order in which the inner loop of the core reads them: decoder_kernel_dsp.h or
+ * decoder_kernel_armv6m.h. A generated model holds both orders and compiles one. */
+#ifndef DECODER_KERNEL_DSP
 #ifdef __ARM_FEATURE_DSP
-#define DECODER_LAYOUT_LANES 1
+#define DECODER_KERNEL_DSP 1
 #else
-#define DECODER_LAYOUT_LANES 0
+#define DECODER_KERNEL_DSP 0
 #endif
 #endif
 

@@ -99,7 +99,7 @@ void decoder_reset(decoder_t *decoder) {
   });
 }
 
-void decoder_settle(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]) {
+void decoder_prime(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]) {
   // A step makes the rings of one layer more as they shall be, so there are as many as rings.
   int16_t logits[DECODER_N_OUTPUTS];
   for (size_t round = 0; round < decoder->model->n_rings; ++round) {

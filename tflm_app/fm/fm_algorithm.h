@@ -15,28 +15,28 @@
  *
  * Two schedules of the same arithmetic stand behind the words. Where there are registers and
  * multiply-accumulate instructions for it (the DSP extension), a slice is a pair of samples that never
- * leaves the registers: fm_pairs.h. Elsewhere the slice is the block, and one operator at a time has the
- * registers for itself: fm_passes.h. FM_PAIRS chooses; either compiles anywhere.
+ * leaves the registers: fm_kernel_dsp.h. Elsewhere the slice is the block, and one operator at a time has the
+ * registers for itself: fm_kernel_portable.h. FM_KERNEL_DSP chooses; either compiles anywhere.
  */
 #ifndef FM_ALGORITHM_H
 #define FM_ALGORITHM_H
 
 #include "fm/fm_block.h"
 
-#ifndef FM_PAIRS
+#ifndef FM_KERNEL_DSP
 #ifdef __ARM_FEATURE_DSP
-#define FM_PAIRS 1
+#define FM_KERNEL_DSP 1
 #else
-#define FM_PAIRS 0
+#define FM_KERNEL_DSP 0
 #endif
 #endif
 
 enum { FM_NONE = -1, FM_X, FM_Y, FM_N_MIXES };
 
-#if FM_PAIRS
-#include "fm/fm_pairs.h"
+#if FM_KERNEL_DSP
+#include "fm/fm_kernel_dsp.h"
 #else
-#include "fm/fm_passes.h"
+#include "fm/fm_kernel_portable.h"
 #endif
 
 #endif

@@ -12,13 +12,13 @@ enum {
     HEAD_GROUPS = HEAD_FLOATS / GROUP_FLOATS,
 };
 
-void reverb_init(reverb_t *reverb, const reverb_room_t *room) {
+void reverb_init(reverb_t *reverb, const reverb_response_t *room) {
     reverb->room = room;
     reverb_reset(reverb);
 }
 
 void reverb_reset(reverb_t *reverb) {
-    const reverb_room_t *const room = reverb->room;
+    const reverb_response_t *const room = reverb->room;
     memset(reverb, 0, sizeof *reverb);
     reverb->room = room;
 }
@@ -104,7 +104,7 @@ static const arm_rfft_fast_instance_f32 head_fft = {
 };
 
 /* Takes a block and returns the head's part of what is heard of it and of the past. */
-static float *head_play(reverb_head_t *head, const reverb_room_t *room, const float *block) {
+static float *head_play(reverb_head_t *head, const reverb_response_t *room, const float *block) {
     memcpy(head->window, head->window + REVERB_BLOCK_SAMPLES, REVERB_BLOCK_SAMPLES * sizeof *block);
     memcpy(head->window + REVERB_BLOCK_SAMPLES, block, REVERB_BLOCK_SAMPLES * sizeof *block);
     memcpy(head->time, head->window, sizeof head->time); /* the transform overwrites its input */
@@ -136,7 +136,7 @@ static const arm_rfft_fast_instance_f32 tail_fft = {
 };
 
 /* Takes a block, adds the tail's part to `wet`, and does a step of the work on the span before this one. */
-static void tail_play(reverb_tail_t *tail, const reverb_room_t *room, const float *block,
+static void tail_play(reverb_tail_t *tail, const reverb_response_t *room, const float *block,
                       float wet[REVERB_BLOCK_SAMPLES]) {
     const size_t step = tail->step, place = step * REVERB_BLOCK_SAMPLES;
     if (step == 0) {
@@ -189,7 +189,7 @@ void reverb_process(reverb_t *reverb, int16_t samples[REVERB_BLOCK_SAMPLES]) {
     process(reverb, samples, 1.0f, 0.0f);
 }
 
-void reverb_process_in(reverb_t *reverb, const reverb_room_t *room, int16_t samples[REVERB_BLOCK_SAMPLES]) {
+void reverb_process_in(reverb_t *reverb, const reverb_response_t *room, int16_t samples[REVERB_BLOCK_SAMPLES]) {
     if (room == reverb->room) {
         reverb_process(reverb, samples);
     } else {

@@ -43,9 +43,9 @@ typedef struct {
     const float *head; /* n_head partitions of 64 bins: 8 if there is a tail */
     const float *tail; /* n_tail partitions of 256 bins */
     size_t n_head, n_tail;
-} reverb_room_t;
+} reverb_response_t;
 
-extern const reverb_room_t *const reverb_rooms[]; /* by preset, generated */
+extern const reverb_response_t *const reverb_presets[]; /* by preset, generated */
 
 /* Owned by the caller, but only the functions below look inside. */
 typedef struct {
@@ -69,7 +69,7 @@ typedef struct {
 #endif
 
 typedef struct {
-    const reverb_room_t *room;
+    const reverb_response_t *room;
     reverb_head_t head;
 #if REVERB_MAX_TAIL > 0
     reverb_tail_t tail;
@@ -77,7 +77,7 @@ typedef struct {
 } reverb_t;
 
 /* Takes a room, from silence; `room` stays in use and has at most the firmware's most partitions. */
-void reverb_init(reverb_t *reverb, const reverb_room_t *room);
+void reverb_init(reverb_t *reverb, const reverb_response_t *room);
 
 /* Forgets the past. */
 void reverb_reset(reverb_t *reverb);
@@ -87,10 +87,10 @@ void reverb_process(reverb_t *reverb, int16_t samples[REVERB_BLOCK_SAMPLES]);
 
 /* The same in `room`, which may change from block to block: in the block of a change, what the last room
  * still sounds fades out, and the new one begins from silence behind it. */
-void reverb_process_in(reverb_t *reverb, const reverb_room_t *room, int16_t samples[REVERB_BLOCK_SAMPLES]);
+void reverb_process_in(reverb_t *reverb, const reverb_response_t *room, int16_t samples[REVERB_BLOCK_SAMPLES]);
 
 /* Blocks for which a room sounds on. */
-static inline uint32_t reverb_n_blocks(const reverb_room_t *room) {
+static inline uint32_t reverb_n_blocks(const reverb_response_t *room) {
     return (uint32_t)(room->n_head + room->n_tail * (REVERB_TAIL_SAMPLES / REVERB_BLOCK_SAMPLES));
 }
 

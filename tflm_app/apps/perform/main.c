@@ -4,7 +4,7 @@
  *
  * SCORE: records of 8 bytes in the order of time: the number of the block before which they come (uint32),
  * how many MIDI bytes (1 to 3), the bytes. PCM: int16, 64 a block. TRACE: a record of 16 bytes for every
- * voice that sounds in a block: block (uint32), voice, preset, what it did (voice_act_t), 0, and the frame
+ * voice that sounds in a block: block (uint32), voice, preset, what it did (voice_event_t), 0, and the frame
  * that it was given, f0_hz and loudness_db (float32); "-" for none. All little-endian. It ends when nothing
  * sounds any more; what still does TAIL_BLOCKS after the last byte is ended. Where rooms were generated, the
  * player's instrument plays in its own, and is heard until that has died away. Prints one line of JSON.
@@ -14,8 +14,8 @@
 #include "apps/report.h"
 #include "audio/pcm_writer.h"
 #include "board.h"
-#include "control/player.h"
-#ifdef PLAY_ROOMS
+#include "player/player.h"
+#ifdef PLAY_REVERB
 #include "reverb/reverb.h"
 static reverb_t reverb;
 #endif
@@ -30,7 +30,7 @@ typedef struct {
 
 typedef struct {
     uint32_t block;
-    uint8_t voice, preset, act, zero;
+    uint8_t voice, preset, event, zero;
     frame_t frame;
 } trace_record_t;
 
@@ -52,8 +52,8 @@ static bool trace_voices(int trace, uint32_t block) {
     bool is_written = true;
     for (uint8_t i = 0; i < PLAYER_N_VOICES; i++) {
         const player_voice_t *const voice = &player.voices[i];
-        if (voice->act != VOICE_SILENT) {
-            const trace_record_t record = {block, i, voice->played, voice->act, 0, voice->instrument.frame};
+        if (voice->event != VOICE_SILENT) {
+            const trace_record_t record = {block, i, voice->played, voice->event, 0, voice->instrument.frame};
             is_written &= board_write(trace, &record, sizeof record) == sizeof record;
         }
     }
@@ -79,8 +79,8 @@ int main(int argc, char **argv) {
     }
 
     player_init(&player);
-#ifdef PLAY_ROOMS
-    reverb_init(&reverb, reverb_rooms[player.program]);
+#ifdef PLAY_REVERB
+    reverb_init(&reverb, reverb_presets[player.program]);
 #endif
     score_record_t record;
     bool has_record = board_read(score, &record, sizeof record) == sizeof record;
@@ -99,13 +99,13 @@ int main(int argc, char **argv) {
         if (!has_record && block == last + TAIL_BLOCKS) {
             player_panic(&player);
         }
-#ifdef PLAY_ROOMS
-        n_echoing = reverb_n_blocks(reverb_rooms[player.program]);
+#ifdef PLAY_REVERB
+        n_echoing = reverb_n_blocks(reverb_presets[player.program]);
         n_silent = player_n_sounding(&player) > 0 ? 0 : n_silent + 1;
 #endif
         player_render(&player, samples);
-#ifdef PLAY_ROOMS
-        reverb_process_in(&reverb, reverb_rooms[player.program], samples);
+#ifdef PLAY_REVERB
+        reverb_process_in(&reverb, reverb_presets[player.program], samples);
 #endif
         const uint32_t taken = board_instruction_count() - start;
         instructions += taken;

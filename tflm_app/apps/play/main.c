@@ -10,16 +10,16 @@
  *
  *     input      | n     | n + 1 | n + 2 |      4 ms at most until the block is full
  *     main loop  |       | n     | n + 1 |      4 ms while it is answered, and up to 0.3 ms for which it has
- *     output     |       |       | n     |        been full before (boards/stm32/input.c)
+ *     output     |       |       | n     |        been full before (boards/ports/stm32/input.c)
  *
  * With 10 ms from the middle of the analysis' window to its end and 4 ms for the ramp of the answer (see
  * analysis/analysis.h) that is 22.3 ms at most from sound in to sound out. The upsampler adds 1 ms, and the
  * filter of the converter 20 of its samples if it is a PCM5102A: 23.5 ms at 16 kHz, 23.7 ms at 48 kHz.
  */
 #include "board.h"
-#include "control/console.h"
+#include "player/console.h"
 #include "play_board.h"
-#ifdef PLAY_ROOMS
+#ifdef PLAY_REVERB
 #include "reverb/reverb.h"
 static reverb_t reverb;
 #endif
@@ -112,8 +112,8 @@ static void render_block(void) {
     receive_panel();
     demo_phrase_step(&phrase, &player);
     player_render(&player, samples);
-#ifdef PLAY_ROOMS
-    reverb_process_in(&reverb, reverb_rooms[player.program], samples);
+#ifdef PLAY_REVERB
+    reverb_process_in(&reverb, reverb_presets[player.program], samples);
 #endif
 #if BOARD_SAMPLE_RATE == 48000
     upsampler_process(&upsampler, samples, output);
@@ -148,8 +148,8 @@ static void serve_console(void) {
 int main(void) {
     board_init();
     player_init(&player);
-#ifdef PLAY_ROOMS
-    reverb_init(&reverb, reverb_rooms[player.program]);
+#ifdef PLAY_REVERB
+    reverb_init(&reverb, reverb_presets[player.program]);
 #endif
 #if BOARD_SAMPLE_RATE == 48000
     upsampler_reset(&upsampler);

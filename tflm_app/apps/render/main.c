@@ -13,8 +13,8 @@
 #include "apps/report.h"
 #include "audio/pcm_writer.h"
 #include "board.h"
-#include "control/instrument.h"
-#ifdef PLAY_ROOMS
+#include "instrument/instrument.h"
+#ifdef PLAY_REVERB
 #include "reverb/reverb.h"
 #endif
 
@@ -23,21 +23,21 @@ enum {
     STAGE_DECODER,
     STAGE_LEVELS,
     STAGE_FM,
-    STAGE_BREATH,
-#ifdef PLAY_ROOMS
+    STAGE_NOISE,
+#ifdef PLAY_REVERB
     STAGE_REVERB,
 #endif
     N_STAGES
 };
 static const char *const stage_names[N_STAGES] = {
-    "frame",  "decoder", "levels", "fm", "breath",
-#ifdef PLAY_ROOMS
+    "frame",  "decoder", "levels", "fm", "noise",
+#ifdef PLAY_REVERB
     "reverb",
 #endif
 };
 
 static instrument_t instrument;
-#ifdef PLAY_ROOMS
+#ifdef PLAY_REVERB
 static reverb_t reverb;
 #endif
 static pcm_writer_t writer;
@@ -92,10 +92,10 @@ int main(int argc, char **argv) {
     meter_t meter = {.total = {0}, .before = 0};
     uint64_t n_frames = 0;
     frame_t frame;
-    instrument_init(&instrument, &instrument_presets[preset], BREATH_SEED(0));
-#ifdef PLAY_ROOMS
+    instrument_init(&instrument, &instrument_presets[preset], NOISE_SEED(0));
+#ifdef PLAY_REVERB
     uint32_t worst_reverb = 0;
-    reverb_init(&reverb, reverb_rooms[preset]);
+    reverb_init(&reverb, reverb_presets[preset]);
 #endif
     while (board_read(frames, &frame, sizeof frame) == sizeof frame) {
         /* A wait of a varying length spreads the readings evenly over the steps of the counter. */
@@ -111,9 +111,9 @@ int main(int argc, char **argv) {
         meter_lap(&meter, STAGE_LEVELS);
         instrument_play(&instrument, samples);
         meter_lap(&meter, STAGE_FM);
-        instrument_breathe(&instrument, samples);
-        meter_lap(&meter, STAGE_BREATH);
-#ifdef PLAY_ROOMS
+        instrument_add_noise(&instrument, samples);
+        meter_lap(&meter, STAGE_NOISE);
+#ifdef PLAY_REVERB
         reverb_process(&reverb, samples);
         const uint32_t lap = meter_lap(&meter, STAGE_REVERB);
         worst_reverb = lap > worst_reverb ? lap : worst_reverb;
@@ -146,7 +146,7 @@ int main(int argc, char **argv) {
     report_entry("n_frames", n_frames, ", ");
     report_entry("decoder_state_bytes", sizeof instrument.decoder, ", ");
     report_entry("voice_state_bytes", sizeof instrument.voice, ", ");
-#ifdef PLAY_ROOMS
+#ifdef PLAY_REVERB
     report_entry("worst_reverb", worst_reverb, ", ");
     report_entry("reverb_state_bytes", sizeof reverb, ", ");
 #endif

@@ -13,8 +13,8 @@
 #include "apps/report.h"
 #include "audio/pcm_writer.h"
 #include "board.h"
-#include "control/instrument.h"
-#ifdef PLAY_ROOMS
+#include "instrument/instrument.h"
+#ifdef PLAY_REVERB
 #include "reverb/reverb.h"
 static reverb_t reverb;
 #endif
@@ -46,9 +46,9 @@ int main(int argc, char **argv) {
     }
 
     analysis_init(&analysis, (float)parse_number(argv[4]), (float)parse_number(argv[5]));
-    instrument_init(&instrument, &instrument_presets[preset], BREATH_SEED(0));
-#ifdef PLAY_ROOMS
-    reverb_init(&reverb, reverb_rooms[preset]);
+    instrument_init(&instrument, &instrument_presets[preset], NOISE_SEED(0));
+#ifdef PLAY_REVERB
+    reverb_init(&reverb, reverb_presets[preset]);
 #endif
     uint64_t analysing = 0, playing = 0;
     uint32_t n_blocks = 0, worst = 0;
@@ -58,7 +58,7 @@ int main(int argc, char **argv) {
         const frame_t frame = analysis_step(&analysis, samples);
         const uint32_t analysed = board_instruction_count();
         instrument_render(&instrument, &frame, samples);
-#ifdef PLAY_ROOMS
+#ifdef PLAY_REVERB
         reverb_process(&reverb, samples);
 #endif
         const uint32_t end = board_instruction_count();

@@ -1,4 +1,4 @@
-/* Where the STM32H743 has what boards/stm32 uses, and what the board is wired to.
+/* Where the STM32H743 has what boards/ports/stm32 uses, and what the board is wired to.
  *
  * Source: RM0433 section 2.3 (memory map), DS12110 tables 9 to 20 (alternate functions), UM1974 and UM2407
  * (the board).

@@ -1,5 +1,5 @@
 /* Memories and caches, before anything else runs. Weights stay in flash: the decoder asks for them ahead of
- * time (decoder/decoder_lanes.h), which costs less than 58 kB of RAM. The buffers of the DMA lie in SRAM1,
+ * time (decoder/decoder_kernel_dsp.h), which costs less than 58 kB of RAM. The buffers of the DMA lie in SRAM1,
  * uncached.
  *
  * Sources: RM0433 section 8.7 (AHB2ENR); ST's start-up of the chip (revision Y); Armv7-M Architecture

@@ -1,4 +1,4 @@
-/* Where things are in the RP2040: what boards/rp2 needs and where this chip differs from the RP2350.
+/* Where things are in the RP2040: what boards/ports/rp2 needs and where this chip differs from the RP2350.
  * Source: RP2040 datasheet; the section is named at each block.
  */
 #ifndef CHIP_H

@@ -1,4 +1,4 @@
-/* Where things are in the RP2350: what boards/rp2 needs and where this chip differs from the RP2040.
+/* Where things are in the RP2350: what boards/ports/rp2 needs and where this chip differs from the RP2040.
  * Source: RP2350 datasheet; the section is named at each block.
  */
 #ifndef CHIP_H

@@ -1,4 +1,4 @@
-/* Where the STM32F407 has what boards/stm32 uses, and what the board is wired to.
+/* Where the STM32F407 has what boards/ports/stm32 uses, and what the board is wired to.
  *
  * Source: RM0090 section 2.3 (memory map), DS8626 table 9 (alternate functions), UM1472 (the board).
  */

@@ -1,4 +1,4 @@
-#include "control/pitch.h"
+#include "player/pitch.h"
 
 #include <string.h>
 

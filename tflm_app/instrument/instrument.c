@@ -1,4 +1,4 @@
-#include "control/instrument.h"
+#include "instrument/instrument.h"
 
 /* Takes a frame that is safe. */
 static void take_frame(instrument_t *instrument, frame_t frame) {
@@ -19,9 +19,9 @@ void instrument_init(instrument_t *instrument, const instrument_preset_t *preset
 
 void instrument_reset(instrument_t *instrument) {
     fm_voice_reset(&instrument->voice);
-    breath_reset(&instrument->breath, instrument->seed);
+    noise_reset(&instrument->noise, instrument->seed);
     take_frame(instrument, (frame_t){.f0_hz = FRAME_DEFAULT_F0_HZ, .loudness_db = FRAME_MIN_LOUDNESS_DB});
-    decoder_settle(&instrument->decoder, instrument->quantized);
+    decoder_prime(&instrument->decoder, instrument->quantized);
     for (int i = 0; i < DECODER_N_OUTPUTS; i++) {
         instrument->logits[i] = 0;
         instrument->levels_q32[i] = 0;
@@ -44,11 +44,11 @@ void instrument_play(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]
     fm_voice_render(&instrument->voice, instrument->frame.f0_hz, instrument->levels_q32, samples);
 }
 
-void instrument_breathe(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]) {
-    const breath_preset_t *const preset = instrument->preset->breath;
-    const breath_gain_t gain = breath_gain(preset, instrument->log2_f0, instrument->frame.loudness_db,
+void instrument_add_noise(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]) {
+    const noise_preset_t *const preset = instrument->preset->noise;
+    const noise_gain_t gain = noise_gain(preset, instrument->log2_f0, instrument->frame.loudness_db,
                                            instrument->levels_q32);
-    breath_add(&instrument->breath, preset, gain, samples);
+    noise_add(&instrument->noise, preset, gain, samples);
 }
 
 void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t samples[FM_BLOCK_SAMPLES]) {
@@ -56,7 +56,7 @@ void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t s
     instrument_decode(instrument);
     instrument_set_levels(instrument);
     instrument_play(instrument, samples);
-    instrument_breathe(instrument, samples);
+    instrument_add_noise(instrument, samples);
 }
 
 void instrument_fade(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]) {
@@ -64,5 +64,5 @@ void instrument_fade(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]
         instrument->levels_q32[i] = 0;
     }
     instrument_play(instrument, samples);
-    breath_add(&instrument->breath, instrument->preset->breath, BREATH_SILENCE, samples);
+    noise_add(&instrument->noise, instrument->preset->noise, NOISE_SILENCE, samples);
 }

@@ -1,4 +1,4 @@
-#include "fm/breath.h"
+#include "noise/noise.h"
 
 #include <string.h>
 
@@ -9,12 +9,12 @@
 #include "fm/fm_block.h"
 #include "fm/fm_sine.h"
 
-#define BREATH_MAX_GAIN_Q12 61439 /* a half: the sum of both layers keeps within 16 bits */
+#define NOISE_MAX_GAIN_Q12 61439 /* a half: the sum of both layers keeps within 16 bits */
 
-void breath_reset(breath_t *breath, uint32_t seed) {
+void noise_reset(noise_t *breath, uint32_t seed) {
     breath->random = seed;
     breath->ending = 0;
-    breath->gain = BREATH_SILENCE;
+    breath->gain = NOISE_SILENCE;
 }
 
 /* log2(level / 0.32 + 0.001) in Q12, -40823 to 6, within 0.009. */
@@ -26,28 +26,28 @@ static int32_t level_octaves_q12(int32_t level_q32) {
     return ((31 - zeros) * 4096) + log2_of_mantissa - 124339;
 }
 
-breath_gain_t breath_gain(const breath_preset_t *preset, float log2_f0, float loudness_db,
-                          const int32_t levels_q32[BREATH_N_LEVELS]) {
+noise_gain_t noise_gain(const noise_preset_t *preset, float log2_f0, float loudness_db,
+                          const int32_t levels_q32[NOISE_N_LEVELS]) {
     const int32_t octaves_q12 = (int32_t)(log2_f0 * 4096.0f);
     const int32_t db_q8 = (int32_t)(loudness_db * 256.0f);
-    const int32_t below_q8 = BREATH_QUIET_DB * 256 - db_q8;
+    const int32_t below_q8 = NOISE_QUIET_DB * 256 - db_q8;
     const int32_t fade_q12 = below_q8 > 0 ? 32 * below_q8 : 0; /* two octaves a dB */
-    int32_t gains_q12[BREATH_N_LAYERS];
-    for (int n = 0; n < BREATH_N_LAYERS; n++) {
-        const breath_layer_t *const layer = &preset->layers[n];
+    int32_t gains_q12[NOISE_N_LAYERS];
+    for (int n = 0; n < NOISE_N_LAYERS; n++) {
+        const noise_layer_t *const layer = &preset->layers[n];
         gains_q12[n] = layer->gain_q12 + ((layer->per_octave_q12 * octaves_q12) >> 12) +
                        ((layer->per_db_q16 * db_q8) >> 12) - fade_q12;
     }
-    for (int i = 0; i < BREATH_N_LEVELS; i++) {
+    for (int i = 0; i < NOISE_N_LEVELS; i++) {
         const int32_t level_q12 = level_octaves_q12(levels_q32[i]);
-        for (int n = 0; n < BREATH_N_LAYERS; n++) {
+        for (int n = 0; n < NOISE_N_LAYERS; n++) {
             gains_q12[n] += (preset->layers[n].per_level_q12[i] * level_q12) >> 12;
         }
     }
-    breath_gain_t gain = BREATH_SILENCE;
-    for (int n = 0; n < BREATH_N_LAYERS; n++) {
+    noise_gain_t gain = NOISE_SILENCE;
+    for (int n = 0; n < NOISE_N_LAYERS; n++) {
         if (gains_q12[n] > 0) {
-            const int32_t held = gains_q12[n] > BREATH_MAX_GAIN_Q12 ? BREATH_MAX_GAIN_Q12 : gains_q12[n];
+            const int32_t held = gains_q12[n] > NOISE_MAX_GAIN_Q12 ? NOISE_MAX_GAIN_Q12 : gains_q12[n];
             const int32_t t = held & 4095;
             gain.steps[n] = (int16_t)(256 + ((t * (10756 + ((5628 * t) >> 12))) >> 18)); /* 256 * 2^t */
             gain.exponents[n] = (int16_t)(held >> 12);
@@ -57,7 +57,7 @@ breath_gain_t breath_gain(const breath_preset_t *preset, float log2_f0, float lo
 }
 
 /* Weights of a grain in both layers as halves of a word, relative to the largest exponent. */
-static uint32_t weights(breath_gain_t gain, int32_t largest) {
+static uint32_t weights(noise_gain_t gain, int32_t largest) {
     return (uint32_t)(gain.steps[0] >> (largest - gain.exponents[0])) |
            (uint32_t)(gain.steps[1] >> (largest - gain.exponents[1])) << 16;
 }
@@ -73,7 +73,7 @@ static inline uint32_t load_pair(const int16_t *samples) {
 }
 
 /* Samples 0 and 1 of both layers: two words, aligned. */
-static inline uint64_t load_pairs(const breath_pair_t *pairs) {
+static inline uint64_t load_pairs(const noise_pair_t *pairs) {
     uint64_t words;
     memcpy(&words, __builtin_assume_aligned(pairs, 8), sizeof words);
     return words;
@@ -92,8 +92,8 @@ static inline uint32_t lower_halves(uint32_t a, uint32_t b) {
 
 /* A pair is a load, and its two products are one instruction: 10.2 instructions a sample, with all registers,
  * which is why it is not inlined. */
-FM_HOT __attribute__((noinline)) static void add_grains(const breath_pair_t *beginning,
-                                                        const breath_pair_t *ending, uint32_t fade_in,
+FM_HOT __attribute__((noinline)) static void add_grains(const noise_pair_t *beginning,
+                                                        const noise_pair_t *ending, uint32_t fade_in,
                                                         uint32_t fade_out, int32_t shift, int16_t *pcm) {
     const int32_t half = 1 << (shift - 1);
     const int16_t *const end = pcm + FM_BLOCK_SAMPLES;
@@ -123,7 +123,7 @@ FM_HOT __attribute__((noinline)) static void add_grains(const breath_pair_t *beg
 
 #else
 
-FM_HOT static void add_grains(const breath_pair_t *beginning, const breath_pair_t *ending,
+FM_HOT static void add_grains(const noise_pair_t *beginning, const noise_pair_t *ending,
                               uint32_t fade_in, uint32_t fade_out, int32_t shift, int16_t *pcm) {
     const int32_t half = 1 << (shift - 1);
     const int32_t in_0 = (int32_t)(fade_in & 0xffffu), in_1 = (int32_t)(fade_in >> 16);
@@ -142,13 +142,13 @@ FM_HOT static void add_grains(const breath_pair_t *beginning, const breath_pair_
 
 #endif
 
-void breath_add(breath_t *breath, const breath_preset_t *preset, breath_gain_t gain,
+void noise_add(noise_t *breath, const noise_preset_t *preset, noise_gain_t gain,
                 int16_t pcm[FM_BLOCK_SAMPLES]) {
     breath->random = breath->random * 1664525u + 1013904223u;
-    const breath_pair_t *const grain = preset->tables + 2 * (breath->random >> 23);
-    const breath_gain_t last = breath->gain;
+    const noise_pair_t *const grain = preset->tables + 2 * (breath->random >> 23);
+    const noise_gain_t last = breath->gain;
     int32_t largest = 0;
-    for (int n = 0; n < BREATH_N_LAYERS; n++) {
+    for (int n = 0; n < NOISE_N_LAYERS; n++) {
         largest = gain.exponents[n] > largest ? gain.exponents[n] : largest;
         largest = last.exponents[n] > largest ? last.exponents[n] : largest;
     }

@@ -16,8 +16,8 @@
  *
  * weights: [n_outputs / 4][n_inputs / 2][AB, CD]; inputs are the quantized values.
  */
-#ifndef DECODER_LANES_H
-#define DECODER_LANES_H
+#ifndef DECODER_KERNEL_DSP_H
+#define DECODER_KERNEL_DSP_H
 
 #include "decoder/decoder_aot.h"
 #include "decoder/decoder_fixed.h"

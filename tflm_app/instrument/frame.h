@@ -9,8 +9,8 @@
  *
  * Cost: 116 instructions a frame on Cortex-M4F, 2 700 on Cortex-M0+.
  */
-#ifndef CONTROL_FRAME_H
-#define CONTROL_FRAME_H
+#ifndef FRAME_H
+#define FRAME_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "control/demo_phrase.h"
+#include "player/demo_phrase.h"
 
 enum { MODULATION = 1, EXPRESSION = 11, SUSTAIN = 64, ALL_SOUND_OFF = 120, RESET_CONTROLLERS = 121 };
 

@@ -17,8 +17,8 @@
  *
  * weights: [n_outputs / 8][n_inputs][4 + 4 channels]; digits are 0 beyond the taps.
  */
-#ifndef DECODER_DIGITS_H
-#define DECODER_DIGITS_H
+#ifndef DECODER_KERNEL_ARMV6M_H
+#define DECODER_KERNEL_ARMV6M_H
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * Integer arithmetic, the same bits everywhere. Cost of pitch_to_hz: about 40 instructions on Cortex-M4F.
  * Tables: 516 bytes, made by python -m pipeline.expression_fixed.
  */
-#ifndef CONTROL_PITCH_H
-#define CONTROL_PITCH_H
+#ifndef PITCH_H
+#define PITCH_H
 
 #include <stdint.h>
 
@@ -12,7 +12,7 @@
 #define DB_Q16(db) ((int32_t)((db)*65536.0))
 
 /* Frequency of a pitch in semitones, Q16; MIDI's note numbers, 69 is 440 Hz. Held within notes 12 and 115,
- * which is more than control/frame.h lets pass. Within 0.03 cents. */
+ * which is more than instrument/frame.h lets pass. Within 0.03 cents. */
 float pitch_to_hz(int32_t pitch_q16);
 
 /* 2^(i/64), Q30. */

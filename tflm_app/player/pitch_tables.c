@@ -1,5 +1,5 @@
 /* Made by python -m pipeline.expression_fixed; do not edit. */
-#include "control/pitch.h"
+#include "player/pitch.h"
 
 /* clang-format off */
 const uint32_t pitch_exp2_q30[65] = {

@@ -1,7 +1,7 @@
 /* The player: MIDI messages in, blocks of sound out.
  *
- * Ties voices, each with its own decoder and FM voice (control/instrument.h) and its own expression
- * (control/expression.h), to the keys and controllers of one MIDI part:
+ * Ties voices, each with its own decoder and FM voice (instrument/instrument.h) and its own expression
+ * (player/expression.h), to the keys and controllers of one MIDI part:
  *
  *   note on, note off     with velocity; monophonic with last-note priority and slurs, or polyphonic
  *   pitch bend            range by RPN 0, 2 semitones unless told
@@ -27,13 +27,13 @@
  * saturate.
  *
  * Nothing is allocated. State: a voice takes that of instrument_t and 96 bytes. Cost besides the voices'
- * instrument_render: see control/expression.h, and 12 instructions a sample to add them up.
+ * instrument_render: see player/expression.h, and 12 instructions a sample to add them up.
  */
-#ifndef CONTROL_PLAYER_H
-#define CONTROL_PLAYER_H
+#ifndef PLAYER_H
+#define PLAYER_H
 
-#include "control/expression.h"
-#include "control/instrument.h"
+#include "player/expression.h"
+#include "instrument/instrument.h"
 #include "midi/midi_parser.h"
 
 #ifndef PLAYER_N_VOICES
@@ -52,7 +52,7 @@ typedef enum {
 } voice_phase_t;
 
 /* What a voice did in the last block, for those who look on. */
-typedef enum { VOICE_SILENT, VOICE_BEGUN, VOICE_PLAYED, VOICE_FADED } voice_act_t;
+typedef enum { VOICE_SILENT, VOICE_BEGUN, VOICE_PLAYED, VOICE_FADED } voice_event_t;
 
 typedef struct {
     uint8_t note;
@@ -66,7 +66,7 @@ typedef struct {
     uint8_t preset;
     uint8_t note;
     uint8_t phase;      /* voice_phase_t */
-    uint8_t act;        /* in the last block: voice_act_t */
+    uint8_t event;       /* in the last block: voice_event_t */
     uint8_t played;     /* and the preset that did it */
     bool is_fresh;      /* nothing was rendered since its decoder was reset */
     bool is_live;       /* what it sounds, or fades out, was heard and not played by keys */

@@ -13,10 +13,10 @@
  * Bytes that come and go are the board's business; answers wait in a ring of CONSOLE_OUT_BYTES, and what does
  * not fit there is lost, with a mark in its place. State: 1.1 kB.
  */
-#ifndef CONTROL_CONSOLE_H
-#define CONTROL_CONSOLE_H
+#ifndef CONSOLE_H
+#define CONSOLE_H
 
-#include "control/demo_phrase.h"
+#include "player/demo_phrase.h"
 
 #define CONSOLE_LINE_BYTES 32
 #define CONSOLE_OUT_BYTES 1024 /* a power of two */

@@ -1,11 +1,11 @@
 # What the Picos share. A board's CMakeLists calls this with its core's flags; its folder holds chip.h, loader.c and
 # link.ld.
-include(${PROJECT_SOURCE_DIR}/boards/cortex_m/cortex_m.cmake)
+include(${PROJECT_SOURCE_DIR}/boards/ports/cortex_m/cortex_m.cmake)
 
 set(PICO_AUDIO i2s CACHE STRING "Sound of the Picos: i2s, to a DAC, or pwm, on a pin")
 
 function(add_rp2_board)
-  set(shared ${PROJECT_SOURCE_DIR}/boards/rp2)
+  set(shared ${PROJECT_SOURCE_DIR}/boards/ports/rp2)
   target_sources(board PRIVATE loader.c ${shared}/startup.c ${shared}/board.c ${shared}/clocks.c ${shared}/uart.c
     ${shared}/audio.c ${shared}/${PICO_AUDIO}.c)
   target_include_directories(board PRIVATE ${shared})

@@ -1,7 +1,7 @@
 # What all boards with a Cortex-M share. A family or a board calls this with its core's flags; the board's folder
 # holds link.ld.
 function(add_cortex_m_board)
-  set(shared ${PROJECT_SOURCE_DIR}/boards/cortex_m)
+  set(shared ${PROJECT_SOURCE_DIR}/boards/ports/cortex_m)
   target_sources(board PRIVATE ${shared}/reset.c)
   target_include_directories(board PRIVATE ${shared})
   target_compile_options(board PUBLIC -mthumb ${ARGN})

@@ -3,8 +3,8 @@
  * On Armv6-M an operator takes 15 instructions a sample, 3 more if its phase is bent and 2 more if it is
  * added to a mix. The mixes take 512 bytes of stack.
  */
-#ifndef FM_PASSES_H
-#define FM_PASSES_H
+#ifndef FM_KERNEL_PORTABLE_H
+#define FM_KERNEL_PORTABLE_H
 
 #include "fm/fm_sine.h"
 

@@ -2,20 +2,20 @@
  *
  * Ties the decoder network to the FM voice. A frame (pitch and loudness, 250 Hz) becomes the six operator
  * levels reached at the end of a block of 64 samples, and the voice ramps to them while it renders the
- * block. Any frame may come: it is made safe first (control/frame.h).
+ * block. Any frame may come: it is made safe first (instrument/frame.h).
  *
  *     frame -> clamp, quantize -> decoder -> logits -> level table -> levels -> FM voice -> + -> 64 samples
- *                └────────────────────────────────────────────────────┴─> gains -> breath ──┘
+ *                └────────────────────────────────────────────────────┴─> gains -> noise ──┘
  *
  * Cost: the sum of its five stages, of which the decoder is nearly all. State: that of decoder and voice
  * and about 100 bytes; no allocation.
  */
-#ifndef CONTROL_INSTRUMENT_H
-#define CONTROL_INSTRUMENT_H
+#ifndef INSTRUMENT_H
+#define INSTRUMENT_H
 
-#include "control/frame.h"
+#include "instrument/frame.h"
 #include "decoder/decoder.h"
-#include "fm/breath.h"
+#include "noise/noise.h"
 #include "fm/fm_voice.h"
 
 /* A playable combination; pipeline.codegen writes `instrument_presets`, which live in flash. */
@@ -23,7 +23,7 @@ typedef struct {
     const char *name;
     const decoder_model_t *model;
     const fm_patch_t *patch;
-    const breath_preset_t *breath;
+    const noise_preset_t *noise;
 } instrument_preset_t;
 
 extern const instrument_preset_t instrument_presets[];
@@ -34,8 +34,8 @@ typedef struct {
     frame_scaling_t scaling;
     decoder_t decoder;
     fm_voice_t voice;
-    breath_t breath;
-    uint32_t seed; /* of the breath */
+    noise_t noise;
+    uint32_t seed; /* of the noise */
 
     /* The last block's, to be read only. */
     frame_t frame; /* after clamping */
@@ -45,7 +45,7 @@ typedef struct {
     int32_t levels_q32[DECODER_N_OUTPUTS]; /* turns, Q32 */
 } instrument_t;
 
-/* Makes `instrument` play `preset`, from silence; `seed` is BREATH_SEED of the voice. */
+/* Makes `instrument` play `preset`, from silence; `seed` is NOISE_SEED of the voice. */
 void instrument_init(instrument_t *instrument, const instrument_preset_t *preset, uint32_t seed);
 
 /* Forgets the past: as if 440 Hz at -80 dB had sounded for ever; phases and levels are 0. */
@@ -62,6 +62,6 @@ void instrument_set_frame(instrument_t *instrument, const frame_t *frame);
 void instrument_decode(instrument_t *instrument);
 void instrument_set_levels(instrument_t *instrument);
 void instrument_play(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
-void instrument_breathe(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
+void instrument_add_noise(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
 
 #endif

@@ -1,6 +1,6 @@
-#include "control/expression.h"
+#include "player/expression.h"
 
-#include "control/pitch.h"
+#include "player/pitch.h"
 #include "fm/fm_sine.h"
 
 #define NOTHING_DB DB_Q16(-128)

@@ -16,13 +16,13 @@
  * every core; pipeline.expression_fixed is the same in Python. Cost: 250 instructions a frame on Cortex-M4F,
  * 770 on M0+. State: 64 bytes a voice; a table takes 64 bytes and 62 for every curve.
  */
-#ifndef CONTROL_EXPRESSION_H
-#define CONTROL_EXPRESSION_H
+#ifndef EXPRESSION_H
+#define EXPRESSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control/frame.h"
+#include "instrument/frame.h"
 
 /* Times at which curves are given, in frames of 4 ms: 1, 2, 3, 4, 6, 8, 12, 16, ... 384, 512. Powers of two
  * and the middles between them: dense where a note begins, and apart by powers of two. */

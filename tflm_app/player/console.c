@@ -1,4 +1,4 @@
-#include "control/console.h"
+#include "player/console.h"
 
 #include <string.h>
 

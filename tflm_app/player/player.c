@@ -1,8 +1,8 @@
-#include "control/player.h"
+#include "player/player.h"
 
 #include <string.h>
 
-#include "control/pitch.h"
+#include "player/pitch.h"
 #include "fm/fm_sine.h"
 
 #define RPN_BEND_RANGE 0u
@@ -405,7 +405,7 @@ void player_init(player_t *player) {
     reset_controllers(player);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
-        adopt(voice, 0, BREATH_SEED(i));
+        adopt(voice, 0, NOISE_SEED(i));
         expression_reset(&voice->expression, 0x9E3779B9u * (uint32_t)(i + 1));
     }
 }
@@ -478,7 +478,7 @@ static bool fade_voice(player_t *player, player_voice_t *voice, int16_t samples[
         instrument_fade(&voice->instrument, samples);
         instrument_reset(&voice->instrument);
     }
-    voice->act = sounds ? VOICE_FADED : VOICE_SILENT;
+    voice->event = sounds ? VOICE_FADED : VOICE_SILENT;
     voice->phase = VOICE_IDLE;
     if (voice->next_phase != VOICE_IDLE) {
         start_voice(player, voice, voice->next, voice->next_phase, voice->next_preset);
@@ -497,13 +497,13 @@ static bool play_voice(player_t *player, player_voice_t *voice, int16_t samples[
         return fade_voice(player, voice, samples);
     }
     if (voice->phase == VOICE_IDLE) {
-        voice->act = VOICE_SILENT;
+        voice->event = VOICE_SILENT;
         if (voice->preset != player->program) {
             adopt(voice, player->program, voice->instrument.seed); /* before a note needs it */
         }
         return false;
     }
-    voice->act = voice->is_fresh ? VOICE_BEGUN : VOICE_PLAYED;
+    voice->event = voice->is_fresh ? VOICE_BEGUN : VOICE_PLAYED;
     voice->is_fresh = false;
     if (voice->phase == VOICE_LIVE) {
         play_heard(player, voice, samples);

@@ -5,8 +5,8 @@
  * ADD with a shift more. Two samples share loads and still fit the 14 registers, four do not. A sample of
  * the flute takes 45.5 instructions here.
  */
-#ifndef FM_PAIRS_H
-#define FM_PAIRS_H
+#ifndef FM_KERNEL_DSP_H
+#define FM_KERNEL_DSP_H
 
 #include <string.h>
 

@@ -2,10 +2,10 @@
  * is chosen, with slurs, a swell, vibrato, a bend, and three notes at once in the end. A table of messages
  * with the block before which each comes, and how far it has been played. State: 12 bytes.
  */
-#ifndef CONTROL_DEMO_PHRASE_H
-#define CONTROL_DEMO_PHRASE_H
+#ifndef DEMO_PHRASE_H
+#define DEMO_PHRASE_H
 
-#include "control/player.h"
+#include "player/player.h"
 
 /* Owned by the caller; all zero, it does not play. */
 typedef struct {

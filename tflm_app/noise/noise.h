@@ -11,25 +11,25 @@
  * Cost: 15 instructions a sample on Cortex-M4F, M7F and M33, 67 on M0+, the gains included. State: 16
  * bytes. Flash: 4.6 kB for the tables.
  */
-#ifndef BREATH_H
-#define BREATH_H
+#ifndef NOISE_H
+#define NOISE_H
 
 #include <stdint.h>
 
 #include "fm/fm_voice.h"
 
-#define BREATH_TABLE_SAMPLES 1024 /* and its first 128 once more, so that a grain may begin anywhere */
-#define BREATH_GRAIN_SAMPLES (2 * FM_BLOCK_SAMPLES)
-#define BREATH_QUIET_DB (-70) /* of loudness; below, the gain falls by 12 dB a dB: silence is silent */
+#define NOISE_TABLE_SAMPLES 1024 /* and its first 128 once more, so that a grain may begin anywhere */
+#define NOISE_GRAIN_SAMPLES (2 * FM_BLOCK_SAMPLES)
+#define NOISE_QUIET_DB (-70) /* of loudness; below, the gain falls by 12 dB a dB: silence is silent */
 
 /* Random state from which a voice's performances begin; each voice of a player has noise of its own. */
-#define BREATH_SEED(voice) (1u + 0x9E3779B9u * (uint32_t)(voice))
+#define NOISE_SEED(voice) (1u + 0x9E3779B9u * (uint32_t)(voice))
 
-#define BREATH_N_LAYERS 2
-#define BREATH_N_LEVELS 6
+#define NOISE_N_LAYERS 2
+#define NOISE_N_LEVELS 6
 
 /* A sample of either table, of which one instruction takes both; the peak is half of full scale. */
-typedef int16_t breath_pair_t[BREATH_N_LAYERS];
+typedef int16_t noise_pair_t[NOISE_N_LAYERS];
 
 /* How a table's gain, a power of two and held within 2^-16 and 1/2, follows what is played: it is 2^(gain - 16 +
  * per_octave * log2(f0 in Hz) + per_db * loudness in dB + sum of per_level * log2(level / 0.32 + 0.001)). */
@@ -37,39 +37,39 @@ typedef struct {
     int32_t gain_q12;
     int32_t per_octave_q12;                 /* -4 to 4 */
     int32_t per_db_q16;                     /* -1 to 1 */
-    int32_t per_level_q12[BREATH_N_LEVELS]; /* -4 to 4 */
-} breath_layer_t;
+    int32_t per_level_q12[NOISE_N_LEVELS]; /* -4 to 4 */
+} noise_layer_t;
 
 /* What a model has learnt; pipeline.codegen makes it. */
 typedef struct {
-    const breath_pair_t *tables; /* aligned to 8 bytes */
-    breath_layer_t layers[BREATH_N_LAYERS];
-} breath_preset_t;
+    const noise_pair_t *tables; /* aligned to 8 bytes */
+    noise_layer_t layers[NOISE_N_LAYERS];
+} noise_preset_t;
 
 /* Of either table step / 512 * 2^(exponent - 15), with step from 256 to 511; or step is 0, which is silence. */
 typedef struct {
-    int16_t steps[BREATH_N_LAYERS];
-    int16_t exponents[BREATH_N_LAYERS]; /* 0 to 14 */
-} breath_gain_t;
+    int16_t steps[NOISE_N_LAYERS];
+    int16_t exponents[NOISE_N_LAYERS]; /* 0 to 14 */
+} noise_gain_t;
 
-#define BREATH_SILENCE ((breath_gain_t){{0}, {0}})
+#define NOISE_SILENCE ((noise_gain_t){{0}, {0}})
 
 typedef struct {
     uint32_t random;             /* x = 1664525 * x + 1013904223 modulo 2^32, which repeats after 198 days */
-    const breath_pair_t *ending; /* second half of the last grain */
-    breath_gain_t gain;          /* of the last grain */
-} breath_t;
+    const noise_pair_t *ending; /* second half of the last grain */
+    noise_gain_t gain;          /* of the last grain */
+} noise_t;
 
 /* Begins in silence, with a random state. */
-void breath_reset(breath_t *breath, uint32_t seed);
+void noise_reset(noise_t *breath, uint32_t seed);
 
 /* Returns the gains of a frame; log2_f0 within 4 and 12, loudness_db within -80 and 0, levels as
  * decoder_levels gives them: turns, Q32, 0 to 0.32. */
-breath_gain_t breath_gain(const breath_preset_t *preset, float log2_f0, float loudness_db,
-                          const int32_t levels_q32[BREATH_N_LEVELS]);
+noise_gain_t noise_gain(const noise_preset_t *preset, float log2_f0, float loudness_db,
+                          const int32_t levels_q32[NOISE_N_LEVELS]);
 
 /* Adds a block at whose end `gain` is reached to `pcm`, aligned to 4 bytes, which saturates. */
-void breath_add(breath_t *breath, const breath_preset_t *preset, breath_gain_t gain,
+void noise_add(noise_t *breath, const noise_preset_t *preset, noise_gain_t gain,
                 int16_t pcm[FM_BLOCK_SAMPLES]);
 
 #endif

@@ -1,4 +1,4 @@
-#include "control/frame.h"
+#include "instrument/frame.h"
 
 #include <string.h>
 
