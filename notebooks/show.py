@@ -42,8 +42,9 @@ with quiet():
     keras.ops.zeros(1)
 tf.get_logger().setLevel(logging.ERROR)  # not before: in a notebook TensorFlow starts with INFO
 
-from pipeline import report
-from pipeline.config import FRAME_RATE, REPOSITORY, SAMPLE_RATE
+from pipeline.core.constants import FRAME_RATE, SAMPLE_RATE
+from pipeline.core.paths import REPOSITORY
+from pipeline.pages import html
 
 BUILD = REPOSITORY / "build" / "notebooks"  # what a notebook writes
 TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000)
@@ -88,8 +89,8 @@ def spectrograms(sounds: Mapping[str, np.ndarray]) -> None:
     for axes, (name, samples) in zip(rows[:, 0], sounds.items(), strict=True):
         samples = np.asarray(samples)
         audio = samples / 32768 if samples.dtype == np.int16 else samples
-        image = Image.open(io.BytesIO(report.spectrogram_png(audio))).convert("RGB")
-        low, high = np.log2(report.SPECTROGRAM_HZ)
+        image = Image.open(io.BytesIO(html.spectrogram_png(audio))).convert("RGB")
+        low, high = np.log2(html.SPECTROGRAM_HZ)
         axes.imshow(image, extent=(0, len(audio) / SAMPLE_RATE, low, high), aspect="auto")
         axes.set_yticks(np.log2(TICKS_HZ), TICKS_HZ)
         axes.set(title=name, ylabel="Hz")
@@ -107,6 +108,6 @@ def drawing(svg: str) -> HTML:
     """Returns a drawing of `pipeline.diagram` in the colours of the page, for light paper."""
     colours = "--paper:#fbfbf9;--card:#fff;--ink:#1c1e21;--soft:#5a6068;--rule:#dfe0dc;"
     colours += "--accent:#0b6e75;--fill:#0b6e7526;--line:#b4481e;background:#fbfbf9;padding:1em"
-    lines = (report.ASSETS / "page.css").read_text().splitlines()
+    lines = (html.ASSETS / "page.css").read_text().splitlines()
     style = "".join(line for line in lines if line.startswith(".drawing "))
     return HTML(f'<style>{style}</style><div class="drawing" style="{colours}">{svg}</div>')

@@ -9,173 +9,14 @@ preset in its own.
 """
 
 import argparse
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from pipeline import aot, decoder_codegen, fm_codegen, room
-from pipeline.breath import N_LAYERS, Breath, device_breath
-from pipeline.config import UserError, atomic_write, load_run, run_main
-from pipeline.convert import FORMATS
-from pipeline.decoder_codegen import BANNER
-from pipeline.expression_table import PLAIN, Expression, expressions_text, find_expression
-from pipeline.graph import read_step_model
-from pipeline.network import load_breath
-from pipeline.patches import PATCHES
-
-
-@dataclass(frozen=True)
-class Instrument:
-    """What a preset of the firmware is made from.
-
-    Attributes:
-        name: Of the preset, and what its C symbols begin with.
-        tflite: A quantized step model.
-        patch: Name of an FM patch.
-        breath: What the model has learnt of its noise.
-        response: Impulse response of its room (`pipeline.room.shorten`), None to play it dry; all
-            presets of a firmware have a room, or none.
-        expression: How its notes become frames.
-    """
-
-    name: str
-    tflite: Path
-    patch: str
-    breath: Breath
-    response: npt.NDArray[np.floating] | None = None
-    expression: Expression = PLAIN
-
-
-def load_preset(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0) -> Instrument:
-    """Returns the preset of a run folder's model, named after its instrument and variant.
-
-    Args:
-        run_dir: Run folder with a quantized model.
-        fmt: Format of the model.
-        reverb_seconds: Length of the learnt room; 0 for a dry instrument.
-
-    Raises:
-        UserError: The run folder is missing or damaged, or has no room of that length.
-    """
-    config = load_run(run_dir)
-    response = None
-    if reverb_seconds:
-        response = room.shorten(room.learnt_response(run_dir), reverb_seconds)
-    return Instrument(
-        name=f"{config.instrument}_{config.variant}",
-        tflite=run_dir / f"decoder_{fmt}.tflite",
-        patch=config.patch,
-        breath=load_breath(run_dir),
-        response=response,
-        expression=find_expression(config.instrument, run_dir.resolve().parent.parent),
-    )
-
-
-def _instruments_text(instruments: Sequence[Instrument]) -> str:
-    patches = sorted({instrument.patch for instrument in instruments})
-    includes = [f"{instrument.name}_model.h" for instrument in instruments] + [
-        f"{p}_patch.h" for p in patches
-    ]
-    presets = "".join(
-        f'    {{"{i.name}", &{i.name}_model, &{i.patch}_patch, &{i.name}_noise}},\n'
-        for i in instruments
-    )
-    lines = "".join(f'#include "{name}"\n' for name in includes)
-    breaths = "".join(f"extern const noise_preset_t {i.name}_noise;\n" for i in instruments)
-    return f"""\
-{BANNER}#include "instrument/instrument.h"
-{lines}
-{breaths}
-const instrument_preset_t instrument_presets[] = {{
-{presets}}};
-
-const size_t instrument_n_presets = {len(instruments)};
-"""
-
-
-def breath_text(name: str, breath: Breath) -> str:
-    """Returns ``<name>_noise.c``, the noise of an instrument."""
-    made = device_breath(breath)
-    rows = "".join(
-        "    " + ", ".join(f"{{{a}, {b}}}" for a, b in row) + ",\n"
-        for row in made.tables.reshape(-1, 8, 2).tolist()
-    )
-    layers = "".join(
-        f"        {{{made.gain_q12[i]}, {made.per_octave_q12[i]}, {made.per_db_q16[i]}, "
-        f"{{{', '.join(map(str, made.per_level_q12[:, i]))}}}}},\n"
-        for i in range(N_LAYERS)
-    )
-    return f"""\
-{BANNER}#include "noise/noise.h"
-
-static const noise_pair_t tables[NOISE_TABLE_SAMPLES + NOISE_GRAIN_SAMPLES]
-    __attribute__((aligned(8))) = {{
-{rows}}};
-
-extern const noise_preset_t {name}_noise;
-const noise_preset_t {name}_noise = {{
-    .tables = tables,
-    .layers = {{
-{layers}    }},
-}};
-"""
-
-
-def generate(instruments: Sequence[Instrument], out: Path) -> list[Path]:
-    """Writes the C of some instruments for one firmware.
-
-    Args:
-        instruments: At least one, of different names.
-        out: Folder, made if needed; what an earlier call left there is replaced.
-
-    Returns:
-        The files, in the order in which they were written.
-
-    Raises:
-        UserError: A model is missing, damaged, or not one that the engine can run.
-    """
-    names = [instrument.name for instrument in instruments]
-    for instrument in instruments:
-        if (
-            not re.fullmatch(r"[A-Za-z_]\w*", instrument.name, re.ASCII)
-            or names.count(instrument.name) > 1
-        ):
-            raise UserError(f"{instrument.name!r} is no C identifier of its own: rename the preset")
-        if instrument.patch not in PATCHES:
-            known = ", ".join(PATCHES)
-            raise UserError(f"unknown patch {instrument.patch!r}: choose one of {known}")
-    models = [read_step_model(instrument.tflite) for instrument in instruments]
-    texts = {
-        "decoder_config.h": decoder_codegen.config_text(models),
-        "instruments.c": _instruments_text(instruments),
-        "expressions.c": expressions_text({i.name: i.expression for i in instruments}),
-    }
-    for instrument, model in zip(instruments, models, strict=True):
-        texts |= decoder_codegen.model_texts(instrument.name, model)
-        texts |= fm_codegen.patch_texts(PATCHES[instrument.patch])
-        texts[f"{instrument.name}_noise.c"] = breath_text(instrument.name, instrument.breath)
-    responses = [i.response for i in instruments if i.response is not None]
-    if responses:
-        if len(responses) < len(instruments):
-            raise UserError("some presets have a room and others none: give all of them one")
-        texts |= room.shared_texts(names, responses)
-        for name, response in zip(names, responses, strict=True):
-            texts[f"{name}_room.c"] = room.room_text(name, response)
-    out.mkdir(parents=True, exist_ok=True)
-    for path in (*out.glob("*.c"), *out.glob("*.h")):
-        if path.name not in texts and path.read_text(errors="replace").startswith(BANNER):
-            path.unlink()
-    for name, text in texts.items():
-        path = out / name
-        # An unchanged file is left alone, so that it is not compiled again.
-        if not path.is_file() or path.read_text() != text:
-            with atomic_write(path) as temporary:
-                temporary.write_text(text)
-    return [out / name for name in texts]
+from pipeline.core.cli import run_main
+from pipeline.emit import weight_packing
+from pipeline.emit.presets import generate, load_preset
+from pipeline.quantization.tflite_reader import read_step_model
+from pipeline.quantization.tflite_writer import FORMATS
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -205,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     files = generate(instruments, arguments.out)
     for instrument in instruments:
         model = read_step_model(instrument.tflite)
-        ring_bytes = 2 * aot.rings(model)[-1].end
+        ring_bytes = 2 * weight_packing.rings(model)[-1].end
         print(f"{instrument.name}: {model.n_mac} MAC a frame, rings of {ring_bytes} bytes")
     print(f"{len(files)} files in {arguments.out}")
     print(f"next: python -m pipeline.firmware --generated {arguments.out}")

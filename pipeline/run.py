@@ -5,32 +5,23 @@ checkpoint, so that the same command goes on wherever it was interrupted, or kil
 """
 
 import argparse
-import fcntl
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.config import (
-    RUN_DIR,
-    VARIANTS,
-    UserError,
-    atomic_write,
-    end_with_parent,
-    load_instrument,
-    run_main,
-)
-from pipeline.convert import FORMATS
-from pipeline.firmware import write_wav
+from pipeline.audio.pcm import write_wav
+from pipeline.core.cli import run_main
+from pipeline.core.constants import VARIANTS
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_write
+from pipeline.core.instrument_config import load_instrument
+from pipeline.core.paths import RUN_DIR
+from pipeline.core.stages import Stage, only_run
+from pipeline.quantization.tflite_writer import FORMATS
 
 TITLES = {
     "full": "the full model, the teacher",
@@ -40,71 +31,6 @@ TITLES = {
 }
 STUDENTS = VARIANTS[1:]
 N_HELD_OUT = 4  # clips of recordings that training never saw, to be heard in the end
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One command ``python -m pipeline.<module> <arguments>``.
-
-    Attributes:
-        title: What it does, in a few words.
-        makes: The file that it writes last.
-        needs: Files that it reads; where one is newer than `makes`, the stage is run again.
-        starts: For training, the file that it writes first: a needed file newer than that makes a
-            fresh start.
-    """
-
-    title: str
-    module: str
-    arguments: Sequence[str]
-    makes: Path
-    needs: Sequence[Path]
-    starts: Path | None = None
-
-    @property
-    def is_done(self) -> bool:
-        """Whether its result is there and up to date."""
-        return self.makes.exists() and not self._is_outdated(self.makes)
-
-    def run(self) -> None:
-        """Runs the command in a process of its own, which a kill of this one ends too.
-
-        Raises:
-            SystemExit: The stage failed and has said why.
-            UserError: It was killed.
-        """
-        command = [sys.executable, "-u", "-m", f"pipeline.{self.module}", *self.arguments]
-        if self.starts is not None and self.starts.exists() and self._is_outdated(self.starts):
-            command.append("--restart")
-        with subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=sys.stderr,
-            text=True,
-            process_group=0,
-            preexec_fn=end_with_parent,
-        ) as process:
-            assert process.stdout is not None
-            try:
-                for line in process.stdout:
-                    if not line.startswith("next: "):  # what is next is known here
-                        print(f"    {line}", end="", flush=True)
-            except KeyboardInterrupt:  # for this process alone: the stage has a group of its own
-                process.terminate()
-                print(file=sys.stderr)  # below a progress bar
-                raise
-        if process.returncode < 0:
-            name = signal.Signals(-process.returncode).name
-            raise UserError(
-                f"pipeline.{self.module} was ended by {name}: the same command goes on from here"
-            )
-        if process.returncode:
-            raise SystemExit(process.returncode)
-        os.utime(self.makes)  # a stage leaves a file alone whose content stays as it was
-
-    def _is_outdated(self, path: Path) -> bool:
-        made = path.stat().st_mtime_ns
-        return any(need.stat().st_mtime_ns > made for need in self.needs if need.exists())
 
 
 def plan_stages(
@@ -201,20 +127,6 @@ def write_held_out(dataset_path: Path, folder: Path) -> None:
         for clip in np.flatnonzero(split == wanted)[:N_HELD_OUT]:
             name = f"{Path(str(dataset['recording'][clip])).stem}_{clip:03d}.wav"
             write_wav(folder / name, dataset["audio"][clip])
-
-
-@contextmanager
-def only_run(folder: Path) -> Iterator[None]:
-    """Keeps a second run out of `folder`, and removes what a killed one left half-written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{folder} is in use by another run: wait for it, or end it") from None
-        for path in folder.rglob(".[0-9]*.*"):  # see `config.atomic_write`
-            path.unlink()
-        yield
 
 
 def print_results(folder: Path, played: str) -> None:

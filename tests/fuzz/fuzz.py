@@ -10,11 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pipeline.config import UserError, run_main
-from pipeline.toolchain import APP_DIR, require_tools
+from pipeline.core.cli import run_main
+from pipeline.core.errors import UserError
+from pipeline.core.paths import APP_DIR
+from pipeline.target.tools import require_tools
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
-import small_player
+from support import small_player
 
 COMMANDS = ("help", "stats", "clear", "notes", "program", "channel", "live", "demo", "panic")
 CONSOLE = ("console.c", "demo_phrase.c")

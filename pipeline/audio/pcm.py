@@ -1,0 +1,32 @@
+"""Sixteen-bit samples: the form in which recordings and renderings are compared."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.files import atomic_write
+
+FULL_SCALE = 32768
+
+
+def to_pcm(audio: npt.ArrayLike) -> npt.NDArray[np.int16]:
+    """Rounds samples in [-1, 1] to int16 and saturates, as the device does."""
+    scaled = np.round(FULL_SCALE * np.asarray(audio, np.float64))
+    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def from_pcm(pcm: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+    """Scales int16 samples to [-1, 1)."""
+    return (pcm / np.float32(FULL_SCALE)).astype(np.float32)
+
+
+def write_wav(path: Path, pcm: np.ndarray) -> None:
+    """Writes int16 samples as a mono WAV file."""
+    with atomic_write(path) as temporary, wave.open(str(temporary), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(SAMPLE_RATE)
+        wav.writeframes(pcm.astype("<i2").tobytes())

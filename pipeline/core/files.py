@@ -1,0 +1,78 @@
+"""Files: atomic writes, JSON and TOML."""
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import UserError
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path` that takes its name once the block ends without error.
+
+    Args:
+        path: Final name; its folder is made if needed. The temporary name ends like it, because
+            libraries choose the format by it.
+
+    Yields:
+        The path to write to.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, figures: Any) -> None:
+    """Writes `figures` as indented JSON, atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Reads a TOML file; raises `UserError` naming it where it is not one."""
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid TOML: {error}") from None
+
+
+def from_table(kind: Any, table: dict[str, Any], path: Path) -> Any:
+    """Fills a frozen dataclass from a TOML table, refusing entries that it does not know."""
+    known = {f.name: f for f in fields(kind)}
+    if unknown := set(table) - set(known):
+        raise UserError(f"{path}: unknown entry {min(unknown)!r}; allowed: {', '.join(known)}")
+    values = {}
+    for name, value in table.items():
+        kind_of_field = known[name].type
+        nested = is_dataclass(kind_of_field) and isinstance(value, dict)
+        values[name] = from_table(kind_of_field, value, path) if nested else value
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def to_toml(table: dict[str, Any]) -> str:
+    """Writes a table of numbers, strings, booleans and tables of these as TOML."""
+    plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    for key, value in table.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{key}]", to_toml(value).rstrip("\n")]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,12 @@
+"""Worker and child processes."""
+
+import ctypes
+import signal
+import sys
+
+
+def end_with_parent() -> None:
+    """Ends this process, on Linux, as soon as the one that started it is gone, even if killed."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)

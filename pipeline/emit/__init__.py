@@ -1,0 +1,1 @@
+"""Writes the C that is generated from models, patches and tables."""

@@ -1,0 +1,46 @@
+"""C of the expression tables."""
+
+from pipeline.emit.c_text import BANNER
+from pipeline.model.expression import Expression
+from pipeline.reference.expression import FixedExpression, to_fixed
+
+
+def expressions_text(expressions: dict[str, Expression]) -> str:
+    """Returns ``expressions.c``, the tables of a firmware's presets, by preset and in its order."""
+    tables = "".join(_table_text(name, to_fixed(table)) for name, table in expressions.items())
+    presets = "".join(f"    &{name}_expression,\n" for name in expressions)
+    return f"""\
+{BANNER}#include "player/expression.h"
+
+{tables}const expression_t *const expression_presets[] = {{
+{presets}}};
+"""
+
+
+def _table_text(name: str, fixed: FixedExpression) -> str:
+    def row(values: list[int]) -> str:
+        return "{" + ", ".join(map(str, values)) + "}"
+
+    curves = "".join(
+        f"    {{{row(envelope)},\n     {row(release)}, {envelope_slope}, {release_slope}}},\n"
+        for envelope, release, envelope_slope, release_slope in fixed.curves
+    )
+    return f"""\
+static const expression_curves_t {name}_curves[] = {{
+{curves}}};
+static const expression_t {name}_expression = {{
+    .curves = {name}_curves,
+    .slur = {row(fixed.slur)},
+    .n_curves = {len(fixed.curves)},
+    .lowest_note = {fixed.lowest_note},
+    .slur_frames = {fixed.slur_frames},
+    .vibrato_delay = {fixed.vibrato_delay},
+    .vibrato_growth_q16 = {fixed.vibrato_growth_q16},
+    .vibrato_depth = {fixed.vibrato_depth},
+    .vibrato_rate = {fixed.vibrato_rate}u,
+    .pitch_drift = {fixed.pitch_drift},
+    .loudness_drift = {fixed.loudness_drift},
+    .loudest_db = {fixed.loudest_db},
+}};
+
+"""

@@ -1,0 +1,1 @@
+"""Measures systems on recordings, and firmware on cores and boards."""

@@ -1,0 +1,106 @@
+"""Plays MIDI scores by the firmware, or by the float model."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.audio.pcm import to_pcm
+from pipeline.core.constants import HOP_SAMPLES
+from pipeline.core.instrument_config import TcnConfig, load_instrument
+from pipeline.core.paths import BUILD_DIR
+from pipeline.emit import presets
+from pipeline.model import reverb as model_reverb
+from pipeline.model.ddx7 import Ddx7, load_model
+from pipeline.model.expression import find_expression
+from pipeline.model.inputs import scale_features
+from pipeline.model.noise import UNTRAINED, grain_offsets
+from pipeline.model.synth import fm_synthesize
+from pipeline.quantization import tflite_writer
+from pipeline.reference import reverb as reference_reverb
+from pipeline.reference.frame import clamp_frames
+from pipeline.target.player import Performance, Score, build_player, perform, stretches
+from pipeline.target.sources import generate
+
+ENGINES = ("float", "host", "qemu_m4")
+MAX_VOICES = 16
+POLYPHONIC_VOICES = 4  # of an instrument that does not slur
+
+
+def render_stretches(performance: Performance, model: Ddx7) -> np.ndarray:
+    """Renders what the player asked of its voices by the float model, dry.
+
+    Returns:
+        int16 PCM, shape [64 * n_blocks].
+    """
+    mix = np.zeros(len(performance.pcm))
+    for stretch in stretches(performance):
+        f0_hz, loudness_db = clamp_frames(stretch.frames).T
+        inputs = model.prepare(f0_hz[None], loudness_db[None])
+        levels = np.array(model.decode(inputs)[1])
+        features = scale_features(f0_hz, loudness_db)[None]
+        gains = np.array(model.breath.gains(features, levels))
+        if stretch.is_faded:
+            levels[:, -1] = gains[:, -1] = 0
+        sound = fm_synthesize(levels, inputs["phase"], model.patch)
+        sound += model.breath(gains, grain_offsets(len(f0_hz), voice=stretch.voice)[None])
+        begin = stretch.block * HOP_SAMPLES
+        mix[begin : begin + sound.shape[1]] += sound[0]
+    return to_pcm(mix / 2 if performance.n_voices > 1 else mix)
+
+
+def render_score(
+    score: Score,
+    run_dir: Path,
+    instrument: str,
+    *,
+    engine: str,
+    n_voices: int,
+    reverb_seconds: float = 0.0,
+) -> Performance:
+    """Plays a score with one instrument.
+
+    Args:
+        score: From `load_score`.
+        run_dir: Run folder with the model, which the integer engines need quantized.
+        instrument: That the folder must belong to.
+        engine: One of `ENGINES`.
+        n_voices: Of the player.
+        reverb_seconds: Length of the learnt room; 0 to play dry.
+
+    Raises:
+        UserError: The model is missing or damaged, or a tool is.
+    """
+    if engine == "float":
+        model = load_model(run_dir, instrument=instrument)
+        generated = _generate_for_frames(instrument)
+    else:
+        generated = generate(run_dir, reverb_seconds=reverb_seconds)
+    board = "host" if engine == "float" else engine
+    place = hashlib.sha256(str(generated).encode()).hexdigest()[:8]
+    build_dir = BUILD_DIR / "player" / f"{board}-{n_voices}-{place}"
+    program = build_player(board, generated, n_voices=n_voices, build_dir=build_dir)
+    performance = perform(program, score)
+    if engine == "float":
+        pcm = render_stretches(performance, model)
+        if reverb_seconds:
+            response = model_reverb.shorten(model_reverb.learnt_response(run_dir), reverb_seconds)
+            pcm = reference_reverb.play_reverb(np.pad(pcm, (0, len(response))), response)
+        performance = replace(performance, pcm=pcm)
+    return performance
+
+
+def _generate_for_frames(instrument: str) -> Path:
+    """Generates a firmware that has the instrument's expression, but a decoder of no worth."""
+    out = BUILD_DIR / "generated" / f"frames-{instrument}"
+    out.mkdir(parents=True, exist_ok=True)
+    tflite = out / "decoder.tflite"
+    tflite.write_bytes(
+        tflite_writer.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 0, "int8")
+    )
+    patch = load_instrument(instrument).patch
+    expression = find_expression(instrument)
+    preset = presets.Preset(instrument, tflite, patch, UNTRAINED, expression=expression)
+    presets.generate([preset], out)
+    return out

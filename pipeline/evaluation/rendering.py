@@ -1,0 +1,62 @@
+"""Renders recordings with float models."""
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.audio.features import Features
+from pipeline.core.constants import HOP_SAMPLES
+from pipeline.model.ddx7 import Ddx7
+from pipeline.model.inputs import scale_features
+from pipeline.model.noise import grain_offsets
+from pipeline.model.synth import base_phase, fm_synthesize
+
+CHUNK_FRAMES = 5000  # 20 s that are synthesized at once, for the memory's sake
+Array = npt.NDArray[np.floating]
+Pcm = npt.NDArray[np.int16]
+
+
+def synthesize(levels: Array, features: Features, model: Ddx7) -> Array:
+    """Plays levels of any length as a model does, dry, in chunks that meet without a seam.
+
+    Args:
+        levels: Operator levels in turns, shape [n_frames, 6].
+        features: Pitch and loudness of as many frames.
+        model: Whose patch and breath are played.
+
+    Returns:
+        Audio, shape [64 * n_frames].
+    """
+    levels = np.asarray(levels, np.float32)
+    phase = base_phase(features.f0_hz, model.patch)
+    scaled = scale_features(features.f0_hz, features.loudness_db)
+    gains = model.breath.gains(scaled[None], levels[None])
+    grains = grain_offsets(len(levels))
+    chunks = []
+    for start in range(0, len(levels), CHUNK_FRAMES):
+        first = max(start - 1, 0)  # the frame before tells where the first block's ramp begins
+        frames = slice(first, start + CHUNK_FRAMES)
+        samples = slice(first * HOP_SAMPLES, (start + CHUNK_FRAMES) * HOP_SAMPLES)
+        audio = fm_synthesize(levels[None, frames], phase[None, samples], model.patch)
+        audio += model.breath(gains[:, frames], grains[None, frames])
+        chunks.append(keras.ops.convert_to_numpy(audio)[0, (start - first) * HOP_SAMPLES :])
+    return np.concatenate(chunks)
+
+
+def render_float(model: Ddx7, features: Features) -> dict[str, Array]:
+    """Renders a recording of any length with a float model.
+
+    Returns:
+        ``levels`` in turns, shape [n_frames, 6], ``dry`` and, with the room, ``audio``, shape [64 *
+        n_frames].
+    """
+    inputs = model.prepare(features.f0_hz[None], features.loudness_db[None])
+    levels = keras.ops.convert_to_numpy(model.decode(inputs)[1])[0]
+    dry = synthesize(levels, features, model)
+    return {
+        "levels": levels,
+        "dry": dry,
+        "audio": keras.ops.convert_to_numpy(model.reverb(keras.ops.convert_to_tensor(dry[None])))[
+            0
+        ],
+    }

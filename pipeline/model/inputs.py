@@ -1,0 +1,39 @@
+"""The network input: scaled pitch and loudness, and the context before them."""
+
+import numpy as np
+
+from pipeline.core.constants import DEFAULT_F0_HZ, LOUDNESS_RANGE_DB
+from pipeline.core.instrument_config import TcnConfig
+
+
+def scale_features(f0_hz, loudness_db):
+    """Scales features to what the network reads.
+
+    Args:
+        f0_hz: Pitch in Hz, above 0, shape [..., n_frames].
+        loudness_db: Loudness in dB from -80 to 0, same shape.
+
+    Returns:
+        Shape [..., n_frames, 2]: MIDI note / 127 and loudness / 80 + 1, both about 0 to 1.
+    """
+    note = 69.0 + 12.0 * np.log2(np.asarray(f0_hz) / 440.0)
+    loudness = np.asarray(loudness_db) / LOUDNESS_RANGE_DB + 1.0
+    return np.stack([note / 127.0, loudness], axis=-1).astype(np.float32)
+
+
+def prepend_context(features: np.ndarray, config: TcnConfig) -> np.ndarray:
+    """Puts silence before features, as much as the network looks back.
+
+    A decoder that plays has heard silence before its first note, and not nothing:
+    ``instrument/instrument.c`` fills its rings with the same frames.
+
+    Args:
+        features: Scaled features, shape [..., n_frames, 2].
+        config: The network's shape.
+
+    Returns:
+        Shape [..., receptive_field - 1 + n_frames, 2].
+    """
+    silence = scale_features(DEFAULT_F0_HZ, -LOUDNESS_RANGE_DB)
+    shape = (*features.shape[:-2], config.receptive_field - 1, 2)
+    return np.concatenate([np.broadcast_to(silence, shape), features], axis=-2)

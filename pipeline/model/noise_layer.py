@@ -1,0 +1,70 @@
+"""The filtered noise as a trainable Keras layer."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from pipeline.core.constants import HOP_SAMPLES, LEVEL_FLOOR, LOUDNESS_RANGE_DB, MAX_LEVEL
+from pipeline.model import noise as model_noise
+
+
+@keras.saving.register_keras_serializable(package="ddx7")
+class FilteredNoise(keras.layers.Layer):
+    """Learnable noise beside the operators; what it is, and its weights, says `pipeline.breath`."""
+
+    def build(self, input_shape):
+        """Creates the weights: colour, shape [20, 2], and slopes, shape [8, 2]."""
+        colour, slopes = (
+            self.add_weight(shape=values.shape, initializer="zeros", name=f"breath_{name}")
+            for name, values in vars(model_noise.UNTRAINED).items()
+        )
+        self.colour, self.slopes = colour, slopes
+        self.set_weights(list(vars(model_noise.UNTRAINED).values()))
+        spectrum = model_noise.white_spectrum().astype(np.complex64)
+        self.spectrum = spectrum.real[None], spectrum.imag[None]
+        self.curves = model_noise.colour_curves().astype(np.float32)
+
+    def tables(self):
+        """Returns noise of the learnt colours, as `pipeline.breath.noise_tables` does."""
+        magnitudes = _amplitude(ops.matmul(ops.transpose(self.colour), self.curves))
+        parts = tuple(magnitudes * part for part in self.spectrum)
+        tables = ops.transpose(ops.irfft(parts, fft_length=model_noise.TABLE_SAMPLES))
+        return ops.concatenate([tables, tables[: model_noise.GRAIN_SAMPLES]])
+
+    def gains(self, features, levels):
+        """Returns the gains of frames.
+
+        Args:
+            features: Scaled features, shape [batch, n_frames, 2].
+            levels: Operator levels in turns, shape [batch, n_frames, 6].
+
+        Returns:
+            Amplitude of either layer, shape [batch, n_frames, 2].
+        """
+        decibels = 20 / np.log(10) * ops.log(levels / MAX_LEVEL + LEVEL_FLOOR)
+        controls = ops.concatenate([features, decibels / model_noise.UNIT_DB], axis=-1)
+        level = ops.matmul(controls - np.array(model_noise.MIDDLE, np.float32), self.slopes)
+        below = ops.relu(model_noise.QUIET_DB / LOUDNESS_RANGE_DB + 1.0 - features[..., 1:])
+        fade_db = model_noise.FADE * model_noise.OCTAVE_DB * LOUDNESS_RANGE_DB
+        return _amplitude(level - below * (fade_db / model_noise.UNIT_DB))
+
+    def call(self, gains, grains):
+        """Plays noise.
+
+        Args:
+            gains: Amplitudes at the end of each block, shape [batch, n_frames, 2].
+            grains: From `pipeline.breath.grain_offsets`, int32, shape [batch, n_frames].
+
+        Returns:
+            Audio, shape [batch, n_frames * HOP_SAMPLES].
+        """
+        samples = grains[..., None] + np.arange(model_noise.GRAIN_SAMPLES, dtype=np.int32)
+        noise = ops.sum(gains[:, :, None] * ops.take(self.tables(), samples, axis=0), axis=-1)
+        ramp = np.arange(1, HOP_SAMPLES + 1, dtype=np.float32) / HOP_SAMPLES
+        ending = noise[:, :-1, HOP_SAMPLES:] * (1 - ramp)
+        audio = noise[..., :HOP_SAMPLES] * ramp + ops.pad(ending, [[0, 0], [1, 0], [0, 0]])
+        return ops.reshape(audio, (-1, audio.shape[1] * HOP_SAMPLES))
+
+
+def _amplitude(units):
+    return ops.exp(units * (model_noise.UNIT_DB * np.log(10) / 20))

@@ -1,0 +1,1 @@
+"""The HTML pages and pictures: demo, listening page, blind test, cost tables."""

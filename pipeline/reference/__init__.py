@@ -1,0 +1,1 @@
+"""The device in NumPy, bit for bit; mirrors ``tflm_app`` folder by folder."""

@@ -1,0 +1,220 @@
+"""The firmware's way from notes to frames in Python: ``tflm_app/player/expression.c``, to the bit.
+
+Pitch is in semitones and loudness in dB, both times 2**16. Python's ``>>`` rounds down as the
+firmware's does; only the division of a glide rounds towards 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.constants import FRAME_RATE
+from pipeline.model.expression import GAIN_DB_Q8, KNOTS, PITCH_STEP, Expression
+from pipeline.reference.fm import sine
+
+DRIFT_GAIN = 2.327  # deviation of the low-passed noise, re the largest step of the noise
+
+
+@dataclass(frozen=True)
+class FixedExpression:
+    """The table in the firmware's integers, named as in ``player/expression.h``.
+
+    Attributes:
+        curves: By pitch: envelope, release, envelope_slope, release_slope.
+    """
+
+    curves: list[tuple[list[int], list[int], int, int]]
+    slur: list[int]
+    lowest_note: int
+    slur_frames: int
+    vibrato_delay: int
+    vibrato_growth_q16: int
+    vibrato_depth: int
+    vibrato_rate: int
+    pitch_drift: int
+    loudness_drift: int
+    loudest_db: int
+
+
+def _fixed(values: Any, one: float) -> Any:
+    """Rounds numbers, or lists of them, to multiples of 1 / `one`."""
+    return np.round(np.asarray(values, float) * one).astype(np.int64).tolist()
+
+
+def to_fixed(expression: Expression) -> FixedExpression:
+    """Rounds a table to the firmware's integers."""
+    rows = zip(
+        _fixed(expression.envelope_db, 256),
+        _fixed(expression.release_db, 256),
+        _fixed(expression.envelope_slope, 2**14 / FRAME_RATE),
+        _fixed(expression.release_slope, 2**14 / FRAME_RATE),
+        strict=True,
+    )
+    growth_frames = expression.vibrato_growth_ms * FRAME_RATE / 1000
+    return FixedExpression(
+        curves=list(rows),
+        slur=_fixed(expression.slur_db, 256),
+        lowest_note=expression.lowest_note,
+        slur_frames=_fixed(expression.slur_ms, FRAME_RATE / 1000),
+        vibrato_delay=_fixed(expression.vibrato_delay_ms, FRAME_RATE / 1000),
+        vibrato_growth_q16=min(round(65536 / growth_frames), 65535),
+        vibrato_depth=_fixed(expression.vibrato_cents, 65536 / 100),
+        vibrato_rate=_fixed(expression.vibrato_hz, 2**32 / FRAME_RATE),
+        pitch_drift=_fixed(expression.pitch_drift_cents, 65536 / 100 / DRIFT_GAIN),
+        loudness_drift=_fixed(expression.loudness_drift_db, 65536 / DRIFT_GAIN),
+        loudest_db=_fixed(expression.loudest_db, 65536),
+    )
+
+
+NOTHING_DB = -128 << 16
+SILENCE_DB = -75 << 16
+LONGEST = 1 << 13  # frames are counted up to here
+ATTACK_FRAMES = 64
+USUAL_VIBRATO = -1
+EXP2_Q30 = [round(2**30 * 2 ** (i / 64)) for i in range(65)]
+
+
+def pitch_to_hz(pitch: int) -> np.float32:
+    """Returns the frequency of a pitch as ``pitch_to_hz`` in C does."""
+    octaves = min(max(pitch, 12 << 16), 115 << 16) * 256 // 3 + 203431107
+    index, fraction = octaves >> 20 & 63, octaves >> 8 & 0xFFF
+    step = EXP2_Q30[index + 1] - EXP2_Q30[index]
+    mantissa = EXP2_Q30[index] + ((step >> 5) * fraction >> 7)
+    bits = ((octaves >> 26) + 126 << 23) + (mantissa + 64 >> 7)
+    return np.uint32(bits).view(np.float32)
+
+
+class FixedExpressionVoice:
+    """A voice: notes in, a frame a `step` out.
+
+    Attributes:
+        level: Loudness before controllers and drift.
+        pitch: Before bend, vibrato and drift.
+    """
+
+    def __init__(self, table: FixedExpression, seed: int):
+        """Starts silent; `seed` is that of the drift, 32 bits."""
+        self.table = table
+        self.level = self._tail = NOTHING_DB
+        self.pitch = self._pitch_goal = self._pitch_step = self._glide_frames = 0
+        self._velocity = self._velocity_goal = 0
+        self._frames = self._note_frames = self._tail_frames = 0
+        self._vibrato_phase = self._pitch_drift = self._loudness_drift = 0
+        self._noise = seed
+        self._held = self._slurred = False
+
+    def start(
+        self, note: int, velocity: int, *, start: int | None = None, glide_frames: int = 0
+    ) -> None:
+        """Attacks a note; its pitch glides there from `start`."""
+        if self._held:
+            self.release()
+        self._held, self._slurred = True, False
+        self._frames = self._note_frames = 0
+        self._velocity = self._velocity_goal = GAIN_DB_Q8[velocity] * 256
+        if start is not None:
+            self.pitch = start
+        self._glide(note, glide_frames)
+
+    def slur(self, note: int, velocity: int, glide_frames: int) -> None:
+        """Moves to another note without an attack."""
+        self._slurred = True
+        self._note_frames = 0
+        self._velocity_goal = GAIN_DB_Q8[velocity] * 256
+        self._glide(note, glide_frames)
+
+    def release(self) -> None:
+        """Ends the note."""
+        self._held = False
+        self._tail, self._tail_frames = self.level, 0
+
+    def step(
+        self, *, bend: int = 0, gain: int = 0, vibrato_depth: int = USUAL_VIBRATO
+    ) -> tuple[np.float32, np.float32, bool]:
+        """Returns f0 in Hz, loudness in dB, and whether anything is left to be heard."""
+        self._frames = _count(self._frames)
+        self._note_frames = _count(self._note_frames)
+        self._velocity += self._velocity_goal - self._velocity >> 2
+        if self._glide_frames > 0:
+            self._glide_frames -= 1
+            self.pitch += self._pitch_step
+            if self._glide_frames == 0:
+                self.pitch = self._pitch_goal
+        self.level = self._level()
+        self._pitch_drift += (self._next_noise() * self.table.pitch_drift >> 15) - (
+            self._pitch_drift >> 5
+        )
+        self._loudness_drift += (self._next_noise() * self.table.loudness_drift >> 15) - (
+            self._loudness_drift >> 5
+        )
+        f0_hz = pitch_to_hz(self.pitch + self._pitch_drift + self._vibrato(vibrato_depth) + bend)
+        loudness = min(self.level + self._loudness_drift + gain, self.table.loudest_db)
+        sounds = self.level > SILENCE_DB or (self._held and self._frames < ATTACK_FRAMES)
+        return f0_hz, np.float32(loudness) * np.float32(2**-16), sounds
+
+    def _glide(self, note: int, frames: int) -> None:
+        self._pitch_goal, self._glide_frames = note << 16, frames
+        if frames == 0:
+            self.pitch = self._pitch_goal
+        else:
+            way = self._pitch_goal - self.pitch
+            self._pitch_step = abs(way) // frames * (1 if way >= 0 else -1)
+
+    def _level(self) -> int:
+        highest = len(self.table.curves) - 1 << 16
+        octaves = (self.pitch - (self.table.lowest_note << 16)) // PITCH_STEP  # of eight semitones
+        position = min(max(octaves, 0), highest - 1)
+        index, fraction = position >> 16, position >> 5 & 0x7FF
+        low, high = self.table.curves[index : index + 2]
+        level = NOTHING_DB
+        if self._held:
+            below, above = (_curve_at(curve[0], curve[2], self._frames) for curve in (low, high))
+            level = _between(below, above, fraction) + self._velocity
+            if self._slurred and self._note_frames <= 48:
+                level += _curve_at(self.table.slur, 0, self._note_frames)
+        if self._tail > NOTHING_DB:
+            self._tail_frames = _count(self._tail_frames)
+            frames = self._tail_frames
+            below, above = (_curve_at(curve[1], curve[3], frames) for curve in (low, high))
+            tail = self._tail + _between(below, above, fraction)
+            if tail < SILENCE_DB:
+                self._tail = NOTHING_DB
+            else:
+                level = max(level, tail)
+        return level
+
+    def _next_noise(self) -> int:
+        self._noise = (self._noise * 1664525 + 1013904223) % 2**32
+        return (self._noise >> 16) - 32768
+
+    def _vibrato(self, wanted_depth: int) -> int:
+        depth = self.table.vibrato_depth if wanted_depth == USUAL_VIBRATO else wanted_depth
+        grown = self._note_frames - self.table.vibrato_delay
+        if grown <= 0 or depth == 0:
+            self._vibrato_phase = 0
+            return 0
+        share = min(grown * self.table.vibrato_growth_q16, 65536) >> 4
+        self._vibrato_phase = (self._vibrato_phase + self.table.vibrato_rate) % 2**32
+        sine_q14 = int(sine(np.array(self._vibrato_phase >> 8))) >> 17
+        return (depth * share >> 12) * sine_q14 >> 14
+
+
+def _count(frames: int) -> int:
+    return min(frames + 1, LONGEST)
+
+
+def _between(low: int, high: int, fraction_q11: int) -> int:
+    return low + ((high - low >> 4) * fraction_q11 >> 7)
+
+
+def _curve_at(knots: Sequence[int], slope: int, frames: int) -> int:
+    last = int(KNOTS[len(knots) - 1])
+    if frames >= last:
+        return max(knots[-1] * 256 + slope * 4 * (frames - last), NOTHING_DB)
+    knot = int(np.searchsorted(KNOTS, frames, side="right")) - 1
+    begin, end = int(KNOTS[knot]), int(KNOTS[knot + 1])
+    return knots[knot] * 256 + (knots[knot + 1] - knots[knot]) * 256 * (frames - begin) // (
+        end - begin
+    )

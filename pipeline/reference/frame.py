@@ -1,0 +1,83 @@
+"""Clamping and quantization of frames, bit for bit (``tflm_app/instrument/frame.c``)."""
+
+import numpy as np
+
+from pipeline.core.constants import DEFAULT_F0_HZ
+
+MIN_F0_HZ, MAX_F0_HZ = 20.0, 4000.0
+MIN_LOUDNESS_DB, MAX_LOUDNESS_DB = -80.0, 0.0
+_LOG2_COEFFICIENTS = (  # of instrument/frame.c, highest power first
+    *(0.17063432, -0.27269839, 0.2972626, -0.35896174, 0.48046504, -0.72137588, 1.44269973),
+)
+
+
+def log2_float32(x: np.ndarray) -> np.ndarray:
+    """Returns log2 as ``frame_log2`` computes it.
+
+    Args:
+        x: Positive normal float32, any shape.
+
+    Returns:
+        float32 of the same shape, within 3e-7 and an ulp of the truth.
+    """
+    one, sqrt_half = 0x3F800000, 0x3F3504F3
+    bits = np.asarray(x, np.float32).view(np.int32) + np.int32(one - sqrt_half)
+    exponent = (bits >> 23) - 127
+    t = ((bits & 0x007FFFFF) + np.int32(sqrt_half)).view(np.float32) - np.float32(1)
+    p = np.full_like(t, _LOG2_COEFFICIENTS[0])
+    for coefficient in _LOG2_COEFFICIENTS[1:]:
+        p = p * t + np.float32(coefficient)
+    return exponent.astype(np.float32) + p * t
+
+
+def clamp_frames(frames: np.ndarray) -> np.ndarray:
+    """Makes frames playable: 20 to 4000 Hz, -80 to 0 dB.
+
+    Args:
+        frames: f0_hz and loudness_db, float32 of shape [n_frames, 2], with anything in them.
+
+    Returns:
+        float32 of the same shape. A NaN in f0 holds the last pitch (440 Hz before the first), one
+        in loudness is silence.
+    """
+    f0_hz, loudness_db = np.asarray(frames, np.float32).T
+    known = np.concatenate([[True], ~np.isnan(f0_hz)])
+    last_known = np.maximum.accumulate(np.where(known, np.arange(len(known)), 0))
+    f0_hz = np.concatenate([[np.float32(DEFAULT_F0_HZ)], f0_hz])[last_known[1:]]
+    loudness_db = np.where(np.isnan(loudness_db), np.float32(MIN_LOUDNESS_DB), loudness_db)
+    return np.stack(
+        [
+            np.clip(f0_hz, MIN_F0_HZ, MAX_F0_HZ),
+            np.clip(loudness_db, MIN_LOUDNESS_DB, MAX_LOUDNESS_DB),
+        ],
+        axis=1,
+    ).astype(np.float32)
+
+
+def quantize_frames(
+    clamped: np.ndarray, scale: float, zero_point: int, dtype: np.dtype
+) -> np.ndarray:
+    """Quantizes clamped frames to the decoder's input as ``frame_quantize`` does.
+
+    Args:
+        clamped: From `clamp_frames`, shape [n_frames, 2].
+        scale: Of the model's input tensor.
+        zero_point: Likewise.
+        dtype: int8 or int16.
+
+    Returns:
+        Integers of `dtype`, same shape.
+    """
+    steps = np.float32(1) / np.float32(scale)
+    zero = np.float32(zero_point)
+    f0_gain = steps * (np.float32(12) / np.float32(127))
+    f0_offset = zero - steps * np.float32(0.28642769)
+    loudness_gain = steps * (np.float32(1) / np.float32(80))
+    loudness_offset = zero + steps
+    f0 = f0_gain * log2_float32(clamped[:, 0]) + f0_offset
+    loudness = loudness_gain * clamped[:, 1] + loudness_offset
+    limits = np.iinfo(dtype)
+    values = np.clip(
+        np.stack([f0, loudness], axis=1), np.float32(limits.min), np.float32(limits.max)
+    )
+    return np.floor(values + np.float32(0.5)).astype(dtype)

@@ -1,0 +1,1 @@
+"""Everything between C and a chip: boards, builds, emulators, sizes, cycles, flash images."""

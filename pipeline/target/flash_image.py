@@ -1,0 +1,111 @@
+"""What is written to a board's flash: an ELF file's loadable bytes, as bin, Intel HEX or UF2."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core.errors import UserError
+
+ERASED = 0xFF  # what flash holds between the parts
+LOADER_BYTES = 256  # of an RP2040, with their checksum at the end
+
+
+@dataclass(frozen=True)
+class Image:
+    """Bytes of flash.
+
+    Attributes:
+        address: Of the first one.
+        content: Without a gap.
+    """
+
+    address: int
+    content: bytes
+
+
+def read_elf(path: Path, *, address: int, size: int) -> Image:
+    """Reads what an ELF file stores in a flash.
+
+    Args:
+        path: Executable for a 32-bit little-endian core.
+        address: Where the flash begins.
+        size: Bytes of flash.
+
+    Raises:
+        UserError: The file is missing, no such executable, or stores something elsewhere.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing: build the firmware first")
+    data = path.read_bytes()
+    if data[:6] != b"\x7fELF\x01\x01":
+        raise UserError(f"{path} is no 32-bit little-endian ELF file")
+    try:
+        parts = list(_stored_parts(data))
+    except struct.error:
+        raise UserError(f"{path} is cut off: build the firmware again") from None
+    for at, part in parts:
+        if at < address or at + len(part) > address + size:
+            raise UserError(
+                f"{path} stores {len(part)} bytes at {at:#010x}, outside the board's flash "
+                f"of {size} bytes at {address:#010x}"
+            )
+    if not parts:
+        raise UserError(f"{path} stores nothing in the flash at {address:#010x}")
+    first = min(at for at, _ in parts)
+    content = bytearray([ERASED]) * (max(at + len(part) for at, part in parts) - first)
+    for at, part in parts:
+        content[at - first : at - first + len(part)] = part
+    return Image(first, bytes(content))
+
+
+def _stored_parts(elf: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yields physical address and content of what an ELF file loads.
+
+    Source: Tool Interface Standard, ELF specification: header, and program header of kind PT_LOAD.
+    """
+    (table,) = struct.unpack_from("<I", elf, 28)
+    entry_bytes, n_entries = struct.unpack_from("<HH", elf, 42)
+    for index in range(n_entries):
+        kind, offset, _, at, n_bytes = struct.unpack_from("<5I", elf, table + index * entry_bytes)
+        if kind == 1 and n_bytes:
+            yield at, struct.unpack_from(f"{n_bytes}s", elf, offset)[0]
+
+
+def crc32_mpeg2(data: bytes) -> int:
+    """Returns the CRC32 that begins with ones, takes the highest bit first and is not inverted."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x04C11DB7 if crc >> 31 else 0)) & 0xFFFFFFFF
+    return crc
+
+
+def seal_loader(image: Image) -> Image:
+    """Puts the checksum behind the RP2040's loader, without which its boot ROM does not start it.
+
+    Source: RP2040 datasheet, section 2.8.1.
+    """
+    loader = image.content[: LOADER_BYTES - 4]
+    checksum = struct.pack("<I", crc32_mpeg2(loader))
+    return Image(image.address, loader + checksum + image.content[LOADER_BYTES:])
+
+
+def to_hex(image: Image) -> str:
+    """Returns an image as Intel HEX: 16 bytes a record, one more where the upper half changes."""
+
+    def record(kind: int, address: int, data: bytes) -> str:
+        body = struct.pack(">BHB", len(data), address, kind) + data
+        return f":{(body + bytes([-sum(body) & 0xFF])).hex().upper()}\n"
+
+    lines = []
+    upper = None
+    start = image.address - image.address % 16
+    for address in range(start, image.address + len(image.content), 16):
+        data = image.content[max(address - image.address, 0) : address + 16 - image.address]
+        if address >> 16 != upper:
+            upper = address >> 16
+            lines.append(record(4, 0, struct.pack(">H", upper)))
+        lines.append(record(0, max(address, image.address) & 0xFFFF, data))
+    return "".join([*lines, record(1, 0, b"")])

@@ -1,0 +1,110 @@
+"""Sources from package registries, pinned by version and checksum."""
+
+import hashlib
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core.errors import UserError
+from pipeline.core.paths import BUILD_DIR
+from pipeline.target.tools import locked, require_tools, run_tool
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A source archive of a package registry."""
+
+    name: str
+    version: str
+    sha256: str
+    content: str  # the folder inside that we keep
+    scope: str = ""  # before the name, in the npm registry
+
+    @property
+    def folder(self) -> Path:
+        """Where its content lies once fetched."""
+        return BUILD_DIR / "third_party" / f"{self.name}-{self.version}"
+
+
+CMSIS_DSP = Archive(
+    name="cmsisdsp",
+    version="1.10.3",
+    sha256="307d32298faa7c58db912851027fce35f886fec7eb1a27c4b309ce1a97f47519",
+    content="cmsisdsp-1.10.3",
+)
+CMSIS_CORE = Archive(
+    name="arm-cmsis-core",
+    version="5.4.0-6",
+    sha256="5244fb6e6c357ff3521bedc806c488c168fc5ee947a1e9861386a888247bc2dc",
+    content="package/CMSIS/Core/Include",
+    scope="@xpack-3rd-party/",
+)
+RP2040JS = Archive(
+    name="rp2040js",
+    version="1.4.1",
+    sha256="83328017cf7e503477e8d218cb742d3e843782d795edd175a0b81346c194e56f",
+    content="package",
+)
+
+
+def fetch_cmsis() -> tuple[Path, Path]:
+    """Fetches CMSIS once and returns the folders of CMSIS-Core's headers and of CMSIS-DSP.
+
+    Raises:
+        UserError: pip or npm is missing or has no network, or an archive is not the pinned one.
+    """
+    _fetch(CMSIS_DSP, _pip_download)
+    _fetch(CMSIS_CORE, _npm_download)
+    return CMSIS_CORE.folder, CMSIS_DSP.folder
+
+
+def fetch_rp2040js() -> Path:
+    """Fetches the emulator of the RP2040 once and returns its folder; ``node`` runs it.
+
+    Raises:
+        UserError: node or npm is missing or has no network, or the archive is not the pinned one.
+    """
+    require_tools("node")
+    _fetch(RP2040JS, _npm_download)
+    return RP2040JS.folder
+
+
+def _fetch(archive: Archive, download: Callable[[Archive, Path], None]) -> None:
+    third_party = BUILD_DIR / "third_party"
+    with locked(third_party):
+        if not archive.folder.is_dir():
+            with tempfile.TemporaryDirectory(dir=third_party, prefix=".fetch-") as scratch:
+                download(archive, Path(scratch))
+                _unpack(archive, Path(scratch))
+
+
+def _pip_download(archive: Archive, folder: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    source_only = ["--no-binary", archive.name, f"{archive.name}=={archive.version}"]
+    run_tool([*pip, "--dest", folder, *source_only], purpose=f"download of {archive.name} with pip")
+
+
+def _npm_download(archive: Archive, folder: Path) -> None:
+    require_tools("npm")
+    package = f"{archive.scope}{archive.name}@{archive.version}"
+    run_tool(
+        ["npm", "pack", "--silent", "--pack-destination", folder, package],
+        purpose=f"download of {archive.name} with npm",
+    )
+
+
+def _unpack(archive: Archive, scratch: Path) -> None:
+    """Checks the one archive in `scratch` and renames its content to its final place."""
+    (packed,) = [path for path in scratch.iterdir() if path.suffix in (".gz", ".tgz")]
+    digest = hashlib.sha256(packed.read_bytes()).hexdigest()
+    if digest != archive.sha256:
+        raise UserError(
+            f"{packed.name} has SHA-256 {digest} instead of {archive.sha256}: "
+            "the registry serves another file than the pinned one; do not use it"
+        )
+    with tarfile.open(packed) as tar:
+        tar.extractall(scratch / "unpacked")  # its checksum vouches for its paths
+    (scratch / "unpacked" / archive.content).rename(archive.folder)

@@ -1,0 +1,1 @@
+"""Training and distillation: data set, batches, losses, optimizer steps, checkpoints."""

@@ -1,0 +1,62 @@
+"""Distillation: the reduced student learns from the recording and from the full teacher.
+
+After Giudici et al., "Distilling DDSP", JAES 2025: audio distillation (AD) adds the MSS to the
+teacher's audio, control distillation (CD) the mean absolute difference between the logarithms of
+the operator levels and of the teacher's. The teacher's outputs are rendered once, and the student
+starts with its breath and its room.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from pipeline.core.constants import LEVEL_FLOOR, MAX_LEVEL
+from pipeline.model.ddx7 import load_model
+from pipeline.model.inputs import prepend_context
+from pipeline.model.losses import mss
+from pipeline.training.dataset import Arrays
+from pipeline.training.losses import Loss, reconstruction_loss
+
+VARIANT_OF_METHOD = {"audio": "reduced_ad", "control": "reduced_cd"}
+
+
+def audio_distillation_loss(outputs, batch):
+    """0.5 * MSS to the recording + 0.5 * MSS of the dry audio to the teacher's dry audio."""
+    to_teacher = ops.mean(mss(batch["teacher_audio"], outputs["dry"]))
+    return 0.5 * reconstruction_loss(outputs, batch) + 0.5 * to_teacher
+
+
+def control_distillation_loss(outputs, batch):
+    """0.5 * MSS to the recording + mean absolute difference of log levels to the teacher's.
+
+    `LEVEL_FLOOR` is added to them, so that those which are not heard hardly differ.
+    """
+    floor = LEVEL_FLOOR * MAX_LEVEL
+    distance = ops.abs(ops.log((outputs["levels"] + floor) / (batch["teacher_levels"] + floor)))
+    return 0.5 * reconstruction_loss(outputs, batch) + ops.mean(distance)
+
+
+LOSS_OF_METHOD: dict[str, Loss] = {
+    "audio": audio_distillation_loss,
+    "control": control_distillation_loss,
+}
+
+
+def render_teacher(teacher_dir: Path, dataset: Arrays, method: str) -> Arrays:
+    """Renders what a method's loss reads of the teacher, for every clip.
+
+    Returns:
+        ``teacher_audio``, dry, shape [n_clips, n_samples], or ``teacher_levels``, shape [n_clips,
+        n_frames, 6].
+    """
+    teacher = load_model(teacher_dir)
+    inputs = {key: dataset[key] for key in ("features", "phase", "grains")}
+    inputs["features"] = prepend_context(inputs["features"], teacher.config.tcn)
+    rendered = []
+    for clip in range(len(inputs["phase"])):
+        outputs = teacher({key: array[None, clip] for key, array in inputs.items()})
+        wanted = outputs["dry" if method == "audio" else "levels"]
+        rendered.append(ops.convert_to_numpy(wanted))
+    name = "teacher_audio" if method == "audio" else "teacher_levels"
+    return {name: np.concatenate(rendered)}

@@ -1,0 +1,221 @@
+"""Features against physics: known pitches, levels and timing; and files that are no music."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile as sf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.audio.features import a_weighted_loudness, extract_features, load_audio
+from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
+from pipeline.core.errors import UserError
+
+Floats = npt.NDArray[np.float32]
+
+
+def tone(
+    f0_hz: Floats | float, seconds: float = 1.0, partials: int = 6, level: float = 0.5
+) -> Floats:
+    """A harmonic tone with falling partials; f0_hz may be a curve at audio rate."""
+    curve = np.broadcast_to(f0_hz, (round(seconds * SAMPLE_RATE),)).astype(np.float64)
+    phase = 2 * np.pi * np.cumsum(curve) / SAMPLE_RATE
+    heard = [n for n in range(1, partials + 1) if n * curve.max() < SAMPLE_RATE / 2]
+    total = sum(np.sin(n * phase + 0.3 * n) / n for n in heard)
+    return (level * total / np.abs(total).max()).astype(np.float32)
+
+
+def cents(measured: Floats, true: Floats | float) -> Floats:
+    return (1200 * np.log2(measured / true)).astype(np.float32)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    midi=st.floats(min_value=36, max_value=96),
+    partials=st.integers(min_value=1, max_value=20),
+    level=st.floats(min_value=0.003, max_value=1.0),
+)
+def test_every_frame_of_a_tone_has_its_pitch_within_5_cents(
+    midi: float, partials: int, level: float
+) -> None:
+    f0_hz = 440 * 2 ** ((midi - 69) / 12)
+    features = extract_features(tone(f0_hz, 0.5, partials, level), f0_min_hz=60, f0_max_hz=2300)
+    assert np.abs(cents(features.f0_hz, f0_hz)).max() < 5
+    assert features.confidence.min() > 0.97
+
+
+def test_vibrato_is_followed_without_delay() -> None:
+    time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    curve = (880 * 2 ** (0.3 / 12 * np.sin(2 * np.pi * 5.5 * time))).astype(np.float32)
+    measured = extract_features(tone(curve, 2.0), f0_min_hz=230, f0_max_hz=2300).f0_hz
+
+    def error_cents(shift_frames: int) -> float:
+        ends = np.clip(
+            HOP_SAMPLES * (np.arange(len(measured)) + 1 + shift_frames), 0, len(curve) - 1
+        )
+        return float(np.abs(cents(measured, curve[ends]))[20:-20].mean())
+
+    assert error_cents(0) < 3
+    assert error_cents(0) < min(error_cents(-1), error_cents(1))
+
+
+def test_a_leap_is_one_leap_at_the_right_frame() -> None:
+    audio = np.concatenate([tone(523.25), tone(1046.5), tone(392.0)])
+    f0_hz = extract_features(audio, f0_min_hz=230, f0_max_hz=2300).f0_hz
+    jumps = np.flatnonzero(np.abs(np.diff(np.log2(f0_hz))) > 0.1)
+    assert len(jumps) == 2
+    assert np.abs(jumps - [250, 500]).max() <= 6  # 24 ms
+
+
+def test_a_missing_fundamental_is_still_the_pitch() -> None:
+    n = np.arange(SAMPLE_RATE)
+    partials = sum(np.sin(2 * np.pi * 250 * k * n / SAMPLE_RATE) for k in (2, 3, 4, 5))
+    features = extract_features((0.2 * partials).astype(np.float32), f0_min_hz=180, f0_max_hz=2300)
+    assert np.abs(cents(features.f0_hz, 250)).max() < 5
+
+
+def test_rests_and_noise_hold_the_pitch_before_them() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.05, SAMPLE_RATE).astype(np.float32)
+    silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
+    audio = np.concatenate([silence, tone(440), noise, tone(660), silence])
+    features = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
+    assert np.abs(cents(features.f0_hz[260:490], 440)).max() < 5
+    assert np.abs(cents(features.f0_hz[760:990], 660)).max() < 5
+    # What is held was measured on the few periods at a tone's edge.
+    assert np.abs(cents(features.f0_hz[:250], 440)).max() < 30
+    assert np.abs(cents(features.f0_hz[510:740], 440)).max() < 30
+    assert np.abs(cents(features.f0_hz[1010:], 660)).max() < 30
+    assert features.confidence[510:740].mean() < 0.5
+    assert features.confidence[:200].max() == 0
+
+
+@pytest.mark.parametrize("rumble_hz", [30, 55])
+def test_rumble_below_the_instrument_does_not_disturb_the_pitch(rumble_hz: float) -> None:
+    audio = tone(440, level=0.1) + tone(rumble_hz, partials=1, level=0.4)
+    features = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
+    assert np.abs(cents(features.f0_hz, 440)).max() < 10
+    assert features.confidence.min() > 0.9
+
+
+@pytest.mark.parametrize(  # IEC 61672-1, table of frequency weightings, at exact frequencies
+    ("band", "a_weighting_db"),
+    [(20, -19.1), (24, -8.6), (27, -3.2), (30, 0.0), (33, 1.2), (36, 1.0), (38, -0.1)],
+)
+def test_loudness_follows_the_a_curve(band: int, a_weighting_db: float) -> None:
+    frequency_hz = 10 ** (band / 10)
+    n = np.arange(SAMPLE_RATE)
+    for level_db in (-6.0, -40.0):
+        level = 10 ** (level_db / 20)
+        sine = (level * np.sin(2 * np.pi * frequency_hz * n / SAMPLE_RATE)).astype(np.float32)
+        expected = level_db + a_weighting_db
+        assert a_weighted_loudness(sine)[40:-40] == pytest.approx(expected, abs=0.1)
+
+
+def test_a_full_scale_1_khz_sine_is_0_db_and_silence_is_minus_80() -> None:
+    assert a_weighted_loudness(tone(1000, partials=1, level=1.0)) == pytest.approx(0, abs=0.1)
+    assert (a_weighted_loudness(np.zeros(1000, dtype=np.float32)) == -80).all()
+
+
+def test_a_step_in_level_is_felt_at_its_frame() -> None:
+    level = np.repeat([0.01, 0.1], SAMPLE_RATE)
+    loudness_db = a_weighted_loudness((level * tone(1000, 2.0, 1, 1.0)).astype(np.float32))
+    power = 10 ** (loudness_db / 10)
+    middle = (power[0] + power[-1]) / 2
+    assert abs(int(np.argmax(power > middle)) - 249) <= 1  # frame 249 is centred on the step
+
+
+@pytest.mark.parametrize("n_samples", [1, 63, 64, 65, 1023, 5000, 64_001])
+def test_any_length_gives_one_frame_per_begun_block(n_samples: int) -> None:
+    features = extract_features(tone(440, 5.0)[:n_samples], f0_min_hz=230, f0_max_hz=2300)
+    for values in vars(features).values():
+        assert values.shape == (-(-n_samples // HOP_SAMPLES),)
+        assert values.dtype == np.float32
+        assert np.isfinite(values).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.0, 1e-7, 1e-3, 1.0]))
+def test_features_stay_in_their_ranges_whatever_is_heard(seed: int, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    audio = (scale * rng.uniform(-1, 1, 3000) * (rng.random(3000) < rng.random())).astype(
+        np.float32
+    )
+    features = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
+    assert (features.f0_hz >= 229).all() and (features.f0_hz <= 2320).all()
+    assert (features.loudness_db >= -80).all() and (features.loudness_db <= 0).all()
+    assert (features.confidence >= 0).all() and (features.confidence <= 1).all()
+
+
+def test_a_long_recording_is_the_same_as_its_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    audio = np.concatenate([tone(440), tone(660)])
+    whole = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
+    monkeypatch.setattr("pipeline.features.BATCH_FRAMES", 37)
+    batched = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
+    for name in vars(whole):
+        np.testing.assert_allclose(
+            getattr(batched, name), getattr(whole, name), rtol=1e-6, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("rate", "subtype", "channels"),
+    [(96_000, "PCM_24", 1), (8_000, "PCM_16", 1), (44_100, "PCM_16", 2), (16_000, "FLOAT", 1)],
+)
+def test_every_rate_and_width_gives_the_same_tone(
+    tmp_path: Path, rate: int, subtype: str, channels: int
+) -> None:
+    n = np.arange(rate)
+    sine = np.sin(2 * np.pi * 1000 * n / rate) * 0.25
+    sf.write(tmp_path / "a.wav", np.repeat(sine[:, None], channels, axis=1), rate, subtype=subtype)
+    audio = load_audio(tmp_path / "a.wav")
+    assert len(audio) == SAMPLE_RATE
+    features = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
+    assert np.abs(cents(features.f0_hz, 1000)).max() < 1
+    assert features.loudness_db[30:-30] == pytest.approx(-12.04, abs=0.1)
+
+
+def test_float_files_beyond_full_scale_are_scaled_to_it(tmp_path: Path) -> None:
+    sf.write(tmp_path / "hot.wav", 3 * tone(440, level=1.0), SAMPLE_RATE, subtype="FLOAT")
+    assert np.abs(load_audio(tmp_path / "hot.wav")).max() == pytest.approx(1.0)
+
+
+def hostile_files(folder: Path) -> dict[str, str]:
+    """Writes bad recordings; returns a word that the message about each must hold."""
+    sf.write(folder / "empty.wav", np.zeros(0), SAMPLE_RATE)
+    sf.write(folder / "one.wav", np.ones(1), SAMPLE_RATE)
+    sf.write(folder / "silence.wav", np.zeros(SAMPLE_RATE), SAMPLE_RATE)
+    sf.write(folder / "nan.wav", np.full(SAMPLE_RATE, np.nan), SAMPLE_RATE, subtype="FLOAT")
+    (folder / "text.wav").write_text("not a recording\n" * 100)
+    (folder / "nothing.wav").write_bytes(b"")
+    sf.write(folder / "cut.flac", tone(440), SAMPLE_RATE)
+    data = (folder / "cut.flac").read_bytes()
+    (folder / "cut.flac").write_bytes(data[: len(data) // 2])
+    left = tone(440)
+    sf.write(folder / "opposed.wav", np.stack([left, -left], axis=1), SAMPLE_RATE)
+    return {
+        "empty.wav": "0 samples",
+        "one.wav": "1 samples",
+        "silence.wav": "silent",
+        "nan.wav": "NaN",
+        "text.wav": "not readable audio",
+        "nothing.wav": "not readable audio",
+        "cut.flac": "not readable audio",
+        "opposed.wav": "silent",
+        "absent.wav": "not a file",
+    }
+
+
+def test_bad_files_are_refused_in_one_line_that_names_them(tmp_path: Path) -> None:
+    for name, word in hostile_files(tmp_path).items():
+        with pytest.raises(UserError) as raised:
+            load_audio(tmp_path / name)
+        message = str(raised.value)
+        assert name in message and word in message and "\n" not in message, message
+
+
+def test_a_pitch_range_that_cannot_be_searched_is_refused() -> None:
+    for low, high in ((10, 400), (400, 300), (200, 9000)):
+        with pytest.raises(ValueError, match="pitch range"):
+            extract_features(tone(440), f0_min_hz=low, f0_max_hz=high)

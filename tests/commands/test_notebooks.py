@@ -1,0 +1,69 @@
+"""Every notebook runs from top to bottom, and shows and plays something."""
+
+import re
+import time
+
+import nbclient
+import nbformat
+import pytest
+
+from pipeline.core.paths import REPOSITORY
+
+MOST_SECONDS = 180  # that a notebook may take, on a busy machine
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+
+
+def execute(path, monkeypatch, *, first=""):
+    """Executes a notebook, after a line of its own, as a reader does who starts Jupyter."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    notebook = nbformat.read(path, as_version=4)
+    if first:
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(first))
+    resources = {"metadata": {"path": str(path.parent)}}
+    end = time.monotonic() + MOST_SECONDS
+    nbclient.NotebookClient(
+        notebook, timeout_func=lambda cell: max(1, end - time.monotonic()), resources=resources
+    ).execute()
+    return notebook
+
+
+def outputs(notebook, kind):
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    data = [output.get("data", {}) for cell in cells for output in cell.outputs]
+    return [entry[kind] for entry in data if kind in entry]
+
+
+def test_there_are_the_four_that_the_readme_speaks_of():
+    names = [path.stem for path in NOTEBOOKS]
+    assert names == ["01_listen", "02_distill", "03_quantize", "04_on_device"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_shows_plots_and_plays_sounds(path, monkeypatch):
+    stored = nbformat.read(path, as_version=4)
+    nbformat.validate(stored)
+    assert stored.metadata.kernelspec.name == "python3"
+    assert all(not c.outputs for c in stored.cells if c.cell_type == "code")  # kept small
+    notebook = execute(path, monkeypatch)
+    assert len(outputs(notebook, "image/png")) >= 3
+    heard = sum(html.count("<audio controls") for html in outputs(notebook, "text/html"))
+    assert heard >= 3
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_without_models_says_what_to_run_first(path, monkeypatch, tmp_path):
+    patch = "import pathlib, pipeline.config\n"
+    patch += f"pipeline.config.MODEL_DIR = pathlib.Path({str(tmp_path)!r})"
+    with pytest.raises(nbclient.exceptions.CellExecutionError) as error:
+        execute(path, monkeypatch, first=patch)
+    # Said once where it looked, and the command makes a model right there.
+    message = (
+        r"no trained (\w+) flute in (\S+): run python -m (.*) --instrument flute --runs (\S+) "
+    )
+    variant, folder, stage, runs = re.search(message, str(error.value)).groups()
+    assert (folder, runs) == (f"{tmp_path}/flute/{variant}", str(tmp_path))
+    stages = {
+        "full": "pipeline.train --variant full",
+        "reduced_cd": "pipeline.distill --method control",
+    }
+    assert stage == stages[variant]

@@ -1,0 +1,164 @@
+"""Standard MIDI Files through the player: what is read, what is written, what is refused."""
+
+import io
+import wave
+
+import mido
+import numpy as np
+import pytest
+from support.small_run import make_run
+
+from pipeline import render
+from pipeline.audio.features import extract_features
+from pipeline.audio.pcm import from_pcm
+from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
+from pipeline.core.errors import UserError
+from pipeline.evaluation import float_player
+from pipeline.model import reverb as model_reverb
+from pipeline.reference import reverb as reference_reverb
+from pipeline.target import player
+
+
+def save(path, *messages, kind=0, ticks_per_beat=500):
+    """Writes a MIDI file of one track; 1000 ticks a second at the default tempo."""
+    track = mido.MidiTrack(messages)
+    mido.MidiFile(type=kind, ticks_per_beat=ticks_per_beat, tracks=[track]).save(path)
+    return path
+
+
+def note(kind, pitch, time, velocity=100):
+    return mido.Message(kind, note=pitch, velocity=velocity, time=time)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def build_dir(tmp_path_factory):
+    """What is built stays out of the repository's build folder, and is shared by the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("build")
+        for module in (firmware, render):
+            patch.setattr(module, "BUILD_DIR", folder)
+        yield
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "flute" / "reduced_cd"
+    make_run(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tune(tmp_path_factory):
+    return save(
+        tmp_path_factory.mktemp("midi") / "tune.mid",
+        mido.Message("sysex", data=[1, 2, 3, 4, 5]),
+        note("note_on", 72, 100),
+        note("note_off", 72, 400),
+        note("note_on", 76, 0),
+        note("note_off", 76, 500),
+    )
+
+
+def play(tune, run_dir, out, *options):
+    arguments = ["--midi", tune, "--instrument", "flute", "--run", run_dir, "--out", out, *options]
+    arguments += ["--voices", 2]
+    render.main([str(argument) for argument in arguments])
+    with wave.open(str(out)) as wav:
+        assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (SAMPLE_RATE, 1, 2)
+        return np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
+
+
+def test_score_holds_bytes_at_blocks_of_four_milliseconds(tune):
+    assert player.load_score(tune) == [
+        (0, b"\xf0\x01\x02\x03\x04\x05\xf7"),
+        (25, b"\x90\x48\x64"),
+        (125, b"\x80\x48\x64"),
+        (125, b"\x90\x4c\x64"),
+        (250, b"\x80\x4c\x64"),
+    ]
+
+
+def test_engines_play_the_same_tune(tune, run_dir, tmp_path, capsys):
+    pcm = {
+        engine: play(tune, run_dir, tmp_path / f"{engine}.wav", "--engine", engine)
+        for engine in float_player.ENGINES
+    }
+    assert "instructions a block" in capsys.readouterr().out
+    np.testing.assert_array_equal(pcm["host"], pcm["qemu_m4"])
+    assert len(pcm["float"]) == len(pcm["host"]) > SAMPLE_RATE
+    host, floating = from_pcm(pcm["host"]), from_pcm(pcm["float"])
+    assert not host[: 25 * HOP_SAMPLES].any() and host[25 * HOP_SAMPLES : 30 * HOP_SAMPLES].any()
+    assert np.corrcoef(host, floating)[0, 1] > 0.9  # of an untrained model, in eight bits
+
+
+def test_engines_play_it_in_the_learnt_room(tune, run_dir, tmp_path):
+    dry = play(tune, run_dir, tmp_path / "dry.wav").astype(int)
+    wet = play(tune, run_dir, tmp_path / "wet.wav", "--reverb", 0.1).astype(int)
+    floating = play(tune, run_dir, tmp_path / "f.wav", "--reverb", 0.1, "--engine", "float")
+    response = model_reverb.shorten(model_reverb.learnt_response(run_dir), 0.1)
+    expected = reference_reverb.play_reverb(
+        np.pad(dry, (0, len(wet) - len(dry))).astype(np.int16), response
+    )
+    assert len(wet) - len(dry) >= len(response) and np.abs(wet[: len(dry)] - dry).max() > 1
+    assert np.abs(wet - expected).max() <= 1
+    assert len(floating) >= len(dry) + len(response)
+    assert np.corrcoef(wet[: len(dry)], floating[: len(dry)])[0, 1] > 0.9
+
+
+def test_tune_sounds_at_the_pitches_of_its_notes(tune, run_dir, tmp_path):
+    sound = from_pcm(play(tune, run_dir, tmp_path / "out.wav", "--engine", "float"))
+    sound = sound / np.abs(sound).max()
+    f0_hz = extract_features(sound, f0_min_hz=230, f0_max_hz=2300).f0_hz
+    pitch = 69 + 12 * np.log2(f0_hz / 440)
+    interval = np.median(pitch[170:230]) - np.median(pitch[60:110])  # the octave is the model's
+    assert interval % 12 == pytest.approx(4, abs=0.2)
+
+
+def test_chord_of_more_notes_than_voices_loses_one(run_dir, tmp_path, capsys):
+    chord = [note("note_on", pitch, 0) for pitch in (60, 64, 67)]
+    chord += [note("note_off", pitch, 300) for pitch in (60, 64, 67)]
+    tune = save(tmp_path / "chord.mid", *chord)
+    assert play(tune, run_dir, tmp_path / "out.wav").any()
+    assert "2 voices, 1 notes cut off" in capsys.readouterr().out
+
+
+def test_note_without_an_end_is_ended(run_dir, tmp_path):
+    tune = save(tmp_path / "endless.mid", note("note_on", 60, 0))
+    assert len(play(tune, run_dir, tmp_path / "out.wav")) < 11 * SAMPLE_RATE
+
+
+def midi_bytes(*messages, **options) -> bytes:
+    stored = io.BytesIO()
+    track = mido.MidiTrack(messages)
+    mido.MidiFile(tracks=[track], **options).save(file=stored)
+    return stored.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is missing"),
+        (b"", "not a MIDI file"),
+        (b"RIFF1234WAVE", "not a MIDI file"),
+        (midi_bytes(note("note_on", 60, 0))[:20], "not a MIDI file"),
+        (midi_bytes(mido.Message("program_change", program=3)), "holds no note"),
+        (midi_bytes(note("note_on", 60, 0), note("note_off", 60, 9_999_999)), "lasts over 3600 s"),
+        (midi_bytes(note("note_on", 60, 0), type=2), "not a MIDI file that can be played"),
+        (np.random.default_rng(0).bytes(1000), "not a MIDI file"),
+        (b"MThd\0\0\0\6\0\0\0\1\0\0MTrk\0\0\0\4\0\xff\x2f\0", "not a MIDI file|holds no note"),
+    ],
+)
+def test_file_that_cannot_be_played_is_named_in_one_line(tmp_path, content, message):
+    path = tmp_path / "tune.mid"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=f"tune.mid.*({message})") as refusal:
+        player.load_score(path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_number_of_voices_is_bounded(tune, run_dir, tmp_path):
+    for n_voices in ("0", "17"):
+        arguments = ["--midi", str(tune), "--instrument", "flute", "--run", str(run_dir)]
+        with pytest.raises(UserError, match=f"--voices {n_voices}: give 1 to 16"):
+            render.main([*arguments, "--out", str(tmp_path / "out.wav"), "--voices", n_voices])

@@ -1,0 +1,213 @@
+"""Somebody's recordings become an instrument, however often the command is interrupted."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from support.small_run import make_run, make_tone
+
+from pipeline.core.cli import run_main
+from pipeline.core.errors import UserError
+from pipeline.core.stages import Stage, only_run
+from pipeline.run import main, plan_stages
+
+STEPS = 2  # of training: what is learnt is no matter here
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """Three short takes, one of them in stereo and at another rate."""
+    folder = tmp_path_factory.mktemp("recordings")
+    swell = np.linspace(0.2, 1, 64_000, dtype=np.float32)
+    for name, f0_hz in (("low", 392.0), ("middle", 523.25), ("high", 784.0)):
+        sf.write(folder / f"{name}.flac", swell * make_tone(4.0, f0_hz), 16_000)
+    audio, rate = sf.read(folder / "high.flac")
+    (folder / "high.flac").unlink()
+    stereo = np.repeat(audio, 3)[:, None] * [1.0, 0.5]
+    sf.write(folder / "high.wav", stereo, 3 * rate, subtype="PCM_24")
+    return folder
+
+
+def command(recordings, runs):
+    options = ["--instrument", "flute", "--audio", str(recordings), "--runs", str(runs)]
+    options += ["--profile", "quick", "--steps", str(STEPS), "--students", "reduced_cd"]
+    return [sys.executable, "-m", "pipeline.run", *options]
+
+
+def start_until(path, recordings, runs):
+    """Starts the command and returns its process as soon as `path` is there."""
+    process = subprocess.Popen(
+        command(recordings, runs), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not path.exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    return process
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def finished(recordings, tmp_path_factory):
+    """The run's folder and what the last of three commands printed: one was stopped, one killed."""
+    runs = tmp_path_factory.mktemp("runs")
+    folder = runs / "flute"
+    stopped = start_until(folder / "dataset.npz", recordings, runs)
+    stopped.send_signal(signal.SIGINT)
+    _, errors = stopped.communicate(timeout=60)
+    assert stopped.returncode == 130
+    assert errors.strip().splitlines()[-1] == "interrupted; the same command goes on from here"
+    dataset = (folder / "dataset.npz").read_bytes()
+
+    killed = start_until(folder / "reduced_cd" / "config.toml", recordings, runs)
+    stages = Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split()
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    while any(is_running(stage) for stage in stages):  # a kill ends the stage at work, too
+        time.sleep(0.02)
+    assert not (folder / "reduced_cd" / "metrics.json").exists()
+    (folder / f".{killed.pid}.dataset.npz").write_bytes(b"half")  # as a kill may leave behind
+
+    done = subprocess.run(command(recordings, runs), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "dataset.npz").read_bytes() == dataset
+    return folder, done.stdout
+
+
+def test_interrupted_run_goes_on_where_it_stopped(finished):
+    _, output = finished
+    stages = [line for line in output.splitlines() if line.startswith("[")]
+    assert [line.endswith("(up to date)") for line in stages[:3]] == [True, True, False]
+    assert len(stages) == int(stages[0].partition("/")[2].partition("]")[0])
+
+
+def test_run_leaves_models_c_firmware_and_what_they_play(finished):
+    folder, output = finished
+    assert (folder / "firmware" / "render").read_bytes().startswith(b"\x7fELF")
+    for fmt in ("int8", "int16x8"):
+        assert (folder / "reduced_cd" / f"decoder_{fmt}.tflite").is_file()
+        assert "flute_reduced_cd" in (folder / f"reduced_cd/c_{fmt}/instruments.c").read_text()
+    heard_in = folder / "page" / "audio" / "flute"
+    report = json.loads((heard_in / "metrics.json").read_text())
+    assert set(report["systems"]) == {
+        *("lpc", "full", "reduced_cd"),
+        *("reduced_cd_mcu", "reduced_cd_mcu16", "reduced_cd_mcu_room"),
+    }
+    with np.load(folder / "dataset.npz") as dataset:
+        (tested,) = dataset["recording"][dataset["split"] == 2]
+    (heard,) = report["peak_dbfs"]  # the evaluation hears what training did not
+    assert heard.startswith(Path(str(tested)).stem)
+    for system in ("reference", *report["systems"]):
+        audio, rate = sf.read(heard_in / f"{heard}.{system}.wav")
+        assert (len(audio), rate) == (64_000, 16_000)
+    assert not list(folder.rglob(".[0-9]*"))  # nothing half-written stays
+    assert str(folder / "page/index.html") in output and output.splitlines()[-1].startswith(
+        "next: "
+    )
+    assert output.count("next: ") == 1  # not each stage's
+
+
+def test_page_plays_what_was_evaluated(finished):
+    folder, output = finished
+    assert f"everything in {folder}/page/audio/flute is up to date" in output  # not once more
+    page = (folder / "page" / "index.html").read_text()
+    assert page.count('<article class="player"') == 7 and "not there yet" not in page
+
+
+@pytest.mark.parametrize(("audio", "learnt"), [([], True), ([Path("recordings")], False)])
+def test_expression_is_learnt_before_c_is_made_of_it(tmp_path, audio, learnt):
+    stages = plan_stages("flute", tmp_path, audio, [], learn_expression=learnt)
+    modules = [stage.module for stage in stages]
+    assert modules.count("expression") == learnt
+    for stage in stages:
+        assert stage.module != "codegen" or tmp_path / "expression.toml" in stage.needs
+    assert modules[-2:] == ["evaluate", "page"]
+    assert ("--rendered" in stages[-1].arguments) == (not audio)
+
+
+def test_finished_run_does_nothing_again(finished, recordings, capsys):
+    folder, _ = finished
+    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    main(command(recordings, folder.parent)[3:])
+    stages = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+    assert all(line.endswith("(up to date)") for line in stages)
+    del times[folder / ".lock"]
+    assert times == {path: path.stat().st_mtime_ns for path in times}
+
+
+def refuse(recordings, runs):
+    """Runs the command, which must end with status 2; returns its error line."""
+    done = subprocess.run(command(recordings, runs), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and done.stderr.strip().endswith(lines[0])
+    return lines[0]
+
+
+def test_folders_that_are_not_this_runs_are_refused_and_left_whole(finished, recordings, tmp_path):
+    folder = tmp_path / "flute"
+    folder.mkdir()
+    for name in ("request.json", "dataset.npz"):
+        shutil.copy(finished[0] / name, folder)
+    make_run(folder / "full", instrument="piano", variant="full")
+    os.utime(folder / "full" / "config.toml", (0, 0))  # so old that the training would be restarted
+    before = {path: path.read_bytes() for path in (folder / "full").iterdir()}
+    assert f"{folder / 'full'} holds a piano, not a flute" in refuse(recordings, tmp_path)
+    assert before == {path: path.read_bytes() for path in (folder / "full").iterdir()}
+
+    (folder / "dataset.npz").write_bytes((folder / "dataset.npz").read_bytes()[:5000])
+    assert f"{folder / 'dataset.npz'} is damaged" in refuse(recordings, tmp_path)
+
+
+def test_second_run_of_an_instrument_waits_its_turn(recordings, tmp_path):
+    with (
+        only_run(tmp_path / "flute"),
+        pytest.raises(UserError, match=r"flute is in use by another run"),
+    ):
+        main(command(recordings, tmp_path)[3:])
+
+
+def test_stage_is_outdated_by_what_it_needs_alone(tmp_path):
+    make_run(tmp_path / "run")
+    out, tflite = tmp_path / "c", tmp_path / "run" / "decoder_int8.tflite"
+    options = ["--run", str(tmp_path / "run"), "--out", str(out)]
+    stage = Stage("C", "codegen", options, out / "instruments.c", [tflite, tmp_path / "absent"])
+    assert not stage.is_done
+    stage.run()
+    assert stage.is_done
+    later = time.time_ns() + 10**9
+    os.utime(tflite, ns=(later, later))
+    assert not stage.is_done
+    os.utime(tflite)
+    stage.run()  # instruments.c has the same content as before, and yet is new
+    assert stage.is_done
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--audio", "no/such/folder"], "no/such/folder is no folder: give a folder of recordings"),
+        (["--audio", "EMPTY"], "empty holds no audio: put recordings there"),
+    ],
+)
+def test_bad_folders_give_one_line_and_status_2(tmp_path, capfd, options, message):
+    (tmp_path / "empty").mkdir()
+    options = [str(tmp_path / "empty") if word == "EMPTY" else word for word in options]
+    with pytest.raises(SystemExit) as ended:
+        run_main(lambda: main(["--instrument", "flute", "--runs", str(tmp_path / "r"), *options]))
+    assert ended.value.code == 2
+    lines = capfd.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and message in lines[0]

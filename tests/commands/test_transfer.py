@@ -1,0 +1,160 @@
+"""Timbre transfer, sound in to sound out: how late it is, what it plays, what it refuses."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.small_run import make_run, make_tone
+
+from pipeline import transfer
+from pipeline.audio import features, pcm
+from pipeline.audio.pcm import from_pcm, to_pcm
+from pipeline.core.constants import HOP_SAMPLES, N_OPERATORS, SAMPLE_RATE
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import TcnConfig
+from pipeline.emit import presets
+from pipeline.model.inputs import scale_features
+from pipeline.model.noise import UNTRAINED
+from pipeline.model.topology import kernel_shapes
+from pipeline.quantization import tflite_writer
+from pipeline.quantization.float_network import tcn_activations
+from pipeline.quantization.weights import fold_residual_bias
+from pipeline.target import live_features, transfer
+
+TCN = TcnConfig(n_blocks=2, hidden_channels=8)
+PLAYED_LATER_MS = 8.0  # a block must have come, and is rendered while another one plays
+
+
+def following_decoder() -> bytes:
+    """A decoder whose levels follow this frame's loudness: silence at -80 dB, all open at 0 dB."""
+    weights = {
+        name: (np.zeros(shape, np.float32), np.zeros(shape[-1], np.float32))
+        for name, shape in kernel_shapes(TCN).items()
+    }
+    for name, (source, n, gain) in {
+        "block0_conv1": (1, 1, 1.0),  # of loudness alone, into channel 0
+        "block0_conv2": (0, 1, 1.0),
+        "block1_conv1": (0, 1, 1.0),
+        "block1_conv2": (0, N_OPERATORS, 18.0),
+    }.items():
+        weights[name][0][-1, source, :n] = gain  # the tap of this frame
+    weights["block1_conv2"][1][:] = -12
+    frames = scale_features(np.full(81, 440.0), np.arange(-80.0, 1.0))
+    values = tcn_activations(fold_residual_bias(weights, TCN), TCN, frames)
+    ranges = {
+        name: (float(value.min()), max(float(value.max()), 0.1)) for name, value in values.items()
+    }
+    return tflite_writer.convert_step_model(weights, TCN, {**ranges, "frame": (0.0, 1.0)}, "int8")
+
+
+def generate_following(folder: Path) -> Path:
+    """Generates an instrument whose levels follow the loudness of this very block."""
+    folder.mkdir()
+    tflite = folder / "decoder.tflite"
+    tflite.write_bytes(following_decoder())
+    presets.generate([presets.Preset("violin", tflite, "violin", UNTRAINED)], folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    return generate_following(tmp_path_factory.mktemp("transfer") / "generated")
+
+
+@pytest.fixture(scope="module")
+def programs(generated):
+    return {
+        board: transfer.build_transfer(
+            board, generated, build_dir=generated.parent / board, sanitize=board == "host"
+        )
+        for board in ("host", "qemu_m4", "qemu_m7")
+    }
+
+
+@pytest.fixture(scope="module")
+def play(programs):
+    def play(audio: np.ndarray, board: str = "host") -> transfer.Transfer:
+        return transfer.transfer(programs[board], to_pcm(audio), f0_min_hz=150, f0_max_hz=1500)
+
+    return play
+
+
+def envelope(pcm: np.ndarray) -> np.ndarray:
+    """Peak of the last 2.5 ms at every sample."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.abs(from_pcm(pcm)), 40)
+    return np.pad(windows.max(axis=1), (39, 0))
+
+
+@pytest.mark.parametrize("offset", [0, 1, 31, 63])
+def test_onset_is_heard_within_25_ms_wherever_in_a_block_it_comes(play, offset):
+    begin = 50 * HOP_SAMPLES + offset
+    tone = make_tone(0.3, 440, level=0.5)
+    played = play(np.concatenate([np.zeros(begin), tone, np.zeros(64)])).pcm
+    loud = envelope(played)
+    assert loud[: begin - HOP_SAMPLES].max() < 2e-4
+    steady = np.median(loud[begin + 3200 : begin + 4000])
+    half = np.argmax(loud > steady / 2)
+    latency_ms = 1000 * (half - begin) / SAMPLE_RATE + PLAYED_LATER_MS
+    assert steady > 0.1 and 8 < latency_ms < 25
+
+
+@pytest.mark.parametrize("offset", [0, 31, 63])
+@pytest.mark.parametrize(
+    ("f0_hz", "longest_ms"),
+    [((300, 320), 25), ((440, 494), 25), ((660, 440), 25), ((440, 660), 30)],
+)
+def test_step_of_pitch_is_heard_within_25_ms_and_a_leap_within_30(play, f0_hz, longest_ms, offset):
+    begin = 60 * HOP_SAMPLES + offset
+    hz = np.where(np.arange(2 * begin) < begin, *f0_hz)
+    phase = 2 * np.pi * np.cumsum(hz) / SAMPLE_RATE
+    tone = sum(0.6**n * np.sin(n * phase) for n in range(1, 6))
+    heard = play(0.3 * tone).frames[:, 0]
+    way = np.log(heard / f0_hz[0]) / np.log(f0_hz[1] / f0_hz[0])
+    changed = 30 + np.argmax(way[30:] > 0.5)  # the ramp to it ends when its block does
+    latency_ms = 1000 * ((changed + 1) * HOP_SAMPLES - begin) / SAMPLE_RATE + PLAYED_LATER_MS
+    assert np.abs(way[90:] - 1).max() < 0.1
+    assert 8 < latency_ms < longest_ms
+
+
+def test_sound_has_the_pitch_of_what_came_in_and_ends_with_it(play):
+    tone = make_tone(0.5, 550, level=0.4)
+    played = from_pcm(play(np.concatenate([tone, np.zeros(3200)])).pcm)
+    assert np.abs(played[len(tone) + 1600 :]).max() < 2e-4
+    found = features.extract_features(played[1600:7000], f0_min_hz=150, f0_max_hz=1500)
+    np.testing.assert_allclose(found.f0_hz, 550, rtol=0.005)
+
+
+def test_frames_are_those_of_the_analysis_alone_and_cores_play_the_same_bits(play):
+    audio = np.concatenate([make_tone(0.2, 330), 0.01 * make_tone(0.1, 700), np.zeros(640)])
+    here = play(audio)
+    alone = live_features.analyse(
+        live_features.build_analyser("host"), to_pcm(audio), f0_min_hz=150, f0_max_hz=1500
+    ).features
+    np.testing.assert_array_equal(here.frames, np.stack([alone.f0_hz, alone.loudness_db], axis=1))
+    for board in ("qemu_m4", "qemu_m7"):
+        there = play(audio, board)
+        np.testing.assert_array_equal(there.pcm, here.pcm)
+        np.testing.assert_array_equal(there.frames, here.frames)
+        analysing = there.report["analysis_instructions"] / there.report["n_blocks"]
+        assert 30_000 < analysing < 80_000
+
+
+def test_command_plays_a_recording_in_the_learnt_room(tmp_path, monkeypatch, capsys):
+    for module in (firmware, transfer):
+        monkeypatch.setattr(module, "BUILD_DIR", tmp_path / "build")
+    make_run(tmp_path / "run")
+    pcm.write_wav(tmp_path / "voice.wav", to_pcm(make_tone(0.5, 300)))
+    arguments = ["--audio", tmp_path / "voice.wav", "--instrument", "flute"]
+    arguments += ["--run", tmp_path / "run"]
+    sounds = []
+    for name, more in {"dry": [], "wet": ["--reverb", "0.1", "--engine", "qemu_m4"]}.items():
+        out = tmp_path / f"{name}.wav"
+        transfer.main([str(word) for word in (*arguments, "--out", out, *more)])
+        with wave.open(str(out)) as wav:
+            sounds.append(np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(int))
+    assert len(sounds[0]) == len(sounds[1]) == SAMPLE_RATE // 2
+    assert np.abs(sounds[0]).max() > 100 and np.abs(sounds[1] - sounds[0]).max() > 10
+    assert "instructions a block of 4 ms: analysis " in capsys.readouterr().out
+    with pytest.raises(UserError, match="--f0 500 200: give two bounds within 100 and 4000"):
+        transfer.main([str(word) for word in (*arguments, "--out", out, "--f0", 500, 200)])

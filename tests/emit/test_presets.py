@@ -1,0 +1,325 @@
+"""The compiler: what it writes, and what it says of files that it should not have been given."""
+
+import dataclasses
+import re
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.small_run import make_run
+from tensorflow.lite.tools import flatbuffer_utils
+
+from pipeline import codegen
+from pipeline.core.cli import run_main
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import TcnConfig
+from pipeline.emit import weight_packing
+from pipeline.emit.presets import Preset, generate
+from pipeline.model import topology
+from pipeline.model.noise import UNTRAINED
+from pipeline.quantization import tflite_reader, tflite_writer
+from pipeline.quantization.tflite_reader import quantize_multiplier, read_step_model
+
+SMALL = TcnConfig(n_blocks=2, hidden_channels=5)
+
+
+@pytest.fixture(scope="module")
+def tflite(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "decoder_int8.tflite"
+    path.write_bytes(tflite_writer.random_step_model(SMALL, 1, "int8"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def tflite_16x8(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "decoder_int16x8.tflite"
+    path.write_bytes(tflite_writer.random_step_model(SMALL, 1, "int16x8"))
+    return path
+
+
+def edited(tflite, folder, edit):
+    """Writes a copy of a model that `edit` has changed in place."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(tflite.read_bytes()))
+    edit(model)
+    path = folder / "edited.tflite"
+    path.write_bytes(bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
+    return path
+
+
+# --- what is read ---------------------------------------------------------------------------------
+
+
+def test_graph_of_the_reduced_network_has_its_size(tmp_path):
+    path = tmp_path / "decoder.tflite"
+    path.write_bytes(tflite_writer.random_step_model(TcnConfig(3, 64), 0, "int8"))
+    model = read_step_model(path)
+    assert model.n_mac == 51_200
+    assert [layer.name for layer in model.layers] == [
+        *("block0_conv1", "block0_conv2", "block0_residual", "block1_conv1", "block1_conv2"),
+        *("block2_conv1", "block2_conv2", "block2_residual"),
+    ]
+    assert [layer.dilation for layer in model.convolutions] == [1, 1, 2, 2, 4, 4]
+    assert sum(ring.end - ring.start for ring in weight_packing.rings(model)) == 1668  # values
+
+
+@given(st.floats(2.0**-30, 2.0**30))
+def test_multipliers_are_nearest_fixed_point_numbers(real):
+    multiplier, exponent = quantize_multiplier(real)
+    assert 2**30 <= multiplier < 2**31
+    assert abs(multiplier * 2.0 ** (exponent - 31) - real) <= 2.0 ** (exponent - 32)
+
+
+@pytest.mark.parametrize("layout", weight_packing.LAYOUTS)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_packed_weights_hold_every_weight_once(tflite, layout, bits):
+    for layer in read_step_model(tflite).layers:
+        words = weight_packing.weight_words(layer, bits, layout)
+        matrix = weight_packing.weight_matrix(layer)
+        assert words.nbytes == matrix.size  # one byte a weight
+        unpacked = words.view(np.int8).astype(int)
+        if layout == "digits":
+            used = weight_packing.used_inputs(layer)
+            digits = words.view(np.uint8).reshape(len(matrix) // 8, -1, 8).transpose(0, 2, 1)
+            np.testing.assert_array_equal(
+                digits.reshape(matrix.shape)[:, :used].astype(int) - 128, matrix[:, :used]
+            )
+        else:
+            low, high = unpacked[0::2], unpacked[1::2]
+            if bits == 8:  # the upper byte has lent to a negative lower one
+                high = high + (low < 0)
+            lanes = np.stack([low, high], axis=-1).reshape(len(matrix) // 4, -1, 2, 2, 2)
+            channels = lanes.transpose(0, 2, 4, 1, 3).reshape(matrix.shape)
+            np.testing.assert_array_equal((channels + 128) % 256 - 128, matrix)
+
+
+# --- what is written ------------------------------------------------------------------------------
+
+
+def test_equal_models_give_equal_text_and_untouched_files(tflite, tmp_path):
+    instruments = [Preset("flute", tflite, "flute", UNTRAINED)]
+    first = {path.name: path.read_bytes() for path in generate(instruments, tmp_path / "a")}
+    second = {path.name: path.read_bytes() for path in generate(instruments, tmp_path / "b")}
+    assert first == second
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
+    generate(instruments, tmp_path / "a")
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
+
+
+def test_state_is_large_enough_for_the_largest_of_several(tflite, tflite_16x8, tmp_path):
+    other = tmp_path / "other.tflite"
+    other.write_bytes(tflite_writer.random_step_model(TcnConfig(3, 4, 2), 2, "int8"))
+    instruments = [
+        Preset("a", tflite, "flute", UNTRAINED),
+        Preset("b", other, "piano", UNTRAINED),
+    ]
+    generate(instruments, tmp_path)
+    text = (tmp_path / "decoder_config.h").read_text()
+    defines = {key: int(value) for key, value in re.findall(r"#define DECODER_(\w+) (\d+)", text)}
+    rings = [weight_packing.rings(read_step_model(path)) for path in (tflite, other)]
+    assert defines["N_RINGS"] == max(map(len, rings)) == 6
+    assert defines["RING_VALUES"] == max(ring[-1].end for ring in rings)
+    assert '{"b", &b_model, &piano_patch, &b_noise}' in (tmp_path / "instruments.c").read_text()
+
+
+def test_files_of_an_earlier_call_go_and_others_stay(tflite, tmp_path):
+    generate([Preset("old", tflite, "piano", UNTRAINED)], tmp_path)
+    (tmp_path / "mine.c").write_text("int mine;\n")
+    generate([Preset("new", tflite, "flute", UNTRAINED)], tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"mine.c", "new_model.c", "flute_patch.c"} < names
+    assert not {"old_model.c", "old_model.h", "piano_patch.c", "piano_patch.h"} & names
+
+
+def test_tflm_map_follows_the_signature(tflite, tmp_path):
+    def reverse(model):
+        model.subgraphs[0].inputs = list(reversed(model.subgraphs[0].inputs))
+        model.signatureDefs[0].inputs.reverse()
+        model.signatureDefs[0].outputs.reverse()
+
+    before = read_step_model(tflite)
+    after = read_step_model(edited(tflite, tmp_path, reverse))
+    last = len(before.inputs) - 1
+    assert after.inputs == {name: last - position for name, position in before.inputs.items()}
+    assert after.outputs == before.outputs
+    for layer, same in zip(after.layers, before.layers, strict=True):
+        assert layer.name == same.name
+        np.testing.assert_array_equal(layer.weights, same.weights)
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=60)
+@given(share=st.floats(0, 0.999))
+def test_truncated_file_is_refused(tflite, tmp_path_factory, share):
+    data = tflite.read_bytes()
+    path = tmp_path_factory.mktemp("cut") / "decoder.tflite"
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        read_step_model(path)
+
+
+@settings(deadline=None, max_examples=80)
+@given(position=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
+def test_damaged_byte_is_refused_or_harmless(tflite, tmp_path_factory, position, value):
+    data = bytearray(tflite.read_bytes())
+    data[int(position * len(data))] = value
+    path = tmp_path_factory.mktemp("damaged") / "decoder.tflite"
+    path.write_bytes(data)
+    try:
+        texts = codegen.decoder_codegen.model_texts("damaged", read_step_model(path))
+    except UserError as error:
+        assert str(path) in str(error)
+    else:
+        assert "damaged_model" in texts["damaged_model.c"]
+
+
+def swap_taps(model):
+    entries = {entry.name: entry for entry in model.signatureDefs[0].inputs}
+    one, other = entries[b"block0_conv2_taps"], entries[b"block1_conv2_taps"]
+    one.tensorIndex, other.tensorIndex = other.tensorIndex, one.tensorIndex
+
+
+def rename_logits(model):
+    for entry in model.signatureDefs[0].outputs:
+        entry.name = entry.name.replace(b"logits", b"levels")
+
+
+def drop_a_ring(model):
+    entries = model.signatureDefs[0].inputs
+    entries[:] = [entry for entry in entries if entry.name != b"block1_conv1_taps"]
+
+
+def set_op(code):
+    def edit(model):
+        for operator_code in model.operatorCodes:
+            if operator_code.builtinCode == 0:  # ADD
+                operator_code.builtinCode = code
+                operator_code.deprecatedBuiltinCode = min(code, 127)
+
+    return edit
+
+
+def change_scale(model):
+    inputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].inputs}
+    tensor = model.subgraphs[0].tensors[inputs[b"block1_conv1_taps"]]
+    tensor.quantization.scale = np.array([0.5], np.float32)
+
+
+def add_relu6(model):
+    for operator in model.subgraphs[0].operators:
+        if hasattr(operator.builtinOptions, "strideW"):
+            operator.builtinOptions.fusedActivationFunction = 3
+
+
+def lose_weights(model):
+    for operator in model.subgraphs[0].operators:
+        if hasattr(operator.builtinOptions, "strideW"):
+            kernel = model.subgraphs[0].tensors[operator.inputs[1]]
+            model.buffers[kernel.buffer].data = model.buffers[kernel.buffer].data[:-1]
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (set_op(14), "LOGISTIC"),
+        (set_op(200), "builtin code 200"),
+        (swap_taps, "block0_conv2"),
+        (rename_logits, "'logits'"),
+        (drop_a_ring, "block0_conv1_taps"),
+        (change_scale, "different scales"),
+        (add_relu6, "activation other than ReLU"),
+        (lose_weights, "weights or biases"),
+    ],
+)
+def test_graph_of_another_kind_is_named(tflite, tmp_path, edit, message):
+    path = edited(tflite, tmp_path, edit)
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        read_step_model(path)
+    assert str(path) in str(caught.value) and "pipeline.convert" in str(caught.value)
+
+
+def test_float_model_is_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    weights = {
+        layer: (rng.normal(size=shape), rng.normal(size=shape[-1]))
+        for layer, shape in topology.kernel_shapes(SMALL).items()
+    }
+    weights = {k: tuple(x.astype(np.float32) for x in v) for k, v in weights.items()}
+    path = tmp_path / "float.tflite"
+    path.write_bytes(tflite_writer.float_step_model(weights, SMALL))
+    with pytest.raises(UserError, match="FLOAT32"):
+        read_step_model(path)
+
+
+def with_layer(model, index, **changes):
+    layers = list(model.layers)
+    layers[index] = dataclasses.replace(layers[index], **changes)
+    return dataclasses.replace(model, layers=tuple(layers)), layers[index]
+
+
+def test_arithmetic_that_would_not_be_exact_is_refused(tflite, tflite_16x8):
+    for path, n_inputs in ((tflite, 600), (tflite_16x8, 600)):
+        model = read_step_model(path)
+        layer = model.layers[1]
+        weights = np.full((len(layer.weights), 3, n_inputs), 127, np.int8)
+        model, layer = with_layer(model, 1, weights=weights)
+        with pytest.raises(UserError, match=f"{layer.name} exceed"):
+            weight_packing.channel_constants(model, layer, "lanes")
+    model = read_step_model(tflite)
+    loud = dataclasses.replace(model.layers[1].output, scale=1e-9)
+    model, layer = with_layer(model, 1, output=loud)
+    with pytest.raises(UserError, match=r"less than 0\.25"):
+        weight_packing.channel_constants(model, layer, "lanes")
+
+
+def test_command_compiles_a_run_folder(tmp_path, capsys):
+    run_dir = tmp_path / "run"
+    make_run(run_dir, variant="reduced")
+    codegen.main(["--run", str(run_dir), "--out", str(tmp_path / "out")])
+    assert "flute_reduced" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("decoder_config.h", "instruments.c", "flute_reduced_model.c", "flute_reduced_model.h"),
+        *("flute_reduced_noise.c", "flute_patch.c", "flute_patch.h", "expressions.c"),
+    }
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"TFL3", b"\x1c\0\0\0TFL3" + struct.pack("<9i", *range(9))]
+)
+def test_command_ends_with_one_line_and_leaves_what_was_there(tmp_path, tflite, capsys, content):
+    run_dir, out = tmp_path / "run", tmp_path / "out"
+    make_run(run_dir)
+    (run_dir / "decoder_int8.tflite").unlink()
+    generate([Preset("flute", tflite, "flute", UNTRAINED)], out)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    if content is not None:
+        (run_dir / "decoder_int8.tflite").write_bytes(content)
+    with pytest.raises(SystemExit) as caught:
+        run_main(lambda: codegen.main(["--run", str(run_dir), "--out", str(out)]))
+    assert caught.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ") and message.count("\n") == 1
+    assert "decoder_int8.tflite" in message
+    assert before == {path: path.read_bytes() for path in out.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("instruments", "message"),
+    [
+        ([("two words", "flute")], "two words"),
+        ([("a", "flute"), ("a", "flute")], "'a'"),
+        ([("a", "tuba")], "tuba"),
+    ],
+)
+def test_presets_need_names_and_patches(tflite, tmp_path, instruments, message):
+    with pytest.raises(UserError, match=message):
+        generate([Preset(name, tflite, patch, UNTRAINED) for name, patch in instruments], tmp_path)
+
+
+def test_every_layer_of_the_format_is_known_to_the_reader(tflite_16x8):
+    model = read_step_model(tflite_16x8)
+    assert model.bits == 16 and model.frame.zero_point == 0
+    assert tflite_reader.read_step_model(tflite_16x8).data == tflite_16x8.read_bytes()

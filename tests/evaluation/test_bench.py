@@ -1,0 +1,306 @@
+"""Cycles from traces against sums by hand, and the report."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.small_run import TCN, make_run
+
+from pipeline import bench, bench_report
+from pipeline.core.errors import UserError
+from pipeline.emit import presets
+from pipeline.evaluation import bench_boards, bench_cores
+from pipeline.model.tcn import build_tcn, tcn_weights
+from pipeline.pages import bench_report
+from pipeline.quantization.weights import load_noise
+from pipeline.target import chips, firmware, sources
+from pipeline.target.boards import BOARDS
+from pipeline.target.build import build_program
+from pipeline.target.cycle_model import count_cycles
+from pipeline.target.disassembly import disassemble
+from pipeline.target.emulator import trace_instructions
+
+N_ROUNDS = 100
+
+# Body of a loop; instructions a round; cycles a round on the M4 and on the M0+ by the manuals.
+LOOPS = {
+    "arithmetic": ("add r2, r2, #1\n mul r2, r2, r2\n", 2, 2, 2),
+    "dependent_loads": ("ldr r2, [%1]\n ldr r3, [%1, #4]\n ldr r3, [r2]\n", 3, 2 + 1 + 1, 6),
+    "load_after_its_address": ("ldr r2, [%1]\n ldr r3, [r2]\n", 2, 2 + 2, 4),
+    "stores": ("str r2, [%1, #8]\n str r3, [%1, #12]\n", 2, 2, 4),
+    "multiple": ("push {r2, r3}\n pop {r2, r3}\n", 2, 3 + 3, 3 + 3),
+    "load_after_store": ("str r2, [%1, #8]\n ldr r3, [%1, #12]\n", 2, 1 + 2, 4),
+    "load_after_arithmetic": ("add r2, %1, #0\n ldr r3, [r2]\n", 2, 1 + 1 + 2, 3),
+    "jump": ("b 2f\n nop\n 2: nop\n", 2, 3 + 1, 2 + 1),
+}
+
+
+FLOAT_LOOPS = {  # the same, for the M4
+    "sums": ("vadd.f32 s0, s1, s2\n vmul.f32 s3, s1, s2\n vadd.f32 s4, s1, s2\n", 3, 3),
+    "dependent_sums": ("vadd.f32 s0, s1, s2\n vadd.f32 s3, s0, s2\n", 2, 2 + 1),
+    "fused": ("vfma.f32 s0, s1, s2\n vfma.f32 s0, s1, s2\n", 2, 2 * 3 + 1),
+    "loads_and_store": ("vldr s0, [%1]\n vldr s2, [%1, #4]\n vstr s0, [%1, #8]\n", 3, 3 * 2),
+    "divide": ("vdiv.f32 s0, s1, s2\n nop\n", 2, 14 + 1),
+    "doubles": ("vpush {d0-d1}\n vpop {d0-d1}\n", 2, 2 * 5),
+}
+
+
+@pytest.mark.parametrize(("board", "column"), [("qemu_m4", 2), ("qemu_m0", 3)])
+def test_cycles_of_loops_equal_the_manuals_sums(tmp_path, board, column):
+    loops: dict[str, tuple] = LOOPS | (FLOAT_LOOPS if board == "qemu_m4" else {})
+    source = '#include "board.h"\nvoid *memory[4] = {memory, memory};\n'
+    for name, (body, *_) in loops.items():
+        text = body.replace("\n", "\\n\\t")
+        floats = ', "s0", "s1", "s2", "s3", "s4"' if name in FLOAT_LOOPS else ""
+        source += f"""
+            __attribute__((noinline)) void {name}(uint32_t n, void *p) {{
+                __asm__ volatile("1: {text} sub %0, %0, #1\\n\\tcmp %0, #0\\n\\tbne 1b"
+                                 : "+l"(n) : "l"(p) : "r2", "r3", "cc", "memory"{floats});
+            }}
+        """
+    calls = " ".join(f"{name}({N_ROUNDS}, memory);" for name in loops)
+    source += f"int main(void) {{ {calls} return 0; }}\n"
+    (tmp_path / "loops.c").write_text(source)
+    program = build_program(board, [tmp_path / "loops.c"], out=tmp_path / "build")
+    code, trace = disassemble(program), trace_instructions(program, loops)
+    for name, loop in loops.items():
+        taken = 1 + (2 if board == "qemu_m4" else 1)  # the branch that closes a round
+        n_instructions = N_ROUNDS * (loop[1] + 3)
+        cycles = N_ROUNDS * (loop[column] + 2 + taken)
+        executed = trace[name]
+        assert 0 < len(executed) - executed.count(0) - n_instructions < 12, name
+        assert 0 < count_cycles(BOARDS[board].core, executed, code) - cycles < 30, name
+
+
+def test_share_of_a_chip_is_cycles_and_waits_over_its_clock():
+    chip = chips.Chip("X", "qemu_m4", "x", 1e6, 16, 5, 2, 2000, "flash")
+    share = chips.chip_share(chip, 1000, model_bytes=1600, other_bytes=160)
+    assert share["cycles_per_frame"] == 1000 + 100 * 2 + 10 * 5
+    assert share["cpu_share"] == pytest.approx(1250 * 250 / 1e6)
+    assert share["fits"] and not chips.chip_share(chip, 1000, 1601, 400)["fits"]
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of a small flute."""
+    folder = tmp_path_factory.mktemp("bench") / "flute"
+    make_run(folder, variant="reduced")
+    return folder
+
+
+def test_report_agrees_with_the_firmware_that_it_measured(run_dir, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path)
+    monkeypatch.delenv("TFLM_DIR", raising=False)
+    monkeypatch.setattr(bench, "ROOMS", (("qemu_m4", 0.1), ("qemu_m7", 1.0)))
+    arguments = ["--json", str(tmp_path / "bench.json"), "--run", str(run_dir)]
+    arguments += ["--board", "qemu_m4", "--format", "int8", "--format", "int16x8"]
+    bench.main(arguments)
+    report = json.loads((tmp_path / "bench.json").read_text())
+    (row,) = report["rows"]
+    (missing,) = report["missing"]
+    assert f"no int16x8 model: run python -m pipeline.quantize --run {run_dir}" in missing
+    (room,) = report["rooms"]
+    assert room["run"] == "flute/reduced" and room["seconds"] == 0.1
+
+    generated = tmp_path / "again"
+    tflite = run_dir / "decoder_int8.tflite"
+    presets.generate(
+        [presets.Preset("flute_reduced", tflite, "flute", load_noise(run_dir))],
+        generated,
+    )
+    built = firmware.build("qemu_m4", generated, build_dir=tmp_path / "build")
+    counted = firmware.render(built, bench_cores.bench_frames()).instructions
+    assert row["run"] == "flute/reduced"
+    assert row["bytes"]["firmware_flash"] == built.flash_bytes
+    assert row["bytes"]["firmware_ram"] == built.ram_bytes
+    for stage, n in counted.items():
+        assert row["instructions_per_frame"][stage] == pytest.approx(n, abs=0.1)
+    assert row["instructions_per_frame"]["total"] == pytest.approx(sum(counted.values()), abs=0.1)
+    assert row["instructions_per_sample"]["fm"] == pytest.approx(counted["fm"] / 64, abs=0.01)
+
+    (chip,) = row["chips"]
+    cycles = sum(row["cycles_per_instruction"][stage] * n for stage, n in counted.items())
+    waits = row["bytes"]["model"] / 16 * 5
+    assert chip["cycles_per_frame"] == pytest.approx(cycles + waits, rel=1e-3)
+    assert "STM32F407 @ 168 MHz" in capsys.readouterr().out
+
+    model = build_tcn(TCN)
+    assert row["parameters"] == model.count_params()
+    n_biases = sum(np.size(bias) for _, bias in tcn_weights(model).values())
+    assert row["mac_per_frame"] == row["parameters"] - n_biases
+
+
+def test_room_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
+    make_run(tmp_path / "run")
+    row = bench_cores.bench_room(tmp_path / "run", "qemu_m4", 0.1)
+    assert row["error_dbfs"] == pytest.approx(20 * np.log10(12**-0.5 / 32768), abs=0.5)
+    assert row["largest_error"] < 0.51
+    size, per_frame = row["bytes"], row["instructions_per_frame"]
+    assert size["room"] == pytest.approx(25 * 128 * 4, abs=64)  # 25 partitions of 64 taps
+    assert 0 < size["added_flash"] - size["room"] - size["code"] < 400
+    assert 0 <= size["added_ram"] - size["state"] < 64
+    assert per_frame["mean"] == pytest.approx(per_frame["worst"], rel=0.01)  # no tail
+    assert per_frame["total"] > per_frame["mean"] > 1000
+
+
+def test_board_is_measured_as_played_and_as_flashed(tmp_path, run_dir, monkeypatch):
+    for module in (firmware, render):
+        monkeypatch.setattr(module, "BUILD_DIR", tmp_path)
+    row = bench_boards.bench_board(run_dir, "stm32f4_discovery")
+    image = firmware.build(
+        "stm32f4_discovery", sources.generate(run_dir), build_dir=tmp_path / "image"
+    )
+    assert (row["flash_bytes"], row["image_ram_bytes"]) == (image.flash_bytes, image.ram_bytes)
+    assert row["n_voices"] == 4
+    further = 3 * row["ram_bytes_per_further_voice"]
+    assert row["ram_bytes"] + further == row["image_ram_bytes"]
+    live = row["live"]
+    assert 60_000 < live["analysis_instructions"] < live["instructions_per_block"] < 90_000
+    assert live["instructions_per_block"] < live["worst_block_instructions"] < 100_000
+    assert row["cpu_share"] < live["cpu_share"] < 0.3
+    assert row["counted_on"] == "qemu_m4" and row["clock_hz"] == 168e6
+    assert 4000 < row["instructions_per_block"] < row["worst_block_instructions"] < 60_000
+    assert row["cycles_per_block"] > row["instructions_per_block"]
+    share = row["cycles_per_block"] * 250 / 168e6
+    assert row["cpu_share"] == pytest.approx(share, abs=1e-4)
+    assert row["within"] == dict.fromkeys(row["limits"], True)
+    assert row["estimates"] == ["cycles_per_block", "cpu_share"]
+
+
+def test_figures_of_the_boards_are_told_and_kept_where_a_file_is_named(
+    run_dir, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(bench_boards, "bench_boards", lambda run: [])
+    arguments = ["--boards", "--run", str(run_dir)]
+    bench.main(arguments)
+    told = capsys.readouterr().out
+    bench.main([*arguments, "--json", str(tmp_path / "boards.json")])
+    *table, following = capsys.readouterr().out.splitlines()
+    assert told.splitlines()[:-1] == table
+    assert told.endswith("next: the same with --json FILE, for pipeline.bench_report\n")
+    assert following.endswith(f"next: python -m pipeline.bench_report {tmp_path / 'boards.json'}")
+    assert json.loads((tmp_path / "boards.json").read_text())["boards"] == []
+
+
+def test_note_on_is_heard_after_its_bytes_two_blocks_and_the_silent_samples():
+    pcm = np.zeros(640, np.int16)
+    pcm[10], pcm[32:] = 1, -300
+    times = bench_boards.note_on_ms(pcm)
+    assert times == {"midi": 0.96, "wait": 4.0, "buffer": 4.0, "attack": 2.0, "total": 10.96}
+
+
+# --- report ---------------------------------------------------------------------------------------
+
+
+def model_row(instrument, variant, total, mss, *, board="qemu_m4", share=0.1, fits=True):
+    (chip,) = (chip for chip in chips.CHIPS if chip.board == board)
+    return {
+        "run": f"{instrument}/{variant}",
+        "instrument": instrument,
+        "variant": variant,
+        "format": "int8",
+        "engine": "aot",
+        "board": board,
+        "parameters": 51596,
+        "mac_per_frame": 51200,
+        "mss_valid": mss,
+        "instructions_per_frame": {"total": total},
+        "bytes": {"firmware_flash": 70328, "firmware_ram": 10580},
+        "chips": [{"name": chip.name, "cpu_share": share, "fits": fits}],
+    }
+
+
+ROWS = [
+    model_row("flute", "full", 370_000.4, {"real": 5.5, "rendered": 7.0}, share=0.9996),
+    model_row("flute", "full", 1_030_000, {"real": 5.5}, board="qemu_m0", share=2.4, fits=False),
+    model_row("flute", "reduced_cd", 57_217, {"real": 6.5}, share=0.1526),
+    model_row("piano", "full", 370_000, {"rendered": 8.5}),
+    model_row("violin", "full", 370_000, {}),
+]
+
+
+def test_markdown_has_a_row_for_each_model_and_a_column_for_each_chip():
+    head, _, *rows = bench_report.markdown({"rows": ROWS, "rooms": []}).splitlines()
+    assert head.endswith("| STM32F407, 168 MHz | RP2040, 125 MHz |")
+    assert len(rows) == 4 and {row.count("|") for row in [head, *rows]} == {9}
+    assert rows[0].startswith("| flute, Full | int8 | 51 596 | 51 200 | 70.3 kB | 10.6 kB |")
+    assert rows[0].endswith("| 370 000, 100.0 % | 1 030 000, too large |")
+    assert rows[1].endswith("| 57 217, 15.3 % |  |")
+
+
+def test_boards_are_told_with_their_limits_and_what_exceeds_them():
+    sizes = {"note_on_ms": 9.04, "flash_bytes": 86_500, "ram_bytes": 39_300}
+    live = {
+        "instructions_per_block": 130_128,
+        "worst_block_instructions": 133_450,
+        "cpu_share": 0.0724,
+    }
+    row = {
+        "board": "nucleo_h743zi",
+        "core": "Cortex-M7F",
+        "clock_hz": 480e6,
+        "run": "flute/reduced_cd",
+        "instructions_per_block": 59_128,
+        "cpu_share": 0.031,
+        "limits": chips.BOARD_LIMITS["nucleo_h743zi"],
+        "within": {"cpu_share": True, "note_on_ms": True, "flash_bytes": True, "ram_bytes": False},
+        "n_voices": 8,
+        "ram_bytes_per_further_voice": 4120,
+        "image_ram_bytes": 68_140,
+        "live": live,
+        **sizes,
+    }
+    text = bench_report.markdown({"rows": [], "rooms": [], "boards": [row]})
+    line = text.splitlines()[2]
+    assert line.startswith("| nucleo_h743zi, 480 MHz | Cortex-M7F | 59 128 | 3.1 % of 5.0 % |")
+    assert "| 86.5 kB of 128.0 kB | 39.3 kB **exceeds** 32.0 kB |" in line
+    assert line.endswith("| 68.1 kB: 8, 4.1 kB each | 130 128 (133 450), 7.2 % |")
+    assert "Estimated:\nthe shares of the time" in text
+    text = bench_report.markdown({"rows": [], "rooms": [], "boards": [{**row, "live": None}]})
+    assert text.splitlines()[2].endswith("| no input |")
+
+
+def test_picture_shows_real_recordings_where_there_are_some(tmp_path):
+    points = [(row["run"], mss, real) for row, mss, real in bench_report.picture_points(ROWS)]
+    assert points == [
+        ("flute/full", 5.5, True),
+        ("flute/reduced_cd", 6.5, True),
+        ("piano/full", 8.5, False),
+    ]
+    (tmp_path / "bench.json").write_text(json.dumps({"rows": ROWS, "rooms": []}))
+    pictures = [tmp_path / "a.svg", tmp_path / "b.svg"]
+    for picture in pictures:
+        bench_report.main([str(tmp_path / "bench.json"), "--picture", str(picture)])
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
+    assert pictures[0].read_text().rstrip().endswith("</svg>")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"rows": []}', b"\xff\xfe"])
+def test_file_that_is_no_report_is_named_with_what_makes_one(tmp_path, content):
+    path = tmp_path / "bench.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"bench\.json .*python -m pipeline\.bench --json"):
+        bench_report.main([str(path)])
+
+
+def test_picture_of_nothing_or_of_no_picture_format_is_refused(tmp_path):
+    with pytest.raises(UserError, match="nothing to draw"):
+        bench_report.draw(ROWS[1:2], tmp_path / "a.svg")
+    with pytest.raises(UserError, match=r"\.svg or \.png"):
+        bench_report.draw(ROWS, tmp_path / "a.txt")
+
+
+def test_two_processes_do_not_build_into_each_others_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench.firmware, "BUILD_DIR", tmp_path)
+    mine = bench_cores.build_dir("qemu_m4", "aot")
+    assert bench_cores.build_dir("qemu_m4", "aot") == mine  # a second build there is quick
+    ask = "from pathlib import Path; from pipeline import bench; bench.firmware.BUILD_DIR = "
+    ask += f"Path({str(tmp_path)!r}); print(bench.build_dir('qemu_m4', 'aot'))"
+    other = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True)
+    assert Path(other.stdout.strip()).parent == mine.parent
+    assert Path(other.stdout.strip()) != mine

@@ -1,0 +1,270 @@
+"""Metrics and the anchor on sounds whose answer is known; the evaluation of recordings."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile as sf
+from support.small_run import make_run, make_tone
+
+from pipeline import evaluate
+from pipeline.audio.features import extract_features, load_audio
+from pipeline.audio.lpc import LPC_WINDOW, impulse_train, lpc_anchor
+from pipeline.audio.pcm import from_pcm, to_pcm
+from pipeline.core.cli import run_main
+from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
+from pipeline.core.errors import UserError
+from pipeline.evaluation import evaluation, rendering, systems
+from pipeline.model import ddx7, metrics
+from pipeline.model.patches import PATCHES
+from pipeline.quantization.weights import load_noise
+from pipeline.reference import device
+
+
+def features_of(audio):
+    return extract_features(audio, f0_min_hz=230.0, f0_max_hz=2300.0)
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+
+def test_every_distance_of_a_sound_to_itself_is_zero():
+    tone = make_tone(1.0)
+    features = features_of(tone)
+    assert metrics.mss_distance(tone, tone) == 0
+    assert metrics.log_mel_distance(tone, tone) == 0
+    assert metrics.f0_error_cents(features, features, min_confidence=0.8) == 0
+    assert metrics.loudness_error_db(features, features) == 0
+
+
+def test_halving_the_amplitude_costs_six_decibels():
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, SAMPLE_RATE).astype(np.float32)
+    assert metrics.log_mel_distance(noise, noise / 2) == pytest.approx(6.02, abs=0.01)
+    tone = make_tone(1.0)
+    error = metrics.loudness_error_db(features_of(tone), features_of(tone / 2))
+    assert error == pytest.approx(6.02, abs=0.02)
+    levels = np.full((10, 6), MAX_LEVEL)
+    assert metrics.level_error_db(levels, levels / 2) == pytest.approx(6.02, abs=0.01)
+
+
+def test_a_semitone_is_a_hundred_cents_up_or_down():
+    middle = features_of(make_tone(1.0, 440.0))
+    for neighbour_hz in (440 * 2 ** (1 / 12), 440 / 2 ** (1 / 12)):
+        other = features_of(make_tone(1.0, neighbour_hz))
+        error = metrics.f0_error_cents(middle, other, min_confidence=0.8)
+        assert error == pytest.approx(100, abs=1)
+
+
+def test_pitch_of_noise_is_not_judged_and_inaudible_levels_do_not_count():
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, SAMPLE_RATE).astype(np.float32)
+    features = features_of(noise)
+    assert metrics.f0_error_cents(features, features, min_confidence=0.9) is None
+    levels = np.array([[0.1, 1e-5, 0.1, 0.1, 0.1, 0.1]])
+    other = np.array([[0.1, 1e-6, 0.1, 0.1, 0.1, 0.1]])
+    assert metrics.level_error_db(levels, other) == 0
+
+
+def test_spectral_distance_of_a_long_recording_weighs_its_parts(monkeypatch):
+    monkeypatch.setattr(metrics, "MSS_SECONDS", 1)
+    first, second = make_tone(1.0), make_tone(0.5, 330.0)
+    reference = np.concatenate([first, second])
+    estimate = np.concatenate([first, second / 2])
+    alone = metrics.mss_distance(second, second / 2)
+    assert metrics.mss_distance(reference, estimate) == pytest.approx(alone / 3, rel=1e-6)
+
+
+def test_pcm_saturates_and_comes_back():
+    audio = np.array([-2.0, -1.0, -0.5 / 32768, 0.0, 1.6 / 32768, 1.0, 2.0])
+    np.testing.assert_array_equal(to_pcm(audio), [-32768, -32768, 0, 0, 2, 32767, 32767])
+    samples = np.arange(-32768, 32768, 7).astype(np.int16)
+    np.testing.assert_array_equal(to_pcm(from_pcm(samples)), samples)
+
+
+# --- anchor ---------------------------------------------------------------------------------------
+
+
+def test_impulses_come_once_a_period_with_continuous_phase():
+    f0_hz = np.linspace(300, 900, 250)
+    train = impulse_train(f0_hz, SAMPLE_RATE)
+    turns = np.cumsum(np.interp(np.arange(SAMPLE_RATE), 64 * (np.arange(250) + 1), f0_hz))
+    whole = np.cumsum(train)
+    assert np.abs(whole - turns / SAMPLE_RATE)[:-1].max() < 1.01
+    assert train.sum() == pytest.approx(np.floor(turns[-1] / SAMPLE_RATE), abs=1)
+
+
+def test_anchor_keeps_pitch_and_loudness_of_a_tone():
+    tone = make_tone(1.5, 370.0)
+    features = features_of(tone)
+    anchor = lpc_anchor(tone, features.f0_hz)
+    assert len(anchor) == len(tone)
+    found = features_of(anchor)
+    inner = slice(50, -50)
+    cents = 1200 * np.log2(found.f0_hz[inner] / features.f0_hz[inner])
+    assert np.abs(np.median(cents)) < 5
+    assert metrics.loudness_error_db(features, found) < 1.5
+    energy = [np.sum(np.square(x[LPC_WINDOW:-LPC_WINDOW])) for x in (tone, anchor)]
+    assert energy[1] / energy[0] == pytest.approx(1, abs=0.3)
+
+
+def test_anchor_is_silent_where_the_recording_is():
+    audio = np.concatenate([make_tone(0.5), np.zeros(8000, np.float32), make_tone(0.3)])
+    f0_hz = np.full(-(-len(audio) // HOP_SAMPLES), 523.25)
+    anchor = lpc_anchor(audio, f0_hz)
+    assert np.all(anchor[8000 + LPC_WINDOW : 16000 - LPC_WINDOW] == 0)
+    assert np.all(np.isfinite(anchor))
+
+
+# --- evaluation -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    for variant in ("full", "reduced_cd"):
+        make_run(folder / "flute" / variant, variant=variant)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recordings")
+    sf.write(folder / "steady.wav", make_tone(1.0), SAMPLE_RATE, subtype="PCM_16")
+    glide = np.concatenate(
+        [make_tone(0.6, 400.0, level=0.005), make_tone(0.61, 700.0, level=0.005)]
+    )
+    sf.write(folder / "steps.flac", glide, SAMPLE_RATE)
+    (folder / "notes.wav").write_text("not audio")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evaluated(runs, recordings, tmp_path_factory):
+    """Folder that the command wrote, and the error that it ended with."""
+    out = tmp_path_factory.mktemp("out")
+    options = ["--instrument", "flute", "--audio", str(recordings), "--out", str(out)]
+    options += ["--runs", str(runs), "--board", "host", "--variants", "full", "reduced_cd"]
+    options += ["--features", "live"]
+    with pytest.raises(UserError) as failure:
+        evaluate.main(options)
+    return out, json.loads((out / "metrics.json").read_text()), str(failure.value)
+
+
+def test_chunks_meet_without_a_seam(runs, monkeypatch):
+    model = ddx7.load_model(runs / "flute" / "reduced_cd")
+    features = features_of(np.concatenate([make_tone(0.5), make_tone(0.5, 700.0)]))
+    whole = model.render(features.f0_hz[None], features.loudness_db[None])
+    monkeypatch.setattr(evaluate, "CHUNK_FRAMES", 7)
+    chunked = rendering.render_float(model, features)
+    for name in ("levels", "dry", "audio"):
+        np.testing.assert_allclose(chunked[name], whole[name][0], atol=2e-6)
+
+
+def test_every_system_of_every_recording_is_heard_and_measured(evaluated):
+    out, report, _ = evaluated
+    systems = {"lpc", "full", "full_live", "reduced_cd", "reduced_cd_live", "reduced_cd_mcu"}
+    assert set(report["systems"]) == systems
+    names = {"steady": 16000, "steps": 19360}
+    expected = {f"{name}.{s}.wav" for name in names for s in systems | {"reference"}}
+    assert {path.name for path in out.iterdir()} == expected | {"metrics.json"}
+    for name, n_samples in names.items():
+        for system in systems:
+            audio, rate = sf.read(out / f"{name}.{system}.wav")
+            assert (len(audio), rate) == (n_samples, SAMPLE_RATE)
+
+
+def test_figures_follow_from_the_files(evaluated):
+    out, report, _ = evaluated
+    for system, entry in report["systems"].items():
+        for name, figures in entry["recordings"].items():
+            pair = [load_audio(out / f"{name}.{kind}.wav") for kind in ("reference", system)]
+            assert figures["mss"] == pytest.approx(metrics.mss_distance(*pair), rel=1e-5)
+            assert figures["log_mel_db"] == pytest.approx(metrics.log_mel_distance(*pair), rel=1e-5)
+        distances = [figures["mss"] for figures in entry["recordings"].values()]
+        assert entry["mean"]["mss"] == pytest.approx(np.mean(distances))
+        # One of the two recordings peaks below -40 dBFS.
+        audible = entry["recordings"]["steady"]["mss"]
+        assert entry["mean"]["mss_audible"] == pytest.approx(audible)
+
+
+def test_mcu_plays_what_the_simulated_device_plays(evaluated, runs):
+    out, report, _ = evaluated
+    audio = load_audio(out / "steady.reference.wav")
+    features = features_of(audio)
+    frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
+    tflite = runs / "flute" / "reduced_cd" / "decoder_int8.tflite"
+    simulated = device.simulate(tflite, PATCHES["flute"], load_noise(tflite.parent), frames)
+    played, _ = sf.read(out / "steady.reduced_cd_mcu.wav", dtype="int16")
+    np.testing.assert_array_equal(played, simulated.pcm[: len(audio)])
+    figures = report["systems"]["reduced_cd_mcu"]["recordings"]["steady"]
+    assert figures["level_error_db"] < 1
+    assert figures["mss_to_float_unrounded"] < figures["mss"]
+
+
+def test_live_features_change_the_sound_of_a_steady_tone_but_little(evaluated):
+    _, report, _ = evaluated
+    offline, live = (report["systems"][name] for name in ("reduced_cd", "reduced_cd_live"))
+    assert offline["model_digest"] == live["model_digest"] and "live" in live["domain"]
+    distance = [entry["recordings"]["steady"]["mss"] for entry in (offline, live)]
+    assert 0 < abs(distance[1] - distance[0]) < 0.2 * distance[0]
+
+
+def test_a_bad_file_is_named_and_costs_the_others_nothing(evaluated):
+    _, report, failure = evaluated
+    assert "notes.wav" in failure and "\n" not in failure
+    assert [line for line in report["failed"] if "notes.wav" in line]
+    assert set(report["peak_dbfs"]) == {"steady", "steps"}
+
+
+def test_an_untrained_variant_is_left_out_with_a_line(runs, recordings, monkeypatch, tmp_path):
+    monkeypatch.setattr("pipeline.config.MODEL_DIR", tmp_path / "none")
+    evaluation = evaluation.Evaluation("flute", variants=["full", "reduced"], mcu=[], runs=runs)
+    assert set(evaluation.models) == {"full"}
+    assert set(evaluation.missing) == {"reduced"}
+    command = f"python -m pipeline.train --variant reduced --instrument flute --runs {runs} first"
+    assert command in evaluation.missing["reduced"]
+    violin = evaluation.Evaluation("violin", variants=["full"], mcu=["reduced_cd"], runs=runs)
+    assert set(violin.missing) == {"full", "reduced_cd", "reduced_cd_mcu"} and not violin.models
+    options = ["--instrument", "violin", "--runs", str(runs), "--out", str(tmp_path / "out")]
+    with pytest.raises(UserError, match=r"pipeline\.train"):
+        evaluate.main([*options, "--audio", str(recordings)])
+
+
+def test_where_models_lie_is_said_and_of_two_folders_which_lies_in_which(monkeypatch, tmp_path):
+    runs, pretrained = tmp_path / "runs", tmp_path / "data" / "models"
+    monkeypatch.setattr("pipeline.evaluate.REPOSITORY", tmp_path)
+    monkeypatch.setattr("pipeline.config.MODEL_DIR", pretrained)
+    asked = {"variants": ["full", "reduced"], "mcu": ["reduced"], "formats": ["int8"], "runs": runs}
+    said = []
+    for folder in (
+        None,
+        pretrained / "flute/full",
+        pretrained / "flute/reduced",
+        runs / "flute/full",
+    ):
+        if folder:
+            folder.mkdir(parents=True)
+            (folder / "model.weights.h5").touch()
+        said.append(systems.model_sources(systems.find_models("flute", **asked)[0]))
+    assert said == ["", "data/models", "data/models", "runs (full) and data/models (reduced)"]
+
+
+def test_recordings_of_one_name_do_not_overwrite_each_other(tmp_path):
+    paths = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav", tmp_path / "x.flac"]
+    names = systems.output_names([*paths, tmp_path / "b" / "y.wav"], tmp_path)
+    assert names == ["a__x.wav", "b__x.wav", "x.flac", "y"]
+
+
+@pytest.mark.parametrize("case", ["missing", "empty", "inside"])
+def test_bad_folders_give_one_line_and_status_2(case, tmp_path, recordings, capsys, monkeypatch):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    audio = {"missing": tmp_path / "none", "empty": empty, "inside": recordings}[case]
+    out = recordings / "results" if case == "inside" else tmp_path / "out"
+    arguments = ["evaluate", "--instrument", "flute", "--audio", str(audio), "--out", str(out)]
+    monkeypatch.setattr("sys.argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        run_main(evaluate.main)
+    assert ended.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and str(out if case == "inside" else audio) in lines[0]
+    assert not out.exists()

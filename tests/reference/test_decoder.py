@@ -1,0 +1,215 @@
+"""The aot engine gives TensorFlow Lite Micro's bytes: every ring and the logits, everywhere."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.paths import REPOSITORY
+from pipeline.emit import decoder as emit_decoder
+from pipeline.quantization.step_model import StreamingDecoder
+from pipeline.quantization.tflite_reader import read_step_model
+from pipeline.quantization.tflite_writer import FORMATS, random_step_model
+from pipeline.reference.decoder import level_table, levels_q32
+from pipeline.target.boards import EMULATED_BOARDS
+from pipeline.target.build import build_program
+from pipeline.target.emulator import run_program
+
+APP = REPOSITORY / "tflm_app"
+ENGINE = (APP / "decoder" / "decoder_aot.c", APP / "decoder" / "decoder_levels.c")
+TRACE = REPOSITORY / "tests" / "reference" / "decoder_trace.c"
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Wshadow", "-Werror"]
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+LANES = {"lanes": 1, "digits": 0}
+REDUCED = TcnConfig(n_blocks=3, hidden_channels=64)
+INSTRUCTION_BUDGETS = {  # of a frame of the reduced model
+    "int8": {"qemu_m4": 77_000, "qemu_m7": 77_000, "qemu_m33": 77_000, "qemu_m0": 205_000},
+    "int16x8": {"qemu_m4": 77_000, "qemu_m7": 77_000, "qemu_m33": 77_000, "qemu_m0": 205_000},
+}
+
+
+def frames_of(dtype, n_streamed, n_random, seed=0):
+    """Returns `n_streamed` frames that move slowly, as a melody's, then `n_random` of any value."""
+    rng = np.random.default_rng(seed)
+    limits = np.iinfo(dtype)
+    walk = np.cumsum(rng.normal(0, 0.02, (n_streamed, 2)), axis=0)
+    streamed = limits.min + (0.5 + 0.5 * np.sin(walk)) * (limits.max - limits.min)
+    anything = rng.integers(limits.min, limits.max + 1, (n_random, 2))
+    return np.concatenate([streamed, anything]).astype(np.int16)
+
+
+class Traced:
+    """A model, what the tflite-micro package makes of frames, and the C that is to equal it."""
+
+    def __init__(self, folder, config, seed, fmt):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.tflite = folder / "decoder.tflite"
+        self.tflite.write_bytes(random_step_model(config, seed, fmt))
+        self.model = read_step_model(self.tflite)
+        texts = emit_decoder.model_texts("trace", self.model)
+        texts["decoder_config.h"] = emit_decoder.config_text([self.model])
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+        self.sources = [TRACE, *ENGINE, folder / "trace_model.c"]
+
+    def expected(self, frames):
+        """Returns what the trace of `frames` is to be, int32 [n_frames, values]."""
+        decoder = StreamingDecoder(self.tflite)
+        logits = decoder.run(frames.astype(decoder.dtype))
+        columns = []
+        for layer in self.model.convolutions:
+            vectors = np.stack(decoder.trace[layer.name]).astype(np.int32)
+            columns.append(vectors)
+            if vectors.shape[1] % 2:  # the engine moves pairs
+                columns.append(np.full((len(frames), 1), np.iinfo(np.int32).min))
+        table = level_table(self.model.logits.scale, self.model.logits.zero_point, self.model.bits)
+        return np.concatenate([*columns, logits, levels_q32(table, logits)], axis=1)
+
+    def run_on_host(self, frames, layout, *, rounds=1, flags=SANITIZERS):
+        """Compiles and runs the trace on the host, in one layout of the weights."""
+        program = self.folder / f"trace_{layout}"
+        if not program.exists():
+            board = APP / "boards" / "host" / "board.c"
+            includes = [f"-I{path}" for path in (APP, APP / "boards", self.folder)]
+            define = f"-DDECODER_KERNEL_DSP={LANES[layout]}"
+            command = [
+                shutil.which("cc"),
+                "-std=gnu99",
+                "-O1",
+                *WARNINGS,
+                *flags,
+                define,
+                *includes,
+            ]
+            subprocess.run([*command, *self.sources, board, "-o", program], check=True)
+        (self.folder / "frames").write_bytes(frames.astype("<i2").tobytes())
+        arguments = [program, self.folder / "frames", self.folder / "trace", str(rounds)]
+        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+        return read_trace((self.folder / "trace").read_bytes(), rounds * len(frames))
+
+
+def read_trace(data, n_frames):
+    return np.frombuffer(data, "<i4").reshape(n_frames, -1)
+
+
+def assert_equal(trace, expected):
+    """Asserts equality of every column that stands for a channel."""
+    channels = expected[0] != np.iinfo(np.int32).min
+    np.testing.assert_array_equal(trace[:, channels], expected[:, channels])
+
+
+@pytest.fixture(scope="module")
+def reduced(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reduced")
+    return {fmt: Traced(folder / fmt, REDUCED, 1, fmt) for fmt in FORMATS}
+
+
+@settings(
+    deadline=None, max_examples=6, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+@given(
+    n_blocks=st.integers(2, 5),
+    channels=st.integers(2, 21),
+    kernel=st.integers(2, 4),
+    fmt=st.sampled_from(FORMATS),
+    seed=st.integers(0, 2**16),
+)
+@example(n_blocks=2, channels=2, kernel=2, fmt="int8", seed=0)
+@example(n_blocks=5, channels=17, kernel=3, fmt="int16x8", seed=1)
+def test_engine_equals_tflite_micro_for_any_shape(
+    tmp_path_factory, n_blocks, channels, kernel, fmt, seed
+):
+    config = TcnConfig(n_blocks, channels, kernel)
+    traced = Traced(tmp_path_factory.mktemp("any"), config, seed, fmt)
+    frames = frames_of(np.int8 if fmt == "int8" else np.int16, 40, 80, seed)
+    expected = traced.expected(frames)
+    for layout in LANES:
+        assert_equal(traced.run_on_host(frames, layout), expected)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_engine_equals_tflite_micro_over_2000_frames(reduced, fmt):
+    frames = frames_of(np.int8 if fmt == "int8" else np.int16, 1000, 1000)
+    expected = reduced[fmt].expected(frames)
+    assert len(np.unique(expected[:, -12:-6], axis=0)) > 1000, "the logits hardly move"
+    for layout in LANES:
+        assert_equal(reduced[fmt].run_on_host(frames, layout), expected)
+
+
+def test_full_network_equals_tflite_micro(tmp_path):
+    for fmt in FORMATS:
+        traced = Traced(tmp_path / fmt, TcnConfig(n_blocks=5, hidden_channels=128), 2, fmt)
+        frames = frames_of(np.int8 if fmt == "int8" else np.int16, 40, 40)
+        expected = traced.expected(frames)
+        for layout in LANES:
+            assert_equal(traced.run_on_host(frames, layout), expected)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("board", EMULATED_BOARDS)
+def test_engine_on_a_core_equals_tflite_micro_within_its_budget(tmp_path, reduced, board, fmt):
+    traced = reduced[fmt]
+    program = build_program(board, traced.sources, out=tmp_path, include_dirs=[traced.folder])
+    frames = frames_of(np.int8 if fmt == "int8" else np.int16, 150, 150, seed=3)
+    run = run_program(
+        program,
+        arguments=["frames", "trace"],
+        inputs={"frames": frames.astype("<i2").tobytes()},
+        outputs=["trace"],
+    )
+    assert run.status == 0
+    assert_equal(read_trace(run.files["trace"], len(frames)), traced.expected(frames))
+    figures = dict(line.split() for line in run.console.splitlines() if line)
+    assert int(figures["state_bytes"]) <= 4096
+    assert 0 < int(figures["instructions"]) <= INSTRUCTION_BUDGETS[fmt][board]
+
+
+def test_odd_network_on_a_core_equals_tflite_micro(tmp_path):
+    for board in ("qemu_m4", "qemu_m0"):
+        traced = Traced(tmp_path / board, TcnConfig(2, 7, 4), 5, "int8")
+        out = tmp_path / board / "build"
+        program = build_program(board, traced.sources, out=out, include_dirs=[traced.folder])
+        frames = frames_of(np.int8, 50, 50)
+        run = run_program(
+            program,
+            arguments=["frames", "trace"],
+            inputs={"frames": frames.astype("<i2").tobytes()},
+            outputs=["trace"],
+        )
+        assert_equal(read_trace(run.files["trace"], len(frames)), traced.expected(frames))
+
+
+def test_reset_forgets_the_past(reduced):
+    frames = frames_of(np.int8, 0, 40)
+    trace = reduced["int8"].run_on_host(frames, "lanes", rounds=2)
+    np.testing.assert_array_equal(trace[:40], trace[40:])
+    assert not np.array_equal(trace[0], trace[39])
+
+
+def test_frames_beyond_eight_bits_are_clamped(reduced):
+    frames = np.array([[32767, -32768], [128, -129], [300, 5]], np.int16)
+    for layout in LANES:
+        trace = reduced["int8"].run_on_host(frames, layout)
+        assert_equal(trace, reduced["int8"].expected(np.clip(frames, -128, 127)))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_levels_follow_the_sigmoid(bits):
+    dtype = np.int8 if bits == 8 else np.int16
+    logits = np.arange(np.iinfo(dtype).min, np.iinfo(dtype).max + 1).astype(dtype)
+    scale, zero_point = 18 / 2**bits, 0
+    levels = levels_q32(level_table(scale, zero_point, bits), logits) / 2**32
+    exact = 0.32 / (1 + np.exp(-scale * (logits.astype(float) - zero_point)))
+    # A chord of the sigmoid is off by at most step^2 / 8 times its largest curvature, 0.0963.
+    chord = 0.0 if bits == 8 else 0.32 * 0.0963 * (18 / 256) ** 2 / 8
+    one_step = 0.32 / 2**15  # of the samples: less is nothing
+    audible = exact >= one_step * (1.0 if bits == 8 else np.exp(18 / 256))
+    assert np.abs(levels - exact)[audible].max() <= chord + 1e-7
+    assert (levels[exact < one_step * np.exp(-18 / 256)] == 0).all()
+    assert np.all(np.diff(levels) >= 0)
+    assert levels.min() >= 0 and levels.max() <= 0.32

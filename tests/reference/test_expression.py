@@ -1,0 +1,292 @@
+"""From notes to frames: C against Python, bit by bit, and both against what was learnt."""
+
+import dataclasses
+import io
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+
+from pipeline import expression
+from pipeline.core.constants import FRAME_RATE, INSTRUMENTS
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import load_instrument
+from pipeline.core.paths import APP_DIR, MODEL_DIR
+from pipeline.emit import tables
+from pipeline.emit.expression import expressions_text
+from pipeline.model import expression_learning
+from pipeline.model.expression import (
+    GAIN_DB_Q8,
+    KNOTS,
+    PLAIN,
+    Expression,
+    find_expression,
+    load_expression,
+)
+from pipeline.reference.expression import FixedExpressionVoice, pitch_to_hz, to_fixed
+from pipeline.target.boards import EMULATED_BOARDS
+from pipeline.target.build import build_program
+from pipeline.target.emulator import run_program
+
+SOURCES = [
+    Path(__file__).parent / "play_notes.c",
+    *(APP_DIR / "player" / f"{name}.c" for name in ("expression", "pitch", "pitch_tables")),
+    APP_DIR / "fm" / "fm_sine_table.c",
+]
+TABLES = {"flute": find_expression("flute"), "piano": find_expression("piano"), "plain": PLAIN}
+STEP = np.dtype("<i4", 8)
+NOTHING, START, SLUR, RELEASE = range(4)
+
+
+def random_steps(n_steps: int, seed: int) -> np.ndarray:
+    """What a player may ask of a voice, and what it would not: notes of any pitch, gain, bend."""
+    rng = np.random.default_rng(seed)
+    steps = np.zeros((n_steps, 8), np.int32)
+    held = False
+    for step in steps:
+        step[5:8] = rng.integers(-(24 << 16), 24 << 16), rng.integers(-(300 << 16), 5 << 16), -1
+        if rng.random() < 0.5:
+            step[5:8] = 0, 0, rng.integers(-1, 32768)
+        if rng.random() < 0.06:
+            kinds = (START, SLUR, RELEASE) if held else (START, RELEASE)
+            step[0] = rng.choice(kinds)
+            step[1:3] = rng.integers(0, 128), rng.integers(1, 128)
+            step[3] = rng.choice([-1, rng.integers(0, 127 << 16)])
+            step[4] = rng.choice([0, 1, 7, 500])
+            held = step[0] != RELEASE
+    return steps
+
+
+def play(table: Expression, steps: np.ndarray) -> np.ndarray:
+    """Plays steps in Python; float32 f0_hz and loudness_db and int32, as int32 of shape [n, 3]."""
+    voice = FixedExpressionVoice(to_fixed(table), 12345)
+    frames = []
+    for what, note, velocity, start, glide, bend, gain, depth in steps.tolist():
+        if what == START:
+            voice.start(note, velocity, start=None if start < 0 else start, glide_frames=glide)
+        elif what == SLUR:
+            voice.slur(note, velocity, glide)
+        elif what == RELEASE:
+            voice.release()
+        f0_hz, loudness_db, sounds = voice.step(bend=bend, gain=gain, vibrato_depth=depth)
+        frames.append([f0_hz.view(np.int32), loudness_db.view(np.int32), sounds])
+    return np.array(frames, np.int32)
+
+
+@pytest.mark.parametrize("board", ["host", *EMULATED_BOARDS])
+def test_firmware_and_python_make_the_same_frames_of_notes(board, tmp_path):
+    (tmp_path / "expressions.c").write_text(expressions_text(TABLES))
+    program = build_program(
+        board,
+        [*SOURCES, tmp_path / "expressions.c"],
+        out=tmp_path / "build",
+        sanitize=board == "host",
+    )
+    for preset, table in enumerate(TABLES.values()):
+        steps = random_steps(1500, preset)
+        run = run_program(
+            program,
+            arguments=[str(preset), "steps", "frames"],
+            inputs={"steps": steps.astype("<i4").tobytes()},
+            outputs=["frames"],
+        )
+        assert run.status == 0, run.console
+        frames = np.frombuffer(run.files["frames"], "<i4").reshape(-1, 3)
+        np.testing.assert_array_equal(frames, play(table, steps))
+        assert np.isfinite(frames[:, :2].copy().view(np.float32)).all()
+
+
+def test_pitch_is_in_tune_within_a_thirtieth_of_a_cent():
+    pitches = np.random.default_rng(0).integers(12 << 16, 115 << 16, 3000)
+    hz = np.array([pitch_to_hz(int(pitch)) for pitch in pitches], float)
+    cents = 1200 * np.log2(hz / 440) - 100 * (pitches / 65536 - 69)
+    assert np.abs(cents).max() < 1 / 30
+    assert pitch_to_hz(69 << 16) == pytest.approx(440, rel=2e-5)
+    assert pitch_to_hz(-5) == pitch_to_hz(12 << 16)
+    assert pitch_to_hz(2**31 - 1) == pitch_to_hz(115 << 16)
+
+
+def test_tables_of_the_firmware_are_those_of_python():
+    assert tables.PITCH_TABLES_PATH.read_text() == tables.pitch_tables_text()
+
+
+def steady(table: Expression, *, note: int, velocity: int = 127, n_frames: int = 512) -> np.ndarray:
+    """Loudness of a note without chance or vibrato, in dB, at every frame."""
+    table = dataclasses.replace(table, loudness_drift_db=0.0, loudest_db=0.0)
+    voice = FixedExpressionVoice(to_fixed(table), 1)
+    voice.start(note, velocity)
+    return np.array([voice.step(vibrato_depth=0)[1] for _ in range(n_frames)])
+
+
+@pytest.mark.parametrize("instrument", INSTRUMENTS)
+def test_a_note_follows_the_curves_that_were_learnt(instrument):
+    table = load_expression(MODEL_DIR / instrument / "expression.toml")
+    for curve in (0, 2, table.n_curves - 2):
+        note = table.lowest_note + 8 * curve
+        played = steady(table, note=note)
+        np.testing.assert_allclose(played[KNOTS - 1], table.envelope_db[curve], atol=0.01)
+        softer = steady(table, note=note, velocity=64) - played
+        np.testing.assert_allclose(softer, 40 * np.log10(64 / 127), atol=0.01)
+
+
+def test_a_tone_between_two_curves_lies_between_them():
+    table = TABLES["piano"]
+    low, middle, high = (steady(table, note=table.lowest_note + i) for i in (8, 12, 16))
+    np.testing.assert_allclose(middle, (low + high) / 2, atol=0.01)
+
+
+def test_a_released_note_falls_as_learnt_from_where_it_was_and_ends():
+    table = dataclasses.replace(TABLES["flute"], loudness_drift_db=0.0)
+    voice = FixedExpressionVoice(to_fixed(table), 1)
+    voice.start(table.lowest_note + 8, 100)
+    before = [voice.step()[1] for _ in range(100)][-1]
+    voice.release()
+    steps = [voice.step() for _ in range(200)]
+    fall = np.array([loudness for _, loudness, _ in steps])[KNOTS[:11] - 1] - before
+    np.testing.assert_allclose(fall, table.release_db[1], atol=0.01)
+    assert not steps[-1][2]
+
+
+def test_a_note_that_follows_at_once_grows_out_of_the_last_ones_release():
+    table = dataclasses.replace(TABLES["flute"], loudness_drift_db=0.0)
+    fixed = to_fixed(table)
+    alone, after = FixedExpressionVoice(fixed, 1), FixedExpressionVoice(fixed, 1)
+    after.start(72, 100)
+    last = [after.step()[1] for _ in range(200)][-1]
+    after.release()
+    for voice in (alone, after):
+        voice.start(74, 100)
+    attack = np.array([alone.step()[1] for _ in range(64)])
+    grown = np.array([after.step()[1] for _ in range(64)])
+    assert attack[0] < last - 8 and grown[0] > last - 3
+    assert (grown >= attack).all() and grown[-1] == attack[-1]
+
+
+def test_vibrato_sets_in_after_its_delay_at_its_rate_and_depth():
+    table = dataclasses.replace(
+        PLAIN, pitch_drift_cents=0.0, vibrato_cents=30.0, vibrato_hz=5.0, vibrato_delay_ms=200.0
+    )
+    voice = FixedExpressionVoice(to_fixed(table), 1)
+    voice.start(69, 100)
+    cents = 1200 * np.log2(np.array([voice.step()[0] for _ in range(1000)]) / 440.0)
+    assert np.abs(cents[:50]).max() < 0.1
+    assert np.abs(cents[200:]).max() == pytest.approx(30, abs=0.2)
+    assert np.sum(np.diff(np.sign(cents[260:760])) > 0) == 10  # periods in two seconds
+
+
+def test_drift_has_the_deviation_that_was_learnt_and_is_slow():
+    table = dataclasses.replace(PLAIN, pitch_drift_cents=4.0, loudness_drift_db=0.5)
+    table = dataclasses.replace(table, envelope_db=[[-20.0] * 18] * 11)
+    voice = FixedExpressionVoice(to_fixed(table), 7)
+    voice.start(69, 127)
+    frames = np.array([voice.step()[:2] for _ in range(20_000)], float)
+    cents = 1200 * np.log2(frames[:, 0] / 440)
+    assert cents.std() == pytest.approx(4.0, rel=0.15)
+    assert frames[:, 1].std() == pytest.approx(0.5, rel=0.15)
+    assert np.abs(np.diff(cents)).max() < 4.0
+
+
+# --- learning -------------------------------------------------------------------------------------
+
+
+def synthetic_corpus(gap: float) -> tuple[mido.MidiFile, np.ndarray, np.ndarray]:
+    """Notes of a known curve at several velocities, with expression, and the features they have."""
+    track, now, onset = mido.MidiTrack(), 0.0, 0.2
+    n_frames = 20_000
+    f0_hz, loudness_db = np.full(n_frames, 440.0), np.full(n_frames, -80.0)
+    for i in range(60):
+        pitch, velocity, seconds = 60 + i % 25, 68 + i, 0.3 + 0.1 * (i % 5)
+        level = 127 - i % 30
+        for at, message in (
+            (onset - 0.05, mido.Message("control_change", control=11, value=level)),
+            (onset, mido.Message("note_on", note=pitch, velocity=velocity)),
+            (onset + seconds, mido.Message("note_off", note=pitch)),
+        ):
+            track.append(message.copy(time=round(1000 * at) - round(1000 * now)))
+            now = at
+        t = np.arange(n_frames) / FRAME_RATE + 1 / FRAME_RATE - onset
+        sounding = (t >= -0.001) & (t < seconds + 0.2)
+        body = -10 - 20 * np.exp(-np.maximum(t, 0) / 0.02) - 200 * np.maximum(t - seconds, 0)
+        gain = 40 * np.log10(velocity / 127) + 40 * np.log10(level / 127)
+        loudness_db[sounding] = np.maximum(body + gain, -80)[sounding]
+        f0_hz[sounding] = 440 * 2 ** ((pitch - 69) / 12)
+        onset += seconds + gap
+    midi = mido.MidiFile(type=0, ticks_per_beat=500, tracks=[track])
+    stored = io.BytesIO()
+    midi.save(file=stored)
+    return mido.MidiFile(file=io.BytesIO(stored.getvalue())), f0_hz, loudness_db
+
+
+def test_curves_of_a_synthetic_corpus_are_recovered_whatever_its_velocities_and_swells():
+    notes = list(expression_learning.measure_notes(*synthetic_corpus(gap=0.3)))
+    assert len(notes) == 60
+    config = load_instrument("flute")
+    learnt = expression_learning.learn_curves(notes, config)
+    expected = -10 - 20 * np.exp(-KNOTS / FRAME_RATE / 0.02)
+    for curve in learnt["envelope_db"][:3]:
+        np.testing.assert_allclose(curve, expected, atol=0.3)
+    fall = -200 * KNOTS[:10] / FRAME_RATE
+    for curve in learnt["release_db"][:3]:
+        np.testing.assert_allclose(curve[:10], fall, atol=1.5)
+    assert learnt["release_slope"][1] == pytest.approx(-200, abs=5)
+
+
+def test_vibrato_and_drift_of_steady_tones_are_recovered():
+    t = np.arange(1000) / FRAME_RATE
+    rng = np.random.default_rng(0)
+    cents, swells_db = [], []
+    for _ in range(12):
+        phase = rng.uniform(0, 2 * np.pi, 2)
+        cents.append(
+            20 * np.sin(2 * np.pi * 5.5 * t + phase[0]) + 6 * np.sin(2 * np.pi * t + phase[1])
+        )
+        swells_db.append(-20 + 0.7 * np.sin(2 * np.pi * 1.5 * t + phase[1]))
+    f0_hz = 440 * 2 ** (np.array(cents) / 1200)
+    learnt = expression_learning.learn_movement(f0_hz, np.array(swells_db), np.ones_like(f0_hz))
+    assert learnt["vibrato_hz"] == pytest.approx(5.5, abs=0.1)
+    assert learnt["vibrato_cents"] == pytest.approx(20, rel=0.1)
+    assert learnt["pitch_drift_cents"] == pytest.approx(6 / np.sqrt(2), rel=0.15)
+    assert learnt["loudness_drift_db"] == pytest.approx(0.7 / np.sqrt(2), rel=0.15)
+    nothing = np.zeros((0, 1000))
+    assert expression_learning.learn_movement(nothing, nothing, nothing)["vibrato_cents"] == 0
+
+
+def test_learnt_table_survives_its_file(tmp_path):
+    for table in TABLES.values():
+        table.save(tmp_path / "expression.toml", "two lines\nof comment")
+        assert load_expression(tmp_path / "expression.toml") == table
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "message"),
+    [
+        ("envelope_db", [[0.0] * 18], "envelope_db has shape"),
+        ("envelope_slope", [0.0], "1 entries"),
+        ("envelope_db", [[0.0] * 18, [0.0] * 17], "envelope_db does not hold"),
+        ("release_db", [[1.0] * 11] * 11, "release_db is not within"),
+        ("release_slope", [0.0] * 11, "release_slope is not within"),
+        ("slur_ms", float("nan"), "slur_ms"),
+        ("vibrato_cents", "deep", "vibrato_cents does not hold numbers"),
+    ],
+)
+def test_damaged_table_is_refused_with_the_entry(tmp_path, entry, value, message):
+    path = tmp_path / "expression.toml"
+    dataclasses.replace(PLAIN, **{entry: value}).save(path, "damaged")
+    text = path.read_text().replace("= deep", '= "deep"')
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        load_expression(path)
+
+
+def test_stage_without_a_data_set_says_what_makes_it(tmp_path):
+    with pytest.raises(UserError, match=r"dataset.npz is missing: run python -m pipeline.data"):
+        expression.main(["--instrument", "flute", "--runs", str(tmp_path)])
+
+
+def test_gain_is_that_of_general_midi():
+    values = np.arange(1, 128)
+    np.testing.assert_allclose(
+        np.array(GAIN_DB_Q8[1:]) / 256, 40 * np.log10(values / 127), atol=0.002
+    )
+    assert GAIN_DB_Q8[127] == 0

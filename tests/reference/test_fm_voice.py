@@ -1,0 +1,200 @@
+"""The C voice: the same bits as its simulation, on the host and on every emulated core."""
+
+import ctypes
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import DROP
+from pipeline.core.constants import HOP_SAMPLES
+from pipeline.core.errors import UserError
+from pipeline.core.paths import REPOSITORY
+from pipeline.emit import fm as emit_fm
+from pipeline.emit import tables
+from pipeline.model.patches import PATCHES, Patch
+from pipeline.reference.fm import LEVEL_MAX_Q32, FixedVoice
+from pipeline.target.boards import EMULATED_BOARDS
+from pipeline.target.build import build_program
+from pipeline.target.emulator import run_program
+
+APP = REPOSITORY / "tflm_app"
+PATCH_ORDER = ("flute", "trumpet", "violin", "piano")  # of tests/reference/play_frames.c
+FRAME = np.dtype([("f0_hz", "<f4"), ("levels_q32", "<i4", 6)])
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Wshadow", "-Werror"]
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory):
+    out = tmp_path_factory.mktemp("patches")
+    for patch in PATCHES.values():
+        for name, text in emit_fm.patch_texts(patch).items():
+            (out / name).write_text(text)
+    return out
+
+
+def core_sources(generated):
+    return [*sorted((APP / "fm").glob("*.c")), *sorted(generated.glob("*_patch.c"))]
+
+
+class HostVoice:
+    """The C voice in a shared library."""
+
+    def __init__(self, library, patch):
+        self.library = library
+        self.state = (ctypes.c_uint64 * 16)()
+        constants = ctypes.c_char.in_dll(library, f"{patch}_patch")
+        library.fm_voice_init(self.state, ctypes.byref(constants))
+
+    def render(self, f0_hz, levels_q32):
+        pcm = np.zeros(len(f0_hz) * HOP_SAMPLES, np.int16)
+        for k, (f0, levels) in enumerate(zip(f0_hz, np.ascontiguousarray(levels_q32), strict=True)):
+            self.library.fm_voice_render(
+                self.state,
+                ctypes.c_float(f0),
+                levels.ctypes.data_as(ctypes.c_void_p),
+                pcm[k * HOP_SAMPLES :].ctypes.data_as(ctypes.c_void_p),
+            )
+        return pcm
+
+
+@pytest.fixture(scope="session", params=["pairs", "passes"])
+def library(request, generated):
+    """Both schedules, as portable C."""
+    out = generated / f"{request.param}.so"
+    flags = ["-std=gnu99", "-O2", "-shared", "-fPIC", f"-I{APP}", f"-I{generated}", *WARNINGS]
+    flags.append(f"-DFM_PAIRS={int(request.param == 'pairs')}")
+    subprocess.run(["gcc", *flags, *core_sources(generated), "-o", out], check=True)
+    return ctypes.CDLL(str(out))
+
+
+def frames_of(seed, n_frames):
+    """Frames that jump through the whole range, with extremes, as record array."""
+    rng = np.random.default_rng(seed)
+    frames = np.zeros(n_frames, FRAME)
+    frames["f0_hz"] = np.exp(rng.uniform(np.log(20), np.log(4000), n_frames))
+    frames["levels_q32"] = rng.integers(0, LEVEL_MAX_Q32 + 1, (n_frames, 6))
+    extremes = rng.random((n_frames, 6)) < 0.2
+    frames["levels_q32"][extremes] = rng.choice([0, LEVEL_MAX_Q32, -1, 2**31 - 1], extremes.sum())
+    frames["f0_hz"][rng.random(n_frames) < 0.1] = 4000
+    frames["f0_hz"][rng.random(n_frames) < 0.1] = 20
+    return frames
+
+
+def simulate(name, frames):
+    return FixedVoice(PATCHES[name]).render(frames["f0_hz"], frames["levels_q32"])
+
+
+any_f0 = st.floats(width=32) | st.floats(15, 4100, width=32) | st.sampled_from([20.0, 4000.0])
+any_level = st.integers(-(2**31), 2**31 - 1) | st.sampled_from(
+    [0, 1, LEVEL_MAX_Q32 - 1, LEVEL_MAX_Q32, LEVEL_MAX_Q32 + 1]
+)
+any_frame = st.tuples(any_f0, st.lists(any_level, min_size=6, max_size=6))
+
+
+@pytest.mark.parametrize("name", PATCHES)
+@settings(max_examples=60, deadline=None)
+@given(frames=st.lists(any_frame, min_size=1, max_size=8))
+def test_c_equals_simulation_for_any_frames(library, name, frames):
+    f0_hz = np.array([f0 for f0, _ in frames], np.float32)
+    levels = np.array([levels for _, levels in frames], np.int64).astype(np.int32)
+    expected = FixedVoice(PATCHES[name]).render(f0_hz, levels)
+    assert np.array_equal(HostVoice(library, name).render(f0_hz, levels), expected)
+
+
+@pytest.mark.parametrize("name", PATCHES)
+def test_c_equals_simulation_over_ten_seconds(library, name):
+    frames = frames_of(1, 2500)
+    assert np.array_equal(
+        HostVoice(library, name).render(frames["f0_hz"], frames["levels_q32"]),
+        simulate(name, frames),
+    )
+
+
+def test_reset_starts_from_silence(library):
+    frames = frames_of(2, 5)
+    voice = HostVoice(library, "piano")
+    first = voice.render(frames["f0_hz"], frames["levels_q32"])
+    library.fm_voice_reset(voice.state)
+    assert np.array_equal(voice.render(frames["f0_hz"], frames["levels_q32"]), first)
+
+
+def play(program, name, frames):
+    """What a board plays, and the instructions that it took."""
+    run = run_program(
+        program,
+        arguments=[str(PATCH_ORDER.index(name)), "frames", "pcm"],
+        inputs={"frames": frames.tobytes()},
+        outputs=["pcm"],
+    )
+    assert run.status == 0, run.console
+    return np.frombuffer(run.files["pcm"], "<i2"), int(run.console)
+
+
+@pytest.mark.parametrize("pairs", [0, 1])
+def test_sanitizers_find_nothing(generated, tmp_path, pairs):
+    program = build_program(
+        "host",
+        [REPOSITORY / "tests" / "reference" / "play_frames.c", *core_sources(generated)],
+        out=tmp_path,
+        include_dirs=[generated],
+        defines=[f"FM_KERNEL_DSP={pairs}"],
+        sanitize=True,
+    )
+    frames = frames_of(3, 300)
+    frames["levels_q32"][200:] = 2**31 - 1
+    frames["f0_hz"][::7] = np.resize([np.nan, np.inf, -np.inf, -1.0, 1e-40], len(frames[::7]))
+    for name in PATCHES:
+        assert np.array_equal(play(program, name, frames)[0], simulate(name, frames)), name
+
+
+@pytest.mark.parametrize("board", EMULATED_BOARDS)
+def test_every_core_equals_simulation_within_its_instructions(board, generated, tmp_path):
+    program = build_program(
+        board,
+        [REPOSITORY / "tests" / "reference" / "play_frames.c", *core_sources(generated)],
+        out=tmp_path,
+        include_dirs=[generated],
+    )
+    frames = frames_of(4, 500)
+    for name in PATCHES:
+        pcm, instructions = play(program, name, frames)
+        assert np.array_equal(pcm, simulate(name, frames)), name
+        assert instructions / len(pcm) <= (135 if board == "qemu_m0" else 60), name
+
+
+def test_committed_sine_table_is_what_the_generator_makes():
+    assert tables.SINE_TABLE_PATH.read_text() == tables.sine_table_text()
+
+
+def test_ranges_agree_between_c_and_python():
+    header = (APP / "fm" / "fm_voice.h").read_text()
+    assert int(re.search(r"#define FM_LEVEL_MAX_Q32 (\d+)", header)[1]) == LEVEL_MAX_Q32
+
+
+def test_command_writes_patches_that_compile_under_c99(tmp_path):
+    DROP.main(["--patch", "flute", "--patch", "violin", "--out", str(tmp_path)])
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        f"{name}_patch.{suffix}" for name in ("flute", "violin") for suffix in "ch"
+    ]
+    for compiler in ("gcc", "arm-none-eabi-gcc"):
+        if shutil.which(compiler):
+            flags = ["-std=gnu99", "-O2", "-c", "-o", tmp_path / "patch.o", f"-I{APP}", *WARNINGS]
+            subprocess.run([compiler, *flags, tmp_path / "violin_patch.c"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("routing", "reason"),
+    [
+        ("2>1 3>1 4>1 5>1 6>1", "more than 2 others"),
+        ("6>5>3 6>4>3 5>2 1", "more than one way"),
+        ("6>4>1 5>3>1 2", "more than 2 signals"),
+    ],
+)
+def test_algorithm_beyond_the_core_is_refused(routing, reason):
+    with pytest.raises(UserError, match=reason):
+        emit_fm.patch_texts(Patch("test", routing, PATCHES["flute"].ratios))

@@ -1,0 +1,118 @@
+"""Output at 48 kHz: the upsampler's filter, its bits on every core, and what it does to tones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import small_player
+from support.small_player import off, on
+
+from pipeline.audio.pcm import to_pcm
+from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.errors import UserError
+from pipeline.emit import tables
+from pipeline.evaluation import aliasing
+from pipeline.model import upsampler as model_upsampler
+from pipeline.model.patches import PATCHES
+from pipeline.reference import upsampler as reference_upsampler
+from pipeline.target.build import make
+from pipeline.target.emulator import run_program
+from pipeline.target.player import SCORE_RECORD
+from pipeline.target.vendor import fetch_cmsis
+
+RATE = model_upsampler.FACTOR * SAMPLE_RATE
+DELAY = 48  # samples at 48 kHz
+
+
+def response_db(hz: np.ndarray) -> np.ndarray:
+    taps = model_upsampler.design_taps() / model_upsampler.UNITY_Q15 / model_upsampler.FACTOR
+    turns = np.outer(hz, np.arange(len(taps))) / RATE
+    return 20 * np.log10(np.abs(np.exp(-2j * np.pi * turns) @ taps) + 1e-9)
+
+
+def test_filter_is_flat_to_7_khz_and_closed_from_9():
+    assert np.abs(response_db(np.linspace(0, 7000, 200))).max() < 0.02
+    assert response_db(np.linspace(9000, 24_000, 400)).max() < -60
+    assert response_db(np.array([8000.0]))[0] == pytest.approx(-6.02, abs=0.05)
+
+
+def test_table_is_what_is_designed():
+    assert tables.TAPS_PATH.read_text() == tables.upsampler_taps_text()
+    assert (model_upsampler.design_taps().reshape(-1, 3).sum(axis=0) == 2**15).all()
+
+
+def test_every_third_sample_is_the_cores_and_extremes_saturate():
+    pcm = np.random.default_rng(0).integers(-(2**15), 2**15, 1000).astype(np.int16)
+    pcm[500:600] = np.where(np.arange(100) % 7 < 3, 32767, -32768)
+    played = reference_upsampler.upsample(pcm)
+    np.testing.assert_array_equal(played[DELAY::3], pcm[: -DELAY // 3])
+    assert {-32768, 32767} <= set(played[1500:1800])
+    assert not reference_upsampler.upsample(np.zeros(200, np.int16)).any()
+
+
+@pytest.mark.parametrize("hz", [100.0, 1000.0, 5000.0, 6900.0])
+def test_tone_has_no_image(hz):
+    tone = 0.7 * np.sin(2 * np.pi * hz * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
+    played = reference_upsampler.upsample(to_pcm(tone)) / 2**15
+    true = 0.7 * np.sin(2 * np.pi * hz * (np.arange(len(played)) - DELAY) / RATE)
+    error = (played - true)[1000:]
+    assert 20 * np.log10(np.sqrt(np.mean(error**2)) / 0.5) < -60
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rate") / "generated"
+    small_player.generate(folder)
+    return folder
+
+
+def play(board: str, generated: Path, rate: int) -> np.ndarray:
+    """What the player's board is given of a tune, as int16."""
+    program = make(
+        board,
+        generated.parent / f"{board}-{rate}",
+        {
+            "GENERATED_DIR": generated,
+            "CMSIS_DSP_DIR": fetch_cmsis()[1],
+            "PLAYER_VOICES": 2,
+            "SAMPLE_RATE": rate,
+            "SANITIZE": "ON" if board == "host" else "OFF",
+        },
+        "play",
+    )
+    tune = [(3, 3, tuple(on(60))), (9, 3, tuple(on(88))), (40, 3, tuple(off(60)))]
+    run = run_program(
+        program,
+        inputs={"midi.score": np.array(tune, SCORE_RECORD).tobytes()},
+        outputs=["audio.pcm"],
+    )
+    assert run.status == 0, run.console
+    return np.frombuffer(run.files["audio.pcm"], "<i2")
+
+
+def test_player_at_48_khz_plays_on_every_core_what_the_upsampler_makes_of_16(generated):
+    core = play("host", generated, SAMPLE_RATE)
+    expected = reference_upsampler.upsample(
+        core[64:]
+    )  # the first block of output is played before any
+    for board in ("host", "qemu_m4", "qemu_m0"):
+        played = play(board, generated, RATE)
+        assert len(played) == 3 * len(core) and np.abs(played).max() > 1000
+        np.testing.assert_array_equal(played[192:], expected)
+
+
+def test_rate_that_there_is_not_is_refused(generated):
+    with pytest.raises(UserError, match="SAMPLE_RATE is 44100: choose 16000 or 48000"):
+        play("host", generated, 44_100)
+
+
+def test_core_at_16_khz_has_the_aliases_that_one_at_48_khz_has_not():
+    levels = np.full(6, 0.1)
+    ideal, core, core_48 = (
+        aliasing.ideal_spectrum(PATCHES["flute"], 1200.0, levels, factor)
+        for factor in (aliasing.IDEAL_FACTOR, 1, model_upsampler.FACTOR)
+    )
+    audible = slice(0, len(ideal) * aliasing.PASS_HZ // 24_000)
+    aliases, aliases_48 = (np.abs(x - ideal)[audible].sum() for x in (core, core_48))
+    assert aliases > 100 * aliases_48
+    assert np.abs(ideal[audible]).sum() > aliases

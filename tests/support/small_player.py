@@ -1,0 +1,65 @@
+"""What tests of the player share: a firmware of three small instruments, and MIDI messages."""
+
+import dataclasses
+from pathlib import Path
+
+from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.paths import APP_DIR
+from pipeline.emit import presets
+from pipeline.model.expression import PLAIN, find_expression
+from pipeline.model.noise import UNTRAINED, NoiseParameters
+from pipeline.quantization import tflite_writer
+
+PATCH_NAMES = ("flute", "violin", "piano")  # of the presets
+LEVEL_DB = -20.0
+NOISE = NoiseParameters(UNTRAINED.colour + 0.5, UNTRAINED.slopes + 0.1)  # so loud that it is heard
+BARE = dataclasses.replace(PLAIN, envelope_db=[[LEVEL_DB] * 18] * 11, loudest_db=0.0)
+TABLES = {"flute": BARE, "violin": find_expression("violin"), "piano": find_expression("piano")}
+
+SOURCES = [  # of the player, besides what is generated
+    APP_DIR / folder / f"{name}.c"
+    for folder, names in {
+        "player": ("player", "expression", "pitch", "pitch_tables"),
+        "instrument": ("instrument", "frame"),
+        "midi": ("midi_parser",),
+        "decoder": ("decoder_aot", "decoder_levels"),
+        "fm": ("fm_voice", "fm_sine_table"),
+        "noise": ("noise",),
+    }.items()
+    for name in names
+]
+
+
+def generate(folder: Path) -> Path:
+    """Generates three presets around a small random decoder; returns its .tflite."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model = folder / "decoder.tflite"
+    model.write_bytes(
+        tflite_writer.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 3, "int8")
+    )
+    presets = [
+        presets.Preset(name, model, name, NOISE, expression=TABLES[name]) for name in PATCH_NAMES
+    ]
+    presets.generate(presets, folder)
+    return model
+
+
+def on(note: int, velocity: int = 127) -> bytes:
+    return bytes([0x90, note, velocity])
+
+
+def off(note: int) -> bytes:
+    return bytes([0x80, note, 0])
+
+
+def control(number: int, value: int) -> bytes:
+    return bytes([0xB0, number, value])
+
+
+def bend(value: int) -> bytes:
+    """Pitch bend from -8192 to 8191."""
+    return bytes([0xE0, (value + 8192) & 127, (value + 8192) >> 7])
+
+
+def program_change(number: int) -> bytes:
+    return bytes([0xC0, number])

@@ -1,0 +1,193 @@
+"""Live sound: what is heard of known tones, how late, and what is played by it."""
+
+import librosa
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import signal
+from support.small_run import make_tone
+
+from pipeline.audio import a_weighting
+from pipeline.audio.features import extract_features
+from pipeline.audio.pcm import to_pcm
+from pipeline.core.constants import SAMPLE_RATE
+from pipeline.emit import tables
+from pipeline.target import live_features
+from pipeline.target.build import Program
+from pipeline.target.live_features import Analysis, analyse, extract_live_features
+
+MILLISECONDS = 1000 / SAMPLE_RATE
+DOUBLE_BUFFER_MS = 4.0  # a block is rendered while another one plays
+SETTLED = 8  # blocks: the window is full and the filter at rest
+
+
+@pytest.fixture(scope="module")
+def host() -> Program:
+    return live_features.build_analyser("host", sanitize=True)
+
+
+@pytest.fixture(scope="module")
+def hear(host):
+    def hear(audio: np.ndarray, *, low: float = 150, high: float = 2300) -> Analysis:
+        return analyse(host, to_pcm(audio), f0_min_hz=low, f0_max_hz=high)
+
+    return hear
+
+
+def cents(found: np.ndarray, true_hz: float) -> np.ndarray:
+    return 1200 * np.log2(found / true_hz)
+
+
+def sine(f0_hz: float, seconds: float, level: float = 0.5) -> np.ndarray:
+    return level * np.sin(2 * np.pi * f0_hz * np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE)
+
+
+# --- pitch ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("f0_hz", [101.0, 164.81, 196.0, 440.0, 523.25, 1318.5, 2250.0])
+@pytest.mark.parametrize("kind", ["sine", "harmonics"])
+def test_pitch_of_steady_tones_is_within_two_cents(hear, kind, f0_hz):
+    tone = sine(f0_hz, 0.3) if kind == "sine" else make_tone(0.3, f0_hz)
+    heard = hear(tone, low=100, high=2400).features
+    assert np.abs(cents(heard.f0_hz[SETTLED:], f0_hz)).max() < 2
+    assert heard.confidence[SETTLED:].min() > 0.95
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(160, 2200), st.floats(-50, -3))
+def test_pitch_does_not_depend_on_level(hear, f0_hz, level_db):
+    tone = 10 ** (level_db / 20) * make_tone(0.2, f0_hz, level=1.0)
+    assert np.abs(cents(hear(tone).features.f0_hz[SETTLED:], f0_hz)).max() < 5
+
+
+def test_tone_with_a_weak_fundamental_or_half_period_is_not_mistaken(hear):
+    t = np.arange(SAMPLE_RATE // 3) / SAMPLE_RATE
+    even = 0.15 * np.sin(2 * np.pi * 300 * t) + 0.4 * np.sin(2 * np.pi * 600 * t)
+    upper = sum(0.2 * np.sin(2 * np.pi * n * 300 * t) for n in (3, 4, 5))
+    for tone in (even + 0.1 * upper, upper):
+        assert np.abs(cents(hear(tone).features.f0_hz[SETTLED:], 300)).max() < 5
+
+
+def test_pitch_is_held_through_noise_and_silence(hear):
+    noise = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE // 2)
+    for rest in (noise, np.zeros(SAMPLE_RATE // 2)):
+        heard = hear(np.concatenate([make_tone(0.32, 600), rest])).features
+        assert np.abs(cents(heard.f0_hz[86:], heard.f0_hz[86])).max() < 1e-6
+        assert (heard.confidence[86:] < 0.5).all()
+
+
+def test_before_the_first_pitch_there_is_a(hear):
+    assert (hear(np.zeros(640)).features.f0_hz == 440).all()
+
+
+def test_rumble_does_not_move_the_pitch(hear):
+    tone = make_tone(0.5, 440, level=0.1) + sine(25, 0.5, 0.2)
+    assert np.abs(cents(hear(tone).features.f0_hz[SETTLED:], 440)).max() < 15
+
+
+def test_bounds_keep_the_pitch_within(hear):
+    heard = hear(make_tone(0.3, 440), low=500, high=1000).features
+    assert heard.f0_hz[SETTLED:].min() > 430 and heard.f0_hz.max() <= 1020
+
+
+# --- loudness -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("f0_hz", [200.0, 440.0, 1000.0, 3000.0, 6500.0])
+def test_loudness_of_sines_is_their_a_weighted_level(hear, f0_hz):
+    heard = hear(sine(f0_hz, 0.5, 10 ** (-10 / 20))).features.loudness_db[SETTLED + 10 :]
+    expected = -10 + librosa.A_weighting(np.array([f0_hz]))[0]
+    assert heard.mean() == pytest.approx(expected, abs=0.15)
+    assert np.ptp(heard) < 0.6
+
+
+def test_loudness_reaches_from_silence_to_full_scale(hear):
+    assert (hear(np.zeros(640)).features.loudness_db == -80).all()
+    square = np.sign(sine(1000, 0.2))
+    assert hear(square).features.loudness_db[SETTLED:].min() == 0
+
+
+def test_sections_are_those_of_the_table_and_of_the_standard():
+    text = tables.ANALYSIS_TABLES_PATH.read_text()
+    rows = [line.strip(" ,") for line in text.splitlines() if line.startswith("    ")]
+    stored = np.array([[float(x.rstrip("f")) for x in row.split(", ")] for row in rows])
+    np.testing.assert_allclose(stored, a_weighting.weighting_sections(), atol=1e-6)
+    frequencies_hz = np.geomspace(30, 7800, 200)
+    sos = np.c_[stored[:, :3], np.ones(3), -stored[:, 3:]]
+    gain = np.abs(signal.sosfreqz(sos, frequencies_hz, fs=SAMPLE_RATE)[1])
+    np.testing.assert_allclose(
+        20 * np.log10(gain), librosa.A_weighting(frequencies_hz, min_db=None), atol=0.1
+    )
+
+
+# --- against the offline features -----------------------------------------------------------------
+
+
+def melody() -> np.ndarray:
+    """Notes with vibrato, swell and breath, one of them an octave above the one before."""
+    n_note = SAMPLE_RATE // 2
+    t = np.arange(n_note) / SAMPLE_RATE
+    notes = []
+    for note in (60, 67, 79, 74, 62):
+        hz = 440 * 2 ** ((note - 69 + 0.3 * np.sin(2 * np.pi * 5 * t)) / 12)
+        phase = 2 * np.pi * np.cumsum(hz) / SAMPLE_RATE
+        tone = sum(0.5**n * np.sin(n * phase) for n in range(1, 7))
+        notes.append(0.4 * np.sin(np.pi * t / t[-1]) ** 0.5 * tone)
+    noise = 0.002 * np.random.default_rng(1).standard_normal(5 * n_note)
+    return (np.concatenate(notes) + noise).astype(np.float32)
+
+
+def test_live_features_agree_with_the_offline_ones_in_time_pitch_and_loudness():
+    audio = melody()[:-10]  # no whole number of blocks
+    bounds = {"f0_min_hz": 180.0, "f0_max_hz": 1500.0}
+    offline, live = extract_features(audio, **bounds), extract_live_features(audio, **bounds)
+    assert len(live.f0_hz) == len(live.loudness_db) == len(offline.f0_hz)
+    sure = offline.confidence > 0.9
+    error = np.abs(cents(live.f0_hz[sure], offline.f0_hz[sure]))
+    assert sure.mean() > 0.9 and np.median(error) < 3 and (error > 100).mean() < 0.02
+    moving = np.abs(np.diff(np.log2(offline.f0_hz[:100]))).sum()
+    late = [
+        np.abs(np.log2(np.roll(live.f0_hz, -shift)[10:100] / offline.f0_hz[10:100])).sum()
+        for shift in (-2, -1, 0, 1, 2)
+    ]
+    assert moving > 0.01 and np.argmin(late) == 2  # the vibrato is in time
+    middle = offline.loudness_db > -20
+    assert np.abs(live.loudness_db - offline.loudness_db)[middle].mean() < 1
+
+
+# --- everywhere, and whatever comes ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("board", ["qemu_m4", "qemu_m7"])
+def test_cores_hear_the_same_bits(host, board):
+    pcm = to_pcm(np.concatenate([melody()[: SAMPLE_RATE // 4], np.zeros(1000)]))
+    bounds = {"f0_min_hz": 180.0, "f0_max_hz": 1500.0}
+    here = analyse(host, pcm, **bounds)
+    there = analyse(live_features.build_analyser(board), pcm, **bounds)
+    np.testing.assert_array_equal(there.features.f0_hz, here.features.f0_hz)
+    np.testing.assert_array_equal(there.features.loudness_db, here.features.loudness_db)
+    per_block = there.report["instructions"] / there.report["n_blocks"]
+    assert 30_000 < per_block < there.report["worst_block_instructions"] + 50 < 80_000
+    assert there.report["state_bytes"] < 6000 and 0 < there.report["stack_bytes"] < 700
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 100, 32768]))
+def test_no_samples_make_frames_that_cannot_be_played(host, seed, peak):
+    random = np.random.default_rng(seed)
+    pcm = random.integers(-peak, peak, 64 * 30)
+    pcm[random.integers(0, len(pcm), 600)] = peak - 1
+    pcm[640 : 640 + random.integers(0, 800)] = -peak
+    heard = analyse(host, pcm, f0_min_hz=100, f0_max_hz=4000).features
+    assert ((heard.f0_hz > 98) & (heard.f0_hz < 4600)).all()
+    assert ((heard.loudness_db >= -80) & (heard.loudness_db <= 0)).all()
+    assert ((heard.confidence >= -1) & (heard.confidence <= 1)).all()
+
+
+@pytest.mark.parametrize("bounds", [(0, 0), (3000, 200), (1, 99999)])
+def test_absurd_bounds_are_held_within_what_is_possible(host, bounds):
+    pcm = to_pcm(make_tone(0.1, 440))
+    heard = analyse(host, pcm, f0_min_hz=bounds[0], f0_max_hz=bounds[1]).features
+    assert np.isfinite(heard.f0_hz).all() and heard.f0_hz.min() > 90

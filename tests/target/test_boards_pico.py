@@ -1,0 +1,283 @@
+"""The Picos: the very UF2 that is flashed plays in an emulator; the Pico 2's image is checked."""
+
+import dataclasses
+import re
+import struct
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from support import pico_board
+import pytest
+from support import small_player
+from support.small_player import bend, off, on, program_change
+
+from pipeline.core.constants import HOP_SAMPLES
+from pipeline.core.errors import UserError
+from pipeline.core.paths import MODEL_DIR
+from pipeline.emit import presets
+from pipeline.target import firmware, uf2
+from pipeline.target.build import make
+from pipeline.target.flashing import TARGETS
+from pipeline.target.flashing import convert as convert_elf
+from pipeline.target.player import build_player, perform
+
+SHIPPED = presets.load_preset(MODEL_DIR / "flute" / "reduced_cd")
+MID_BLOCK = HOP_SAMPLES // 4  # bytes that come then are heard from the block after the next on
+RAM = {"pico": (0x20000000, 264 << 10), "pico2": (0x20000000, 520 << 10)}
+
+
+def events(tune):
+    return [(HOP_SAMPLES * block + MID_BLOCK, "midi", message) for block, message in tune]
+
+
+def expected(generated: Path, tune, n_frames: int) -> np.ndarray:
+    """What the host's engine plays.
+
+    A block passes until a byte is rendered, and another until it is heard.
+    """
+    player = build_player("host", generated, n_voices=1, build_dir=generated.parent / "host")
+    pcm = perform(player, [(block + 1, message) for block, message in tune]).pcm
+    return np.concatenate([np.zeros(HOP_SAMPLES, np.int16), pcm])[:n_frames]
+
+
+@pytest.fixture(scope="module")
+def reduced(tmp_path_factory) -> Path:
+    """Generated code of the flute that is flashed by default."""
+    folder = tmp_path_factory.mktemp("reduced") / "generated"
+    presets.generate([SHIPPED], folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def flute(reduced) -> dict[str, firmware.Firmware]:
+    """The flute on both boards."""
+    return {
+        board: firmware.build(board, reduced, build_dir=reduced.parent / board)
+        for board in ("pico", "pico2")
+    }
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    """Generated code of three small instruments."""
+    folder = tmp_path_factory.mktemp("small") / "generated"
+    small_player.generate(folder)
+    return folder
+
+
+def build_small(generated: Path, name: str, **options: str) -> Path:
+    """Builds the small instruments for the Pico; returns the UF2."""
+    built = firmware.build("pico", generated, build_dir=generated.parent / name, options=options)
+    return convert_elf(built.program.elf, "pico")["uf2"]
+
+
+@pytest.fixture(scope="module")
+def small_uf2(small) -> Path:
+    return build_small(small, "i2s")
+
+
+def test_flashed_flute_plays_what_the_host_plays_without_an_underrun(flute, reduced):
+    tune = [(3, on(69, 100)), (20, bend(4000)), (30, on(76)), (45, off(76)), (55, off(69))]
+    n_frames = 80 * HOP_SAMPLES
+    typed = (70 * HOP_SAMPLES, "console", b"stats\r")
+    files = convert_elf(flute["pico"].program.elf, "pico")
+    heard = pico_board.run(files["uf2"], n_frames, [*events(tune), typed])
+    left, right = heard.words.T
+    pcm = expected(reduced, tune, n_frames)
+    assert np.abs(pcm[5 * HOP_SAMPLES :]).max() > 1000
+    np.testing.assert_array_equal(left >> 16, pcm)
+    np.testing.assert_array_equal(left, right)
+    assert not (left & 0xFFFF).any()
+
+    assert heard.core_hz == 125e6
+    assert heard.divider == 256 * 125e6 / (128 * 16000)  # exactly
+    busy = [n for n in heard.cycles[:-1] if n is not None]
+    assert max(busy) < 0.6 * 125e6 / 250
+    assert (heard.n_resets, heard.warnings) == (0, [])
+    assert heard.n_flashes == 1
+    stats = heard.stats
+    assert stats["underruns"] == stats["midi lost"] == 0
+    measured = 100 * np.median(busy[10:60]) / 500e3  # with the interrupts, which it does not count
+    assert measured - 2 < stats["worst"] < measured + 2
+    assert stats["stack"] < 3000
+
+
+def test_midi_at_full_speed_is_played_to_the_last_byte(small, small_uf2):
+    """Bytes without a pause for 30 blocks, running status and real-time bytes between."""
+    tune = [(3, program_change(1) + on(60))]
+    stream = bytes([0x90]) + b"".join(bytes([note, 90, 0xF8, note, 0]) for note in range(40, 100))
+    heard = pico_board.run(
+        small_uf2,
+        60 * HOP_SAMPLES,
+        [
+            *events(tune),
+            (10 * HOP_SAMPLES, "midi", stream),
+            (58 * HOP_SAMPLES, "console", b"stats\r"),
+        ],
+    )
+    assert heard.stats["midi lost"] == 0 == heard.stats["underruns"]
+    first_notes = slice(0, 10 * HOP_SAMPLES)
+    pcm = expected(small, tune, 60 * HOP_SAMPLES)
+    np.testing.assert_array_equal(heard.words[first_notes, 0] >> 16, pcm[first_notes])
+    assert not (heard.words[first_notes.stop :, 0] >> 16 == pcm[first_notes.stop :]).all()
+
+
+def test_pin_without_a_dac_plays_the_same_in_eleven_bits(small):
+    tune = [(3, on(60)), (15, program_change(1) + on(67)), (25, off(67))]
+    n_frames = 40 * HOP_SAMPLES
+    heard = pico_board.run(
+        build_small(small, "pwm", PICO_AUDIO="pwm"), n_frames + 1, events(tune), output="pwm"
+    )
+    duties = heard.words[1:, 0]  # behind the one that the pin starts with
+    pcm = expected(small, tune, n_frames)
+    np.testing.assert_array_equal(duties, (pcm.astype(int) + 32768) >> 5)
+    assert (heard.n_resets, heard.warnings) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("broken", "core_hz", "said", "n_flashes"),
+    [
+        ("crystal", 6.5e6, "error 1: the crystal does not start", 2),
+        ("pll", 12e6, "error 2: the PLL does not lock", 3),
+    ],
+)
+def test_clock_that_does_not_come_is_told_and_the_board_goes_on(
+    small_uf2, broken, core_hz, said, n_flashes
+):
+    heard = pico_board.run(
+        small_uf2,
+        200 * HOP_SAMPLES,
+        [(3 * HOP_SAMPLES, "midi", on(60)), (150 * HOP_SAMPLES, "console", b"stats\r")],
+        broken=broken,
+    )
+    assert heard.core_hz == core_hz
+    assert heard.said.startswith(said)
+    assert heard.n_flashes == n_flashes
+    assert heard.n_resets == 0
+    assert heard.stats["sounding"] == 1
+    assert (heard.words[:, 0] >> 16).any()
+
+
+def test_board_whose_sound_stands_still_is_reset(small_uf2):
+    assert pico_board.run(small_uf2, 20 * HOP_SAMPLES, [], broken="sound").n_resets == 1
+
+
+def test_i2s_at_48_khz_is_64_ppm_fast(tmp_path):
+    """The driver alone: the player's blocks are of 16 kHz."""
+    source = tmp_path / "ramp.c"
+    source.write_text(
+        """
+        #include "board.h"
+        #include "play_board.h"
+        static volatile uint32_t n_begun;
+        static void tick(void) { n_begun++; }
+        int main(void) {
+            static int16_t samples[BOARD_BLOCK_SAMPLES];
+            int16_t next = 0;
+            board_audio_start(tick);
+            for (uint32_t n = 0; board_wait();) {
+                if (n != n_begun) {
+                    n = n_begun;
+                    for (int i = 0; i < BOARD_BLOCK_SAMPLES; i++) {
+                        samples[i] = next++;
+                    }
+                    board_audio_put(samples);
+                }
+            }
+        }
+        """
+    )
+    settings = {"PROGRAM_SOURCES": source, "CMAKE_C_FLAGS": "-DBOARD_SAMPLE_RATE=48000"}
+    program = make("pico", tmp_path / "build", settings, "program")
+    heard = pico_board.run(convert_elf(program.elf, "pico")["uf2"], 8 * 192, [])
+    np.testing.assert_array_equal(heard.words[2 * 192 :, 0] >> 16, np.arange(6 * 192))
+    rate = 125e6 / (128 * heard.divider / 256)
+    assert 63e-6 < rate / 48000 - 1 < 65e-6
+
+
+# --- images ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("board", ["pico", "pico2"])
+def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
+    elf = flute[board].program.elf
+    target = TARGETS[board]
+    ram_start, ram_bytes = RAM[board]
+    image, family = uf2.read(convert_elf(elf, board)["uf2"].read_bytes())
+    assert family == target.family and image.address == target.address
+
+    headers = subprocess.run(
+        ["arm-none-eabi-readelf", "-lW", elf], capture_output=True, text=True, check=True
+    ).stdout
+    rows = re.findall(r"LOAD\s+0x\w+ 0x(\w+) 0x(\w+) 0x(\w+) 0x(\w+)", headers)
+    assert len(rows) >= 3
+    for virtual, physical, in_file, in_memory in ([int(n, 16) for n in row] for row in rows):
+        memories = (target.address, target.flash_bytes), (ram_start, ram_bytes)
+        assert any(start <= virtual and virtual + in_memory <= start + n for start, n in memories)
+        if in_file:
+            assert target.address <= physical < target.address + target.flash_bytes
+
+    symbols = dict(
+        (name, int(value, 16))
+        for value, name in re.findall(
+            r"^(\w+) \w (\w+)$",
+            subprocess.run(
+                ["arm-none-eabi-nm", elf], capture_output=True, text=True, check=True
+            ).stdout,
+            re.MULTILINE,
+        )
+    )
+    vectors = struct.unpack_from("<51I", image.content, 256)  # of the image that the loader copies
+    handlers = {irq: 16 + n for irq, n in zip(("dma", "console", "midi"), IRQS[board], strict=True)}
+    assert vectors[0] == symbols["link_stack_end"] and vectors[0] % 8 == 0
+    assert vectors[1] == symbols["board_reset"] | 1
+    assert vectors[handlers["dma"]] == symbols["audio_interrupt"] | 1
+    assert vectors[handlers["console"]] == symbols["rp2_console_interrupt"] | 1
+    assert vectors[handlers["midi"]] == symbols["rp2_midi_interrupt"] | 1
+    assert symbols["link_image_load"] == target.address + 256
+    assert symbols["link_image_start"] == ram_start
+    assert symbols["link_image_end"] <= ram_start + ram_bytes - 256
+    used = symbols["link_image_end"] - symbols["link_image_start"]
+    assert target.address + 256 + used <= image.address + len(image.content)
+    assert symbols["link_stack_end"] - symbols["link_stack_start"] >= 4096
+
+
+IRQS = {"pico": (11, 20, 21), "pico2": (10, 33, 34)}  # DMA 0, UART 0, UART 1
+
+
+def test_boot_rom_of_the_pico2_finds_vectors_and_an_image_definition(flute):
+    """RP2350 datasheet, sections 5.1 and 5.9."""
+    image, _ = uf2.read(convert_elf(flute["pico2"].program.elf, "pico2")["uf2"].read_bytes())
+    words = struct.unpack("<64I", image.content[:256])
+    stack_end, entry = words[:2]
+    assert 0x20000000 < stack_end <= 0x20000000 + (520 << 10) and stack_end % 8 == 0
+    assert entry % 2 == 1 and image.address <= entry < image.address + 252
+    begins = [i for i, word in enumerate(words) if word == 0xFFFFDED3]
+    assert len(begins) == 1
+    item, last, link, end = words[begins[0] + 1 : begins[0] + 5]
+    assert item & 0xFF == 0x42 and item >> 8 & 0xFF == 1  # IMAGE_TYPE, of one word
+    flags = item >> 16
+    assert flags & 0xF == 1  # executable
+    assert flags >> 4 & 3 == 2  # secure
+    assert flags >> 8 & 7 == 0  # Arm
+    assert flags >> 12 & 7 == 1  # RP2350
+    assert last == 0x000001FF  # after one word of items
+    assert (link, end) == (0, 0xAB123579)
+
+
+@pytest.mark.parametrize("board", ["pico", "pico2"])
+def test_firmware_with_one_instrument_is_small(flute, board):
+    built = flute[board]
+    assert built.flash_bytes <= 128_000
+    assert built.ram_bytes <= 32_000  # besides the copy of what is in flash
+
+
+def test_three_instruments_fit_and_a_fourth_is_refused_with_the_bytes_missing(tmp_path):
+    flutes = [dataclasses.replace(SHIPPED, name=f"flute_{n}") for n in range(4)]
+    presets.generate(flutes[:3], tmp_path)
+    firmware.build("pico", tmp_path, build_dir=tmp_path / "build")
+    presets.generate(flutes, tmp_path)
+    message = r"does not fit pico: \d+ bytes of RAM are missing; .*, or fewer of them$"
+    with pytest.raises(UserError, match=message):
+        firmware.build("pico", tmp_path, build_dir=tmp_path / "build")

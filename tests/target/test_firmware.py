@@ -1,0 +1,272 @@
+"""The firmware on every board against the Python simulation of the device, bit for bit."""
+
+import json
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import firmware
+from pipeline.core.constants import HOP_SAMPLES
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.paths import APP_DIR
+from pipeline.emit import presets
+from pipeline.evaluation.bench_cores import STAGES, bench_frames
+from pipeline.model.noise import UNTRAINED, NoiseParameters
+from pipeline.model.patches import PATCHES
+from pipeline.quantization import tflite_writer
+from pipeline.quantization.step_model import StreamingDecoder
+from pipeline.reference import device, frame
+from pipeline.target import firmware
+from pipeline.target.boards import BOARDS, EMULATED_BOARDS
+from pipeline.target.build import build_program
+from pipeline.target.emulator import run_program, trace_instructions
+
+CONFIG = TcnConfig(n_blocks=2, hidden_channels=16)  # small: what is shown does not depend on size
+NOISE = NoiseParameters(
+    UNTRAINED.colour + 0.3, UNTRAINED.slopes + np.linspace(-0.2, 0.2, 8)[:, None]
+)
+PRESETS = {"flute": "int8", "violin": "int8"}
+
+
+def hostile_frames() -> np.ndarray:
+    """Frames that no player should send, then random bits, then music again."""
+    worst = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e9, -1e9, 1e-40, -1e-40, 20.0, 4000.0, -80.0]
+    pairs = np.array([(f0_hz, loudness) for f0_hz in worst for loudness in worst])
+    bits = np.random.default_rng(0).integers(0, 2**32, (100, 2), dtype=np.uint32)
+    return np.concatenate([pairs.astype(np.float32), bits.view(np.float32), bench_frames(20)])
+
+
+FRAMES = {"melody": bench_frames(200), "hostile": hostile_frames()}
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("firmware")
+
+
+@pytest.fixture(scope="module")
+def models(work: Path) -> dict[str, Path]:
+    """Step models with random weights by format."""
+    paths = {fmt: work / f"decoder_{fmt}.tflite" for fmt in tflite_writer.FORMATS}
+    for seed, (fmt, path) in enumerate(paths.items()):
+        path.write_bytes(tflite_writer.random_step_model(CONFIG, seed, fmt))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def generated(work: Path, models: dict[str, Path]) -> dict[str, Path]:
+    """Generated C of a firmware with two instruments, by format."""
+    folders = {}
+    for fmt, model in models.items():
+        folders[fmt] = work / f"generated_{fmt}"
+        presets = [presets.Preset(patch, model, patch, NOISE) for patch in ("flute", "violin")]
+        presets.generate(presets, folders[fmt])
+    return folders
+
+
+@pytest.fixture(scope="module")
+def built(work: Path, generated: dict[str, Path]) -> dict[tuple[str, str], firmware.Firmware]:
+    """Firmware by board and format."""
+    return {
+        (board, fmt): firmware.build(board, folder, build_dir=work / f"{board}_{fmt}")
+        for board in BOARDS
+        for fmt, folder in generated.items()
+    }
+
+
+@pytest.mark.parametrize("fmt", tflite_writer.FORMATS)
+@pytest.mark.parametrize("what", FRAMES)
+def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt, what):
+    frames = FRAMES[what]
+    expected = device.simulate(models[fmt], PATCHES["flute"], NOISE, frames)
+    assert expected.pcm.max() > 1000  # it does sound
+    for board in BOARDS:
+        played = firmware.render(built[board, fmt], frames)
+        np.testing.assert_array_equal(played.logits, expected.logits, err_msg=board)
+        np.testing.assert_array_equal(played.levels_q32, expected.levels_q32, err_msg=board)
+        np.testing.assert_array_equal(played.pcm, expected.pcm, err_msg=board)
+
+
+def test_each_preset_of_a_firmware_plays_its_own_patch(built, models):
+    frames = FRAMES["melody"]
+    renderings = []
+    for preset, patch in enumerate(("flute", "violin")):
+        played = firmware.render(built["qemu_m4", "int8"], frames, preset=preset).pcm
+        expected = device.simulate(models["int8"], PATCHES[patch], NOISE, frames).pcm
+        np.testing.assert_array_equal(played, expected)
+        renderings.append(played)
+    assert not np.array_equal(*renderings)
+    with pytest.raises(UserError, match="no such preset"):
+        firmware.render(built["qemu_m4", "int8"], frames, preset=2)
+
+
+def test_firmware_plays_hostile_frames_under_sanitizers(generated, work):
+    for fmt, folder in generated.items():
+        checked = firmware.build("host", folder, build_dir=work / f"checked_{fmt}", sanitize=True)
+        played = firmware.render(checked, FRAMES["hostile"])
+        assert len(played.pcm) == HOP_SAMPLES * len(FRAMES["hostile"])
+
+
+def test_quantized_pitch_and_loudness_are_what_the_model_was_trained_with(models):
+    frames = np.stack([np.geomspace(20, 4000, 5000), np.linspace(-80, 0, 5000)], axis=1)
+    midi = 69 + 12 * np.log2(frames[:, 0] / 440)
+    scaled = np.stack([midi / 127, frames[:, 1] / 80 + 1], axis=1)
+    for model in models.values():
+        decoder = StreamingDecoder(model)
+        scale, zero_point = decoder.input_quantization
+        quantized = frame.quantize_frames(
+            frames.astype(np.float32), scale, zero_point, decoder.dtype
+        )
+        limits = np.iinfo(decoder.dtype)
+        exact = np.clip(scaled / scale + zero_point, limits.min, limits.max)
+        assert np.abs(quantized - exact).max() < 0.52
+
+
+def test_held_pitch_and_silence_stand_in_for_what_is_not_a_number():
+    nan = np.nan
+    frames = np.array([[nan, -20], [300, nan], [nan, -30], [np.inf, 5], [-1, -np.inf]], np.float32)
+    expected = [[440, -20], [300, -80], [300, -30], [4000, 0], [20, -80]]
+    np.testing.assert_array_equal(frame.clamp_frames(frames), expected)
+
+
+@pytest.mark.parametrize("board", EMULATED_BOARDS)
+def test_counted_instructions_equal_those_of_a_trace_and_repeat(built, board):
+    frames = FRAMES["melody"][:20]
+    firmware_of_board = built[board, "int8"]
+    counted = firmware.render(firmware_of_board, frames).instructions
+    assert firmware.render(firmware_of_board, frames).instructions == counted
+    trace = trace_instructions(
+        firmware_of_board.program,
+        STAGES.values(),
+        arguments=["frames", "pcm"],
+        inputs={"frames": frames.tobytes()},
+    )
+    for stage, function in STAGES.items():
+        executed = trace[function]
+        # A reading is good to a tick of 40 or 50 instructions, and the calls belong to nobody.
+        assert abs(counted[stage] - (len(executed) - executed.count(0)) / len(frames)) < 40
+
+
+def test_sizes_by_part_add_up_to_the_firmware(built):
+    for board in EMULATED_BOARDS:
+        firmware_of_board = built[board, "int8"]
+        flash = sum(part.flash_bytes for part in firmware_of_board.parts.values())
+        ram = sum(part.ram_bytes for part in firmware_of_board.parts.values())
+        assert 0 <= firmware_of_board.flash_bytes - flash + 64 < 256  # alignment, shared strings
+        assert firmware_of_board.ram_bytes - ram - 4096 in range(64)  # the stack is nobody's part
+        assert {"decoder", "model", "fm", "instrument", "board"} <= set(firmware_of_board.parts)
+
+
+def test_command_writes_what_the_firmware_played(generated, models, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path)
+    np.save(tmp_path / "frames.npy", FRAMES["melody"].astype(np.float64))
+    arguments = ["--generated", generated["int8"], "--frames", tmp_path / "frames.npy"]
+    arguments += ["--board", "host", "--out", tmp_path / "out.wav"]
+    firmware.main([str(argument) for argument in arguments])
+    with wave.open(str(tmp_path / "out.wav")) as wav:
+        assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (16_000, 1, 2)
+        pcm = np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
+    expected = device.simulate(models["int8"], PATCHES["flute"], NOISE, FRAMES["melody"]).pcm
+    np.testing.assert_array_equal(pcm, expected)
+    assert "next: python -m pipeline.bench" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.npy", None, "is missing"),
+        ("text.npy", b"not an array", "damaged"),
+        ("short.f32", b"1234567", "7 bytes"),
+        ("empty.f32", b"", "0 bytes"),
+    ],
+)
+def test_file_that_holds_no_frames_is_named(tmp_path, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=f"{name}.*{message}"):
+        firmware.load_frames(tmp_path / name)
+
+
+def test_array_of_another_shape_is_refused(tmp_path):
+    np.save(tmp_path / "mono.npy", np.zeros(10))
+    with pytest.raises(UserError, match=r"shape \[n_frames, 2\]"):
+        firmware.load_frames(tmp_path / "mono.npy")
+
+
+def test_folder_without_generated_code_is_refused_with_the_command_that_makes_it(tmp_path):
+    with pytest.raises(UserError, match=r"pipeline\.codegen first"):
+        firmware.build("host", tmp_path)
+
+
+def test_tflm_engine_without_its_tree_is_refused(generated):
+    with pytest.raises(UserError, match="TFLM_DIR"):
+        firmware.build("qemu_m4", generated["int8"], engine="tflm")
+
+
+def test_float_arithmetic_of_frames_is_the_same_on_every_board(tmp_path):
+    source = tmp_path / "frames.c"
+    source.write_text(r"""
+        #include "board.h"
+        #include "instrument/frame.h"
+        int main(int argc, char **argv) {
+            board_init();
+            struct { float scale; int32_t zero_point, bits; } input;
+            const int in = board_open_read(argv[argc - 2]), out = board_open_write(argv[argc - 1]);
+            board_read(in, &input, sizeof input);
+            frame_scaling_t scaling;
+            frame_scaling_init(&scaling, input.scale, input.zero_point, input.bits);
+            frame_t frame, held = {.f0_hz = FRAME_DEFAULT_F0_HZ, .loudness_db = 0.0f};
+            while (board_read(in, &frame, sizeof frame) == sizeof frame) {
+                int16_t quantized[2];
+                held = frame_clamp(frame, held.f0_hz);
+                frame_quantize(&scaling, frame_log2(held.f0_hz), held.loudness_db, quantized);
+                board_write(out, &held, sizeof held);
+                board_write(out, quantized, sizeof quantized);
+            }
+            return board_close(out);
+        }
+    """)
+    rng = np.random.default_rng(1)
+    bits = rng.integers(0, 2**32, (1000, 2), dtype=np.uint32).view(np.float32)
+    music = np.stack([np.exp(rng.uniform(2, 9, 5000)), rng.uniform(-100, 20, 5000)], axis=1)
+    frames = np.concatenate([hostile_frames(), bits, music.astype(np.float32)])
+    clamped = frame.clamp_frames(frames)
+    sources = [source, APP_DIR / "instrument/frame.c"]
+    result = np.dtype([("clamped", "<f4", 2), ("quantized", "<i2", 2)])
+    for board in BOARDS:
+        program = build_program(board, sources, out=tmp_path / board)
+        for scale, zero_point, n_bits in ((1 / 255, -128, 8), (1 / 32767, 0, 16), (0.003, 17, 8)):
+            head = np.float32(scale).tobytes() + np.array([zero_point, n_bits], "<i4").tobytes()
+            inputs = {"in": head + frames.tobytes()}
+            run = run_program(program, arguments=["in", "out"], inputs=inputs, outputs=["out"])
+            out = np.frombuffer(run.files["out"], result)
+            dtype = np.dtype(f"int{n_bits}")
+            np.testing.assert_array_equal(out["clamped"], clamped)
+            np.testing.assert_array_equal(
+                out["quantized"], frame.quantize_frames(clamped, scale, zero_point, dtype)
+            )
+
+
+def test_report_of_the_render_application_is_one_line_of_json(built):
+    program = built["qemu_m4", "int8"].program
+    run = run_program(program, arguments=["frames", "pcm"], inputs={"frames": bytes(80)})
+    assert run.console.count("\n") == 1
+    report = json.loads(run.console)
+    assert (report["instrument"], report["n_frames"]) == ("flute", 10)
+
+
+def test_render_application_names_the_file_that_it_cannot_read(built):
+    for board in BOARDS:
+        run = run_program(built[board, "int8"].program, arguments=["nothing", "pcm"])
+        assert (run.status, run.console) == (2, "error: cannot read nothing\n")
+
+
+def test_render_application_tells_what_a_full_disk_did_not_take(built):
+    for board in BOARDS:
+        program, inputs = built[board, "int8"].program, {"frames": bytes(800)}
+        for arguments in (["frames", "/dev/full"], ["frames", "pcm", "/dev/full"]):
+            run = run_program(program, arguments=arguments, inputs=inputs)
+            assert (run.status, run.console) == (2, "error: cannot write all of /dev/full\n")

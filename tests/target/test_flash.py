@@ -1,0 +1,336 @@
+"""What is written to a board's flash: checked against the formats' specifications and binutils."""
+
+import contextlib
+import re
+import shlex
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import small_run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import firmware, flash
+from pipeline.core.errors import UserError
+from pipeline.target import firmware, flashing, uf2
+from pipeline.target.boards import INSTRUMENT_BOARDS
+from pipeline.target.build import Program, build_program
+from pipeline.target.flash_image import Image, crc32_mpeg2, read_elf, seal_loader, to_hex
+
+FAMILIES = [uf2.RP2040, uf2.RP2350_ARM_SECURE]
+IMAGES = st.builds(
+    Image, st.integers(0, 255).map(lambda n: 0x10000000 + n), st.binary(min_size=1, max_size=3000)
+)
+PROGRAM = """
+#include "board.h"
+static volatile int value = 42;
+int main(void) { board_print("x"); return value; }
+"""
+
+
+@pytest.fixture(scope="module")
+def elf(tmp_path_factory) -> Path:
+    """A small program for the Pico."""
+    folder = tmp_path_factory.mktemp("flash")
+    source = folder / "program.c"
+    source.write_text(PROGRAM)
+    return build_program("pico", [source], out=folder / "build").elf
+
+
+def objcopy(*arguments: object) -> None:
+    subprocess.run(["arm-none-eabi-objcopy", *map(str, arguments)], check=True)
+
+
+# --- formats --------------------------------------------------------------------------------------
+
+
+def test_uf2_block_is_laid_out_as_the_specification_has_it():
+    """Microsoft, USB Flashing Format: offsets, magic numbers and flags of a block of 512 bytes."""
+    assert (uf2.RP2040, uf2.RP2350_ARM_SECURE) == (0xE48BFF56, 0xE48BFF59)
+    file = uf2.write(Image(0x10000000, bytes(range(256)) + b"end"), uf2.RP2350_ARM_SECURE)
+    assert len(file) == 2 * 512
+    for number in range(2):
+        block = file[512 * number : 512 * number + 512]
+        assert block[:8] == b"UF2\n" + struct.pack("<I", 0x9E5D5157)
+        assert struct.unpack_from("<I", block, 8) == (0x00002000,)  # familyID is there
+        assert struct.unpack_from("<I", block, 12) == (0x10000000 + 256 * number,)
+        assert struct.unpack_from("<I", block, 16) == (256,)
+        assert struct.unpack_from("<I", block, 20) == (number,)
+        assert struct.unpack_from("<I", block, 24) == (2,)
+        assert struct.unpack_from("<I", block, 28) == (0xE48BFF59,)
+        assert not any(block[32 + 256 : 508])
+        assert struct.unpack_from("<I", block, 508) == (0x0AB16F30,)
+    assert file[32 : 32 + 256] == bytes(range(256))
+    assert file[512 + 32 : 512 + 32 + 256] == b"end" + b"\xff" * 253
+
+
+@given(IMAGES, st.sampled_from(FAMILIES))
+def test_uf2_brings_back_the_image_in_whole_pages(image, family):
+    file = uf2.write(image, family)
+    read, read_family = uf2.read(file)
+    assert read_family == family
+    before = image.address - read.address
+    assert 0 <= before < 256 and read.address % 256 == 0 and len(read.content) % 256 == 0
+    assert read.content[before:].startswith(image.content)
+    after = read.content[before + len(image.content) :]
+    assert set(read.content[:before] + after) <= {0xFF} and len(after) < 256
+
+
+@given(st.integers(0, 1023), st.integers(1, 255))
+def test_damaged_uf2_is_refused_or_differs_in_its_payload(at, change):
+    """Padding aside, no byte of a file can change without notice."""
+    image = Image(0x10000000, bytes(512))
+    file = bytearray(uf2.write(image, uf2.RP2040))
+    file[at] ^= change
+    if 32 + 256 <= at % 512 < 508:
+        assert uf2.read(bytes(file)) == (image, uf2.RP2040)
+        return
+    with contextlib.suppress(UserError):
+        assert uf2.read(bytes(file)) != (image, uf2.RP2040)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 511, 513, 1000])
+def test_uf2_that_is_cut_off_is_refused(n_bytes):
+    with pytest.raises(UserError, match=f"{n_bytes} bytes is cut off"):
+        uf2.read(
+            uf2.write(Image(0, bytes(600)), uf2.RP2040)[:n_bytes] + bytes(max(0, n_bytes - 1536))
+        )
+
+
+def test_checksum_of_the_loader_is_the_catalogued_crc():
+    """CRC-32/MPEG-2 of "123456789", as catalogues of CRCs give it for a check."""
+    assert crc32_mpeg2(b"123456789") == 0x0376E6E7
+    image = Image(0x10000000, bytes(range(252)) + bytes(4) + b"rest")
+    sealed = seal_loader(image)
+    assert sealed.content[:252] == image.content[:252] and sealed.content[256:] == b"rest"
+    assert sealed.content[252:256] == struct.pack("<I", crc32_mpeg2(sealed.content[:252]))
+
+
+@given(IMAGES.map(lambda image: Image(image.address + 0xFF00, image.content)))
+def test_hex_records_hold_the_image_and_their_checksums(image):
+    content: dict[int, int] = {}
+    upper = 0
+    lines = to_hex(image).splitlines()
+    for line in lines:
+        record = bytes.fromhex(line.removeprefix(":"))
+        assert sum(record) % 256 == 0 and record[0] == len(record) - 5 <= 16
+        if record[3] == 4:
+            upper = int.from_bytes(record[4:6], "big") << 16
+        elif record[3] == 0:
+            start = upper + int.from_bytes(record[1:3], "big")
+            content |= dict(enumerate(record[4:-1], start))
+    assert lines[-1] == ":00000001FF"
+    assert bytes(content[at] for at in sorted(content)) == image.content
+    assert min(content) == image.address and len(content) == max(content) - min(content) + 1
+
+
+def test_binutils_read_the_same_from_elf_bin_and_hex(elf, tmp_path):
+    image = read_elf(elf, address=0x10000000, size=2 << 20)
+    objcopy("-O", "binary", elf, tmp_path / "elf.bin")
+    assert image.content == (tmp_path / "elf.bin").read_bytes()
+    (tmp_path / "ours.hex").write_text(to_hex(image))
+    objcopy("-I", "ihex", "-O", "binary", tmp_path / "ours.hex", tmp_path / "hex.bin")
+    assert image.content == (tmp_path / "hex.bin").read_bytes()
+
+
+def test_converted_files_hold_the_same_bytes(elf):
+    files = flashing.convert(elf, "pico")
+    content = files["bin"].read_bytes()
+    image, family = uf2.read(files["uf2"].read_bytes())
+    assert family == uf2.RP2040 and image.content.startswith(content)
+    assert content[252:256] == struct.pack("<I", crc32_mpeg2(content[:252]))
+    objcopy("-I", "ihex", "-O", "binary", files["hex"], elf.with_suffix(".bin"))
+    assert elf.with_suffix(".bin").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "is missing: build the firmware first"),
+        (b"", "is no 32-bit little-endian ELF file"),
+        (b"\x7fELF\x02\x01" + bytes(100), "is no 32-bit little-endian ELF file"),
+        (b"\x7fELF\x01\x01" + bytes(100), "stores nothing in the flash"),
+        (b"\x7fELF\x01\x01" + bytes(10), "is cut off"),
+    ],
+)
+def test_file_that_is_no_firmware_is_refused(tmp_path, content, said):
+    path = tmp_path / "play"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=f"play {said}"):
+        read_elf(path, address=0x10000000, size=2 << 20)
+
+
+def test_program_of_another_board_is_refused(elf):
+    with pytest.raises(UserError, match="outside the board's flash of 1048576 bytes at 0x08000000"):
+        flashing.convert(elf, "stm32f4_discovery")
+
+
+# --- flashing -------------------------------------------------------------------------------------
+
+BOARD_IDS = {"pico": "RPI-RP2", "pico2": "RP2350"}
+
+
+@pytest.fixture
+def drive(tmp_path):
+    """A folder with what the boot ROM of a Pico shows of itself."""
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    info = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"
+    (folder / "INFO_UF2.TXT").write_text(info)
+    return folder
+
+
+@pytest.fixture
+def tools(tmp_path, monkeypatch):
+    """An empty PATH, and what puts a tool there that ends with a status after saying something."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+
+    def install(name: str, status: int, says: str) -> None:
+        path = folder / name
+        path.write_text(f'#!/bin/sh\necho "$@" > {folder}/called\necho "{says}"\nexit {status}\n')
+        path.chmod(0o755)
+
+    return install
+
+
+def files_of(board: str) -> dict[str, Path]:
+    suffixes = ("bin", "hex", "uf2") if flashing.TARGETS[board].family else ("bin", "hex")
+    return {suffix: Path(f"build/{board}.{suffix}") for suffix in suffixes}
+
+
+def test_every_board_that_is_played_can_be_flashed():
+    assert set(flashing.TARGETS) == set(INSTRUMENT_BOARDS)
+
+
+def test_drive_is_known_by_its_board_id(drive, tmp_path):
+    assert flashing.find_drive("RPI-RP2", [tmp_path / "nowhere", tmp_path, drive]) == drive
+    assert flashing.find_drive("RP2350", [tmp_path, drive]) is None
+
+
+def test_uf2_is_copied_to_the_drive(elf, drive):
+    files = flashing.convert(elf, "pico")
+    told = flashing.flash("pico", files, drive=drive, dry_run=True)
+    assert told == f"cp {files['uf2']} {drive}"
+    assert not (drive / "pico.uf2").exists()
+    assert flashing.flash("pico", files, drive=drive, dry_run=False) == told
+    assert (drive / "pico.uf2").read_bytes() == files["uf2"].read_bytes()
+
+
+@pytest.mark.parametrize("board", flashing.TARGETS)
+@pytest.mark.parametrize("tool", ["openocd", "st-flash", "pyocd"])
+def test_tool_that_is_there_is_used(board, tool, tools, tmp_path):
+    tools(tool, 0, "done")
+    if tool == "st-flash" and board in BOARD_IDS:
+        with pytest.raises(UserError, match=f"no {board} is connected: hold BOOTSEL"):
+            flashing.flash(board, files_of(board), drive=None, dry_run=False)
+        return
+    told = flashing.flash(board, files_of(board), drive=None, dry_run=False)
+    called = (tmp_path / "tools" / "called").read_text().strip()
+    assert told.replace("'", "") == f"{tool} {called}"
+    suffix = "bin" if tool == "st-flash" else "hex"
+    assert f"build/{board}.{suffix}" in called
+    if tool == "st-flash":
+        assert called.endswith("0x08000000")
+
+
+@pytest.mark.parametrize("board", flashing.TARGETS)
+def test_missing_board_is_told_in_one_line_with_what_to_do(board, tools):
+    with pytest.raises(UserError, match=f"^no {board} is connected: ") as without_tool:
+        flashing.flash(board, files_of(board), drive=None, dry_run=False)
+    assert "\n" not in str(without_tool.value)
+    tools("openocd", 1, "Open On-Chip Debugger\nError: unable to find a matching device")
+    with pytest.raises(UserError) as without_board:
+        flashing.flash(board, files_of(board), drive=None, dry_run=False)
+    said = str(without_board.value)
+    assert said.startswith(f"no {board} is connected (openocd: Error: unable to find a matching")
+    assert flashing.TARGETS[board].remedy in said and "\n" not in said
+
+
+@pytest.mark.parametrize("board", flashing.TARGETS)
+def test_dry_run_tells_a_command_even_without_board_and_tools(board, tools):
+    told = flashing.flash(board, files_of(board), drive=None, dry_run=True)
+    if board in BOARD_IDS:
+        assert told == f"cp build/{board}.uf2 '<drive {BOARD_IDS[board]}>'"
+    else:
+        assert told.startswith("openocd -f board/") and f"build/{board}.hex verify reset" in told
+
+
+def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, monkeypatch, capsys):
+    small_run.make_run(tmp_path / "run")
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
+    flash.main(["--board", "pico2", "--run", str(tmp_path / "run"), "--dry-run"])
+    sizes, written, command, following = capsys.readouterr().out.splitlines()
+    assert sizes.startswith("pico2: flash ")
+    image, family = uf2.read(Path(written.split()[-1]).read_bytes())
+    assert family == uf2.RP2350_ARM_SECURE
+    assert len(image.content) - 256 < int(sizes.split()[2]) <= len(image.content)
+    assert command.startswith("to flash it: ") and "pico2." in command
+    assert following == "next: wire it as in tflm_app/boards/pico2/README.md, and play"
+
+
+def test_several_run_folders_become_the_programs_of_one_image_in_their_order(
+    tmp_path, monkeypatch, capsys
+):
+    runs = [tmp_path / instrument / "reduced_cd" for instrument in ("violin", "flute")]
+    for run in runs:
+        small_run.make_run(run, instrument=run.parent.name)
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
+    options = [word for run in runs for word in ("--run", str(run))]
+    flash.main(["--board", "pico2", *options, "--dry-run"])
+    written = capsys.readouterr().out.splitlines()[1]
+    image, _ = uf2.read(Path(written.split()[-1]).read_bytes())
+    assert b"violin_reduced_cd\0" in image.content and b"flute_reduced_cd\0" in image.content
+    (table,) = (tmp_path / "build" / "generated").glob("*/instruments.c")
+    assert re.findall(r'\{"(\w+)"', table.read_text()) == ["violin_reduced_cd", "flute_reduced_cd"]
+    with pytest.raises(UserError, match="'violin_reduced_cd' is no C identifier of its own"):
+        flash.main(["--board", "pico2", *options[:2], *options[:2], "--dry-run"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--run 'my flute' --run b --format int16x8 --reverb 0.1",
+        "--run a --reverb --option PICO_AUDIO=pwm --option PLAYER_VOICES=2",
+        "--generated c",
+    ],
+)
+def test_firmware_names_the_command_that_flashes_what_it_built(options, monkeypatch, capsys):
+    asked, built = [], firmware.Firmware(Program("pico2", Path("play")), "aot", 1, 1, {})
+    monkeypatch.setattr(firmware, "generate_source", lambda a: asked.append(vars(a)) or Path("c"))
+    monkeypatch.setattr(firmware, "build", lambda *_, **how: asked.append(how["options"]) or built)
+    monkeypatch.setattr(flash, "convert", lambda *_: files_of("pico2"))
+    firmware.main(["--board", "pico2", *shlex.split(options)])
+    following = capsys.readouterr().out.splitlines()[-1]
+    assert following == f"next: python -m pipeline.flash --board pico2 {options}"
+    flash.main([*shlex.split(following)[4:], "--dry-run"])
+    shared = ("board", "run", "generated", "format", "reverb", "option")
+    assert [asked[0][name] for name in shared] == [asked[2][name] for name in shared]
+    assert asked[1] == asked[3]
+
+
+def test_learnt_room_is_flashed_where_there_is_an_fpu(tmp_path, monkeypatch, capsys):
+    small_run.make_run(tmp_path / "run")
+    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
+    options = ["--run", str(tmp_path / "run"), "--dry-run"]
+    sizes = []
+    for room in ([], ["--reverb", "0.1"], ["--reverb"]):
+        flash.main(["--board", "nucleo_h743zi", *options, *room])
+        words = capsys.readouterr().out.split()
+        sizes.append((int(words[2]), int(words[5])))
+    assert sizes[1][0] - sizes[0][0] > 4 * 1600 < sizes[1][1] - sizes[0][1]
+    assert sizes[2][0] - sizes[1][0] > 4 * 14400 < sizes[2][1] - sizes[1][1]  # a second
+    for room in (["--reverb", "0.1"], ["--reverb"]):
+        with pytest.raises(UserError, match="pico has no FPU to play rooms with"):
+            flash.main(["--board", "pico", *options, *room])
+    with pytest.raises(UserError, match="room of 2 s is not there: ask for one up to 1 s"):
+        flash.main(["--board", "pico2", *options, "--reverb", "2"])
+
+
+def test_command_refuses_a_folder_that_is_no_drive(tmp_path):
+    with pytest.raises(UserError, match="is not the drive of a pico2: hold BOOTSEL"):
+        flash.main(["--board", "pico2", "--drive", str(tmp_path)])

@@ -1,0 +1,311 @@
+"""Playing live, by the sound that comes in: what is heard, how late, and what may go wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import small_player
+from support.small_player import NOISE, control, off, on, program_change
+from support.small_run import make_tone
+from test_play import answers, pcm, records
+from test_transfer import envelope, generate_following
+
+from pipeline.audio.pcm import to_pcm
+from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
+from pipeline.emit import presets
+from pipeline.model.expression import find_expression
+from pipeline.reference import upsampler as reference_upsampler
+from pipeline.target import transfer
+from pipeline.target.build import Program, make
+from pipeline.target.emulator import ProgramRun, run_program
+from pipeline.target.vendor import fetch_cmsis
+
+BOARDS = ("host", "qemu_m4", "qemu_m7")
+LATER = 2  # blocks from what came in to the answer
+FIRST = 2  # block of input that is heard first by who says LIVE
+LIVE = [(1, b"li"), (2, b"ve "), (2, b"1\r")]
+LEAD_MS = 0.25  # for which the STM32's block of input is full before it is fetched
+
+
+def build_play(board: str, generated: Path, **settings: object) -> Program:
+    place = "-".join([board, *(f"{value}" for value in settings.values())])
+    settings = {
+        "GENERATED_DIR": generated,
+        "CMSIS_DSP_DIR": fetch_cmsis()[1],
+        "PLAYER_VOICES": 2,
+        "SANITIZE": "ON" if board == "host" else "OFF",
+        **settings,
+    }
+    return make(board, generated.parent / f"play-{place}", settings, "play")
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("live") / "generated"
+    small_player.generate(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def following(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate_following(tmp_path_factory.mktemp("following") / "generated")
+
+
+@pytest.fixture(scope="module")
+def programs(generated: Path) -> dict[str, Program]:
+    return {board: build_play(board, generated) for board in BOARDS}
+
+
+def play(program: Program, sound: np.ndarray | None, midi=(), console=LIVE, end=400) -> ProgramRun:
+    """Runs a player with sound at its input; it is asked for its state at the end."""
+    inputs = {
+        "midi.score": records(midi),
+        "console.score": records([*console, (end, b"notes\rstats\r")]),
+    }
+    if sound is not None:
+        inputs["input.pcm"] = np.asarray(sound, "<i2").tobytes()
+    run = run_program(program, inputs=inputs, outputs=["audio.pcm", "console.txt"])
+    assert run.status == 0, run.console
+    return run
+
+
+def transferred(generated: Path, sound: np.ndarray) -> np.ndarray:
+    """What apps/transfer makes of a sound."""
+    program = transfer.build_transfer("host", generated, build_dir=generated.parent / "transfer")
+    f0_min_hz, f0_max_hz = transfer.F0_RANGE_HZ
+    return transfer.transfer(program, sound, f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz).pcm
+
+
+def blocks(run: ProgramRun) -> np.ndarray:
+    return pcm(run).reshape(-1, HOP_SAMPLES).astype(int)
+
+
+def stats(run: ProgramRun) -> dict[str, str]:
+    told = answers(run)[-10:]  # the last command
+    return dict(line.removesuffix(" %").rsplit(" ", 1) for line in told)
+
+
+def melody() -> np.ndarray:
+    """Tones with silence before, between and behind them, and a breath of noise."""
+    noise = 0.01 * np.random.default_rng(3).standard_normal(3000)
+    parts = [np.zeros(777), make_tone(0.3, 330, level=0.4), np.zeros(500), noise]
+    parts += [make_tone(0.2, 587, level=0.7), make_tone(0.2, 220, level=0.1), np.zeros(4000)]
+    return to_pcm(np.concatenate(parts))
+
+
+# --- the same samples -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_live_mode_plays_what_transfer_makes_of_the_same_sound_two_blocks_later(
+    board, programs, generated
+):
+    sound = melody()
+    expected = transferred(generated, sound[FIRST * HOP_SAMPLES :])
+    run = play(programs[board], sound)
+    played = pcm(run)
+    begin = (FIRST + LATER) * HOP_SAMPLES
+    assert not played[:begin].any() and np.abs(expected).max() > 3000
+    np.testing.assert_array_equal(played[begin:][: len(expected)], expected)
+    assert "live 1" in answers(run) and "no sound comes in" not in answers(run)
+    assert stats(run)["underruns"] == "0"
+
+
+def test_live_mode_plays_in_the_room_and_at_48_khz(generated, tmp_path):
+    folder = tmp_path / "generated"
+    model = generated / "decoder.tflite"
+    response = np.zeros(1600)
+    response[1:] = 0.05 * np.random.default_rng(0).standard_normal(1599)
+    wet = presets.Preset("flute", model, "flute", NOISE, response, find_expression("flute"))
+    presets.generate([wet], folder)
+    sound = melody()
+    expected = transferred(folder, sound[FIRST * HOP_SAMPLES :])
+    begin = (FIRST + LATER) * HOP_SAMPLES
+    core = pcm(play(build_play("host", folder), sound))
+    np.testing.assert_array_equal(core[begin:][: len(expected)], expected)
+    played = pcm(play(build_play("host", folder, SAMPLE_RATE=48_000), sound))
+    np.testing.assert_array_equal(played[192:], reference_upsampler.upsample(core[HOP_SAMPLES:]))
+
+
+# --- how late -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("board", "rate"), [("host", 16_000), ("host", 48_000), ("qemu_m4", 16_000)]
+)
+def test_onset_at_the_input_is_at_the_output_within_25_ms(board, rate, following):
+    program = build_play(board, following, SAMPLE_RATE=rate)
+    begins = [50 * HOP_SAMPLES + offset for offset in (0, 1, 31, 63)]
+    for begin in begins:
+        tone = make_tone(0.4, 440, level=0.5)
+        sound = to_pcm(np.concatenate([np.zeros(begin), tone]))
+        loud = envelope(pcm(play(program, sound)))
+        start = begin * rate // SAMPLE_RATE
+        steady = np.median(loud[start + rate // 5 : start + rate // 4])
+        half = np.argmax(loud[start:] > steady / 2)
+        assert loud[: start + rate // 250].max() < 2e-4 < 0.1 < steady
+        assert 8 < 1000 * half / rate + LEAD_MS < 25
+
+
+def test_step_of_the_input_is_answered_two_blocks_later_and_not_before(programs):
+    sound = np.zeros(200 * HOP_SAMPLES, np.int16)
+    silent = blocks(play(programs["host"], sound))
+    for block in (50, 51):
+        sound[:] = 0
+        sound[block * HOP_SAMPLES : (block + 1) * HOP_SAMPLES] = 20_000 * (-1) ** np.arange(64)
+        differing = (blocks(play(programs["host"], sound)) != silent).any(axis=1)
+        assert np.flatnonzero(differing)[0] == block + LATER
+
+
+# --- switching ------------------------------------------------------------------------------------
+
+HELD = [(3, on(60)), (5, on(67)), (120, off(60)), (121, off(67))]
+ANSWERED = 2  # blocks from a line at the console to the first block that heeds it
+
+
+def steepest(block: np.ndarray) -> int:
+    return int(np.abs(np.diff(block.ravel())).max())
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_notes_fade_where_live_begins_and_live_sound_where_it_ends_and_nothing_sticks(
+    board, programs
+):
+    sound = to_pcm(make_tone(2, 330, level=0.4))
+    run = play(programs[board], sound, HELD, [(40, b"live 1\r"), (100, b"live 0\r")])
+    played = blocks(run)
+    begin, end = 40 + ANSWERED, 100 + ANSWERED
+    # The last block of the notes is what all sound off makes of it, and ends with silence.
+    ended = blocks(play(programs[board], sound, [*HELD[:2], (41, control(120, 0)), *HELD[2:]], []))
+    np.testing.assert_array_equal(played[: begin + 1], ended[: begin + 1])
+    assert ended[begin].any() and not ended[begin + 1].any()
+    # Then live sound; it fades within a block, without a step, though keys are down.
+    assert played[begin + 8 : end].any(axis=1).all()
+    assert steepest(played[end - 1 : end + 1]) <= 1.1 * steepest(played[end - 8 : end])
+    assert np.abs(played[end][-3:]).max() < 0.1 * np.abs(played[end - 1]).max()
+    assert not played[end + 1 :].any()
+    assert {"0 idle", "1 idle"} < set(answers(run))
+
+
+def test_note_after_live_is_played_as_ever(programs):
+    sound, tune = to_pcm(make_tone(1, 330)), [(200, on(64)), (230, off(64))]
+    console = [(40, b"live 1\r"), (100, b"live 0\r")]
+    first = blocks(play(programs["host"], sound, tune, []))
+    later = blocks(play(programs["host"], sound, tune, console))
+    assert first[201:230].any(axis=1).all()
+    np.testing.assert_array_equal(later[150:], first[150:])
+
+
+def test_live_begins_from_silence_every_time(programs, generated):
+    sound = to_pcm(make_tone(2, 330))
+    console = [*LIVE, (60, b"live 0\r"), (100, b"live 1\r")]
+    played = pcm(play(programs["host"], sound, [], console))
+    expected = transferred(generated, sound[100 * HOP_SAMPLES :])
+    begin = (100 + ANSWERED) * HOP_SAMPLES
+    assert not played[begin - 10 * HOP_SAMPLES : begin].any()
+    np.testing.assert_array_equal(played[begin:][: len(expected)], expected)
+
+
+def test_note_in_the_block_in_which_live_ends_leaves_the_fade_alone(programs):
+    """A live voice is not halved as one of many is, also where a note waits for its end."""
+    sound, console = to_pcm(make_tone(1, 330)), [*LIVE, (100, b"live 0\r")]
+    end = 100 + ANSWERED
+    one, two = (
+        blocks(play(programs["host"], sound, [(end - 1, on(note)) for note in notes], console))
+        for notes in ([60], [60, 72])  # the second waits for the voice that was live
+    )
+    np.testing.assert_array_equal(one[: end + 1], two[: end + 1])
+    assert (one[end + 1 : end + 3] != two[end + 1 : end + 3]).any()
+
+
+def test_keys_have_no_say_while_live_but_program_and_loudness_have(programs):
+    sound = to_pcm(make_tone(1.2, 440, level=0.5))
+    program = programs["host"]
+    plain = play(program, sound)
+    keys = [(20, on(60)), (25, on(72)), (60, off(60)), (80, control(64, 127)), (90, on(50))]
+    np.testing.assert_array_equal(pcm(play(program, sound, keys)), pcm(plain))
+    softer = play(program, sound, [(50, control(7, 50))])
+    before, after = slice(0, 51), slice(80, 280)
+    np.testing.assert_array_equal(blocks(softer)[before], blocks(plain)[before])
+    assert (blocks(softer)[after] != blocks(plain)[after]).any()
+    other = play(program, sound, [(50, program_change(1))], end=250)
+    assert "0 live flute 69" in answers(play(program, sound, end=250))
+    assert "0 live violin 69" in answers(other)
+    assert steepest(blocks(other)[50:52]) <= 1.1 * steepest(blocks(plain)[44:52])
+    assert blocks(other)[60:280].any(axis=1).all()
+
+
+@pytest.mark.parametrize("line", [b"demo\r", b"panic\r", b"live 0\r"])
+def test_live_ends_with_the_command_that_ends_it(line, programs):
+    run = play(programs["host"], to_pcm(make_tone(2, 440)), [], [*LIVE, (60, line)], end=62)
+    assert "0 live flute 69" not in answers(run)
+    assert blocks(run)[50:60].any(axis=1).all()
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        (b"live\r", "live 0"),
+        (b"live 2\r", "give 1 to play by what comes in, or 0 for notes"),
+        (b"live x\r", "unknown: type help"),
+    ],
+)
+def test_console_says_what_live_takes(typed, answer, programs):
+    run = play(programs["host"], melody(), [], [(5, typed)])
+    assert answers(run)[1] == answer
+
+
+def test_firmware_without_an_input_says_so(generated):
+    settings = {"GENERATED_DIR": generated, "PLAYER_VOICES": 2}
+    program = make("qemu_m0", generated.parent / "m0", settings, "play")
+    told = answers(play(program, melody()))
+    assert told[1] == "there is no input"
+    assert not any(line.startswith("input lost") for line in told)
+
+
+# --- what may come in -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_absent_input_is_silence_and_is_told(board, programs):
+    nothing = np.zeros(300 * HOP_SAMPLES, np.int16)
+    run = play(programs[board], None, [], [*LIVE, (20, b"live\r")])
+    np.testing.assert_array_equal(pcm(run), pcm(play(programs[board], nothing)))
+    assert answers(run).count("no sound comes in") == 2
+    assert int(stats(run)["input lost"]) > 390
+    assert stats(run)["underruns"] == "0"
+
+
+def test_input_that_ends_within_a_block_is_heard_to_its_last_whole_one(programs):
+    sound = to_pcm(make_tone(0.5, 440))
+    whole = sound[: 100 * HOP_SAMPLES]
+    cut = sound[: 100 * HOP_SAMPLES + 63]
+    runs = [play(programs["host"], part) for part in (whole, cut)]
+    np.testing.assert_array_equal(*map(pcm, runs))
+
+
+@pytest.mark.parametrize("dc", [-32768, 12_345, 32767])
+def test_dc_is_silence_once_it_stands(dc, following):
+    program = build_play("host", following)
+    played = pcm(play(program, np.full(700 * HOP_SAMPLES, dc, np.int16)))
+    assert np.abs(played[100 * HOP_SAMPLES :].astype(int)).max() <= 3
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_noise_at_full_scale_is_survived_and_forgotten(board, programs, following):
+    rng = np.random.default_rng(1)
+    noise = rng.integers(-(2**15), 2**15, 200 * HOP_SAMPLES).astype(np.int16)
+    square = np.where(np.arange(100 * HOP_SAMPLES) % 7 < 3, 32767, -32768).astype(np.int16)
+    sound = np.concatenate([noise, square, np.zeros(200 * HOP_SAMPLES, np.int16)])
+    played = blocks(play(programs[board], sound, end=600))
+    assert played[20:300].any(axis=1).all()
+    if board == "host":
+        soft = blocks(play(build_play(board, following), sound, end=600))
+        assert np.abs(soft[20:300]).max() > 10_000 and np.abs(soft[320:500]).max() <= 3
+
+
+def test_blocks_of_input_that_come_while_the_loop_is_late_are_counted(programs):
+    sound = to_pcm(make_tone(3, 440))
+    run = play(programs["host"], sound, [(30, b""), (60, b""), (61, b"")])
+    assert (stats(run)["underruns"], stats(run)["input lost"]) == ("3", "3")
+    assert "0 live flute 69" in answers(play(programs["host"], sound, [(30, b"")], end=200))

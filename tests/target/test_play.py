@@ -1,0 +1,178 @@
+"""The real-time application on boards that play from files, and what libFuzzer finds in it."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import small_player
+from support.small_player import control, off, on, program_change
+
+from pipeline.core.constants import HOP_SAMPLES
+from pipeline.target.boards import BOARDS
+from pipeline.target.build import Program, make
+from pipeline.target.emulator import ProgramRun, run_program
+from pipeline.target.player import SCORE_RECORD, build_player, perform
+
+sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
+import fuzz
+
+LISTENING_BOARDS = ("qemu_m4", "qemu_m7")  # and the host, but here it is built without
+TUNE = [
+    (3, on(60)),
+    (40, on(64)),
+    (60, off(60)),
+    (80, program_change(1)),
+    (90, on(67, 80)),
+    (150, control(123, 0)),
+]
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("play") / "generated"
+    small_player.generate(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def programs(generated: Path) -> dict[str, Program]:
+    return {
+        board: make(
+            board,
+            generated.parent / board,
+            {
+                "GENERATED_DIR": generated,
+                "PLAYER_VOICES": 2,
+                "SANITIZE": "ON" if board == "host" else "OFF",
+            },
+            "play",
+        )
+        for board in BOARDS
+    }
+
+
+def records(events) -> bytes:
+    """A score file; an event without bytes keeps the core busy for a block."""
+    parts = [
+        (block, len(part), tuple(part.ljust(3, b"\0")))
+        for block, message in events
+        for part in ([message[i : i + 3] for i in range(0, len(message), 3)] or [b""])
+    ]
+    return np.array(parts, SCORE_RECORD).tobytes()
+
+
+def play(program: Program, midi, console=()) -> ProgramRun:
+    run = run_program(
+        program,
+        inputs={"midi.score": records(midi), "console.score": records(console)},
+        outputs=["audio.pcm", "console.txt"],
+    )
+    assert run.status == 0, run.console
+    return run
+
+
+def pcm(run: ProgramRun) -> np.ndarray:
+    return np.frombuffer(run.files["audio.pcm"], "<i2")
+
+
+def answers(run: ProgramRun) -> list[str]:
+    return run.files["console.txt"].decode("ascii").splitlines()
+
+
+def test_main_loop_plays_what_the_player_renders_one_block_later(programs, generated):
+    player = build_player("host", generated, n_voices=2, build_dir=generated.parent / "perform")
+    expected = perform(player, TUNE).pcm
+    for board in BOARDS:
+        played = pcm(play(programs[board], TUNE))
+        # A byte that comes while block 3 plays is heard from block 4 on: 4 to 8 ms after it came.
+        assert np.flatnonzero(expected)[0] // HOP_SAMPLES == 3
+        assert not played[:HOP_SAMPLES].any()
+        np.testing.assert_array_equal(played[HOP_SAMPLES:][: len(expected)], expected)
+
+
+def test_console_answers_every_command(programs):
+    lines = "help\rnotes\rprogram\rprogram 2\rchannel\rchannel 5\rstats\rpanic\rclear\r"
+    for board in BOARDS:
+        told = answers(play(programs[board], [(3, on(60))], [(20, lines.encode())]))
+        assert told[0] == "neural FM: type help"
+        assert told[1].split()[:4] == ["help", "stats", "clear", "notes"]
+        assert told[2:4] == ["0 held flute 60", "1 idle"]
+        assert told[4:7] == ["*0 flute", " 1 violin", " 2 piano"]
+        assert told[7:10] == [" 0 flute", " 1 violin", "*2 piano"]
+        assert told[10:12] == ["channel 0", "channel 5"]
+        stats = dict(line.rsplit(" ", 1) for line in told[14:-2])
+        heard = {"input lost"} if board in LISTENING_BOARDS else set()
+        counts = {"blocks", "underruns", "sounding", "stolen", "midi lost", "stack"}
+        assert set(stats) == counts | heard
+        assert (stats["underruns"], stats["midi lost"], stats["stolen"]) == ("0", "0", "0")
+        assert told[-2:] == ["silent", "cleared"]
+
+
+def test_demo_phrase_plays_to_its_end_and_leaves_silence(programs):
+    for board in BOARDS:
+        run = play(programs[board], [], [(3, b"demo\r"), (1500, b"notes\r")])
+        assert answers(run)[1:] == ["playing", "0 idle", "1 idle"]
+        sounding = np.flatnonzero(pcm(run).reshape(-1, HOP_SAMPLES).any(axis=1))
+        assert 3 <= sounding[0] < 10 and 1250 < sounding[-1] < 1500
+        assert len(sounding) > 1200  # but for pauses between detached notes
+
+
+def test_panic_ends_the_demo_phrase(programs):
+    run = play(programs["host"], [], [(3, b"demo\r"), (30, b"panic\r")])
+    assert not pcm(run)[33 * HOP_SAMPLES :].any()
+
+
+def test_load_is_told_in_shares_of_a_block(programs):
+    told = answers(play(programs["qemu_m4"], TUNE, [(100, b"stats\r")]))
+    load, worst = (float(line.split()[1]) for line in told[1:3])
+    assert 0.5 < load <= worst < 20  # of 168 MHz, with a decoder of a tenth of the size
+    stack = int(told[9].split()[1])
+    assert 0 < stack < 1536
+
+
+def test_block_that_comes_too_late_is_silence_and_is_counted(programs):
+    for board in BOARDS:
+        on_time = pcm(play(programs[board], [(3, on(60)), (60, on(64))]))
+        run = play(programs[board], [(3, on(60)), (30, b""), (60, on(64))], [(70, b"stats\r")])
+        late = pcm(run)
+        assert "underruns 1" in answers(run)
+        silent = [block for block in range(5, 60) if not late[block * 64 : block * 64 + 64].any()]
+        assert len(silent) == 1 and silent[0] in (30, 31)
+        cut = silent[0] * HOP_SAMPLES
+        np.testing.assert_array_equal(late[:cut], on_time[:cut])
+        after = slice(cut + HOP_SAMPLES, cut + 20 * HOP_SAMPLES)
+        np.testing.assert_array_equal(
+            late[after], on_time[cut : cut + 19 * HOP_SAMPLES]
+        )  # nothing is lost
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("hepl\r", "unknown: type help"),
+        ("program 3\r", "there is none; programs: 3"),
+        ("program x\r", "unknown: type help"),
+        ("program 99999999999\r", "unknown: type help"),
+        ("channel 17\r", "give 1 to 16, or 0 for all"),
+        ("panic 1\r", "unknown: type help"),
+        ("help me with this, it is too long for you\r", "too long: type help"),
+        ("stax\x7f\x7fats\rx\r", "unknown: type help"),
+    ],
+)
+def test_console_says_what_it_does_not_understand(programs, typed, answer):
+    assert answers(play(programs["host"], [(1, on(60))], [(5, typed.encode())]))[-1] == answer
+
+
+def test_answers_that_nobody_takes_are_cut_with_a_mark_and_the_music_goes_on(programs):
+    flood = [(block, b"notes\rstats\r") for block in range(5, 30) for _ in range(40)]
+    run = play(programs["host"], TUNE, flood)
+    assert "~" in run.files["console.txt"].decode("ascii")
+    np.testing.assert_array_equal(
+        pcm(run)[: 160 * 64], pcm(play(programs["host"], TUNE))[: 160 * 64]
+    )
+
+
+def test_no_input_of_midi_or_console_breaks_the_player(tmp_path):
+    """A short run; ``make fuzz`` throws ten million."""
+    assert fuzz.run(fuzz.build(tmp_path), runs=30_000) >= 30_000

@@ -1,0 +1,111 @@
+"""The tflm engine on an emulated Cortex-M4F plays the bytes of aot, and both say what they cost."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.core.constants import FRAME_RATE
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.paths import MODEL_DIR
+from pipeline.emit.presets import Preset, generate
+from pipeline.evaluation import bench_cores
+from pipeline.model.noise import UNTRAINED
+from pipeline.pages import bench_report
+from pipeline.quantization.tflite_writer import random_step_model
+from pipeline.target import firmware
+
+BOARD = "qemu_m4"
+ENGINES = ("aot", "tflm")
+FORMATS = ("int8", "int16x8")
+TFLM_DIR = Path(os.environ["TFLM_DIR"])
+REDUCED = TcnConfig(n_blocks=3, hidden_channels=64)
+ODD = TcnConfig(n_blocks=2, hidden_channels=7, kernel_size=4)  # nothing is a multiple of four
+
+
+def melody(n_frames: int = 1200) -> np.ndarray:
+    """Returns a phrase with leaps, vibrato, swells, a rest, and values that no instrument makes.
+
+    Returns:
+        f0_hz and loudness_db, float32 of shape [n_frames, 2].
+    """
+    t = np.arange(n_frames) / FRAME_RATE
+    notes = np.array([69, 71, 74, 81, 79, 72, 88, 62, 65, 77, 70, 60])
+    semitones = notes[(t / 0.4).astype(int) % len(notes)] - 69 + 0.4 * np.sin(2 * np.pi * 5.5 * t)
+    loudness_db = -25 + 20 * np.sin(2 * np.pi * 0.9 * t)
+    loudness_db[n_frames // 2 :][:100] = -80
+    frames = np.stack([440 * 2 ** (semitones / 12), loudness_db], axis=1).astype(np.float32)
+    frames[::97] = [np.nan, np.inf]
+    frames[50::97] = [1e9, -1e9]
+    return frames
+
+
+def instruments(fmt: str, folder: Path) -> list[Preset]:
+    """Returns two decoders with random weights, and those that come with the repository."""
+    made = []
+    for name, config in (("reduced", REDUCED), ("odd", ODD)):
+        path = folder / f"{name}_{fmt}.tflite"
+        path.write_bytes(random_step_model(config, 1, fmt))
+        made.append(Preset(name, path, "flute", UNTRAINED))
+    for path in sorted(MODEL_DIR.glob(f"*/reduced_cd/decoder_{fmt}.tflite")):
+        made.append(Preset(path.parent.parent.name, path, "flute", UNTRAINED))
+    return made
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def built(request, tmp_path_factory):
+    """A format, the instruments in the firmware, and the firmware by engine."""
+    folder = tmp_path_factory.mktemp(request.param)
+    presets = instruments(request.param, folder)
+    generate(presets, folder / "generated")
+    firmwares = {
+        engine: firmware.build(
+            BOARD,
+            folder / "generated",
+            engine=engine,
+            build_dir=folder / engine,
+            tflm_dir=TFLM_DIR if engine == "tflm" else None,
+        )
+        for engine in ENGINES
+    }
+    return request.param, presets, firmwares
+
+
+def test_tflm_engine_equals_aot_engine_over_a_melody(built):
+    _, presets, firmwares = built
+    for preset, instrument in enumerate(presets):
+        aot, tflm = (firmware.render(firmwares[e], melody(), preset=preset) for e in ENGINES)
+        np.testing.assert_array_equal(tflm.logits, aot.logits, err_msg=instrument.name)
+        np.testing.assert_array_equal(tflm.levels_q32, aot.levels_q32, err_msg=instrument.name)
+        np.testing.assert_array_equal(tflm.pcm, aot.pcm, err_msg=instrument.name)
+        assert len(np.unique(tflm.logits, axis=0)) > 300, f"{instrument.name} hardly moves"
+
+
+def test_bench_reports_both_engines(built, capsys):
+    fmt, _, firmwares = built
+    rows = {
+        e: {"run": "random", "format": fmt, **bench_cores.bench_firmware(firmwares[e])}
+        for e in ENGINES
+    }
+    bench_report.print_table(list(rows.values()))
+    with capsys.disabled():
+        print("\n" + capsys.readouterr().out)
+    aot, tflm = (rows[e] for e in ENGINES)
+    assert (aot["engine"], tflm["engine"]) == ENGINES
+    assert aot["instructions_per_frame"]["decoder"] < tflm["instructions_per_frame"]["decoder"]
+    for size in ("decoder_code", "decoder_state", "firmware_flash", "firmware_ram"):
+        assert 0 < aot["bytes"][size] < tflm["bytes"][size], size
+
+
+def test_tree_without_a_library_is_named_in_one_line(tmp_path):
+    generate(instruments("int8", tmp_path)[1:2], tmp_path / "generated")
+    with pytest.raises(UserError, match=r"libtensorflow-microlite\.a is missing"):
+        firmware.build(
+            BOARD,
+            tmp_path / "generated",
+            engine="tflm",
+            build_dir=tmp_path / "build",
+            tflm_dir=tmp_path,
+        )

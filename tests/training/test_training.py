@@ -1,0 +1,250 @@
+"""Training learns, and neither an interruption nor a kill changes or loses anything."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline.core.constants import CLIP_FRAMES, CLIP_SAMPLES
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import TcnConfig, load_instrument
+from pipeline.model.ddx7 import load_model
+from pipeline.model.inputs import prepend_context
+from pipeline.model.patches import PATCHES
+from pipeline.model.synth import base_phase, fm_synthesize
+from pipeline.training import dataset, distillation, loop, options
+from pipeline.training import losses as training_losses
+
+INSTRUMENT = load_instrument("flute")
+SETTINGS = {"batch_size": 2, "crop_frames": 64, "warmup_steps": 2, "validate_every": 3}
+
+
+def write_dataset(path, n_clips=6):
+    """Tones of the flute's own patch, whose level follows the loudness: easy to learn."""
+    random = np.random.default_rng(7)
+    f0_hz = np.tile(random.uniform(300, 900, (n_clips, 1)), (1, CLIP_FRAMES))
+    loudness_db = -30 + 15 * np.sin(
+        np.linspace(0, 9, CLIP_FRAMES) + random.uniform(0, 6, (n_clips, 1))
+    )
+    levels = np.full((n_clips, CLIP_FRAMES, 6), 0.02)
+    levels[..., 0] = 0.32 * 10 ** (loudness_db / 20)
+    phase = base_phase(f0_hz, PATCHES["flute"])
+    audio = fm_synthesize(
+        keras.ops.convert_to_tensor(levels.astype(np.float32)), phase, PATCHES["flute"]
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        path,
+        audio=np.round(np.asarray(audio) * 32767).astype(np.int16),
+        f0_hz=f0_hz.astype(np.float32),
+        loudness_db=loudness_db.astype(np.float32),
+        confidence=np.ones((n_clips, CLIP_FRAMES), np.float32),
+        n_valid_frames=np.full(n_clips, CLIP_FRAMES, np.int32),
+        split=(np.arange(n_clips) % 3 == 2).astype(np.uint8),
+        recording=np.array([f"tone{i}" for i in range(n_clips)]),
+        real=np.arange(n_clips) % 2 == 0,
+    )
+
+
+@pytest.fixture(scope="module")
+def dataset_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "flute" / "dataset.npz"
+    write_dataset(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def dataset(dataset_path):
+    return dataset.load_dataset(dataset_path, INSTRUMENT)
+
+
+def settings(**changes):
+    return options.resolve(INSTRUMENT, "reduced", "full", **{**SETTINGS, "steps": 9, **changes})
+
+
+def weights_of(run_dir):
+    return [np.asarray(w) for w in load_model(run_dir).weights]
+
+
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path, dataset, monkeypatch):
+    keras.utils.set_random_seed(0)
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+    whole = loop.train_model(tmp_path / "whole", settings(), dataset)
+    calls = []
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return draw(*args, **kwargs)
+
+    draw = dataset.draw_batch
+    monkeypatch.setattr(train, "draw_batch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train_model(tmp_path / "broken", settings(), dataset)
+    assert not (tmp_path / "broken" / "metrics.json").exists()
+    resumed = loop.train_model(tmp_path / "broken", settings(), dataset)
+    assert len(calls) == 8 + 3
+    assert resumed["history"] == whole["history"]
+    for a, b in zip(weights_of(tmp_path / "whole"), weights_of(tmp_path / "broken"), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_training_lowers_the_loss(tmp_path, dataset):
+    config = settings(steps=120, validate_every=20, learning_rate=5e-3)
+    metrics = loop.train_model(tmp_path / "run", config, dataset)
+    first, last = metrics["history"][0], metrics["history"][-1]
+    assert last["train_loss"] < 0.9 * first["train_loss"]
+    assert last["rendered"] < 0.95 * first["rendered"]
+    best = training_losses.score(metrics["mss"]["valid"])
+    assert best == min(training_losses.score(row) for row in metrics["history"])
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path, dataset, monkeypatch):
+    first = loop.train_model(tmp_path / "run", settings(steps=3), dataset)
+    monkeypatch.setattr(train, "Learner", None)
+    assert loop.train_model(tmp_path / "run", settings(steps=3), dataset) == first
+
+
+def test_another_configuration_does_not_overwrite_a_run(tmp_path, dataset):
+    loop.train_model(tmp_path / "run", settings(steps=3), dataset)
+    before = (tmp_path / "run" / "model.weights.h5").read_bytes()
+    with pytest.raises(UserError, match="another configuration"):
+        loop.train_model(tmp_path / "run", settings(steps=4), dataset)
+    assert (tmp_path / "run" / "model.weights.h5").read_bytes() == before
+
+
+def test_batches_are_a_function_of_seed_and_step_and_hold_training_clips_alone(dataset):
+    config = settings(batch_size=8, real_share=0.25).train
+    for step in (0, 1, 12345):
+        clips, starts = dataset.draw_batch(dataset, config, step)
+        again = dataset.draw_batch(dataset, config, step)
+        np.testing.assert_array_equal(clips, again[0])
+        np.testing.assert_array_equal(starts, again[1])
+        assert (dataset["split"][clips] == dataset.TRAIN).all()
+        assert dataset["real"][clips].sum() == 2
+        assert (starts + config.crop_frames <= CLIP_FRAMES).all()
+
+
+def test_crops_are_slices_of_features_and_of_the_samples_under_them(dataset):
+    clips, starts = np.array([3, 0], np.int32), np.array([5, 400], np.int32)
+    config = TcnConfig(n_blocks=2, hidden_channels=4)
+    padded = {**dataset, "features": prepend_context(dataset["features"], config)}
+    n_lead = config.receptive_field - 1
+    batch = dataset.crop_clips(padded, clips, starts, 50, n_lead)
+    before = np.asarray(batch["features"])[0, :n_lead]
+    assert (before[: n_lead - 5, 1] == 0).all()  # silence before the clip
+    np.testing.assert_array_equal(before[n_lead - 5 :], dataset["features"][3, :5])
+    for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
+        np.testing.assert_array_equal(
+            batch["features"][row, n_lead:], dataset["features"][clip, start : start + 50]
+        )
+        samples = slice(start * 64, (start + 50) * 64)
+        np.testing.assert_array_equal(batch["audio"][row], dataset["audio"][clip, samples])
+        np.testing.assert_array_equal(batch["phase"][row], dataset["phase"][clip, samples])
+
+
+def test_padding_behind_a_clips_end_does_not_count(dataset):
+    shortened = {**dataset, "n_valid_frames": np.full(6, 500, np.int32)}
+    batch = dataset.crop_clips(shortened, np.array([0]), np.array([0]), CLIP_FRAMES, 0)
+    kept = np.asarray(
+        training_losses.silence_padding(np.ones((1, CLIP_SAMPLES), np.float32), batch)
+    )
+    assert kept[0, : 500 * 64].all()
+    assert not kept[0, 500 * 64 :].any()
+
+
+@pytest.mark.parametrize("method", ["audio", "control"])
+def test_a_student_that_equals_its_teacher_has_no_distillation_loss(tmp_path, dataset, method):
+    loop.train_model(tmp_path / "teacher", settings(steps=3), dataset)
+    teacher = load_model(tmp_path / "teacher")
+    rendered = distillation.render_teacher(tmp_path / "teacher", dataset, method)
+    features = prepend_context(dataset["features"], teacher.config.tcn)
+    batch = dataset.crop_clips(
+        {**dataset, **rendered, "features": features},
+        np.array([1, 2]),
+        np.array([0, 0]),
+        CLIP_FRAMES,
+        features.shape[1] - CLIP_FRAMES,
+    )
+    outputs = teacher(batch)
+    alone = float(training_losses.reconstruction_loss(outputs, batch))
+    assert float(distillation.LOSS_OF_METHOD[method](outputs, batch)) == pytest.approx(
+        alone / 2, abs=1e-3
+    )
+
+
+def test_a_training_that_is_killed_loses_nothing(tmp_path, dataset_path):
+    """Kills the command at random moments; checkpoint and weights stay whole and it finishes."""
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.train",
+        "--instrument",
+        "flute",
+        "--variant",
+        "reduced",
+    ]
+    command += ["--runs", str(tmp_path), "--dataset", str(dataset_path), "--steps", "12"]
+    command += [
+        f"--{k.replace('_', '-')}={v}" for k, v in {**SETTINGS, "validate_every": 1}.items()
+    ]
+    run_dir = tmp_path / "flute" / "reduced"
+    random = np.random.default_rng(11)
+    for _ in range(2):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while process.poll() is None and not (run_dir / "checkpoint.npz").exists():
+            time.sleep(0.02)
+        time.sleep(random.uniform(0, 0.5))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        if (run_dir / "checkpoint.npz").exists():
+            with np.load(run_dir / "checkpoint.npz") as stored:
+                assert all(np.isfinite(stored[name]).all() for name in stored if name != "history")
+            load_model(run_dir)
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert (run_dir / "metrics.json").exists()
+    assert not (run_dir / "checkpoint.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--instrument", "kazoo"], "unknown instrument 'kazoo'"),
+        (
+            ["--instrument", "violin"],
+            "dataset.npz is missing: run python -m pipeline.data --instrument violin --out {runs} ",
+        ),
+    ],
+)
+def test_bad_requests_end_with_one_line_and_status_2(tmp_path, arguments, message):
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.train", *arguments, "--runs", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert message.format(runs=tmp_path) in last
+
+
+def test_damaged_files_are_named(tmp_path, dataset):
+    damaged = tmp_path / "dataset.npz"
+    damaged.write_bytes(b"PK\x03\x04 not a zip")
+    with pytest.raises(UserError, match=r"dataset\.npz is damaged"):
+        dataset.load_dataset(damaged, INSTRUMENT)
+    loop.train_model(tmp_path / "run", settings(steps=3), dataset)
+    with pytest.raises(UserError, match="holds a flute, not a piano"):
+        load_model(tmp_path / "run", instrument="piano")
+    (tmp_path / "run" / "model.weights.h5").write_bytes(b"\x89HDF\r\n cut off")
+    with pytest.raises(UserError, match="damaged"):
+        load_model(tmp_path / "run")
