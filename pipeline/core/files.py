@@ -1,13 +1,15 @@
-"""Files: atomic writes, JSON and TOML."""
+"""Files: atomic writes, JSON, TOML and NumPy archives."""
 
 import json
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pipeline.core.errors import UserError
 
@@ -40,6 +42,35 @@ def write_json(path: Path, figures: Any) -> None:
     """Writes `figures` as indented JSON, atomically."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def load_arrays(
+    path: Path, *, remedy: str, names: Iterable[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Reads the arrays of a ``.npz`` file.
+
+    Args:
+        path: The file.
+        remedy: What the user can do if the file cannot be used; it ends the error message, as in
+            "run python -m pipeline.data again".
+        names: The arrays to read and to require; all arrays of the file if None.
+
+    Raises:
+        UserError: The file is missing, unreadable or damaged, or has no array of one of `names`.
+    """
+    try:
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError("not a .npz archive")
+        with stored:
+            return {name: stored[name] for name in (stored.files if names is None else names)}
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: {remedy}") from None
+    except OSError as error:
+        cause = error.strerror or error
+        raise UserError(f"{path} cannot be read ({cause}): {remedy}") from None
+    except Exception as error:  # altered bytes raise almost anything inside NumPy
+        raise UserError(f"{path} is damaged ({error}): {remedy}") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
