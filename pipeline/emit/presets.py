@@ -41,7 +41,7 @@ class Preset:
         name: Of the preset, and what its C symbols begin with.
         tflite: A quantized step model.
         patch: Name of an FM patch.
-        breath: What the model has learnt of its noise.
+        noise: What the model has learnt of its noise.
         response: Impulse response of its room (`pipeline.room.shorten`), None to play it dry; all
             presets of a firmware have a room, or none.
         expression: How its notes become frames.
@@ -50,7 +50,7 @@ class Preset:
     name: str
     tflite: Path
     patch: str
-    breath: NoiseParameters
+    noise: NoiseParameters
     response: npt.NDArray[np.floating] | None = None
     expression: Expression = PLAIN
 
@@ -74,7 +74,7 @@ def load_preset(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0
         name=f"{config.instrument}_{config.variant}",
         tflite=run_dir / f"decoder_{fmt}.tflite",
         patch=config.patch,
-        breath=load_noise(run_dir),
+        noise=load_noise(run_dir),
         response=response,
         expression=find_expression(config.instrument, run_dir.resolve().parent.parent),
     )
@@ -134,7 +134,7 @@ def generate(instruments: Sequence[Preset], out: Path) -> list[Path]:
     for instrument, model in zip(instruments, models, strict=True):
         texts |= emit_decoder.model_texts(instrument.name, model)
         texts |= emit_fm.patch_texts(PATCHES[instrument.patch])
-        texts[f"{instrument.name}_noise.c"] = noise_text(instrument.name, instrument.breath)
+        texts[f"{instrument.name}_noise.c"] = noise_text(instrument.name, instrument.noise)
     responses = [i.response for i in instruments if i.response is not None]
     if responses:
         if len(responses) < len(instruments):

@@ -40,11 +40,11 @@ def render_stretches(performance: Performance, model: Ddx7) -> np.ndarray:
         inputs = model.prepare(f0_hz[None], loudness_db[None])
         levels = np.array(model.decode(inputs)[1])
         features = scale_features(f0_hz, loudness_db)[None]
-        gains = np.array(model.breath.gains(features, levels))
+        gains = np.array(model.noise.gains(features, levels))
         if stretch.is_faded:
             levels[:, -1] = gains[:, -1] = 0
         sound = fm_synthesize(levels, inputs["phase"], model.patch)
-        sound += model.breath(gains, grain_offsets(len(f0_hz), voice=stretch.voice)[None])
+        sound += model.noise(gains, grain_offsets(len(f0_hz), voice=stretch.voice)[None])
         begin = stretch.block * HOP_SAMPLES
         mix[begin : begin + sound.shape[1]] += sound[0]
     return to_pcm(mix / 2 if performance.n_voices > 1 else mix)

@@ -30,7 +30,7 @@ def synthesize(levels: Array, features: Features, model: Ddx7) -> Array:
     levels = np.asarray(levels, np.float32)
     phase = base_phase(features.f0_hz, model.patch)
     scaled = scale_features(features.f0_hz, features.loudness_db)
-    gains = model.breath.gains(scaled[None], levels[None])
+    gains = model.noise.gains(scaled[None], levels[None])
     grains = grain_offsets(len(levels))
     chunks = []
     for start in range(0, len(levels), CHUNK_FRAMES):
@@ -38,7 +38,7 @@ def synthesize(levels: Array, features: Features, model: Ddx7) -> Array:
         frames = slice(first, start + CHUNK_FRAMES)
         samples = slice(first * HOP_SAMPLES, (start + CHUNK_FRAMES) * HOP_SAMPLES)
         audio = fm_synthesize(levels[None, frames], phase[None, samples], model.patch)
-        audio += model.breath(gains[:, frames], grains[None, frames])
+        audio += model.noise(gains[:, frames], grains[None, frames])
         chunks.append(keras.ops.convert_to_numpy(audio)[0, (start - first) * HOP_SAMPLES :])
     return np.concatenate(chunks)
 

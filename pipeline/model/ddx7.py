@@ -3,15 +3,12 @@
 Run folders hold its weights as ``model.weights.h5``, in Keras' layout.
 """
 
-import io
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write
 from pipeline.core.runs import RunConfig, load_run
 from pipeline.model.inputs import prepend_context, scale_features
 from pipeline.model.noise import grain_offsets
@@ -20,8 +17,13 @@ from pipeline.model.patches import PATCHES
 from pipeline.model.reverb_layer import Reverb
 from pipeline.model.synth import base_phase, fm_levels, fm_synthesize
 from pipeline.model.tcn import build_tcn
-
-HDF5_FORMAT = ("v110", "v110")  # small, and read by every h5py; "latest" is not, by older ones
+from pipeline.model.weights_file import (
+    FILE_NAME,
+    NOISE_LAYER,
+    REVERB_LAYER,
+    read_weights,
+    write_weights,
+)
 
 
 class Ddx7(keras.Model):
@@ -39,8 +41,8 @@ class Ddx7(keras.Model):
         self.config = config
         self.patch = PATCHES[config.patch]
         self.tcn = build_tcn(config.tcn, dropout=config.train.dropout, seed=config.train.seed)
-        self.breath = FilteredNoise(name="breath")
-        self.breath.build(None)
+        self.noise = FilteredNoise(name="breath")
+        self.noise.build(None)
         self.reverb = Reverb(seed=config.train.seed, name="reverb")
         self.reverb.build(None)
         self.built = True
@@ -63,8 +65,8 @@ class Ddx7(keras.Model):
         grains = inputs["grains"]
         logits, levels = self.decode(inputs, training=training)
         dry = fm_synthesize(levels, inputs["phase"], self.patch)
-        gains = self.breath.gains(inputs["features"][:, -grains.shape[1] :], levels)
-        dry = dry + self.breath(gains, grains)
+        gains = self.noise.gains(inputs["features"][:, -grains.shape[1] :], levels)
+        dry = dry + self.noise(gains, grains)
         return {"logits": logits, "levels": levels, "dry": dry, "audio": self.reverb(dry)}
 
     def decode(self, inputs, training=False):
@@ -103,30 +105,35 @@ def grains_like(frames: np.ndarray) -> np.ndarray:
     return np.broadcast_to(grain_offsets(frames.shape[1]), frames.shape[:2])
 
 
-def save_model(model: Ddx7, run_dir: Path) -> None:
-    """Writes ``model.weights.h5`` into `run_dir`, in the layout that Keras reads.
-
-    Weights have half precision, of which no system's MSS knows in its third digit. The file is
-    composed in memory: HDF5 itself does not survive a disk that is full.
-    """
-    convolutions = [layer for layer in model.tcn.layers if isinstance(layer, keras.layers.Conv1D)]
-    groups: dict[str, keras.layers.Layer] = {
-        "layers/breath": model.breath,
-        "layers/reverb": model.reverb,
+def weighted_layers(model: Ddx7) -> dict[str, keras.layers.Layer]:
+    """Returns the layers that have weights by the names that they have in the weights file."""
+    layers = {NOISE_LAYER: model.noise, REVERB_LAYER: model.reverb}
+    return layers | {
+        layer.name: layer for layer in model.tcn.layers if isinstance(layer, keras.layers.Conv1D)
     }
-    for i, layer in enumerate(convolutions):
-        groups[f"layers/functional/layers/conv1d{f'_{i}' if i else ''}"] = layer
-    content = io.BytesIO()
-    with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
-        for name, layer in groups.items():
-            group = file.create_group(f"{name}/vars")
-            group.attrs["name"] = layer.name
-            for i, weight in enumerate(layer.weights):
-                values = keras.ops.convert_to_numpy(weight).astype(np.float16)
-                packing = {"compression": "gzip", "shuffle": True} if values.ndim else {}
-                group.create_dataset(str(i), data=values, **packing)
-    with atomic_write(run_dir / "model.weights.h5") as temporary:
-        temporary.write_bytes(content.getvalue())
+
+
+def save_model(model: Ddx7, run_dir: Path) -> None:
+    """Writes the model's weights into `run_dir` (see `pipeline.model.weights_file`)."""
+    layers = weighted_layers(model).items()
+    write_weights(run_dir / FILE_NAME, {name: layer.get_weights() for name, layer in layers})
+
+
+def restore_weights(model: Ddx7, run_dir: Path) -> None:
+    """Sets a model's weights to those of a run folder.
+
+    Raises:
+        UserError: The folder has no weights file, or one that is damaged or of another shape.
+    """
+    path = run_dir / FILE_NAME
+    stored = read_weights(path)
+    for name, layer in weighted_layers(model).items():
+        try:
+            layer.set_weights(stored.get(name, []))
+        except ValueError as error:
+            raise UserError(
+                f"{path} does not fit its config.toml at layer {name}: train it again ({error})"
+            ) from None
 
 
 def load_model(run_dir: Path, *, instrument: str | None = None) -> Ddx7:
@@ -136,16 +143,6 @@ def load_model(run_dir: Path, *, instrument: str | None = None) -> Ddx7:
         UserError: The folder holds no trained model, or one of another instrument.
     """
     config = load_run(run_dir, instrument=instrument)
-    path = run_dir / "model.weights.h5"
-    if not path.is_file():
-        raise UserError(
-            f"{path} is missing: run python -m pipeline.train --instrument {config.instrument}"
-        )
     model = Ddx7(config)
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"{path} does not fit its config.toml or is damaged: train it again ({error})"
-        ) from None
+    restore_weights(model, run_dir)
     return model

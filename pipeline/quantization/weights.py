@@ -1,38 +1,39 @@
-"""The network as plain arrays: its layers and values by name, its arithmetic, its files.
+"""The weights and ranges of the network as plain arrays, and the files that hold them.
 
-What quantization and conversion share, without TensorFlow. A *value* is what a layer gives, named
-after it; ``frame``, ``block0_sum`` and ``logits`` are those that no layer gives.
+Layers and values are named as in `pipeline.model.topology`. Nothing here needs TensorFlow.
 """
 
-import zipfile
-import zlib
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write
+from pipeline.core.files import atomic_write, load_arrays
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.model.noise import UNTRAINED, NoiseParameters
-from pipeline.model.topology import kernel_shapes
+from pipeline.model.topology import kernel_shapes, topology
+from pipeline.model.weights_file import FILE_NAME, NOISE_LAYER, read_weights
 
-Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # layer -> kernel [taps, in, out], bias [out]
+Floats = npt.NDArray[np.float32]
+Weights = dict[str, tuple[Floats, Floats]]  # layer -> kernel [taps, in, out], bias [out]
 Ranges = dict[str, tuple[float, float]]  # value -> smallest, largest
 
 
 def fold_residual_bias(weights: Weights, config: TcnConfig) -> Weights:
     """Moves the last residual's bias into the convolution that it is added to.
 
-    Two equal biases would be merged by the converter, and one addition is saved.
+    The converter would merge two equal biases, and this way one addition is saved.
     """
-    conv, residual = f"block{config.n_blocks - 1}_conv2", f"block{config.n_blocks - 1}_residual"
-    bias = weights[residual][1]
-    return {
-        **weights,
-        conv: (weights[conv][0], weights[conv][1] + bias),
-        residual: (weights[residual][0], np.zeros_like(bias)),
-    }
+    folded = dict(weights)
+    for layer in topology(config):
+        if layer.has_folded_bias and layer.sum:
+            kernel, bias = folded[layer.name]
+            target_kernel, target_bias = folded[layer.sum.addend]
+            folded[layer.sum.addend] = target_kernel, target_bias + bias
+            folded[layer.name] = kernel, np.zeros_like(bias)
+    return folded
 
 
 def round_kernels(weights: Weights) -> Weights:
@@ -40,24 +41,24 @@ def round_kernels(weights: Weights) -> Weights:
     return {layer: (_scale(*_round(kernel)), bias) for layer, (kernel, bias) in weights.items()}
 
 
-def _round(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _round(kernel: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
     largest = np.abs(kernel).max(axis=(0, 1))
     step = np.where(largest > 0, largest, 1).astype(np.float32) / np.float32(127)
     return np.round(kernel / step).astype(np.int8), step
 
 
-def _scale(steps: np.ndarray, step: np.ndarray) -> np.ndarray:
+def _scale(steps: npt.NDArray[Any], step: Floats) -> Floats:
     return (steps * step).astype(np.float32)
 
 
 def load_weights(path: Path, config: TcnConfig) -> Weights:
-    """Loads weights from ``model.weights.h5``, or from ``decoder_<format>.npz``, there rounded.
+    """Loads weights from ``model.weights.h5``, or rounded ones from ``decoder_<format>.npz``.
 
     Raises:
-        UserError: The file is missing, damaged, or of a network of another shape.
+        UserError: The file is missing or damaged, or holds a network of another shape.
     """
-    arrays = _load_arrays(path)
-    weights = {}
+    arrays = _load_layers(path) if path.suffix == ".h5" else _load_quantization(path)
+    weights: Weights = {}
     for layer, shape in kernel_shapes(config).items():
         kernel, bias = arrays.get(f"{layer}/kernel"), arrays.get(f"{layer}/bias")
         if kernel is not None and f"{layer}/step" in arrays:
@@ -75,27 +76,23 @@ def load_weights(path: Path, config: TcnConfig) -> Weights:
 
 
 def load_noise(run_dir: Path) -> NoiseParameters:
-    """Loads what a run's model has learnt of its noise.
+    """Loads the noise parameters that a run's model has learnt.
 
     Raises:
         UserError: The folder holds no trained model, or a damaged one.
     """
-    path = run_dir / "model.weights.h5"
-    arrays = _load_arrays(path)
-    breath = NoiseParameters(
-        *(arrays.get(f"breath/{name}", np.empty(0)) for name in ("colour", "slopes"))
-    )
-    if any(vars(breath)[name].shape != values.shape for name, values in vars(UNTRAINED).items()):
-        raise UserError(f"{path} knows no breath, or another kind: train the model again")
-    return breath
+    path = run_dir / FILE_NAME
+    stored = read_weights(path).get(NOISE_LAYER, [])
+    if [weight.shape for weight in stored] != [w.shape for w in vars(UNTRAINED).values()]:
+        raise UserError(f"{path} has missing noise weights: train the model again")
+    return NoiseParameters(*stored)
 
 
 def load_ranges(path: Path) -> Ranges:
     """Loads the ranges from ``decoder_<format>.npz``."""
-    arrays = _load_arrays(path)
     ranges = {
-        name.removeprefix("range/"): value
-        for name, value in arrays.items()
+        name.removeprefix("range/"): limits
+        for name, limits in _load_quantization(path).items()
         if name.startswith("range/")
     }
     return {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
@@ -103,7 +100,7 @@ def load_ranges(path: Path) -> Ranges:
 
 def save_quantization(path: Path, weights: Weights, ranges: Ranges) -> None:
     """Writes ``decoder_<format>.npz``: kernels as int8 and step per channel, biases, ranges."""
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, npt.NDArray[Any]] = {}
     for layer, (kernel, bias) in weights.items():
         arrays[f"{layer}/kernel"], arrays[f"{layer}/step"] = _round(kernel)
         arrays[f"{layer}/bias"] = bias
@@ -112,30 +109,13 @@ def save_quantization(path: Path, weights: Weights, ranges: Ranges) -> None:
         np.savez_compressed(temporary, allow_pickle=False, **arrays)
 
 
-def _load_arrays(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        stage = "pipeline.train" if path.suffix == ".h5" else "pipeline.quantize"
-        raise UserError(f"{path} is missing: run python -m {stage} first")
-    try:
-        if path.suffix == ".h5":
-            return _read_keras_weights(path)
-        with np.load(path) as stored:
-            return dict(stored)
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path} is damaged ({error}): delete it and make it again") from None
+def _load_layers(path: Path) -> dict[str, npt.NDArray[Any]]:
+    return {
+        f"{layer}/{name}": weight
+        for layer, weights in read_weights(path).items()
+        for name, weight in zip(("kernel", "bias"), weights, strict=False)
+    }
 
 
-def _read_keras_weights(path: Path) -> dict[str, np.ndarray]:
-    """Reads the network and the breath of what Keras saved; a layer's group bears its name."""
-    arrays = {}
-
-    def collect(_: str, node: h5py.HLObject) -> None:
-        if isinstance(node, h5py.Group) and "0" in node and "1" in node:
-            layer = node.attrs["name"]
-            names = {"breath": ("colour", "slopes")}.get(layer, ("kernel", "bias"))
-            for i, name in enumerate(names):
-                arrays[f"{layer}/{name}"] = node[str(i)][()].astype(np.float32)
-
-    with h5py.File(path) as stored:
-        stored.visititems(collect)
-    return arrays
+def _load_quantization(path: Path) -> dict[str, npt.NDArray[Any]]:
+    return load_arrays(path, remedy="run python -m pipeline.quantize to make it again")

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.runs import RunConfig, load_run
-from pipeline.model.ddx7 import Ddx7, load_model, save_model
+from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.inputs import prepend_context
 from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
 from pipeline.training.dataset import TEST, VALID, Arrays, draw_batch
@@ -88,7 +88,7 @@ def train_model(
     if teacher is not None:
         source = load_model(teacher, instrument=config.instrument)
         model.reverb.set_weights(source.reverb.get_weights())
-        model.breath.set_weights(source.breath.get_weights())
+        model.noise.set_weights(source.noise.get_weights())
     if warm_start is not None:
         model.tcn.set_weights(
             load_model(warm_start, instrument=config.instrument).tcn.get_weights()
@@ -141,7 +141,7 @@ def train_model(
             bar.set_postfix(loss=f"{train_loss:.2f}", best=f"{score(best):.2f}")
     if best is None:
         raise UserError("nothing to train: give at least one step")
-    model.load_weights(run_dir / "model.weights.h5")
+    restore_weights(model, run_dir)
     metrics = {
         "instrument": config.instrument,
         "variant": config.variant,
