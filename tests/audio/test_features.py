@@ -151,7 +151,7 @@ def test_features_stay_in_their_ranges_whatever_is_heard(seed: int, scale: float
 def test_a_long_recording_is_the_same_as_its_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     audio = np.concatenate([tone(440), tone(660)])
     whole = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
-    monkeypatch.setattr("pipeline.features.BATCH_FRAMES", 37)
+    monkeypatch.setattr("pipeline.audio.features.BATCH_FRAMES", 37)
     batched = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
     for name in vars(whole):
         np.testing.assert_allclose(

@@ -13,12 +13,24 @@ from support.small_run import make_run, make_tone
 from tensorflow.lite.tools import flatbuffer_utils
 from test_features import hostile_files
 
-from pipeline import data, evaluate, quantize
-from pipeline.core import instrument_config
+from pipeline import (
+    bench,
+    codegen,
+    convert,
+    data,
+    demo,
+    distill,
+    evaluate,
+    firmware,
+    page,
+    quantize,
+    train,
+)
 from pipeline.core.cli import run_main
 from pipeline.core.constants import FRAME_RATE, SAMPLE_RATE
+from pipeline.core.instrument_config import load_instrument
 from pipeline.model.ddx7 import load_model, save_model
-from pipeline.training import dataset
+from pipeline.training.dataset import load_dataset
 
 RUN = "flute/reduced_cd"
 
@@ -223,9 +235,7 @@ def test_any_rate_width_and_number_of_channels_will_do(runs):
     sf.write(runs / "audio/narrow.wav", tone[::2], 8_000)
     sf.write(runs / "audio/stereo.flac", tone[:, None].repeat(2, axis=1), SAMPLE_RATE)
     data.main(COMMANDS["data"][1].split())
-    dataset = dataset.load_dataset(
-        runs / "out/flute/dataset.npz", instrument_config.load_instrument("flute")
-    )
+    dataset = load_dataset(runs / "out/flute/dataset.npz", load_instrument("flute"))
     assert len(dataset["recording"]) == 3
     assert dataset["f0_hz"][:, FRAME_RATE:-FRAME_RATE] == pytest.approx(523.25, rel=1e-3)
 

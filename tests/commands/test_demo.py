@@ -124,7 +124,8 @@ def test_one_wrong_output_of_the_decoder_is_reported(recording, run_dir, monkeyp
         pcm[-1] ^= 1
         return dataclasses.replace(truth, logits=logits, pcm=pcm)
 
-    monkeypatch.setattr(demo, "device", type("Module", (), {"simulate": staticmethod(simulate)}))
+    module = type("Module", (), {"simulate": staticmethod(simulate)})
+    monkeypatch.setattr(evaluation_demo, "device", module)
     wrong = play(recording, run_dir)
     assert wrong.summary["bit_exact"] is False and not wrong.pcm_equal
     assert evaluation_demo.five_lines(wrong, tmp_path)[1].count("DIFFERS") == 2

@@ -52,8 +52,8 @@ def test_notebook_runs_shows_plots_and_plays_sounds(path, monkeypatch):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_without_models_says_what_to_run_first(path, monkeypatch, tmp_path):
-    patch = "import pathlib, pipeline.config\n"
-    patch += f"pipeline.config.MODEL_DIR = pathlib.Path({str(tmp_path)!r})"
+    patch = "import pathlib\nfrom pipeline.core import paths\n"
+    patch += f"paths.MODEL_DIR = pathlib.Path({str(tmp_path)!r})"
     with pytest.raises(nbclient.exceptions.CellExecutionError) as error:
         execute(path, monkeypatch, first=patch)
     # Said once where it looked, and the command makes a model right there.

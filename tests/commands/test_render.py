@@ -6,11 +6,13 @@ import wave
 import mido
 import numpy as np
 import pytest
+from support.replacing import replaced
 from support.small_run import make_run
 
 from pipeline import render
 from pipeline.audio.features import extract_features
 from pipeline.audio.pcm import from_pcm
+from pipeline.core import paths
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.evaluation import float_player
@@ -33,10 +35,7 @@ def note(kind, pitch, time, velocity=100):
 @pytest.fixture(scope="module", autouse=True)
 def build_dir(tmp_path_factory):
     """What is built stays out of the repository's build folder, and is shared by the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("build")
-        for module in (firmware, render):
-            patch.setattr(module, "BUILD_DIR", folder)
+    with replaced(paths.BUILD_DIR, tmp_path_factory.mktemp("build")):
         yield
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.small_run import make_run, make_tone
 
-from pipeline import transfer
+from pipeline import transfer as transfer_command
 from pipeline.audio import features, pcm
 from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.core.constants import HOP_SAMPLES, N_OPERATORS, SAMPLE_RATE
@@ -140,9 +140,7 @@ def test_frames_are_those_of_the_analysis_alone_and_cores_play_the_same_bits(pla
         assert 30_000 < analysing < 80_000
 
 
-def test_command_plays_a_recording_in_the_learnt_room(tmp_path, monkeypatch, capsys):
-    for module in (firmware, transfer):
-        monkeypatch.setattr(module, "BUILD_DIR", tmp_path / "build")
+def test_command_plays_a_recording_in_the_learnt_room(tmp_path, build_dir, capsys):
     make_run(tmp_path / "run")
     pcm.write_wav(tmp_path / "voice.wav", to_pcm(make_tone(0.5, 300)))
     arguments = ["--audio", tmp_path / "voice.wav", "--instrument", "flute"]
@@ -150,11 +148,11 @@ def test_command_plays_a_recording_in_the_learnt_room(tmp_path, monkeypatch, cap
     sounds = []
     for name, more in {"dry": [], "wet": ["--reverb", "0.1", "--engine", "qemu_m4"]}.items():
         out = tmp_path / f"{name}.wav"
-        transfer.main([str(word) for word in (*arguments, "--out", out, *more)])
+        transfer_command.main([str(word) for word in (*arguments, "--out", out, *more)])
         with wave.open(str(out)) as wav:
             sounds.append(np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(int))
     assert len(sounds[0]) == len(sounds[1]) == SAMPLE_RATE // 2
     assert np.abs(sounds[0]).max() > 100 and np.abs(sounds[1] - sounds[0]).max() > 10
     assert "instructions a block of 4 ms: analysis " in capsys.readouterr().out
     with pytest.raises(UserError, match="--f0 500 200: give two bounds within 100 and 4000"):
-        transfer.main([str(word) for word in (*arguments, "--out", out, "--f0", 500, 200)])
+        transfer_command.main([str(word) for word in (*arguments, "--out", out, "--f0", 500, 200)])

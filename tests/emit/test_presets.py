@@ -15,6 +15,7 @@ from pipeline import codegen
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
+from pipeline.emit import decoder as emit_decoder
 from pipeline.emit import weight_packing
 from pipeline.emit.presets import Preset, generate
 from pipeline.model import topology
@@ -169,7 +170,7 @@ def test_damaged_byte_is_refused_or_harmless(tflite, tmp_path_factory, position,
     path = tmp_path_factory.mktemp("damaged") / "decoder.tflite"
     path.write_bytes(data)
     try:
-        texts = codegen.decoder_codegen.model_texts("damaged", read_step_model(path))
+        texts = emit_decoder.model_texts("damaged", read_step_model(path))
     except UserError as error:
         assert str(path) in str(error)
     else:

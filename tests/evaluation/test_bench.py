@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from support.small_run import TCN, make_run
 
-from pipeline import bench, bench_report
+from pipeline import bench
+from pipeline import bench_report as bench_report_command
 from pipeline.core.errors import UserError
 from pipeline.emit import presets
 from pipeline.evaluation import bench_boards, bench_cores
 from pipeline.model.tcn import build_tcn, tcn_weights
-from pipeline.pages import bench_report
+from pipeline.pages import bench_tables, quality_cost
 from pipeline.quantization.weights import load_noise
 from pipeline.target import chips, firmware, sources
 from pipeline.target.boards import BOARDS
@@ -91,10 +92,11 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_report_agrees_with_the_firmware_that_it_measured(run_dir, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path)
+def test_report_agrees_with_the_firmware_that_it_measured(
+    run_dir, tmp_path, build_dir, replace, monkeypatch, capsys
+):
     monkeypatch.delenv("TFLM_DIR", raising=False)
-    monkeypatch.setattr(bench, "ROOMS", (("qemu_m4", 0.1), ("qemu_m7", 1.0)))
+    replace(bench_cores.ROOMS, (("qemu_m4", 0.1), ("qemu_m7", 1.0)))
     arguments = ["--json", str(tmp_path / "bench.json"), "--run", str(run_dir)]
     arguments += ["--board", "qemu_m4", "--format", "int8", "--format", "int16x8"]
     bench.main(arguments)
@@ -102,7 +104,7 @@ def test_report_agrees_with_the_firmware_that_it_measured(run_dir, tmp_path, mon
     (row,) = report["rows"]
     (missing,) = report["missing"]
     assert f"no int16x8 model: run python -m pipeline.quantize --run {run_dir}" in missing
-    (room,) = report["rooms"]
+    (room,) = report["reverbs"]
     assert room["run"] == "flute/reduced" and room["seconds"] == 0.1
 
     generated = tmp_path / "again"
@@ -133,8 +135,7 @@ def test_report_agrees_with_the_firmware_that_it_measured(run_dir, tmp_path, mon
     assert row["mac_per_frame"] == row["parameters"] - n_biases
 
 
-def test_room_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
+def test_room_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, build_dir):
     make_run(tmp_path / "run")
     row = bench_cores.bench_room(tmp_path / "run", "qemu_m4", 0.1)
     assert row["error_dbfs"] == pytest.approx(20 * np.log10(12**-0.5 / 32768), abs=0.5)
@@ -147,9 +148,7 @@ def test_room_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, monkeypatc
     assert per_frame["total"] > per_frame["mean"] > 1000
 
 
-def test_board_is_measured_as_played_and_as_flashed(tmp_path, run_dir, monkeypatch):
-    for module in (firmware, render):
-        monkeypatch.setattr(module, "BUILD_DIR", tmp_path)
+def test_board_is_measured_as_played_and_as_flashed(tmp_path, run_dir, build_dir):
     row = bench_boards.bench_board(run_dir, "stm32f4_discovery")
     image = firmware.build(
         "stm32f4_discovery", sources.generate(run_dir), build_dir=tmp_path / "image"
@@ -172,9 +171,9 @@ def test_board_is_measured_as_played_and_as_flashed(tmp_path, run_dir, monkeypat
 
 
 def test_figures_of_the_boards_are_told_and_kept_where_a_file_is_named(
-    run_dir, tmp_path, monkeypatch, capsys
+    run_dir, tmp_path, replace, capsys
 ):
-    monkeypatch.setattr(bench_boards, "bench_boards", lambda run: [])
+    replace(bench_boards.bench_boards, lambda run: [])
     arguments = ["--boards", "--run", str(run_dir)]
     bench.main(arguments)
     told = capsys.readouterr().out
@@ -224,7 +223,7 @@ ROWS = [
 
 
 def test_markdown_has_a_row_for_each_model_and_a_column_for_each_chip():
-    head, _, *rows = bench_report.markdown({"rows": ROWS, "rooms": []}).splitlines()
+    head, _, *rows = bench_tables.markdown({"rows": ROWS, "reverbs": []}).splitlines()
     assert head.endswith("| STM32F407, 168 MHz | RP2040, 125 MHz |")
     assert len(rows) == 4 and {row.count("|") for row in [head, *rows]} == {9}
     assert rows[0].startswith("| flute, Full | int8 | 51 596 | 51 200 | 70.3 kB | 10.6 kB |")
@@ -254,27 +253,27 @@ def test_boards_are_told_with_their_limits_and_what_exceeds_them():
         "live": live,
         **sizes,
     }
-    text = bench_report.markdown({"rows": [], "rooms": [], "boards": [row]})
+    text = bench_tables.markdown({"rows": [], "reverbs": [], "boards": [row]})
     line = text.splitlines()[2]
     assert line.startswith("| nucleo_h743zi, 480 MHz | Cortex-M7F | 59 128 | 3.1 % of 5.0 % |")
     assert "| 86.5 kB of 128.0 kB | 39.3 kB **exceeds** 32.0 kB |" in line
     assert line.endswith("| 68.1 kB: 8, 4.1 kB each | 130 128 (133 450), 7.2 % |")
-    assert "Estimated:\nthe shares of the time" in text
-    text = bench_report.markdown({"rows": [], "rooms": [], "boards": [{**row, "live": None}]})
+    assert "CPU shares are estimates" in text
+    text = bench_tables.markdown({"rows": [], "reverbs": [], "boards": [{**row, "live": None}]})
     assert text.splitlines()[2].endswith("| no input |")
 
 
 def test_picture_shows_real_recordings_where_there_are_some(tmp_path):
-    points = [(row["run"], mss, real) for row, mss, real in bench_report.picture_points(ROWS)]
+    points = [(row["run"], mss, real) for row, mss, real in quality_cost.picture_points(ROWS)]
     assert points == [
         ("flute/full", 5.5, True),
         ("flute/reduced_cd", 6.5, True),
         ("piano/full", 8.5, False),
     ]
-    (tmp_path / "bench.json").write_text(json.dumps({"rows": ROWS, "rooms": []}))
+    (tmp_path / "bench.json").write_text(json.dumps({"rows": ROWS, "reverbs": []}))
     pictures = [tmp_path / "a.svg", tmp_path / "b.svg"]
     for picture in pictures:
-        bench_report.main([str(tmp_path / "bench.json"), "--picture", str(picture)])
+        bench_report_command.main([str(tmp_path / "bench.json"), "--picture", str(picture)])
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
     assert pictures[0].read_text().rstrip().endswith("</svg>")
 
@@ -285,22 +284,22 @@ def test_file_that_is_no_report_is_named_with_what_makes_one(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError, match=r"bench\.json .*python -m pipeline\.bench --json"):
-        bench_report.main([str(path)])
+        bench_report_command.main([str(path)])
 
 
 def test_picture_of_nothing_or_of_no_picture_format_is_refused(tmp_path):
     with pytest.raises(UserError, match="nothing to draw"):
-        bench_report.draw(ROWS[1:2], tmp_path / "a.svg")
+        quality_cost.draw(ROWS[1:2], tmp_path / "a.svg")
     with pytest.raises(UserError, match=r"\.svg or \.png"):
-        bench_report.draw(ROWS, tmp_path / "a.txt")
+        quality_cost.draw(ROWS, tmp_path / "a.txt")
 
 
-def test_two_processes_do_not_build_into_each_others_folders(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench.firmware, "BUILD_DIR", tmp_path)
+def test_two_processes_do_not_build_into_each_others_folders(tmp_path, build_dir):
     mine = bench_cores.build_dir("qemu_m4", "aot")
     assert bench_cores.build_dir("qemu_m4", "aot") == mine  # a second build there is quick
-    ask = "from pathlib import Path; from pipeline import bench; bench.firmware.BUILD_DIR = "
-    ask += f"Path({str(tmp_path)!r}); print(bench.build_dir('qemu_m4', 'aot'))"
+    ask = "from pathlib import Path; from pipeline.core import paths; paths.BUILD_DIR = "
+    ask += f"Path({str(build_dir)!r}); from pipeline.evaluation import bench_cores; "
+    ask += "print(bench_cores.build_dir('qemu_m4', 'aot'))"
     other = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True)
     assert Path(other.stdout.strip()).parent == mine.parent
     assert Path(other.stdout.strip()) != mine

@@ -11,6 +11,7 @@ from pipeline import evaluate
 from pipeline.audio.features import extract_features, load_audio
 from pipeline.audio.lpc import LPC_WINDOW, impulse_train, lpc_anchor
 from pipeline.audio.pcm import from_pcm, to_pcm
+from pipeline.core import paths
 from pipeline.core.cli import run_main
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.errors import UserError
@@ -153,7 +154,7 @@ def test_chunks_meet_without_a_seam(runs, monkeypatch):
     model = ddx7.load_model(runs / "flute" / "reduced_cd")
     features = features_of(np.concatenate([make_tone(0.5), make_tone(0.5, 700.0)]))
     whole = model.render(features.f0_hz[None], features.loudness_db[None])
-    monkeypatch.setattr(evaluate, "CHUNK_FRAMES", 7)
+    monkeypatch.setattr(rendering, "CHUNK_FRAMES", 7)
     chunked = rendering.render_float(model, features)
     for name in ("levels", "dry", "audio"):
         np.testing.assert_allclose(chunked[name], whole[name][0], atol=2e-6)
@@ -215,13 +216,13 @@ def test_a_bad_file_is_named_and_costs_the_others_nothing(evaluated):
     assert set(report["peak_dbfs"]) == {"steady", "steps"}
 
 
-def test_an_untrained_variant_is_left_out_with_a_line(runs, recordings, monkeypatch, tmp_path):
-    monkeypatch.setattr("pipeline.config.MODEL_DIR", tmp_path / "none")
-    evaluation = evaluation.Evaluation("flute", variants=["full", "reduced"], mcu=[], runs=runs)
-    assert set(evaluation.models) == {"full"}
-    assert set(evaluation.missing) == {"reduced"}
+def test_an_untrained_variant_is_left_out_with_a_line(runs, recordings, replace, tmp_path):
+    replace(paths.MODEL_DIR, tmp_path / "none")
+    flute = evaluation.Evaluation("flute", variants=["full", "reduced"], mcu=[], runs=runs)
+    assert set(flute.models) == {"full"}
+    assert set(flute.missing) == {"reduced"}
     command = f"python -m pipeline.train --variant reduced --instrument flute --runs {runs} first"
-    assert command in evaluation.missing["reduced"]
+    assert command in flute.missing["reduced"]
     violin = evaluation.Evaluation("violin", variants=["full"], mcu=["reduced_cd"], runs=runs)
     assert set(violin.missing) == {"full", "reduced_cd", "reduced_cd_mcu"} and not violin.models
     options = ["--instrument", "violin", "--runs", str(runs), "--out", str(tmp_path / "out")]
@@ -229,10 +230,10 @@ def test_an_untrained_variant_is_left_out_with_a_line(runs, recordings, monkeypa
         evaluate.main([*options, "--audio", str(recordings)])
 
 
-def test_where_models_lie_is_said_and_of_two_folders_which_lies_in_which(monkeypatch, tmp_path):
+def test_where_models_lie_is_said_and_of_two_folders_which_lies_in_which(replace, tmp_path):
     runs, pretrained = tmp_path / "runs", tmp_path / "data" / "models"
-    monkeypatch.setattr("pipeline.evaluate.REPOSITORY", tmp_path)
-    monkeypatch.setattr("pipeline.config.MODEL_DIR", pretrained)
+    replace(paths.REPOSITORY, tmp_path)
+    replace(paths.MODEL_DIR, pretrained)
     asked = {"variants": ["full", "reduced"], "mcu": ["reduced"], "formats": ["int8"], "runs": runs}
     said = []
     for folder in (

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import soundfile as sf
 from support.chromium import Browser
+from support.replacing import replaced
 from support.small_run import make_run, make_tone
 
 from pipeline import page
 from pipeline.audio import corpus
+from pipeline.core import paths
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
@@ -42,8 +44,7 @@ def setting(tmp_path_factory):
 
 
 def write(setting, *options):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.config.MODEL_DIR", setting / "no_pretrained")
+    with replaced(paths.MODEL_DIR, setting / "no_pretrained"):
         arguments = ["--audio", str(setting / "audio"), "--runs", str(setting / "runs")]
         arguments += ["--board", "host", "--out", str(setting / "page")]
         page.main([*arguments, "--instrument", "flute", "violin", *options])

@@ -163,7 +163,10 @@ def test_same_weights_give_same_bytes_in_another_process():
         hashlib.sha256(random_step_model(SMALL, 7, fmt)).hexdigest() for fmt in ("int8", "int16x8")
     ]
     program = (
-        "import hashlib; from pipeline.config import TcnConfig; from pipeline.convert import *\n"
+        "import hashlib\n"
+        "from pipeline.core.constants import FORMATS\n"
+        "from pipeline.core.instrument_config import TcnConfig\n"
+        "from pipeline.quantization.tflite_writer import random_step_model\n"
         "for fmt in FORMATS:\n"
         f"    print(hashlib.sha256(random_step_model({SMALL!r}, 7, fmt)).hexdigest())"
     )

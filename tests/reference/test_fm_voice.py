@@ -2,7 +2,6 @@
 
 import ctypes
 import re
-import shutil
 import subprocess
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import DROP
 from pipeline.core.constants import HOP_SAMPLES
 from pipeline.core.errors import UserError
 from pipeline.core.paths import REPOSITORY
@@ -174,17 +172,6 @@ def test_committed_sine_table_is_what_the_generator_makes():
 def test_ranges_agree_between_c_and_python():
     header = (APP / "fm" / "fm_voice.h").read_text()
     assert int(re.search(r"#define FM_LEVEL_MAX_Q32 (\d+)", header)[1]) == LEVEL_MAX_Q32
-
-
-def test_command_writes_patches_that_compile_under_c99(tmp_path):
-    DROP.main(["--patch", "flute", "--patch", "violin", "--out", str(tmp_path)])
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        f"{name}_patch.{suffix}" for name in ("flute", "violin") for suffix in "ch"
-    ]
-    for compiler in ("gcc", "arm-none-eabi-gcc"):
-        if shutil.which(compiler):
-            flags = ["-std=gnu99", "-O2", "-c", "-o", tmp_path / "patch.o", f"-I{APP}", *WARNINGS]
-            subprocess.run([compiler, *flags, tmp_path / "violin_patch.c"], check=True)
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,10 @@ def generate(folder: Path) -> Path:
     model.write_bytes(
         tflite_writer.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 3, "int8")
     )
-    presets = [
-        presets.Preset(name, model, name, NOISE, expression=TABLES[name]) for name in PATCH_NAMES
-    ]
-    presets.generate(presets, folder)
+    presets.generate(
+        [presets.Preset(name, model, name, NOISE, expression=TABLES[name]) for name in PATCH_NAMES],
+        folder,
+    )
     return model
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import firmware
-from pipeline.core.constants import HOP_SAMPLES
+from pipeline import firmware as firmware_command
+from pipeline.core.constants import FORMATS, HOP_SAMPLES
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.paths import APP_DIR
@@ -50,7 +50,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def models(work: Path) -> dict[str, Path]:
     """Step models with random weights by format."""
-    paths = {fmt: work / f"decoder_{fmt}.tflite" for fmt in tflite_writer.FORMATS}
+    paths = {fmt: work / f"decoder_{fmt}.tflite" for fmt in FORMATS}
     for seed, (fmt, path) in enumerate(paths.items()):
         path.write_bytes(tflite_writer.random_step_model(CONFIG, seed, fmt))
     return paths
@@ -77,7 +77,7 @@ def built(work: Path, generated: dict[str, Path]) -> dict[tuple[str, str], firmw
     }
 
 
-@pytest.mark.parametrize("fmt", tflite_writer.FORMATS)
+@pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("what", FRAMES)
 def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt, what):
     frames = FRAMES[what]
@@ -160,12 +160,11 @@ def test_sizes_by_part_add_up_to_the_firmware(built):
         assert {"decoder", "model", "fm", "instrument", "board"} <= set(firmware_of_board.parts)
 
 
-def test_command_writes_what_the_firmware_played(generated, models, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path)
+def test_command_writes_what_the_firmware_played(generated, models, tmp_path, build_dir, capsys):
     np.save(tmp_path / "frames.npy", FRAMES["melody"].astype(np.float64))
     arguments = ["--generated", generated["int8"], "--frames", tmp_path / "frames.npy"]
     arguments += ["--board", "host", "--out", tmp_path / "out.wav"]
-    firmware.main([str(argument) for argument in arguments])
+    firmware_command.main([str(argument) for argument in arguments])
     with wave.open(str(tmp_path / "out.wav")) as wav:
         assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (16_000, 1, 2)
         pcm = np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
@@ -187,13 +186,13 @@ def test_file_that_holds_no_frames_is_named(tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=f"{name}.*{message}"):
-        firmware.load_frames(tmp_path / name)
+        firmware_command.load_frames(tmp_path / name)
 
 
 def test_array_of_another_shape_is_refused(tmp_path):
     np.save(tmp_path / "mono.npy", np.zeros(10))
     with pytest.raises(UserError, match=r"shape \[n_frames, 2\]"):
-        firmware.load_frames(tmp_path / "mono.npy")
+        firmware_command.load_frames(tmp_path / "mono.npy")
 
 
 def test_folder_without_generated_code_is_refused_with_the_command_that_makes_it(tmp_path):

@@ -142,27 +142,23 @@ def test_unknown_board_is_refused_with_the_list_of_boards(tmp_path):
         build_program("qemu_m9", [Path("x.c")], out=tmp_path)
 
 
-def test_archive_with_another_checksum_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
-
+def test_archive_with_another_checksum_is_refused_and_leaves_nothing(build_dir, monkeypatch):
     def download(archive: vendor.Archive, folder: Path) -> None:
         (folder / "other.tar.gz").write_bytes(b"something else")
 
-    monkeypatch.setattr(toolchain, "BUILD_DIR", tmp_path)
-    monkeypatch.setattr(toolchain, "_pip_download", download)
+    monkeypatch.setattr(vendor, "_pip_download", download)
     with pytest.raises(UserError, match="the pinned one"):
         vendor.fetch_cmsis()
-    left = {path.name for path in (tmp_path / "third_party").iterdir()}
+    left = {path.name for path in (build_dir / "third_party").iterdir()}
     assert left == {".lock"}
 
 
-def test_interrupted_download_leaves_nothing_half_made(tmp_path, monkeypatch):
-
+def test_interrupted_download_leaves_nothing_half_made(build_dir, monkeypatch):
     def download(archive: vendor.Archive, folder: Path) -> None:
         (folder / "half.tar.gz").write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(toolchain, "BUILD_DIR", tmp_path)
-    monkeypatch.setattr(toolchain, "_pip_download", download)
+    monkeypatch.setattr(vendor, "_pip_download", download)
     with pytest.raises(KeyboardInterrupt):
         vendor.fetch_cmsis()
-    assert {path.name for path in (tmp_path / "third_party").iterdir()} == {".lock"}
+    assert {path.name for path in (build_dir / "third_party").iterdir()} == {".lock"}

@@ -12,9 +12,10 @@ from support import small_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import firmware, flash
+from pipeline import firmware as firmware_command
+from pipeline import flash
 from pipeline.core.errors import UserError
-from pipeline.target import firmware, flashing, uf2
+from pipeline.target import firmware, flashing, sources, uf2
 from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.build import Program, build_program
 from pipeline.target.flash_image import Image, crc32_mpeg2, read_elf, seal_loader, to_hex
@@ -260,9 +261,8 @@ def test_dry_run_tells_a_command_even_without_board_and_tools(board, tools):
         assert told.startswith("openocd -f board/") and f"build/{board}.hex verify reset" in told
 
 
-def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, monkeypatch, capsys):
+def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, build_dir, capsys):
     small_run.make_run(tmp_path / "run")
-    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
     flash.main(["--board", "pico2", "--run", str(tmp_path / "run"), "--dry-run"])
     sizes, written, command, following = capsys.readouterr().out.splitlines()
     assert sizes.startswith("pico2: flash ")
@@ -274,18 +274,17 @@ def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, monkeypatch, capsys)
 
 
 def test_several_run_folders_become_the_programs_of_one_image_in_their_order(
-    tmp_path, monkeypatch, capsys
+    tmp_path, build_dir, capsys
 ):
     runs = [tmp_path / instrument / "reduced_cd" for instrument in ("violin", "flute")]
     for run in runs:
         small_run.make_run(run, instrument=run.parent.name)
-    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
     options = [word for run in runs for word in ("--run", str(run))]
     flash.main(["--board", "pico2", *options, "--dry-run"])
     written = capsys.readouterr().out.splitlines()[1]
     image, _ = uf2.read(Path(written.split()[-1]).read_bytes())
     assert b"violin_reduced_cd\0" in image.content and b"flute_reduced_cd\0" in image.content
-    (table,) = (tmp_path / "build" / "generated").glob("*/instruments.c")
+    (table,) = (build_dir / "generated").glob("*/instruments.c")
     assert re.findall(r'\{"(\w+)"', table.read_text()) == ["violin_reduced_cd", "flute_reduced_cd"]
     with pytest.raises(UserError, match="'violin_reduced_cd' is no C identifier of its own"):
         flash.main(["--board", "pico2", *options[:2], *options[:2], "--dry-run"])
@@ -299,12 +298,12 @@ def test_several_run_folders_become_the_programs_of_one_image_in_their_order(
         "--generated c",
     ],
 )
-def test_firmware_names_the_command_that_flashes_what_it_built(options, monkeypatch, capsys):
+def test_firmware_names_the_command_that_flashes_what_it_built(options, replace, capsys):
     asked, built = [], firmware.Firmware(Program("pico2", Path("play")), "aot", 1, 1, {})
-    monkeypatch.setattr(firmware, "generate_source", lambda a: asked.append(vars(a)) or Path("c"))
-    monkeypatch.setattr(firmware, "build", lambda *_, **how: asked.append(how["options"]) or built)
-    monkeypatch.setattr(flash, "convert", lambda *_: files_of("pico2"))
-    firmware.main(["--board", "pico2", *shlex.split(options)])
+    replace(sources.generate_source, lambda given: asked.append(vars(given)) or Path("c"))
+    replace(firmware.build, lambda *_, **how: asked.append(how["options"]) or built)
+    replace(flashing.convert, lambda *_: files_of("pico2"))
+    firmware_command.main(["--board", "pico2", *shlex.split(options)])
     following = capsys.readouterr().out.splitlines()[-1]
     assert following == f"next: python -m pipeline.flash --board pico2 {options}"
     flash.main([*shlex.split(following)[4:], "--dry-run"])
@@ -313,9 +312,8 @@ def test_firmware_names_the_command_that_flashes_what_it_built(options, monkeypa
     assert asked[1] == asked[3]
 
 
-def test_learnt_room_is_flashed_where_there_is_an_fpu(tmp_path, monkeypatch, capsys):
+def test_learnt_room_is_flashed_where_there_is_an_fpu(tmp_path, build_dir, capsys):
     small_run.make_run(tmp_path / "run")
-    monkeypatch.setattr(firmware, "BUILD_DIR", tmp_path / "build")
     options = ["--run", str(tmp_path / "run"), "--dry-run"]
     sizes = []
     for room in ([], ["--reverb", "0.1"], ["--reverb"]):

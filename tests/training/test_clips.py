@@ -217,12 +217,12 @@ def test_an_interrupted_stage_goes_on_where_it_stopped(
         analysed.append(path.name)
         analyse_file(path, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(data, "_analyse_file", interrupted)
+    monkeypatch.setattr(recordings, "_analyse_file", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "in", tmp_path / "out")
     assert not (tmp_path / "out/flute/dataset.npz").exists()
     monkeypatch.setattr(
-        data,
+        recordings,
         "_analyse_file",
         lambda path, *rest: (analysed.append(path.name), analyse_file(path, *rest)),
     )

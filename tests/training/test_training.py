@@ -17,8 +17,10 @@ from pipeline.model.ddx7 import load_model
 from pipeline.model.inputs import prepend_context
 from pipeline.model.patches import PATCHES
 from pipeline.model.synth import base_phase, fm_synthesize
-from pipeline.training import dataset, distillation, loop, options
+from pipeline.training import distillation, loop, options
 from pipeline.training import losses as training_losses
+from pipeline.training.dataset import TRAIN, crop_clips, draw_batch, load_dataset
+from pipeline.training.learner import Learner
 
 INSTRUMENT = load_instrument("flute")
 SETTINGS = {"batch_size": 2, "crop_frames": 64, "warmup_steps": 2, "validate_every": 3}
@@ -60,7 +62,7 @@ def dataset_path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dataset(dataset_path):
-    return dataset.load_dataset(dataset_path, INSTRUMENT)
+    return load_dataset(dataset_path, INSTRUMENT)
 
 
 def settings(**changes):
@@ -71,7 +73,7 @@ def weights_of(run_dir):
     return [np.asarray(w) for w in load_model(run_dir).weights]
 
 
-def test_a_resumed_run_equals_an_unbroken_one(tmp_path, dataset, monkeypatch):
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path, dataset, replace):
     keras.utils.set_random_seed(0)
     import tensorflow as tf
 
@@ -83,10 +85,9 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path, dataset, monkeypatch):
         calls.append(1)
         if len(calls) == 8:
             raise KeyboardInterrupt
-        return draw(*args, **kwargs)
+        return draw_batch(*args, **kwargs)
 
-    draw = dataset.draw_batch
-    monkeypatch.setattr(train, "draw_batch", interrupted)
+    replace(draw_batch, interrupted)
     with pytest.raises(KeyboardInterrupt):
         loop.train_model(tmp_path / "broken", settings(), dataset)
     assert not (tmp_path / "broken" / "metrics.json").exists()
@@ -107,9 +108,9 @@ def test_training_lowers_the_loss(tmp_path, dataset):
     assert best == min(training_losses.score(row) for row in metrics["history"])
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path, dataset, monkeypatch):
+def test_a_finished_run_is_not_trained_again(tmp_path, dataset, replace):
     first = loop.train_model(tmp_path / "run", settings(steps=3), dataset)
-    monkeypatch.setattr(train, "Learner", None)
+    replace(Learner, None)
     assert loop.train_model(tmp_path / "run", settings(steps=3), dataset) == first
 
 
@@ -124,11 +125,11 @@ def test_another_configuration_does_not_overwrite_a_run(tmp_path, dataset):
 def test_batches_are_a_function_of_seed_and_step_and_hold_training_clips_alone(dataset):
     config = settings(batch_size=8, real_share=0.25).train
     for step in (0, 1, 12345):
-        clips, starts = dataset.draw_batch(dataset, config, step)
-        again = dataset.draw_batch(dataset, config, step)
+        clips, starts = draw_batch(dataset, config, step)
+        again = draw_batch(dataset, config, step)
         np.testing.assert_array_equal(clips, again[0])
         np.testing.assert_array_equal(starts, again[1])
-        assert (dataset["split"][clips] == dataset.TRAIN).all()
+        assert (dataset["split"][clips] == TRAIN).all()
         assert dataset["real"][clips].sum() == 2
         assert (starts + config.crop_frames <= CLIP_FRAMES).all()
 
@@ -138,7 +139,7 @@ def test_crops_are_slices_of_features_and_of_the_samples_under_them(dataset):
     config = TcnConfig(n_blocks=2, hidden_channels=4)
     padded = {**dataset, "features": prepend_context(dataset["features"], config)}
     n_lead = config.receptive_field - 1
-    batch = dataset.crop_clips(padded, clips, starts, 50, n_lead)
+    batch = crop_clips(padded, clips, starts, 50, n_lead)
     before = np.asarray(batch["features"])[0, :n_lead]
     assert (before[: n_lead - 5, 1] == 0).all()  # silence before the clip
     np.testing.assert_array_equal(before[n_lead - 5 :], dataset["features"][3, :5])
@@ -153,7 +154,7 @@ def test_crops_are_slices_of_features_and_of_the_samples_under_them(dataset):
 
 def test_padding_behind_a_clips_end_does_not_count(dataset):
     shortened = {**dataset, "n_valid_frames": np.full(6, 500, np.int32)}
-    batch = dataset.crop_clips(shortened, np.array([0]), np.array([0]), CLIP_FRAMES, 0)
+    batch = crop_clips(shortened, np.array([0]), np.array([0]), CLIP_FRAMES, 0)
     kept = np.asarray(
         training_losses.silence_padding(np.ones((1, CLIP_SAMPLES), np.float32), batch)
     )
@@ -167,7 +168,7 @@ def test_a_student_that_equals_its_teacher_has_no_distillation_loss(tmp_path, da
     teacher = load_model(tmp_path / "teacher")
     rendered = distillation.render_teacher(tmp_path / "teacher", dataset, method)
     features = prepend_context(dataset["features"], teacher.config.tcn)
-    batch = dataset.crop_clips(
+    batch = crop_clips(
         {**dataset, **rendered, "features": features},
         np.array([1, 2]),
         np.array([0, 0]),
@@ -241,7 +242,7 @@ def test_damaged_files_are_named(tmp_path, dataset):
     damaged = tmp_path / "dataset.npz"
     damaged.write_bytes(b"PK\x03\x04 not a zip")
     with pytest.raises(UserError, match=r"dataset\.npz is damaged"):
-        dataset.load_dataset(damaged, INSTRUMENT)
+        load_dataset(damaged, INSTRUMENT)
     loop.train_model(tmp_path / "run", settings(steps=3), dataset)
     with pytest.raises(UserError, match="holds a flute, not a piano"):
         load_model(tmp_path / "run", instrument="piano")
