@@ -1,37 +1,42 @@
-"""Distillation: the reduced student learns from the recording and from the full teacher.
+"""Distils the full model of an instrument, the teacher, into a reduced student.
 
-After Giudici et al., "Distilling DDSP", JAES 2025: audio distillation (AD) adds the MSS to the
-teacher's audio, control distillation (CD) the mean absolute difference between the logarithms of
-the operator levels and of the teacher's. The teacher's outputs are rendered once, and the student
-starts with its breath and its room.
+    python -m pipeline.distill --instrument flute --method control
+
+After Giudici et al., "Distilling DDSP", JAES 2025: audio distillation (AD) adds the MSS distance to
+the teacher's audio, control distillation (CD) the mean absolute difference between the logarithms
+of the student's and the teacher's operator levels. The teacher's outputs are rendered once, and the
+student starts with the teacher's noise and reverb. Writes the run folder
+``runs/<instrument>/reduced_ad`` or ``reduced_cd``; the same command resumes an interrupted training.
 """
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
+from pipeline.core.options import Parser, add_training_arguments, training_changes
 from pipeline.core.runs import find_run, load_run
 from pipeline.training.dataset import load_dataset
 from pipeline.training.distillation import LOSS_OF_METHOD, VARIANT_OF_METHOD, render_teacher
 from pipeline.training.loop import train_model
-from pipeline.training.options import (
-    add_training_arguments,
-    print_metrics,
-    resolve,
-    training_changes,
-)
+from pipeline.training.options import print_metrics, resolve
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Distils the full model of an instrument into a reduced student."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.distill", description=main.__doc__)
+    parser = Parser("distill", main.__doc__)
     add_training_arguments(parser)
     parser.add_argument(
-        "--method", choices=("audio", "control"), required=True, help="what is distilled"
+        "--method",
+        choices=("audio", "control"),
+        required=True,
+        help="what the student learns from the teacher: its audio, or its operator levels",
     )
     parser.add_argument(
-        "--teacher", type=Path, help="run folder of the teacher (default: the instrument's full)"
+        "--teacher",
+        type=Path,
+        metavar="DIR",
+        help="run folder of the teacher (default: the instrument's full model)",
     )
     args = parser.parse_args(argv)
     instrument = load_instrument(args.instrument)

@@ -1,31 +1,28 @@
-"""Training: the full teacher, or the reduced model, learns from recordings by spectral loss.
+"""Trains a model of an instrument, full or reduced, on its data set by spectral loss.
 
-The loop is the same for TensorFlow and, on a GPU, for JAX (``KERAS_BACKEND=jax``). Batches are a
-function of the seed and the step alone, and a checkpoint holds every variable, so that a run that
-was killed goes on exactly where it was.
+    python -m pipeline.train --instrument flute --variant full
+
+reads ``runs/<instrument>/dataset.npz`` and writes the run folder ``runs/<instrument>/<variant>``.
+The same command resumes an interrupted training exactly where it stopped: batches depend on the
+seed and the step alone, and a checkpoint holds every variable. ``KERAS_BACKEND=jax`` trains on a
+GPU.
 """
 
-import argparse
+from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
+from pipeline.core.options import Parser, add_training_arguments, add_variant, training_changes
 from pipeline.training.dataset import load_dataset
 from pipeline.training.loop import train_model
-from pipeline.training.options import (
-    add_training_arguments,
-    print_metrics,
-    resolve,
-    training_changes,
-)
+from pipeline.training.options import print_metrics, resolve
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Trains the full or the reduced model of an instrument."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.train", description=main.__doc__)
+    parser = Parser("train", main.__doc__)
     add_training_arguments(parser)
-    parser.add_argument(
-        "--variant", choices=("full", "reduced"), default="full", help="which network"
-    )
+    add_variant(parser, choices=("full", "reduced"), default="full", help="model to train")
     args = parser.parse_args(argv)
     instrument = load_instrument(args.instrument)
     folder = args.runs / args.instrument

@@ -1,1 +1,1 @@
-"""What every package shares: constants, errors and the command line, files, configuration and run folders."""
+"""What every package shares: constants, errors, options, files, configuration and run folders."""

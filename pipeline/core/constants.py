@@ -1,15 +1,26 @@
-"""Constants that every package shares; those that the C code needs too go into its generated header."""
+"""Constants of the whole pipeline; the C code receives its share in a generated header."""
 
-SAMPLE_RATE = 16_000  # Hz
-HOP_SAMPLES = 64  # samples per frame and per block of the firmware
-FRAME_RATE = SAMPLE_RATE // HOP_SAMPLES  # 250 Hz
-CLIP_SAMPLES = 4 * SAMPLE_RATE
-CLIP_FRAMES = CLIP_SAMPLES // HOP_SAMPLES
-MAX_LEVEL = 0.32  # turns: the largest output level of an operator
-LEVEL_FLOOR = 1e-3  # of it, added before the logarithm: what is not heard hardly differs
-LOGIT_RANGE = (-12.0, 6.0)  # beyond it the level is inaudible, or as good as the largest
-N_OPERATORS = 6
-LOUDNESS_RANGE_DB = 80.0
-DEFAULT_F0_HZ = 440.0  # of a device before its first pitch
-INSTRUMENTS = ("flute", "trumpet", "violin", "piano")
-VARIANTS = ("full", "reduced", "reduced_ad", "reduced_cd")
+from typing import Final, Literal, get_args
+
+SAMPLE_RATE: Final = 16_000  # Hz
+HOP_SAMPLES: Final = 64  # samples per frame, and per audio block of the firmware
+FRAME_RATE: Final = SAMPLE_RATE // HOP_SAMPLES  # 250 frames per second
+CLIP_SAMPLES: Final = 4 * SAMPLE_RATE
+CLIP_FRAMES: Final = CLIP_SAMPLES // HOP_SAMPLES
+
+N_OPERATORS: Final = 6
+MAX_LEVEL: Final = 0.32  # largest output level of an operator, in turns of phase
+LEVEL_FLOOR: Final = 1e-3  # of MAX_LEVEL; added before log() so that inaudible levels barely count
+LOGIT_RANGE: Final = (-12.0, 6.0)  # outside it the level is inaudible, or practically MAX_LEVEL
+
+MIN_F0_HZ: Final = 20.0
+MAX_F0_HZ: Final = 4000.0
+DEFAULT_F0_HZ: Final = 440.0  # pitch of a device that has received none yet
+LOUDNESS_RANGE_DB: Final = 80.0
+MIN_LOUDNESS_DB: Final = -LOUDNESS_RANGE_DB
+MAX_LOUDNESS_DB: Final = 0.0
+
+Format = Literal["int8", "int16x8"]  # of a decoder's activations; its weights are int8 in both
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+INSTRUMENTS: Final = ("flute", "trumpet", "violin", "piano")
+VARIANTS: Final = ("full", "reduced", "reduced_ad", "reduced_cd")

@@ -5,7 +5,6 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,22 +80,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is missing") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid TOML: {error}") from None
-
-
-def from_table(kind: Any, table: dict[str, Any], path: Path) -> Any:
-    """Fills a frozen dataclass from a TOML table, refusing entries that it does not know."""
-    known = {f.name: f for f in fields(kind)}
-    if unknown := set(table) - set(known):
-        raise UserError(f"{path}: unknown entry {min(unknown)!r}; allowed: {', '.join(known)}")
-    values = {}
-    for name, value in table.items():
-        kind_of_field = known[name].type
-        nested = is_dataclass(kind_of_field) and isinstance(value, dict)
-        values[name] = from_table(kind_of_field, value, path) if nested else value
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise UserError(f"{path}: {error}") from None
 
 
 def to_toml(table: dict[str, Any]) -> str:

@@ -1,78 +1,115 @@
-"""Instrument configuration: one TOML per instrument fills frozen dataclasses."""
+"""Instrument configuration: one TOML file per instrument fills frozen dataclasses.
+
+Every field declares the values that it accepts; `pipeline.core.schema` checks them.
+"""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from pipeline.core.constants import N_OPERATORS
+from pipeline.core.constants import CLIP_FRAMES, N_OPERATORS
 from pipeline.core.errors import UserError
-from pipeline.core.files import from_table, read_toml
+from pipeline.core.files import read_toml
 from pipeline.core.paths import INSTRUMENT_DIR
+from pipeline.core.schema import Identifier, Within, from_table
+
+_Steps = Annotated[int, Within(1, 10_000_000)]
+_Rate = Annotated[float, Within(0, 1)]
+_Share = Annotated[float, Within(0, 1)]
+_Seed = Annotated[int, Within(0, 2**32 - 1)]
+_MidiNumber = Annotated[int, Within(0, 127)]  # a note, or a General MIDI program counted from 0
+_TrackedF0 = Annotated[float, Within(47, 4000)]  # what the pitch tracker can find
 
 
 @dataclass(frozen=True)
 class TcnConfig:
-    """Shape of the decoder network (see `pipeline.tcn`)."""
+    """Shape of the decoder network (see `pipeline.model.topology`)."""
 
-    n_blocks: int
-    hidden_channels: int
-    kernel_size: int = 3
-    n_inputs: int = 2
-    n_outputs: int = N_OPERATORS
+    n_blocks: Annotated[int, Within(1, 8)]
+    hidden_channels: Annotated[int, Within(1, 512)]
+    kernel_size: Annotated[int, Within(3, 3)] = 3
+    n_inputs: Annotated[int, Within(2, 2)] = 2
+    n_outputs: Annotated[int, Within(N_OPERATORS, N_OPERATORS)] = N_OPERATORS
 
     @property
     def receptive_field(self) -> int:
         """Number of frames that one output depends on."""
-        return 1 + 2 * (self.kernel_size - 1) * (2**self.n_blocks - 1)
+        return 1 + 2 * (self.kernel_size - 1) * ((1 << self.n_blocks) - 1)
 
 
 @dataclass(frozen=True)
 class CorpusConfig:
     """What `pipeline.data` composes and renders when it is given no recordings."""
 
-    gm_program: int  # General MIDI, counted from 0
-    lowest_note: int  # MIDI note numbers of the instrument's range
-    highest_note: int
-    decays: bool = False  # plucked or struck: no swells, long tones die away
+    gm_program: _MidiNumber
+    lowest_note: _MidiNumber
+    highest_note: _MidiNumber
+    decays: bool = False  # plucked or struck: no swells, and long tones die away
+
+    def __post_init__(self) -> None:
+        if self.lowest_note >= self.highest_note:
+            raise ValueError(
+                f"corpus.lowest_note = {self.lowest_note} is not below "
+                f"corpus.highest_note = {self.highest_note}"
+            )
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """How recordings become clips and frames."""
 
-    f0_min_hz: float
-    f0_max_hz: float
-    confidence_threshold: float = 0.8
-    silence_db: float = 40.0
-    min_clip_seconds: float = 3.0
-    pause_seconds: float = 0.5  # shorter pauses do not end a stretch of sound
+    f0_min_hz: _TrackedF0
+    f0_max_hz: _TrackedF0
+    confidence_threshold: _Share = 0.8
+    silence_db: Annotated[float, Within(0, 120)] = 40.0  # below the loudest frame
+    min_clip_seconds: Annotated[float, Within(0.05, 4)] = 3.0
+    pause_seconds: Annotated[float, Within(0, 60)] = 0.5  # shorter pauses do not end a phrase
     urmp_tag: str = ""  # the instrument in the file names of URMP
-    seed: int = 0
+    seed: _Seed = 0
+
+    def __post_init__(self) -> None:
+        if self.f0_min_hz >= self.f0_max_hz:
+            raise ValueError(
+                f"data.f0_min_hz = {self.f0_min_hz} is not below data.f0_max_hz = {self.f0_max_hz}"
+            )
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Hyper-parameters of one training; the defaults are the paper's where they pay."""
+    """Hyper-parameters of one training; the defaults are the paper's unless others work better."""
 
-    steps: int = 120_000
-    batch_size: int = 16
-    crop_frames: int = 500  # 2 s
-    learning_rate: float = 1e-3
-    warmup_steps: int = 500
-    final_learning_rate: float = 1e-5  # reached along a cosine at the last step
-    weight_decay: float = 1e-2
-    gradient_clip: float = 3.0
-    dropout: float = 0.0
-    real_share: float = 0.5  # share of real recordings in a batch where both kinds are there
-    validate_every: int = 1_000
-    patience: int = 20  # validations without a better one before training stops
-    seed: int = 0
+    steps: Annotated[_Steps, "optimizer steps"] = 120_000
+    batch_size: Annotated[int, Within(1, 1024), "clips per step"] = 16
+    crop_frames: Annotated[
+        int, Within(1, CLIP_FRAMES), "length of the crop of each clip, in frames of 4 ms"
+    ] = 500
+    learning_rate: Annotated[_Rate, "learning rate after the warm-up"] = 1e-3
+    warmup_steps: Annotated[
+        int, Within(0, 10_000_000), "steps in which the learning rate rises from 0"
+    ] = 500
+    final_learning_rate: Annotated[
+        _Rate, "learning rate at the last step; a cosine leads there"
+    ] = 1e-5
+    weight_decay: Annotated[_Share, "weight decay per step, as a share of the learning rate"] = 1e-2
+    gradient_clip: Annotated[
+        float, Within(1e-6, 1e6), "largest norm of the gradient; larger ones are scaled down"
+    ] = 3.0
+    dropout: Annotated[float, Within(0, 0.99), "share of hidden channels that are dropped"] = 0.0
+    real_share: Annotated[
+        _Share, "share of real recordings in a batch, if the data set has rendered ones, too"
+    ] = 0.5
+    validate_every: Annotated[_Steps, "steps between validations"] = 1_000
+    patience: Annotated[
+        int, Within(1, 10_000_000), "validations without improvement before training stops"
+    ] = 20
+    seed: Annotated[_Seed, "seed of weights, batches and dropout"] = 0
 
 
 @dataclass(frozen=True)
 class InstrumentConfig:
     """Everything that is particular to an instrument."""
 
-    instrument: str
-    patch: str
+    instrument: Annotated[str, Identifier()]
+    patch: str  # a key of `pipeline.model.patches.PATCHES`
     data: DataConfig
     corpus: CorpusConfig
     full: TcnConfig = TcnConfig(n_blocks=5, hidden_channels=128)
@@ -88,10 +125,15 @@ def load_instrument(name: str) -> InstrumentConfig:
     """Loads an instrument's configuration from ``data/instruments/<name>.toml``.
 
     Raises:
-        UserError: There is no such instrument, or the file has a wrong or missing entry.
+        UserError: There is no such instrument, or an entry of the file is missing or not allowed.
     """
     path = INSTRUMENT_DIR / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in INSTRUMENT_DIR.glob("*.toml")))
         raise UserError(f"unknown instrument {name!r}: choose one of {known}, or write {path}")
-    return from_table(InstrumentConfig, read_toml(path), path)
+    config = from_table(InstrumentConfig, read_toml(path), path)
+    if config.instrument != path.stem:
+        raise UserError(
+            f"{path}: instrument = {config.instrument!r}: give {path.stem!r}, the file's name"
+        )
+    return config

@@ -4,13 +4,14 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write, from_table, read_toml, to_toml
+from pipeline.core.files import atomic_write, read_toml, to_toml
 from pipeline.core.instrument_config import TcnConfig, TrainConfig
 from pipeline.core.paths import INSTRUMENT_DIR, MODEL_DIR, RUN_DIR
+from pipeline.core.schema import Identifier, OneOf, from_table
 
 
 def config_hash(table: dict[str, Any]) -> str:
@@ -22,9 +23,9 @@ def config_hash(table: dict[str, Any]) -> str:
 class RunConfig:
     """What a run folder was made with: its ``config.toml``, resolved."""
 
-    instrument: str
+    instrument: Annotated[str, Identifier()]
     patch: str
-    variant: str
+    variant: Annotated[str, OneOf(VARIANTS)]
     tcn: TcnConfig
     train: TrainConfig
 
@@ -56,7 +57,7 @@ def load_run(run_dir: Path, *, instrument: str | None = None) -> RunConfig:
         )
     table = read_toml(path)
     expected = table.pop("hash", None)
-    config: RunConfig = from_table(RunConfig, table, path)
+    config = from_table(RunConfig, table, path)
     if expected != config.hash:
         raise UserError(f"{path} does not match its hash {expected}: restore it or train again")
     if instrument is not None and config.instrument != instrument:

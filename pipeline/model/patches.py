@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import pairwise
 from math import gcd, lcm
 
-N_OPERATORS = 6
+from pipeline.core.constants import N_OPERATORS
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from pipeline.core.constants import HOP_SAMPLES, N_OPERATORS, SAMPLE_RATE
+from pipeline.core.constants import (
+    HOP_SAMPLES,
+    MAX_F0_HZ,
+    MIN_F0_HZ,
+    N_OPERATORS,
+    SAMPLE_RATE,
+)
 from pipeline.model.patches import Patch
 
-F0_MIN_HZ = 20.0
-F0_MAX_HZ = 4000.0
 LEVEL_MAX_Q32 = 1374367488  # 0.32 turns, less what rounding a level of full scale takes
 MAX_SUMMED = 3  # so many products keep within 32 bits
 SINE_LINES = 512
@@ -95,7 +99,7 @@ class FixedVoice:
         """Plays frames; each holds what its block of 64 samples reaches at the end.
 
         Args:
-            f0_hz: float32, shape [n_frames]; held within `F0_MIN_HZ` and `F0_MAX_HZ`, NaN counts as
+            f0_hz: float32, shape [n_frames]; held within `MIN_F0_HZ` and `MAX_F0_HZ`, NaN counts as
                 the minimum.
             levels_q32: int32, 2**32 a turn, shape [n_frames, 6]; held within 0 and `LEVEL_MAX_Q32`.
 
@@ -119,7 +123,7 @@ class FixedVoice:
 
     def _base_phase(self, f0_hz: np.ndarray) -> np.ndarray:
         """Phase of the base oscillator at every sample, 2**32 a turn, int64, shape [n_samples]."""
-        f0_hz = np.clip(np.nan_to_num(f0_hz, nan=F0_MIN_HZ), F0_MIN_HZ, F0_MAX_HZ)
+        f0_hz = np.clip(np.nan_to_num(f0_hz, nan=MIN_F0_HZ), MIN_F0_HZ, MAX_F0_HZ)
         f0 = (f0_hz.astype(np.float64) * 2**19).astype(np.uint64)  # exact
         factor = increment_per_f0(self.patch)
         fraction = np.uint64(factor >> 16 & 0xFFFF)

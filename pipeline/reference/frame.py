@@ -2,10 +2,14 @@
 
 import numpy as np
 
-from pipeline.core.constants import DEFAULT_F0_HZ
+from pipeline.core.constants import (
+    DEFAULT_F0_HZ,
+    MAX_F0_HZ,
+    MAX_LOUDNESS_DB,
+    MIN_F0_HZ,
+    MIN_LOUDNESS_DB,
+)
 
-MIN_F0_HZ, MAX_F0_HZ = 20.0, 4000.0
-MIN_LOUDNESS_DB, MAX_LOUDNESS_DB = -80.0, 0.0
 _LOG2_COEFFICIENTS = (  # of instrument/frame.c, highest power first
     *(0.17063432, -0.27269839, 0.2972626, -0.35896174, 0.48046504, -0.72137588, 1.44269973),
 )
