@@ -1,0 +1,292 @@
+"""Command-line options that commands share: one name for one thing, values checked once."""
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pipeline.core.constants import FORMATS, VARIANTS
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import TrainConfig
+from pipeline.core.paths import REPOSITORY, RUN_DIR
+from pipeline.core.schema import Restriction, Within, fields_of
+
+INSTRUMENT_HELP = "name of the instrument: flute, trumpet, violin, piano, or a TOML of your own"
+PRETRAINED_HELP = "run folder of a model of your own (default: the pretrained model)"
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser of a command, whose errors are a `UserError`: one line, exit status 2."""
+
+    def __init__(self, command: str, description: str | None) -> None:
+        """Creates the parser of ``python -m pipeline.<command>``.
+
+        Args:
+            command: Name of the module.
+            description: First line of ``--help``.
+        """
+        super().__init__(
+            prog=f"python -m pipeline.{command}", description=description, allow_abbrev=False
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raises what argparse found wrong as a `UserError`."""
+        raise UserError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
+
+
+def whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """Returns an option's ``type`` for whole numbers from `lowest` to `highest`."""
+    return _number(int, Within(lowest, highest))
+
+
+def real(lowest: float, highest: float) -> Callable[[str], float]:
+    """Returns an option's ``type`` for numbers from `lowest` to `highest`; NaN is refused."""
+    return _number(float, Within(lowest, highest))
+
+
+def _number(kind: Any, restriction: Restriction) -> Callable[[str], Any]:
+    noun = "a whole number" if kind is int else "a number"
+
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not restriction.accepts(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {noun} {restriction}")
+        return value
+
+    return parse
+
+
+class _Renamed(argparse.Action):
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        raise argparse.ArgumentError(None, f"{option} is now {self.const}")
+
+
+def renamed_option(parser: argparse.ArgumentParser, old: str, new: str) -> None:
+    """Makes a parser refuse an option's former name with a line that says the new one.
+
+    Args:
+        parser: The parser.
+        old: Former name, such as ``--engine``.
+        new: What to use instead; completes the sentence "--engine is now ...".
+    """
+    parser.add_argument(old, action=_Renamed, nargs="?", const=new, help=argparse.SUPPRESS)
+
+
+def renamed_values(choices: Mapping[str, str]) -> Callable[[str], str]:
+    """Returns an option's ``type`` that refuses former values with what to use instead.
+
+    Args:
+        choices: By former value, what completes the sentence "int8_room is now ...".
+    """
+
+    def parse(text: str) -> str:
+        if text in choices:
+            raise argparse.ArgumentTypeError(f"{text} is now {choices[text]}")
+        return text
+
+    return parse
+
+
+def add_instrument(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
+    """Adds ``--instrument NAME``, required if there is no default."""
+    parser.add_argument(
+        "--instrument",
+        required=default is None,
+        default=default,
+        metavar="NAME",
+        help=_help(INSTRUMENT_HELP, default),
+    )
+
+
+def add_run(
+    parser: Any, help: str = PRETRAINED_HELP, *, required: bool = False, several: bool = False
+) -> None:
+    """Adds ``--run DIR``, a run folder; with `several`, it may be repeated and gives a list.
+
+    Args:
+        parser: The parser, or a group of it.
+        help: What the folder is for, with its default if it is not required.
+        required: Whether it must be given.
+        several: Whether it may be repeated.
+    """
+    parser.add_argument(
+        "--run",
+        type=Path,
+        required=required,
+        action="append" if several else "store",
+        metavar="DIR",
+        help=help + ("; may be repeated" if several else ""),
+    )
+
+
+def add_runs(parser: argparse.ArgumentParser, *, or_pretrained: bool = False) -> None:
+    """Adds ``--runs DIR``, the folder of run folders.
+
+    Args:
+        parser: The parser.
+        or_pretrained: The command only reads models and takes pretrained ones where the folder has
+            none: the default is None, for `pipeline.core.runs.find_run`.
+    """
+    default = f"{_shown(RUN_DIR)}, then the pretrained models" if or_pretrained else RUN_DIR
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=None if or_pretrained else RUN_DIR,
+        metavar="DIR",
+        help=_help("folder with the run folders, as DIR/<instrument>/<variant>", default),
+    )
+
+
+def add_out(
+    parser: argparse.ArgumentParser,
+    help: str,
+    *,
+    default: Path | None = None,
+    required: bool = True,
+) -> None:
+    """Adds ``--out PATH``, what the command writes; required if there is no default.
+
+    Args:
+        parser: The parser.
+        help: What is written.
+        default: Where it is written without the option.
+        required: False if the option may be missing even without a default.
+    """
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=default,
+        required=required and default is None,
+        metavar="PATH",
+        help=_help(help, default),
+    )
+
+
+def add_board(
+    parser: argparse.ArgumentParser,
+    boards: Iterable[str],
+    *,
+    default: str | None = None,
+    help: str = "board whose firmware is built and run",
+) -> None:
+    """Adds ``--board NAME``, where the firmware runs; required if there is no default."""
+    parser.add_argument(
+        "--board",
+        choices=tuple(boards),
+        default=default,
+        required=default is None,
+        help=_help(help, default),
+    )
+
+
+def add_format(parser: argparse.ArgumentParser, help: str = "format of the activations") -> None:
+    """Adds ``--format int8|int16x8``, the number format of the quantized model."""
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help=_help(help))
+
+
+def add_variant(
+    parser: argparse.ArgumentParser,
+    *,
+    choices: Sequence[str] = VARIANTS,
+    default: str = "reduced_cd",
+    help: str = "variant of the model",
+) -> None:
+    """Adds ``--variant NAME``."""
+    parser.add_argument("--variant", choices=choices, default=default, help=_help(help))
+
+
+def add_systems(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--variants`` and ``--mcu``, which models are compared, and how."""
+    parser.add_argument(
+        "--variants",
+        nargs="*",
+        choices=VARIANTS,
+        default=list(VARIANTS),
+        help=_help("variants whose float model is evaluated", VARIANTS),
+    )
+    parser.add_argument(
+        "--mcu",
+        nargs="*",
+        choices=VARIANTS,
+        default=["reduced_cd"],
+        help=_help("variants whose quantized model the firmware plays", ["reduced_cd"]),
+    )
+
+
+def add_reverb_seconds(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--reverb SECONDS``, how much of the learnt reverb is played; 0 by default."""
+    parser.add_argument(
+        "--reverb",
+        type=real(0, 10),
+        default=0.0,
+        metavar="SECONDS",
+        help="length of the learnt reverb in seconds; 0 for a dry sound (default: 0)",
+    )
+
+
+def add_dataset(parser: argparse.ArgumentParser, help: str) -> None:
+    """Adds ``--dataset FILE``, a ``dataset.npz`` of `pipeline.data`."""
+    parser.add_argument("--dataset", type=Path, metavar="FILE", help=help)
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--profile quick|full``, how long training takes."""
+    parser.add_argument(
+        "--profile",
+        choices=("quick", "full"),
+        default="full",
+        help=_help("quick: train for minutes on two cores; full: as the instrument's TOML says"),
+    )
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that training and distillation share."""
+    add_instrument(parser)
+    add_runs(parser)
+    add_dataset(parser, "data set of pipeline.data (default: RUNS/INSTRUMENT/dataset.npz)")
+    add_profile(parser)
+    for name in fields_of(TrainConfig):
+        add_training_field(parser, name)
+    parser.add_argument(
+        "--warm-start",
+        type=Path,
+        metavar="DIR",
+        help="run folder whose network to start from (default: random weights)",
+    )
+    parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="start anew and replace what the run folder holds (default: resume)",
+    )
+
+
+def add_training_field(parser: argparse.ArgumentParser, name: str) -> None:
+    """Adds the option that sets an entry of `TrainConfig`: ``--batch-size`` for batch_size."""
+    field = fields_of(TrainConfig)[name]
+    assert isinstance(field.restriction, Within)
+    parser.add_argument(
+        f"--{name.replace('_', '-')}",
+        type=_number(field.type, field.restriction),
+        metavar="N" if field.type is int else "X",
+        help=f"{field.help} (default: the profile's, else the instrument's, else {field.default})",
+    )
+
+
+def training_changes(args: argparse.Namespace) -> dict[str, Any]:
+    """Returns the entries of `TrainConfig` that the user set, by name."""
+    values = {name: getattr(args, name) for name in fields_of(TrainConfig)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _help(text: str, default: Any = "%(default)s") -> str:
+    """Appends an option's default, if it has one, to its help."""
+    return text if default is None else f"{text} (default: {_shown(default)})"
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, Path):
+        return str(default.relative_to(REPOSITORY))
+    return default if isinstance(default, str) else " ".join(default)
