@@ -8,23 +8,15 @@ import pytest
 import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.bad_recordings import write_bad_recordings
+from support.sounds import make_curve_tone
 
-from pipeline.audio.features import a_weighted_loudness, extract_features, load_audio
+from pipeline.audio.features import a_weighted_loudness, extract_features
+from pipeline.audio.loading import load_audio
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.errors import UserError
 
 Floats = npt.NDArray[np.float32]
-
-
-def tone(
-    f0_hz: Floats | float, seconds: float = 1.0, partials: int = 6, level: float = 0.5
-) -> Floats:
-    """A harmonic tone with falling partials; f0_hz may be a curve at audio rate."""
-    curve = np.broadcast_to(f0_hz, (round(seconds * SAMPLE_RATE),)).astype(np.float64)
-    phase = 2 * np.pi * np.cumsum(curve) / SAMPLE_RATE
-    heard = [n for n in range(1, partials + 1) if n * curve.max() < SAMPLE_RATE / 2]
-    total = sum(np.sin(n * phase + 0.3 * n) / n for n in heard)
-    return (level * total / np.abs(total).max()).astype(np.float32)
 
 
 def cents(measured: Floats, true: Floats | float) -> Floats:
@@ -41,7 +33,9 @@ def test_every_frame_of_a_tone_has_its_pitch_within_5_cents(
     midi: float, partials: int, level: float
 ) -> None:
     f0_hz = 440 * 2 ** ((midi - 69) / 12)
-    features = extract_features(tone(f0_hz, 0.5, partials, level), f0_min_hz=60, f0_max_hz=2300)
+    features = extract_features(
+        make_curve_tone(f0_hz, 0.5, partials, level), f0_min_hz=60, f0_max_hz=2300
+    )
     assert np.abs(cents(features.f0_hz, f0_hz)).max() < 5
     assert features.confidence.min() > 0.97
 
@@ -49,7 +43,7 @@ def test_every_frame_of_a_tone_has_its_pitch_within_5_cents(
 def test_vibrato_is_followed_without_delay() -> None:
     time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     curve = (880 * 2 ** (0.3 / 12 * np.sin(2 * np.pi * 5.5 * time))).astype(np.float32)
-    measured = extract_features(tone(curve, 2.0), f0_min_hz=230, f0_max_hz=2300).f0_hz
+    measured = extract_features(make_curve_tone(curve, 2.0), f0_min_hz=230, f0_max_hz=2300).f0_hz
 
     def error_cents(shift_frames: int) -> float:
         ends = np.clip(
@@ -62,7 +56,9 @@ def test_vibrato_is_followed_without_delay() -> None:
 
 
 def test_a_leap_is_one_leap_at_the_right_frame() -> None:
-    audio = np.concatenate([tone(523.25), tone(1046.5), tone(392.0)])
+    audio = np.concatenate(
+        [make_curve_tone(523.25), make_curve_tone(1046.5), make_curve_tone(392.0)]
+    )
     f0_hz = extract_features(audio, f0_min_hz=230, f0_max_hz=2300).f0_hz
     jumps = np.flatnonzero(np.abs(np.diff(np.log2(f0_hz))) > 0.1)
     assert len(jumps) == 2
@@ -79,7 +75,7 @@ def test_a_missing_fundamental_is_still_the_pitch() -> None:
 def test_rests_and_noise_hold_the_pitch_before_them() -> None:
     noise = np.random.default_rng(0).normal(0, 0.05, SAMPLE_RATE).astype(np.float32)
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
-    audio = np.concatenate([silence, tone(440), noise, tone(660), silence])
+    audio = np.concatenate([silence, make_curve_tone(440), noise, make_curve_tone(660), silence])
     features = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
     assert np.abs(cents(features.f0_hz[260:490], 440)).max() < 5
     assert np.abs(cents(features.f0_hz[760:990], 660)).max() < 5
@@ -93,7 +89,7 @@ def test_rests_and_noise_hold_the_pitch_before_them() -> None:
 
 @pytest.mark.parametrize("rumble_hz", [30, 55])
 def test_rumble_below_the_instrument_does_not_disturb_the_pitch(rumble_hz: float) -> None:
-    audio = tone(440, level=0.1) + tone(rumble_hz, partials=1, level=0.4)
+    audio = make_curve_tone(440, level=0.1) + make_curve_tone(rumble_hz, partials=1, level=0.4)
     features = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
     assert np.abs(cents(features.f0_hz, 440)).max() < 10
     assert features.confidence.min() > 0.9
@@ -114,13 +110,17 @@ def test_loudness_follows_the_a_curve(band: int, a_weighting_db: float) -> None:
 
 
 def test_a_full_scale_1_khz_sine_is_0_db_and_silence_is_minus_80() -> None:
-    assert a_weighted_loudness(tone(1000, partials=1, level=1.0)) == pytest.approx(0, abs=0.1)
+    assert a_weighted_loudness(make_curve_tone(1000, partials=1, level=1.0)) == pytest.approx(
+        0, abs=0.1
+    )
     assert (a_weighted_loudness(np.zeros(1000, dtype=np.float32)) == -80).all()
 
 
 def test_a_step_in_level_is_felt_at_its_frame() -> None:
     level = np.repeat([0.01, 0.1], SAMPLE_RATE)
-    loudness_db = a_weighted_loudness((level * tone(1000, 2.0, 1, 1.0)).astype(np.float32))
+    loudness_db = a_weighted_loudness(
+        (level * make_curve_tone(1000, 2.0, 1, 1.0)).astype(np.float32)
+    )
     power = 10 ** (loudness_db / 10)
     middle = (power[0] + power[-1]) / 2
     assert abs(int(np.argmax(power > middle)) - 249) <= 1  # frame 249 is centred on the step
@@ -128,7 +128,9 @@ def test_a_step_in_level_is_felt_at_its_frame() -> None:
 
 @pytest.mark.parametrize("n_samples", [1, 63, 64, 65, 1023, 5000, 64_001])
 def test_any_length_gives_one_frame_per_begun_block(n_samples: int) -> None:
-    features = extract_features(tone(440, 5.0)[:n_samples], f0_min_hz=230, f0_max_hz=2300)
+    features = extract_features(
+        make_curve_tone(440, 5.0)[:n_samples], f0_min_hz=230, f0_max_hz=2300
+    )
     for values in vars(features).values():
         assert values.shape == (-(-n_samples // HOP_SAMPLES),)
         assert values.dtype == np.float32
@@ -149,7 +151,7 @@ def test_features_stay_in_their_ranges_whatever_is_heard(seed: int, scale: float
 
 
 def test_a_long_recording_is_the_same_as_its_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    audio = np.concatenate([tone(440), tone(660)])
+    audio = np.concatenate([make_curve_tone(440), make_curve_tone(660)])
     whole = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
     monkeypatch.setattr("pipeline.audio.features.BATCH_FRAMES", 37)
     batched = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
@@ -177,38 +179,14 @@ def test_every_rate_and_width_gives_the_same_tone(
 
 
 def test_float_files_beyond_full_scale_are_scaled_to_it(tmp_path: Path) -> None:
-    sf.write(tmp_path / "hot.wav", 3 * tone(440, level=1.0), SAMPLE_RATE, subtype="FLOAT")
+    sf.write(
+        tmp_path / "hot.wav", 3 * make_curve_tone(440, level=1.0), SAMPLE_RATE, subtype="FLOAT"
+    )
     assert np.abs(load_audio(tmp_path / "hot.wav")).max() == pytest.approx(1.0)
 
 
-def hostile_files(folder: Path) -> dict[str, str]:
-    """Writes bad recordings; returns a word that the message about each must hold."""
-    sf.write(folder / "empty.wav", np.zeros(0), SAMPLE_RATE)
-    sf.write(folder / "one.wav", np.ones(1), SAMPLE_RATE)
-    sf.write(folder / "silence.wav", np.zeros(SAMPLE_RATE), SAMPLE_RATE)
-    sf.write(folder / "nan.wav", np.full(SAMPLE_RATE, np.nan), SAMPLE_RATE, subtype="FLOAT")
-    (folder / "text.wav").write_text("not a recording\n" * 100)
-    (folder / "nothing.wav").write_bytes(b"")
-    sf.write(folder / "cut.flac", tone(440), SAMPLE_RATE)
-    data = (folder / "cut.flac").read_bytes()
-    (folder / "cut.flac").write_bytes(data[: len(data) // 2])
-    left = tone(440)
-    sf.write(folder / "opposed.wav", np.stack([left, -left], axis=1), SAMPLE_RATE)
-    return {
-        "empty.wav": "0 samples",
-        "one.wav": "1 samples",
-        "silence.wav": "silent",
-        "nan.wav": "NaN",
-        "text.wav": "not readable audio",
-        "nothing.wav": "not readable audio",
-        "cut.flac": "not readable audio",
-        "opposed.wav": "silent",
-        "absent.wav": "not a file",
-    }
-
-
 def test_bad_files_are_refused_in_one_line_that_names_them(tmp_path: Path) -> None:
-    for name, word in hostile_files(tmp_path).items():
+    for name, word in write_bad_recordings(tmp_path).items():
         with pytest.raises(UserError) as raised:
             load_audio(tmp_path / name)
         message = str(raised.value)
@@ -218,4 +196,4 @@ def test_bad_files_are_refused_in_one_line_that_names_them(tmp_path: Path) -> No
 def test_a_pitch_range_that_cannot_be_searched_is_refused() -> None:
     for low, high in ((10, 400), (400, 300), (200, 9000)):
         with pytest.raises(ValueError, match="pitch range"):
-            extract_features(tone(440), f0_min_hz=low, f0_max_hz=high)
+            extract_features(make_curve_tone(440), f0_min_hz=low, f0_max_hz=high)

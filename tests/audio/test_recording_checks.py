@@ -7,21 +7,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile as sf
-from test_features import tone
+from support.sounds import make_curve_tone
 
 from pipeline import data
-from pipeline.audio.features import extract_features, load_audio
+from pipeline.audio.features import extract_features
+from pipeline.audio.loading import load_audio
 from pipeline.audio.recording_checks import clipped_share, find_issues
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
 
 FLUTE = load_instrument("flute").data
 NOISE = np.random.default_rng(0).normal(size=4 * SAMPLE_RATE)
-LEVEL = float(np.std(tone(523.25, 4.0)))
+LEVEL = float(np.std(make_curve_tone(523.25, 4.0)))
 
 
 def chord(*notes_hz: float) -> npt.NDArray[np.float32]:
-    return np.sum([tone(f0_hz, 4.0, level=0.25) for f0_hz in notes_hz], axis=0)
+    return np.sum([make_curve_tone(f0_hz, 4.0, level=0.25) for f0_hz in notes_hz], axis=0)
 
 
 def doubts_of(path: Path, sound: npt.ArrayLike, rate: int = SAMPLE_RATE) -> str:
@@ -33,11 +34,11 @@ def doubts_of(path: Path, sound: npt.ArrayLike, rate: int = SAMPLE_RATE) -> str:
 
 @pytest.mark.parametrize("f0_hz", [246.9, 261.6, 523.25, 1046.5, 2093.0, 2217.5])
 def test_tones_within_the_range_give_no_doubt(tmp_path: Path, f0_hz: float) -> None:
-    assert doubts_of(tmp_path / "tone.wav", tone(f0_hz, 4.0)) == ""
+    assert doubts_of(tmp_path / "tone.wav", make_curve_tone(f0_hz, 4.0)) == ""
 
 
 def test_noise_is_said_where_it_hides_the_pitch(tmp_path: Path) -> None:
-    clear = tone(523.25, 4.0)
+    clear = make_curve_tone(523.25, 4.0)
     assert doubts_of(tmp_path / "little.wav", 0.3 * (clear + 0.3 * LEVEL * NOISE)) == ""
     noisy = doubts_of(tmp_path / "much.wav", 0.3 * (clear + 0.7 * LEVEL * NOISE))
     assert noisy.startswith("mean confidence 0.6") and "noise" in noisy and "%" not in noisy
@@ -61,14 +62,14 @@ def test_several_notes_at_once_are_unclear(tmp_path: Path, notes_hz: tuple[float
 def test_tones_out_of_range_are_found_on_either_side(
     tmp_path: Path, f0_hz: float, word: str
 ) -> None:
-    assert word in doubts_of(tmp_path / "tone.wav", tone(f0_hz, 4.0))
+    assert word in doubts_of(tmp_path / "tone.wav", make_curve_tone(f0_hz, 4.0))
 
 
 def test_share_out_of_range_is_that_of_the_sound(tmp_path: Path) -> None:
-    low_and_high = np.concatenate([tone(523.25, 3.0), tone(2793.8, 2.0)])
+    low_and_high = np.concatenate([make_curve_tone(523.25, 3.0), make_curve_tone(2793.8, 2.0)])
     assert "% lies above" in (seen := doubts_of(tmp_path / "both.wav", low_and_high))
     assert float(seen.partition(" ")[0]) == pytest.approx(40, abs=2)
-    little = np.concatenate([tone(523.25, 4.0), tone(2793.8, 0.5)])
+    little = np.concatenate([make_curve_tone(523.25, 4.0), make_curve_tone(2793.8, 0.5)])
     assert doubts_of(tmp_path / "little.wav", little) == ""
 
 
@@ -86,7 +87,7 @@ def test_clipping_is_found_in_the_file_even_when_turned_down(tmp_path: Path, rat
 
 
 def test_quiet_recordings_are_not_called_clipped(tmp_path: Path) -> None:
-    sf.write(tmp_path / "quiet.wav", 1e-3 * tone(261.6, 4.0), SAMPLE_RATE)
+    sf.write(tmp_path / "quiet.wav", 1e-3 * make_curve_tone(261.6, 4.0), SAMPLE_RATE)
     assert clipped_share(tmp_path / "quiet.wav") == 0
 
 
@@ -97,11 +98,11 @@ def test_data_stage_uses_them_and_says_what_was_seen(
     folder.mkdir()
     sounds = {
         "chord": chord(392.0, 493.9, 587.3),
-        "clean": tone(440.0, 4.0),
-        "clipped": np.clip(4 * tone(440.0, 4.0), -1, 1),
-        "high": tone(2793.8, 4.0),
-        "low": tone(110.0, 4.0),
-        "noisy": 0.3 * (tone(440.0, 4.0) + LEVEL * NOISE),
+        "clean": make_curve_tone(440.0, 4.0),
+        "clipped": np.clip(4 * make_curve_tone(440.0, 4.0), -1, 1),
+        "high": make_curve_tone(2793.8, 4.0),
+        "low": make_curve_tone(110.0, 4.0),
+        "noisy": 0.3 * (make_curve_tone(440.0, 4.0) + LEVEL * NOISE),
     }
     for name, sound in sounds.items():
         sf.write(folder / f"{name}.wav", sound, SAMPLE_RATE)

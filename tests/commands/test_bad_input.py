@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import soundfile as sf
-from support.small_run import make_run, make_tone
+from support.bad_recordings import write_bad_recordings
+from support.small_run import make_run
+from support.sounds import make_tone
 from tensorflow.lite.tools import flatbuffer_utils
-from test_features import hostile_files
 
 from pipeline import (
     bench,
@@ -201,7 +202,7 @@ def test_training_replaces_no_other_instruments_folder_even_when_told_to_restart
 def test_bad_recordings_are_named(runs, capsys, command):
     spoilt = runs / "spoilt"
     spoilt.mkdir()
-    for name, word in hostile_files(spoilt).items():
+    for name, word in write_bad_recordings(spoilt).items():
         only = runs / "only"
         (only / "flute").mkdir(parents=True)
         if (spoilt / name).exists():

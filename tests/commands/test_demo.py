@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import soundfile as sf
-from support.small_run import make_run, make_tone
+from support.small_run import make_run
+from support.sounds import make_tone
 
 from pipeline.audio import corpus, pcm
-from pipeline.audio.features import extract_features, load_audio
+from pipeline.audio.features import extract_features
+from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import from_pcm
 from pipeline.core.constants import MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument

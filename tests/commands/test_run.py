@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from support.small_run import make_run, make_tone
+from support.small_run import make_run
+from support.sounds import make_tone
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError

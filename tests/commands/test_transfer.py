@@ -1,60 +1,21 @@
 """Timbre transfer, sound in to sound out: how late it is, what it plays, what it refuses."""
 
 import wave
-from pathlib import Path
 
 import numpy as np
 import pytest
-from support.small_run import make_run, make_tone
+from support.following_instrument import generate_following
+from support.small_run import make_run
+from support.sounds import envelope, make_tone
 
 from pipeline import transfer as transfer_command
 from pipeline.audio import features, pcm
 from pipeline.audio.pcm import from_pcm, to_pcm
-from pipeline.core.constants import HOP_SAMPLES, N_OPERATORS, SAMPLE_RATE
+from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import TcnConfig
-from pipeline.emit import presets
-from pipeline.model.inputs import scale_features
-from pipeline.model.noise import UNTRAINED
-from pipeline.model.topology import kernel_shapes
-from pipeline.quantization import tflite_writer
-from pipeline.quantization.float_network import tcn_activations
-from pipeline.quantization.weights import fold_residual_bias
 from pipeline.target import live_features, transfer
 
-TCN = TcnConfig(n_blocks=2, hidden_channels=8)
 PLAYED_LATER_MS = 8.0  # a block must have come, and is rendered while another one plays
-
-
-def following_decoder() -> bytes:
-    """A decoder whose levels follow this frame's loudness: silence at -80 dB, all open at 0 dB."""
-    weights = {
-        name: (np.zeros(shape, np.float32), np.zeros(shape[-1], np.float32))
-        for name, shape in kernel_shapes(TCN).items()
-    }
-    for name, (source, n, gain) in {
-        "block0_conv1": (1, 1, 1.0),  # of loudness alone, into channel 0
-        "block0_conv2": (0, 1, 1.0),
-        "block1_conv1": (0, 1, 1.0),
-        "block1_conv2": (0, N_OPERATORS, 18.0),
-    }.items():
-        weights[name][0][-1, source, :n] = gain  # the tap of this frame
-    weights["block1_conv2"][1][:] = -12
-    frames = scale_features(np.full(81, 440.0), np.arange(-80.0, 1.0))
-    values = tcn_activations(fold_residual_bias(weights, TCN), TCN, frames)
-    ranges = {
-        name: (float(value.min()), max(float(value.max()), 0.1)) for name, value in values.items()
-    }
-    return tflite_writer.convert_step_model(weights, TCN, {**ranges, "frame": (0.0, 1.0)}, "int8")
-
-
-def generate_following(folder: Path) -> Path:
-    """Generates an instrument whose levels follow the loudness of this very block."""
-    folder.mkdir()
-    tflite = folder / "decoder.tflite"
-    tflite.write_bytes(following_decoder())
-    presets.generate([presets.Preset("violin", tflite, "violin", UNTRAINED)], folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +39,6 @@ def play(programs):
         return transfer.transfer(programs[board], to_pcm(audio), f0_min_hz=150, f0_max_hz=1500)
 
     return play
-
-
-def envelope(pcm: np.ndarray) -> np.ndarray:
-    """Peak of the last 2.5 ms at every sample."""
-    windows = np.lib.stride_tricks.sliding_window_view(np.abs(from_pcm(pcm)), 40)
-    return np.pad(windows.max(axis=1), (39, 0))
 
 
 @pytest.mark.parametrize("offset", [0, 1, 31, 63])

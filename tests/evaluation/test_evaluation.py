@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 import soundfile as sf
-from support.small_run import make_run, make_tone
+from support.small_run import make_run
+from support.sounds import make_tone
 
 from pipeline import evaluate
-from pipeline.audio.features import extract_features, load_audio
+from pipeline.audio.features import extract_features
+from pipeline.audio.loading import load_audio
 from pipeline.audio.lpc import LPC_WINDOW, impulse_train, lpc_anchor
 from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.core import paths

@@ -11,7 +11,8 @@ import pytest
 import soundfile as sf
 from support.chromium import Browser
 from support.replacing import replaced
-from support.small_run import make_run, make_tone
+from support.small_run import make_run
+from support.sounds import make_tone
 
 from pipeline import page
 from pipeline.audio import corpus

@@ -37,7 +37,7 @@ def generate(folder: Path) -> Path:
     model.write_bytes(
         tflite_writer.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 3, "int8")
     )
-    presets.generate(
+    presets.write_firmware_source(
         [presets.Preset(name, model, name, NOISE, expression=TABLES[name]) for name in PATCH_NAMES],
         folder,
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
-from support.small_run import make_tone
+from support.sounds import make_tone
 
 from pipeline.audio import a_weighting
 from pipeline.audio.features import extract_features

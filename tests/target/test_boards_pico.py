@@ -7,9 +7,8 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-from support import pico_board
 import pytest
-from support import small_player
+from support import pico_board, small_player
 from support.small_player import bend, off, on, program_change
 
 from pipeline.core.constants import HOP_SAMPLES
@@ -18,8 +17,8 @@ from pipeline.core.paths import MODEL_DIR
 from pipeline.emit import presets
 from pipeline.target import firmware, uf2
 from pipeline.target.build import make
-from pipeline.target.flashing import TARGETS
 from pipeline.target.flashing import convert as convert_elf
+from pipeline.target.flashing import flash_memory, flasher
 from pipeline.target.player import build_player, perform
 
 SHIPPED = presets.load_preset(MODEL_DIR / "flute" / "reduced_cd")
@@ -45,7 +44,7 @@ def expected(generated: Path, tune, n_frames: int) -> np.ndarray:
 def reduced(tmp_path_factory) -> Path:
     """Generated code of the flute that is flashed by default."""
     folder = tmp_path_factory.mktemp("reduced") / "generated"
-    presets.generate([SHIPPED], folder)
+    presets.write_firmware_source([SHIPPED], folder)
     return folder
 
 
@@ -202,10 +201,10 @@ def test_i2s_at_48_khz_is_64_ppm_fast(tmp_path):
 @pytest.mark.parametrize("board", ["pico", "pico2"])
 def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
     elf = flute[board].program.elf
-    target = TARGETS[board]
+    flash = flash_memory(board)
     ram_start, ram_bytes = RAM[board]
     image, family = uf2.read(convert_elf(elf, board)["uf2"].read_bytes())
-    assert family == target.family and image.address == target.address
+    assert family == flasher(board).uf2_family and image.address == flash.address
 
     headers = subprocess.run(
         ["arm-none-eabi-readelf", "-lW", elf], capture_output=True, text=True, check=True
@@ -213,10 +212,10 @@ def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
     rows = re.findall(r"LOAD\s+0x\w+ 0x(\w+) 0x(\w+) 0x(\w+) 0x(\w+)", headers)
     assert len(rows) >= 3
     for virtual, physical, in_file, in_memory in ([int(n, 16) for n in row] for row in rows):
-        memories = (target.address, target.flash_bytes), (ram_start, ram_bytes)
+        memories = (flash.address, flash.n_bytes), (ram_start, ram_bytes)
         assert any(start <= virtual and virtual + in_memory <= start + n for start, n in memories)
         if in_file:
-            assert target.address <= physical < target.address + target.flash_bytes
+            assert flash.address <= physical < flash.address + flash.n_bytes
 
     symbols = dict(
         (name, int(value, 16))
@@ -275,9 +274,9 @@ def test_firmware_with_one_instrument_is_small(flute, board):
 
 def test_three_instruments_fit_and_a_fourth_is_refused_with_the_bytes_missing(tmp_path):
     flutes = [dataclasses.replace(SHIPPED, name=f"flute_{n}") for n in range(4)]
-    presets.generate(flutes[:3], tmp_path)
+    presets.write_firmware_source(flutes[:3], tmp_path)
     firmware.build("pico", tmp_path, build_dir=tmp_path / "build")
-    presets.generate(flutes, tmp_path)
+    presets.write_firmware_source(flutes, tmp_path)
     message = r"does not fit pico: \d+ bytes of RAM are missing; .*, or fewer of them$"
     with pytest.raises(UserError, match=message):
         firmware.build("pico", tmp_path, build_dir=tmp_path / "build")

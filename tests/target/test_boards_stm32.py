@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import small_player
+from support.play_app import pcm, play
 from support.small_player import NOISE, bend, control, off, on
 from support.stm32_board import INSTRUCTIONS_PER_TICK, TICKS_PER_BLOCK, Stm32Board
-from test_play import pcm, play
 
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
@@ -22,11 +22,12 @@ from pipeline.emit import presets
 from pipeline.evaluation import bench_cores
 from pipeline.quantization import tflite_writer
 from pipeline.target import firmware
+from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.build import Program, make
-from pipeline.target.chips import BOARD_LIMITS, CHIPS, chip_share
+from pipeline.target.cycle_model import chip_share
 from pipeline.target.disassembly import disassemble
 from pipeline.target.flash_image import read_elf
-from pipeline.target.flashing import TARGETS
+from pipeline.target.flashing import flash_memory
 from pipeline.target.player import build_player, perform
 from pipeline.target.vendor import fetch_cmsis
 
@@ -79,7 +80,7 @@ def small_image(generated: Path) -> Program:
 def flute(generated: Path) -> Path:
     """The flute that is flashed by default."""
     folder = generated.parent / "flute"
-    presets.generate([SHIPPED], folder)
+    presets.write_firmware_source([SHIPPED], folder)
     return folder
 
 
@@ -204,36 +205,32 @@ def cycles_per_instruction(board: str, generated: Path) -> float:
     return sum(n * per_stage[stage] for stage, n in counts.items()) / sum(counts.values())
 
 
-def share(chip: str, cycles: float, image: firmware.Firmware, *, n_voices: int) -> float:
+def share(name: str, cycles: float, image: firmware.Firmware, *, n_voices: int) -> float:
     """Share of a chip's time, where every voice reads the weights once a block."""
-    (found,) = [known for known in CHIPS if known.name == chip]
-    return chip_share(found, cycles, n_voices * image.parts["model"].flash_bytes)["cpu_share"]
+    n_bytes = n_voices * image.parts["model"].flash_bytes
+    return chip_share(INSTRUMENT_BOARDS[name], cycles, n_bytes)["cpu_share"]
 
 
 CORES = pytest.mark.parametrize(
-    ("name", "emulated", "chip"),
-    [
-        ("stm32f4_discovery", "qemu_m4", "STM32F407"),
-        ("nucleo_h743zi", "qemu_m7", "STM32H743"),
-    ],
+    ("name", "emulated"), [("stm32f4_discovery", "qemu_m4"), ("nucleo_h743zi", "qemu_m7")]
 )
 
 
 @CORES
 def test_voice_takes_no_more_of_the_chip_than_is_asked_for_with_weights_in_flash(
-    name, emulated, chip, images, flute
+    name, emulated, images, flute
 ):
     player = build_player(emulated, flute, n_voices=1, build_dir=flute.parent / f"one-{emulated}")
     report = perform(player, [(0, on(72)), (250, control(120, 0))]).report
     cycles = report["instructions"] / report["n_blocks"] * cycles_per_instruction(emulated, flute)
-    found = share(chip, cycles, images[name], n_voices=1)
-    (known,) = [known for known in CHIPS if known.name == chip]
-    assert found > 1.1 * cycles * 250 / known.clock_hz  # waits, too
-    assert found <= BOARD_LIMITS[name]["cpu_share"]
+    found = share(name, cycles, images[name], n_voices=1)
+    board = INSTRUMENT_BOARDS[name]
+    assert found > 1.1 * cycles * 250 / board.clock_hz  # waits, too
+    assert found <= board.limits.cpu_share
 
 
 @CORES
-def test_worst_block_of_all_voices_fits_the_board(name, emulated, chip, images, flute):
+def test_worst_block_of_all_voices_fits_the_board(name, emulated, images, flute):
     n_voices = N_VOICES[name]
     build_dir = flute.parent / f"player-{emulated}"
     player = build_player(emulated, flute, n_voices=n_voices, build_dir=build_dir)
@@ -245,7 +242,7 @@ def test_worst_block_of_all_voices_fits_the_board(name, emulated, chip, images, 
     report = perform(player, score).report
     cycles = report["worst_block_instructions"] * cycles_per_instruction(emulated, flute)
     assert report["n_stolen"] == n_voices
-    assert share(chip, cycles, images[name], n_voices=n_voices) < 0.9
+    assert share(name, cycles, images[name], n_voices=n_voices) < 0.9
 
 
 # --- both images ----------------------------------------------------------------------------------
@@ -274,12 +271,12 @@ def symbols(elf: Path) -> dict[str, tuple[int, int]]:
 @pytest.mark.parametrize("board", BOARDS)
 def test_image_begins_with_a_vector_table_whose_handlers_are_code(board, images):
     elf = images[board].program.elf
-    target = TARGETS[board]
-    image = read_elf(elf, address=target.address, size=target.flash_bytes)
+    flash = flash_memory(board)
+    image = read_elf(elf, address=flash.address, size=flash.n_bytes)
     n_vectors = 16 + N_INTERRUPTS[board]
     stack, *handlers = struct.unpack_from(f"<{n_vectors}I", image.content)
     places, names = sections(elf), symbols(elf)
-    assert image.address == target.address
+    assert image.address == flash.address
     assert stack == sum(places[".stack"]) and stack % 8 == 0
     assert handlers[0] == names["board_reset"][0] | 1
     text, n_bytes = places[".text"]
@@ -295,8 +292,8 @@ def test_image_begins_with_a_vector_table_whose_handlers_are_code(board, images)
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_every_section_lies_within_a_memory_and_no_two_overlap(board, images):
-    target = TARGETS[board]
-    memories = [*MEMORIES[board].values(), (target.address, target.flash_bytes)]
+    flash = flash_memory(board)
+    memories = [*MEMORIES[board].values(), (flash.address, flash.n_bytes)]
     places = sections(images[board].program.elf)
     for name, (address, size) in places.items():
         assert any(at <= address and address + size <= at + n for at, n in memories), name
@@ -347,7 +344,7 @@ def test_whole_firmware_with_one_instrument_and_four_voices_keeps_its_budget(boa
 
 def test_room_of_a_second_lies_in_the_nucleos_axi_sram(tmp_path):
     response = 1e-3 * np.random.default_rng(0).standard_normal(16_000)
-    presets.generate([dataclasses.replace(SHIPPED, response=response)], tmp_path / "generated")
+    presets.write_firmware_source([dataclasses.replace(SHIPPED, response=response)], tmp_path / "generated")
     image = firmware.build("nucleo_h743zi", tmp_path / "generated", build_dir=tmp_path / "build")
     place, n_bytes = sections(image.program.elf)[".room"]
     assert (place, n_bytes) == symbols(image.program.elf)["reverb"]
@@ -360,7 +357,7 @@ def test_full_model_fits_the_nucleo_with_as_many_voices_as_its_refusal_says(tmp_
     generated.mkdir()
     model = generated / "decoder.tflite"
     model.write_bytes(tflite_writer.random_step_model(FULL, 5, "int8"))
-    presets.generate([presets.Preset("flute", model, "flute", NOISE)], generated)
+    presets.write_firmware_source([presets.Preset("flute", model, "flute", NOISE)], generated)
     with pytest.raises(
         UserError, match=r"RAM are missing; there is memory for 3 of 8 voices"
     ) as full:

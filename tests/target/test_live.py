@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import small_player
+from support.following_instrument import generate_following
+from support.play_app import answers, pcm, records
 from support.small_player import NOISE, control, off, on, program_change
-from support.small_run import make_tone
-from test_play import answers, pcm, records
-from test_transfer import envelope, generate_following
+from support.sounds import envelope, make_tone
 
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
@@ -117,7 +117,7 @@ def test_live_mode_plays_in_the_room_and_at_48_khz(generated, tmp_path):
     response = np.zeros(1600)
     response[1:] = 0.05 * np.random.default_rng(0).standard_normal(1599)
     wet = presets.Preset("flute", model, "flute", NOISE, response, find_expression("flute"))
-    presets.generate([wet], folder)
+    presets.write_firmware_source([wet], folder)
     sound = melody()
     expected = transferred(folder, sound[FIRST * HOP_SAMPLES :])
     begin = (FIRST + LATER) * HOP_SAMPLES

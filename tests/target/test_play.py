@@ -1,21 +1,17 @@
 """The real-time application on boards that play from files, and what libFuzzer finds in it."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import small_player
+from support import fuzzing, small_player
+from support.play_app import answers, pcm, play
 from support.small_player import control, off, on, program_change
 
 from pipeline.core.constants import HOP_SAMPLES
-from pipeline.target.boards import BOARDS
+from pipeline.target.boards import FILE_BOARDS
 from pipeline.target.build import Program, make
-from pipeline.target.emulator import ProgramRun, run_program
-from pipeline.target.player import SCORE_RECORD, build_player, perform
-
-sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
-import fuzz
+from pipeline.target.player import build_player, perform
 
 LISTENING_BOARDS = ("qemu_m4", "qemu_m7")  # and the host, but here it is built without
 TUNE = [
@@ -48,42 +44,14 @@ def programs(generated: Path) -> dict[str, Program]:
             },
             "play",
         )
-        for board in BOARDS
+        for board in FILE_BOARDS
     }
-
-
-def records(events) -> bytes:
-    """A score file; an event without bytes keeps the core busy for a block."""
-    parts = [
-        (block, len(part), tuple(part.ljust(3, b"\0")))
-        for block, message in events
-        for part in ([message[i : i + 3] for i in range(0, len(message), 3)] or [b""])
-    ]
-    return np.array(parts, SCORE_RECORD).tobytes()
-
-
-def play(program: Program, midi, console=()) -> ProgramRun:
-    run = run_program(
-        program,
-        inputs={"midi.score": records(midi), "console.score": records(console)},
-        outputs=["audio.pcm", "console.txt"],
-    )
-    assert run.status == 0, run.console
-    return run
-
-
-def pcm(run: ProgramRun) -> np.ndarray:
-    return np.frombuffer(run.files["audio.pcm"], "<i2")
-
-
-def answers(run: ProgramRun) -> list[str]:
-    return run.files["console.txt"].decode("ascii").splitlines()
 
 
 def test_main_loop_plays_what_the_player_renders_one_block_later(programs, generated):
     player = build_player("host", generated, n_voices=2, build_dir=generated.parent / "perform")
     expected = perform(player, TUNE).pcm
-    for board in BOARDS:
+    for board in FILE_BOARDS:
         played = pcm(play(programs[board], TUNE))
         # A byte that comes while block 3 plays is heard from block 4 on: 4 to 8 ms after it came.
         assert np.flatnonzero(expected)[0] // HOP_SAMPLES == 3
@@ -93,7 +61,7 @@ def test_main_loop_plays_what_the_player_renders_one_block_later(programs, gener
 
 def test_console_answers_every_command(programs):
     lines = "help\rnotes\rprogram\rprogram 2\rchannel\rchannel 5\rstats\rpanic\rclear\r"
-    for board in BOARDS:
+    for board in FILE_BOARDS:
         told = answers(play(programs[board], [(3, on(60))], [(20, lines.encode())]))
         assert told[0] == "neural FM: type help"
         assert told[1].split()[:4] == ["help", "stats", "clear", "notes"]
@@ -110,7 +78,7 @@ def test_console_answers_every_command(programs):
 
 
 def test_demo_phrase_plays_to_its_end_and_leaves_silence(programs):
-    for board in BOARDS:
+    for board in FILE_BOARDS:
         run = play(programs[board], [], [(3, b"demo\r"), (1500, b"notes\r")])
         assert answers(run)[1:] == ["playing", "0 idle", "1 idle"]
         sounding = np.flatnonzero(pcm(run).reshape(-1, HOP_SAMPLES).any(axis=1))
@@ -132,7 +100,7 @@ def test_load_is_told_in_shares_of_a_block(programs):
 
 
 def test_block_that_comes_too_late_is_silence_and_is_counted(programs):
-    for board in BOARDS:
+    for board in FILE_BOARDS:
         on_time = pcm(play(programs[board], [(3, on(60)), (60, on(64))]))
         run = play(programs[board], [(3, on(60)), (30, b""), (60, on(64))], [(70, b"stats\r")])
         late = pcm(run)
@@ -174,5 +142,5 @@ def test_answers_that_nobody_takes_are_cut_with_a_mark_and_the_music_goes_on(pro
 
 
 def test_no_input_of_midi_or_console_breaks_the_player(tmp_path):
-    """A short run; ``make fuzz`` throws ten million."""
-    assert fuzz.run(fuzz.build(tmp_path), runs=30_000) >= 30_000
+    """A short run; ``make fuzz`` sends ten million inputs."""
+    assert fuzzing.run(fuzzing.build(tmp_path), runs=30_000) >= 30_000

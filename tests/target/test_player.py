@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import small_player
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import small_player
 from support.small_player import (
     LEVEL_DB,
     NOISE,

@@ -230,7 +230,10 @@ def test_short_press_asks_for_the_demo_when_it_ends_and_a_second_for_live_mode_a
 ):
     program = build_program(
         "host",
-        [Path(__file__).parent / "stm32" / "button.c", APP_DIR / "boards" / "ports" / "stm32" / "button.c"],
+        [
+            Path(__file__).parent / "stm32" / "button.c",
+            APP_DIR / "boards" / "ports" / "stm32" / "button.c",
+        ],
         out=tmp_path / "build",
         include_dirs=[APP_DIR / "boards" / board, APP_DIR / "boards" / "ports" / "stm32"],
         defines=["FAKE_REGISTERS"],
@@ -257,7 +260,10 @@ def test_codec_is_set_up_as_its_datasheet_wants_and_no_start_cuts_a_stop_off(tmp
         "host",
         [Path(__file__).parent / "stm32" / "codec.c"],
         out=tmp_path / "build",
-        include_dirs=[APP_DIR / "boards" / "stm32f4_discovery", APP_DIR / "boards" / "ports" / "stm32"],
+        include_dirs=[
+            APP_DIR / "boards" / "stm32f4_discovery",
+            APP_DIR / "boards" / "ports" / "stm32",
+        ],
         defines=["FAKE_REGISTERS"],
         sanitize=True,
     )

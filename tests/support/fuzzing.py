@@ -1,23 +1,22 @@
-"""Throws random bytes at the player's MIDI input and console: libFuzzer, with sanitizers.
+"""Sends random bytes to the player's MIDI input and console: libFuzzer, with sanitizers.
 
-python tests/fuzz/fuzz.py --runs 10000000
+``make fuzz`` runs this module with ten million inputs.
 """
 
 import argparse
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
+
+from support import small_player
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.paths import APP_DIR
 from pipeline.target.tools import require_tools
 
-sys.path.append(str(Path(__file__).resolve().parent.parent))
-from support import small_player
-
+TARGET = Path(__file__).parents[1] / "target" / "fuzz_play.c"
 COMMANDS = ("help", "stats", "clear", "notes", "program", "channel", "live", "demo", "panic")
 CONSOLE = ("console.c", "demo_phrase.c")
 BYTES = (r"\x90<", r"\xb0", r"\xc0", r"\xf9")
@@ -27,8 +26,8 @@ def build(folder: Path) -> Path:
     """Builds the fuzzer, with a player of two voices and three small instruments, in `folder`."""
     require_tools("clang")
     small_player.generate(folder)
-    sources = [Path(__file__).parent / "fuzz_play.c", *sorted(folder.glob("*.c"))]
-    sources += [*small_player.SOURCES, *(APP_DIR / "control" / name for name in CONSOLE)]
+    sources = [TARGET, *sorted(folder.glob("*.c"))]
+    sources += [*small_player.SOURCES, *(APP_DIR / "player" / name for name in CONSOLE)]
     command = ["clang", "-std=gnu99", "-g", "-O1", "-DPLAYER_N_VOICES=2"]
     command += ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
     command += [f"-I{APP_DIR}", f"-I{folder}"]
@@ -37,15 +36,15 @@ def build(folder: Path) -> Path:
         [*command, "-o", str(fuzzer), *map(str, sources)], capture_output=True, text=True
     )
     if done.returncode:
-        raise UserError(f"the fuzzer does not build: {done.stderr.strip().splitlines()[-1]}")
+        raise UserError(f"the fuzzer does not compile: {done.stderr.strip().splitlines()[-1]}")
     return fuzzer
 
 
 def run(fuzzer: Path, *, runs: int, seed: int = 1) -> int:
-    """Runs the fuzzer; returns how many inputs it survived.
+    """Runs the fuzzer; returns the number of inputs that it executed.
 
     Raises:
-        UserError: It did not; the message ends with the input, in hexadecimal.
+        UserError: An input crashed the player; the message ends with that input in hexadecimal.
     """
     dictionary = fuzzer.with_name("words")
     dictionary.write_text("".join(f'"{word}"\n' for word in (*COMMANDS, *BYTES)))
@@ -60,7 +59,7 @@ def run(fuzzer: Path, *, runs: int, seed: int = 1) -> int:
         crashes = sorted(fuzzer.parent.glob("crash-*"))
         content = crashes[-1].read_bytes().hex() if crashes else "unknown"
         summary = re.search(r"SUMMARY: (.*)", done.stderr)
-        raise UserError(f"the player fell: {summary[1] if summary else 'no word'}; {content}")
+        raise UserError(f"the player crashed: {summary[1] if summary else 'no report'}; {content}")
     executed = re.search(r"number_of_executed_units:\s*(\d+)", done.stderr)
     assert executed is not None
     return int(executed[1])
@@ -68,12 +67,18 @@ def run(fuzzer: Path, *, runs: int, seed: int = 1) -> int:
 
 def main() -> None:
     """Runs the fuzzer from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=10_000_000, help="inputs (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="%(default)s by default")
+    parser = argparse.ArgumentParser(
+        prog="python -m support.fuzzing", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--runs", type=int, default=10_000_000, help="number of inputs (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of the random inputs (default: %(default)s)"
+    )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print(f"{run(build(Path(folder)), runs=args.runs, seed=args.seed):,} inputs, none crashed")
+        print(f"{run(build(Path(folder)), runs=args.runs, seed=args.seed):,} inputs, no crash")
 
 
 if __name__ == "__main__":

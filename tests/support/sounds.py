@@ -1,0 +1,34 @@
+"""Tones as test input, and the envelope of what is played."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.audio.pcm import from_pcm
+from pipeline.core.constants import SAMPLE_RATE
+
+Floats = npt.NDArray[np.float32]
+
+
+def make_tone(seconds: float, f0_hz: float = 523.25, *, level: float = 0.3) -> Floats:
+    """Makes a steady tone of geometrically falling harmonics below 8 kHz, float32."""
+    t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    harmonics = [n for n in range(1, 11) if n * f0_hz < SAMPLE_RATE / 2]
+    wave = sum(0.6**n * np.sin(2 * np.pi * n * f0_hz * t) for n in harmonics)
+    return np.asarray(level * wave / np.abs(wave).max(), np.float32)
+
+
+def make_curve_tone(
+    f0_hz: npt.ArrayLike, seconds: float = 1.0, partials: int = 6, level: float = 0.5
+) -> Floats:
+    """Makes a tone of partials with amplitudes 1/n; `f0_hz` may be a curve at audio rate."""
+    curve = np.broadcast_to(f0_hz, (round(seconds * SAMPLE_RATE),)).astype(np.float64)
+    phase = 2 * np.pi * np.cumsum(curve) / SAMPLE_RATE
+    audible = [n for n in range(1, partials + 1) if n * curve.max() < SAMPLE_RATE / 2]
+    total = sum(np.sin(n * phase + 0.3 * n) / n for n in audible)
+    return (level * total / np.abs(total).max()).astype(np.float32)
+
+
+def envelope(pcm: npt.NDArray[np.int16]) -> Floats:
+    """Returns the peak of the last 2.5 ms at every sample."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.abs(from_pcm(pcm)), 40)
+    return np.pad(windows.max(axis=1), (39, 0))
