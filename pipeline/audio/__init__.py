@@ -1,1 +1,1 @@
-"""Recordings: reading and checking them, their features, the rendered corpus, and the LPC anchor."""
+"""Recordings: loading, checks, features, the rendered corpus and the LPC anchor."""

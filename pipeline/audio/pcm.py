@@ -1,4 +1,4 @@
-"""Sixteen-bit samples: the form in which recordings and renderings are compared."""
+"""16-bit samples: the form in which recordings and renderings are compared and stored."""
 
 import wave
 from pathlib import Path
@@ -11,20 +11,22 @@ from pipeline.core.files import atomic_write
 
 FULL_SCALE = 32768
 
+Pcm = npt.NDArray[np.int16]
 
-def to_pcm(audio: npt.ArrayLike) -> npt.NDArray[np.int16]:
+
+def to_pcm(audio: npt.ArrayLike) -> Pcm:
     """Rounds samples in [-1, 1] to int16 and saturates, as the device does."""
     scaled = np.round(FULL_SCALE * np.asarray(audio, np.float64))
     return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
-def from_pcm(pcm: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
-    """Scales int16 samples to [-1, 1)."""
+def from_pcm(pcm: Pcm) -> npt.NDArray[np.float32]:
+    """Scales int16 samples to float32 in [-1, 1)."""
     return (pcm / np.float32(FULL_SCALE)).astype(np.float32)
 
 
-def write_wav(path: Path, pcm: np.ndarray) -> None:
-    """Writes int16 samples as a mono WAV file."""
+def write_wav(path: Path, pcm: Pcm) -> None:
+    """Writes int16 samples as a mono WAV file at 16 kHz, atomically."""
     with atomic_write(path) as temporary, wave.open(str(temporary), "wb") as wav:
         wav.setnchannels(1)
         wav.setsampwidth(2)

@@ -1,116 +1,115 @@
-"""What in a recording gives reason for doubt: no clear pitch, another range of pitch, clipping.
+"""Checks of recordings: no clear pitch, a pitch out of range, clipping.
 
-Such a recording is used all the same, for whoever made it knows best; but that somebody talked
-over it or took the wrong folder should not be found out by the sound of a model.
+A recording with such issues is used all the same, because its owner may know better; but a warning
+reports it, so that a voice over the music or a wrong folder is noticed before a model is trained.
 
-Measured on 54 excerpts of URMP and on rendered phrases of the four instruments: mean confidence is
-at least 0.84, but for two trumpets (0.76 in noise, 0.01 in a pause); of chords it is 0.3 to 0.8, of
-a tone in white noise of half its power 0.68. Of their frames at most 3.4 % seem to lie below the
-range and 4.4 % above it (9.4 % of the noisy trumpet's); of tones that do lie there, all.
+Measured on 54 excerpts of URMP and on rendered phrases of the four instruments: the mean confidence
+is at least 0.84, except for two trumpets (0.76 in noise, 0.01 in a pause). Chords have 0.3 to 0.8,
+a tone in white noise of half its power 0.68. At most 3.4 % of their frames appear to lie below the
+pitch range and 4.4 % above it (9.4 % for the noisy trumpet); all frames do of tones out of range.
 """
 
 import sys
 from pathlib import Path
 
-import librosa
 import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 from tqdm import tqdm
 
-from pipeline.audio.features import PITCH_WINDOW, Features, Floats
-from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
+from pipeline.audio.autocorrelation import (
+    HIGHEST_HZ,
+    LAGS_PER_SECOND,
+    LOWEST_HZ,
+    local_maxima,
+    periodicity,
+    pitch_windows,
+)
+from pipeline.audio.features import Features, Floats
 from pipeline.core.instrument_config import DataConfig
 
 OUT_OF_RANGE_SHARE = 0.2  # of the audible frames
-LOWEST_HZ = 3 * SAMPLE_RATE / PITCH_WINDOW  # three periods in the window, as features want it
-HIGHEST_HZ = SAMPLE_RATE / 4
-CLEAR = 0.8  # periodicity of a pitch that is worth naming
-LONGER_IS_BETTER = 0.1  # more than a period in the range has, which a longer one may be made of
-SHORTER_IS_AS_GOOD = 0.95  # of it: a tone repeats after two and three of its periods, too
-N_LOOKS = 500  # frames in which another pitch is looked for, for time and memory's sake
-OVERSAMPLING = 4  # of the autocorrelation: the shortest period is 16 steps
+CLEAR = 0.8  # periodicity from which a pitch counts
+LONGER_IS_BETTER = 0.1  # a period below the range must be this much clearer than the one found,
+# because a signal with a period in the range also repeats after every multiple of it
+SHORTER_IS_AS_GOOD = 0.95  # a period above the range needs this share of the clearness only,
+# because the period found may be a multiple of it
+MAX_CHECKED_FRAMES = 500  # limits time and memory
 CLIPPED_SHARE = 1e-3  # of the samples
-CLIPPING_PEAK = 0.1  # of full scale; below it the steps of 16 bits make rows of equal samples, too
+CLIPPING_PEAK = 0.1  # of full scale; in quieter files, 16-bit steps make rows of equal samples too
 
 
 def audible_frames(features: Features, config: DataConfig) -> npt.NDArray[np.bool_]:
-    """Tells which frames are less than `silence_db` below the loudest one, shape [n_frames]."""
+    """Marks the frames that are less than `silence_db` below the loudest one, shape [n_frames]."""
     return np.asarray(features.loudness_db >= features.loudness_db.max() - config.silence_db)
 
 
 def warn_of_issues(path: Path, audio: Floats, features: Features, config: DataConfig) -> list[str]:
-    """Prints what `find_doubts` finds, if anything, as one line on stderr, and returns it."""
-    doubts = find_issues(path, audio, features, config)
-    if doubts:
-        tqdm.write(f"warning: {path}: {'; '.join(doubts)}", file=sys.stderr)
-    return doubts
+    """Prints the issues of a recording, if any, as one line on stderr, and returns them.
+
+    See `find_issues` for the arguments.
+    """
+    issues = find_issues(path, audio, features, config)
+    if issues:
+        tqdm.write(f"warning: {path}: {'; '.join(issues)}", file=sys.stderr)
+    return issues
 
 
 def find_issues(path: Path, audio: Floats, features: Features, config: DataConfig) -> list[str]:
-    """Says in a few words each what speaks against a recording; an empty list if nothing does.
+    """Describes the issues of a recording, in a few words each.
 
     Args:
-        path: The recording, for only the file itself shows how it was clipped.
-        audio: What `pipeline.features.load_audio` made of it, shape [n].
-        features: And what was extracted from that.
-        config: Range of pitch, and what counts as audible and as confident.
+        path: The recording; clipping shows in the file itself only.
+        audio: The recording, loaded at 16 kHz, shape [n].
+        features: Features of `audio`.
+        config: Pitch range, and which frames are audible and confident.
+
+    Returns:
+        An empty list if there is none.
     """
     audible = audible_frames(features, config)
     confidence = float(features.confidence[audible].mean())
     below, above = out_of_range_shares(audio, features, config)
     clipped = clipped_share(path)
-    doubts = []
+    issues = []
     if confidence < config.confidence_threshold:
-        doubts.append(
+        issues.append(
             f"mean confidence {confidence:.2f}, less than {config.confidence_threshold:g}: several "
             "notes at once, noise, or a pitch out of range"
         )
     if below > OUT_OF_RANGE_SHARE:
-        doubts.append(
+        issues.append(
             f"{100 * below:.0f} % repeats slower than {config.f0_min_hz:g} Hz, the lowest pitch "
             "looked for: lower notes, or a chord"
         )
     if above > OUT_OF_RANGE_SHARE:
-        doubts.append(
+        issues.append(
             f"{100 * above:.0f} % lies above {config.f0_max_hz:g} Hz, the highest pitch looked for"
         )
     if clipped > CLIPPED_SHARE:
-        doubts.append(f"{100 * clipped:.1f} % of its samples are clipped")
-    return doubts
+        issues.append(f"{100 * clipped:.1f} % of its samples are clipped")
+    return issues
 
 
 def out_of_range_shares(
     audio: Floats, features: Features, config: DataConfig
 ) -> tuple[float, float]:
-    """Returns the shares of audible frames that are explained better by a pitch out of range.
+    """Returns the shares of audible frames that a pitch out of range explains better.
 
     Args:
         audio: Samples at 16 kHz, shape [n], at least 1024.
-        features: Extracted from them within the range.
-        config: Its limits, beyond which is looked from 47 Hz to 4 kHz.
+        features: Features of `audio`, extracted within the range.
+        config: The pitch range; pitches outside it are looked for from 47 Hz to 4 kHz.
 
     Returns:
-        Below the range, and above it.
+        The share below the range, and the share above it.
     """
     frames = np.flatnonzero(audible_frames(features, config))
-    frames = frames[:: -(-len(frames) // N_LOOKS)]
-    n_fft, n_steps = 2 * PITCH_WINDOW, 2 * PITCH_WINDOW * OVERSAMPLING
-    window = librosa.filters.get_window("hann", PITCH_WINDOW)
-    windows = np.lib.stride_tricks.sliding_window_view(audio, PITCH_WINDOW)
-    starts = np.clip(HOP_SAMPLES * (frames + 1) - PITCH_WINDOW // 2, 0, len(windows) - 1)
-    power = np.abs(np.fft.rfft(windows[starts] * window, n_fft)) ** 2
-    power[:, np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE) < LOWEST_HZ / 2] = 0.0  # rumble
-    curve = np.fft.irfft(power, n_steps)
-    of_window = np.fft.irfft(np.abs(np.fft.rfft(window, n_fft)) ** 2, n_steps)
-
-    steps_per_second = OVERSAMPLING * SAMPLE_RATE
-    lags = np.arange(int(steps_per_second / HIGHEST_HZ), int(steps_per_second / LOWEST_HZ) + 1)
-    energy = np.maximum(curve[:, :1], 1e-9)
-    periodicity = curve[:, lags] / energy * (of_window[0] / of_window[lags])
-    left, middle, right = periodicity[:, :-2], periodicity[:, 1:-1], periodicity[:, 2:]
-    peaks = np.where((middle > left) & (middle >= right), middle, 0.0)
-    f0_hz = steps_per_second / lags[1:-1]
+    frames = frames[:: -(-len(frames) // MAX_CHECKED_FRAMES)]
+    lags = np.arange(int(LAGS_PER_SECOND / HIGHEST_HZ), int(LAGS_PER_SECOND / LOWEST_HZ) + 1)
+    curve = periodicity(pitch_windows(audio, frames), lags, high_pass_hz=LOWEST_HZ / 2)
+    peaks = np.where(local_maxima(curve), curve[:, 1:-1], 0.0)
+    f0_hz = LAGS_PER_SECOND / lags[1:-1]
     confidence = features.confidence[frames]
     lower = peaks.max(axis=1, initial=0.0, where=f0_hz < config.f0_min_hz)
     higher = peaks.max(axis=1, initial=0.0, where=f0_hz > config.f0_max_hz)
@@ -120,10 +119,10 @@ def out_of_range_shares(
 
 
 def clipped_share(path: Path) -> float:
-    """Returns the share of a file's samples that stand in a row at its peaks, three or more.
+    """Returns the share of a file's samples that are clipped: at a peak, three or more in a row.
 
-    At the file's own highest and lowest value, for what was clipped may have been turned down
-    afterwards. In lossy formats and after resampling the rows are gone.
+    The peaks are the highest and the lowest value of the file, because the level may have been
+    turned down after the clipping. Lossy formats and resampling remove the rows of equal samples.
     """
     samples = sf.read(path, dtype="float32", always_2d=True)[0]
     highest, lowest = samples.max(axis=0), samples.min(axis=0)

@@ -1,6 +1,7 @@
 """Worker and child processes."""
 
 import ctypes
+import os
 import signal
 import sys
 
@@ -10,3 +11,10 @@ def end_with_parent() -> None:
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+def worker_count() -> int:
+    """Returns the number of worker processes that keep the machine busy: one per usable core."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
