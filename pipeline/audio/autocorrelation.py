@@ -1,0 +1,66 @@
+"""Short-time autocorrelation, corrected for its window, as a measure of periodicity.
+
+After Boersma ("Accurate short-term analysis of the fundamental frequency", IFA Proceedings 17,
+1993): the autocorrelation of a windowed signal, divided by that of the window, is 1 at the period
+of a perfectly periodic signal, whatever the period.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import get_window
+
+from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
+
+PITCH_WINDOW = 1024  # samples, Hann: 64 ms, at least three periods of the lowest pitch
+LOWEST_HZ = 3 * SAMPLE_RATE / PITCH_WINDOW
+HIGHEST_HZ = SAMPLE_RATE / 4
+OVERSAMPLING = 4  # of the autocorrelation: the shortest period, at HIGHEST_HZ, is 16 lags
+LAGS_PER_SECOND = OVERSAMPLING * SAMPLE_RATE
+_N_FFT = 2 * PITCH_WINDOW  # twice the window: the circular autocorrelation equals the linear one
+
+Floats = npt.NDArray[np.floating]
+Indices = npt.NDArray[np.int64]
+
+
+def pitch_windows(audio: Floats, frames: Indices) -> Floats:
+    """Cuts out the samples from which the pitch of frames is measured.
+
+    Only whole windows are used; frames near an end of the audio take the nearest one.
+
+    Args:
+        audio: Samples, shape [n]; padded with zeros if shorter than a window.
+        frames: Frame numbers, shape [n_frames].
+
+    Returns:
+        Samples around the end of each frame's block, shape [n_frames, PITCH_WINDOW].
+    """
+    padded = np.pad(audio, (0, max(0, PITCH_WINDOW - len(audio))))
+    starts = HOP_SAMPLES * (frames + 1) - PITCH_WINDOW // 2
+    starts = np.clip(starts, 0, len(padded) - PITCH_WINDOW)
+    return np.lib.stride_tricks.sliding_window_view(padded, PITCH_WINDOW)[starts]
+
+
+def periodicity(windows: Floats, lags: Indices, *, high_pass_hz: float) -> npt.NDArray[np.float64]:
+    """Measures how well windows of a signal repeat after each lag.
+
+    Args:
+        windows: Samples, shape [n_frames, PITCH_WINDOW].
+        lags: In units of 1 / LAGS_PER_SECOND, shape [n_lags].
+        high_pass_hz: Frequencies below it are ignored.
+
+    Returns:
+        Normalized autocorrelation, 1 for a perfect repetition, shape [n_frames, n_lags].
+    """
+    window = get_window("hann", PITCH_WINDOW)
+    pass_band = np.fft.rfftfreq(_N_FFT, 1 / SAMPLE_RATE) >= high_pass_hz
+    power = np.abs(np.fft.rfft(windows * window, _N_FFT)) ** 2 * pass_band
+    correlation = np.fft.irfft(power, OVERSAMPLING * _N_FFT)
+    of_window = np.fft.irfft(np.abs(np.fft.rfft(window, _N_FFT)) ** 2, OVERSAMPLING * _N_FFT)
+    energy = np.maximum(correlation[:, :1], 1e-9)
+    return np.asarray(correlation[:, lags] / energy * (of_window[0] / of_window[lags]))
+
+
+def local_maxima(curve: Floats) -> npt.NDArray[np.bool_]:
+    """Finds the positive peaks along the last axis, without the ends; shape [..., n - 2]."""
+    left, middle, right = curve[..., :-2], curve[..., 1:-1], curve[..., 2:]
+    return np.asarray((middle > left) & (middle >= right) & (middle > 0))
