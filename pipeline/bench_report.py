@@ -1,32 +1,36 @@
-"""Tells what `pipeline.bench` measured: as text, as the README's table, as a picture.
+"""Reports what `pipeline.bench` measured, as Markdown tables and as a picture.
 
     python -m pipeline.bench_report build/bench.json --picture data/pictures/quality_cost.svg
 
-prints Markdown and draws quality against cost: the spectral distance (MSS) of each float model to
-real recordings, over the instructions that its int8 firmware executes in a frame of 4 ms.
+The picture shows quality against cost: the spectral distance (MSS) of each float model to real
+recordings, over the instructions that its int8 firmware executes per frame of 4 ms.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.cli import run_main
-from pipeline.pages.bench_report import draw, load_figures, markdown
+from pipeline.core.options import Parser
+from pipeline.pages.bench_tables import load_figures, markdown
+from pipeline.pages.quality_cost import draw
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Prints the tables as Markdown, and draws the picture."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.bench_report", description=main.__doc__
+    """Prints the results of pipeline.bench as Markdown tables and draws quality against cost."""
+    parser = Parser("bench_report", main.__doc__)
+    parser.add_argument("json", type=Path, help="JSON file that pipeline.bench wrote")
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="write the picture to this SVG or PNG file (default: no picture)",
     )
-    parser.add_argument("json", type=Path, help="file of pipeline.bench")
-    parser.add_argument("--picture", type=Path, help="SVG or PNG of quality against cost")
-    arguments = parser.parse_args(argv)
-    figures = load_figures(arguments.json)
+    args = parser.parse_args(argv)
+    figures = load_figures(args.json)
     print(markdown(figures))
-    if arguments.picture is not None:
-        draw(figures["rows"], arguments.picture)
-        print(f"\n{arguments.picture} written")
+    if args.picture is not None:
+        draw(figures["rows"], args.picture)
+        print(f"\n{args.picture} written")
 
 
 if __name__ == "__main__":

@@ -1,55 +1,40 @@
-"""Compiles quantized step models and FM patches to the C that goes into a firmware.
+"""Compiles quantized models and FM patches to the C of a firmware.
 
-For every instrument this writes a decoder (`pipeline.decoder_codegen`), a patch
-(`pipeline.fm_codegen`) and the noise beside it (`pipeline.breath`); for all of them together
-``decoder_config.h``, which says how large the decoder's state is, ``instruments.c``, the table of
-presets, and ``expressions.c``, how they play MIDI (`pipeline.expression_table`). Rooms
-(`pipeline.room`) are written where they are asked for; a firmware that finds them plays every
-preset in its own.
+    python -m pipeline.codegen --run data/models/flute/reduced_cd --out build/generated
+
+Each run folder becomes a preset: its decoder (`pipeline.emit.decoder`), FM patch
+(`pipeline.emit.fm`), noise (`pipeline.emit.noise`) and, with ``--reverb``, reverb
+(`pipeline.emit.reverb`). All presets share ``decoder_config.h``, the size of the decoder's state;
+``instruments.c``, the table of presets; and ``expressions.c``, which says how they play MIDI.
 """
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.core.cli import run_main
+from pipeline.core.options import Parser, add_format, add_out, add_reverb_seconds, add_run
 from pipeline.emit import weight_packing
-from pipeline.emit.presets import generate, load_preset
+from pipeline.emit.presets import load_preset, write_firmware_source
 from pipeline.quantization.tflite_reader import read_step_model
-from pipeline.quantization.tflite_writer import FORMATS
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs the stage from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.codegen", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument(
-        "--run", type=Path, action="append", required=True, help="run folder; may be repeated"
-    )
-    parser.add_argument(
-        "--format", choices=FORMATS, default="int8", help="of the activations (%(default)s)"
-    )
-    parser.add_argument(
-        "--reverb",
-        type=float,
-        default=0.0,
-        metavar="SECONDS",
-        help="of the learnt rooms (none: dry)",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder for the C files")
-    arguments = parser.parse_args(argv)
-    instruments = [
-        load_preset(run_dir, fmt=arguments.format, reverb_seconds=arguments.reverb)
-        for run_dir in arguments.run
+    """Compiles quantized models and FM patches to the C of a firmware."""
+    parser = Parser("codegen", main.__doc__)
+    add_run(parser, "run folder with a quantized model", required=True, several=True)
+    add_format(parser)
+    add_reverb_seconds(parser)
+    add_out(parser, "folder for the C files")
+    args = parser.parse_args(argv)
+    presets = [
+        load_preset(run_dir, fmt=args.format, reverb_seconds=args.reverb) for run_dir in args.run
     ]
-    files = generate(instruments, arguments.out)
-    for instrument in instruments:
-        model = read_step_model(instrument.tflite)
+    files = write_firmware_source(presets, args.out)
+    for preset in presets:
+        model = read_step_model(preset.tflite)
         ring_bytes = 2 * weight_packing.rings(model)[-1].end
-        print(f"{instrument.name}: {model.n_mac} MAC a frame, rings of {ring_bytes} bytes")
-    print(f"{len(files)} files in {arguments.out}")
-    print(f"next: python -m pipeline.firmware --generated {arguments.out}")
+        print(f"{preset.name}: {model.n_mac} MAC per frame, rings of {ring_bytes} bytes")
+    print(f"{len(files)} files in {args.out}")
+    print(f"next: python -m pipeline.firmware --generated {args.out}")
 
 
 if __name__ == "__main__":

@@ -1,25 +1,25 @@
-"""Turns the float TCN into the quantized step model that runs on the device, one frame at a time.
+"""Converts a quantized network to the .tflite models that the device runs, one step per frame.
 
-The step model (see `pipeline.step_model`) computes what the network computes, as 1x1 convolutions
-over each convolution's past and current inputs. `pipeline.quantize` decides on weights and ranges
-and leaves them in the run folder as ``decoder_<format>.npz``; this stage makes
-``decoder_<format>.tflite`` of them, always with the same bytes.
+    python -m pipeline.convert --run runs/flute/reduced_cd
+
+The step model (`pipeline.quantization.step_model`) computes the network as 1x1 convolutions over
+the past and current inputs of each convolution. `pipeline.quantize` chooses weights and ranges and
+writes them as ``decoder_<format>.npz``; this command converts these files to
+``decoder_<format>.tflite``, always with the same bytes.
 """
 
-import argparse
 import hashlib
-from pathlib import Path
+from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
+from pipeline.core.options import Parser, add_run
 from pipeline.quantization.tflite_writer import convert_run
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Makes the .tflite files of a run folder, always with the same bytes."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.convert", description=main.__doc__)
-    parser.add_argument(
-        "--run", type=Path, required=True, help="run folder, after pipeline.quantize"
-    )
+def main(argv: Sequence[str] | None = None) -> None:
+    """Converts the quantized network of a run folder to .tflite models."""
+    parser = Parser("convert", main.__doc__)
+    add_run(parser, "run folder that pipeline.quantize has processed", required=True)
     args = parser.parse_args(argv)
     for path in convert_run(args.run).values():
         data = path.read_bytes()

@@ -6,7 +6,7 @@ After Giudici et al., "Distilling DDSP", JAES 2025: audio distillation (AD) adds
 the teacher's audio, control distillation (CD) the mean absolute difference between the logarithms
 of the student's and the teacher's operator levels. The teacher's outputs are rendered once, and the
 student starts with the teacher's noise and reverb. Writes the run folder
-``runs/<instrument>/reduced_ad`` or ``reduced_cd``; the same command resumes an interrupted training.
+``runs/<instrument>/reduced_ad`` or ``reduced_cd``; the same command resumes it.
 """
 
 from collections.abc import Sequence

@@ -1,89 +1,65 @@
-"""Evaluation stage: unseen recordings as every system plays them, and how far off that is.
+"""Plays recordings with every system and measures how far off they are.
 
     python -m pipeline.evaluate --instrument flute --audio DIR --out DIR
 
-writes one 16-bit WAV per recording and system, ``<name>.<system>.wav``, and ``metrics.json``.
-Systems are the recording itself (``reference``), a vocoder that any model should beat (``lpc``),
-the float models with the room that they learnt (``full``, ``reduced``, ``reduced_ad``,
-``reduced_cd``), and ``<variant>_mcu``, the quantized model as the firmware plays it in the
-emulator, dry; ``<variant>_mcu16`` where its activations have 16 bits, and ``<variant>_mcu_room``
-where an int8 model plays in the room that it learnt, a whole second of it, on a Cortex-M7
-(``--format``). With ``--features live``, ``<variant>_live`` is the float model, told what the
-firmware hears in live sound (`pipeline.live_features`) instead of `pipeline.features`. Figures
-compare the samples of the WAV files, so that all systems share the noise of 16 bits and anyone can
-compute them again.
+Writes one 16-bit WAV file per recording and system, ``<name>.<system>.wav``, and ``metrics.json``.
+The systems are:
+
+- ``reference``: the recording itself;
+- ``lpc``: a vocoder that every model should beat;
+- ``full``, ``reduced``, ``reduced_ad``, ``reduced_cd``: the float models with their learnt reverb;
+- ``<variant>_live``, with ``--features live``: the same from the features that the firmware
+  extracts from live sound (`pipeline.target.live_features`);
+- ``<variant>_mcu``: the int8 model in the firmware on an emulated board, dry;
+- ``<variant>_mcu16``, with ``--format int16x8``: the same with activations of 16 bits;
+- ``<variant>_mcu_reverb``, with ``--reverb``: the int8 model with all of its learnt reverb, on a
+  Cortex-M7.
+
+All figures compare samples of the WAV files, so all systems share the noise of 16 bits, and anyone
+can compute the figures again.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.audio.recordings import find_recordings
 from pipeline.core.cli import run_main
-from pipeline.core.constants import VARIANTS
+from pipeline.core.constants import FORMATS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
+from pipeline.core.options import (
+    Parser,
+    add_board,
+    add_instrument,
+    add_out,
+    add_runs,
+    add_systems,
+    renamed_values,
+)
 from pipeline.evaluation.evaluation import Evaluation, print_table
-from pipeline.evaluation.systems import MCU_SUFFIXES, output_names
-from pipeline.target import boards
+from pipeline.evaluation.systems import output_names
+from pipeline.target.boards import FILE_BOARDS
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Renders recordings by every system and measures how far off they are."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.evaluate", description=main.__doc__)
-    parser.add_argument("--instrument", required=True, help="flute, trumpet, violin or piano")
-    parser.add_argument(
-        "--audio", type=Path, required=True, help="folder of recordings, or one file"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for WAV files and metrics.json"
-    )
-    parser.add_argument(
-        "--runs", type=Path, help="folder of run folders (default: runs, then the pretrained)"
-    )
-    parser.add_argument(
-        "--variants", nargs="*", choices=VARIANTS, default=list(VARIANTS), help="float models (all)"
-    )
-    parser.add_argument(
-        "--mcu",
-        nargs="*",
-        choices=VARIANTS,
-        default=["reduced_cd"],
-        help="by firmware (%(default)s)",
-    )
-    parser.add_argument(
-        "--format",
-        nargs="+",
-        choices=MCU_SUFFIXES,
-        default=["int8"],
-        help="of the firmware's models; int16x8 is _mcu16, int8_room _mcu_room (int8)",
-    )
-    parser.add_argument(
-        "--board", choices=boards.BOARDS, default="qemu_m4", help="of the firmware (%(default)s)"
-    )
-    parser.add_argument(
-        "--features",
-        choices=("offline", "live"),
-        default="offline",
-        help="live: float models are told what the firmware hears, too (%(default)s)",
-    )
-    args = parser.parse_args(argv)
+    """Plays recordings with every system and measures how far off they are."""
+    args = _parser().parse_args(argv)
     config = load_instrument(args.instrument)
     recordings = find_recordings(args.audio, config.data)
     base = args.audio if args.audio.is_dir() else args.audio.parent
     if args.audio.is_dir() and args.out.resolve().is_relative_to(args.audio.resolve()):
-        raise UserError(f"{args.out} lies within {args.audio}: give --out a folder of its own")
+        raise UserError(f"{args.out} lies within {args.audio}: give --out another folder")
     evaluation = Evaluation(
         args.instrument,
         variants=args.variants,
         mcu=args.mcu,
         runs=args.runs,
-        formats=args.format,
+        formats=[*args.format, *(["int8_room"] if args.reverb else [])],
         board=args.board,
         live=args.features == "live",
     )
     if not evaluation.models:
-        raise UserError(next(iter(evaluation.missing.values())))
+        raise UserError(next(iter(evaluation.missing.values()), "give --variants or --mcu"))
     print(f"models: {evaluation.sources}")
     for system, reason in evaluation.missing.items():
         print(f"left out: {system}: {reason}")
@@ -97,12 +73,45 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         print("next: python -m pipeline.bench")
     if failures:
-        others = (
-            f" ({len(failures)} of {len(paths)} recordings were left out)"
-            if len(failures) > 1
-            else ""
-        )
-        raise UserError(failures[0] + others)
+        others = f" ({len(failures)} of {len(paths)} recordings were left out)"
+        raise UserError(failures[0] + (others if len(failures) > 1 else ""))
+
+
+def _parser() -> Parser:
+    parser = Parser("evaluate", main.__doc__)
+    add_instrument(parser)
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="folder of recordings, or one recording",
+    )
+    add_out(parser, "folder for WAV files and metrics.json")
+    add_runs(parser, or_pretrained=True)
+    add_systems(parser)
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        type=renamed_values({"int8_room": "--format int8 --reverb"}),
+        choices=FORMATS,
+        default=["int8"],
+        help="formats of the quantized models' activations (default: int8)",
+    )
+    parser.add_argument(
+        "--reverb",
+        action="store_true",
+        help="also play the int8 models with their learnt reverb (default: only dry)",
+    )
+    add_board(parser, FILE_BOARDS, default="qemu_m4")
+    parser.add_argument(
+        "--features",
+        choices=("offline", "live"),
+        default="offline",
+        help="live: also evaluate the float models with the firmware's own features "
+        "(default: %(default)s)",
+    )
+    return parser
 
 
 if __name__ == "__main__":

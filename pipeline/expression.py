@@ -1,32 +1,28 @@
-"""Expression stage: from an instrument's corpus, how its notes begin, swell, fade and tremble.
+"""Learns from an instrument's corpus how its notes begin, swell, fade and tremble.
 
     python -m pipeline.expression --instrument flute
 
-reads the default corpus, whose notes are known, and the data set, whose real recordings say how
-players' pitch and loudness move, and writes ``runs/<instrument>/expression.toml``: the table with
-which MIDI is played (see `pipeline.expression_table`). All of it is in the features' terms, so what
-the firmware plays is what the decoder was trained with. A loudness is measured in a window of 128
-ms; a note therefore rises and falls at least as slowly as that.
+reads the default corpus, whose notes are known, and the data set, whose real recordings show how
+players vary pitch and loudness. Writes ``runs/<instrument>/expression.toml``, the table with which
+the firmware plays MIDI (`pipeline.model.expression`). It is learnt from features, so the firmware
+plays what the decoder was trained with. Loudness is measured in a window of 128 ms; a note
+therefore rises and falls at least as slowly as that.
 """
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.paths import RUN_DIR
+from pipeline.core.options import Parser, add_instrument, add_runs
 from pipeline.model.expression import load_expression
 from pipeline.model.expression_learning import BODY_KNOTS, learn
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs the stage from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.expression", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--instrument", required=True, help="flute, trumpet, violin, piano")
-    parser.add_argument("--runs", type=Path, default=RUN_DIR, help="folder of all runs")
+    """Learns from an instrument's corpus how its notes begin, swell, fade and tremble."""
+    parser = Parser("expression", main.__doc__)
+    add_instrument(parser)
+    add_runs(parser)
     args = parser.parse_args(argv)
     config = load_instrument(args.instrument)
     path = args.runs / config.instrument / "expression.toml"
@@ -35,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     comment += f"python -m pipeline.expression --instrument {config.instrument}\n"
     comment += "Not learnt but the corpus' own: vibrato_delay_ms, vibrato_growth_ms"
     expression.save(path, comment)
-    load_expression(path)  # what it checks holds
+    load_expression(path)  # checks that the firmware can play it
     attack = [row[BODY_KNOTS.start] - row[0] for row in expression.envelope_db]
     print(f"{path}: {n_notes} notes, {expression.n_curves} curves")
     print(

@@ -1,53 +1,57 @@
-"""Builds instruments for a board, converts them, and writes them to the board's flash.
+"""Builds instruments for a board and writes them to the board's flash.
 
     python -m pipeline.flash --board pico --run data/models/flute/reduced_cd
 
-`--run` may be repeated: MIDI's program change selects among the instruments, the first one being 0.
-It goes by the board's drive where it has one and that is mounted (UF2), else by the first tool that
-is installed: ``openocd``, ``st-flash`` or ``pyocd``.
+``--run`` may be repeated; MIDI's program change then selects the instrument, and the first one is
+program 0. A board whose boot loader appears as a drive is flashed through the drive (UF2) if it is
+mounted, every other one by the first installed tool of ``openocd``, ``st-flash`` and ``pyocd``.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
+from pipeline.core.options import Parser, add_board
 from pipeline.core.paths import MODEL_DIR
 from pipeline.target import firmware, sources
 from pipeline.target.boards import INSTRUMENT_BOARDS
-from pipeline.target.flashing import DRIVE_PLACES, TARGETS, convert, find_drive, flash
+from pipeline.target.flashing import DRIVE_PLACES, convert, find_drive, flash, flasher
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs the stage from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.flash",
-        description="Builds instruments for a board, the pretrained flute by default, and writes "
-        "them to the board's flash.",
-    )
-    parser.add_argument("--board", choices=INSTRUMENT_BOARDS, required=True)
+    """Builds instruments, by default the pretrained flute, and writes them to a board's flash."""
+    parser = Parser("flash", main.__doc__)
+    add_board(parser, INSTRUMENT_BOARDS, help="board to build for and to flash")
     sources.add_source_arguments(parser, required=False)
-    parser.add_argument("--drive", type=Path, help="where the boot loader's drive is mounted")
-    parser.add_argument("--dry-run", action="store_true", help="build, and only tell the command")
-    arguments = parser.parse_args(argv)
-    board, target = arguments.board, TARGETS[arguments.board]
+    parser.add_argument(
+        "--drive",
+        type=Path,
+        metavar="DIR",
+        help="folder where the boot loader's drive is mounted (default: the usual places)",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="build, and only print the command that would flash the board (default: flash it)",
+    )
+    args = parser.parse_args(argv)
+    board, how = args.board, flasher(args.board)
 
     drive = None
-    if target.drive:
+    if how.drive:
         mounted = (path for place in DRIVE_PLACES for path in Path("/").glob(place[1:]))
-        drive = find_drive(target.drive, [arguments.drive] if arguments.drive else mounted)
-    if arguments.drive and drive is None:
-        raise UserError(f"{arguments.drive} is not the drive of a {board}: {target.remedy}")
-    if not (arguments.run or arguments.generated):
-        arguments.run = [MODEL_DIR / "flute" / "reduced_cd"]
-    generated = sources.generate_source(arguments)
-    built = firmware.build(board, generated, options=dict(arguments.option))
+        drive = find_drive(how.drive, [args.drive] if args.drive else mounted)
+    if args.drive and drive is None:
+        raise UserError(f"{args.drive} is not the drive of a {board}: {how.remedy}")
+    if not (args.run or args.generated):
+        args.run = [MODEL_DIR / "flute" / "reduced_cd"]
+    built = firmware.build(board, sources.generate_source(args), options=dict(args.option))
     files = convert(built.program.elf, board)
     print(f"{board}: flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack")
     print(f"written: {', '.join(str(path) for path in files.values())}")
-    command = flash(board, files, drive=drive, dry_run=arguments.dry_run)
-    print(f"{'to flash it' if arguments.dry_run else 'flashed'}: {command}")
+    command = flash(board, files, drive=drive, dry_run=args.dry_run)
+    print(f"{'to flash it' if args.dry_run else 'flashed'}: {command}")
     print(f"next: wire it as in tflm_app/boards/{board}/README.md, and play")
 
 

@@ -1,18 +1,18 @@
-"""Listening test: from the ratings of several listeners to a box plot and a table.
+"""Summarizes the ratings of a listening test as a box plot and a table.
 
     python -m pipeline.listening_test ratings_*.csv --out ratings.png
 
 reads the CSV files that ``listening_test.html`` of `pipeline.page` saves. As ITU-R BS.1534-3
-recommends, a listener who rates the hidden reference below 90 in more than 15 % of the trials is
+recommends, listeners who rate the hidden reference below 90 in more than 15 % of the trials are
 left out, unless ``--keep-all`` is given.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
+from pipeline.core.options import Parser, add_out
 from pipeline.pages.mushra import (
     LOWEST_REFERENCE,
     draw,
@@ -24,14 +24,14 @@ from pipeline.pages.mushra import (
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Draws the box plot of a listening test from the CSV files of its listeners."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.listening_test", description=main.__doc__
-    )
-    parser.add_argument("csv", type=Path, nargs="+", help="files that the listening test saved")
-    parser.add_argument("--out", type=Path, required=True, help="picture, .png, .svg or .pdf")
+    """Summarizes the ratings of a listening test as a box plot and a table."""
+    parser = Parser("listening_test", main.__doc__)
+    parser.add_argument("csv", type=Path, nargs="+", help="CSV files that the listening test saved")
+    add_out(parser, "picture to write, .png, .svg or .pdf")
     parser.add_argument(
-        "--keep-all", action="store_true", help="keep listeners who missed the hidden reference"
+        "--keep-all",
+        action="store_true",
+        help="keep listeners who missed the hidden reference (default: leave them out)",
     )
     args = parser.parse_args(argv)
     if args.out.suffix.lower() not in (".png", ".svg", ".pdf"):
@@ -45,12 +45,12 @@ def main(argv: Sequence[str] | None = None) -> None:
                 f"{LOWEST_REFERENCE} in {100 * share:.0f} % of the trials"
             )
     if not ratings:
-        raise UserError(f"no ratings are left of {args.csv[0]}: give more files, or --keep-all")
+        raise UserError(f"{args.csv[0]}: no ratings are left: give more files, or --keep-all")
     groups = group(ratings)
     n_listeners = len({rating.session for rating in ratings})
     draw(groups, n_listeners, args.out)
     print_table(groups)
-    print(f"{args.out}: {len(ratings)} ratings of {n_listeners} listeners")
+    print(f"{args.out}: {len(ratings)} ratings by {n_listeners} listeners")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""Plays a Standard MIDI File with an instrument, and writes a WAV.
+"""Plays a Standard MIDI File with an instrument, and writes a WAV file.
 
-    python -m pipeline.render --midi tune.mid --instrument flute --engine qemu_m4 --out tune.wav
+    python -m pipeline.render --midi tune.mid --instrument flute --board qemu_m4 --out tune.wav
 
-The MIDI bytes go through the firmware's own code (``tflm_app/apps/perform``): parser, player,
-expression, decoder, voices; under QEMU or compiled for this machine, which gives the same samples.
-With ``--engine float`` the frames that the player makes are rendered by the float model instead.
+The MIDI bytes pass through the firmware's own code (``tflm_app/apps/perform``): parser, player,
+expression, decoder, voices. The emulated boards and the host produce the same samples. With
+``--float``, the float model renders the frames that the player makes instead.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,62 +14,86 @@ import numpy as np
 
 from pipeline.audio.pcm import write_wav
 from pipeline.core.cli import run_main
-from pipeline.core.constants import SAMPLE_RATE, VARIANTS
-from pipeline.core.errors import UserError
+from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
+from pipeline.core.options import (
+    Parser,
+    add_board,
+    add_instrument,
+    add_out,
+    add_reverb_seconds,
+    add_run,
+    add_variant,
+    renamed_option,
+    whole,
+)
 from pipeline.core.paths import MODEL_DIR
-from pipeline.evaluation.float_player import ENGINES, MAX_VOICES, POLYPHONIC_VOICES, render_score
-from pipeline.target.boards import BOARDS
-from pipeline.target.player import load_score
+from pipeline.core.runs import load_run
+from pipeline.target.boards import FILE_BOARDS
+from pipeline.target.player import MAX_VOICES, POLYPHONIC_VOICES, load_score, perform_preset
+from pipeline.target.sources import generate
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Plays a Standard MIDI File with an instrument, and writes a WAV."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.render", description=main.__doc__)
-    parser.add_argument("--midi", type=Path, required=True, help="Standard MIDI File")
-    parser.add_argument("--instrument", required=True, help="flute, trumpet, violin, piano")
-    parser.add_argument("--engine", choices=ENGINES, default="host", help="%(default)s by default")
-    parser.add_argument(
-        "--variant", choices=VARIANTS, default="reduced_cd", help="%(default)s by default"
-    )
-    parser.add_argument(
-        "--voices", type=int, help="of the player (default: 1 if the instrument slurs, else 4)"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="WAV file to write")
-    parser.add_argument(
-        "--run", type=Path, help="run folder of a model of your own, instead of the pretrained one"
-    )
-    parser.add_argument(
-        "--reverb", type=float, default=0.0, metavar="SECONDS", help="of the learnt room (dry)"
-    )
-    args = parser.parse_args(argv)
+    """Plays a Standard MIDI File with an instrument, and writes a WAV file."""
+    args = _parser().parse_args(argv)
     n_voices = args.voices
     if n_voices is None:
         n_voices = POLYPHONIC_VOICES if load_instrument(args.instrument).corpus.decays else 1
-    if not 1 <= n_voices <= MAX_VOICES:
-        raise UserError(f"--voices {n_voices}: give 1 to {MAX_VOICES}")
     score = load_score(args.midi)
     run_dir = args.run or MODEL_DIR / args.instrument / args.variant
-    played = render_score(
-        score,
-        run_dir,
-        args.instrument,
-        engine=args.engine,
-        n_voices=n_voices,
-        reverb_seconds=args.reverb,
-    )
+    if args.float:
+        # Imported here because it needs Keras, which playing the firmware does not.
+        from pipeline.evaluation.float_player import render_score
+
+        played = render_score(
+            score, run_dir, args.instrument, n_voices=n_voices, reverb_seconds=args.reverb
+        )
+    else:
+        load_run(run_dir, instrument=args.instrument)
+        generated = generate(run_dir, reverb_seconds=args.reverb)
+        played = perform_preset(generated, score, args.board, n_voices=n_voices)
     write_wav(args.out, played.pcm)
     seconds = len(played.pcm) / SAMPLE_RATE
     peak = np.abs(played.pcm.astype(int)).max(initial=0) / 32768
+    player = "the float model" if args.float else f"the firmware on {args.board}"
     print(
-        f"{args.out}: {seconds:.2f} s of {args.instrument} by the {args.engine} engine, "
+        f"{args.out}: {seconds:.2f} s of {args.instrument} by {player}, "
         f"{played.n_voices} voices, {played.report['n_stolen']} notes cut off, peak {peak:.2f}"
     )
-    if BOARDS.get(args.engine, BOARDS["host"]).machine:
+    if FILE_BOARDS[args.board].machine:
         mean = played.report["instructions"] / max(played.report["n_blocks"], 1)
         worst = played.report["worst_block_instructions"]
-        print(f"instructions a block of 4 ms: {mean:,.0f} in the mean, at most {worst:,}")
-    print("next: listen to it; --reverb SECONDS adds the room of the recordings")
+        print(f"instructions per block of 4 ms: {mean:,.0f} on average, at most {worst:,}")
+    print("next: listen to it; --reverb SECONDS adds the reverb of the recordings")
+
+
+def _parser() -> Parser:
+    parser = Parser("render", main.__doc__)
+    parser.add_argument(
+        "--midi", type=Path, required=True, metavar="FILE", help="Standard MIDI File to play"
+    )
+    add_instrument(parser)
+    player = parser.add_mutually_exclusive_group()
+    add_board(player, FILE_BOARDS, default="host")
+    player.add_argument(
+        "--float",
+        action="store_true",
+        help="play with the float model instead of the firmware (default: the firmware)",
+    )
+    renamed_option(parser, "--engine", "--board, or --float for the float model")
+    add_variant(parser, help="pretrained variant that plays")
+    parser.add_argument(
+        "--voices",
+        type=whole(1, MAX_VOICES),
+        metavar="N",
+        help=f"voices of the player, 1 to {MAX_VOICES} (default: 1 if the instrument slurs, else "
+        f"{POLYPHONIC_VOICES})",
+    )
+    add_run(parser)
+    add_reverb_seconds(parser)
+    add_out(parser, "WAV file to write")
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,19 +1,23 @@
-"""Builds C for the boards and runs it under an emulator; no other module starts such a tool.
+"""Checks that every tool is installed and fetches what the firmware is built with.
 
-CMake builds ``tflm_app`` for a board; the emulated boards run under QEMU with ``-icount shift=0``,
-where one instruction takes one nanosecond of virtual time, so that a timer counts instructions
-exactly. CMSIS comes from the package registries, pinned by version and checksum, into
+    python -m pipeline.toolchain
+
+CMSIS and rp2040js come from package registries, pinned by version and checksum, into
 ``build/third_party``.
 """
 
+from collections.abc import Sequence
+
 from pipeline.core.cli import run_main
+from pipeline.core.options import Parser
 from pipeline.core.paths import REPOSITORY
 from pipeline.target.tools import require_tools
 from pipeline.target.vendor import fetch_cmsis, fetch_rp2040js
 
 
-def main() -> None:
-    """Checks that every tool is there and fetches what the firmware is built with."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Checks that every tool is installed and fetches what the firmware is built with."""
+    Parser("toolchain", main.__doc__).parse_args(argv)
     require_tools(
         "cmake", "ninja", "cc", "arm-none-eabi-gcc", "arm-none-eabi-objdump", "qemu-system-arm"
     )

@@ -1,33 +1,32 @@
-"""The firmware's way from 16 to 48 kHz: ``tflm_app/upsampler``, its taps and its bits.
+"""Measures how clean the firmware's sound is after its way from 16 to 48 kHz.
 
-``python -m pipeline.upsampler --taps`` writes the taps, ``upsampler_taps.c``; ``--compare`` tells
-how clean the sound is beside that of an FM core at 48 kHz, on a played scale.
+    python -m pipeline.upsampler --compare
+
+plays a scale with every pretrained instrument and compares the upsampled sound
+(``tflm_app/upsampler``) with that of an FM core that runs at 48 kHz.
 """
 
-import argparse
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
 from pipeline.core.constants import INSTRUMENTS
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write
+from pipeline.core.options import Parser, renamed_option
 from pipeline.core.paths import MODEL_DIR
-from pipeline.emit.tables import TAPS_PATH, upsampler_taps_text
 from pipeline.evaluation.aliasing import compare
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Writes the taps of the firmware's upsampler, or measures what it does to the sound."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.upsampler", description=main.__doc__)
-    action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--taps", action="store_true", help="write upsampler_taps.c")
-    action.add_argument("--compare", action="store_true", help="measure, with data/models")
-    arguments = parser.parse_args(argv)
-    if arguments.taps:
-        with atomic_write(TAPS_PATH) as temporary:
-            temporary.write_text(upsampler_taps_text())
-        print(TAPS_PATH)
-        return
+    """Measures how clean the firmware's sound is after its way from 16 to 48 kHz."""
+    parser = Parser("upsampler", main.__doc__)
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        required=True,
+        help="compare with an FM core at 48 kHz, for every pretrained instrument",
+    )
+    renamed_option(parser, "--taps", "python -m pipeline.tables")
+    parser.parse_args(argv)
     runs = {name: MODEL_DIR / name / "reduced_cd" for name in INSTRUMENTS}
     runs = {name: run for name, run in runs.items() if (run / "decoder_int8.tflite").is_file()}
     if not runs:

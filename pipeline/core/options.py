@@ -1,6 +1,7 @@
 """Command-line options that commands share: one name for one thing, values checked once."""
 
 import argparse
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -166,19 +167,48 @@ def add_out(
 
 
 def add_board(
-    parser: argparse.ArgumentParser,
+    parser: Any,
     boards: Iterable[str],
     *,
     default: str | None = None,
     help: str = "board whose firmware is built and run",
 ) -> None:
-    """Adds ``--board NAME``, where the firmware runs; required if there is no default."""
+    """Adds ``--board NAME``, where the firmware runs; required if there is no default.
+
+    Args:
+        parser: The parser, or a group of it.
+        boards: Names of the boards to choose from.
+        default: One of them.
+        help: What the board is for.
+    """
     parser.add_argument(
         "--board",
         choices=tuple(boards),
         default=default,
         required=default is None,
         help=_help(help, default),
+    )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--engine aot|tflm`` and ``--tflm-dir DIR``, what runs the decoder in the firmware."""
+    parser.add_argument(
+        "--engine",
+        choices=("aot", "tflm"),
+        default="aot",
+        help=_help("decoder of the firmware: generated C, or TensorFlow Lite Micro"),
+    )
+    add_tflm_dir(parser, "built tflite-micro tree for --engine tflm")
+
+
+def add_tflm_dir(parser: argparse.ArgumentParser, help: str) -> None:
+    """Adds ``--tflm-dir DIR``, whose default is the environment variable TFLM_DIR."""
+    parser.add_argument(
+        "--tflm-dir",
+        type=Path,
+        default=os.environ.get("TFLM_DIR"),
+        metavar="DIR",
+        help=f"{help} (default: the environment variable TFLM_DIR)",
     )
 
 
@@ -288,5 +318,5 @@ def _help(text: str, default: Any = "%(default)s") -> str:
 
 def _shown(default: Any) -> str:
     if isinstance(default, Path):
-        return str(default.relative_to(REPOSITORY))
+        return str(default).removeprefix(f"{REPOSITORY}/")
     return default if isinstance(default, str) else " ".join(default)

@@ -12,6 +12,10 @@ from itertools import pairwise
 from math import gcd, lcm
 
 from pipeline.core.constants import N_OPERATORS
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import InstrumentConfig
+from pipeline.core.paths import INSTRUMENT_DIR
+from pipeline.core.runs import RunConfig
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,15 @@ PATCHES: dict[str, Patch] = {
         _patch("piano", "3>2>1 6>4 6>5", "1 1 3 1 1.58 1"),
     )
 }
+
+
+def find_patch(config: InstrumentConfig | RunConfig) -> Patch:
+    """Returns the patch that a configuration names.
+
+    Raises:
+        UserError: There is no such patch.
+    """
+    if config.patch not in PATCHES:
+        path = INSTRUMENT_DIR / f"{config.instrument}.toml"
+        raise UserError(f"{path}: patch = {config.patch!r}: give one out of {', '.join(PATCHES)}")
+    return PATCHES[config.patch]

@@ -17,8 +17,9 @@ from support.sounds import make_tone
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
+from pipeline.core.plan import InstrumentFiles, plan_stages
 from pipeline.core.stages import Stage, only_run
-from pipeline.run import main, plan_stages
+from pipeline.run import main
 
 STEPS = 2  # of training: what is learnt is no matter here
 
@@ -130,7 +131,8 @@ def test_page_plays_what_was_evaluated(finished):
 
 @pytest.mark.parametrize(("audio", "learnt"), [([], True), ([Path("recordings")], False)])
 def test_expression_is_learnt_before_c_is_made_of_it(tmp_path, audio, learnt):
-    stages = plan_stages("flute", tmp_path, audio, [], learn_expression=learnt)
+    files = InstrumentFiles("flute", tmp_path)
+    stages = plan_stages(files, audio, [], learn_expression=learnt)
     modules = [stage.module for stage in stages]
     assert modules.count("expression") == learnt
     for stage in stages:
