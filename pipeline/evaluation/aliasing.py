@@ -1,7 +1,6 @@
-"""The firmware's way from 16 to 48 kHz: ``tflm_app/upsampler``, its taps and its bits.
+"""Measures how clean the firmware's sound is after its upsampling from 16 to 48 kHz.
 
-``python -m pipeline.upsampler --taps`` writes the taps, ``upsampler_taps.c``; ``--compare`` tells
-how clean the sound is beside that of an FM core at 48 kHz, on a played scale.
+The comparison is an FM core that runs at 48 kHz, on a whole-tone scale.
 """
 
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from pipeline.audio.pcm import FULL_SCALE
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
-from pipeline.model.patches import PATCHES, Patch
+from pipeline.model.patches import Patch, find_patch
 from pipeline.model.upsampler import FACTOR
 from pipeline.quantization.step_model import StreamingDecoder
 from pipeline.reference.decoder import level_table, levels_q32
@@ -19,23 +18,23 @@ from pipeline.reference.fm import FixedVoice
 from pipeline.reference.frame import clamp_frames, quantize_frames
 from pipeline.reference.upsampler import upsample
 
-NOTES = range(60, 97, 2)  # MIDI, of the scale
+NOTES = range(60, 97, 2)  # MIDI notes of the scale
 NOTE_FRAMES = 60
-IDEAL_FACTOR = 48  # times 16 kHz: nothing of FM at these levels folds back from beyond its half
+IDEAL_FACTOR = 48  # times 16 kHz: FM at these levels has no components above half of that rate
 PASS_HZ, STOP_HZ = 7000, 9000
 
 
 def ideal_spectrum(patch: Patch, f0_hz: float, levels: np.ndarray, rate_factor: int) -> np.ndarray:
-    """Spectrum of a steady tone by FM in float64, sampled `rate_factor` times 16 kHz.
+    """Returns the spectrum of a steady FM tone, computed in float64 at `rate_factor` * 16 kHz.
 
     Args:
-        patch: The algorithm.
+        patch: The FM patch.
         f0_hz: Pitch.
-        levels: Of the operators in turns, shape [6].
-        rate_factor: 1 folds back what the device's core folds, `IDEAL_FACTOR` nothing.
+        levels: Operator levels in turns, shape [6].
+        rate_factor: 1 gives the aliases of the device's core, `IDEAL_FACTOR` none.
 
     Returns:
-        Complex amplitudes at 0 to 24 kHz of a tone of `NOTE_FRAMES` frames under a Hann window.
+        Complex amplitudes from 0 to 24 kHz of a tone of `NOTE_FRAMES` frames with a Hann window.
     """
     n = NOTE_FRAMES * HOP_SAMPLES * rate_factor
     base = f0_hz * float(patch.base_ratio) * np.arange(n) / (SAMPLE_RATE * rate_factor)
@@ -55,15 +54,14 @@ def _spectrum(audio: np.ndarray) -> np.ndarray:
 
 
 def compare(run_dir: Path, instrument: str) -> dict[str, float]:
-    """Measures what is in the sound that does not belong there, on a whole-tone scale.
+    """Measures spurious components on a whole-tone scale.
 
     Returns:
-        dB re the tones: ``aliases`` that a core at 16 kHz folds back below 7 kHz, ``images`` that
-        its upsampled sound has above 9 kHz, ``aliases_48`` that a core at 48 kHz folds back below
-        20 kHz, and ``above_48``, what it plays above 9 kHz, which no model has heard of itself.
+        Power in dB relative to the tones: ``aliases`` of a core at 16 kHz below 7 kHz, ``images``
+        of its upsampled sound above 9 kHz, ``aliases_48`` of a core at 48 kHz below 20 kHz, and
+        ``above_48``, the components that such a core plays above 9 kHz, where no model was trained.
     """
-
-    patch = PATCHES[load_instrument(instrument).patch]
+    patch = find_patch(load_instrument(instrument))
     decoder = StreamingDecoder(run_dir / "decoder_int8.tflite")
     table = level_table(*decoder.output_quantization, bits=8 * decoder.dtype.itemsize)
     power = dict.fromkeys(("tones", "aliases", "images", "aliases_48", "above_48"), 0.0)

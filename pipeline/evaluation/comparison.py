@@ -1,4 +1,4 @@
-"""Figures that compare a rendering with a recording or with the float model."""
+"""Compares a rendering with its recording, and the firmware with the float model."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -21,18 +21,18 @@ from pipeline.target import firmware
 
 AUDIBLE_DBFS = -40.0  # recordings with a lower peak are left out of ``mss_audible``
 Q32 = 2.0**32  # levels of the device per turn
+Figures = dict[str, float | None]
+"""Figures by name; None where a figure is not defined, such as the pitch error of noise."""
 
 
-def compare(
-    reference: Pcm, estimate: Pcm, target: Features, config: DataConfig
-) -> dict[str, float | None]:
-    """Measures a rendering against its recording; see `pipeline.metrics`.
+def compare(reference: Pcm, estimate: Pcm, target: Features, config: DataConfig) -> Figures:
+    """Measures how far a rendering is from its recording (see `pipeline.model.metrics`).
 
     Args:
         reference: The recording, shape [n].
         estimate: The rendering, shape [n].
         target: Features of the recording.
-        config: Range of pitch, and confidence from which a frame has one.
+        config: Range of the pitch, and the confidence above which a frame has one.
     """
     audio = from_pcm(estimate)
     found = extract_features(audio, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)
@@ -46,19 +46,25 @@ def compare(
 
 def compare_to_float(
     rendering: firmware.Rendering, model: Ddx7, floating: dict[str, Array], features: Features
-) -> dict[str, float | None]:
-    """Measures what quantization does: the firmware's rendering against the float model's.
+) -> Figures:
+    """Measures the effect of quantization: how far the firmware is from the float model.
 
-    Both are dry, or both with the room.
+    Both are dry, or both have the reverb.
+
+    Args:
+        rendering: Rendering by the firmware.
+        model: Float model of the same variant.
+        floating: Result of `render_float` with this model.
+        features: Features of the recording.
 
     Returns:
-        ``mss_to_float`` of the 16-bit samples; ``mss_to_float_unrounded``, where both models'
-        levels are played dry by the float synthesizer, so that 16 bits' noise has no part in it;
-        ``level_error_db``.
+        ``mss_to_float`` of the 16-bit samples; ``mss_to_float_unrounded``, for which the float
+        synthesizer plays the levels of both models dry, so that the rounding to 16 bits does not
+        contribute; ``level_error_db``.
     """
     levels = rendering.levels_q32 / Q32
     unrounded = synthesize(levels, features, model)
-    whole = floating["audio" if rendering.has_room else "dry"]
+    whole = floating["audio" if rendering.has_reverb else "dry"]
     return {
         "mss_to_float": mss_distance(from_pcm(to_pcm(whole)), from_pcm(rendering.pcm)),
         "mss_to_float_unrounded": mss_distance(floating["dry"], unrounded),
@@ -66,10 +72,8 @@ def compare_to_float(
     }
 
 
-def mean_figures(
-    per_recording: Iterable[dict[str, float | None]], peaks_dbfs: Sequence[float]
-) -> dict[str, Any]:
-    """Averages figures over recordings, leaving out what is unknown; adds ``mss_audible``."""
+def mean_figures(per_recording: Iterable[Figures], peaks_dbfs: Sequence[float]) -> dict[str, Any]:
+    """Averages figures over recordings, ignoring those that are None; adds ``mss_audible``."""
     rows = list(per_recording)
     audible = [
         row["mss"] for row, peak in zip(rows, peaks_dbfs, strict=True) if peak > AUDIBLE_DBFS

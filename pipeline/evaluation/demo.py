@@ -1,12 +1,7 @@
-"""Demo: a melody goes in as a recording and comes out of the firmware on an emulated Cortex-M.
+"""Plays a recording with the float model and with the firmware, and compares them.
 
-    python -m pipeline.demo
-
-composes a melody, renders it as the recording of an instrument, extracts its features, compiles the
-pretrained model into the firmware, plays the features on it, and leaves ``input.wav``,
-``float.wav``, ``firmware.wav``, ``index.html`` and ``summary.json`` in ``build/demo``. The firmware
-is held against the float model and, bit by bit, against the tflite-micro package and the Python
-simulation of the whole device.
+The firmware is compared with the float model and, bit by bit, with the tflite-micro package and
+with the Python simulation of the whole device.
 """
 
 from collections.abc import Sequence
@@ -18,32 +13,34 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from pipeline.audio.features import Features, extract_features, load_audio
+from pipeline.audio.features import Features, extract_features
+from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.instrument_config import InstrumentConfig
-from pipeline.evaluation.bench_cores import bench_firmware
+from pipeline.evaluation.bench_firmware import bench_firmware
 from pipeline.evaluation.comparison import Q32
 from pipeline.evaluation.rendering import render_float
 from pipeline.model.ddx7 import load_model
 from pipeline.model.metrics import level_error_db, mss_distance
-from pipeline.model.patches import PATCHES
+from pipeline.model.patches import find_patch
 from pipeline.quantization.weights import load_noise
 from pipeline.reference import device
-from pipeline.target import boards, firmware, sources
+from pipeline.target import firmware, sources
+from pipeline.target.boards import EMULATED_BOARDS
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What was played and measured.
+    """The results of the demo.
 
     Attributes:
-        summary: As ``summary.json`` holds it.
+        summary: Content of ``summary.json``.
         pcm_equal: Whether the firmware's samples equal the Python simulation of the device.
-        costs: By board, from `pipeline.bench.bench_firmware`.
-        features: Of the input.
+        costs: Result of `bench_firmware` by board.
+        features: Features of the input.
         float_levels: Levels of the float model in turns, shape [n_frames, 6].
-        device_levels: Levels of the firmware, same unit and shape.
+        device_levels: Levels of the firmware in turns, shape [n_frames, 6].
         pcm: int16 samples by name of the WAV file: ``input``, ``float``, ``firmware``.
     """
 
@@ -57,11 +54,11 @@ class Demo:
 
 
 def cycles_per_instruction(chip: dict[str, Any], row: dict[str, Any]) -> float:
-    """Returns the cycles that `pipeline.bench` assumes on average, waits of the flash included."""
+    """Returns the average cycles per instruction on a chip, including waits for its memory."""
     return float(chip["cycles_per_frame"] / row["instructions_per_frame"]["total"])
 
 
-NAMED_CHIPS = ("STM32F407", "RP2040")  # of which the last line speaks
+NAMED_CHIPS = ("STM32F407", "RP2040")  # whose shares the last line states
 
 
 def play(
@@ -71,15 +68,15 @@ def play(
     *,
     variant: str,
     target: str,
-    boards: Sequence[str] = boards.EMULATED_BOARDS,
+    boards: Sequence[str] = EMULATED_BOARDS,
 ) -> Demo:
     """Plays a recording with the float model and with the firmware.
 
     Args:
         recording: Audio file.
-        config: Instrument.
+        config: The instrument.
         run_dir: Run folder with a quantized model.
-        variant: Its variant.
+        variant: Variant of the model.
         target: Board that plays; one of `boards`.
         boards: Boards whose cost is measured.
 
@@ -92,7 +89,6 @@ def play(
     )
     frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
     floating = render_float(load_model(run_dir, instrument=config.instrument), features)
-
     generated = sources.generate(run_dir)
     costs = {}
     for board in tqdm(boards, desc="boards", unit="board", disable=None):
@@ -101,40 +97,26 @@ def play(
         if board == target:
             played = firmware.render(built, frames)
     simulated = device.simulate(
-        run_dir / "decoder_int8.tflite",
-        PATCHES[config.patch],
-        load_noise(run_dir),
-        frames,
+        run_dir / "decoder_int8.tflite", find_patch(config), load_noise(run_dir), frames
     )
-    device_levels = played.levels_q32 / Q32
-
     pcm = {"input": audio, "float": floating["dry"], "firmware": from_pcm(played.pcm)}
     samples = {name: to_pcm(values)[: len(audio)] for name, values in pcm.items()}
     sound = {name: from_pcm(values) for name, values in samples.items()}
-    cost, size = costs[target], costs[target]["bytes"]
-    summary = {
-        "instrument": config.instrument,
-        "variant": variant,
-        "target": target,
-        "engine": cost["engine"],
+    device_levels = played.levels_q32 / Q32
+    about = {"instrument": config.instrument, "variant": variant, "target": target}
+    quality = {
         "audio_seconds": round(len(audio) / SAMPLE_RATE, 3),
         "bit_exact": np.array_equal(played.logits, simulated.logits),
         "mss_to_reference": round(mss_distance(sound["input"], sound["firmware"]), 4),
         "mss_to_float": round(mss_distance(sound["float"], sound["firmware"]), 4),
         "level_error_db": round(level_error_db(floating["levels"], device_levels), 4),
-        "decoder_instructions_per_frame": round(played.instructions["decoder"], 1),
-        "fm_instructions_per_sample": round(played.instructions["fm"] / HOP_SAMPLES, 2),
-        "decoder_code_bytes": size["decoder_code"],
-        "model_bytes": size["model"],
-        "decoder_ram_bytes": size["decoder_state"],
-        "firmware_flash_bytes": size["firmware_flash"],
-        "firmware_ram_bytes": size["firmware_ram"],
-        "cpu_share": {
-            chip["name"]: chip["cpu_share"] for row in costs.values() for chip in row["chips"]
-        },
     }
     return Demo(
-        summary=summary,
+        summary=about
+        | {"engine": costs[target]["engine"]}
+        | quality
+        | _cost_summary(played, costs[target])
+        | {"cpu_share": _cpu_shares(costs)},
         pcm_equal=np.array_equal(played.pcm, simulated.pcm),
         costs=costs,
         features=features,
@@ -144,8 +126,27 @@ def play(
     )
 
 
+def _cost_summary(played: firmware.Rendering, cost: dict[str, Any]) -> dict[str, Any]:
+    """Returns what ``summary.json`` contains of the cost on the target."""
+    size = cost["bytes"]
+    return {
+        "decoder_instructions_per_frame": round(played.instructions["decoder"], 1),
+        "fm_instructions_per_sample": round(played.instructions["fm"] / HOP_SAMPLES, 2),
+        "decoder_code_bytes": size["decoder_code"],
+        "model_bytes": size["model"],
+        "decoder_ram_bytes": size["decoder_state"],
+        "firmware_flash_bytes": size["firmware_flash"],
+        "firmware_ram_bytes": size["firmware_ram"],
+    }
+
+
+def _cpu_shares(costs: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Returns the estimated share of the time by chip."""
+    return {chip["name"]: chip["cpu_share"] for row in costs.values() for chip in row["chips"]}
+
+
 def five_lines(demo: Demo, out: Path) -> list[str]:
-    """Says what was made, whether it is exact, and what it costs."""
+    """Returns five lines for people: what was written, whether it is exact, and what it costs."""
     summary, cost = demo.summary, demo.costs[demo.summary["target"]]
     core, total = cost["core"], cost["instructions_per_frame"]["total"]
     chips = {chip["name"]: (chip, row) for row in demo.costs.values() for chip in row["chips"]}
@@ -160,8 +161,8 @@ def five_lines(demo: Demo, out: Path) -> list[str]:
         f"{summary['variant']} model on {summary['target']} ({core}); open index.html",
         f"bit for bit: the decoder {_equal(summary['bit_exact'])} the tflite-micro package, the "
         f"PCM {_equal(demo.pcm_equal)} the Python simulation of the device",
-        f"instructions: decoder {summary['decoder_instructions_per_frame']:,.0f} a frame, FM "
-        f"{summary['fm_instructions_per_sample']:.1f} a sample, all {total:,.0f} a frame",
+        f"instructions: decoder {summary['decoder_instructions_per_frame']:,.0f} per frame, FM "
+        f"{summary['fm_instructions_per_sample']:.1f} per sample, all {total:,.0f} per frame",
         f"memory: flash {summary['firmware_flash_bytes']:,} bytes (model "
         f"{summary['model_bytes']:,}, decoder {summary['decoder_code_bytes']:,}), RAM "
         f"{summary['firmware_ram_bytes']:,} bytes (decoder {summary['decoder_ram_bytes']:,})",

@@ -1,4 +1,4 @@
-"""Plays MIDI scores by the firmware, or by the float model."""
+"""Plays MIDI scores with the float model instead of the decoder and voices of the firmware."""
 
 import hashlib
 from dataclasses import replace
@@ -8,8 +8,9 @@ import numpy as np
 
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import HOP_SAMPLES
-from pipeline.core.instrument_config import TcnConfig, load_instrument
+from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.paths import BUILD_DIR
+from pipeline.core.runs import load_run
 from pipeline.emit import presets
 from pipeline.model import reverb as model_reverb
 from pipeline.model.ddx7 import Ddx7, load_model
@@ -20,12 +21,7 @@ from pipeline.model.synth import fm_synthesize
 from pipeline.quantization import tflite_writer
 from pipeline.reference import reverb as reference_reverb
 from pipeline.reference.frame import clamp_frames
-from pipeline.target.player import Performance, Score, build_player, perform, stretches
-from pipeline.target.sources import generate
-
-ENGINES = ("float", "host", "qemu_m4")
-MAX_VOICES = 16
-POLYPHONIC_VOICES = 4  # of an instrument that does not slur
+from pipeline.target.player import Performance, Score, perform_preset, stretches
 
 
 def render_stretches(performance: Performance, model: Ddx7) -> np.ndarray:
@@ -51,56 +47,42 @@ def render_stretches(performance: Performance, model: Ddx7) -> np.ndarray:
 
 
 def render_score(
-    score: Score,
-    run_dir: Path,
-    instrument: str,
-    *,
-    engine: str,
-    n_voices: int,
-    reverb_seconds: float = 0.0,
+    score: Score, run_dir: Path, instrument: str, *, n_voices: int, reverb_seconds: float = 0.0
 ) -> Performance:
-    """Plays a score with one instrument.
+    """Plays a score with the float model: the firmware's player makes the frames, on the host.
 
     Args:
         score: From `load_score`.
-        run_dir: Run folder with the model, which the integer engines need quantized.
-        instrument: That the folder must belong to.
-        engine: One of `ENGINES`.
-        n_voices: Of the player.
-        reverb_seconds: Length of the learnt room; 0 to play dry.
+        run_dir: Run folder with the model.
+        instrument: The instrument that the folder must belong to.
+        n_voices: Number of the player's voices.
+        reverb_seconds: Length of the learnt reverb; 0 to play dry.
 
     Raises:
-        UserError: The model is missing or damaged, or a tool is.
+        UserError: The model is missing or damaged, or a tool is missing.
     """
-    if engine == "float":
-        model = load_model(run_dir, instrument=instrument)
-        generated = _generate_for_frames(instrument)
-    else:
-        generated = generate(run_dir, reverb_seconds=reverb_seconds)
-    board = "host" if engine == "float" else engine
-    place = hashlib.sha256(str(generated).encode()).hexdigest()[:8]
-    build_dir = BUILD_DIR / "player" / f"{board}-{n_voices}-{place}"
-    program = build_player(board, generated, n_voices=n_voices, build_dir=build_dir)
-    performance = perform(program, score)
-    if engine == "float":
-        pcm = render_stretches(performance, model)
-        if reverb_seconds:
-            response = model_reverb.shorten(model_reverb.learnt_response(run_dir), reverb_seconds)
-            pcm = reference_reverb.play_reverb(np.pad(pcm, (0, len(response))), response)
-        performance = replace(performance, pcm=pcm)
-    return performance
+    model = load_model(run_dir, instrument=instrument)
+    performance = perform_preset(_generate_for_frames(run_dir), score, "host", n_voices=n_voices)
+    pcm = render_stretches(performance, model)
+    if reverb_seconds:
+        response = model_reverb.shorten(model_reverb.learnt_response(run_dir), reverb_seconds)
+        pcm = reference_reverb.play_reverb(np.pad(pcm, (0, len(response))), response)
+    return replace(performance, pcm=pcm)
 
 
-def _generate_for_frames(instrument: str) -> Path:
-    """Generates a firmware that has the instrument's expression, but a decoder of no worth."""
-    out = BUILD_DIR / "generated" / f"frames-{instrument}"
+def _generate_for_frames(run_dir: Path) -> Path:
+    """Generates a firmware that plays a model's expression through an arbitrary tiny decoder."""
+    config = load_run(run_dir)
+    expression = find_expression(config.instrument, run_dir.resolve().parent.parent)
+    place = hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:8]
+    out = BUILD_DIR / "generated" / f"frames-{config.instrument}-{place}"
     out.mkdir(parents=True, exist_ok=True)
     tflite = out / "decoder.tflite"
     tflite.write_bytes(
         tflite_writer.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 0, "int8")
     )
-    patch = load_instrument(instrument).patch
-    expression = find_expression(instrument)
-    preset = presets.Preset(instrument, tflite, patch, UNTRAINED, expression=expression)
-    presets.generate([preset], out)
+    preset = presets.Preset(
+        config.instrument, tflite, config.patch, UNTRAINED, expression=expression
+    )
+    presets.write_firmware_source([preset], out)
     return out

@@ -9,20 +9,20 @@ from pipeline.core.constants import HOP_SAMPLES
 from pipeline.model.ddx7 import Ddx7
 from pipeline.model.inputs import scale_features
 from pipeline.model.noise import grain_offsets
-from pipeline.model.synth import base_phase, fm_synthesize
+from pipeline.model.synth import base_phase
 
-CHUNK_FRAMES = 5000  # 20 s that are synthesized at once, for the memory's sake
+CHUNK_FRAMES = 5000  # 20 s are synthesized at once, to limit the memory
 Array = npt.NDArray[np.floating]
 Pcm = npt.NDArray[np.int16]
 
 
 def synthesize(levels: Array, features: Features, model: Ddx7) -> Array:
-    """Plays levels of any length as a model does, dry, in chunks that meet without a seam.
+    """Synthesizes levels of any length as a model does, dry, in chunks without discontinuities.
 
     Args:
         levels: Operator levels in turns, shape [n_frames, 6].
-        features: Pitch and loudness of as many frames.
-        model: Whose patch and breath are played.
+        features: Pitch and loudness of the same number of frames.
+        model: Model with the patch and the noise to play.
 
     Returns:
         Audio, shape [64 * n_frames].
@@ -34,11 +34,12 @@ def synthesize(levels: Array, features: Features, model: Ddx7) -> Array:
     grains = grain_offsets(len(levels))
     chunks = []
     for start in range(0, len(levels), CHUNK_FRAMES):
-        first = max(start - 1, 0)  # the frame before tells where the first block's ramp begins
+        first = max(start - 1, 0)  # the first ramp begins at the level of the previous frame
         frames = slice(first, start + CHUNK_FRAMES)
         samples = slice(first * HOP_SAMPLES, (start + CHUNK_FRAMES) * HOP_SAMPLES)
-        audio = fm_synthesize(levels[None, frames], phase[None, samples], model.patch)
-        audio += model.noise(gains[:, frames], grains[None, frames])
+        audio = model.synthesize(
+            levels[None, frames], gains[:, frames], phase[None, samples], grains[None, frames]
+        )
         chunks.append(keras.ops.convert_to_numpy(audio)[0, (start - first) * HOP_SAMPLES :])
     return np.concatenate(chunks)
 
@@ -47,16 +48,11 @@ def render_float(model: Ddx7, features: Features) -> dict[str, Array]:
     """Renders a recording of any length with a float model.
 
     Returns:
-        ``levels`` in turns, shape [n_frames, 6], ``dry`` and, with the room, ``audio``, shape [64 *
-        n_frames].
+        ``levels`` in turns, shape [n_frames, 6]; ``dry``, and ``audio`` with the learnt reverb,
+        shape [64 * n_frames].
     """
     inputs = model.prepare(features.f0_hz[None], features.loudness_db[None])
     levels = keras.ops.convert_to_numpy(model.decode(inputs)[1])[0]
     dry = synthesize(levels, features, model)
-    return {
-        "levels": levels,
-        "dry": dry,
-        "audio": keras.ops.convert_to_numpy(model.reverb(keras.ops.convert_to_tensor(dry[None])))[
-            0
-        ],
-    }
+    audio = keras.ops.convert_to_numpy(model.reverb(keras.ops.convert_to_tensor(dry[None])))[0]
+    return {"levels": levels, "dry": dry, "audio": audio}

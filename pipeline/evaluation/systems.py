@@ -1,91 +1,143 @@
-"""The systems that are evaluated."""
+"""The systems that are evaluated: the recording, the anchor, float models, and the firmware."""
 
-import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from pipeline.core.constants import VARIANTS
-from pipeline.core.errors import UserError
-from pipeline.core.paths import REPOSITORY
-from pipeline.core.runs import find_run
+from pipeline.core.constants import FORMATS, VARIANTS
 
-DOMAINS = {
-    "reference": "recording",
-    "lpc": "linear prediction of the recording",
-    "float": "with the learnt room",
-    "live": "with the learnt room, of live features",
-    "mcu": "dry",
-    "mcu_room": "with the learnt room",
+VARIANT_LABELS = {
+    "full": "Full",
+    "reduced": "Reduced",
+    "reduced_ad": "Reduced + AD",
+    "reduced_cd": "Reduced + CD",
 }
-LIVE = "_live"  # what a float model's name ends with where it is told live features
-ROOM = "_room"  # what a format ends with where the firmware plays in the room
-ROOM_BOARD = "qemu_m7"  # which has memory for all of it
-MCU_SUFFIXES = {  # of a variant as the firmware plays it
-    "int8": "_mcu",
-    "int16x8": "_mcu16",
-    f"int8{ROOM}": f"_mcu{ROOM}",
-}
+FORMAT_LABELS = {"int8": "int8", "int16x8": "16x8"}
 
 
-def file_digest(path: Path) -> str:
-    """Returns what tells a file from another one of the same name."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+@dataclass(frozen=True)
+class System:
+    """A way to play a recording.
+
+    Attributes:
+        variant: Variant of the model that plays; None for the recording and the anchor.
+        format: ``float`` for a float model, one of `FORMATS` for a quantized model in the firmware;
+            ``recording`` or ``lpc`` where there is no model.
+        reverb: Whether the learnt reverb is played.
+        live: Whether the features are those that the firmware would measure in live sound.
+    """
+
+    variant: str | None
+    format: str
+    reverb: bool = False
+    live: bool = False
+
+    @classmethod
+    def from_name(cls, name: str) -> "System":
+        """Returns the system of a name, as file names and ``metrics.json`` contain it.
+
+        Raises:
+            KeyError: There is no such system.
+        """
+        return _BY_NAME[name]
+
+    @property
+    def name(self) -> str:
+        """Name in file names and in ``metrics.json``."""
+        if self.variant is None:
+            return {"recording": "reference", "lpc": "lpc"}[self.format]
+        if self.is_firmware:
+            player = "_mcu16" if self.format == "int16x8" else "_mcu"
+            return self.variant + player + ("_reverb" if self.reverb else "")
+        return self.variant + ("_live" if self.live else "")
+
+    @property
+    def label(self) -> str:
+        """Name for readers, such as "Reduced + CD, int8"."""
+        if self.variant is None:
+            return {"recording": "Reference", "lpc": "Anchor (LPC)"}[self.format]
+        words = [VARIANT_LABELS[self.variant]]
+        if self.is_firmware:
+            words.append(FORMAT_LABELS[self.format] + (" with reverb" if self.reverb else ""))
+        return ", ".join([*words, *(["live features"] if self.live else [])])
+
+    @property
+    def domain(self) -> str:
+        """What is heard, for people: a phrase that ``metrics.json`` contains."""
+        if self.variant is None:
+            return {"recording": "recording", "lpc": "linear prediction of the recording"}[
+                self.format
+            ]
+        if not self.reverb:
+            return "dry"
+        return "with the learnt reverb" + (", from live features" if self.live else "")
+
+    @property
+    def is_firmware(self) -> bool:
+        """Whether the firmware plays a quantized model."""
+        return self.format in FORMATS
 
 
-def output_names(paths: Sequence[Path], base: Path) -> list[str]:
-    """Names recordings by their stem, or by all of their path below `base` where two share it."""
-    stems = Counter(path.stem for path in paths)
-    return [
-        path.stem if stems[path.stem] == 1 else "__".join(path.relative_to(base).parts)
-        for path in paths
-    ]
+REFERENCE = System(None, "recording")
+LPC = System(None, "lpc")
 
 
-def find_models(
-    instrument: str,
-    *,
+def float_system(variant: str) -> System:
+    """Returns the float model of a variant, which plays with the learnt reverb."""
+    return System(variant, "float", reverb=True)
+
+
+def live_system(variant: str) -> System:
+    """Returns the float model of a variant, playing from live features."""
+    return System(variant, "float", reverb=True, live=True)
+
+
+def firmware_systems(
+    variant: str, formats: Sequence[str] = FORMATS, *, reverb: bool = False
+) -> list[System]:
+    """Returns the firmware with the quantized models of a variant.
+
+    Args:
+        variant: One of `VARIANTS`.
+        formats: Formats of the model that is played dry.
+        reverb: Also play the int8 model with the learnt reverb.
+    """
+    dry = [System(variant, fmt) for fmt in formats]
+    return [*dry, System(variant, "int8", reverb=True)] if reverb else dry
+
+
+def requested_systems(
     variants: Sequence[str],
     mcu: Sequence[str],
-    formats: Sequence[str],
-    runs: Path | None = None,
-) -> tuple[dict[str, Path], dict[str, str]]:
-    """Finds the file of every model that is asked for; see `Evaluation` for the arguments.
+    *,
+    formats: Sequence[str] = ("int8",),
+    reverb: bool = False,
+    live: bool = False,
+) -> list[System]:
+    """Returns the systems with a model that a command's options select, variant by variant.
 
-    Returns:
-        By system, the file (of `variants` and `mcu` the float weights in any case); and, for each
-        system that cannot be had, why, and what to run first.
+    Args:
+        variants: Variants whose float models play.
+        mcu: Variants that the firmware plays.
+        formats: Formats of the quantized models.
+        reverb: Let the firmware also play the int8 models with the learnt reverb.
+        live: Let the float models also play from live features.
     """
-    files: dict[str, Path] = {}
-    missing: dict[str, str] = {}
+    systems: list[System] = []
     for variant in dict.fromkeys([*variants, *mcu]):
-        quantized = {fmt: variant + MCU_SUFFIXES[fmt] for fmt in formats if variant in mcu}
-        try:
-            folder = find_run(instrument, variant, runs)
-        except UserError as error:
-            missing |= dict.fromkeys([variant, *quantized.values()], str(error))
-            continue
-        files[variant] = folder / "model.weights.h5"
-        for fmt, system in quantized.items():
-            decoder = folder / f"decoder_{fmt.removesuffix(ROOM)}.tflite"
-            if decoder.is_file():
-                files[system] = decoder
-            else:
-                stage = f"run python -m pipeline.quantize --run {folder} first"
-                missing[system] = f"no {fmt} model in {folder}: {stage}"
-    return files, missing
+        if variant in variants:
+            systems += [float_system(variant), *([live_system(variant)] if live else [])]
+        if variant in mcu:
+            systems += firmware_systems(variant, formats, reverb=reverb)
+    return systems
 
 
-def model_sources(files: Mapping[str, Path]) -> str:
-    """Says which folder the models that `find_models` found lie in, and where two, which in which.
-
-    Returns:
-        Such as ``data/models``, or ``runs (full, reduced) and data/models (reduced_ad)``.
-    """
-    variants: dict[str, list[str]] = {}
-    for variant in filter(files.__contains__, VARIANTS):
-        base = str(files[variant].parents[2]).removeprefix(f"{REPOSITORY}/")
-        variants.setdefault(base, []).append(variant)
-    if len(variants) < 2:
-        return "".join(variants)
-    return " and ".join(f"{base} ({', '.join(names)})" for base, names in variants.items())
+_BY_NAME = {
+    system.name: system
+    for system in (
+        REFERENCE,
+        LPC,
+        *(float_system(variant) for variant in VARIANTS),
+        *(live_system(variant) for variant in VARIANTS),
+        *(s for variant in VARIANTS for s in firmware_systems(variant, reverb=True)),
+    )
+}

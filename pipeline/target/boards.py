@@ -1,46 +1,181 @@
-"""The boards."""
+"""The boards, one entry each: build, bench, flash, CMake's defaults and README tables use it."""
 
-from dataclasses import dataclass
+from pipeline.target import uf2
+from pipeline.target.board_types import Board, Core, Flasher, Limits, Memory, WeightMemory
 
+HOST = Core("host")
+M4 = Core("Cortex-M4F", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"))
+M7 = Core(
+    "Cortex-M7F", ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"), has_data_cache=True
+)
+M33 = Core("Cortex-M33", ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"))
+M0 = Core("Cortex-M0+", ("-mcpu=cortex-m0plus", "-mfloat-abi=soft"), has_fpu=False)
 
-@dataclass(frozen=True)
-class Board:
-    """A folder of ``tflm_app/boards``.
+# Cycles of the core to fill a line of the STM32H743's data cache from flash; its bus takes two per
+# cycle of its own: 4 waits and a read (RM0433, section 4.3.8), 4 transfers of 64 bits, and an
+# assumed 9 for the way through the core's interface and the interconnect and back.
+H743_FILL = 2 * (4 + 1 + 4 + 9)
+# The decoder prefetches a line of weights 54 instructions before it needs it, longer than a fill
+# takes. Nothing prefetches the rest of a model, one line in eight: 36 / 8 = 4.5 on average. The
+# assumption is more than twice that, for the tables of FM and noise that the weights evict from the
+# cache; if nothing were hidden, a voice would take 2.5 % more of the chip.
+H743_PREFETCHED_FILL = 10
 
-    Attributes:
-        core: What its code is compiled for.
-        machine: QEMU's name of a machine that runs its programs; None if there is none, or if they
-            run on the developer's own.
-        reverb_seconds: How much of a learnt room chips with this core have memory for; 0 where
-            there is no FPU to play it with.
-    """
+_PROBE = "interface/cmsis-dap.cfg"
+_TABLE = (
+    Board(
+        "host",
+        HOST,
+        title="the developer's own machine",
+        chip="",
+        clock_hz=0,
+        flash=None,
+        ram=None,
+        has_input=True,
+        reverb_seconds=1.0,
+        has_files=True,
+    ),
+    Board(
+        "qemu_m4",
+        M4,
+        title="MPS2 with AN386",
+        chip="mps2-an386",
+        clock_hz=25_000_000,
+        flash=Memory(0x00000000, 1 << 20),
+        ram=Memory(0x20000000, 128 << 10),
+        has_input=True,
+        reverb_seconds=0.25,
+        tflm_arch="cortex-m4+fp",
+        has_files=True,
+        machine="mps2-an386",
+    ),
+    Board(
+        "qemu_m7",
+        M7,
+        title="MPS2 with AN500",
+        chip="mps2-an500",
+        clock_hz=25_000_000,
+        flash=Memory(0x00000000, 1 << 20),
+        ram=Memory(0x20000000, 512 << 10),
+        has_input=True,
+        reverb_seconds=1.0,
+        tflm_arch="cortex-m7+fp",
+        has_files=True,
+        machine="mps2-an500",
+    ),
+    Board(
+        "qemu_m33",
+        M33,
+        title="MPS2 with AN505",
+        chip="mps2-an505",
+        clock_hz=20_000_000,
+        flash=Memory(0x10000000, 1 << 20),
+        ram=Memory(0x38000000, 128 << 10),
+        reverb_seconds=0.25,
+        tflm_arch="cortex-m33",
+        has_files=True,
+        machine="mps2-an505",
+    ),
+    Board(
+        "qemu_m0",
+        M0,
+        title="MPS2 with AN385, whose Cortex-M3 runs code for a Cortex-M0+",
+        chip="mps2-an385",
+        clock_hz=25_000_000,
+        flash=Memory(0x00000000, 1 << 20),
+        ram=Memory(0x20000000, 128 << 10),
+        tflm_arch="cortex-m0plus",
+        has_files=True,
+        machine="mps2-an385",
+    ),
+    Board(
+        "stm32f4_discovery",
+        M4,
+        title="STM32F4DISCOVERY",
+        chip="STM32F407",
+        clock_hz=168_000_000,
+        flash=Memory(0x08000000, 1 << 20),
+        ram=Memory(0x20000000, 128 << 10),
+        has_input=True,
+        reverb_seconds=0.25,
+        machine="netduinoplus2",
+        emulated_by="qemu_m4",
+        weight_memory=WeightMemory("flash, 5 waits per 16 bytes of weights", 960_000, 16, 5, 5),
+        flasher=Flasher(("board/stm32f4discovery.cfg",), "stm32f407vgtx", has_st_link=True),
+        limits=Limits(cpu_share=0.2),
+    ),
+    Board(
+        "nucleo_h743zi",
+        M7,
+        title="NUCLEO-H743ZI",
+        chip="STM32H743",
+        clock_hz=480_000_000,
+        flash=Memory(0x08000000, 2 << 20),
+        ram=Memory(0x20000000, 128 << 10),
+        n_voices=8,
+        has_input=True,
+        reverb_seconds=1.0,
+        emulated_by="qemu_m7",
+        weight_memory=WeightMemory(
+            "flash behind the data cache, 10 waits per 32 bytes of weights",
+            1_900_000,
+            line_bytes=32,
+            wait_cycles=H743_FILL,
+            model_wait_cycles=H743_PREFETCHED_FILL,
+        ),
+        flasher=Flasher(("board/st_nucleo_h743zi.cfg",), "stm32h743zitx", has_st_link=True),
+        limits=Limits(cpu_share=0.05),
+    ),
+    Board(
+        "pico",
+        M0,
+        title="Raspberry Pi Pico",
+        chip="RP2040",
+        clock_hz=125_000_000,
+        flash=Memory(0x10000000, 2 << 20),
+        ram=Memory(0x20000000, (264 << 10) - 256),  # the loader lies in the last 256 bytes
+        n_voices=1,
+        emulated_by="qemu_m0",
+        weight_memory=WeightMemory("SRAM, no waits", 220_000),
+        flasher=Flasher(
+            (_PROBE, "target/rp2040.cfg"), "rp2040", uf2_family=uf2.RP2040, drive="RPI-RP2"
+        ),
+        limits=Limits(cpu_share=0.6),
+    ),
+    Board(
+        "pico2",
+        M33,
+        title="Raspberry Pi Pico 2",
+        chip="RP2350",
+        clock_hz=150_000_000,
+        flash=Memory(0x10000000, 4 << 20),
+        ram=Memory(0x20000000, 520 << 10),
+        reverb_seconds=0.25,
+        emulated_by="qemu_m33",
+        weight_memory=WeightMemory("SRAM, no waits", 480_000),
+        flasher=Flasher(
+            (_PROBE, "target/rp2350.cfg"),
+            "rp2350",
+            uf2_family=uf2.RP2350_ARM_SECURE,
+            drive="RP2350",
+        ),
+        limits=Limits(cpu_share=0.2),
+    ),
+)
 
-    name: str
-    core: str
-    machine: str | None
-    reverb_seconds: float
+ALL_BOARDS = {board.name: board for board in _TABLE}
+FILE_BOARDS = {name: board for name, board in ALL_BOARDS.items() if board.has_files}
+"""Boards that run tests and benchmarks, on files: the host and the emulated ones."""
+LIVE_BOARDS = {name: board for name, board in FILE_BOARDS.items() if board.has_fpu}
+"""Boards with files that can analyse sound or play a reverb, both of which need an FPU."""
+EMULATED_BOARDS = tuple(name for name, board in FILE_BOARDS.items() if board.machine)
+INSTRUMENT_BOARDS = {name: board for name, board in ALL_BOARDS.items() if board.flasher}
+"""Boards that are flashed and played, with ``apps/play``."""
 
-
-BOARDS = {
-    board.name: board
-    for board in (
-        Board("host", "host", None, 1.0),
-        Board("qemu_m4", "Cortex-M4F", "mps2-an386", 0.25),
-        Board("qemu_m7", "Cortex-M7F", "mps2-an500", 1.0),
-        Board("qemu_m33", "Cortex-M33", "mps2-an505", 0.25),
-        Board("qemu_m0", "Cortex-M0+", "mps2-an385", 0.0),
-    )
-}
-"""Boards that have files, with which programs are tested and measured."""
-EMULATED_BOARDS = tuple(name for name, board in BOARDS.items() if board.machine)
-INSTRUMENT_BOARDS = {
-    board.name: board
-    for board in (
-        Board("stm32f4_discovery", "Cortex-M4F", "netduinoplus2", 0.25),
-        Board("nucleo_h743zi", "Cortex-M7F", None, 1.0),
-        Board("pico", "Cortex-M0+", None, 0.0),
-        Board("pico2", "Cortex-M33", None, 0.25),
-    )
-}
-"""Boards that are flashed and played: what is built for them is ``apps/play``."""
-ALL_BOARDS = BOARDS | INSTRUMENT_BOARDS
+ESTIMATED_BOARDS = tuple(
+    board
+    for emulated in EMULATED_BOARDS
+    for board in INSTRUMENT_BOARDS.values()
+    if board.emulated_by == emulated
+)
+"""Boards whose cost is estimated from instructions of an emulated board, in the order of those."""

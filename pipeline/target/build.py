@@ -1,9 +1,6 @@
-"""Builds C for the boards and runs it under an emulator; no other module starts such a tool.
+"""Builds ``tflm_app`` for the boards with CMake.
 
-CMake builds ``tflm_app`` for a board; the emulated boards run under QEMU with ``-icount shift=0``,
-where one instruction takes one nanosecond of virtual time, so that a timer counts instructions
-exactly. CMSIS comes from the package registries, pinned by version and checksum, into
-``build/third_party``.
+CMSIS comes from package registries, pinned by version and checksum (`pipeline.target.vendor`).
 """
 
 import re
@@ -17,11 +14,15 @@ from pipeline.target.boards import ALL_BOARDS
 from pipeline.target.tools import locked, require_tools, run_tool
 from pipeline.target.vendor import fetch_cmsis
 
+Settings = dict[str, object]
+"""CMake cache variables."""
+
 
 class OverflowingError(UserError):
     """A program is larger than a memory of its board.
 
     Attributes:
+        what: Which program, which board, and the missing bytes.
         regions: The memories, as the linker script calls them.
     """
 
@@ -39,49 +40,76 @@ class Program:
     elf: Path
 
 
+def has_reverb(generated_dir: Path) -> bool:
+    """Whether generated code contains impulse responses, so that its firmware plays a reverb."""
+    return (generated_dir / "reverbs.c").is_file()
+
+
+def application_settings(
+    generated_dir: Path | None = None, *, analyses: bool = False, sanitize: bool = False
+) -> Settings:
+    """Returns the CMake variables that the applications have in common.
+
+    Args:
+        generated_dir: Output of `pipeline.codegen`; None for an application without an instrument.
+        analyses: Whether the application analyses sound, for which the host needs CMSIS-DSP too.
+        sanitize: Build under AddressSanitizer and UBSan (only on the host).
+
+    Raises:
+        UserError: CMSIS-DSP is needed and cannot be fetched.
+    """
+    settings: Settings = {"SANITIZE": "ON" if sanitize else "OFF"}
+    if generated_dir is not None:
+        settings["GENERATED_DIR"] = generated_dir.resolve()
+        analyses = analyses or has_reverb(generated_dir)
+    if analyses:
+        settings["CMSIS_DSP_DIR"] = fetch_cmsis()[1]
+    return settings
+
+
 def make(board: str, build_dir: Path, settings: Mapping[str, object], target: str) -> Program:
     """Configures and builds a CMake target of ``tflm_app``.
 
     Args:
         board: One of `ALL_BOARDS`.
-        build_dir: Made if needed; a second build there is incremental.
+        build_dir: Build folder, made if needed; a second build there is incremental.
         settings: CMake cache variables.
-        target: An executable.
+        target: Name of an executable.
 
     Raises:
         UserError: A tool is missing, or the target does not compile.
-        OverflowingError: It does not fit.
+        OverflowingError: The program does not fit the board.
     """
     if board not in ALL_BOARDS:
         raise UserError(f"unknown board {board!r}: choose one of {', '.join(ALL_BOARDS)}")
     require_tools("cmake", "ninja", "cc" if board == "host" else "arm-none-eabi-gcc")
+    definitions: Settings = {"BOARD": board, "NEURAL_FM_WERROR": "ON", **settings}
     if board != "host":
-        core, dsp = fetch_cmsis()
-        settings = {**settings, "CMSIS_CORE_DIR": core, "CMSIS_DSP_DIR": dsp}
+        definitions["CMSIS_CORE_DIR"], definitions["CMSIS_DSP_DIR"] = fetch_cmsis()
     build_dir = build_dir.resolve()
-    definitions = [f"-D{key}={value}" for key, value in {"BOARD": board, **settings}.items()]
+    options = [f"-D{name}={value}" for name, value in definitions.items()]
     with locked(build_dir):
-        configure = ["cmake", "-S", APP_DIR, "-B", build_dir, "-G", "Ninja", *definitions]
+        configure = ["cmake", "-S", APP_DIR, "-B", build_dir, "-G", "Ninja", *options]
         run_tool(configure, purpose=f"configuration for {board}", log=build_dir / "configure.log")
         compile_it = ["cmake", "--build", build_dir, "--target", target]
         log = build_dir / "build.log"
         try:
             run_tool(compile_it, purpose=f"build for {board}", log=log)
         except UserError:
-            _refuse_overflow(log.read_text(), target, board)
+            _raise_if_overflowing(log.read_text(), target, board)
             raise
     return Program(board, build_dir / target)
 
 
-def _refuse_overflow(log: str, target: str, board: str) -> None:
-    """Raises `OverflowingError` with the bytes that are missing, if the linker says so."""
+def _raise_if_overflowing(log: str, target: str, board: str) -> None:
+    """Raises `OverflowingError` with the missing bytes if the linker reports any."""
     overflows = dict(re.findall(r"region `(\w+)' overflowed by (\d+) byte", log))
     if overflows:
         missing = " and ".join(f"{n_bytes} bytes of {name}" for name, n_bytes in overflows.items())
         raise OverflowingError(
             f"{target} does not fit {board}: {missing} are missing",
             tuple(overflows),
-            "take a smaller model, fewer of them, or fewer voices",
+            "take a smaller model, fewer models, or fewer voices",
         )
 
 
@@ -101,21 +129,20 @@ def build_program(
     """Builds a small C program for a board, with the firmware's flags and ``board.h``.
 
     Args:
-        board: One of `BOARDS`.
-        sources: C files, one with ``int main(int argc, char **argv)``. Every source of the firmware
-            that it needs is named too; includes are relative to ``tflm_app``.
+        board: One of `ALL_BOARDS`.
+        sources: C files, one with ``int main(int argc, char **argv)``, and every source of the
+            firmware that it needs; includes are relative to ``tflm_app``.
         out: Build folder, made if needed; a second build there is incremental.
-        include_dirs: More include folders, such as that of generated code.
+        include_dirs: Further include folders, such as that of generated code.
         defines: ``NAME`` or ``NAME=VALUE``.
-        sanitize: Build under AddressSanitizer and UBSan (host alone).
+        sanitize: Build under AddressSanitizer and UBSan (only on the host).
 
     Raises:
         UserError: A tool is missing or the program does not compile.
     """
-    settings = {
+    settings = application_settings(sanitize=sanitize) | {
         "PROGRAM_SOURCES": _cmake_list(sources),
         "PROGRAM_INCLUDE_DIRS": _cmake_list(include_dirs),
         "PROGRAM_DEFINES": _cmake_list(defines),
-        "SANITIZE": "ON" if sanitize else "OFF",
     }
     return make(board, out, settings, "program")

@@ -1,25 +1,31 @@
-"""Estimates clock cycles from the instructions that the firmware executed.
+"""Estimates clock cycles, and the share of a chip's time, from executed instructions.
 
-The emulator counts instructions; a core takes one to a few cycles for each. For two cores Arm
-publishes how many, with memory that never waits:
+The emulator counts instructions; a core takes one to a few cycles for each. For two cores, Arm
+publishes how many, assuming memory without wait states:
 
 - Cortex-M4: Technical Reference Manual r0p1 (Arm 100166_0001_00), table 3-1 of section 3.3.1 for
-  integers and section 3.3.2, load/store timings, for what overlaps; the floating-point table of
+  integers and section 3.3.2 for load/store timings and overlap; the floating-point table of
   chapter 7, reprinted as table 3-27 of Texas Instruments SWCU192.
 - Cortex-M0+: Technical Reference Manual (Arm DDI 0484C), table 3.1 of section 3.3; with the fast
   multiplier, which the RP2040 has.
 
-Of Cortex-M7 and Cortex-M33, which issue some instructions in pairs, there is no such table; they
-are put in proportion to the M4 by CoreMark, which knows no floating point. That is the roughest
-estimate here, and a cautious one for the room: the M7 takes a fused multiplication every cycle.
+There is no such table for Cortex-M7 and Cortex-M33, which issue some instructions in pairs. Their
+cycles are those of the M4, scaled by the ratio of the CoreMark scores. CoreMark contains no
+floating-point arithmetic, so this is the roughest estimate here, and a conservative one for the
+reverb: the M7 completes a fused multiply-add every cycle.
 """
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from pipeline.core.constants import FRAME_RATE
+from pipeline.target.board_types import Board
 from pipeline.target.disassembly import Instruction
 
-PIPELINE_REFILL = 2  # cycles of a taken branch of the M4: 1 to 3, by its target's alignment
+PIPELINE_REFILL = (
+    2  # cycles of a taken branch of the M4: 1 to 3, depending on the target's alignment
+)
 COREMARK_PER_MHZ = {
     "Cortex-M4F": 3.40,  # NXP AN12284, section 1: "official"
     "Cortex-M33": 4.02,  # likewise
@@ -32,11 +38,11 @@ def count_cycles(core: str, executed: Sequence[int], code: dict[int, Instruction
 
     Args:
         core: One of Cortex-M4F, Cortex-M7F, Cortex-M33, Cortex-M0+.
-        executed: Addresses in order, 0 after each call (`pipeline.toolchain.trace_instructions`).
+        executed: Addresses in order, 0 after each call (`emulator.trace_instructions`).
         code: Instructions by address.
 
     Returns:
-        Cycles with memory that never waits.
+        Cycles with memory without wait states.
     """
     if core == "Cortex-M0+":
         return sum(_m0_cycles(code[address], taken) for address, taken, _ in _steps(executed, code))
@@ -49,7 +55,7 @@ def count_cycles(core: str, executed: Sequence[int], code: dict[int, Instruction
 def _steps(
     executed: Sequence[int], code: dict[int, Instruction]
 ) -> Iterator[tuple[int, bool, int]]:
-    """Yields each address, whether the next one is elsewhere than behind it, and the one before."""
+    """Yields each address, whether the next one does not follow it, and the previous address."""
     before = 0
     for address, following in zip(executed, [*executed[1:], 0], strict=True):
         if address:
@@ -58,12 +64,12 @@ def _steps(
 
 
 def _base(instruction: Instruction) -> str:
-    """The mnemonic without its width."""
+    """Returns the mnemonic without its width suffix."""
     return instruction.mnemonic.removesuffix(".n").removesuffix(".w")
 
 
 def _n_registers(operands: str) -> int:
-    """Number of registers in a list such as ``{r4, r6-r8, lr}``."""
+    """Counts the registers in a list such as ``{r4, r6-r8, lr}``."""
     listed = operands[operands.index("{") + 1 : operands.index("}")]
     number = 0
     for item in listed.split(","):
@@ -83,7 +89,7 @@ def _m0_cycles(instruction: Instruction, taken: bool) -> int:
         return 2
     if name == "bl":
         return 3
-    return 2 if taken else 1  # branches, and writes to pc; multiplication takes one on the RP2040
+    return 2 if taken else 1  # branches and writes to pc; the RP2040 multiplies in one cycle
 
 
 def _m4_cycles(instruction: Instruction, taken: bool, before: Instruction | None) -> int:
@@ -98,7 +104,7 @@ def _m4_cycles(instruction: Instruction, taken: bool, before: Instruction | None
     if name.startswith(("vldr", "vstr")):
         return (3 if operands.startswith("d") else 2) + stall
     if name.startswith("str"):
-        return 1 + stall  # its second cycle, if it needs one, is the next instruction's first
+        return 1 + stall  # a second cycle overlaps with the next instruction
     if name.startswith("ldr"):
         return (1 if before is not None and _overlaps(before, operands) else 2) + refill + stall
     if name.startswith("tb"):
@@ -119,7 +125,7 @@ _MEMORY = ("ldr", "str", "vldr", "vstr")
 
 
 def _overlaps(before: Instruction, operands: str) -> bool:
-    """Whether a load overlaps with a load before it, not needing its result for the address."""
+    """Whether a load overlaps with a preceding load, whose result its address does not need."""
     name = _base(before)
     if not name.startswith("ldr") or name.startswith("ldrd"):
         return False
@@ -127,7 +133,7 @@ def _overlaps(before: Instruction, operands: str) -> bool:
 
 
 def _m4_stall(before: Instruction, instruction: Instruction) -> int:
-    """The cycle for which an instruction waits for the result of the one before it."""
+    """Returns the cycles for which an instruction waits for the result of the preceding one."""
     name, earlier = _base(instruction), _base(before)
     result = _first(before.operands)
     if name.startswith(_MEMORY):
@@ -147,3 +153,38 @@ def _first(operands: str) -> str:
 
 def _address(operands: str) -> list[str]:
     return re.findall(r"\w+", operands[operands.index("[") :]) if "[" in operands else []
+
+
+def chip_share(
+    board: Board, cycles_per_frame: float, model_bytes: int, other_bytes: int = 0
+) -> dict[str, Any]:
+    """Estimates the share of a chip's time.
+
+    Args:
+        board: One of `boards.ESTIMATED_BOARDS`.
+        cycles_per_frame: Cycles with memory without wait states.
+        model_bytes: Bytes of the model, which are read once per frame.
+        other_bytes: Bytes of other tables that are, such as those of a reverb and of an FFT.
+
+    Returns:
+        The assumptions about the chip, and the estimates ``fits``, ``cycles_per_frame`` and
+        ``cpu_share``.
+    """
+    memory = board.weight_memory
+    model_lines, other_lines = (n / memory.line_bytes for n in (model_bytes, other_bytes))
+    waits = model_lines * memory.model_wait_cycles + other_lines * memory.wait_cycles
+    return {
+        "name": board.chip,
+        "board": board.emulated_by,
+        "instrument_board": board.name,
+        "clock_hz": board.clock_hz,
+        "flash_line_bytes": memory.line_bytes,
+        "flash_wait_cycles": memory.wait_cycles,
+        "model_wait_cycles": memory.model_wait_cycles,
+        "weight_bytes": memory.n_bytes,
+        "memory": memory.description,
+        "estimate": True,
+        "fits": model_bytes + other_bytes <= memory.n_bytes,
+        "cycles_per_frame": round(cycles_per_frame + waits),
+        "cpu_share": round((cycles_per_frame + waits) * FRAME_RATE / board.clock_hz, 4),
+    }

@@ -1,4 +1,4 @@
-"""Machine instructions of a program."""
+"""Disassembles programs, for the cycle model."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,13 @@ from pipeline.target.tools import require_tools, run_tool
 
 @dataclass(frozen=True)
 class Instruction:
-    """A machine instruction: its length in bytes, and how it is written."""
+    """A machine instruction.
+
+    Attributes:
+        size: Length in bytes.
+        mnemonic: Name, such as ``ldr.w``.
+        operands: Operands as the assembler writes them.
+    """
 
     size: int
     mnemonic: str
@@ -17,7 +23,7 @@ class Instruction:
 
 
 def disassemble(program: Program) -> dict[int, Instruction]:
-    """Returns the instructions of a program for an emulated board by address."""
+    """Returns the instructions of a program for an emulated board, by address."""
     require_tools("arm-none-eabi-objdump")
     dump = run_tool(["arm-none-eabi-objdump", "-d", program.elf], purpose="disassembly")
     line = re.compile(

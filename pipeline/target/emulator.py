@@ -1,4 +1,8 @@
-"""Runs programs on the host or in the emulator, and traces their instructions."""
+"""Runs programs on the host or in the emulator, and traces their instructions.
+
+Emulated boards run under QEMU with ``-icount shift=0``: one instruction takes one nanosecond of
+virtual time, so a timer of the board counts instructions exactly.
+"""
 
 import subprocess
 import tempfile
@@ -7,14 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.core.errors import UserError
-from pipeline.target.boards import BOARDS
+from pipeline.target.boards import FILE_BOARDS
 from pipeline.target.build import Program
-from pipeline.target.tools import require_tools
+from pipeline.target.tools import require_tools, telling_line
 
 
 @dataclass(frozen=True)
 class ProgramRun:
-    """What a program did: its exit status, its console, and the files that it was asked for."""
+    """What a program did.
+
+    Attributes:
+        status: Exit status.
+        console: Everything that it printed.
+        files: Content by name of the requested files that it wrote.
+    """
 
     status: int
     console: str
@@ -22,9 +32,9 @@ class ProgramRun:
 
 
 def command_line(program: Program, arguments: Sequence[str]) -> list[str]:
-    """What starts a program on its board: itself, or the emulator."""
+    """Returns the command that starts a program on its board: the program or the emulator."""
     elf = str(program.elf.resolve())
-    machine = BOARDS[program.board].machine
+    machine = FILE_BOARDS[program.board].machine
     if machine is None:
         return [elf, *arguments]
     require_tools("qemu-system-arm")
@@ -51,14 +61,14 @@ def run_program(
     """Runs a program on its board, in a temporary folder of its own.
 
     Args:
-        program: From `build_program` or `build`.
-        arguments: What main finds from ``argv[1]`` on; words without blanks or commas.
-        inputs: Files that lie in the folder before it starts.
-        outputs: Names of files to bring back; one that the program did not write is left out.
-        timeout_s: Seconds of wall-clock time after which it is ended.
+        program: Program for one of `FILE_BOARDS`.
+        arguments: Arguments from ``argv[1]`` on; words without blanks or commas.
+        inputs: Files that are put into the folder first.
+        outputs: Names of files to read afterwards; those that were not written are left out.
+        timeout_s: Seconds of wall-clock time after which the program is killed.
 
     Raises:
-        UserError: The emulator is missing, or the time is over.
+        UserError: The emulator is missing, or the program ran too long.
     """
     command = command_line(program, arguments)
     with tempfile.TemporaryDirectory(prefix="firmware-") as scratch:
@@ -84,6 +94,38 @@ def run_program(
     return ProgramRun(done.returncode, done.stdout, files)
 
 
+def run_checked(
+    program: Program,
+    *,
+    what: str,
+    arguments: Sequence[str] = (),
+    inputs: Mapping[str, bytes] | None = None,
+    outputs: Sequence[str] = (),
+    timeout_s: float = 300.0,
+) -> ProgramRun:
+    """Runs a program like `run_program`, and takes an exit status other than 0 as an error.
+
+    Args:
+        program: Program for one of `FILE_BOARDS`.
+        what: What the program is, as the subject of the message about its failure.
+        arguments: As for `run_program`.
+        inputs: As for `run_program`.
+        outputs: As for `run_program`.
+        timeout_s: As for `run_program`.
+
+    Raises:
+        UserError: The emulator is missing, or the program failed; the message contains the line
+            with which the program explained it.
+    """
+    run = run_program(
+        program, arguments=arguments, inputs=inputs, outputs=outputs, timeout_s=timeout_s
+    )
+    if run.status != 0:
+        reason = telling_line(run.console).removeprefix("error: ")
+        raise UserError(f"{what} on {program.board} ended with status {run.status}: {reason}")
+    return run
+
+
 def trace_instructions(
     program: Program,
     functions: Collection[str],
@@ -91,13 +133,14 @@ def trace_instructions(
     arguments: Sequence[str] = (),
     inputs: Mapping[str, bytes] | None = None,
 ) -> dict[str, list[int]]:
-    """Lists every instruction that some functions execute, and what they call.
+    """Lists every instruction that some functions, and the functions they call, execute.
 
     Args:
-        program: For an emulated board. Every instruction makes a line of log: keep it short.
+        program: Program for an emulated board. Every instruction writes a line to a log, so the
+            run should be short.
         functions: Names of functions that `main` calls.
         arguments: As for `run_program`.
-        inputs: Likewise.
+        inputs: As for `run_program`.
 
     Returns:
         By function, addresses in the order of execution; a 0 ends every call.
@@ -123,7 +166,7 @@ def trace_instructions(
                 # Trace 0: <host address> [<...>/<pc>/<flags>/<...>] <function>
                 words = line.split("/")
                 if len(words) != 4:
-                    continue  # the emulator's remarks
+                    continue  # some other message of the emulator
                 function = words[3].split()[-1]
                 if function == "main":
                     if current:

@@ -9,28 +9,39 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.constants import N_OPERATORS
 from pipeline.core.errors import UserError
 from pipeline.core.paths import BUILD_DIR
 from pipeline.target.boards import ALL_BOARDS, INSTRUMENT_BOARDS
-from pipeline.target.build import OverflowingError, Program, make
-from pipeline.target.emulator import run_program
+from pipeline.target.build import (
+    OverflowingError,
+    Program,
+    Settings,
+    application_settings,
+    has_reverb,
+    make,
+)
+from pipeline.target.emulator import run_checked
 from pipeline.target.link_map import PartSize, read_link_map
-from pipeline.target.vendor import fetch_cmsis
+
+ENGINES = ("aot", "tflm")
+"""Decoder engines: ahead-of-time generated C, and the TensorFlow Lite Micro interpreter."""
 
 
 @dataclass(frozen=True)
 class Firmware:
-    """The render application, or, for a board that is played, the play application, built.
+    """A built application: ``play`` for a board that is flashed, ``render`` for the others.
 
     Attributes:
-        engine: ``aot`` or ``tflm``.
+        program: The executable.
+        engine: One of `ENGINES`.
         flash_bytes: Code, constants and initial values (0 on the host).
         ram_bytes: Data and the reserved stack (0 on the host).
-        parts: By part of the firmware: ``decoder``, ``model``, ``fm``, ``patch``, ``control``,
-            ``audio``, ``board``, ``app``, ``tflm``, ``reverb``, ``room``, ``cmsis_dsp``, ``libc``
-            (empty on the host).
+        parts: Sizes by part, which is a library of ``tflm_app``, ``app`` for the application, or
+            ``cmsis_dsp``, ``tflm`` or ``libc`` (empty on the host). ``model`` is the generated
+            decoder model, ``response`` the generated impulse responses.
     """
 
     program: Program
@@ -55,42 +66,26 @@ def build(
     Args:
         board: One of `ALL_BOARDS`.
         generated_dir: Output of `pipeline.codegen`.
-        engine: ``aot``, or ``tflm``, which needs `tflm_dir`.
-        build_dir: Where to build, ``build/firmware/...`` by default; later builds are incremental.
-        tflm_dir: A built tflite-micro tree.
-        sanitize: Build under AddressSanitizer and UBSan (host alone).
-        options: More CMake variables, such as ``PLAYER_VOICES``.
+        engine: One of `ENGINES`; ``tflm`` needs `tflm_dir`.
+        build_dir: Build folder, below ``build/firmware`` by default; later builds are incremental.
+        tflm_dir: tflite-micro tree with a built library.
+        sanitize: Build under AddressSanitizer and UBSan (only on the host).
+        options: Further CMake variables, such as ``PLAYER_VOICES``.
 
     Raises:
-        UserError: A tool is missing, the generated code is, or something does not compile or fit.
+        UserError: A tool or the generated code is missing, or something does not compile or fit.
     """
     generated_dir = generated_dir.resolve()
-    if not (generated_dir / "instruments.c").is_file():
-        raise UserError(
-            f"{generated_dir} holds no generated instruments: run python -m pipeline.codegen first"
-        )
-    if engine not in ("aot", "tflm"):
-        raise UserError(f"unknown decoder engine {engine!r}: choose aot or tflm")
-    if engine == "tflm" and tflm_dir is None:
-        raise UserError(
-            "the tflm engine needs a tflite-micro tree: set TFLM_DIR or give --tflm-dir"
-        )
+    _check_request(board, generated_dir, engine, tflm_dir)
+    settings = application_settings(generated_dir, sanitize=sanitize) | {
+        "TFLM_DIR": tflm_dir.resolve() if tflm_dir is not None and engine == "tflm" else "",
+        "PLAYER_VOICES": "",  # the board's default, whatever was built in this folder before
+        **(options or {}),
+    }
     if build_dir is None:
         chosen = "".join(f" {name}={value}" for name, value in (options or {}).items())
         place = hashlib.sha256(f"{generated_dir}{chosen}".encode()).hexdigest()[:8]
         build_dir = BUILD_DIR / "firmware" / f"{board}-{engine}-{place}"
-    has_rooms = (generated_dir / "rooms.c").is_file()
-    if has_rooms and not ALL_BOARDS[board].reverb_seconds:
-        raise UserError(f"{board} has no FPU to play rooms with: generate the code without them")
-    settings: dict[str, object] = {
-        "GENERATED_DIR": generated_dir,
-        "TFLM_DIR": tflm_dir.resolve() if tflm_dir is not None and engine == "tflm" else "",
-        "SANITIZE": "ON" if sanitize else "OFF",
-        "PLAYER_VOICES": "",  # what the board can carry, whatever was built here before
-        **(options or {}),
-    }
-    if has_rooms:
-        settings["CMSIS_DSP_DIR"] = fetch_cmsis()[1]  # of the host, too
     application = "play" if board in INSTRUMENT_BOARDS else "render"
     try:
         program = make(board, build_dir, settings, application)
@@ -105,21 +100,38 @@ def build(
     return Firmware(program, engine, *read_link_map(link_map))
 
 
-def _remedy_for_ram(board: str, build_dir: Path, settings: Mapping[str, object]) -> str:
-    """Returns what to do about a player that does not fit: tries how many voices do."""
+def _check_request(board: str, generated_dir: Path, engine: str, tflm_dir: Path | None) -> None:
+    """Raises `UserError` if the arguments of `build` do not go together."""
+    if not (generated_dir / "instruments.c").is_file():
+        raise UserError(
+            f"{generated_dir} contains no generated instruments: run python -m pipeline.codegen "
+            "first"
+        )
+    if engine not in ENGINES:
+        raise UserError(f"unknown decoder engine {engine!r}: choose {' or '.join(ENGINES)}")
+    if engine == "tflm" and tflm_dir is None:
+        raise UserError(
+            "the tflm engine needs a tflite-micro tree: set TFLM_DIR or give --tflm-dir"
+        )
+    if board in ALL_BOARDS and not ALL_BOARDS[board].has_fpu and has_reverb(generated_dir):
+        raise UserError(f"{board} has no FPU to play a reverb with: generate the code without it")
+
+
+def _remedy_for_ram(board: str, build_dir: Path, settings: Settings) -> str:
+    """Returns the remedy for a player that does not fit, having tried how many voices do."""
     voices = re.search(r"PLAYER_N_VOICES=(\d+)", (build_dir / "build.ninja").read_text())
     assert voices is not None
 
     def overflows(n_voices: int) -> bool:
         try:
-            make(board, build_dir, {**settings, "PLAYER_VOICES": n_voices}, "play")
+            make(board, build_dir, settings | {"PLAYER_VOICES": n_voices}, "play")
         except OverflowingError:
             return True
         return False
 
     n_fitting = bisect_left(range(1, int(voices[1])), True, key=overflows)
     if not n_fitting:
-        return "take a smaller model, or fewer of them"
+        return "take a smaller model, or fewer models"
     return (
         f"there is memory for {n_fitting} of {voices[1]} voices: --option PLAYER_VOICES={n_fitting}"
     )
@@ -133,54 +145,50 @@ class Rendering:
         pcm: int16, shape [64 * n_frames].
         logits: int16, shape [n_frames, 6].
         levels_q32: int32, shape [n_frames, 6]; turns times 2**32.
-        instructions: Executed per frame, by stage: ``frame``, ``decoder``, ``levels``, ``fm``,
-            ``breath`` and, if there is a room, ``reverb`` (0 on the host).
-        worst_reverb: Instructions of the stage ``reverb`` in its most expensive frame, good to 50.
-        state_bytes: RAM of the ``decoder``, the ``voice`` and, if there is a room, the ``reverb``.
+        instructions: Executed instructions per frame, by stage: ``frame``, ``decoder``, ``levels``,
+            ``fm``, ``noise`` and, if there is a reverb, ``reverb`` (0 on the host).
+        worst_reverb: Instructions of the stage ``reverb`` in its most expensive frame, exact to 50.
+        state_bytes: RAM of the ``decoder``, the ``voice`` and, if there is one, the ``reverb``.
         stack_bytes: Stack that was used (0 on the host).
     """
 
-    pcm: np.ndarray
-    logits: np.ndarray
-    levels_q32: np.ndarray
+    pcm: npt.NDArray[np.int16]
+    logits: npt.NDArray[np.int16]
+    levels_q32: npt.NDArray[np.int32]
     instructions: dict[str, float]
     worst_reverb: int
     state_bytes: dict[str, int]
     stack_bytes: int
 
     @property
-    def has_room(self) -> bool:
-        """Whether the firmware played in a room."""
+    def has_reverb(self) -> bool:
+        """Whether the firmware played with a reverb."""
         return "reverb" in self.state_bytes
 
 
 _TRACE = np.dtype([("logits", "<i2", N_OPERATORS), ("levels_q32", "<i4", N_OPERATORS)])
 
 
-def render(firmware: Firmware, frames: np.ndarray, *, preset: int = 0) -> Rendering:
+def render(firmware: Firmware, frames: npt.NDArray[np.floating], *, preset: int = 0) -> Rendering:
     """Plays frames on the firmware's board.
 
     Args:
-        firmware: From `build`.
-        frames: f0_hz and loudness_db, float32 of shape [n_frames, 2]; any values.
-        preset: Index of the instrument in this firmware.
+        firmware: Firmware from `build`.
+        frames: f0_hz and loudness_db, shape [n_frames, 2]; any values.
+        preset: Number of the instrument in the firmware.
 
     Raises:
-        UserError: The emulator is missing, or the firmware ended with an error.
+        UserError: The emulator is missing, or the firmware failed.
     """
     frames = np.ascontiguousarray(frames, "<f4").reshape(-1, 2)
-    run = run_program(
+    run = run_checked(
         firmware.program,
+        what="the firmware",
         arguments=["frames", "pcm", "trace", str(preset)],
         inputs={"frames": frames.tobytes()},
         outputs=["pcm", "trace"],
         timeout_s=60 + len(frames),
     )
-    if run.status != 0:
-        telling = next(iter(run.console.strip().splitlines()), "no message")
-        raise UserError(
-            f"the firmware on {firmware.program.board} ended with status {run.status}: {telling}"
-        )
     report = json.loads(run.console)
     trace = np.frombuffer(run.files["trace"], _TRACE)
     return Rendering(

@@ -1,4 +1,4 @@
-"""What is written to a board's flash: an ELF file's loadable bytes, as bin, Intel HEX or UF2."""
+"""Flash images: the loadable bytes of an ELF file, as binary or Intel HEX."""
 
 import struct
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 
-ERASED = 0xFF  # what flash holds between the parts
-LOADER_BYTES = 256  # of an RP2040, with their checksum at the end
+ERASED = 0xFF  # value of erased flash, between the parts
+LOADER_BYTES = 256  # loader of an RP2040, with its checksum at the end
 
 
 @dataclass(frozen=True)
 class Image:
-    """Bytes of flash.
+    """Contiguous bytes of flash.
 
     Attributes:
-        address: Of the first one.
-        content: Without a gap.
+        address: Address of the first byte.
+        content: The bytes.
     """
 
     address: int
@@ -25,21 +25,21 @@ class Image:
 
 
 def read_elf(path: Path, *, address: int, size: int) -> Image:
-    """Reads what an ELF file stores in a flash.
+    """Reads the image that an ELF file stores in flash.
 
     Args:
         path: Executable for a 32-bit little-endian core.
-        address: Where the flash begins.
-        size: Bytes of flash.
+        address: Address of the flash.
+        size: Size of the flash in bytes.
 
     Raises:
-        UserError: The file is missing, no such executable, or stores something elsewhere.
+        UserError: The file is missing, is not such an executable, or stores bytes elsewhere.
     """
     if not path.is_file():
         raise UserError(f"{path} is missing: build the firmware first")
     data = path.read_bytes()
     if data[:6] != b"\x7fELF\x01\x01":
-        raise UserError(f"{path} is no 32-bit little-endian ELF file")
+        raise UserError(f"{path} is not a 32-bit little-endian ELF file")
     try:
         parts = list(_stored_parts(data))
     except struct.error:
@@ -60,9 +60,9 @@ def read_elf(path: Path, *, address: int, size: int) -> Image:
 
 
 def _stored_parts(elf: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yields physical address and content of what an ELF file loads.
+    """Yields the physical address and content of every part that an ELF file loads.
 
-    Source: Tool Interface Standard, ELF specification: header, and program header of kind PT_LOAD.
+    Source: Tool Interface Standard, ELF specification: header, program headers of type PT_LOAD.
     """
     (table,) = struct.unpack_from("<I", elf, 28)
     entry_bytes, n_entries = struct.unpack_from("<HH", elf, 42)
@@ -73,7 +73,7 @@ def _stored_parts(elf: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def crc32_mpeg2(data: bytes) -> int:
-    """Returns the CRC32 that begins with ones, takes the highest bit first and is not inverted."""
+    """Returns CRC-32/MPEG-2: initial value all ones, highest bit first, result not inverted."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc ^= byte << 24
@@ -83,7 +83,7 @@ def crc32_mpeg2(data: bytes) -> int:
 
 
 def seal_loader(image: Image) -> Image:
-    """Puts the checksum behind the RP2040's loader, without which its boot ROM does not start it.
+    """Appends the checksum to the loader of an RP2040, whose boot ROM requires it.
 
     Source: RP2040 datasheet, section 2.8.1.
     """
@@ -93,7 +93,7 @@ def seal_loader(image: Image) -> Image:
 
 
 def to_hex(image: Image) -> str:
-    """Returns an image as Intel HEX: 16 bytes a record, one more where the upper half changes."""
+    """Returns an image as Intel HEX: records of 16 bytes, and one per change of the upper half."""
 
     def record(kind: int, address: int, data: bytes) -> str:
         body = struct.pack(">BHB", len(data), address, kind) + data

@@ -1,103 +1,60 @@
-"""Builds instruments for a board, converts them, and writes them to the board's flash.
+"""Converts images for a board, and writes them to the board's flash.
 
-    python -m pipeline.flash --board pico --run data/models/flute/reduced_cd
-
-`--run` may be repeated: MIDI's program change selects among the instruments, the first one being 0.
-It goes by the board's drive where it has one and that is mounted (UF2), else by the first tool that
-is installed: ``openocd``, ``st-flash`` or ``pyocd``.
+A board whose boot loader appears as a drive is flashed by copying a UF2 file to it; the others, and
+those whose drive is not mounted, by the first installed tool of ``openocd``, ``st-flash`` and
+``pyocd``.
 """
 
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.target import flash_image, uf2
+from pipeline.target.board_types import Flasher, Memory
+from pipeline.target.boards import INSTRUMENT_BOARDS
+from pipeline.target.tools import telling_line
 
 DRIVE_PLACES = ("/media/*/*", "/media/*", "/run/media/*/*", "/mnt/*", "/Volumes/*")
 TOOL_TIMEOUT_S = 120
 
 
-@dataclass(frozen=True)
-class Target:
-    """How a board is flashed.
-
-    Attributes:
-        address: Where its flash begins.
-        flash_bytes: How much there is.
-        openocd: Configuration files that come with ``openocd``.
-        pyocd: Name of the chip for ``pyocd``.
-        has_st_link: Whether ``st-flash`` finds it.
-        family: Of UF2 files, where its boot loader takes them.
-        drive: ``Board-ID`` in the file INFO_UF2.TXT of that boot loader's drive.
-        remedy: What to do when no board answers.
-    """
-
-    address: int
-    flash_bytes: int
-    openocd: tuple[str, ...]
-    pyocd: str
-    has_st_link: bool = False
-    family: int | None = None
-    drive: str = ""
-    remedy: str = "connect its ST-LINK by USB, and install openocd, st-flash or pyocd"
+def flash_memory(board: str) -> Memory:
+    """Returns where the flash of one of `INSTRUMENT_BOARDS` is."""
+    memory = INSTRUMENT_BOARDS[board].flash
+    assert memory is not None
+    return memory
 
 
-PROBE = "interface/cmsis-dap.cfg"
-BOOTSEL = (
-    "hold BOOTSEL while you plug it in, and mount the drive {} (or use a debug probe and openocd)"
-)
-TARGETS = {
-    "stm32f4_discovery": Target(
-        0x08000000, 1 << 20, ("board/stm32f4discovery.cfg",), "stm32f407vgtx", has_st_link=True
-    ),
-    "nucleo_h743zi": Target(
-        0x08000000, 2 << 20, ("board/st_nucleo_h743zi.cfg",), "stm32h743zitx", has_st_link=True
-    ),
-    "pico": Target(
-        0x10000000,
-        2 << 20,
-        (PROBE, "target/rp2040.cfg"),
-        "rp2040",
-        family=uf2.RP2040,
-        drive="RPI-RP2",
-        remedy=BOOTSEL.format("RPI-RP2"),
-    ),
-    "pico2": Target(
-        0x10000000,
-        4 << 20,
-        (PROBE, "target/rp2350.cfg"),
-        "rp2350",
-        family=uf2.RP2350_ARM_SECURE,
-        drive="RP2350",
-        remedy=BOOTSEL.format("RP2350"),
-    ),
-}
+def flasher(board: str) -> Flasher:
+    """Returns how one of `INSTRUMENT_BOARDS` is flashed."""
+    how = INSTRUMENT_BOARDS[board].flasher
+    assert how is not None
+    return how
 
 
 def convert(elf: Path, board: str) -> dict[str, Path]:
-    """Writes what an executable stores in a board's flash, beside it.
+    """Writes the image that an executable stores in a board's flash, beside the executable.
 
     Args:
         elf: Executable for the board.
-        board: One of `TARGETS`.
+        board: One of `INSTRUMENT_BOARDS`.
 
     Returns:
-        By suffix: ``bin``, ``hex``, and ``uf2`` where the board takes it.
+        Files by suffix: ``bin``, ``hex``, and ``uf2`` if the board accepts it.
 
     Raises:
         UserError: The file is missing, or not for this board's flash.
     """
-    target = TARGETS[board]
-    content = flash_image.read_elf(elf, address=target.address, size=target.flash_bytes)
-    if target.family == uf2.RP2040:
-        content = flash_image.seal_loader(content)
-    formats = {"bin": content.content, "hex": flash_image.to_hex(content).encode()}
-    if target.family is not None:
-        formats["uf2"] = uf2.write(content, target.family)
+    memory, family = flash_memory(board), flasher(board).uf2_family
+    image = flash_image.read_elf(elf, address=memory.address, size=memory.n_bytes)
+    if family == uf2.RP2040:
+        image = flash_image.seal_loader(image)
+    formats = {"bin": image.content, "hex": flash_image.to_hex(image).encode()}
+    if family is not None:
+        formats["uf2"] = uf2.write(image, family)
     files = {suffix: elf.with_name(f"{board}.{suffix}") for suffix in formats}
     for suffix, path in files.items():
         with atomic_write(path) as temporary:
@@ -118,53 +75,54 @@ def find_drive(board_id: str, folders: Iterable[Path]) -> Path | None:
 
 
 def commands(board: str, files: Mapping[str, Path]) -> list[list[str]]:
-    """Returns the commands that could flash a board by a debug probe, best first."""
-    target = TARGETS[board]
-    setup = [word for config in target.openocd for word in ("-f", config)]
-    ways = [["openocd", *setup, "-c", f"program {files['hex']} verify reset exit"]]
-    if target.has_st_link:
-        ways.append(["st-flash", "--reset", "write", str(files["bin"]), f"{target.address:#010x}"])
-    ways.append(["pyocd", "flash", "--target", target.pyocd, str(files["hex"])])
-    return ways
+    """Returns the commands that could flash a board by a debug probe, in order of preference."""
+    how = flasher(board)
+    setup = [word for config in how.openocd for word in ("-f", config)]
+    found = [["openocd", *setup, "-c", f"program {files['hex']} verify reset exit"]]
+    if how.has_st_link:
+        address = f"{flash_memory(board).address:#010x}"
+        found.append(["st-flash", "--reset", "write", str(files["bin"]), address])
+    found.append(["pyocd", "flash", "--target", how.pyocd, str(files["hex"])])
+    return found
 
 
 def flash(board: str, files: Mapping[str, Path], *, drive: Path | None, dry_run: bool) -> str:
     """Flashes a board.
 
     Args:
-        board: One of `TARGETS`.
-        files: From `convert`.
-        drive: Folder at which the boot loader's drive is mounted, where it is.
-        dry_run: Only tell how.
+        board: One of `INSTRUMENT_BOARDS`.
+        files: Files from `convert`.
+        drive: Folder at which the boot loader's drive is mounted, if it is.
+        dry_run: Only return the command.
 
     Returns:
-        The command that does it.
+        The command that flashes the board.
 
     Raises:
         UserError: There is no tool to do it, or no board answers.
     """
-    target = TARGETS[board]
+    how = flasher(board)
     if drive is not None:
-        command = ["cp", str(files["uf2"]), str(drive)]
         if not dry_run:
             try:
                 shutil.copyfile(files["uf2"], drive / files["uf2"].name)
             except OSError as error:
-                raise UserError(f"{board}: the drive {drive} took no file ({error})") from None
-        return " ".join(command)
-    ways = commands(board, files)
-    way = next((way for way in ways if shutil.which(way[0])), None)
-    if way is None and dry_run:
-        way = ["cp", str(files["uf2"]), f"<drive {target.drive}>"] if target.drive else ways[0]
-    if way is None:
-        raise UserError(f"no {board} is connected: {target.remedy}")
+                raise UserError(f"{board}: cannot copy to the drive {drive} ({error})") from None
+        return f"cp {files['uf2']} {drive}"
+    candidates = commands(board, files)
+    command = next((words for words in candidates if shutil.which(words[0])), None)
+    if command is None and dry_run:
+        copy = ["cp", str(files["uf2"]), f"<drive {how.drive}>"] if how.drive else None
+        command = copy or candidates[0]
+    if command is None:
+        raise UserError(f"no {board} is connected: {how.remedy}")
     if not dry_run:
-        _run(way, board)
-    return " ".join(f"'{word}'" if " " in word else word for word in way)
+        _run(command, board)
+    return " ".join(f"'{word}'" if " " in word else word for word in command)
 
 
 def _run(command: list[str], board: str) -> None:
-    remedy = TARGETS[board].remedy
+    remedy = flasher(board).remedy
     try:
         done = subprocess.run(
             command,
@@ -177,8 +135,9 @@ def _run(command: list[str], board: str) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise UserError(f"no {board} answered {command[0]} in two minutes: {remedy}") from None
+        raise UserError(
+            f"no {board} answered {command[0]} within {TOOL_TIMEOUT_S} s: {remedy}"
+        ) from None
     if done.returncode != 0:
-        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-        telling = next((line for line in lines if "rror" in line), (lines or ["no message"])[-1])
-        raise UserError(f"no {board} is connected ({command[0]}: {telling}): {remedy}")
+        reason = telling_line(done.stdout)
+        raise UserError(f"no {board} is connected ({command[0]}: {reason}): {remedy}")

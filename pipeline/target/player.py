@@ -1,29 +1,31 @@
-"""Plays a Standard MIDI File with an instrument, and writes a WAV.
+"""Performs MIDI scores with the firmware's player (``tflm_app/apps/perform``).
 
-    python -m pipeline.render --midi tune.mid --instrument flute --engine qemu_m4 --out tune.wav
-
-The MIDI bytes go through the firmware's own code (``tflm_app/apps/perform``): parser, player,
-expression, decoder, voices; under QEMU or compiled for this machine, which gives the same samples.
-With ``--engine float`` the frames that the player makes are rendered by the float model instead.
+The MIDI bytes pass through the firmware's own code: parser, player, expression, decoder, voices.
+The emulated boards and the host produce the same samples.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.constants import FRAME_RATE
 from pipeline.core.errors import UserError
-from pipeline.target.build import Program, make
-from pipeline.target.emulator import run_program
-from pipeline.target.vendor import fetch_cmsis
+from pipeline.core.paths import BUILD_DIR
+from pipeline.target.build import Program, application_settings, make
+from pipeline.target.emulator import run_checked
 
 MAX_SECONDS = 3600
+MAX_VOICES = 16
+POLYPHONIC_VOICES = 4  # default for instruments that do not slur
 Score = list[tuple[int, bytes]]
-"""Number of the block before which MIDI bytes come, and the bytes; in the order of time."""
+"""Number of the block before which MIDI bytes arrive, and the bytes; in the order of time."""
 SCORE_RECORD = np.dtype([("block", "<u4"), ("n_bytes", "u1"), ("bytes", "u1", 3)])
 TRACE_RECORD = np.dtype(
     [
@@ -43,7 +45,7 @@ def load_score(path: Path) -> Score:
     """Reads a Standard MIDI File.
 
     Raises:
-        UserError: The file is missing, no MIDI file, holds no note, or lasts too long.
+        UserError: The file is missing, is not a MIDI file, contains no note, or is too long.
     """
     if not path.is_file():
         raise UserError(f"{path} is missing: give a Standard MIDI File")
@@ -59,53 +61,47 @@ def load_score(path: Path) -> Score:
                 score.append((int(seconds * FRAME_RATE), bytes(message.bytes())))
                 n_notes += message.type == "note_on"
     except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
-        said = str(error) or type(error).__name__
-        raise UserError(f"{path} is not a MIDI file that can be played ({said})") from None
+        reason = str(error) or type(error).__name__
+        raise UserError(f"{path} is not a MIDI file that can be played ({reason})") from None
     if not n_notes:
-        raise UserError(f"{path} holds no note: export the part that is to be played")
+        raise UserError(f"{path} holds no note: export the part to be played")
     return score
 
 
 def build_player(
     board: str, generated_dir: Path, *, n_voices: int, build_dir: Path, sanitize: bool = False
 ) -> Program:
-    """Builds the application that performs scores, in their rooms if these were generated.
+    """Builds the application that performs scores, with a reverb if one was generated.
 
     Args:
-        board: One of `BOARDS`, with an FPU if there are rooms.
+        board: One of `boards.FILE_BOARDS`, with an FPU if there is a reverb.
         generated_dir: Output of `pipeline.codegen`.
-        n_voices: Voices of the player.
-        build_dir: Where to build.
-        sanitize: Under AddressSanitizer and UBSan (host alone).
+        n_voices: Number of voices of the player.
+        build_dir: Build folder.
+        sanitize: Build under AddressSanitizer and UBSan (only on the host).
 
     Raises:
-        UserError: A tool is missing, or it does not compile or fit.
+        UserError: A tool is missing, or the program does not compile or fit.
     """
-    settings = {
-        "GENERATED_DIR": generated_dir.resolve(),
-        "PLAYER_VOICES": n_voices,
-        "SANITIZE": "ON" if sanitize else "OFF",
-    }
-    if (generated_dir / "rooms.c").is_file():
-        settings["CMSIS_DSP_DIR"] = fetch_cmsis()[1]  # of the host, too
-    return make(board, build_dir, settings, "perform")
+    settings = application_settings(generated_dir, sanitize=sanitize)
+    return make(board, build_dir, settings | {"PLAYER_VOICES": n_voices}, "perform")
 
 
 @dataclass(frozen=True)
 class Performance:
-    """What the player did with a score.
+    """What the player made of a score.
 
     Attributes:
         pcm: int16, shape [64 * n_blocks].
         trace: `TRACE_RECORD` of every voice in every block in which it sounded.
-        n_voices: That the player had.
-        report: Counts of the application: ``n_blocks``, ``n_stolen``, ``n_sounding`` (at the end),
-            ``instructions`` in all, ``worst_block_instructions``, ``player_state_bytes``,
+        n_voices: Number of voices of the player.
+        report: Counts by the application: ``n_blocks``, ``n_stolen``, ``n_sounding`` (at the end),
+            ``instructions`` in total, ``worst_block_instructions``, ``player_state_bytes``,
             ``stack_bytes``.
     """
 
-    pcm: np.ndarray
-    trace: np.ndarray
+    pcm: npt.NDArray[np.int16]
+    trace: npt.NDArray[Any]
     n_voices: int
     report: dict[str, int]
 
@@ -114,57 +110,72 @@ def perform(program: Program, score: Score) -> Performance:
     """Performs a score on the program's board.
 
     Raises:
-        UserError: The emulator is missing, or the program ended with an error.
+        UserError: The emulator is missing, or the program failed.
     """
     records = [
         (block, len(part), tuple(part.ljust(3, b"\0")))
         for block, message in score
         for part in (message[i : i + 3] for i in range(0, len(message), 3))
     ]
-    run = run_program(
+    run = run_checked(
         program,
+        what="the player",
         arguments=["score", "pcm", "trace"],
         inputs={"score": np.array(records, SCORE_RECORD).tobytes()},
         outputs=["pcm", "trace"],
         timeout_s=600 + score[-1][0] if score else 600,
     )
-    if run.status != 0:
-        telling = next(iter(run.console.strip().splitlines()), "no message")
-        raise UserError(f"the player on {program.board} ended with status {run.status}: {telling}")
     report = json.loads(run.console)
     pcm = np.frombuffer(run.files["pcm"], "<i2")
     trace = np.frombuffer(run.files["trace"], TRACE_RECORD)
     return Performance(pcm, trace, report["n_voices"], report)
 
 
+def perform_preset(generated: Path, score: Score, board: str, *, n_voices: int) -> Performance:
+    """Builds the player around generated models, and performs a score with the first of them.
+
+    Args:
+        generated: Output of `pipeline.codegen`.
+        score: From `load_score`.
+        board: One of `boards.FILE_BOARDS`.
+        n_voices: Number of voices, up to `MAX_VOICES`.
+
+    Raises:
+        UserError: A tool is missing, or the program does not compile or fit, or it failed.
+    """
+    place = hashlib.sha256(str(generated).encode()).hexdigest()[:8]
+    build_dir = BUILD_DIR / "player" / f"{board}-{n_voices}-{place}"
+    return perform(build_player(board, generated, n_voices=n_voices, build_dir=build_dir), score)
+
+
 @dataclass(frozen=True)
 class Stretch:
-    """What a voice sounds without a pause, from reset to silence.
+    """What a voice plays without interruption, from reset to silence.
 
     Attributes:
-        voice: Of the player.
-        block: Number of its first block.
-        preset: Instrument of the firmware.
+        voice: Number of the voice.
+        block: Number of the first block.
+        preset: Number of the instrument in the firmware.
         frames: f0_hz and loudness_db, float32, shape [n_frames, 2].
-        is_faded: Whether its last block ramps to silence.
+        is_faded: Whether the last block ramps to silence.
     """
 
     voice: int
     block: int
     preset: int
-    frames: np.ndarray
+    frames: npt.NDArray[np.float32]
     is_faded: bool
 
 
 def stretches(performance: Performance) -> Iterator[Stretch]:
-    """Yields what each voice sounded, in the order of voices and time."""
+    """Yields what each voice played, in the order of voices and time."""
     for voice in range(performance.n_voices):
         of_voice = performance.trace[performance.trace["voice"] == voice]
         begins = np.flatnonzero(of_voice["event"] == BEGUN)
         for records in np.split(of_voice, begins)[1:]:
             frames = np.stack([records["f0_hz"], records["loudness_db"]], axis=1)
             is_faded = bool(records["event"][-1] == FADED)
-            if is_faded:  # its pitch stays, but the voice has been reset before it was traced
+            if is_faded:  # the voice keeps its pitch, but was reset before it was traced
                 frames[-1] = frames[-2]
             yield Stretch(
                 voice=voice,

@@ -6,58 +6,60 @@ import shlex
 from pathlib import Path
 
 from pipeline.core.errors import UserError
+from pipeline.core.options import add_format, add_run, real
 from pipeline.core.paths import BUILD_DIR
 from pipeline.emit import presets
 from pipeline.target.boards import ALL_BOARDS
 
 
 def generate(*run_dirs: Path, fmt: str = "int8", reverb_seconds: float = 0.0) -> Path:
-    """Generates the C of run folders' models, a preset each; returns the folder that it is in.
+    """Generates the C of run folders' models, one preset each; returns the folder with the C.
 
     Args:
         run_dirs: Run folders with a quantized model, at least one.
         fmt: Format of the models.
-        reverb_seconds: Length of the learnt rooms; 0 for dry instruments. `Board.reverb_seconds` is
-            what a board has room for.
+        reverb_seconds: Length of the learnt reverbs; 0 for dry instruments. `Board.reverb_seconds`
+            is the longest that a board has memory for.
 
     Raises:
         UserError: A run folder, or its quantized model, is missing or damaged.
     """
     resolved = [run_dir.resolve() for run_dir in run_dirs]
     place = hashlib.sha256("\n".join(map(str, resolved)).encode()).hexdigest()[:8]
-    kind = f"{fmt}-room{reverb_seconds:g}" if reverb_seconds else fmt
+    kind = f"{fmt}-reverb{reverb_seconds:g}" if reverb_seconds else fmt
     out = BUILD_DIR / "generated" / f"{resolved[0].name}-{kind}-{place}"
     loaded = [
         presets.load_preset(run_dir, fmt=fmt, reverb_seconds=reverb_seconds) for run_dir in run_dirs
     ]
-    presets.generate(loaded, out)
+    presets.write_firmware_source(loaded, out)
     return out
 
 
 def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Adds the options that say what is built, for `generate_source` and `flash_command`."""
+    """Adds the options that select what is built, for `generate_source` and `flash_command`."""
     source = parser.add_mutually_exclusive_group(required=required)
+    add_run(
+        source,
+        "run folder with a quantized model; MIDI's program change selects among several, "
+        "the first of which is 0",
+        several=True,
+    )
     source.add_argument(
-        "--run",
+        "--generated",
         type=Path,
-        action="append",
-        help="run folder with a quantized model; may be repeated: MIDI's program change selects",
+        metavar="DIR",
+        help="folder with C from pipeline.codegen, instead of --run",
     )
-    source.add_argument("--generated", type=Path, help="folder written by pipeline.codegen")
-    parser.add_argument(
-        "--format",
-        choices=("int8", "int16x8"),
-        default="int8",
-        help="of --run's model (%(default)s)",
-    )
+    add_format(parser, "number format of the models that --run names")
     parser.add_argument(
         "--reverb",
         nargs="?",
-        type=float,
+        type=real(0, 10),
         const=None,
         default=0.0,
         metavar="SECONDS",
-        help="play in the learnt room; as long as the board has memory for by default",
+        help="play with the learnt reverb: the given length in seconds, or without a value the "
+        "longest that the board has memory for (default: 0, dry)",
     )
     parser.add_argument(
         "--option",
@@ -65,7 +67,8 @@ def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> 
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="of the build, such as PICO_AUDIO=pwm or PLAYER_VOICES=2",
+        help="set a variable of the build, such as PICO_AUDIO=pwm or PLAYER_VOICES=2; may be "
+        "repeated",
     )
 
 
@@ -77,30 +80,31 @@ def _option(text: str) -> tuple[str, str]:
 
 
 def generate_source(arguments: argparse.Namespace) -> Path:
-    """Generates the C that a command's options ask for; returns the folder that it is in.
+    """Generates the C that a command's options select; returns the folder with it.
 
     Args:
-        arguments: With ``board`` and what `add_source_arguments` added.
+        arguments: Options ``board`` and those of `add_source_arguments`.
 
     Raises:
-        UserError: The options contradict each other or the board, or as of `generate`.
+        UserError: The options contradict each other or the board, or as for `generate`.
     """
-    seconds = arguments.reverb
+    seconds: float | None = arguments.reverb
     if arguments.generated:
         if seconds != 0:
             raise UserError(
                 "--reverb belongs to --run: give it to pipeline.codegen for --generated"
             )
-        return arguments.generated
+        folder: Path = arguments.generated
+        return folder
     longest = ALL_BOARDS[arguments.board].reverb_seconds
     if seconds != 0 and not longest:
-        raise UserError(f"{arguments.board} has no FPU to play rooms with: leave out --reverb")
+        raise UserError(f"{arguments.board} has no FPU to play a reverb with: leave out --reverb")
     seconds = longest if seconds is None else seconds
     return generate(*arguments.run, fmt=arguments.format, reverb_seconds=seconds)
 
 
 def flash_command(arguments: argparse.Namespace) -> str:
-    """Returns the command that flashes what a command's options, as above, ask for."""
+    """Returns the command that flashes what a command's options, as above, select."""
     words = ["python", "-m", "pipeline.flash", "--board", arguments.board]
     for run_dir in arguments.run or []:
         words += ["--run", str(run_dir)]

@@ -1,4 +1,4 @@
-"""External tools: presence, failure messages and locks."""
+"""External tools: whether they are installed, what they report on failure, and locks."""
 
 import fcntl
 import shutil
@@ -9,34 +9,63 @@ from pathlib import Path
 from typing import TextIO
 
 from pipeline.core.errors import UserError
+from pipeline.core.paths import REPOSITORY
 
-DEBIAN_PACKAGES = {
-    "cmake": "cmake",
-    "ninja": "ninja-build",
-    "cc": "gcc",
-    "clang": "clang libclang-rt-14-dev",
-    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
-    "arm-none-eabi-objdump": "binutils-arm-none-eabi",
-    "arm-none-eabi-g++": "libstdc++-arm-none-eabi-newlib",
-    "qemu-system-arm": "qemu-system-arm",
-    "node": "nodejs",
-    "npm": "npm",
-}
+DEBIAN_REQUIREMENTS = "requirements-debian.txt"
+
+
+def debian_packages(text: str) -> dict[str, list[str]]:
+    """Reads which Debian packages bring which tools.
+
+    Args:
+        text: Content of ``requirements-debian.txt``: one package per line, followed by a comment
+            with the tools that it brings, a colon, and its purpose. A comment without a colon is
+            the purpose alone.
+
+    Returns:
+        Packages by tool.
+    """
+    packages: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        package, _, comment = line.partition("#")
+        tools, colon, _ = comment.partition(":")
+        if package.strip() and colon:
+            for tool in tools.split():
+                packages.setdefault(tool, []).append(package.strip())
+    return packages
 
 
 def require_tools(*tools: str) -> None:
-    """Raises `UserError` naming the Debian package of the first tool that is not installed."""
+    """Raises `UserError` naming the Debian packages of the first tool that is not installed."""
     for tool in tools:
         if shutil.which(tool) is None:
-            package = DEBIAN_PACKAGES.get(tool, tool)
-            raise UserError(f"{tool} is not installed: apt-get install {package}")
+            requirements = REPOSITORY / DEBIAN_REQUIREMENTS
+            known = debian_packages(requirements.read_text()) if requirements.is_file() else {}
+            packages = " ".join(known.get(tool, [tool]))
+            raise UserError(f"{tool} is not installed: apt-get install {packages}")
 
 
-_TELLING_SIGNS = ("undefined reference", " error: ", "rror:", "Error")
+_SIGNS_OF_AN_ERROR = ("undefined reference", " error: ", "rror:", "Error", "rror")
+
+
+def telling_line(output: str) -> str:
+    """Returns the line of a failed program's output that most likely states the reason."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no message"]
+    found = (line for sign in _SIGNS_OF_AN_ERROR for line in lines if sign in line)
+    return next(found, lines[-1])
 
 
 def run_tool(command: Sequence[object], *, purpose: str, log: Path | None = None) -> str:
-    """Runs a tool and returns its output; its failure is a `UserError` with the telling line."""
+    """Runs a tool and returns its output.
+
+    Args:
+        command: The tool and its arguments.
+        purpose: What it is run for, as the subject of the message about its failure.
+        log: File for the whole output.
+
+    Raises:
+        UserError: The tool failed; the message contains the line that states why.
+    """
     done = subprocess.run(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL,
@@ -50,17 +79,14 @@ def run_tool(command: Sequence[object], *, purpose: str, log: Path | None = None
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(done.stdout)
     if done.returncode != 0:
-        lines = [line for line in done.stdout.splitlines() if line.strip()] or ["no message"]
-        said = (line for sign in _TELLING_SIGNS for line in lines if sign in line)
-        telling = next(said, lines[-1])
-        where = f" (all of it in {log})" if log else ""
-        raise UserError(f"{purpose} failed: {telling.strip()}{where}")
+        where = f" (full output in {log})" if log else ""
+        raise UserError(f"{purpose} failed: {telling_line(done.stdout)}{where}")
     return done.stdout
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes out of `folder` while its content is being made."""
+    """Makes other processes wait while this one writes to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -71,7 +97,7 @@ _claims: dict[Path, TextIO] = {}
 
 
 def claim(folder: Path) -> bool:
-    """Takes a folder for this process until it ends; returns False where another one has it."""
+    """Reserves a folder for this process until it ends; returns False if another one has it."""
     if folder not in _claims:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".claim").open("w")

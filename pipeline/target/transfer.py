@@ -1,10 +1,7 @@
-"""Plays an instrument by another sound: what a microphone hears, as the firmware renders it live.
+"""Plays an instrument live from sound, with the firmware (``tflm_app/apps/transfer``).
 
-    python -m pipeline.transfer --audio voice.wav --instrument flute --out flute.wav
-
-Blocks of 64 samples go through the firmware's own code (``tflm_app/apps/transfer``): analysis,
-decoder, voice, and the learnt room if there is one; under QEMU or compiled for this machine, which
-gives the same samples.
+Blocks of 64 samples pass through the firmware's own code: analysis, decoder, voice, and the learnt
+reverb if there is one. The emulated boards and the host produce the same samples.
 """
 
 import hashlib
@@ -13,16 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.constants import HOP_SAMPLES
-from pipeline.core.errors import UserError
 from pipeline.core.paths import BUILD_DIR
-from pipeline.target.build import Program, make
-from pipeline.target.emulator import run_program
-from pipeline.target.vendor import fetch_cmsis
+from pipeline.target.build import Program, application_settings, make
+from pipeline.target.emulator import run_checked
 
-ENGINES = ("host", "qemu_m4", "qemu_m7", "qemu_m33")
-F0_RANGE_HZ = (100.0, 1500.0)  # of voices and most instruments
+F0_RANGE_HZ = (100.0, 1500.0)  # covers voices and most instruments
 
 
 @dataclass(frozen=True)
@@ -30,15 +25,15 @@ class Transfer:
     """What the firmware made of a sound.
 
     Attributes:
-        pcm: int16, shape [64 * n_blocks]; a block answers the block of the same number, and is
-            played 8 ms later.
-        frames: f0_hz and loudness_db that were heard, float32, shape [n_blocks, 2].
-        report: Counts of the application: ``analysis_instructions`` and ``sound_instructions`` in
-            all, ``worst_block_instructions``, ``stack_bytes``.
+        pcm: int16, shape [64 * n_blocks]; each block answers the input block of the same number and
+            is played 8 ms later.
+        frames: Measured f0_hz and loudness_db, float32, shape [n_blocks, 2].
+        report: Counts by the application: ``analysis_instructions`` and ``sound_instructions`` in
+            total, ``worst_block_instructions``, ``stack_bytes``.
     """
 
-    pcm: np.ndarray
-    frames: np.ndarray
+    pcm: npt.NDArray[np.int16]
+    frames: npt.NDArray[np.float32]
     report: dict[str, int]
 
 
@@ -48,50 +43,49 @@ def build_transfer(
     """Builds the application around generated models.
 
     Args:
-        board: With an FPU, one of `ENGINES`.
+        board: One of `boards.LIVE_BOARDS`.
         generated_dir: Output of `pipeline.codegen`.
-        build_dir: Where to build, below ``build/transfer`` by default.
-        sanitize: Under AddressSanitizer and UBSan (host alone).
+        build_dir: Build folder; below ``build/transfer`` by default.
+        sanitize: Build under AddressSanitizer and UBSan (only on the host).
 
     Raises:
-        UserError: A tool is missing, or it does not compile or fit.
+        UserError: A tool is missing, or the program does not compile or fit.
     """
     if build_dir is None:
         place = hashlib.sha256(str(generated_dir.resolve()).encode()).hexdigest()[:8]
         build_dir = BUILD_DIR / "transfer" / f"{board}-{place}"
-    settings = {
-        "GENERATED_DIR": generated_dir.resolve(),
-        "CMSIS_DSP_DIR": fetch_cmsis()[1],
-        "SANITIZE": "ON" if sanitize else "OFF",
-    }
+    settings = application_settings(generated_dir, analyses=True, sanitize=sanitize)
     return make(board, build_dir, settings, "transfer")
 
 
 def transfer(
-    program: Program, pcm: np.ndarray, *, f0_min_hz: float, f0_max_hz: float, preset: int = 0
+    program: Program,
+    pcm: npt.NDArray[np.int16],
+    *,
+    f0_min_hz: float,
+    f0_max_hz: float,
+    preset: int = 0,
 ) -> Transfer:
-    """Plays samples on the program's board.
+    """Plays an instrument from samples on the program's board.
 
     Args:
-        program: From `build_transfer`.
-        pcm: int16, shape [n]; what is left over after whole blocks is passed over.
-        f0_min_hz: Lowest pitch to listen for.
-        f0_max_hz: Highest pitch.
-        preset: Index of the instrument in this firmware.
+        program: Program from `build_transfer`.
+        pcm: int16, shape [n]; samples after the last whole block are ignored.
+        f0_min_hz: Lowest pitch to detect.
+        f0_max_hz: Highest pitch to detect.
+        preset: Number of the instrument in the firmware.
 
     Raises:
-        UserError: The emulator is missing, or the program ended with an error.
+        UserError: The emulator is missing, or the program failed.
     """
     bounds = [f"{f0_min_hz:.0f}", f"{f0_max_hz:.0f}"]
-    run = run_program(
+    run = run_checked(
         program,
+        what="transfer",
         arguments=["in", "out", "frames", *bounds, str(preset)],
         inputs={"in": np.asarray(pcm, "<i2").tobytes()},
         outputs=["out", "frames"],
         timeout_s=60 + len(pcm) / HOP_SAMPLES,
     )
-    if run.status != 0:
-        telling = next(iter(run.console.strip().splitlines()), "no message")
-        raise UserError(f"transfer on {program.board} ended with status {run.status}: {telling}")
     frames = np.frombuffer(run.files["frames"], "<f4").reshape(-1, 2)
     return Transfer(np.frombuffer(run.files["out"], "<i2"), frames, json.loads(run.console))

@@ -1,8 +1,8 @@
-"""UF2, the file format of boot loaders that look like a USB drive.
+"""UF2, the file format of boot loaders that appear as a USB drive.
 
-A file is a row of blocks of 512 bytes, each of which tells where its bytes belong, so that a boot
-loader can take them in any order. Source: Microsoft, "USB Flashing Format (UF2)"; the family ids
-are those of the RP2040's and the RP2350's boot ROMs.
+A file is a sequence of blocks of 512 bytes. Each block contains the address of its payload, so a
+boot loader can process them in any order. Source: Microsoft, "USB Flashing Format (UF2)"; the
+family ids are those of the boot ROMs of the RP2040 and the RP2350.
 """
 
 import struct
@@ -19,13 +19,13 @@ MAGIC_START = (0x0A324655, 0x9E5D5157)
 MAGIC_END = 0x0AB16F30
 FLAG_FAMILY = 0x2000
 BLOCK_BYTES = 512
-PAYLOAD_BYTES = 256  # what the boot ROMs want: a page of flash
+PAYLOAD_BYTES = 256  # a page of flash, as the boot ROMs require
 _HEADER = struct.Struct("<8I")  # magic, magic, flags, address, payload, block, blocks, family
 
 
 @dataclass(frozen=True)
 class Block:
-    """One block: where its payload belongs, and which it is of how many."""
+    """One block: address and payload, its number, and the number of blocks in the file."""
 
     address: int
     payload: bytes
@@ -35,7 +35,7 @@ class Block:
 
 
 def write(image: Image, family: int) -> bytes:
-    """Returns an image as UF2, in whole pages; what is missing of them is erased flash."""
+    """Returns an image as UF2, padded to whole pages with the value of erased flash."""
     before = image.address % PAYLOAD_BYTES
     content = bytes([ERASED]) * before + image.content
     content += bytes([ERASED]) * (-len(content) % PAYLOAD_BYTES)
@@ -56,10 +56,10 @@ def read_blocks(file: bytes) -> Iterator[Block]:
     """Yields the blocks of a file for one of these families.
 
     Raises:
-        UserError: A block is damaged, is of another kind, or its number is not its place.
+        UserError: A block is damaged, of another kind, or out of order.
     """
     if not file or len(file) % BLOCK_BYTES:
-        raise UserError(f"a UF2 file of {len(file)} bytes is cut off: its blocks have 512")
+        raise UserError(f"a UF2 file of {len(file)} bytes is cut off: blocks have 512 bytes")
     for offset in range(0, len(file), BLOCK_BYTES):
         block = file[offset : offset + BLOCK_BYTES]
         *magic, flags, address, size, number, n_blocks, family = _HEADER.unpack_from(block)
@@ -75,7 +75,7 @@ def read_blocks(file: bytes) -> Iterator[Block]:
 
 
 def read(file: bytes) -> tuple[Image, int]:
-    """Reads what `write` wrote: the image, in whole pages, and its family.
+    """Reads a file of `write`: the image, in whole pages, and its family.
 
     Raises:
         UserError: A block is damaged, or the blocks leave a gap or are of several families.
@@ -83,5 +83,7 @@ def read(file: bytes) -> tuple[Image, int]:
     blocks = list(read_blocks(file))
     for before, block in pairwise(blocks):
         if block.address != before.address + len(before.payload) or block.family != before.family:
-            raise UserError(f"block {block.number} of the UF2 file does not follow the one before")
+            raise UserError(
+                f"block {block.number} of the UF2 file does not follow the previous one"
+            )
     return Image(blocks[0].address, b"".join(block.payload for block in blocks)), blocks[0].family

@@ -15,17 +15,25 @@ from pipeline.target.tools import locked, require_tools, run_tool
 
 @dataclass(frozen=True)
 class Archive:
-    """A source archive of a package registry."""
+    """A source archive of a package registry.
+
+    Attributes:
+        name: Name in the registry.
+        version: Pinned version.
+        sha256: Checksum of the pinned file.
+        content: Folder inside the archive that is kept.
+        scope: What precedes the name in the npm registry.
+    """
 
     name: str
     version: str
     sha256: str
-    content: str  # the folder inside that we keep
-    scope: str = ""  # before the name, in the npm registry
+    content: str
+    scope: str = ""
 
     @property
     def folder(self) -> Path:
-        """Where its content lies once fetched."""
+        """Where the content lies once it has been fetched."""
         return BUILD_DIR / "third_party" / f"{self.name}-{self.version}"
 
 
@@ -51,7 +59,7 @@ RP2040JS = Archive(
 
 
 def fetch_cmsis() -> tuple[Path, Path]:
-    """Fetches CMSIS once and returns the folders of CMSIS-Core's headers and of CMSIS-DSP.
+    """Fetches CMSIS once; returns the folders of CMSIS-Core's headers and of CMSIS-DSP.
 
     Raises:
         UserError: pip or npm is missing or has no network, or an archive is not the pinned one.
@@ -62,7 +70,7 @@ def fetch_cmsis() -> tuple[Path, Path]:
 
 
 def fetch_rp2040js() -> Path:
-    """Fetches the emulator of the RP2040 once and returns its folder; ``node`` runs it.
+    """Fetches rp2040js, the emulator of the RP2040 that ``node`` runs, once; returns its folder.
 
     Raises:
         UserError: node or npm is missing or has no network, or the archive is not the pinned one.
@@ -97,14 +105,14 @@ def _npm_download(archive: Archive, folder: Path) -> None:
 
 
 def _unpack(archive: Archive, scratch: Path) -> None:
-    """Checks the one archive in `scratch` and renames its content to its final place."""
+    """Checks the only archive in `scratch` and moves its content to its final place."""
     (packed,) = [path for path in scratch.iterdir() if path.suffix in (".gz", ".tgz")]
     digest = hashlib.sha256(packed.read_bytes()).hexdigest()
     if digest != archive.sha256:
         raise UserError(
             f"{packed.name} has SHA-256 {digest} instead of {archive.sha256}: "
-            "the registry serves another file than the pinned one; do not use it"
+            "the registry serves a file other than the pinned one; do not use it"
         )
     with tarfile.open(packed) as tar:
-        tar.extractall(scratch / "unpacked")  # its checksum vouches for its paths
+        tar.extractall(scratch / "unpacked")  # safe, because its checksum is known
     (scratch / "unpacked" / archive.content).rename(archive.folder)

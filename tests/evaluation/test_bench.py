@@ -1,5 +1,6 @@
 """Cycles from traces against sums by hand, and the report."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -9,18 +10,18 @@ import numpy as np
 import pytest
 from support.small_run import TCN, make_run
 
-from pipeline import bench
-from pipeline import bench_report as bench_report_command
+from pipeline import bench, bench_report
 from pipeline.core.errors import UserError
 from pipeline.emit import presets
-from pipeline.evaluation import bench_boards, bench_cores
+from pipeline.evaluation import bench_boards, bench_cores, bench_firmware
 from pipeline.model.tcn import build_tcn, tcn_weights
 from pipeline.pages import bench_tables, quality_cost
 from pipeline.quantization.weights import load_noise
-from pipeline.target import chips, firmware, sources
-from pipeline.target.boards import BOARDS
+from pipeline.target import firmware, sources
+from pipeline.target.board_types import WeightMemory
+from pipeline.target.boards import ESTIMATED_BOARDS, FILE_BOARDS, INSTRUMENT_BOARDS
 from pipeline.target.build import build_program
-from pipeline.target.cycle_model import count_cycles
+from pipeline.target.cycle_model import chip_share, count_cycles
 from pipeline.target.disassembly import disassemble
 from pipeline.target.emulator import trace_instructions
 
@@ -73,15 +74,18 @@ def test_cycles_of_loops_equal_the_manuals_sums(tmp_path, board, column):
         cycles = N_ROUNDS * (loop[column] + 2 + taken)
         executed = trace[name]
         assert 0 < len(executed) - executed.count(0) - n_instructions < 12, name
-        assert 0 < count_cycles(BOARDS[board].core, executed, code) - cycles < 30, name
+        assert 0 < count_cycles(FILE_BOARDS[board].core, executed, code) - cycles < 30, name
 
 
 def test_share_of_a_chip_is_cycles_and_waits_over_its_clock():
-    chip = chips.Chip("X", "qemu_m4", "x", 1e6, 16, 5, 2, 2000, "flash")
-    share = chips.chip_share(chip, 1000, model_bytes=1600, other_bytes=160)
+    memory = WeightMemory("flash", 2000, line_bytes=16, wait_cycles=5, model_wait_cycles=2)
+    board = dataclasses.replace(
+        INSTRUMENT_BOARDS["stm32f4_discovery"], clock_hz=1_000_000, weight_memory=memory
+    )
+    share = chip_share(board, 1000, model_bytes=1600, other_bytes=160)
     assert share["cycles_per_frame"] == 1000 + 100 * 2 + 10 * 5
     assert share["cpu_share"] == pytest.approx(1250 * 250 / 1e6)
-    assert share["fits"] and not chips.chip_share(chip, 1000, 1601, 400)["fits"]
+    assert share["fits"] and not chip_share(board, 1000, 1601, 400)["fits"]
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +100,7 @@ def test_report_agrees_with_the_firmware_that_it_measured(
     run_dir, tmp_path, build_dir, replace, monkeypatch, capsys
 ):
     monkeypatch.delenv("TFLM_DIR", raising=False)
-    replace(bench_cores.ROOMS, (("qemu_m4", 0.1), ("qemu_m7", 1.0)))
+    replace(bench_cores.REVERBS, (("qemu_m4", 0.1), ("qemu_m7", 1.0)))
     arguments = ["--json", str(tmp_path / "bench.json"), "--run", str(run_dir)]
     arguments += ["--board", "qemu_m4", "--format", "int8", "--format", "int16x8"]
     bench.main(arguments)
@@ -104,17 +108,17 @@ def test_report_agrees_with_the_firmware_that_it_measured(
     (row,) = report["rows"]
     (missing,) = report["missing"]
     assert f"no int16x8 model: run python -m pipeline.quantize --run {run_dir}" in missing
-    (room,) = report["reverbs"]
-    assert room["run"] == "flute/reduced" and room["seconds"] == 0.1
+    (reverb,) = report["reverbs"]
+    assert reverb["run"] == "flute/reduced" and reverb["seconds"] == 0.1
 
     generated = tmp_path / "again"
     tflite = run_dir / "decoder_int8.tflite"
-    presets.generate(
+    presets.write_firmware_source(
         [presets.Preset("flute_reduced", tflite, "flute", load_noise(run_dir))],
         generated,
     )
     built = firmware.build("qemu_m4", generated, build_dir=tmp_path / "build")
-    counted = firmware.render(built, bench_cores.bench_frames()).instructions
+    counted = firmware.render(built, bench_firmware.bench_frames()).instructions
     assert row["run"] == "flute/reduced"
     assert row["bytes"]["firmware_flash"] == built.flash_bytes
     assert row["bytes"]["firmware_ram"] == built.ram_bytes
@@ -135,14 +139,14 @@ def test_report_agrees_with_the_firmware_that_it_measured(
     assert row["mac_per_frame"] == row["parameters"] - n_biases
 
 
-def test_room_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, build_dir):
+def test_reverb_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, build_dir):
     make_run(tmp_path / "run")
-    row = bench_cores.bench_room(tmp_path / "run", "qemu_m4", 0.1)
+    row = bench_cores.bench_reverb(tmp_path / "run", "qemu_m4", 0.1)
     assert row["error_dbfs"] == pytest.approx(20 * np.log10(12**-0.5 / 32768), abs=0.5)
     assert row["largest_error"] < 0.51
     size, per_frame = row["bytes"], row["instructions_per_frame"]
-    assert size["room"] == pytest.approx(25 * 128 * 4, abs=64)  # 25 partitions of 64 taps
-    assert 0 < size["added_flash"] - size["room"] - size["code"] < 400
+    assert size["response"] == pytest.approx(25 * 128 * 4, abs=64)  # 25 partitions of 64 taps
+    assert 0 < size["added_flash"] - size["response"] - size["code"] < 400
     assert 0 <= size["added_ram"] - size["state"] < 64
     assert per_frame["mean"] == pytest.approx(per_frame["worst"], rel=0.01)  # no tail
     assert per_frame["total"] > per_frame["mean"] > 1000
@@ -196,7 +200,7 @@ def test_note_on_is_heard_after_its_bytes_two_blocks_and_the_silent_samples():
 
 
 def model_row(instrument, variant, total, mss, *, board="qemu_m4", share=0.1, fits=True):
-    (chip,) = (chip for chip in chips.CHIPS if chip.board == board)
+    (estimated,) = (one for one in ESTIMATED_BOARDS if one.emulated_by == board)
     return {
         "run": f"{instrument}/{variant}",
         "instrument": instrument,
@@ -209,7 +213,7 @@ def model_row(instrument, variant, total, mss, *, board="qemu_m4", share=0.1, fi
         "mss_valid": mss,
         "instructions_per_frame": {"total": total},
         "bytes": {"firmware_flash": 70328, "firmware_ram": 10580},
-        "chips": [{"name": chip.name, "cpu_share": share, "fits": fits}],
+        "chips": [{"name": estimated.chip, "cpu_share": share, "fits": fits}],
     }
 
 
@@ -245,7 +249,7 @@ def test_boards_are_told_with_their_limits_and_what_exceeds_them():
         "run": "flute/reduced_cd",
         "instructions_per_block": 59_128,
         "cpu_share": 0.031,
-        "limits": chips.BOARD_LIMITS["nucleo_h743zi"],
+        "limits": dataclasses.asdict(INSTRUMENT_BOARDS["nucleo_h743zi"].limits),
         "within": {"cpu_share": True, "note_on_ms": True, "flash_bytes": True, "ram_bytes": False},
         "n_voices": 8,
         "ram_bytes_per_further_voice": 4120,
@@ -273,7 +277,7 @@ def test_picture_shows_real_recordings_where_there_are_some(tmp_path):
     (tmp_path / "bench.json").write_text(json.dumps({"rows": ROWS, "reverbs": []}))
     pictures = [tmp_path / "a.svg", tmp_path / "b.svg"]
     for picture in pictures:
-        bench_report_command.main([str(tmp_path / "bench.json"), "--picture", str(picture)])
+        bench_report.main([str(tmp_path / "bench.json"), "--picture", str(picture)])
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
     assert pictures[0].read_text().rstrip().endswith("</svg>")
 
@@ -284,7 +288,7 @@ def test_file_that_is_no_report_is_named_with_what_makes_one(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError, match=r"bench\.json .*python -m pipeline\.bench --json"):
-        bench_report_command.main([str(path)])
+        bench_report.main([str(path)])
 
 
 def test_picture_of_nothing_or_of_no_picture_format_is_refused(tmp_path):
@@ -295,11 +299,11 @@ def test_picture_of_nothing_or_of_no_picture_format_is_refused(tmp_path):
 
 
 def test_two_processes_do_not_build_into_each_others_folders(tmp_path, build_dir):
-    mine = bench_cores.build_dir("qemu_m4", "aot")
-    assert bench_cores.build_dir("qemu_m4", "aot") == mine  # a second build there is quick
+    mine = bench_firmware.build_dir("qemu_m4", "aot")
+    assert bench_firmware.build_dir("qemu_m4", "aot") == mine  # a second build there is quick
     ask = "from pathlib import Path; from pipeline.core import paths; paths.BUILD_DIR = "
-    ask += f"Path({str(build_dir)!r}); from pipeline.evaluation import bench_cores; "
-    ask += "print(bench_cores.build_dir('qemu_m4', 'aot'))"
+    ask += f"Path({str(build_dir)!r}); from pipeline.evaluation import bench_firmware; "
+    ask += "print(bench_firmware.build_dir('qemu_m4', 'aot'))"
     other = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True)
     assert Path(other.stdout.strip()).parent == mine.parent
     assert Path(other.stdout.strip()) != mine

@@ -15,9 +15,10 @@ from pipeline.audio.lpc import LPC_WINDOW, impulse_train, lpc_anchor
 from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.core import paths
 from pipeline.core.cli import run_main
-from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
+from pipeline.core.constants import FORMATS, HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.errors import UserError
-from pipeline.evaluation import evaluation, rendering, systems
+from pipeline.evaluation import evaluation, model_files, rendering
+from pipeline.evaluation.systems import VARIANT_LABELS, System, requested_systems
 from pipeline.model import ddx7, metrics
 from pipeline.model.patches import PATCHES
 from pipeline.quantization.weights import load_noise
@@ -220,13 +221,17 @@ def test_a_bad_file_is_named_and_costs_the_others_nothing(evaluated):
 
 def test_an_untrained_variant_is_left_out_with_a_line(runs, recordings, replace, tmp_path):
     replace(paths.MODEL_DIR, tmp_path / "none")
-    flute = evaluation.Evaluation("flute", variants=["full", "reduced"], mcu=[], runs=runs)
-    assert set(flute.models) == {"full"}
-    assert set(flute.missing) == {"reduced"}
+    systems = requested_systems(["full", "reduced"], [])
+    flute = evaluation.Evaluation("flute", systems, runs=runs)
+    assert [system.name for system in flute.systems] == ["full"]
+    (reason,) = flute.missing.values()
+    assert [system.name for system in flute.missing] == ["reduced"]
     command = f"python -m pipeline.train --variant reduced --instrument flute --runs {runs} first"
-    assert command in flute.missing["reduced"]
-    violin = evaluation.Evaluation("violin", variants=["full"], mcu=["reduced_cd"], runs=runs)
-    assert set(violin.missing) == {"full", "reduced_cd", "reduced_cd_mcu"} and not violin.models
+    assert command in reason
+    systems = requested_systems(["full"], ["reduced_cd"])
+    violin = evaluation.Evaluation("violin", systems, runs=runs)
+    missing = {system.name for system in violin.missing}
+    assert missing == {"full", "reduced_cd", "reduced_cd_mcu"} and not violin.has_models
     options = ["--instrument", "violin", "--runs", str(runs), "--out", str(tmp_path / "out")]
     with pytest.raises(UserError, match=r"pipeline\.train"):
         evaluate.main([*options, "--audio", str(recordings)])
@@ -236,7 +241,7 @@ def test_where_models_lie_is_said_and_of_two_folders_which_lies_in_which(replace
     runs, pretrained = tmp_path / "runs", tmp_path / "data" / "models"
     replace(paths.REPOSITORY, tmp_path)
     replace(paths.MODEL_DIR, pretrained)
-    asked = {"variants": ["full", "reduced"], "mcu": ["reduced"], "formats": ["int8"], "runs": runs}
+    asked = requested_systems(["full", "reduced"], ["reduced"])
     said = []
     for folder in (
         None,
@@ -247,14 +252,27 @@ def test_where_models_lie_is_said_and_of_two_folders_which_lies_in_which(replace
         if folder:
             folder.mkdir(parents=True)
             (folder / "model.weights.h5").touch()
-        said.append(systems.model_sources(systems.find_models("flute", **asked)[0]))
+        said.append(model_files.model_sources(model_files.find_models("flute", asked, runs)[0]))
     assert said == ["", "data/models", "data/models", "runs (full) and data/models (reduced)"]
 
 
 def test_recordings_of_one_name_do_not_overwrite_each_other(tmp_path):
     paths = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav", tmp_path / "x.flac"]
-    names = systems.output_names([*paths, tmp_path / "b" / "y.wav"], tmp_path)
+    names = model_files.output_names([*paths, tmp_path / "b" / "y.wav"], tmp_path)
     assert names == ["a__x.wav", "b__x.wav", "x.flac", "y"]
+
+
+def test_systems_are_named_once_and_found_by_their_names():
+    asked = requested_systems(
+        list(VARIANT_LABELS), ["reduced_cd"], formats=FORMATS, reverb=True, live=True
+    )
+    assert len({system.name for system in asked}) == len({s.label for s in asked}) == len(asked)
+    assert all(System.from_name(system.name) == system for system in asked)
+    names = [system.name for system in asked if system.is_firmware]
+    assert names == ["reduced_cd_mcu", "reduced_cd_mcu16", "reduced_cd_mcu_reverb"]
+    assert System.from_name("reduced_cd_mcu16").label == "Reduced + CD, 16x8"
+    with pytest.raises(KeyError):
+        System.from_name("reduced_cd_mcu32")
 
 
 @pytest.mark.parametrize("case", ["missing", "empty", "inside"])

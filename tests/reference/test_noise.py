@@ -9,14 +9,14 @@ from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, LEVEL_FLOOR, MAX_LE
 from pipeline.core.paths import APP_DIR
 from pipeline.emit.noise import noise_text
 from pipeline.model import noise as model_noise
-from pipeline.model.ddx7 import grains_like
+from pipeline.model.noise import grains_like
 from pipeline.model.inputs import scale_features
 from pipeline.model.noise import UNTRAINED, NoiseParameters
 from pipeline.model.noise_layer import FilteredNoise as BreathLayer
 from pipeline.reference import noise as reference_noise
 from pipeline.reference.frame import log2_float32
 from pipeline.reference.noise import noise_gains, noise_pcm, to_fixed_noise
-from pipeline.target.boards import BOARDS
+from pipeline.target.boards import FILE_BOARDS
 from pipeline.target.build import build_program
 from pipeline.target.emulator import run_program
 
@@ -81,7 +81,7 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
     blocks["log2_f0"], blocks["loudness_db"] = log2_float32(f0_hz), loudness_db
     blocks["levels_q32"], blocks["pcm"] = levels_q32, pcm
     result = {}
-    for board in BOARDS:
+    for board in FILE_BOARDS:
         sources = [folder / "main.c", folder / "learnt_noise.c", APP_DIR / "noise/noise.c"]
         program = build_program(board, sources, out=folder / board)
         run = run_program(
@@ -97,7 +97,7 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
 
 def test_every_board_plays_what_numpy_plays(played):
     assert np.ptp(played["numpy"]) == 65535
-    for board in BOARDS:
+    for board in FILE_BOARDS:
         np.testing.assert_array_equal(played[board], played["numpy"], err_msg=board)
 
 

@@ -19,7 +19,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.paths import MODEL_DIR
 from pipeline.emit import presets
-from pipeline.evaluation import bench_cores
+from pipeline.evaluation import bench_firmware
 from pipeline.quantization import tflite_writer
 from pipeline.target import firmware
 from pipeline.target.boards import INSTRUMENT_BOARDS
@@ -199,8 +199,8 @@ def test_four_voices_of_the_flute_leave_margin_at_168_mhz(images, flute):
 def cycles_per_instruction(board: str, generated: Path) -> float:
     """By the stages that render a voice, each in its share."""
     built = firmware.build(board, generated, build_dir=generated.parent / f"render-{board}")
-    frames = bench_cores.bench_frames(50)
-    per_stage = bench_cores.cycles_per_instruction(built, frames)
+    frames = bench_firmware.bench_frames(50)
+    per_stage = bench_firmware.cycles_per_instruction(built, frames)
     counts = firmware.render(built, frames).instructions
     return sum(n * per_stage[stage] for stage, n in counts.items()) / sum(counts.values())
 

@@ -13,16 +13,17 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.paths import APP_DIR
 from pipeline.emit import presets
-from pipeline.evaluation.bench_cores import STAGES, bench_frames
+from pipeline.evaluation.bench_firmware import STAGES, bench_frames
 from pipeline.model.noise import UNTRAINED, NoiseParameters
 from pipeline.model.patches import PATCHES
 from pipeline.quantization import tflite_writer
 from pipeline.quantization.step_model import StreamingDecoder
 from pipeline.reference import device, frame
 from pipeline.target import firmware
-from pipeline.target.boards import BOARDS, EMULATED_BOARDS
+from pipeline.target.boards import EMULATED_BOARDS, FILE_BOARDS
 from pipeline.target.build import build_program
 from pipeline.target.emulator import run_program, trace_instructions
+from pipeline.target.frame_files import load_frames
 
 CONFIG = TcnConfig(n_blocks=2, hidden_channels=16)  # small: what is shown does not depend on size
 NOISE = NoiseParameters(
@@ -63,7 +64,7 @@ def generated(work: Path, models: dict[str, Path]) -> dict[str, Path]:
     for fmt, model in models.items():
         folders[fmt] = work / f"generated_{fmt}"
         presets = [presets.Preset(patch, model, patch, NOISE) for patch in ("flute", "violin")]
-        presets.generate(presets, folders[fmt])
+        presets.write_firmware_source(presets, folders[fmt])
     return folders
 
 
@@ -72,7 +73,7 @@ def built(work: Path, generated: dict[str, Path]) -> dict[tuple[str, str], firmw
     """Firmware by board and format."""
     return {
         (board, fmt): firmware.build(board, folder, build_dir=work / f"{board}_{fmt}")
-        for board in BOARDS
+        for board in FILE_BOARDS
         for fmt, folder in generated.items()
     }
 
@@ -83,7 +84,7 @@ def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt,
     frames = FRAMES[what]
     expected = device.simulate(models[fmt], PATCHES["flute"], NOISE, frames)
     assert expected.pcm.max() > 1000  # it does sound
-    for board in BOARDS:
+    for board in FILE_BOARDS:
         played = firmware.render(built[board, fmt], frames)
         np.testing.assert_array_equal(played.logits, expected.logits, err_msg=board)
         np.testing.assert_array_equal(played.levels_q32, expected.levels_q32, err_msg=board)
@@ -186,13 +187,13 @@ def test_file_that_holds_no_frames_is_named(tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=f"{name}.*{message}"):
-        firmware_command.load_frames(tmp_path / name)
+        load_frames(tmp_path / name)
 
 
 def test_array_of_another_shape_is_refused(tmp_path):
     np.save(tmp_path / "mono.npy", np.zeros(10))
     with pytest.raises(UserError, match=r"shape \[n_frames, 2\]"):
-        firmware_command.load_frames(tmp_path / "mono.npy")
+        load_frames(tmp_path / "mono.npy")
 
 
 def test_folder_without_generated_code_is_refused_with_the_command_that_makes_it(tmp_path):
@@ -235,7 +236,7 @@ def test_float_arithmetic_of_frames_is_the_same_on_every_board(tmp_path):
     clamped = frame.clamp_frames(frames)
     sources = [source, APP_DIR / "instrument/frame.c"]
     result = np.dtype([("clamped", "<f4", 2), ("quantized", "<i2", 2)])
-    for board in BOARDS:
+    for board in FILE_BOARDS:
         program = build_program(board, sources, out=tmp_path / board)
         for scale, zero_point, n_bits in ((1 / 255, -128, 8), (1 / 32767, 0, 16), (0.003, 17, 8)):
             head = np.float32(scale).tobytes() + np.array([zero_point, n_bits], "<i4").tobytes()
@@ -258,13 +259,13 @@ def test_report_of_the_render_application_is_one_line_of_json(built):
 
 
 def test_render_application_names_the_file_that_it_cannot_read(built):
-    for board in BOARDS:
+    for board in FILE_BOARDS:
         run = run_program(built[board, "int8"].program, arguments=["nothing", "pcm"])
         assert (run.status, run.console) == (2, "error: cannot read nothing\n")
 
 
 def test_render_application_tells_what_a_full_disk_did_not_take(built):
-    for board in BOARDS:
+    for board in FILE_BOARDS:
         program, inputs = built[board, "int8"].program, {"frames": bytes(800)}
         for arguments in (["frames", "/dev/full"], ["frames", "pcm", "/dev/full"]):
             run = run_program(program, arguments=arguments, inputs=inputs)

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.errors import UserError
 from pipeline.target import vendor
-from pipeline.target.boards import BOARDS, EMULATED_BOARDS
+from pipeline.target.boards import EMULATED_BOARDS, FILE_BOARDS
 from pipeline.target.build import Program, build_program
 from pipeline.target.emulator import run_program
 from pipeline.target.tools import require_tools
@@ -71,7 +71,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Program]:
     folder = tmp_path_factory.mktemp("boards")
     source = folder / "program.c"
     source.write_text(PROGRAM)
-    return {board: build_program(board, [source], out=folder / board) for board in BOARDS}
+    return {board: build_program(board, [source], out=folder / board) for board in FILE_BOARDS}
 
 
 @pytest.mark.parametrize("board", EMULATED_BOARDS)
@@ -85,7 +85,7 @@ def test_counter_counts_the_instructions_of_a_loop_of_known_length(programs, boa
     assert again.files == run.files
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", FILE_BOARDS)
 def test_files_arguments_and_status_pass_through_unchanged(programs, board):
     content = np.random.default_rng(0).bytes(4321)
     run = run_program(
@@ -95,7 +95,7 @@ def test_files_arguments_and_status_pass_through_unchanged(programs, board):
     assert run.status == 4  # argc, and a missing file was reported
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", FILE_BOARDS)
 def test_memory_is_initialized_and_products_are_rounded_before_they_are_added(programs, board):
     assert run_program(programs[board], arguments=["memory"]).status == 0
 

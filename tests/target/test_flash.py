@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import small_run
 from hypothesis import given
 from hypothesis import strategies as st
+from support import small_run
 
 from pipeline import firmware as firmware_command
 from pipeline import flash
@@ -150,8 +150,8 @@ def test_converted_files_hold_the_same_bytes(elf):
     ("content", "said"),
     [
         (None, "is missing: build the firmware first"),
-        (b"", "is no 32-bit little-endian ELF file"),
-        (b"\x7fELF\x02\x01" + bytes(100), "is no 32-bit little-endian ELF file"),
+        (b"", "is not a 32-bit little-endian ELF file"),
+        (b"\x7fELF\x02\x01" + bytes(100), "is not a 32-bit little-endian ELF file"),
         (b"\x7fELF\x01\x01" + bytes(100), "stores nothing in the flash"),
         (b"\x7fELF\x01\x01" + bytes(10), "is cut off"),
     ],
@@ -200,12 +200,13 @@ def tools(tmp_path, monkeypatch):
 
 
 def files_of(board: str) -> dict[str, Path]:
-    suffixes = ("bin", "hex", "uf2") if flashing.TARGETS[board].family else ("bin", "hex")
+    takes_uf2 = flashing.flasher(board).uf2_family is not None
+    suffixes = ("bin", "hex", "uf2") if takes_uf2 else ("bin", "hex")
     return {suffix: Path(f"build/{board}.{suffix}") for suffix in suffixes}
 
 
 def test_every_board_that_is_played_can_be_flashed():
-    assert set(flashing.TARGETS) == set(INSTRUMENT_BOARDS)
+    assert all(board.flash and board.flasher for board in INSTRUMENT_BOARDS.values())
 
 
 def test_drive_is_known_by_its_board_id(drive, tmp_path):
@@ -222,7 +223,7 @@ def test_uf2_is_copied_to_the_drive(elf, drive):
     assert (drive / "pico.uf2").read_bytes() == files["uf2"].read_bytes()
 
 
-@pytest.mark.parametrize("board", flashing.TARGETS)
+@pytest.mark.parametrize("board", INSTRUMENT_BOARDS)
 @pytest.mark.parametrize("tool", ["openocd", "st-flash", "pyocd"])
 def test_tool_that_is_there_is_used(board, tool, tools, tmp_path):
     tools(tool, 0, "done")
@@ -239,7 +240,7 @@ def test_tool_that_is_there_is_used(board, tool, tools, tmp_path):
         assert called.endswith("0x08000000")
 
 
-@pytest.mark.parametrize("board", flashing.TARGETS)
+@pytest.mark.parametrize("board", INSTRUMENT_BOARDS)
 def test_missing_board_is_told_in_one_line_with_what_to_do(board, tools):
     with pytest.raises(UserError, match=f"^no {board} is connected: ") as without_tool:
         flashing.flash(board, files_of(board), drive=None, dry_run=False)
@@ -249,10 +250,10 @@ def test_missing_board_is_told_in_one_line_with_what_to_do(board, tools):
         flashing.flash(board, files_of(board), drive=None, dry_run=False)
     said = str(without_board.value)
     assert said.startswith(f"no {board} is connected (openocd: Error: unable to find a matching")
-    assert flashing.TARGETS[board].remedy in said and "\n" not in said
+    assert flashing.flasher(board).remedy in said and "\n" not in said
 
 
-@pytest.mark.parametrize("board", flashing.TARGETS)
+@pytest.mark.parametrize("board", INSTRUMENT_BOARDS)
 def test_dry_run_tells_a_command_even_without_board_and_tools(board, tools):
     told = flashing.flash(board, files_of(board), drive=None, dry_run=True)
     if board in BOARD_IDS:
@@ -323,7 +324,7 @@ def test_learnt_room_is_flashed_where_there_is_an_fpu(tmp_path, build_dir, capsy
     assert sizes[1][0] - sizes[0][0] > 4 * 1600 < sizes[1][1] - sizes[0][1]
     assert sizes[2][0] - sizes[1][0] > 4 * 14400 < sizes[2][1] - sizes[1][1]  # a second
     for room in (["--reverb", "0.1"], ["--reverb"]):
-        with pytest.raises(UserError, match="pico has no FPU to play rooms with"):
+        with pytest.raises(UserError, match="pico has no FPU to play a reverb with"):
             flash.main(["--board", "pico", *options, *room])
     with pytest.raises(UserError, match="room of 2 s is not there: ask for one up to 1 s"):
         flash.main(["--board", "pico2", *options, "--reverb", "2"])

@@ -6,20 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core.constants import FRAME_RATE
+from pipeline.core.constants import FORMATS, FRAME_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.paths import MODEL_DIR
-from pipeline.emit.presets import Preset, generate
-from pipeline.evaluation import bench_cores
+from pipeline.emit.presets import Preset, write_firmware_source
+from pipeline.evaluation import bench_firmware
 from pipeline.model.noise import UNTRAINED
-from pipeline.pages import bench_report
+from pipeline.pages import bench_tables
 from pipeline.quantization.tflite_writer import random_step_model
 from pipeline.target import firmware
 
 BOARD = "qemu_m4"
 ENGINES = ("aot", "tflm")
-FORMATS = ("int8", "int16x8")
 TFLM_DIR = Path(os.environ["TFLM_DIR"])
 REDUCED = TcnConfig(n_blocks=3, hidden_channels=64)
 ODD = TcnConfig(n_blocks=2, hidden_channels=7, kernel_size=4)  # nothing is a multiple of four
@@ -59,7 +58,7 @@ def built(request, tmp_path_factory):
     """A format, the instruments in the firmware, and the firmware by engine."""
     folder = tmp_path_factory.mktemp(request.param)
     presets = instruments(request.param, folder)
-    generate(presets, folder / "generated")
+    write_firmware_source(presets, folder / "generated")
     firmwares = {
         engine: firmware.build(
             BOARD,
@@ -86,10 +85,10 @@ def test_tflm_engine_equals_aot_engine_over_a_melody(built):
 def test_bench_reports_both_engines(built, capsys):
     fmt, _, firmwares = built
     rows = {
-        e: {"run": "random", "format": fmt, **bench_cores.bench_firmware(firmwares[e])}
+        e: {"run": "random", "format": fmt, **bench_firmware.bench_firmware(firmwares[e])}
         for e in ENGINES
     }
-    bench_report.print_table(list(rows.values()))
+    bench_tables.print_models(list(rows.values()))
     with capsys.disabled():
         print("\n" + capsys.readouterr().out)
     aot, tflm = (rows[e] for e in ENGINES)
@@ -100,7 +99,7 @@ def test_bench_reports_both_engines(built, capsys):
 
 
 def test_tree_without_a_library_is_named_in_one_line(tmp_path):
-    generate(instruments("int8", tmp_path)[1:2], tmp_path / "generated")
+    write_firmware_source(instruments("int8", tmp_path)[1:2], tmp_path / "generated")
     with pytest.raises(UserError, match=r"libtensorflow-microlite\.a is missing"):
         firmware.build(
             BOARD,

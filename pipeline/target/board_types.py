@@ -1,0 +1,163 @@
+"""What a board is made of; `pipeline.target.boards` is the table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Core:
+    """A processor core.
+
+    Attributes:
+        name: Name of the core, for people; "host" stands for that of the developer's own machine.
+        flags: Compiler options that select its instructions and calling convention.
+        has_fpu: Whether it computes float32 in hardware.
+        has_data_cache: Whether weights in flash lie behind a data cache.
+    """
+
+    name: str
+    flags: tuple[str, ...] = ()
+    has_fpu: bool = True
+    has_data_cache: bool = False
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A range of addresses."""
+
+    address: int
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class WeightMemory:
+    """The memory from which a chip is assumed to read code and weights, and what that costs.
+
+    Attributes:
+        description: One phrase for reports.
+        n_bytes: Space for weights.
+        line_bytes: Bytes that one read of the memory returns.
+        wait_cycles: Cycles that the core waits for a line; loops run from the instruction cache.
+        model_wait_cycles: Cycles that it waits for a line of the model, which the decoder may have
+            prefetched.
+    """
+
+    description: str
+    n_bytes: int
+    line_bytes: int = 1
+    wait_cycles: int = 0
+    model_wait_cycles: int = 0
+
+
+@dataclass(frozen=True)
+class Flasher:
+    """How a board is flashed.
+
+    Attributes:
+        openocd: Configuration files that come with ``openocd``.
+        pyocd: Name of the chip for ``pyocd``.
+        has_st_link: Whether the board has an ST-LINK, so that ``st-flash`` works.
+        uf2_family: Family of UF2 files that the boot loader accepts; None if it accepts none.
+        drive: ``Board-ID`` in the file INFO_UF2.TXT on the boot loader's drive.
+    """
+
+    openocd: tuple[str, ...]
+    pyocd: str
+    has_st_link: bool = False
+    uf2_family: int | None = None
+    drive: str = ""
+
+    @property
+    def remedy(self) -> str:
+        """What to do when no board answers."""
+        if self.drive:
+            return (
+                f"hold BOOTSEL while you plug it in, and mount the drive {self.drive} "
+                "(or use a debug probe and openocd)"
+            )
+        return "connect its ST-LINK by USB, and install openocd, st-flash or pyocd"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Requirements on a board: on one voice, and on a firmware with one instrument and no reverb.
+
+    Attributes:
+        cpu_share: Largest share of the chip's time for one voice.
+        note_on_ms: Longest time from a note-on to its first sample.
+        flash_bytes: Most bytes of flash.
+        ram_bytes: Most bytes of RAM, with one voice.
+    """
+
+    cpu_share: float
+    note_on_ms: float = 10.0
+    flash_bytes: int = 128_000
+    ram_bytes: int = 32_000
+
+
+@dataclass(frozen=True)
+class Board:
+    """A folder of ``tflm_app/boards``.
+
+    Attributes:
+        name: Name of the folder.
+        processor: Its core.
+        title: What its maker calls it.
+        chip: Name of the chip, or of the machine that stands for one.
+        clock_hz: Clock of the core, or of SysTick on emulated boards; 0 on the host.
+        flash: Where the image is stored; None on the host.
+        ram: Where data and the stack lie; None on the host.
+        n_voices: Default number of the player's voices.
+        sample_rate_hz: Default rate of the output.
+        has_input: Whether there is a sound input and an FPU to analyse it with.
+        reverb_seconds: Longest learnt reverb that chips with this core have memory for; 0 where
+            there is no FPU.
+        tflm_arch: ``TARGET_ARCH`` of the TensorFlow Lite Micro library; None where the tflm engine
+            does not run.
+        has_files: Whether programs read and write files of the developer's machine; such boards
+            run tests and benchmarks, the others are flashed and played.
+        machine: QEMU's name of a machine that runs the board's programs; None if there is none.
+        emulated_by: Board with files and the same core, on which instructions are counted.
+        weight_memory: Memory that the cycle model assumes for the chip.
+        flasher: How the board is flashed; None if it is not.
+        limits: Requirements that the benchmark checks; None if there are none.
+    """
+
+    name: str
+    processor: Core
+    title: str
+    chip: str
+    clock_hz: int
+    flash: Memory | None
+    ram: Memory | None
+    n_voices: int = 4
+    sample_rate_hz: int = 16_000
+    has_input: bool = False
+    reverb_seconds: float = 0.0
+    tflm_arch: str | None = None
+    has_files: bool = False
+    machine: str | None = None
+    emulated_by: str = ""
+    weight_memory: WeightMemory = WeightMemory("no estimate", 0)
+    flasher: Flasher | None = None
+    limits: Limits | None = None
+
+    @property
+    def core(self) -> str:
+        """Name of the core, for people."""
+        return self.processor.name
+
+    @property
+    def core_flags(self) -> Sequence[str]:
+        """Compiler options that select the core."""
+        return self.processor.flags
+
+    @property
+    def has_fpu(self) -> bool:
+        """Whether the core computes float32 in hardware."""
+        return self.processor.has_fpu
+
+    @property
+    def has_data_cache(self) -> bool:
+        """Whether weights in flash lie behind a data cache."""
+        return self.processor.has_data_cache
