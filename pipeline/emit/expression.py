@@ -1,12 +1,12 @@
-"""C of the expression tables."""
+"""Writes the C of the expression tables (``tflm_app/player/expression.c``)."""
 
-from pipeline.emit.c_text import BANNER
+from pipeline.emit.c_text import BANNER, braces
 from pipeline.model.expression import Expression
 from pipeline.reference.expression import FixedExpression, to_fixed
 
 
 def expressions_text(expressions: dict[str, Expression]) -> str:
-    """Returns ``expressions.c``, the tables of a firmware's presets, by preset and in its order."""
+    """Returns ``expressions.c``, the tables of a firmware's presets by name, in preset order."""
     tables = "".join(_table_text(name, to_fixed(table)) for name, table in expressions.items())
     presets = "".join(f"    &{name}_expression,\n" for name in expressions)
     return f"""\
@@ -18,19 +18,17 @@ def expressions_text(expressions: dict[str, Expression]) -> str:
 
 
 def _table_text(name: str, fixed: FixedExpression) -> str:
-    def row(values: list[int]) -> str:
-        return "{" + ", ".join(map(str, values)) + "}"
-
     curves = "".join(
-        f"    {{{row(envelope)},\n     {row(release)}, {envelope_slope}, {release_slope}}},\n"
-        for envelope, release, envelope_slope, release_slope in fixed.curves
+        f"    {{{braces(curve.envelope)},\n"
+        f"     {braces(curve.release)}, {curve.envelope_slope}, {curve.release_slope}}},\n"
+        for curve in fixed.curves
     )
     return f"""\
 static const expression_curves_t {name}_curves[] = {{
 {curves}}};
 static const expression_t {name}_expression = {{
     .curves = {name}_curves,
-    .slur = {row(fixed.slur)},
+    .slur = {braces(fixed.slur)},
     .n_curves = {len(fixed.curves)},
     .lowest_note = {fixed.lowest_note},
     .slur_frames = {fixed.slur_frames},

@@ -1,14 +1,14 @@
-"""Writes the C of an FM patch, and the sine table that all patches share.
+"""Writes the C of an FM patch (``tflm_app/fm``).
 
-A patch becomes a header and a short source that says, in the words of ``fm/fm_algorithm.h``, which
-operator goes where. The sine table is kept in the repository; ``--sine-table`` writes it again.
+A patch becomes a header and a short source that states, in the vocabulary of
+``fm/fm_algorithm.h``, where each operator goes.
 """
 
 from collections.abc import Iterable
 
 from pipeline.core.constants import N_OPERATORS
 from pipeline.core.errors import UserError
-from pipeline.emit.c_text import BANNER
+from pipeline.emit.c_text import BANNER, header
 from pipeline.model.patches import Patch
 from pipeline.reference.fm import MAX_SUMMED, increment_per_f0
 
@@ -19,20 +19,10 @@ def patch_texts(patch: Patch) -> dict[str, str]:
     """Returns the C of a patch by file name: ``<name>_patch.h`` and ``<name>_patch.c``.
 
     Raises:
-        UserError: The algorithm is not one that the C core has room for.
+        UserError: The C core does not have room for the algorithm.
     """
     name = f"{patch.name}_patch"
-    guard = f"{name.upper()}_H"
-    header = f"""\
-{BANNER}#ifndef {guard}
-#define {guard}
-
-#include "fm/fm_voice.h"
-
-extern const fm_patch_t {name};
-
-#endif
-"""
+    declaration = f'#include "fm/fm_voice.h"\n\nextern const fm_patch_t {name};\n'
     carriers = sum(1 << carrier for carrier in patch.carriers)
     algorithm = "".join(f"        {line}\n" for line in algorithm_lines(patch))
     source = f"""\
@@ -58,18 +48,18 @@ const fm_patch_t {name} = {{
     .render = render,
 }};
 """
-    return {f"{name}.h": header, f"{name}.c": source}
+    return {f"{name}.h": header(f"{name}.h", declaration), f"{name}.c": source}
 
 
 def algorithm_lines(patch: Patch) -> list[str]:
     """Returns the body of the loop: a line for each phase, before its first use, and each operator.
 
-    Operators that are added up, because they modulate the same operators or are all carriers, share
-    a mix. It is taken when the first of them is played, and is free again once the last operator
-    that it modulates reads it, which may write its own output there.
+    Operators whose outputs are added up, because they modulate the same operators or are all
+    carriers, share a mix. The first of them to run takes the mix. The mix is free again once the
+    last operator that it modulates has read it; that operator may write its own output there.
 
     Raises:
-        UserError: The algorithm needs more mixes, or adds more operators up, than there may be.
+        UserError: The algorithm needs more mixes, or adds up more operators, than the C core can.
     """
     carriers = frozenset(patch.carriers)
     inputs = [frozenset(modulators) for modulators in patch.modulators]
@@ -91,32 +81,42 @@ def algorithm_lines(patch: Patch) -> list[str]:
         if modulators and not any(inputs[later] == modulators for later in order[position + 1 :]):
             del mixes[modulators]
 
-        own = [members for members in sums if operator in members]
-        if len(own) > 1 or len(own[0]) > MAX_SUMMED:
-            raise UserError(
-                f"patch {patch.name}: operator {operator + 1} is added up in more than one way, "
-                f"or to more than {MAX_SUMMED - 1} others: choose another routing"
-            )
-        played = f"{operator + 1}, {turns}, {modulation}"
+        own = _own_sum(patch, operator, sums)
+        arguments = f"{operator + 1}, {turns}, {modulation}"
         if position == N_OPERATORS - 1:
             others = mixes.get(carriers, "FM_NONE")
-            lines.append(f"fm_play(&run, {played}, {others}, {len(carriers)});")
-        elif own[0] in mixes:
-            lines.append(f"fm_add(&run, {mixes[own[0]]}, {played});")
+            lines.append(f"fm_play(&run, {arguments}, {others}, {len(carriers)});")
+        elif own in mixes:
+            lines.append(f"fm_add(&run, {mixes[own]}, {arguments});")
         else:
-            free = [mix for mix in MIXES if mix not in mixes.values()]
-            if not free:
-                raise UserError(
-                    f"patch {patch.name}: more than {len(MIXES)} signals are alive at operator "
-                    f"{operator + 1}: choose another routing"
-                )
-            mixes[own[0]] = free[0]
-            lines.append(f"fm_set(&run, {free[0]}, {played});")
+            mixes[own] = _free_mix(patch, operator, mixes.values())
+            lines.append(f"fm_set(&run, {mixes[own]}, {arguments});")
     return lines
 
 
+def _own_sum(patch: Patch, operator: int, sums: set[frozenset[int]]) -> frozenset[int]:
+    """Returns the operators with which the output of an operator is added up, itself included."""
+    own = [members for members in sums if operator in members]
+    if len(own) > 1 or len(own[0]) > MAX_SUMMED:
+        raise UserError(
+            f"patch {patch.name}: operator {operator + 1} is added up in more than one way, "
+            f"or to more than {MAX_SUMMED - 1} others: choose another routing"
+        )
+    return own[0]
+
+
+def _free_mix(patch: Patch, operator: int, taken: Iterable[str]) -> str:
+    free = [mix for mix in MIXES if mix not in taken]
+    if not free:
+        raise UserError(
+            f"patch {patch.name}: more than {len(MIXES)} signals are alive at operator "
+            f"{operator + 1}: choose another routing"
+        )
+    return free[0]
+
+
 def _depth_first(patch: Patch, operators: Iterable[int]) -> list[int]:
-    """Order of evaluation that ends one chain before the next, so that few signals are alive."""
+    """Orders the operators so that one chain ends before the next begins: few signals are alive."""
     order: list[int] = []
 
     def visit(operator: int) -> None:

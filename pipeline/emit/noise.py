@@ -1,20 +1,17 @@
-"""C of the filtered noise."""
+"""Writes the C of a model's noise (``tflm_app/noise``)."""
 
-from pipeline.emit.c_text import BANNER
+from pipeline.emit.c_text import BANNER, braces, rows
 from pipeline.model.noise import N_LAYERS, NoiseParameters
 from pipeline.reference.noise import to_fixed_noise
 
 
-def noise_text(name: str, breath: NoiseParameters) -> str:
-    """Returns ``<name>_noise.c``, the noise of an instrument."""
-    made = to_fixed_noise(breath)
-    rows = "".join(
-        "    " + ", ".join(f"{{{a}, {b}}}" for a, b in row) + ",\n"
-        for row in made.tables.reshape(-1, 8, 2).tolist()
-    )
+def noise_text(name: str, parameters: NoiseParameters) -> str:
+    """Returns ``<name>_noise.c``, the noise of a preset."""
+    fixed = to_fixed_noise(parameters)
+    tables = rows((braces(pair) for pair in fixed.tables.tolist()), 8)
     layers = "".join(
-        f"        {{{made.gain_q12[i]}, {made.per_octave_q12[i]}, {made.per_db_q16[i]}, "
-        f"{{{', '.join(map(str, made.per_level_q12[:, i]))}}}}},\n"
+        f"        {{{fixed.gain_q12[i]}, {fixed.per_octave_q12[i]}, {fixed.per_db_q16[i]}, "
+        f"{braces(fixed.per_level_q12[:, i])}}},\n"
         for i in range(N_LAYERS)
     )
     return f"""\
@@ -22,7 +19,7 @@ def noise_text(name: str, breath: NoiseParameters) -> str:
 
 static const noise_pair_t tables[NOISE_TABLE_SAMPLES + NOISE_GRAIN_SAMPLES]
     __attribute__((aligned(8))) = {{
-{rows}}};
+{tables}}};
 
 extern const noise_preset_t {name}_noise;
 const noise_preset_t {name}_noise = {{

@@ -1,11 +1,9 @@
-"""Compiles quantized step models and FM patches to the C that goes into a firmware.
+"""Writes all C of a firmware from its presets: quantized step models, FM patches, noise, reverbs.
 
-For every instrument this writes a decoder (`pipeline.decoder_codegen`), a patch
-(`pipeline.fm_codegen`) and the noise beside it (`pipeline.breath`); for all of them together
-``decoder_config.h``, which says how large the decoder's state is, ``instruments.c``, the table of
-presets, and ``expressions.c``, how they play MIDI (`pipeline.expression_table`). Rooms
-(`pipeline.room`) are written where they are asked for; a firmware that finds them plays every
-preset in its own.
+Each preset has a decoder, a patch and a noise of its own. All presets together have
+``decoder_config.h``, which states the sizes of the decoder's state, ``instruments.c``, the table of
+presets, and ``expressions.c``, which describes how they play MIDI. Reverbs are written only if the
+presets have them; a firmware that finds them plays every preset in its own.
 """
 
 import re
@@ -13,45 +11,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.core.runs import load_run
-from pipeline.emit import decoder as emit_decoder
-from pipeline.emit import fm as emit_fm
-from pipeline.emit import reverb as emit_reverb
-from pipeline.emit.c_text import BANNER
+from pipeline.emit.c_text import BANNER, includes
+from pipeline.emit.decoder import config_text, model_texts
 from pipeline.emit.expression import expressions_text
+from pipeline.emit.fm import patch_texts
 from pipeline.emit.noise import noise_text
-from pipeline.model import reverb as model_reverb
+from pipeline.emit.reverb import reverb_text, shared_texts
 from pipeline.model.expression import PLAIN, Expression, find_expression
 from pipeline.model.noise import NoiseParameters
 from pipeline.model.patches import PATCHES
+from pipeline.model.reverb import Array, learnt_response, shorten
 from pipeline.quantization.tflite_reader import read_step_model
 from pipeline.quantization.weights import load_noise
 
 
 @dataclass(frozen=True)
 class Preset:
-    """What a preset of the firmware is made from.
+    """A preset of the firmware.
 
     Attributes:
-        name: Of the preset, and what its C symbols begin with.
+        name: Name of the preset and beginning of its C symbols.
         tflite: A quantized step model.
         patch: Name of an FM patch.
-        noise: What the model has learnt of its noise.
-        response: Impulse response of its room (`pipeline.room.shorten`), None to play it dry; all
-            presets of a firmware have a room, or none.
-        expression: How its notes become frames.
+        noise: The noise that the model has learnt.
+        response: Impulse response of the reverb (see `pipeline.model.reverb.shorten`), None to play
+            dry. Either all presets of a firmware have a response or none.
+        expression: Table from notes to frames.
     """
 
     name: str
     tflite: Path
     patch: str
     noise: NoiseParameters
-    response: npt.NDArray[np.floating] | None = None
+    response: Array | None = None
     expression: Expression = PLAIN
 
 
@@ -61,95 +56,105 @@ def load_preset(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0
     Args:
         run_dir: Run folder with a quantized model.
         fmt: Format of the model.
-        reverb_seconds: Length of the learnt room; 0 for a dry instrument.
+        reverb_seconds: Length of the learnt reverb in seconds; 0 for a dry instrument.
 
     Raises:
-        UserError: The run folder is missing or damaged, or has no room of that length.
+        UserError: The run folder is missing or damaged, or has no reverb of that length.
     """
     config = load_run(run_dir)
-    response = None
-    if reverb_seconds:
-        response = model_reverb.shorten(model_reverb.learnt_response(run_dir), reverb_seconds)
     return Preset(
         name=f"{config.instrument}_{config.variant}",
         tflite=run_dir / f"decoder_{fmt}.tflite",
         patch=config.patch,
         noise=load_noise(run_dir),
-        response=response,
-        expression=find_expression(config.instrument, run_dir.resolve().parent.parent),
+        response=shorten(learnt_response(run_dir), reverb_seconds) if reverb_seconds else None,
+        expression=find_expression(run_dir),
     )
 
 
-def _instruments_text(instruments: Sequence[Preset]) -> str:
-    patches = sorted({instrument.patch for instrument in instruments})
-    includes = [f"{instrument.name}_model.h" for instrument in instruments] + [
-        f"{p}_patch.h" for p in patches
-    ]
-    presets = "".join(
-        f'    {{"{i.name}", &{i.name}_model, &{i.patch}_patch, &{i.name}_noise}},\n'
-        for i in instruments
-    )
-    lines = "".join(f'#include "{name}"\n' for name in includes)
-    breaths = "".join(f"extern const noise_preset_t {i.name}_noise;\n" for i in instruments)
-    return f"""\
-{BANNER}#include "instrument/instrument.h"
-{lines}
-{breaths}
-const instrument_preset_t instrument_presets[] = {{
-{presets}}};
-
-const size_t instrument_n_presets = {len(instruments)};
-"""
-
-
-def generate(instruments: Sequence[Preset], out: Path) -> list[Path]:
-    """Writes the C of some instruments for one firmware.
+def write_firmware_source(presets: Sequence[Preset], out: Path) -> list[Path]:
+    """Writes the C of the presets of one firmware.
 
     Args:
-        instruments: At least one, of different names.
-        out: Folder, made if needed; what an earlier call left there is replaced.
+        presets: At least one, of different names.
+        out: Folder, made if needed. Files that an earlier call left there are replaced or removed.
 
     Returns:
         The files, in the order in which they were written.
 
     Raises:
-        UserError: A model is missing, damaged, or not one that the engine can run.
+        UserError: A model is missing or damaged, or the engine cannot run it.
     """
-    names = [instrument.name for instrument in instruments]
-    for instrument in instruments:
-        if (
-            not re.fullmatch(r"[A-Za-z_]\w*", instrument.name, re.ASCII)
-            or names.count(instrument.name) > 1
-        ):
-            raise UserError(f"{instrument.name!r} is no C identifier of its own: rename the preset")
-        if instrument.patch not in PATCHES:
-            known = ", ".join(PATCHES)
-            raise UserError(f"unknown patch {instrument.patch!r}: choose one of {known}")
-    models = [read_step_model(instrument.tflite) for instrument in instruments]
+    _check(presets)
+    models = [read_step_model(preset.tflite) for preset in presets]
     texts = {
-        "decoder_config.h": emit_decoder.config_text(models),
-        "instruments.c": _instruments_text(instruments),
-        "expressions.c": expressions_text({i.name: i.expression for i in instruments}),
+        "decoder_config.h": config_text(models),
+        "instruments.c": _instruments_text(presets),
+        "expressions.c": expressions_text({preset.name: preset.expression for preset in presets}),
     }
-    for instrument, model in zip(instruments, models, strict=True):
-        texts |= emit_decoder.model_texts(instrument.name, model)
-        texts |= emit_fm.patch_texts(PATCHES[instrument.patch])
-        texts[f"{instrument.name}_noise.c"] = noise_text(instrument.name, instrument.noise)
-    responses = [i.response for i in instruments if i.response is not None]
-    if responses:
-        if len(responses) < len(instruments):
-            raise UserError("some presets have a room and others none: give all of them one")
-        texts |= emit_reverb.shared_texts(names, responses)
-        for name, response in zip(names, responses, strict=True):
-            texts[f"{name}_room.c"] = emit_reverb.reverb_text(name, response)
+    for preset, model in zip(presets, models, strict=True):
+        texts |= model_texts(preset.name, model)
+        texts |= patch_texts(PATCHES[preset.patch])
+        texts[f"{preset.name}_noise.c"] = noise_text(preset.name, preset.noise)
+    texts |= _reverb_texts(presets)
+    _replace_generated(texts, out)
+    return [out / name for name in texts]
+
+
+def _check(presets: Sequence[Preset]) -> None:
+    names = [preset.name for preset in presets]
+    for preset in presets:
+        is_identifier = re.fullmatch(r"[A-Za-z_]\w*", preset.name, re.ASCII)
+        if not is_identifier or names.count(preset.name) > 1:
+            raise UserError(f"{preset.name!r} is no C identifier of its own: rename the preset")
+        if preset.patch not in PATCHES:
+            known = ", ".join(PATCHES)
+            raise UserError(f"unknown patch {preset.patch!r}: choose one of {known}")
+
+
+def _instruments_text(presets: Sequence[Preset]) -> str:
+    """Returns ``instruments.c``, the table of presets."""
+    patches = sorted({preset.patch for preset in presets})
+    headers = [f"{preset.name}_model.h" for preset in presets]
+    headers += [f"{patch}_patch.h" for patch in patches]
+    noises = "".join(f"extern const noise_preset_t {preset.name}_noise;\n" for preset in presets)
+    table = "".join(
+        f'    {{"{preset.name}", &{preset.name}_model, &{preset.patch}_patch, '
+        f"&{preset.name}_noise}},\n"
+        for preset in presets
+    )
+    return f"""\
+{BANNER}#include "instrument/instrument.h"
+{includes(headers)}
+{noises}
+const instrument_preset_t instrument_presets[] = {{
+{table}}};
+
+const size_t instrument_n_presets = {len(presets)};
+"""
+
+
+def _reverb_texts(presets: Sequence[Preset]) -> dict[str, str]:
+    responses = {preset.name: preset.response for preset in presets if preset.response is not None}
+    if not responses:
+        return {}
+    if len(responses) < len(presets):
+        raise UserError("some presets have a reverb and others none: give all of them one")
+    texts = shared_texts(list(responses), list(responses.values()))
+    for name, response in responses.items():
+        texts[f"{name}_reverb.c"] = reverb_text(name, response)
+    return texts
+
+
+def _replace_generated(texts: dict[str, str], out: Path) -> None:
+    """Writes files into a folder and removes other generated files from it."""
     out.mkdir(parents=True, exist_ok=True)
     for path in (*out.glob("*.c"), *out.glob("*.h")):
         if path.name not in texts and path.read_text(errors="replace").startswith(BANNER):
             path.unlink()
     for name, text in texts.items():
         path = out / name
-        # An unchanged file is left alone, so that it is not compiled again.
+        # An unchanged file keeps its time stamp, so that it is not compiled again.
         if not path.is_file() or path.read_text() != text:
             with atomic_write(path) as temporary:
                 temporary.write_text(text)
-    return [out / name for name in texts]

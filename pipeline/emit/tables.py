@@ -1,86 +1,75 @@
-"""The constant tables that are committed as C."""
+"""The constant tables of the firmware that are committed as C."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from pathlib import Path
 
-from pipeline.audio.a_weighting import weighting_sections
-from pipeline.core.paths import APP_DIR, REPOSITORY
+from pipeline.core.paths import APP_DIR
+from pipeline.emit.c_text import TABLES_BANNER, rows
 from pipeline.model.expression import GAIN_DB_Q8
 from pipeline.model.upsampler import FACTOR, design_taps
 from pipeline.reference.expression import EXP2_Q30
 from pipeline.reference.fm import SINE_TABLE
 
-SINE_TABLE_PATH = REPOSITORY / "tflm_app" / "fm" / "fm_sine_table.c"
-
 
 def sine_table_text() -> str:
     """Returns ``fm_sine_table.c``."""
     words = [f"0x{int(word) & 0xFFFFFFFF:08X}" for word in SINE_TABLE]
-    rows = [", ".join(words[i : i + 8]) for i in range(0, len(words), 8)]
-    table = "".join(f"    {row},\n" for row in rows)
     return f"""\
-/* Made by python -m pipeline.fm_codegen --sine-table; do not edit. */
-#include "fm/fm_sine.h"
+{TABLES_BANNER}#include "fm/fm_sine.h"
 
 FM_HOT_TABLE const uint32_t fm_sine_table[{len(words)}] = {{
-{table}}};
+{rows(words, 8)}}};
 """
-
-
-PITCH_TABLES_PATH = REPOSITORY / "tflm_app" / "player" / "pitch_tables.c"
 
 
 def pitch_tables_text() -> str:
     """Returns ``pitch_tables.c``."""
-
-    def rows(values: Sequence[int], form: str) -> str:
-        words = [format(value, form) for value in values]
-        return "".join(f"    {', '.join(words[i : i + 12])},\n" for i in range(0, len(words), 12))
-
     return f"""\
-/* Made by python -m pipeline.expression_fixed; do not edit. */
-#include "player/pitch.h"
+{TABLES_BANNER}#include "player/pitch.h"
 
 /* clang-format off */
 const uint32_t pitch_exp2_q30[{len(EXP2_Q30)}] = {{
-{rows(EXP2_Q30, "d")}}};
+{rows(EXP2_Q30, 12)}}};
 
 const int16_t gain_db_q8[{len(GAIN_DB_Q8)}] = {{
-{rows(GAIN_DB_Q8, "d")}}};
+{rows(GAIN_DB_Q8, 12)}}};
 """
-
-
-TAPS_PATH = APP_DIR / "upsampler" / "upsampler_taps.c"
 
 
 def upsampler_taps_text() -> str:
     """Returns ``upsampler_taps.c``."""
-    rows = ""
+    phases = ""
     for phase in design_taps().reshape(-1, FACTOR).T[1:]:
         numbers = list(map(str, phase[::-1]))
-        rows += f"    {{{', '.join(numbers[:16])},\n     {', '.join(numbers[16:])}}},\n"
+        phases += f"    {{{', '.join(numbers[:16])},\n     {', '.join(numbers[16:])}}},\n"
     return f"""\
-/* Made by python -m pipeline.upsampler --taps; do not edit. */
-#include "upsampler/upsampler.h"
+{TABLES_BANNER}#include "upsampler/upsampler.h"
 
 /* clang-format off */
 const int16_t upsampler_taps[UPSAMPLER_FACTOR - 1][UPSAMPLER_PHASE_TAPS] = {{
-{rows}}};
+{phases}}};
 """
-
-
-ANALYSIS_TABLES_PATH = APP_DIR / "analysis" / "analysis_tables.c"
 
 
 def analysis_tables_text() -> str:
-    """Returns ``analysis_tables.c``."""
-    rows = "".join(
-        f"    {', '.join(f'{number:.9g}f' for number in row)},\n" for row in weighting_sections()
-    )
+    """Returns ``analysis_tables.c``. The filter design needs scipy and librosa."""
+    from pipeline.audio.a_weighting import weighting_sections
+
+    sections = weighting_sections()
+    coefficients = (f"{number:.9g}f" for number in sections.ravel())
     return f"""\
-/* Made by python -m pipeline.live_features --tables; do not edit. */
-#include "analysis/analysis.h"
+{TABLES_BANNER}#include "analysis/analysis.h"
 
 /* clang-format off */
 const float analysis_weighting[5 * ANALYSIS_N_SECTIONS] = {{
-{rows}}};
+{rows(coefficients, sections.shape[1])}}};
 """
+
+
+TABLES: dict[Path, Callable[[], str]] = {
+    APP_DIR / "fm" / "fm_sine_table.c": sine_table_text,
+    APP_DIR / "player" / "pitch_tables.c": pitch_tables_text,
+    APP_DIR / "upsampler" / "upsampler_taps.c": upsampler_taps_text,
+    APP_DIR / "analysis" / "analysis_tables.c": analysis_tables_text,
+}
+"""Every committed table: its file and the function that returns its text."""

@@ -1,29 +1,31 @@
-"""The numbers of the aot engine: weights and constants as its inner loops read them.
+"""Packs weights and constants of the aot engine in the order in which its inner loops read them.
 
-The same weights, one byte each, in two layouts: ``lanes`` for cores with the DSP extension and
-``digits`` for those without; ``decoder_kernel_dsp.h`` and ``decoder_kernel_armv6m.h`` say how they are read.
-Zero points are folded into the biases. Whatever the engine's 32-bit arithmetic could not do exactly
-is refused here.
+The same weights, one byte each, come in two layouts, named after the kernels that read them:
+``dsp`` for cores with the DSP extension (``decoder_kernel_dsp.h``) and ``armv6m`` for cores without
+(``decoder_kernel_armv6m.h``). Zero points are folded into the biases. A model for which the
+engine's 32-bit arithmetic would not be exact is refused here.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.errors import UserError
-from pipeline.quantization.tflite_reader import Addition, Layer, StepModel, quantize_multiplier
+from pipeline.quantization.tflite_reader import Addition, Layer, StepModel
 
-LAYOUTS = ("lanes", "digits")
-INPUT_MULTIPLE = (
-    8  # weights a channel and outputs a layer are padded to what an inner loop takes at once
-)
-OUTPUT_MULTIPLE = 8
+Layout = Literal["dsp", "armv6m"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+INPUT_MULTIPLE = 8  # weights per output channel are padded to a multiple of this
+OUTPUT_MULTIPLE = 8  # output channels of a layer, likewise
 MAX_INPUTS_INT8 = 512  # see `prepare` in decoder_kernel_armv6m.h
 
 
 @dataclass(frozen=True)
 class Ring:
-    """Where the past of a convolution's input lies in the state, in values."""
+    """Place of the past inputs of a convolution in the state, in values."""
 
     start: int
     slots: int
@@ -31,7 +33,7 @@ class Ring:
 
     @property
     def end(self) -> int:
-        """First value after it."""
+        """First value after the ring."""
         return self.start + self.slots * self.slot_values
 
 
@@ -40,7 +42,8 @@ def rings(model: StepModel) -> list[Ring]:
     found: list[Ring] = []
     for layer in model.convolutions:
         start = found[-1].end if found else 0
-        found.append(Ring(start, layer.n_past * layer.dilation, round_up(layer.input.channels, 2)))
+        slots = layer.spec.n_past * layer.spec.dilation
+        found.append(Ring(start, slots, round_up(layer.input.channels, 2)))
     return found
 
 
@@ -49,12 +52,32 @@ def round_up(n: int, multiple: int) -> int:
     return -(-n // multiple) * multiple
 
 
+def ring_index(model: StepModel, layer: Layer) -> int:
+    """Returns the number of the ring that takes the input of a layer.
+
+    A residual has no ring of its own; it reads the newest vector of the ring of its block's first
+    convolution, which has the same input.
+    """
+    return [each.input.index for each in model.convolutions].index(layer.input.index)
+
+
 def used_inputs(layer: Layer) -> int:
-    """Returns how many inputs a layer gathers: its taps, each made even."""
-    return (layer.n_past + 1) * round_up(layer.input.channels, 2)
+    """Returns how many inputs a layer gathers: its taps, each padded to an even size."""
+    return layer.spec.taps * round_up(layer.input.channels, 2)
 
 
-def weight_matrix(layer: Layer) -> np.ndarray:
+def quantize_multiplier(real: float) -> tuple[int, int]:
+    """Writes a positive number as ``multiplier * 2**(exponent - 31)``, as TensorFlow Lite does.
+
+    Returns:
+        The multiplier, from 2**30 to 2**31 - 1, and the exponent.
+    """
+    mantissa, exponent = math.frexp(real)
+    multiplier = math.floor(mantissa * 2**31 + 0.5)
+    return (multiplier // 2, exponent + 1) if multiplier == 2**31 else (multiplier, exponent)
+
+
+def weight_matrix(layer: Layer) -> npt.NDArray[np.int32]:
     """Returns int32 [outputs, inputs], padded with zeros: taps to even sizes, then both axes."""
     n_outputs, n_taps, n_inputs = layer.weights.shape
     taps = np.zeros((n_outputs, n_taps, round_up(n_inputs, 2)), np.int32)
@@ -66,20 +89,21 @@ def weight_matrix(layer: Layer) -> np.ndarray:
     return matrix
 
 
-def weight_words(layer: Layer, bits: int, layout: str) -> np.ndarray:
+def weight_words(layer: Layer, bits: int, layout: Layout) -> npt.NDArray[np.uint32]:
     """Packs the weights of a layer.
 
     Args:
         layer: The layer.
-        bits: Of the activations.
+        bits: Size of an activation.
         layout: One of `LAYOUTS`.
 
     Returns:
-        uint32, one dimension. ``lanes``: two channels and two inputs a word, four channels side by
-        side. ``digits``: four channels of one input a word, eight channels side by side.
+        uint32, one dimension. ``dsp``: a word holds two inputs of two channels, and four channels
+        are side by side. ``armv6m``: a word holds one input of four channels, and eight channels
+        are side by side.
     """
     matrix = weight_matrix(layer)
-    if layout == "lanes":
+    if layout == "dsp":
         first, second = matrix[0::2], matrix[1::2]  # the channels of a pair
         lanes = second * 256 + first if bits == 8 else (second & 255) << 8 | first & 255
         groups = (lanes & 0xFFFF).astype(np.uint32).reshape(len(matrix) // 4, 2, -1, 2)
@@ -89,19 +113,19 @@ def weight_words(layer: Layer, bits: int, layout: str) -> np.ndarray:
         digits[:, used_inputs(layer) :] = 0
         groups = digits.astype(np.uint32).reshape(len(matrix) // 8, 2, 4, -1)
         words = np.bitwise_or.reduce([groups[:, :, i] << (8 * i) for i in range(4)])
-    return words.transpose(0, 2, 1).reshape(-1)
+    return np.asarray(words, np.uint32).transpose(0, 2, 1).reshape(-1)
 
 
-def channel_constants(model: StepModel, layer: Layer, layout: str) -> list[tuple[int, int, int]]:
+def channel_constants(model: StepModel, layer: Layer, layout: Layout) -> list[tuple[int, int, int]]:
     """Returns bias, multiplier and shift of every output channel, padded like `weight_matrix`.
 
     Args:
-        model: The layer's.
+        model: The model that the layer belongs to.
         layer: The layer.
         layout: One of `LAYOUTS`.
 
     Raises:
-        UserError: A sum or a multiplier is beyond the engine's arithmetic.
+        UserError: A sum or a multiplier exceeds the engine's arithmetic.
     """
     _check_sums(model, layer)
     weights = layer.weights.reshape(len(layer.weights), -1).astype(np.int64)
@@ -115,12 +139,12 @@ def channel_constants(model: StepModel, layer: Layer, layout: str) -> list[tuple
                 "needed: calibrate with livelier frames"
             )
         shift = -exponent - 1
-        if model.bits == 16:  # the reference rounds these multipliers to 15 bits
+        if model.bits == 16:  # the reference kernels round these multipliers to 15 bits
             multiplier, shift = min((multiplier + 2**15) >> 16, 0x7FFF), -exponent - 2
         constants[channel, 1:] = (multiplier, shift) if exponent >= -31 else (0, 0)
     biases = constants[:, 0]
     biases[: len(weights)] = layer.bias - layer.input.zero_point * weights.sum(1)
-    if layout == "digits":  # whose inputs are larger by half their range
+    if layout == "armv6m":  # this kernel adds half of the range to its inputs
         biases[: len(weights)] -= 2 ** (model.bits - 1) * weights.sum(1)
     elif model.bits == 8:
         biases[1::2] = 256 * biases[1::2] + biases[0::2]
@@ -138,7 +162,7 @@ def _check_sums(model: StepModel, layer: Layer) -> None:
     lowest = offsets + positive * low + negative * high
     limit = 2**23 if model.bits == 8 else 2**31
     too_large = max(highest.max(), -lowest.min()) >= limit
-    if model.bits == 8:  # digits: products of unsigned bytes, padding included
+    if model.bits == 8:  # armv6m multiplies unsigned bytes, the padding included
         digits = weight_matrix(layer)[:, : used_inputs(layer)] + 128
         too_large |= digits.shape[1] > MAX_INPUTS_INT8 or 255 * digits.sum(1).max() >= 2**24
     if too_large:
@@ -148,7 +172,7 @@ def _check_sums(model: StepModel, layer: Layer) -> None:
         )
     if weights.min() < -127:
         raise UserError(f"{model.path}: {layer.name} has a weight of -128, which is not symmetric")
-    if layer.relu and layer.output.zero_point != (-128 if model.bits == 8 else 0):
+    if layer.spec.relu and layer.output.zero_point != (-128 if model.bits == 8 else 0):
         raise UserError(
             f"{model.path}: {layer.name} ends with a ReLU, but its zero point is "
             f"{layer.output.zero_point}: let its range begin at 0"

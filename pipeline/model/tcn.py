@@ -1,18 +1,22 @@
-"""The decoder: a causal convolutional network from pitch and loudness to six logits a frame.
+"""The decoder: a causal convolutional network from pitch and loudness to six logits per frame.
 
-Each block is two causal convolutions of the same dilation with a ReLU after each (the last block
-ends without one); the dilation doubles from block to block. The first and the last block, which
-change the number of channels, add a 1x1 convolution of their input (Caspe et al., "DDX7", ISMIR
-2022, section 3.2). Full: 5 blocks of 128 channels, 398 604 parameters. Reduced (Giudici et al.,
-"Distilling DDSP", JAES 2025): 3 of 64, 51 596.
+Its layers are those of `pipeline.model.topology` (Caspe et al., "DDX7", ISMIR 2022, section 3.2).
+The full network has 5 blocks of 128 channels and 398 604 parameters, the reduced one (Giudici et
+al., "Distilling DDSP", JAES 2025) 3 blocks of 64 channels and 51 596.
 """
+
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.instrument_config import TcnConfig
+from pipeline.model.topology import FRAME, LOGITS, LayerSpec, topology
 
 INITIAL_LOGIT = -3.0  # an untrained network plays softly and almost without modulation
+Tensor = Any
+Floats = npt.NDArray[np.float32]
 
 
 def build_tcn(config: TcnConfig, *, dropout: float = 0.0, seed: int = 0) -> keras.Model:
@@ -28,50 +32,41 @@ def build_tcn(config: TcnConfig, *, dropout: float = 0.0, seed: int = 0) -> kera
         6].
     """
     seeds = iter(range(seed * 1000, (seed + 1) * 1000))
+    layers = topology(config)
+    outputs = {layer.sum.addend for layer in layers if layer.sum and layer.sum.name == LOGITS}
 
-    def conv(
-        name: str,
-        channels: int,
-        *,
-        dilation: int = 1,
-        kernel_size: int = config.kernel_size,
-        bias=0.0,
-    ):
+    def conv(layer: LayerSpec) -> keras.layers.Conv1D:
         uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=next(seeds))
+        bias = INITIAL_LOGIT if layer.name in outputs else 0.0
         return keras.layers.Conv1D(
-            channels,
-            kernel_size,
+            layer.out_channels,
+            layer.taps,
             padding="causal",
-            dilation_rate=dilation,
+            dilation_rate=layer.dilation,
             kernel_initializer=uniform,
             bias_initializer=keras.initializers.Constant(bias),
-            name=name,
+            name=layer.name,
         )
 
-    def activate(x):
+    def activate(x: Tensor) -> Tensor:
         x = keras.layers.ReLU()(x)
         return keras.layers.Dropout(dropout, seed=next(seeds))(x) if dropout else x
 
-    features = x = keras.Input((None, config.n_inputs), name="features")
-    last = config.n_blocks - 1
-    for block in range(config.n_blocks):
-        channels = config.n_outputs if block == last else config.hidden_channels
-        block_input = x
-        x = activate(conv(f"block{block}_conv1", config.hidden_channels, dilation=2**block)(x))
-        bias = INITIAL_LOGIT if block == last else 0.0
-        x = conv(f"block{block}_conv2", channels, dilation=2**block, bias=bias)(x)
-        if block != last:
-            x = activate(x)
-        if block in (0, last):
-            residual = conv(f"block{block}_residual", channels, kernel_size=1)
-            x = keras.layers.Add()([x, residual(block_input)])
-    return keras.Model(features, x, name="tcn")
+    values: dict[str, Tensor] = {FRAME: keras.Input((None, config.n_inputs), name="features")}
+    for layer in layers:
+        x = conv(layer)(values[layer.source])
+        values[layer.name] = activate(x) if layer.relu else x
+        if layer.sum:
+            addends = [values[layer.sum.addend], values[layer.name]]
+            values[layer.sum.name] = keras.layers.Add()(addends)
+    return keras.Model(values[FRAME], values[LOGITS], name="tcn")
 
 
-def tcn_weights(model: keras.Model) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def tcn_weights(model: keras.Model) -> dict[str, tuple[Floats, Floats]]:
     """Returns each convolution's kernel, shape [taps, in, out], and bias, shape [out], by name."""
-    return {
-        layer.name: tuple(keras.ops.convert_to_numpy(w) for w in layer.weights)
-        for layer in model.layers
-        if isinstance(layer, keras.layers.Conv1D)
-    }
+    weights = {}
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv1D):
+            kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in layer.weights)
+            weights[layer.name] = kernel, bias
+    return weights

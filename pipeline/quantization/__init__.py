@@ -1,1 +1,1 @@
-"""From float weights to the .tflite step model and back: ranges, quantization-aware training, writer and reader."""
+"""Turns float weights into the quantized .tflite step model, reads it back and runs it."""

@@ -1,23 +1,23 @@
-"""The clips that quantization is calibrated and judged on: a fixed list, kept with the model.
+"""The clips on which quantization is calibrated and judged: a fixed list, kept with the model.
 
 They are drawn from the data set once and written to the run folder as ``calibration.npz``, so that
 quantization can be repeated without the data set.
 """
 
 import dataclasses
-import zipfile
-import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write
+from pipeline.core.files import atomic_write, load_arrays
 from pipeline.model.inputs import scale_features
 
-CLIP_FRAMES = 250  # a second
-SILENT_FRAMES = 25  # before the phrase
+CLIP_FRAMES = 250  # frames per clip: a second
+SILENT_FRAMES = 25  # frames of silence before a phrase
 N_TRAIN, N_VALID = 44, 16  # clips
+Floats = npt.NDArray[np.float32]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,38 +25,35 @@ class Calibration:
     """Scaled features, shape [n_clips, CLIP_FRAMES, 2], from 0 to 1.
 
     Attributes:
-        train: For ranges and training.
-        valid: For judging, of other recordings where the data set has them.
+        train: Clips for ranges and training.
+        valid: Clips for judging, from other recordings if the data set has them.
     """
 
-    train: np.ndarray
-    valid: np.ndarray
+    train: Floats
+    valid: Floats
 
     @classmethod
     def draw(cls, dataset_path: Path, *, seed: int = 0) -> "Calibration":
         """Draws clips from a data set; half of them begin with the silence before a phrase.
 
-        To the training clips are added sweeps of pitch and loudness to the ends of what the
-        instrument plays, so that the ranges hold there as well.
+        The training clips also include sweeps of pitch and loudness to the ends of what the
+        instrument plays, so that the ranges are valid there too.
 
         Raises:
             UserError: The data set is missing or damaged.
         """
-        if not dataset_path.is_file():
-            raise UserError(
-                f"{dataset_path} is missing: run pipeline.data first, or give --dataset"
-            )
-        try:
-            with np.load(dataset_path) as stored:
-                split, n_valid_frames = stored["split"], stored["n_valid_frames"]
-                features = np.clip(scale_features(stored["f0_hz"], stored["loudness_db"]), 0, 1)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise UserError(
-                f"{dataset_path} is damaged ({error}): run pipeline.data again"
-            ) from None
+        remedy = (
+            "run pipeline.data again"
+            if dataset_path.is_file()
+            else "run pipeline.data first, or give --dataset"
+        )
+        names = ("split", "n_valid_frames", "f0_hz", "loudness_db")
+        stored = load_arrays(dataset_path, remedy=remedy, names=names)
+        split, n_valid_frames = stored["split"], stored["n_valid_frames"]
+        features = np.clip(scale_features(stored["f0_hz"], stored["loudness_db"]), 0, 1)
         random = np.random.default_rng(seed)
 
-        def clips(members: np.ndarray, n_clips: int) -> np.ndarray:
+        def clips(members: npt.NDArray[Any], n_clips: int) -> Floats:
             drawn = []
             for index, clip in enumerate(random.choice(members, n_clips)):
                 start = random.integers(max(n_valid_frames[clip] - CLIP_FRAMES, 0) + 1)
@@ -83,28 +80,24 @@ class Calibration:
 
     @classmethod
     def load(cls, path: Path) -> "Calibration":
-        """Reads what `save` wrote.
+        """Reads the clips that `save` wrote.
 
         Raises:
             UserError: The file is damaged.
         """
-        try:
-            with np.load(path) as stored:
-                return cls(
-                    *((stored[name] / 65535).astype(np.float32) for name in ("train", "valid"))
-                )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise UserError(
-                f"{path} is damaged ({error}): delete it and give --dataset to draw it again"
-            ) from None
+        names = ("train", "valid")
+        stored = load_arrays(
+            path, remedy="delete it and give --dataset to draw it again", names=names
+        )
+        return cls(*((stored[name] / 65535).astype(np.float32) for name in names))
 
 
-def _sweeps(lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
-    """Pitch up and down at the ends of loudness, loudness up and down at the ends of pitch."""
+def _sweeps(lowest: Floats, highest: Floats) -> Floats:
+    """Returns sweeps of pitch at both ends of loudness, and of loudness at both ends of pitch."""
     ramp = np.linspace(0, 1, CLIP_FRAMES)
     triangle = 1 - np.abs(2 * ramp - 1)
     clips = []
     for end in (0.0, 1.0):
         clips += [(triangle, np.full_like(ramp, end)), (np.full_like(ramp, end), triangle)]
     unit = np.stack([np.stack(clip, axis=-1) for clip in clips])
-    return (lowest + unit * (highest - lowest)).astype(np.float32)
+    return np.asarray(lowest + unit * (highest - lowest), np.float32)

@@ -3,49 +3,40 @@
 import numpy as np
 
 from pipeline.core.instrument_config import TcnConfig
-from pipeline.model.topology import ring_sources
-from pipeline.quantization.weights import Weights
+from pipeline.model.topology import FRAME, LayerSpec, topology
+from pipeline.quantization.weights import Floats, Weights
 
 
-def tcn_activations(
-    weights: Weights, config: TcnConfig, frames: np.ndarray
-) -> dict[str, np.ndarray]:
+def tcn_activations(weights: Weights, config: TcnConfig, frames: Floats) -> dict[str, Floats]:
     """Runs the float TCN over a whole stream, from cleared rings, and keeps every value.
 
     Args:
         weights: Weights of the network.
-        config: Its shape.
+        config: Shape of the network.
         frames: Scaled features, shape [n_frames, 2].
 
     Returns:
-        By name, each of shape [n_frames, channels]: ``frame``, ``logits``, ``block0_sum`` and, for
-        every layer, what it gives after its ReLU if it has one.
+        Every value by its name in `pipeline.model.topology`, each of shape [n_frames, channels].
     """
-    values = {"frame": np.asarray(frames, np.float32)}
-    last = config.n_blocks - 1
-
-    def conv(layer: str, source: str, dilation: int, *, relu: bool) -> None:
-        kernel, bias = weights[layer]
-        n_past = (len(kernel) - 1) * dilation
-        x = np.pad(values[source], [(n_past, 0), (0, 0)])
-        y = sum(
-            x[tap * dilation : len(x) - n_past + tap * dilation] @ kernel[tap]
-            for tap in range(len(kernel))
-        )
-        values[layer] = np.maximum(y + bias, 0) if relu else y + bias
-
-    for layer, source in ring_sources(config).items():
-        block = int(layer.removeprefix("block").split("_")[0])
-        conv(layer, source, 2**block, relu=layer != f"block{last}_conv2")
-        if layer == "block0_conv2":
-            conv("block0_residual", "frame", 1, relu=False)
-            values["block0_sum"] = values[layer] + values["block0_residual"]
-    conv(f"block{last}_residual", ring_sources(config)[f"block{last}_conv1"], 1, relu=False)
-    values["logits"] = values[f"block{last}_conv2"] + values[f"block{last}_residual"]
+    values = {FRAME: np.asarray(frames, np.float32)}
+    for layer in topology(config):
+        y = _convolve(layer, values[layer.source], *weights[layer.name])
+        values[layer.name] = np.maximum(y, 0) if layer.relu else y
+        if layer.sum:
+            values[layer.sum.name] = values[layer.sum.addend] + values[layer.name]
     return values
 
 
-def collect_values(weights: Weights, config: TcnConfig, clips: np.ndarray) -> dict[str, np.ndarray]:
+def _convolve(layer: LayerSpec, x: Floats, kernel: Floats, bias: Floats) -> Floats:
+    n_past = layer.n_past * layer.dilation
+    x = np.pad(x, [(n_past, 0), (0, 0)])
+    starts = range(0, n_past + 1, layer.dilation)
+    end = len(x) - n_past
+    y = sum(x[start : start + end] @ tap for start, tap in zip(starts, kernel, strict=True))
+    return np.asarray(y + bias)
+
+
+def collect_values(weights: Weights, config: TcnConfig, clips: Floats) -> dict[str, Floats]:
     """Streams clips through the float network; returns every value by name, clips joined."""
     streams = [tcn_activations(weights, config, clip) for clip in clips]
     return {name: np.concatenate([stream[name] for stream in streams]) for name in streams[0]}

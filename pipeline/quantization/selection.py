@@ -1,40 +1,48 @@
-"""Decides how the network is rounded to integers, by comparison, and keeps the table.
+"""Decides by comparison how the network is rounded to integers, and keeps the results.
 
-What a quantized network needs, beyond weights, is the range of every value. It is calibrated on a
+Besides weights, a quantized network needs the range of every value. Ranges are calibrated on a
 fixed list of clips, drawn once and kept as ``calibration.npz`` in the run folder, so that
-everything here can be repeated without the data set. For int8 three ways are compared:
+quantization can be repeated without the data set. For int8 three ways are compared:
 
 - ``ptq``: ranges from the smallest to the largest value;
-- ``ptq_equalized``: the same after scaling the hidden channels to similar ranges, which the
-  float network does not notice;
-- ``qat``: training under quantization with tfmot from there on (`pipeline.qat`).
+- ``ptq_equalized``: the same after scaling the hidden channels to similar ranges, which does not
+  change the function of the float network;
+- ``qat``: training under quantization from there on (`pipeline.quantization.qat`).
 
-Each is converted, streamed through the kernels that the device's are bit-exact with, and judged by
-its distance to the float network: the error of the audible levels in dB, and the spectral distance
-of the audio. The best, by the product of both, is left as ``decoder_int8.npz``, plain ``ptq`` at
-16x8 as ``decoder_int16x8.npz``, and the .tflite files beside.
+Each candidate is converted and run by the kernels with which the device agrees to the bit. It is
+judged by its distance to the float network: the error of the audible levels in dB, and the spectral
+distance of the audio. The candidate with the smallest product of both is stored as
+``decoder_int8.npz``, plain ``ptq`` at 16x8 as ``decoder_int16x8.npz``, and the .tflite files beside
+them.
 """
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline.core.constants import Format
 from pipeline.core.files import write_json
 from pipeline.core.runs import RunConfig, load_run
+from pipeline.model.dry import synthesize_dry
+from pipeline.model.inputs import unscale_f0
 from pipeline.model.losses import mss
+from pipeline.model.metrics import AUDIBLE_DB, logit_error_db
 from pipeline.model.noise import NoiseParameters, grain_offsets
-from pipeline.model.noise_layer import FilteredNoise as BreathLayer
-from pipeline.model.patches import PATCHES
-from pipeline.model.synth import base_phase, fm_levels, fm_synthesize
+from pipeline.model.noise_layer import noise_layer
+from pipeline.model.patches import find_patch
+from pipeline.model.synth import base_phase, fm_levels
+from pipeline.model.weights_file import FILE_NAME
 from pipeline.quantization.calibration import Calibration
 from pipeline.quantization.float_network import collect_values
 from pipeline.quantization.qat import train_quantized
 from pipeline.quantization.ranges import equalize_channels, plain_ranges, widen_for_device
 from pipeline.quantization.step_model import StreamingDecoder
-from pipeline.quantization.tflite_writer import Format, convert_run, convert_step_model
+from pipeline.quantization.tflite_writer import convert_run, convert_step_model
 from pipeline.quantization.weights import (
+    Floats,
     Ranges,
     Weights,
     fold_residual_bias,
@@ -44,22 +52,7 @@ from pipeline.quantization.weights import (
     save_quantization,
 )
 
-AUDIBLE_DB = -60.0  # of the largest level: below, an error of a level counts for nothing
-
-
-def logit_error_db(logits: np.ndarray, reference: np.ndarray) -> float:
-    """Returns the mean absolute error of the audible levels in dB.
-
-    Args:
-        logits: Any shape.
-        reference: The float network's, same shape. Levels of it below `AUDIBLE_DB` are left out.
-    """
-
-    def level_db(values: np.ndarray) -> np.ndarray:
-        return -20 * np.log10(1 + np.exp(-values.astype(np.float64)))
-
-    audible = level_db(reference) > AUDIBLE_DB
-    return float(np.mean(np.abs(level_db(logits) - level_db(reference))[audible]))
+Candidate = tuple[Weights, Ranges]
 
 
 def judge(
@@ -67,20 +60,20 @@ def judge(
     ranges: Ranges,
     fmt: Format,
     run: RunConfig,
-    clips: np.ndarray,
-    reference: np.ndarray,
-    breath: NoiseParameters,
+    clips: Floats,
+    reference: Floats,
+    noise: NoiseParameters,
 ) -> dict[str, float]:
     """Converts a candidate and measures its distance to the float network over clips.
 
     Args:
-        weights: The candidate's weights.
-        ranges: The candidate's ranges.
+        weights: Weights of the candidate.
+        ranges: Ranges of the candidate.
         fmt: The format to convert to.
-        run: The run's configuration.
+        run: Configuration of the run.
         clips: Scaled features, shape [n_clips, n_frames, 2].
         reference: The float network's logits for them, shape [n_clips, n_frames, 6].
-        breath: The noise with which both are played.
+        noise: The noise with which both are played.
     """
     decoder = StreamingDecoder(convert_step_model(weights, run.tcn, ranges, fmt))
     logits = []
@@ -88,34 +81,94 @@ def judge(
         decoder.reset()
         logits.append(decoder.dequantize_logits(decoder.run(decoder.quantize_frames(clip))))
     return {
-        "level_error_db": logit_error_db(np.stack(logits), reference),
-        "mss_to_float": _mss(np.stack(logits), reference, clips, run.patch, breath),
+        "level_error_db": logit_error_db(reference, np.stack(logits)),
+        "mss_to_float": _mss(np.stack(logits), reference, clips, run, noise),
     }
 
 
 def _mss(
-    logits: np.ndarray,
-    reference: np.ndarray,
-    clips: np.ndarray,
-    patch_name: str,
-    breath: NoiseParameters,
+    logits: Floats, reference: Floats, clips: Floats, run: RunConfig, noise: NoiseParameters
 ) -> float:
-    """Mean spectral distance between the audio of two sets of logits."""
+    """Returns the mean spectral distance between the audio of two sets of logits."""
     import keras
 
-    patch = PATCHES[patch_name]
-    phase = base_phase(440.0 * 2 ** ((clips[..., 0].astype(np.float64) * 127 - 69) / 12), patch)
-    layer = BreathLayer()
-    layer.build(None)
-    layer.set_weights(list(vars(breath).values()))
+    patch = find_patch(run)
+    phase = base_phase(unscale_f0(clips), patch)
+    layer = noise_layer(noise)
     grains = grain_offsets(clips.shape[1])[None]
 
-    def play(logits: np.ndarray):
+    def play(logits: Floats) -> Any:
         levels = fm_levels(keras.ops.convert_to_tensor(logits))
-        return fm_synthesize(levels, phase, patch) + layer(layer.gains(clips, levels), grains)
+        gains = layer.gains(clips, levels)
+        return synthesize_dry(levels, gains, phase, grains, patch=patch, noise=layer)
 
-    audio = [play(reference), play(logits)]
-    return float(keras.ops.convert_to_numpy(mss(*audio)).mean())
+    distances = mss(play(reference), play(logits))
+    return float(keras.ops.convert_to_numpy(distances).mean())
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A run's network, and the clips on which it is quantized.
+
+    Attributes:
+        run: Configuration of the run.
+        weights: Weights of the float network, with the last residual's bias folded.
+        noise: The noise that the model has learnt.
+        calibration: The clips.
+        values: The float network's values over the clips for training.
+        train_logits: The float network's logits for them, shape [n_clips, n_frames, 6].
+        valid_logits: The float network's logits for the clips for judging.
+    """
+
+    run: RunConfig
+    weights: Weights
+    noise: NoiseParameters
+    calibration: Calibration
+    values: dict[str, Floats]
+    train_logits: Floats
+    valid_logits: Floats
+
+    @classmethod
+    def load(cls, run_dir: Path, dataset: Path | None) -> "_Task":
+        run = load_run(run_dir)
+        weights = fold_residual_bias(load_weights(run_dir / FILE_NAME, run.tcn), run.tcn)
+        stored = run_dir / "calibration.npz"
+        if dataset is not None or not stored.is_file():
+            Calibration.draw(dataset or run_dir.parent / "dataset.npz").save(stored)
+        calibration = Calibration.load(stored)
+        train, valid = calibration.train, calibration.valid
+        values = collect_values(weights, run.tcn, train)
+        valid_logits = collect_values(weights, run.tcn, valid)["logits"]
+        return cls(
+            run=run,
+            weights=weights,
+            noise=load_noise(run_dir),
+            calibration=calibration,
+            values=values,
+            train_logits=values["logits"].reshape(*train.shape[:2], -1),
+            valid_logits=valid_logits.reshape(*valid.shape[:2], -1),
+        )
+
+    def candidates(self, epochs: int) -> dict[str, Candidate]:
+        """Returns weights and ranges of every way to quantize, by name."""
+        tcn, clips = self.run.tcn, self.calibration
+        plain = self.weights, plain_ranges(self.values)
+        weights = equalize_channels(self.weights, tcn, self.values)
+        ranges = plain_ranges(collect_values(weights, tcn, clips.train))
+        candidates = {"ptq": plain, "ptq_equalized": (weights, ranges)}
+        if epochs:
+            train, valid = (clips.train, self.train_logits), (clips.valid, self.valid_logits)
+            candidates["qat"] = train_quantized(weights, tcn, ranges, train, valid, epochs=epochs)
+        return candidates
+
+    def finish(self, candidate: Candidate, fmt: Format) -> Candidate:
+        """Rounds the weights of a candidate and widens its ranges where the device needs that."""
+        weights = round_kernels(candidate[0])
+        return weights, widen_for_device(weights, candidate[1], self.run.tcn, fmt)
+
+    def judge(self, candidate: Candidate, fmt: Format) -> dict[str, float]:
+        valid = self.calibration.valid
+        return judge(*candidate, fmt, self.run, valid, self.valid_logits, self.noise)
 
 
 def quantize_run(
@@ -125,68 +178,31 @@ def quantize_run(
 
     Args:
         run_dir: A trained run folder.
-        dataset: The data set to draw calibration clips from; without it the folder's
-            ``calibration.npz`` is used, or else the data set beside the run folder.
-        epochs: Most epochs of training under quantization; 0 leaves it out.
+        dataset: The data set to draw calibration clips from. Without it the ``calibration.npz`` of
+            the folder is used, or, if there is none, the data set beside the run folder.
+        epochs: Largest number of epochs of training under quantization; 0 skips it.
 
     Returns:
-        The table, as written to ``quantization.json``.
+        The results, as written to ``quantization.json``.
     """
-    run = load_run(run_dir)
-    weights = fold_residual_bias(load_weights(run_dir / "model.weights.h5", run.tcn), run.tcn)
-    stored = run_dir / "calibration.npz"
-    if dataset is not None or not stored.is_file():
-        Calibration.draw(dataset or run_dir.parent / "dataset.npz").save(stored)
-    calibration = Calibration.load(stored)
-    values = {
-        name: collect_values(weights, run.tcn, clips) for name, clips in vars(calibration).items()
+    task = _Task.load(run_dir, dataset)
+    candidates = task.candidates(epochs)
+    fine = task.finish(candidates["ptq"], "int16x8")
+    candidates = {name: task.finish(candidate, "int8") for name, candidate in candidates.items()}
+    methods = {name: task.judge(candidate, "int8") for name, candidate in candidates.items()}
+    best = min(methods, key=lambda name: math.prod(methods[name].values()))
+    results = {
+        "instrument": task.run.instrument,
+        "variant": task.run.variant,
+        "audible_db": AUDIBLE_DB,
+        "n_frames": {
+            name: clips.shape[0] * clips.shape[1] for name, clips in vars(task.calibration).items()
+        },
+        "methods": {"int8": methods, "int16x8": {"ptq": task.judge(fine, "int16x8")}},
+        "shipped": {"int8": best, "int16x8": "ptq"},
     }
-    logits = {
-        name: values[name]["logits"].reshape(*clips.shape[:2], -1)
-        for name, clips in vars(calibration).items()
-    }
-    breath = load_noise(run_dir)
-    plain = plain_ranges(values["train"])
-    equal_weights = equalize_channels(weights, run.tcn, values["train"])
-    equal_ranges = plain_ranges(collect_values(equal_weights, run.tcn, calibration.train))
-    candidates = {"ptq": (weights, plain), "ptq_equalized": (equal_weights, equal_ranges)}
-    if epochs:
-        candidates["qat"] = train_quantized(
-            equal_weights,
-            run.tcn,
-            equal_ranges,
-            (calibration.train, logits["train"]),
-            (calibration.valid, logits["valid"]),
-            epochs=epochs,
-        )
-
-    def finish(candidate: tuple[Weights, Ranges], fmt: Format) -> tuple[Weights, Ranges]:
-        rounded = round_kernels(candidate[0])
-        return rounded, widen_for_device(rounded, candidate[1], run.tcn, fmt)
-
-    fine = finish(candidates["ptq"], "int16x8")
-    candidates = {name: finish(candidate, "int8") for name, candidate in candidates.items()}
-
-    def measure(candidate: tuple[Weights, Ranges], fmt: Format) -> dict[str, float]:
-        return judge(*candidate, fmt, run, calibration.valid, logits["valid"], breath)
-
-    table = {
-        "int8": {name: measure(candidate, "int8") for name, candidate in candidates.items()},
-        "int16x8": {"ptq": measure(fine, "int16x8")},
-    }
-    best = min(table["int8"], key=lambda name: math.prod(table["int8"][name].values()))
     save_quantization(run_dir / "decoder_int8.npz", *candidates[best])
     save_quantization(run_dir / "decoder_int16x8.npz", *fine)
     convert_run(run_dir)
-    figures = {
-        "instrument": run.instrument,
-        "variant": run.variant,
-        "audible_db": AUDIBLE_DB,
-        "n_frames": {
-            name: clips.shape[0] * clips.shape[1] for name, clips in vars(calibration).items()
-        },
-        "methods": table,
-        "shipped": {"int8": best, "int16x8": "ptq"},
-    }
-    write_json(run_dir / "quantization.json", figures)
-    return figures
+    write_json(run_dir / "quantization.json", results)
+    return results

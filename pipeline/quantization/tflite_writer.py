@@ -8,10 +8,11 @@ them into ``decoder_<format>.tflite``. Equal arrays always give equal bytes.
 
 import tempfile
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
+from pipeline.core.constants import FORMATS, Format
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.core.instrument_config import TcnConfig
@@ -34,9 +35,6 @@ from pipeline.quantization.weights import (
     load_ranges,
     load_weights,
 )
-
-Format = Literal["int8", "int16x8"]  # type of activations; weights are int8 in both
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 def float_step_model(weights: Weights, config: TcnConfig) -> bytes:
@@ -105,7 +103,7 @@ def convert_step_model(weights: Weights, config: TcnConfig, ranges: Ranges, fmt:
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(float_step_model(weights, config)))
     if not model.signatureDefs:  # TensorFlow ignores that it could not write a file
         raise UserError(
-            f"{tempfile.gettempdir()}: no space left; make room and run the command again"
+            f"{tempfile.gettempdir()}: no space left; free some space and run the command again"
         )
     for index, value in _name_values(model).items():
         low, high = ranges[value]
@@ -181,7 +179,7 @@ def random_step_model(config: TcnConfig, seed: int, fmt: Format) -> bytes:
     for layer, shape in kernel_shapes(config).items():
         kernel = rng.normal(0, np.sqrt(2 / np.prod(shape[:2])), shape)
         weights[layer] = kernel.astype(np.float32), rng.normal(0, 0.1, shape[-1]).astype(np.float32)
-    frames = rng.uniform(0, 1, (200, config.n_inputs))
+    frames = rng.uniform(0, 1, (200, config.n_inputs)).astype(np.float32)
     values = tcn_activations(fold_residual_bias(weights, config), config, frames)
     ranges = {  # up to 0.1 at least: a channel that never fires would make biases overflow
         name: (float(value.min()), max(float(value.max()), 0.1)) for name, value in values.items()

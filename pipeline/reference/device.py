@@ -1,23 +1,25 @@
-"""The whole device in Python: what the firmware does to a frame, to the bit.
+"""The whole device in Python: everything that the firmware does to a frame, to the bit.
 
-Clamping and quantization mirror ``instrument/frame.c`` in float32, the decoder is the .tflite itself
-in the tflite-micro package, levels come from the generated table, `pipeline.fm_fixed` plays them,
-and `pipeline.breath` adds noise. The firmware's PCM, logits and levels equal these on every target;
-in a room (`pipeline.room`) its PCM is at most 1 off, for the device convolves in float32.
+`frame` clamps and quantizes, the tflite-micro package runs the .tflite itself, `decoder` looks up
+the levels, `fm` plays them, `noise` adds the noise and `reverb` the reverb. The firmware's logits,
+levels and PCM equal the results on every target. With a reverb its PCM differs by at most 1,
+because the device convolves in float32.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from pipeline.core.constants import DEFAULT_F0_HZ
+from pipeline.core.constants import DEFAULT_F0_HZ, MIN_LOUDNESS_DB
 from pipeline.model.noise import NoiseParameters
 from pipeline.model.patches import Patch
 from pipeline.quantization.step_model import StreamingDecoder
 from pipeline.reference.decoder import level_table, levels_q32
 from pipeline.reference.fm import FixedVoice
-from pipeline.reference.frame import MIN_LOUDNESS_DB, clamp_frames, log2_float32, quantize_frames
+from pipeline.reference.frame import clamp_frames, log2_float32, quantize_frames
 from pipeline.reference.noise import noise_gains, noise_pcm, to_fixed_noise
 from pipeline.reference.reverb import play_reverb
 
@@ -29,37 +31,38 @@ class DeviceRendering:
     Attributes:
         pcm: int16, shape [64 * n_frames].
         quantized: Input of the decoder, int8 or int16, shape [n_frames, 2].
-        logits: Its output, likewise, shape [n_frames, 6].
+        logits: Output of the decoder, int8 or int16, shape [n_frames, 6].
         levels_q32: int32, shape [n_frames, 6]; turns times 2**32.
     """
 
-    pcm: np.ndarray
-    quantized: np.ndarray
-    logits: np.ndarray
-    levels_q32: np.ndarray
+    pcm: npt.NDArray[np.int16]
+    quantized: npt.NDArray[Any]
+    logits: npt.NDArray[Any]
+    levels_q32: npt.NDArray[np.int32]
 
 
 def simulate(
     tflite: Path | bytes,
     patch: Patch,
-    breath: NoiseParameters,
-    frames: np.ndarray,
-    response: np.ndarray | None = None,
+    noise: NoiseParameters,
+    frames: npt.NDArray[np.floating],
+    response: npt.NDArray[np.floating] | None = None,
 ) -> DeviceRendering:
     """Plays frames from reset, as the firmware does.
 
     Args:
         tflite: The quantized step model.
         patch: The FM voice.
-        breath: The noise beside it (`pipeline.network.load_breath`).
+        noise: The noise that the model has learnt (see `pipeline.quantization.weights.load_noise`).
         frames: f0_hz and loudness_db, float32 of shape [n_frames, 2]; any values.
-        response: Impulse response of the room (`pipeline.room.shorten`), None to play it dry.
+        response: Impulse response of the reverb (see `pipeline.model.reverb.shorten`), None to play
+            dry.
 
     Returns:
-        What the firmware gives on every target, bit for bit; in a room, PCM within 1.
+        What the firmware returns on every target, bit for bit; with a reverb, PCM within 1.
 
     Raises:
-        UserError: The model is missing, damaged, or no step model.
+        UserError: The model is missing, damaged, or not a step model.
     """
     decoder = StreamingDecoder(tflite)
     clamped = clamp_frames(frames)
@@ -68,14 +71,14 @@ def simulate(
         quantize_frames(each, *decoder.input_quantization, decoder.dtype)
         for each in (silence, clamped)
     )
-    decoder.settle(before[0])
+    decoder.prime(before[0])
     logits = decoder.run(quantized)
     table = level_table(*decoder.output_quantization, bits=8 * decoder.dtype.itemsize)
     levels = levels_q32(table, logits)
-    pcm = FixedVoice(patch).render(clamped[:, 0], levels)
-    noise = to_fixed_noise(breath)
-    gains = noise_gains(noise, log2_float32(clamped[:, 0]), clamped[:, 1], levels)
-    pcm = np.clip(pcm + noise_pcm(noise, gains), -(2**15), 2**15 - 1).astype(np.int16)
+    voice = FixedVoice(patch).render(clamped[:, 0], levels)
+    fixed = to_fixed_noise(noise)
+    gains = noise_gains(fixed, log2_float32(clamped[:, 0]), clamped[:, 1], levels)
+    pcm = np.clip(voice + noise_pcm(fixed, gains), -(2**15), 2**15 - 1).astype(np.int16)
     if response is not None:
         pcm = play_reverb(pcm, response)
     return DeviceRendering(pcm, quantized, logits, levels)

@@ -1,4 +1,4 @@
-"""The firmware's way from notes to frames in Python: ``tflm_app/player/expression.c``, to the bit.
+"""Expression: from notes to frames, to the bit as in ``tflm_app/player/expression.c``.
 
 Pitch is in semitones and loudness in dB, both times 2**16. Python's ``>>`` rounds down as the
 firmware's does; only the division of a glide rounds towards 0.
@@ -14,7 +14,23 @@ from pipeline.core.constants import FRAME_RATE
 from pipeline.model.expression import GAIN_DB_Q8, KNOTS, PITCH_STEP, Expression
 from pipeline.reference.fm import sine
 
-DRIFT_GAIN = 2.327  # deviation of the low-passed noise, re the largest step of the noise
+NOTHING_DB = -128 << 16  # level of no sound at all
+SILENCE_DB = -75 << 16  # level below which a voice has ended
+LONGEST = 1 << 13  # largest count of frames
+ATTACK_FRAMES = 64  # frames in which a held note counts as sounding, however soft it is
+USUAL_VIBRATO = -1  # vibrato depth of the table, not of a controller
+EXP2_Q30 = [round(2**30 * 2 ** (i / 64)) for i in range(65)]
+DRIFT_GAIN = 2.327  # standard deviation of the low-passed noise, relative to its largest step
+
+
+@dataclass(frozen=True)
+class FixedCurves:
+    """The curves at one pitch, in the firmware's integers, named as in ``player/expression.h``."""
+
+    envelope: list[int]
+    release: list[int]
+    envelope_slope: int
+    release_slope: int
 
 
 @dataclass(frozen=True)
@@ -22,10 +38,10 @@ class FixedExpression:
     """The table in the firmware's integers, named as in ``player/expression.h``.
 
     Attributes:
-        curves: By pitch: envelope, release, envelope_slope, release_slope.
+        curves: From the lowest pitch up.
     """
 
-    curves: list[tuple[list[int], list[int], int, int]]
+    curves: list[FixedCurves]
     slur: list[int]
     lowest_note: int
     slur_frames: int
@@ -45,7 +61,7 @@ def _fixed(values: Any, one: float) -> Any:
 
 def to_fixed(expression: Expression) -> FixedExpression:
     """Rounds a table to the firmware's integers."""
-    rows = zip(
+    curves = zip(
         _fixed(expression.envelope_db, 256),
         _fixed(expression.release_db, 256),
         _fixed(expression.envelope_slope, 2**14 / FRAME_RATE),
@@ -54,7 +70,7 @@ def to_fixed(expression: Expression) -> FixedExpression:
     )
     growth_frames = expression.vibrato_growth_ms * FRAME_RATE / 1000
     return FixedExpression(
-        curves=list(rows),
+        curves=[FixedCurves(*each) for each in curves],
         slur=_fixed(expression.slur_db, 256),
         lowest_note=expression.lowest_note,
         slur_frames=_fixed(expression.slur_ms, FRAME_RATE / 1000),
@@ -68,14 +84,6 @@ def to_fixed(expression: Expression) -> FixedExpression:
     )
 
 
-NOTHING_DB = -128 << 16
-SILENCE_DB = -75 << 16
-LONGEST = 1 << 13  # frames are counted up to here
-ATTACK_FRAMES = 64
-USUAL_VIBRATO = -1
-EXP2_Q30 = [round(2**30 * 2 ** (i / 64)) for i in range(65)]
-
-
 def pitch_to_hz(pitch: int) -> np.float32:
     """Returns the frequency of a pitch as ``pitch_to_hz`` in C does."""
     octaves = min(max(pitch, 12 << 16), 115 << 16) * 256 // 3 + 203431107
@@ -83,19 +91,19 @@ def pitch_to_hz(pitch: int) -> np.float32:
     step = EXP2_Q30[index + 1] - EXP2_Q30[index]
     mantissa = EXP2_Q30[index] + ((step >> 5) * fraction >> 7)
     bits = ((octaves >> 26) + 126 << 23) + (mantissa + 64 >> 7)
-    return np.uint32(bits).view(np.float32)
+    return np.float32(np.uint32(bits).view(np.float32))
 
 
 class FixedExpressionVoice:
-    """A voice: notes in, a frame a `step` out.
+    """A voice that turns notes into frames, one per `step`.
 
     Attributes:
         level: Loudness before controllers and drift.
-        pitch: Before bend, vibrato and drift.
+        pitch: Pitch before bend, vibrato and drift.
     """
 
-    def __init__(self, table: FixedExpression, seed: int):
-        """Starts silent; `seed` is that of the drift, 32 bits."""
+    def __init__(self, table: FixedExpression, seed: int) -> None:
+        """Starts silent; `seed` is the 32-bit seed of the drift."""
         self.table = table
         self.level = self._tail = NOTHING_DB
         self.pitch = self._pitch_goal = self._pitch_step = self._glide_frames = 0
@@ -108,7 +116,7 @@ class FixedExpressionVoice:
     def start(
         self, note: int, velocity: int, *, start: int | None = None, glide_frames: int = 0
     ) -> None:
-        """Attacks a note; its pitch glides there from `start`."""
+        """Attacks a note; its pitch glides there from `start`, if given."""
         if self._held:
             self.release()
         self._held, self._slurred = True, False
@@ -133,7 +141,7 @@ class FixedExpressionVoice:
     def step(
         self, *, bend: int = 0, gain: int = 0, vibrato_depth: int = USUAL_VIBRATO
     ) -> tuple[np.float32, np.float32, bool]:
-        """Returns f0 in Hz, loudness in dB, and whether anything is left to be heard."""
+        """Returns f0 in Hz, loudness in dB, and whether the voice still sounds."""
         self._frames = _count(self._frames)
         self._note_frames = _count(self._note_frames)
         self._velocity += self._velocity_goal - self._velocity >> 2
@@ -164,20 +172,25 @@ class FixedExpressionVoice:
 
     def _level(self) -> int:
         highest = len(self.table.curves) - 1 << 16
-        octaves = (self.pitch - (self.table.lowest_note << 16)) // PITCH_STEP  # of eight semitones
-        position = min(max(octaves, 0), highest - 1)
+        steps = (self.pitch - (self.table.lowest_note << 16)) // PITCH_STEP
+        position = min(max(steps, 0), highest - 1)
         index, fraction = position >> 16, position >> 5 & 0x7FF
         low, high = self.table.curves[index : index + 2]
         level = NOTHING_DB
         if self._held:
-            below, above = (_curve_at(curve[0], curve[2], self._frames) for curve in (low, high))
+            below, above = (
+                _curve_at(curves.envelope, curves.envelope_slope, self._frames)
+                for curves in (low, high)
+            )
             level = _between(below, above, fraction) + self._velocity
             if self._slurred and self._note_frames <= 48:
                 level += _curve_at(self.table.slur, 0, self._note_frames)
         if self._tail > NOTHING_DB:
             self._tail_frames = _count(self._tail_frames)
-            frames = self._tail_frames
-            below, above = (_curve_at(curve[1], curve[3], frames) for curve in (low, high))
+            below, above = (
+                _curve_at(curves.release, curves.release_slope, self._tail_frames)
+                for curves in (low, high)
+            )
             tail = self._tail + _between(below, above, fraction)
             if tail < SILENCE_DB:
                 self._tail = NOTHING_DB

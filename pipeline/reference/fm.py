@@ -1,12 +1,14 @@
-"""The device's FM arithmetic in NumPy: the integers of ``tflm_app/fm``, bit for bit, on every core.
+"""The FM arithmetic of the device in NumPy: the integers of ``tflm_app/fm``, bit for bit.
 
-Units of a phase: 2**64 a turn for the base oscillator from block to block and 2**32 within one,
-2**31 for modulation, 2**24 for the sine's argument. A sine and a level have 16 bits when they meet.
+A turn of phase is 2**64 units for the base oscillator from block to block, 2**32 within a block,
+2**31 for modulation, and 2**24 for the argument of the sine. A sine and a level are multiplied with
+16 bits each.
 """
 
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.constants import (
     HOP_SAMPLES,
@@ -17,19 +19,21 @@ from pipeline.core.constants import (
 )
 from pipeline.model.patches import Patch
 
-LEVEL_MAX_Q32 = 1374367488  # 0.32 turns, less what rounding a level of full scale takes
-MAX_SUMMED = 3  # so many products keep within 32 bits
+LEVEL_MAX_Q32 = 1374367488  # 0.32 turns, less the rounding of a level of full scale
+MAX_SUMMED = 3  # the sum of this many products fits 32 bits
 SINE_LINES = 512
+Ints = npt.NDArray[np.int64]
 
 
-def sine_table() -> np.ndarray:
+def sine_table() -> npt.NDArray[np.int32]:
     """Fits a straight line to the sine over every 512th of a turn.
 
-    From each 256th of a turn one line leads back and one ahead; a phase's low 16 bits (2**24 a
-    turn), signed, are the distance from that point, and ``sine = line + distance * int16(line)`` in
-    Q31. The slope, in the word's lower half, thus adds to the value above it. So the word is found
-    by search: of those near the best line, the one of least squared error that keeps within 32
-    bits. Half a unit of the upper 16 bits is added, so that cutting the lower ones off rounds.
+    From each 256th of a turn one line leads back and one ahead. The low 16 bits of a phase (2**24
+    per turn), signed, are the distance from that point, and ``sine = line + distance *
+    int16(line)`` in Q31. The slope in the lower half of the word therefore also adds to the value
+    above it, so the word is found by search: among the words near the best line, the one with the
+    least squared error that fits 32 bits. Half a unit of the upper 16 bits is added, so that
+    cutting off the lower ones rounds.
 
     Returns:
         int32, shape [SINE_LINES].
@@ -54,54 +58,57 @@ def sine_table() -> np.ndarray:
     fits = (sines.min(axis=-1) >= -(2**31)) & (sines.max(axis=-1) < 2**31)
     error = word[..., None] + slope[..., None] * distance[:, None, :] - target[:, None, :]
     choice = np.where(fits, (error**2).mean(axis=-1), np.inf).argmin(axis=1)
-    return word[np.arange(SINE_LINES), choice].astype(np.int32)
+    return np.asarray(word[np.arange(SINE_LINES), choice], np.int32)
 
 
 SINE_TABLE = sine_table()
 
 
-def sine(turns: np.ndarray) -> np.ndarray:
-    """Sine by the table, Q31 as int64; its upper 16 bits are the rounded result.
+def sine(turns: npt.ArrayLike) -> Ints:
+    """Returns the sine by the table, Q31 as int64; its upper 16 bits are the rounded result.
 
     Args:
-        turns: Phase, 2**24 a turn; higher bits are ignored.
+        turns: Phase, 2**24 per turn; higher bits are ignored.
     """
-    turns = np.asarray(turns, np.int64)
-    line = SINE_TABLE[(turns >> 15) % SINE_LINES].astype(np.int64)
-    return line + _lower_half(turns) * _lower_half(line)
+    phases = np.asarray(turns, np.int64)
+    line = SINE_TABLE[(phases >> 15) % SINE_LINES].astype(np.int64)
+    return np.asarray(line + _lower_half(phases) * _lower_half(line))
 
 
 def increment_per_f0(patch: Patch) -> int:
-    """Base oscillator's increment, 2**-64 turns a sample, for 2**-19 Hz: 32.32 fixed point."""
+    """Returns the base oscillator's increment per 2**-19 Hz, in 2**-64 turns per sample, as Q32."""
     return round(patch.base_ratio * Fraction(2**64, 2**19 * SAMPLE_RATE) * 2**32)
 
 
 def carrier_bits(patch: Patch) -> int:
-    """Binary digits of a carrier's product below the audio's LSB; one less to add carriers up."""
+    """Returns how many bits of a carrier's product lie below the LSB: 15, or 14 for a sum."""
     return 15 if len(patch.carriers) == 1 else 14
 
 
 class FixedVoice:
-    """The device's voice: `render` takes frames in portions of any size."""
+    """The device's voice; `render` takes frames in portions of any size."""
 
-    def __init__(self, patch: Patch):
-        """Starts silent, all phases at 0."""
+    def __init__(self, patch: Patch) -> None:
+        """Starts silent, with all phases at 0."""
         self.patch = patch
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the past."""
+        """Returns to silence and to phase 0."""
         self._phase = np.uint64(0)
         self._increment: np.uint64 | None = None
         self._levels = np.zeros(N_OPERATORS, np.int64)
 
-    def render(self, f0_hz: np.ndarray, levels_q32: np.ndarray) -> np.ndarray:
-        """Plays frames; each holds what its block of 64 samples reaches at the end.
+    def render(
+        self, f0_hz: npt.NDArray[np.float32], levels_q32: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.int16]:
+        """Plays frames; the values of a frame are reached at the end of its block of 64 samples.
 
         Args:
-            f0_hz: float32, shape [n_frames]; held within `MIN_F0_HZ` and `MAX_F0_HZ`, NaN counts as
+            f0_hz: float32, shape [n_frames]; limited to `MIN_F0_HZ` and `MAX_F0_HZ`, NaN counts as
                 the minimum.
-            levels_q32: int32, 2**32 a turn, shape [n_frames, 6]; held within 0 and `LEVEL_MAX_Q32`.
+            levels_q32: int32, 2**32 per turn, shape [n_frames, 6]; limited to 0 and
+                `LEVEL_MAX_Q32`.
 
         Returns:
             int16 PCM, shape [n_frames * 64].
@@ -111,7 +118,7 @@ class FixedVoice:
             return np.zeros(0, np.int16)
         base = self._base_phase(f0_hz)
         levels = self._level_ramps(np.asarray(levels_q32, np.int32))
-        outputs: dict[int, np.ndarray] = {}
+        outputs: dict[int, Ints] = {}
         for operator in self.patch.order:
             turns = (base * self.patch.multiples[operator] % 2**32) >> 8
             if modulators := self.patch.modulators[operator]:
@@ -119,10 +126,11 @@ class FixedVoice:
             outputs[operator] = (sine(turns) >> 16) * levels[operator]
         bits = carrier_bits(self.patch)
         total = sum(outputs[carrier] for carrier in self.patch.carriers)
-        return np.clip((total + 2 ** (bits - 1)) >> bits, -(2**15), 2**15 - 1).astype(np.int16)
+        samples = np.clip((total + 2 ** (bits - 1)) >> bits, -(2**15), 2**15 - 1)
+        return np.asarray(samples, np.int16)
 
-    def _base_phase(self, f0_hz: np.ndarray) -> np.ndarray:
-        """Phase of the base oscillator at every sample, 2**32 a turn, int64, shape [n_samples]."""
+    def _base_phase(self, f0_hz: npt.NDArray[np.float32]) -> Ints:
+        """Returns the base oscillator's phase, 2**32 per turn, int64, shape [n_samples]."""
         f0_hz = np.clip(np.nan_to_num(f0_hz, nan=MIN_F0_HZ), MIN_F0_HZ, MAX_F0_HZ)
         f0 = (f0_hz.astype(np.float64) * 2**19).astype(np.uint64)  # exact
         factor = increment_per_f0(self.patch)
@@ -141,10 +149,10 @@ class FixedVoice:
         increment = _upper_word(mean + np.uint64(2**31)) - ((63 * step) >> 1)
         n = np.arange(HOP_SAMPLES)
         ramp = np.outer(increment, n + 1) + np.outer(step, n * (n + 1) // 2)
-        return ((_upper_word(start)[:, None] + ramp) % 2**32).ravel()
+        return np.asarray((_upper_word(start)[:, None] + ramp) % 2**32).ravel()
 
-    def _level_ramps(self, levels_q32: np.ndarray) -> np.ndarray:
-        """The operators' 16-bit levels at every sample, int64, shape [6, n_samples]."""
+    def _level_ramps(self, levels_q32: npt.NDArray[np.int32]) -> Ints:
+        """Returns the operators' 16-bit levels at every sample, int64, shape [6, n_samples]."""
         levels = np.clip(levels_q32, 0, LEVEL_MAX_Q32).astype(np.int64)
         carriers = list(self.patch.carriers)
         level = levels[:, carriers]
@@ -154,14 +162,14 @@ class FixedVoice:
         self._levels = levels[-1]
         to_go = np.arange(HOP_SAMPLES)[::-1, None]
         ramp = levels[:, None] + 2**15 - step[:, None] * to_go
-        return (ramp >> 16).reshape(-1, N_OPERATORS).T
+        return np.asarray(ramp >> 16).reshape(-1, N_OPERATORS).T
 
 
-def _lower_half(words: np.ndarray) -> np.ndarray:
-    """The lower 16 bits as a signed number."""
+def _lower_half(words: Ints) -> Ints:
+    """Returns the lower 16 bits as a signed number."""
     return words.astype(np.int16).astype(np.int64)
 
 
-def _upper_word(words: np.ndarray) -> np.ndarray:
-    """The upper 32 of 64 bits, as int64."""
+def _upper_word(words: npt.NDArray[np.uint64]) -> Ints:
+    """Returns the upper 32 of 64 bits, as int64."""
     return (words >> np.uint64(32)).astype(np.int64)

@@ -1,28 +1,33 @@
 """Clamping and quantization of frames, bit for bit (``tflm_app/instrument/frame.c``)."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.constants import (
     DEFAULT_F0_HZ,
+    LOUDNESS_RANGE_DB,
     MAX_F0_HZ,
     MAX_LOUDNESS_DB,
     MIN_F0_HZ,
     MIN_LOUDNESS_DB,
 )
 
-_LOG2_COEFFICIENTS = (  # of instrument/frame.c, highest power first
+_LOG2_COEFFICIENTS = (  # the polynomial of `frame_log2`, highest power first
     *(0.17063432, -0.27269839, 0.2972626, -0.35896174, 0.48046504, -0.72137588, 1.44269973),
 )
+Floats = npt.NDArray[np.float32]
 
 
-def log2_float32(x: np.ndarray) -> np.ndarray:
+def log2_float32(x: Floats) -> Floats:
     """Returns log2 as ``frame_log2`` computes it.
 
     Args:
         x: Positive normal float32, any shape.
 
     Returns:
-        float32 of the same shape, within 3e-7 and an ulp of the truth.
+        float32 of the same shape, within 3e-7 and an ulp of the exact value.
     """
     one, sqrt_half = 0x3F800000, 0x3F3504F3
     bits = np.asarray(x, np.float32).view(np.int32) + np.int32(one - sqrt_half)
@@ -31,17 +36,17 @@ def log2_float32(x: np.ndarray) -> np.ndarray:
     p = np.full_like(t, _LOG2_COEFFICIENTS[0])
     for coefficient in _LOG2_COEFFICIENTS[1:]:
         p = p * t + np.float32(coefficient)
-    return exponent.astype(np.float32) + p * t
+    return np.asarray(exponent.astype(np.float32) + p * t)
 
 
-def clamp_frames(frames: np.ndarray) -> np.ndarray:
-    """Makes frames playable: 20 to 4000 Hz, -80 to 0 dB.
+def clamp_frames(frames: npt.NDArray[np.floating]) -> Floats:
+    """Limits frames to what the instrument can play: 20 to 4000 Hz, -80 to 0 dB.
 
     Args:
-        frames: f0_hz and loudness_db, float32 of shape [n_frames, 2], with anything in them.
+        frames: f0_hz and loudness_db, float32 of shape [n_frames, 2]; any values.
 
     Returns:
-        float32 of the same shape. A NaN in f0 holds the last pitch (440 Hz before the first), one
+        float32 of the same shape. A NaN in f0 holds the last pitch (440 Hz before the first); a NaN
         in loudness is silence.
     """
     f0_hz, loudness_db = np.asarray(frames, np.float32).T
@@ -59,14 +64,14 @@ def clamp_frames(frames: np.ndarray) -> np.ndarray:
 
 
 def quantize_frames(
-    clamped: np.ndarray, scale: float, zero_point: int, dtype: np.dtype
-) -> np.ndarray:
+    clamped: Floats, scale: float, zero_point: int, dtype: npt.DTypeLike
+) -> npt.NDArray[Any]:
     """Quantizes clamped frames to the decoder's input as ``frame_quantize`` does.
 
     Args:
         clamped: From `clamp_frames`, shape [n_frames, 2].
-        scale: Of the model's input tensor.
-        zero_point: Likewise.
+        scale: Scale of the model's input tensor.
+        zero_point: Zero point of the model's input tensor.
         dtype: int8 or int16.
 
     Returns:
@@ -75,12 +80,12 @@ def quantize_frames(
     steps = np.float32(1) / np.float32(scale)
     zero = np.float32(zero_point)
     f0_gain = steps * (np.float32(12) / np.float32(127))
-    f0_offset = zero - steps * np.float32(0.28642769)
-    loudness_gain = steps * (np.float32(1) / np.float32(80))
+    f0_offset = zero - steps * np.float32(0.28642769)  # minus the scaled pitch of 1 Hz
+    loudness_gain = steps * (np.float32(1) / np.float32(LOUDNESS_RANGE_DB))
     loudness_offset = zero + steps
     f0 = f0_gain * log2_float32(clamped[:, 0]) + f0_offset
     loudness = loudness_gain * clamped[:, 1] + loudness_offset
-    limits = np.iinfo(dtype)
+    limits = np.iinfo(np.dtype(dtype))
     values = np.clip(
         np.stack([f0, loudness], axis=1), np.float32(limits.min), np.float32(limits.max)
     )

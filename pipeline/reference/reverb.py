@@ -1,24 +1,36 @@
-"""The reverb of the device (``tflm_app/reverb``), to one step of the samples."""
+"""The reverb of the device, to one step of the samples (``tflm_app/reverb``)."""
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.audio.pcm import FULL_SCALE
+from pipeline.core.constants import HOP_SAMPLES
 from pipeline.model.reverb import Array, wet_taps
 
+TAIL_SAMPLES = 256  # taps of a partition of the tail; partitions of the head have 64
+TAIL_START = 2 * TAIL_SAMPLES  # taps of a head before a tail: the tail's work takes that long
+LONGEST_HEAD = 3200  # taps: up to 0.2 s a head alone is cheaper
+GROUP_FLOATS = 8  # four bins, neighbours in memory
 Pcm = npt.NDArray[np.int16]
 
 
+def n_partitions(n_taps: int) -> tuple[int, int]:
+    """Returns how many partitions of 64 taps a response has, and how many of 256 follow them."""
+    if n_taps <= LONGEST_HEAD:
+        return -(-n_taps // HOP_SAMPLES), 0
+    return TAIL_START // HOP_SAMPLES, -(-(n_taps - TAIL_START) // TAIL_SAMPLES)
+
+
 def play_reverb(pcm: Pcm, response: Array) -> Pcm:
-    """Plays samples in a room, from silence.
+    """Adds the reverb to samples, from silence.
 
     Args:
         pcm: int16, shape [n].
-        response: From `shorten`, 1 at time 0.
+        response: From `pipeline.model.reverb.shorten`, 1 at time 0.
 
     Returns:
         int16, shape [n]: the convolution in float64, rounded and saturated. The firmware's samples
-        are at most 1 away, because its spectra are float32.
+        differ by at most 1, because its spectra are float32.
     """
     n_fft = 1 << (len(pcm) + len(response)).bit_length()
     spectrum = np.fft.rfft(pcm, n_fft) * np.fft.rfft(wet_taps(response), n_fft)

@@ -17,11 +17,12 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.emit import decoder as emit_decoder
 from pipeline.emit import weight_packing
-from pipeline.emit.presets import Preset, generate
+from pipeline.emit.presets import Preset, write_firmware_source
+from pipeline.emit.weight_packing import quantize_multiplier
 from pipeline.model import topology
 from pipeline.model.noise import UNTRAINED
 from pipeline.quantization import tflite_reader, tflite_writer
-from pipeline.quantization.tflite_reader import quantize_multiplier, read_step_model
+from pipeline.quantization.tflite_reader import read_step_model
 
 SMALL = TcnConfig(n_blocks=2, hidden_channels=5)
 
@@ -61,7 +62,7 @@ def test_graph_of_the_reduced_network_has_its_size(tmp_path):
         *("block0_conv1", "block0_conv2", "block0_residual", "block1_conv1", "block1_conv2"),
         *("block2_conv1", "block2_conv2", "block2_residual"),
     ]
-    assert [layer.dilation for layer in model.convolutions] == [1, 1, 2, 2, 4, 4]
+    assert [layer.spec.dilation for layer in model.convolutions] == [1, 1, 2, 2, 4, 4]
     assert sum(ring.end - ring.start for ring in weight_packing.rings(model)) == 1668  # values
 
 
@@ -80,7 +81,7 @@ def test_packed_weights_hold_every_weight_once(tflite, layout, bits):
         matrix = weight_packing.weight_matrix(layer)
         assert words.nbytes == matrix.size  # one byte a weight
         unpacked = words.view(np.int8).astype(int)
-        if layout == "digits":
+        if layout == "armv6m":
             used = weight_packing.used_inputs(layer)
             digits = words.view(np.uint8).reshape(len(matrix) // 8, -1, 8).transpose(0, 2, 1)
             np.testing.assert_array_equal(
@@ -100,11 +101,11 @@ def test_packed_weights_hold_every_weight_once(tflite, layout, bits):
 
 def test_equal_models_give_equal_text_and_untouched_files(tflite, tmp_path):
     instruments = [Preset("flute", tflite, "flute", UNTRAINED)]
-    first = {path.name: path.read_bytes() for path in generate(instruments, tmp_path / "a")}
-    second = {path.name: path.read_bytes() for path in generate(instruments, tmp_path / "b")}
+    first = {path.name: path.read_bytes() for path in write_firmware_source(instruments, tmp_path / "a")}
+    second = {path.name: path.read_bytes() for path in write_firmware_source(instruments, tmp_path / "b")}
     assert first == second
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
-    generate(instruments, tmp_path / "a")
+    write_firmware_source(instruments, tmp_path / "a")
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
 
 
@@ -115,7 +116,7 @@ def test_state_is_large_enough_for_the_largest_of_several(tflite, tflite_16x8, t
         Preset("a", tflite, "flute", UNTRAINED),
         Preset("b", other, "piano", UNTRAINED),
     ]
-    generate(instruments, tmp_path)
+    write_firmware_source(instruments, tmp_path)
     text = (tmp_path / "decoder_config.h").read_text()
     defines = {key: int(value) for key, value in re.findall(r"#define DECODER_(\w+) (\d+)", text)}
     rings = [weight_packing.rings(read_step_model(path)) for path in (tflite, other)]
@@ -125,9 +126,9 @@ def test_state_is_large_enough_for_the_largest_of_several(tflite, tflite_16x8, t
 
 
 def test_files_of_an_earlier_call_go_and_others_stay(tflite, tmp_path):
-    generate([Preset("old", tflite, "piano", UNTRAINED)], tmp_path)
+    write_firmware_source([Preset("old", tflite, "piano", UNTRAINED)], tmp_path)
     (tmp_path / "mine.c").write_text("int mine;\n")
-    generate([Preset("new", tflite, "flute", UNTRAINED)], tmp_path)
+    write_firmware_source([Preset("new", tflite, "flute", UNTRAINED)], tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"mine.c", "new_model.c", "flute_patch.c"} < names
     assert not {"old_model.c", "old_model.h", "piano_patch.c", "piano_patch.h"} & names
@@ -268,12 +269,12 @@ def test_arithmetic_that_would_not_be_exact_is_refused(tflite, tflite_16x8):
         weights = np.full((len(layer.weights), 3, n_inputs), 127, np.int8)
         model, layer = with_layer(model, 1, weights=weights)
         with pytest.raises(UserError, match=f"{layer.name} exceed"):
-            weight_packing.channel_constants(model, layer, "lanes")
+            weight_packing.channel_constants(model, layer, "dsp")
     model = read_step_model(tflite)
     loud = dataclasses.replace(model.layers[1].output, scale=1e-9)
     model, layer = with_layer(model, 1, output=loud)
     with pytest.raises(UserError, match=r"less than 0\.25"):
-        weight_packing.channel_constants(model, layer, "lanes")
+        weight_packing.channel_constants(model, layer, "dsp")
 
 
 def test_command_compiles_a_run_folder(tmp_path, capsys):
@@ -294,7 +295,7 @@ def test_command_ends_with_one_line_and_leaves_what_was_there(tmp_path, tflite, 
     run_dir, out = tmp_path / "run", tmp_path / "out"
     make_run(run_dir)
     (run_dir / "decoder_int8.tflite").unlink()
-    generate([Preset("flute", tflite, "flute", UNTRAINED)], out)
+    write_firmware_source([Preset("flute", tflite, "flute", UNTRAINED)], out)
     before = {path: path.read_bytes() for path in out.iterdir()}
     if content is not None:
         (run_dir / "decoder_int8.tflite").write_bytes(content)
@@ -317,7 +318,7 @@ def test_command_ends_with_one_line_and_leaves_what_was_there(tmp_path, tflite, 
 )
 def test_presets_need_names_and_patches(tflite, tmp_path, instruments, message):
     with pytest.raises(UserError, match=message):
-        generate([Preset(name, tflite, patch, UNTRAINED) for name, patch in instruments], tmp_path)
+        write_firmware_source([Preset(name, tflite, patch, UNTRAINED) for name, patch in instruments], tmp_path)
 
 
 def test_every_layer_of_the_format_is_known_to_the_reader(tflite_16x8):

@@ -12,15 +12,16 @@ import pytest
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig, TrainConfig
 from pipeline.core.runs import RunConfig
-from pipeline.emit.presets import Preset, generate
+from pipeline.emit.presets import Preset, write_firmware_source
 from pipeline.model.ddx7 import Ddx7, save_model
+from pipeline.model.metrics import logit_error_db
 from pipeline.model.noise import UNTRAINED
 from pipeline.model.tcn import build_tcn, tcn_weights
 from pipeline.quantization.calibration import CLIP_FRAMES, N_TRAIN, SILENT_FRAMES, Calibration
 from pipeline.quantization.float_network import collect_values, tcn_activations
 from pipeline.quantization.qat import train_quantized
 from pipeline.quantization.ranges import equalize_channels, plain_ranges, widen_for_device
-from pipeline.quantization.selection import judge, logit_error_db, quantize_run
+from pipeline.quantization.selection import judge, quantize_run
 from pipeline.quantization.step_model import StreamingDecoder
 from pipeline.quantization.tflite_reader import read_step_model
 from pipeline.quantization.tflite_writer import convert_run, convert_step_model
@@ -76,13 +77,13 @@ def run_dir(tmp_path, weights):
 def test_level_error_is_in_decibels_of_the_level():
     levels = np.array([0.5, 0.01, 0.3])
     logit = lambda level: np.log(level / (1 - level))  # noqa: E731
-    assert logit_error_db(logit(levels * 10 ** (-0.3 / 20)), logit(levels)) == pytest.approx(0.3)
+    assert logit_error_db(logit(levels), logit(levels * 10 ** (-0.3 / 20))) == pytest.approx(0.3)
 
 
 def test_level_error_leaves_out_what_is_not_audible():
     reference = np.array([0.0, -8.0])  # -6 dB and -69 dB
-    assert logit_error_db(np.array([0.0, -12.0]), reference) == 0.0
-    assert logit_error_db(np.array([0.0, -8.0]), np.array([0.0, -6.0])) > 8.0
+    assert logit_error_db(reference, np.array([0.0, -12.0])) == 0.0
+    assert logit_error_db(np.array([0.0, -6.0]), np.array([0.0, -8.0])) > 8.0
 
 
 def test_ranges_clamp_the_logits_and_leave_the_frame_whole():
@@ -130,7 +131,7 @@ def test_network_that_has_learnt_nothing_fits_the_device(dataset, tmp_path):
         wide = widen_for_device(weights, tiny, SMALL, fmt)
         path = tmp_path / f"{fmt}.tflite"
         path.write_bytes(convert_step_model(weights, SMALL, wide, fmt))
-        generate([Preset("flute", path, "flute", UNTRAINED)], tmp_path / fmt)
+        write_firmware_source([Preset("flute", path, "flute", UNTRAINED)], tmp_path / fmt)
         assert widen_for_device(weights, ranges, SMALL, fmt) == ranges
 
 
@@ -145,10 +146,10 @@ def test_network_that_is_very_sensitive_fits_the_device(layer, fmt, dataset, tmp
     path = tmp_path / "decoder.tflite"
     path.write_bytes(convert_step_model(weights, SMALL, narrow, fmt))
     with pytest.raises(UserError, match="scales its sums"):
-        generate([Preset("flute", path, "flute", UNTRAINED)], tmp_path)
+        write_firmware_source([Preset("flute", path, "flute", UNTRAINED)], tmp_path)
     wide = widen_for_device(weights, narrow, SMALL, fmt)
     path.write_bytes(convert_step_model(weights, SMALL, wide, fmt))
-    generate([Preset("flute", path, "flute", UNTRAINED)], tmp_path)
+    write_firmware_source([Preset("flute", path, "flute", UNTRAINED)], tmp_path)
     assert np.ptp(wide[layer]) < high - low  # no more than is needed
     assert {**wide, layer: ranges[layer]} == ranges
 
@@ -187,7 +188,7 @@ def test_shipped_model_measures_what_the_table_says(run_dir, weights, dataset):
             found.append(decoder.dequantize_logits(decoder.run(decoder.quantize_frames(clip))))
             exact.append(tcn_activations(weights, SMALL, clip)["logits"])
         stated = figures["methods"][fmt][method]["level_error_db"]
-        assert logit_error_db(np.stack(found), np.stack(exact)) == pytest.approx(stated, rel=1e-4)
+        assert logit_error_db(np.stack(exact), np.stack(found)) == pytest.approx(stated, rel=1e-4)
     rows = figures["methods"]["int8"]
     assert (
         min(rows, key=lambda name: np.prod(list(rows[name].values()))) == figures["shipped"]["int8"]

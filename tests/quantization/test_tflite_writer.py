@@ -17,7 +17,7 @@ from pipeline.core.paths import REPOSITORY
 from pipeline.core.runs import RunConfig
 from pipeline.model.inputs import prepend_context
 from pipeline.model.tcn import build_tcn, tcn_weights
-from pipeline.model.topology import ring_sources
+from pipeline.model.topology import topology
 from pipeline.quantization.float_network import tcn_activations
 from pipeline.quantization.step_model import OPS, StreamingDecoder, check_step_model, read_model
 from pipeline.quantization.tflite_writer import (
@@ -70,17 +70,19 @@ def test_float_streaming_equals_offline():
     np.testing.assert_allclose(decoder.run(frames), offline, atol=1e-6 * np.abs(offline).max())
     values = tcn_activations(weights, REDUCED, frames)
     np.testing.assert_allclose(values["logits"], offline, atol=1e-6 * np.abs(offline).max())
-    for layer, source in ring_sources(REDUCED).items():
-        np.testing.assert_allclose(decoder.trace[layer], values[source], atol=1e-5)
+    for layer in topology(REDUCED):
+        if layer.has_ring:
+            pushed = decoder.trace[layer.name]
+            np.testing.assert_allclose(pushed, values[layer.source], atol=1e-5)
 
 
-def test_settled_float_streaming_equals_offline_after_silence():
+def test_primed_float_streaming_equals_offline_after_silence():
     model, weights, _ = make_network(REDUCED)
     features = np.random.default_rng(1).uniform(0, 1, (40, 2)).astype(np.float32)
     silence, *_ = before = prepend_context(features, REDUCED)
     offline = np.asarray(model(before[None]))[0, -40:]
     decoder = StreamingDecoder(float_step_model(weights, REDUCED), runtime="reference")
-    decoder.settle(silence)
+    decoder.prime(silence)
     np.testing.assert_allclose(decoder.run(features), offline, atol=1e-6 * np.abs(offline).max())
 
 
@@ -124,13 +126,13 @@ def test_reset_decoder_repeats_itself_and_rings_start_at_the_zero_point():
     assert decoder._zero_points["block0_conv2"] == -128
 
 
-def test_settled_decoder_is_as_after_many_frames_of_the_same():
-    settled, run_in = (StreamingDecoder(random_step_model(SMALL, 3, "int8")) for _ in range(2))
-    frame, *frames = random_frames(settled, 30)
-    settled.run(frames)
-    settled.settle(frame)
+def test_primed_decoder_is_as_after_many_frames_of_the_same():
+    primed, run_in = (StreamingDecoder(random_step_model(SMALL, 3, "int8")) for _ in range(2))
+    frame, *frames = random_frames(primed, 30)
+    primed.run(frames)
+    primed.prime(frame)
     run_in.run(np.tile(frame, (SMALL.receptive_field, 1)))
-    np.testing.assert_array_equal(settled.run(frames), run_in.run(frames))
+    np.testing.assert_array_equal(primed.run(frames), run_in.run(frames))
 
 
 def test_ranges_are_taken_to_the_letter():
