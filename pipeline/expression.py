@@ -15,7 +15,8 @@ from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import Parser, add_instrument, add_runs
 from pipeline.model.expression import load_expression
-from pipeline.model.expression_learning import BODY_KNOTS, learn
+from pipeline.model.expression_curves import BODY_KNOTS
+from pipeline.model.expression_learning import learn
 
 
 def main(argv: Sequence[str] | None = None) -> None:

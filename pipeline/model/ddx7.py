@@ -1,21 +1,25 @@
-"""The instrument as it is trained: decoder network, FM synthesizer, breath and room in one model.
+"""The instrument as it is trained: decoder network, FM synthesizer, noise and reverb in one model.
 
 Run folders hold its weights as ``model.weights.h5``, in Keras' layout.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.errors import UserError
 from pipeline.core.runs import RunConfig, load_run
+from pipeline.model.dry import synthesize_dry
 from pipeline.model.inputs import prepend_context, scale_features
-from pipeline.model.noise import grain_offsets
+from pipeline.model.noise import grains_like
 from pipeline.model.noise_layer import FilteredNoise
-from pipeline.model.patches import PATCHES
+from pipeline.model.patches import find_patch
 from pipeline.model.reverb_layer import Reverb
-from pipeline.model.synth import base_phase, fm_levels, fm_synthesize
+from pipeline.model.synth import Tensor, base_phase, fm_levels
 from pipeline.model.tcn import build_tcn
 from pipeline.model.weights_file import (
     FILE_NAME,
@@ -25,57 +29,63 @@ from pipeline.model.weights_file import (
     write_weights,
 )
 
+Floats = npt.NDArray[np.floating]
+
 
 class Ddx7(keras.Model):
     """From scaled features and base phase to logits, levels and audio.
 
     Attributes:
         tcn: The decoder network.
-        breath: The noise beside the operators.
-        reverb: The room.
-        patch: The FM algorithm.
+        noise: The noise beside the operators.
+        reverb: The reverb.
+        patch: The FM patch.
     """
 
-    def __init__(self, config: RunConfig, **kwargs):
+    def __init__(self, config: RunConfig, **kwargs: Any):
         super().__init__(**kwargs)
         self.config = config
-        self.patch = PATCHES[config.patch]
+        self.patch = find_patch(config)
         self.tcn = build_tcn(config.tcn, dropout=config.train.dropout, seed=config.train.seed)
-        self.noise = FilteredNoise(name="breath")
-        self.noise.build(None)
-        self.reverb = Reverb(seed=config.train.seed, name="reverb")
-        self.reverb.build(None)
+        self.noise = FilteredNoise(name=NOISE_LAYER)
+        self.noise.build()
+        self.reverb = Reverb(seed=config.train.seed, name=REVERB_LAYER)
+        self.reverb.build()
         self.built = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Mapping[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         """Renders clips.
 
         Args:
-            inputs: Dict of ``features``, shape [batch, n_lead + n_frames, 2] (see
-                `tcn.scale_features`), ``phase``, shape [batch, n_samples] (see
-                `synth.base_phase`), 64 samples a frame, and ``grains``, shape [batch, n_frames]
-                (see `breath.grain_offsets`). Of the frames that lead in, nothing is heard (see
-                `tcn.lead_in`).
+            inputs: ``features``, scaled (see `pipeline.model.inputs.scale_features`), shape [batch,
+                n_context + n_frames, 2]; ``phase`` (see `pipeline.model.synth.base_phase`), shape
+                [batch, n_samples], 64 samples per frame; ``grains`` (see
+                `pipeline.model.noise.grain_offsets`), shape [batch, n_frames]. The context fills
+                the network's receptive field (see `pipeline.model.inputs.prepend_context`) and is
+                not rendered.
             training: Whether dropout is on.
 
         Returns:
-            Dict of ``logits`` of the network and ``levels`` in turns, shape [batch, n_frames, 6],
-            ``dry`` and ``audio``, the latter with the room, shape [batch, n_samples].
+            ``logits`` of the network and ``levels`` in turns, shape [batch, n_frames, 6]; ``dry``
+            and, with reverb, ``audio``, shape [batch, n_samples].
         """
         grains = inputs["grains"]
         logits, levels = self.decode(inputs, training=training)
-        dry = fm_synthesize(levels, inputs["phase"], self.patch)
         gains = self.noise.gains(inputs["features"][:, -grains.shape[1] :], levels)
-        dry = dry + self.noise(gains, grains)
+        dry = self.synthesize(levels, gains, inputs["phase"], grains)
         return {"logits": logits, "levels": levels, "dry": dry, "audio": self.reverb(dry)}
 
-    def decode(self, inputs, training=False):
+    def decode(self, inputs: Mapping[str, Tensor], training: bool = False) -> tuple[Tensor, Tensor]:
         """Returns ``logits`` and ``levels`` alone; see `call`."""
         logits = self.tcn(inputs["features"], training=training)[:, -inputs["grains"].shape[1] :]
         return logits, fm_levels(logits)
 
-    def prepare(self, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns what `call` reads for clips that follow silence.
+    def synthesize(self, levels: Tensor, gains: Tensor, phase: Tensor, grains: Tensor) -> Tensor:
+        """Plays frames with this model's patch and noise, dry; see `synthesize_dry`."""
+        return synthesize_dry(levels, gains, phase, grains, patch=self.patch, noise=self.noise)
+
+    def prepare(self, f0_hz: Floats, loudness_db: Floats) -> dict[str, npt.NDArray[Any]]:
+        """Returns the inputs of `call` for clips that follow silence.
 
         Args:
             f0_hz: Pitch in Hz, shape [batch, n_frames].
@@ -87,26 +97,14 @@ class Ddx7(keras.Model):
             "grains": grains_like(f0_hz),
         }
 
-    def render(self, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, np.ndarray]:
-        """Renders clips: what `call` returns for `prepare`."""
+    def render(self, f0_hz: Floats, loudness_db: Floats) -> dict[str, npt.NDArray[Any]]:
+        """Renders clips: the outputs of `call` for the inputs from `prepare`, as NumPy arrays."""
         outputs = self(self.prepare(f0_hz, loudness_db))
         return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
 
 
-def grains_like(frames: np.ndarray) -> np.ndarray:
-    """Returns the grains that `synth.Breath` reads, the same for each clip.
-
-    Args:
-        frames: Of which there are to be as many: shape [n_clips, n_frames, ...].
-
-    Returns:
-        int32, shape [n_clips, n_frames].
-    """
-    return np.broadcast_to(grain_offsets(frames.shape[1]), frames.shape[:2])
-
-
 def weighted_layers(model: Ddx7) -> dict[str, keras.layers.Layer]:
-    """Returns the layers that have weights by the names that they have in the weights file."""
+    """Returns the layers that have weights, by their names in the weights file."""
     layers = {NOISE_LAYER: model.noise, REVERB_LAYER: model.reverb}
     return layers | {
         layer.name: layer for layer in model.tcn.layers if isinstance(layer, keras.layers.Conv1D)
@@ -123,7 +121,7 @@ def restore_weights(model: Ddx7, run_dir: Path) -> None:
     """Sets a model's weights to those of a run folder.
 
     Raises:
-        UserError: The folder has no weights file, or one that is damaged or of another shape.
+        UserError: The folder has no weights file, or the file is damaged or has other shapes.
     """
     path = run_dir / FILE_NAME
     stored = read_weights(path)
@@ -139,8 +137,12 @@ def restore_weights(model: Ddx7, run_dir: Path) -> None:
 def load_model(run_dir: Path, *, instrument: str | None = None) -> Ddx7:
     """Loads a trained model from a run folder.
 
+    Args:
+        run_dir: The run folder.
+        instrument: If given, the instrument that the folder must belong to.
+
     Raises:
-        UserError: The folder holds no trained model, or one of another instrument.
+        UserError: The folder has no trained model, or one of another instrument.
     """
     config = load_run(run_dir, instrument=instrument)
     model = Ddx7(config)

@@ -1,7 +1,8 @@
-"""How an instrument is played: the table between notes and the decoder's frames.
+"""Expression tables: how the notes of an instrument become frames of pitch and loudness.
 
-`pipeline.expression` learns it and keeps it as ``expression.toml`` beside the instrument's models;
-`pipeline.codegen` writes it as C for ``tflm_app/player/expression.c``, which explains its parts.
+`pipeline.expression` learns a table and stores it as ``expression.toml`` beside the instrument's
+run folders. `pipeline.codegen` converts it to C for ``tflm_app/player/expression.c``, which
+explains its parts.
 """
 
 import math
@@ -11,36 +12,43 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write, from_table, read_toml
-from pipeline.core.paths import MODEL_DIR, RUN_DIR
+from pipeline.core.files import atomic_write, read_toml
+from pipeline.core.paths import MODEL_DIR
+from pipeline.core.runs import load_run
+from pipeline.core.schema import from_table
 
+FILE_NAME = "expression.toml"
 PITCH_STEP = 8  # semitones between curves
 MAX_CURVES = 12
 KNOTS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])  # frames
 N_RELEASE_KNOTS = 11
 LOWEST_DB = -96.0
+# Gain in dB (Q8) of every velocity and controller value
+GAIN_DB_Q8 = [-96 * 256] + [round(256 * 40 * math.log10(value / 127)) for value in range(1, 128)]
 
 
 @dataclass(frozen=True)
 class Expression:
-    """An instrument's table.
+    """An instrument's expression table.
 
     Attributes:
-        lowest_note: MIDI note of the first curves; the others follow every `PITCH_STEP` semitones.
-        envelope_db: Loudness of a note of velocity 127 at `KNOTS` frames after its beginning, with
-            controllers as they are at the beginning; shape [n_curves, 18].
-        envelope_slope: Its further course in dB a second, shape [n_curves].
-        release_db: Loudness relative to that at the note's end, at the first 11 of `KNOTS` after
-            it; shape [n_curves, 11].
-        release_slope: Its further course in dB a second, below 0, shape [n_curves].
-        slur_db: By how much a slurred note dips after it begins, shape [11], ends at 0.
-        slur_ms: How long the pitch glides in a slur; 0 for an instrument that attacks every note.
-        vibrato_hz: Rate.
-        vibrato_cents: Usual depth.
-        vibrato_delay_ms: How long a note stays plain.
-        vibrato_growth_ms: How long the vibrato grows then.
-        pitch_drift_cents: Standard deviation of a slow random drift.
-        loudness_drift_db: Likewise.
+        lowest_note: MIDI note of the first curves; a curve follows every `PITCH_STEP` semitones.
+        envelope_db: Loudness of a note of velocity 127 at `KNOTS` frames after its onset, with the
+            controllers at their initial values, shape [n_curves, 18].
+        envelope_slope: Slope of the loudness after that, in dB per second, shape [n_curves].
+        release_db: Loudness relative to that at the note's end, at the first 11 of `KNOTS` frames
+            after the end, shape [n_curves, 11].
+        release_slope: Slope of the loudness after that, in dB per second, below 0, shape
+            [n_curves].
+        slur_db: Dip in loudness after the onset of a slurred note at the first 11 of `KNOTS`, shape
+            [11]; the last value is 0.
+        slur_ms: Duration of the pitch glide in a slur; 0 if the instrument attacks every note.
+        vibrato_hz: Rate of the vibrato.
+        vibrato_cents: Usual depth of the vibrato.
+        vibrato_delay_ms: Time from the onset of a note to the start of its vibrato.
+        vibrato_growth_ms: Time in which the vibrato then reaches its depth.
+        pitch_drift_cents: Standard deviation of the pitch's slow random drift.
+        loudness_drift_db: Standard deviation of the loudness's slow random drift.
         loudest_db: Loudness that no note exceeds.
     """
 
@@ -61,11 +69,11 @@ class Expression:
 
     @property
     def n_curves(self) -> int:
-        """Number of pitches at which there are curves."""
+        """Number of curves of each kind."""
         return len(self.envelope_db)
 
     def save(self, path: Path, comment: str) -> None:
-        """Writes the table as TOML, a curve a line."""
+        """Writes the table as TOML, one curve per line, below a comment."""
         lines = [f"# {line}" for line in comment.splitlines()]
         for name, value in asdict(self).items():
             if isinstance(value, list) and isinstance(value[0], list):
@@ -76,7 +84,7 @@ class Expression:
             temporary.write_text("\n".join(lines) + "\n")
 
 
-# What an instrument is played with for which nothing was learnt: a plain organ-like tone.
+# For an instrument without a learnt table: a plain organ-like tone.
 PLAIN = Expression(
     lowest_note=24,
     envelope_db=[[-16.0, -10.0, -7.0, -5.0, -3.0, -2.0, -1.0] + [0.0] * 11] * 11,
@@ -95,17 +103,23 @@ PLAIN = Expression(
 )
 
 
-def find_expression(instrument: str, runs: Path | None = None) -> Expression:
-    """Loads an instrument's table: the one learnt here, else the one kept with the repository.
+def find_expression(run_dir: Path) -> Expression:
+    """Loads the table that belongs to a model.
+
+    It is the one beside the model's run folder, else the pretrained one of the instrument.
+
+    Args:
+        run_dir: The model's run folder, such as ``runs/flute/reduced_cd``.
 
     Returns:
-        `PLAIN` where there is neither.
+        `PLAIN` if there is neither.
 
     Raises:
-        UserError: The file is damaged.
+        UserError: The folder is not a run folder, or the table is damaged.
     """
-    for base in (runs or RUN_DIR, MODEL_DIR):
-        path = base / instrument / "expression.toml"
+    pretrained = MODEL_DIR / load_run(run_dir).instrument
+    for folder in (run_dir.resolve().parent, pretrained):
+        path = folder / FILE_NAME
         if path.is_file():
             return load_expression(path)
     return PLAIN
@@ -115,9 +129,9 @@ def load_expression(path: Path) -> Expression:
     """Loads a table.
 
     Raises:
-        UserError: The file is missing, or does not hold one that the firmware can play.
+        UserError: The file is missing, or the firmware cannot play its values.
     """
-    expression: Expression = from_table(Expression, read_toml(path), path)
+    expression = from_table(Expression, read_toml(path), path)
     try:
         _check(expression)
     except ValueError as error:
@@ -128,7 +142,7 @@ def load_expression(path: Path) -> Expression:
 
 
 def _check(expression: Expression) -> None:
-    """Raises ValueError naming the first entry that is out of bounds."""
+    """Raises ValueError that names the first entry out of bounds."""
     n_curves = np.size(expression.envelope_slope)
     shapes = {
         "envelope_db": (n_curves, len(KNOTS)),
@@ -155,12 +169,9 @@ def _check(expression: Expression) -> None:
         try:
             values = np.asarray(getattr(expression, field.name), float)
         except (TypeError, ValueError):
-            raise ValueError(f"{field.name} does not hold numbers, or rows of one length") from None
+            raise ValueError(f"{field.name} is not numbers, or its rows differ in length") from None
         if values.shape != shapes.get(field.name, ()):
             raise ValueError(f"{field.name} has shape {list(values.shape)}")
         lowest, highest = bounds.get(field.name, (LOWEST_DB, 0))
         if not (np.all(values >= lowest) and np.all(values <= highest)):
             raise ValueError(f"{field.name} is not within {lowest} and {highest}")
-
-
-GAIN_DB_Q8 = [-96 * 256] + [round(256 * 40 * math.log10(value / 127)) for value in range(1, 128)]

@@ -1,31 +1,39 @@
 """The network input: scaled pitch and loudness, and the context before them."""
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.constants import DEFAULT_F0_HZ, LOUDNESS_RANGE_DB
 from pipeline.core.instrument_config import TcnConfig
 
+Floats = npt.NDArray[np.float32]
 
-def scale_features(f0_hz, loudness_db):
-    """Scales features to what the network reads.
+
+def scale_features(f0_hz: npt.ArrayLike, loudness_db: npt.ArrayLike) -> Floats:
+    """Scales features to the network's input.
 
     Args:
         f0_hz: Pitch in Hz, above 0, shape [..., n_frames].
         loudness_db: Loudness in dB from -80 to 0, same shape.
 
     Returns:
-        Shape [..., n_frames, 2]: MIDI note / 127 and loudness / 80 + 1, both about 0 to 1.
+        float32, shape [..., n_frames, 2]: MIDI note / 127 and loudness / 80 + 1, both about 0 to 1.
     """
     note = 69.0 + 12.0 * np.log2(np.asarray(f0_hz) / 440.0)
     loudness = np.asarray(loudness_db) / LOUDNESS_RANGE_DB + 1.0
     return np.stack([note / 127.0, loudness], axis=-1).astype(np.float32)
 
 
-def prepend_context(features: np.ndarray, config: TcnConfig) -> np.ndarray:
-    """Puts silence before features, as much as the network looks back.
+def unscale_f0(features: Floats) -> npt.NDArray[np.float64]:
+    """Returns the pitch in Hz of scaled features; shape [..., n_frames, 2] to [..., n_frames]."""
+    return np.asarray(440.0 * 2 ** ((features[..., 0].astype(np.float64) * 127 - 69) / 12))
 
-    A decoder that plays has heard silence before its first note, and not nothing:
-    ``instrument/instrument.c`` fills its rings with the same frames.
+
+def prepend_context(features: Floats, config: TcnConfig) -> Floats:
+    """Prepends silence to features, as many frames as the network looks back.
+
+    A playing decoder has received silence before its first note, not zeros:
+    ``tflm_app/instrument/instrument.c`` fills its rings with the same frames.
 
     Args:
         features: Scaled features, shape [..., n_frames, 2].

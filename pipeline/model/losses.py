@@ -1,29 +1,30 @@
-"""The multi-scale spectral loss (MSS), by which models are trained and compared, and loudness.
+"""The multi-scale spectral loss (MSS), which trains and compares models, and a loudness distance.
 
-For windows of 2048 to 64 samples, Hann, hop a quarter, normalized by the square root of the
+For Hann windows of 2048 to 64 samples with a hop of a quarter, normalized by the square root of the
 window's length: the mean absolute difference of the magnitudes plus that of their logarithms,
 summed over the windows (Engel et al., "DDSP", ICLR 2020; windows and normalization as in Caspe et
 al., "DDX7", ISMIR 2022).
 
-Of the MSS nearly all is logarithm, and most bins lie between the partials: a model that learns from
-it alone gets the noise there right and plays 8 to 14 dB too softly. Hence the loudness.
+The logarithmic part is nearly all of the MSS, and most bins lie between the partials. A model that
+is trained by the MSS alone matches the noise there and plays 8 to 14 dB too softly; the loudness
+distance prevents that.
 """
 
-import librosa
 import numpy as np
 from keras import ops
 
+from pipeline.audio.a_weighting import a_weighting_db
 from pipeline.core.constants import SAMPLE_RATE
+from pipeline.model.synth import Tensor
 
 MSS_WINDOWS = (2048, 1024, 512, 256, 128, 64)
 LOG_FLOOR = 1e-7  # added to magnitudes before the logarithm
-LOUDNESS_FLOOR_DB = -60.0  # re a full-scale sine: a pause
-_ROOT_FLOOR = (
-    1e-16  # keeps the gradient of the magnitude finite at silence; far below LOG_FLOOR squared
-)
+LOUDNESS_FLOOR_DB = -60.0  # re a full-scale sine; softer windows are pauses
+# Keeps the gradient of the magnitude finite at silence; small compared with LOG_FLOOR squared.
+_ROOT_FLOOR = 1e-16
 
 
-def magnitudes(audio, window: int):
+def magnitudes(audio: Tensor, window: int) -> Tensor:
     """Computes a normalized magnitude spectrogram with reflected edges.
 
     Args:
@@ -39,17 +40,16 @@ def magnitudes(audio, window: int):
     return ops.sqrt(real**2 + imaginary**2 + _ROOT_FLOOR) / np.sqrt(window)
 
 
-def spectrograms(audio) -> list:
-    """Computes the magnitudes of `audio`, shape [batch, n_samples], at every window of the loss."""
+def spectrograms(audio: Tensor) -> list[Tensor]:
+    """Computes the magnitudes of `audio`, shape [batch, n_samples], for every window of the MSS."""
     return [magnitudes(audio, window) for window in MSS_WINDOWS]
 
 
-def mss(reference, estimate):
-    """Multi-scale spectral distance of each clip.
+def mss(reference: Tensor | list[Tensor], estimate: Tensor | list[Tensor]) -> Tensor:
+    """Computes the multi-scale spectral distance of each clip.
 
     Args:
-        reference: Audio, shape [batch, n_samples], or its `spectrograms` where these are needed
-            again.
+        reference: Audio, shape [batch, n_samples], or its `spectrograms` if they are at hand.
         estimate: The same.
 
     Returns:
@@ -63,30 +63,37 @@ def mss(reference, estimate):
     return total
 
 
-def loudness_distance(reference, estimate):
-    """Mean absolute difference of A-weighted levels, over windows of 2048 samples.
+def loudness_distance(reference: Tensor | list[Tensor], estimate: Tensor | list[Tensor]) -> Tensor:
+    """Computes the mean absolute difference of A-weighted levels over windows of 2048 samples.
 
     Args:
-        reference: Audio, shape [batch, n_samples], or its `spectrograms`.
+        reference: Audio, shape [batch, n_samples], or its `spectrograms` if they are at hand.
         estimate: The same.
 
     Returns:
-        Difference in dB, shape [batch]; what lies below `LOUDNESS_FLOOR_DB` hardly counts.
+        Difference in dB, shape [batch]; levels below `LOUDNESS_FLOOR_DB` barely count.
     """
     target, found = (_loudness_db(_spectrograms(x)[0]) for x in (reference, estimate))
     return ops.mean(ops.abs(target - found), axis=-1)
 
 
-def _spectrograms(audio) -> list:
+def _spectrograms(audio: Tensor | list[Tensor]) -> list[Tensor]:
     return audio if isinstance(audio, list) else spectrograms(audio)
 
 
-def _loudness_db(spectrogram):
-    """Returns dB re a full-scale 1 kHz sine, shape [batch, n_windows]; see `pipeline.features`."""
+def _loudness_db(spectrogram: Tensor) -> Tensor:
+    """Computes dB re a full-scale 1 kHz sine, as `pipeline.audio.features` does.
+
+    Args:
+        spectrogram: Magnitudes for the longest window, shape [batch, n_windows, n_bins].
+
+    Returns:
+        Shape [batch, n_windows].
+    """
     window = MSS_WINDOWS[0]
     frequencies_hz = np.fft.rfftfreq(window, 1 / SAMPLE_RATE)[1:]
-    weights = 10 ** (librosa.A_weighting(frequencies_hz, min_db=None) / 10)
-    full_scale = 3 * window / 32  # a sine's sum over bins, Hann and the normalization included
+    weights = 10 ** (a_weighting_db(frequencies_hz) / 10)
+    full_scale = 3 * window / 32  # a sine's power over bins, for the Hann window, normalized
     weights = np.concatenate([[0.0], weights / full_scale]).astype(np.float32)
     power = ops.sum(spectrogram**2 * weights, axis=-1)
     return 10 / np.log(10) * ops.log(power + 10 ** (LOUDNESS_FLOOR_DB / 10))

@@ -1,8 +1,7 @@
-"""How far a rendering is from a recording, and a quantized model from its float one.
+"""Distances between a rendering and a recording, and between a quantized model and its float one.
 
-Distances compare audio at 16 kHz of the same length, mono, in [-1, 1]; 0 stands for equality.
-Errors compare what `pipeline.features` says of them, so that a rendering is judged by the ears that
-the decoder was given.
+Distances compare audio at 16 kHz of the same length, mono, in [-1, 1]; 0 means equal. Errors
+compare features (`pipeline.audio.features`), that is, the quantities that the decoder was given.
 """
 
 import librosa
@@ -17,14 +16,20 @@ from pipeline.model import losses as model_losses
 Array = npt.NDArray[np.floating]
 N_MELS = 80
 MEL_WINDOW, MEL_HOP = 2048, 256  # samples
-MEL_FLOOR_DB = -100.0  # re full scale: below it a band is silent
-MSS_SECONDS = 32  # of a long recording that are compared at once, for the memory's sake
-MIN_LOUDNESS_DB = -60.0  # frames of the recording below it are a pause
-AUDIBLE_LEVEL = MAX_LEVEL * 10 ** (-60 / 20)  # turns: what a softer operator does is not heard
+MEL_FLOOR_DB = -100.0  # re full scale; bands below it count as silent
+MSS_SECONDS = 32  # longer recordings are compared in parts, to limit memory
+MIN_LOUDNESS_DB = -60.0  # frames in which the recording is softer are pauses
+AUDIBLE_DB = -60.0  # re MAX_LEVEL; errors of softer operators do not count
+AUDIBLE_LEVEL = MAX_LEVEL * 10 ** (AUDIBLE_DB / 20)  # turns
 
 
 def mss_distance(reference: Array, estimate: Array) -> float:
-    """Multi-scale spectral distance (see `pipeline.losses.mss`), shape [n_samples] each."""
+    """Measures the multi-scale spectral distance (see `pipeline.model.losses.mss`).
+
+    Args:
+        reference: Audio, shape [n_samples].
+        estimate: The same.
+    """
     starts = range(0, len(reference), MSS_SECONDS * SAMPLE_RATE)
     distances, weights = [], []
     for start in starts:
@@ -33,19 +38,24 @@ def mss_distance(reference: Array, estimate: Array) -> float:
             _at_least(np.asarray(x[part], np.float32), model_losses.MSS_WINDOWS[0])
             for x in (reference, estimate)
         ]
-        distances.append(
-            float(ops.convert_to_numpy(model_losses.mss(pair[0][None], pair[1][None]))[0])
-        )
+        distance = model_losses.mss(pair[0][None], pair[1][None])
+        distances.append(float(ops.convert_to_numpy(distance)[0]))
         weights.append(len(reference[part]))
     return float(np.average(distances, weights=weights))
 
 
 def _at_least(audio: Array, n_samples: int) -> Array:
+    """Pads audio with zeros to a minimum length."""
     return np.pad(audio, (0, max(n_samples - len(audio), 0)))
 
 
 def log_mel_distance(reference: Array, estimate: Array) -> float:
-    """Mean absolute difference in dB of 80 mel bands, down to -100 dB; shape [n_samples] each."""
+    """Measures the mean absolute difference in dB of 80 mel bands, down to -100 dB.
+
+    Args:
+        reference: Audio, shape [n_samples].
+        estimate: The same.
+    """
     bands_db = [
         librosa.power_to_db(
             librosa.feature.melspectrogram(
@@ -68,10 +78,15 @@ def log_mel_distance(reference: Array, estimate: Array) -> float:
 def f0_error_cents(
     reference: Features, estimate: Features, *, min_confidence: float
 ) -> float | None:
-    """Median absolute error of pitch in cents over frames in which the recording has one.
+    """Measures the median absolute error of pitch in cents over voiced frames.
+
+    Args:
+        reference: Features of the recording.
+        estimate: Features of the rendering.
+        min_confidence: Frames of the recording with less confidence are unvoiced.
 
     Returns:
-        None if it has none.
+        None if the recording has no voiced frame.
     """
     voiced = (reference.confidence >= min_confidence) & (reference.loudness_db > MIN_LOUDNESS_DB)
     if not voiced.any():
@@ -81,7 +96,11 @@ def f0_error_cents(
 
 
 def loudness_error_db(reference: Features, estimate: Features) -> float | None:
-    """Mean absolute error of loudness in dB over frames that sound in the recording, if any."""
+    """Measures the mean absolute error of loudness in dB over frames that are no pause.
+
+    Returns:
+        None if the recording is one pause.
+    """
     sounding = reference.loudness_db > MIN_LOUDNESS_DB
     if not sounding.any():
         return None
@@ -89,16 +108,36 @@ def loudness_error_db(reference: Features, estimate: Features) -> float | None:
 
 
 def level_error_db(reference: Array, estimate: Array) -> float:
-    """Mean absolute error in dB of the levels that are audible, above -60 dB of the largest.
+    """Measures the mean absolute error in dB of the audible levels, above -60 dB re MAX_LEVEL.
 
     Args:
-        reference: Levels of the float model in turns, shape [n_frames, 6].
-        estimate: Levels of the quantized one, same shape, above 0.
+        reference: Levels of the float model in turns, shape [..., 6].
+        estimate: Levels of the quantized model in turns, same shape, above 0.
 
     Returns:
-        0 if none is audible.
+        0 if no level is audible.
     """
     audible = reference > AUDIBLE_LEVEL
-    if not audible.any():
-        return 0.0
-    return float(np.abs(20 * np.log10(estimate[audible] / reference[audible])).mean())
+    return _mean_magnitude(20 * np.log10(estimate[audible] / reference[audible]))
+
+
+def logit_error_db(reference: Array, estimate: Array) -> float:
+    """Measures `level_error_db` on logits, whose levels are ``MAX_LEVEL * sigmoid(logit)``.
+
+    The levels are computed in float64 and in dB, so that small errors of saturated levels count.
+
+    Args:
+        reference: Logits of the float network, shape [..., 6].
+        estimate: Logits of the quantized network, same shape.
+
+    Returns:
+        0 if no level is audible.
+    """
+    reference_db, estimate_db = (
+        -20 * np.log10(1 + np.exp(-logits.astype(np.float64))) for logits in (reference, estimate)
+    )
+    return _mean_magnitude((estimate_db - reference_db)[reference_db > AUDIBLE_DB])
+
+
+def _mean_magnitude(values: Array) -> float:
+    return float(np.abs(values).mean()) if values.size else 0.0

@@ -1,9 +1,9 @@
-"""The FM algorithms: one table that the Keras synth, the C tables and the notes are made from.
+"""The FM patches: one table for the Keras synthesizer, the generated C and the documentation.
 
-An algorithm is written as a DX7 programmer would draw it: ``"6>5>1 4>3>1 2>1"`` says that operator
-6 modulates 5, which modulates 1, and so on; operators that modulate nothing are the carriers.
-Ratios are exact fractions of f0. The voices are the DX7's FLUTE 1, BRASS 3, STRINGS 1 and a piano,
-without their feedback (Caspe et al., "DDX7", ISMIR 2022, section 3).
+A routing is written as chains of operators: ``"6>5>1 4>3>1 2>1"`` means that operator 6 modulates
+5, which modulates 1, and so on. Operators that modulate no other are the carriers. Ratios are exact
+multiples of f0. The patches are the DX7's FLUTE 1, BRASS 3, STRINGS 1 and a piano, without their
+feedback (Caspe et al., "DDX7", ISMIR 2022, section 3).
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from pipeline.core.runs import RunConfig
 
 @dataclass(frozen=True)
 class Patch:
-    """A fixed-ratio FM voice of six operators; operators are counted from 0 here, from 1 in text.
+    """A fixed-ratio FM patch of six operators, numbered from 1 in `routing` and from 0 elsewhere.
 
     Attributes:
-        name: The patch's name, also used for the generated C symbols.
-        routing: Text form, chains such as ``"6>5>1"`` separated by blanks; a lone ``"1"`` is a
-            carrier.
+        name: Name of the patch, also used in the generated C symbols.
+        routing: Chains such as ``"6>5>1"``, separated by blanks; a lone ``"1"`` is a carrier that
+            no operator modulates.
         ratios: Frequency ratio of each operator to f0, operator 1 first.
     """
 
@@ -44,12 +44,12 @@ class Patch:
 
     @property
     def carriers(self) -> tuple[int, ...]:
-        """Operators that are heard: the ends of the chains, ascending."""
+        """Operators whose sum is the output: the ends of the chains, ascending."""
         return tuple(sorted({chain[-1] for chain in self._chains}))
 
     @property
     def order(self) -> tuple[int, ...]:
-        """An order of evaluation in which every operator follows its modulators."""
+        """An evaluation order in which every operator follows its modulators."""
         done: list[int] = []
         while len(done) < N_OPERATORS:
             done += [

@@ -1,51 +1,54 @@
-"""The differentiable FM synthesizer: frames of levels and phases in, audio out.
+"""The differentiable FM synthesizer: from frames of levels and a phase to audio.
 
-This is the arithmetic that plays on the device: frame k holds the values that block k (64 samples)
-reaches at its end, so levels and f0 ramp causally from frame k-1 to frame k; every operator has a
-phase of its own; a level is in turns (modulation index 2*pi*level); the sum of the carriers is
-divided by `MAX_LEVEL`.
+It computes what the device computes. Frame k holds the values that block k (64 samples) reaches at
+its end, so levels and f0 ramp causally from frame k-1 to frame k. Every operator has its own phase.
+A level is in turns (modulation index 2*pi*level). The sum of the carriers is divided by
+`MAX_LEVEL`.
 """
 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.model.patches import Patch
 
+Tensor = Any  # of Keras' backend, or a NumPy array
 
-def base_phase(f0_hz: np.ndarray, patch: Patch) -> np.ndarray:
-    """Integrates f0 into the patch's base phase, of which every operator's is a multiple.
 
-    In float64: a float32 cumulative sum would be radians off after seconds, and a wrapped phase of
-    ratio 1 would break ratios such as 1.5; the base ratio divides them all, so that wrapping it to
-    one turn loses nothing.
+def base_phase(f0_hz: npt.ArrayLike, patch: Patch) -> npt.NDArray[np.float32]:
+    """Integrates f0 into the patch's base phase; every operator's phase is a multiple of it.
+
+    The sum is in float64, because in float32 it would be off by radians after seconds. Wrapping it
+    to one turn loses nothing, because every operator's ratio is a multiple of the base ratio; a
+    wrapped phase of ratio 1 would be wrong for ratios such as 1.5.
 
     Args:
         f0_hz: Pitch in Hz, shape [..., n_frames].
         patch: The FM patch.
 
     Returns:
-        Phase in turns from 0 to 1, float32, shape [..., n_frames * HOP_SAMPLES].
+        Phase in turns from 0 to 1, float32, shape [..., n_frames * 64].
     """
-    f0_hz = np.asarray(f0_hz, np.float64)
-    previous = np.concatenate([f0_hz[..., :1], f0_hz[..., :-1]], axis=-1)
+    pitch_hz = np.asarray(f0_hz, np.float64)
+    previous = np.concatenate([pitch_hz[..., :1], pitch_hz[..., :-1]], axis=-1)
     ramp = np.arange(1, HOP_SAMPLES + 1) / HOP_SAMPLES
-    f0_hz = previous[..., None] + (f0_hz - previous)[..., None] * ramp
-    f0_hz = f0_hz.reshape(*f0_hz.shape[:-2], -1)
-    turns = np.cumsum(f0_hz * float(patch.base_ratio) / SAMPLE_RATE, axis=-1)
-    return (turns % 1.0).astype(np.float32)
+    samples_hz = previous[..., None] + (pitch_hz - previous)[..., None] * ramp
+    samples_hz = samples_hz.reshape(*samples_hz.shape[:-2], -1)
+    turns = np.cumsum(samples_hz * float(patch.base_ratio) / SAMPLE_RATE, axis=-1)
+    return np.asarray(turns % 1.0, np.float32)
 
 
-def upsample_frames(frames):
+def upsample_frames(frames: Tensor) -> Tensor:
     """Ramps frames linearly to audio rate, causally; the first block ramps up from 0.
 
     Args:
         frames: Shape [batch, n_frames, channels].
 
     Returns:
-        Shape [batch, n_frames * HOP_SAMPLES, channels].
+        Shape [batch, n_frames * 64, channels].
     """
     previous = ops.pad(frames[:, :-1], [[0, 0], [1, 0], [0, 0]])
     ramp = ops.reshape(
@@ -56,12 +59,12 @@ def upsample_frames(frames):
     return ops.reshape(samples, (batch, n_frames * HOP_SAMPLES, channels))
 
 
-def fm_levels(logits):
+def fm_levels(logits: Tensor) -> Tensor:
     """Maps the decoder's logits to operator levels in turns, 0 to `MAX_LEVEL`, same shape."""
     return MAX_LEVEL * ops.sigmoid(logits)
 
 
-def fm_synthesize(levels, phase, patch: Patch):
+def fm_synthesize(levels: Tensor, phase: Tensor, patch: Patch) -> Tensor:
     """Plays a patch.
 
     Args:
@@ -70,13 +73,13 @@ def fm_synthesize(levels, phase, patch: Patch):
         patch: Routing and ratios.
 
     Returns:
-        Audio, shape [batch, n_samples]; one carrier reaches from -1 to 1.
+        Audio, shape [batch, n_samples]; a single carrier ranges from -1 to 1.
     """
     levels = upsample_frames(levels)
-    outputs: dict[int, Any] = {}
+    outputs: dict[int, Tensor] = {}
     for operator in patch.order:
         turns = phase * patch.multiples[operator]
-        turns = turns - ops.floor(turns)  # small arguments keep float32 sines accurate
+        turns = turns - ops.floor(turns)  # float32 sines are accurate for small arguments
         for modulator in patch.modulators[operator]:
             turns = turns + outputs[modulator]
         outputs[operator] = levels[..., operator] * ops.sin(2.0 * np.pi * turns)

@@ -72,5 +72,7 @@ def read_weights(path: Path) -> dict[str, list[Floats]]:
         with h5py.File(path) as stored:
             stored.visititems(collect)
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}): delete it and train the model again") from None
+        raise UserError(
+            f"{path} is damaged ({error}): delete it and train the model again"
+        ) from None
     return layers

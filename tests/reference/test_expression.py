@@ -13,17 +13,17 @@ from pipeline.core.constants import FRAME_RATE, INSTRUMENTS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.paths import APP_DIR, MODEL_DIR
-from pipeline.emit import tables
 from pipeline.emit.expression import expressions_text
-from pipeline.model import expression_learning
 from pipeline.model.expression import (
     GAIN_DB_Q8,
     KNOTS,
     PLAIN,
     Expression,
-    find_expression,
     load_expression,
 )
+from pipeline.model.expression_curves import learn_curves
+from pipeline.model.expression_movement import learn_movement
+from pipeline.model.note_measurement import measure_notes
 from pipeline.reference.expression import FixedExpressionVoice, pitch_to_hz, to_fixed
 from pipeline.target.boards import EMULATED_BOARDS
 from pipeline.target.build import build_program
@@ -34,7 +34,11 @@ SOURCES = [
     *(APP_DIR / "player" / f"{name}.c" for name in ("expression", "pitch", "pitch_tables")),
     APP_DIR / "fm" / "fm_sine_table.c",
 ]
-TABLES = {"flute": find_expression("flute"), "piano": find_expression("piano"), "plain": PLAIN}
+TABLES = {
+    "flute": load_expression(MODEL_DIR / "flute" / "expression.toml"),
+    "piano": load_expression(MODEL_DIR / "piano" / "expression.toml"),
+    "plain": PLAIN,
+}
 STEP = np.dtype("<i4", 8)
 NOTHING, START, SLUR, RELEASE = range(4)
 
@@ -105,10 +109,6 @@ def test_pitch_is_in_tune_within_a_thirtieth_of_a_cent():
     assert pitch_to_hz(69 << 16) == pytest.approx(440, rel=2e-5)
     assert pitch_to_hz(-5) == pitch_to_hz(12 << 16)
     assert pitch_to_hz(2**31 - 1) == pitch_to_hz(115 << 16)
-
-
-def test_tables_of_the_firmware_are_those_of_python():
-    assert tables.PITCH_TABLES_PATH.read_text() == tables.pitch_tables_text()
 
 
 def steady(table: Expression, *, note: int, velocity: int = 127, n_frames: int = 512) -> np.ndarray:
@@ -219,10 +219,10 @@ def synthetic_corpus(gap: float) -> tuple[mido.MidiFile, np.ndarray, np.ndarray]
 
 
 def test_curves_of_a_synthetic_corpus_are_recovered_whatever_its_velocities_and_swells():
-    notes = list(expression_learning.measure_notes(*synthetic_corpus(gap=0.3)))
+    notes = list(measure_notes(*synthetic_corpus(gap=0.3)))
     assert len(notes) == 60
     config = load_instrument("flute")
-    learnt = expression_learning.learn_curves(notes, config)
+    learnt = learn_curves(notes, config)
     expected = -10 - 20 * np.exp(-KNOTS / FRAME_RATE / 0.02)
     for curve in learnt["envelope_db"][:3]:
         np.testing.assert_allclose(curve, expected, atol=0.3)
@@ -243,13 +243,13 @@ def test_vibrato_and_drift_of_steady_tones_are_recovered():
         )
         swells_db.append(-20 + 0.7 * np.sin(2 * np.pi * 1.5 * t + phase[1]))
     f0_hz = 440 * 2 ** (np.array(cents) / 1200)
-    learnt = expression_learning.learn_movement(f0_hz, np.array(swells_db), np.ones_like(f0_hz))
+    learnt = learn_movement(f0_hz, np.array(swells_db), np.ones_like(f0_hz))
     assert learnt["vibrato_hz"] == pytest.approx(5.5, abs=0.1)
     assert learnt["vibrato_cents"] == pytest.approx(20, rel=0.1)
     assert learnt["pitch_drift_cents"] == pytest.approx(6 / np.sqrt(2), rel=0.15)
     assert learnt["loudness_drift_db"] == pytest.approx(0.7 / np.sqrt(2), rel=0.15)
     nothing = np.zeros((0, 1000))
-    assert expression_learning.learn_movement(nothing, nothing, nothing)["vibrato_cents"] == 0
+    assert learn_movement(nothing, nothing, nothing)["vibrato_cents"] == 0
 
 
 def test_learnt_table_survives_its_file(tmp_path):
