@@ -113,7 +113,7 @@ def bench_firmware(
         "bytes": {
             "decoder_code": flash_bytes(parts, "decoder") + flash_bytes(parts, "tflm"),
             "decoder_state": rendering.state_bytes["decoder"],
-            "fm_code": flash_bytes(parts, "fm"),
+            "fm_code": flash_bytes(parts, "fm") + flash_bytes(parts, "noise"),
             "fm_state": rendering.state_bytes["voice"],
             "model": model_bytes,
             "firmware_flash": built.flash_bytes,

@@ -117,6 +117,7 @@ class Board:
         has_files: Whether programs read and write files of the developer's machine; such boards
             run tests and benchmarks, the others are flashed and played.
         machine: QEMU's name of a machine that runs the board's programs; None if there is none.
+        image_emulator: Emulator other than QEMU that runs the board's image.
         emulated_by: Board with files and the same core, on which instructions are counted.
         weight_memory: Memory that the cycle model assumes for the chip.
         flasher: How the board is flashed; None if it is not.
@@ -137,6 +138,7 @@ class Board:
     tflm_arch: str | None = None
     has_files: bool = False
     machine: str | None = None
+    image_emulator: str = ""
     emulated_by: str = ""
     weight_memory: WeightMemory = WeightMemory("no estimate", 0)
     flasher: Flasher | None = None
