@@ -101,8 +101,10 @@ def test_packed_weights_hold_every_weight_once(tflite, layout, bits):
 
 def test_equal_models_give_equal_text_and_untouched_files(tflite, tmp_path):
     instruments = [Preset("flute", tflite, "flute", UNTRAINED)]
-    first = {path.name: path.read_bytes() for path in write_firmware_source(instruments, tmp_path / "a")}
-    second = {path.name: path.read_bytes() for path in write_firmware_source(instruments, tmp_path / "b")}
+    first, second = (
+        {path.name: path.read_bytes() for path in write_firmware_source(instruments, folder)}
+        for folder in (tmp_path / "a", tmp_path / "b")
+    )
     assert first == second
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
     write_firmware_source(instruments, tmp_path / "a")
@@ -318,7 +320,9 @@ def test_command_ends_with_one_line_and_leaves_what_was_there(tmp_path, tflite, 
 )
 def test_presets_need_names_and_patches(tflite, tmp_path, instruments, message):
     with pytest.raises(UserError, match=message):
-        write_firmware_source([Preset(name, tflite, patch, UNTRAINED) for name, patch in instruments], tmp_path)
+        write_firmware_source(
+            [Preset(name, tflite, patch, UNTRAINED) for name, patch in instruments], tmp_path
+        )
 
 
 def test_every_layer_of_the_format_is_known_to_the_reader(tflite_16x8):

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.constants import FORMATS
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.paths import REPOSITORY
 from pipeline.emit import decoder as emit_decoder
 from pipeline.quantization.step_model import StreamingDecoder
 from pipeline.quantization.tflite_reader import read_step_model
-from pipeline.quantization.tflite_writer import FORMATS, random_step_model
+from pipeline.quantization.tflite_writer import random_step_model
 from pipeline.reference.decoder import level_table, levels_q32
 from pipeline.target.boards import EMULATED_BOARDS
 from pipeline.target.build import build_program

@@ -13,7 +13,6 @@ from pipeline.core.constants import HOP_SAMPLES
 from pipeline.core.errors import UserError
 from pipeline.core.paths import REPOSITORY
 from pipeline.emit import fm as emit_fm
-from pipeline.emit import tables
 from pipeline.model.patches import PATCHES, Patch
 from pipeline.reference.fm import LEVEL_MAX_Q32, FixedVoice
 from pipeline.target.boards import EMULATED_BOARDS
@@ -163,10 +162,6 @@ def test_every_core_equals_simulation_within_its_instructions(board, generated, 
         pcm, instructions = play(program, name, frames)
         assert np.array_equal(pcm, simulate(name, frames)), name
         assert instructions / len(pcm) <= (135 if board == "qemu_m0" else 60), name
-
-
-def test_committed_sine_table_is_what_the_generator_makes():
-    assert tables.SINE_TABLE_PATH.read_text() == tables.sine_table_text()
 
 
 def test_ranges_agree_between_c_and_python():

@@ -9,9 +9,8 @@ from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, LEVEL_FLOOR, MAX_LE
 from pipeline.core.paths import APP_DIR
 from pipeline.emit.noise import noise_text
 from pipeline.model import noise as model_noise
-from pipeline.model.noise import grains_like
 from pipeline.model.inputs import scale_features
-from pipeline.model.noise import UNTRAINED, NoiseParameters
+from pipeline.model.noise import UNTRAINED, NoiseParameters, grains_like
 from pipeline.model.noise_layer import FilteredNoise as BreathLayer
 from pipeline.reference import noise as reference_noise
 from pipeline.reference.frame import log2_float32

@@ -15,7 +15,7 @@ from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.paths import APP_DIR
 from pipeline.emit import presets
 from pipeline.emit import reverb as emit_reverb
-from pipeline.evaluation.bench_cores import bench_frames
+from pipeline.evaluation.bench_firmware import bench_frames
 from pipeline.model import reverb as model_reverb
 from pipeline.model.noise import UNTRAINED
 from pipeline.model.patches import PATCHES
@@ -34,8 +34,8 @@ LENGTHS = {  # taps: the least, one more than a partition, heads alone, the leas
         1,
         65,
         1600,
-        emit_reverb.LONGEST_HEAD,
-        emit_reverb.LONGEST_HEAD + 1,
+        reference_reverb.LONGEST_HEAD,
+        reference_reverb.LONGEST_HEAD + 1,
         4000,
         SAMPLE_RATE,
     )
@@ -61,7 +61,7 @@ def library(tmp_path_factory) -> ctypes.CDLL:
     """The C module with all rooms, under UBSan."""
     out = tmp_path_factory.mktemp("rooms")
     texts = emit_reverb.shared_texts(list(RESPONSES), list(RESPONSES.values()))
-    texts |= {f"{name}_room.c": emit_reverb.reverb_text(name, r) for name, r in RESPONSES.items()}
+    texts |= {f"{name}_reverb.c": emit_reverb.reverb_text(name, r) for name, r in RESPONSES.items()}
     texts["size.c"] = '#include "reverb/reverb.h"\nconst size_t reverb_size = sizeof(reverb_t);\n'
     for name, text in texts.items():
         (out / name).write_text(text)
@@ -89,7 +89,9 @@ class HostRoom:
         self.state = ctypes.create_string_buffer(
             ctypes.c_size_t.in_dll(library, "reverb_size").value
         )
-        library.reverb_init(self.state, ctypes.byref(ctypes.c_char.in_dll(library, f"{name}_room")))
+        library.reverb_init(
+            self.state, ctypes.byref(ctypes.c_char.in_dll(library, f"{name}_reverb"))
+        )
 
     def play(self, pcm: np.ndarray) -> np.ndarray:
         out = pcm.copy()
@@ -207,7 +209,9 @@ def tflite(tmp_path_factory):
 def generate(out, tflite, seconds):
     whole = decaying_noise(SAMPLE_RATE, 8)
     response = model_reverb.shorten(whole, seconds)
-    presets.generate([presets.Preset("flute", tflite, "flute", UNTRAINED, response)], out)
+    presets.write_firmware_source(
+        [presets.Preset("flute", tflite, "flute", UNTRAINED, response)], out
+    )
     return response
 
 
@@ -233,8 +237,8 @@ def test_firmware_plays_in_the_room_as_simulated_and_alike_everywhere(
         renderings.append(played.pcm)
         if board != "host":
             assert 0.9 * played.instructions["reverb"] < played.worst_reverb
-            assert {"reverb", "room", "cmsis_dsp"} <= set(built.parts)
-            assert built.parts["room"].flash_bytes < 1.02 * 8 * (len(response) + 512)
+            assert {"reverb", "response", "cmsis_dsp"} <= set(built.parts)
+            assert built.parts["response"].flash_bytes < 1.02 * 8 * (len(response) + 512)
     for pcm in renderings[1:]:
         np.testing.assert_array_equal(pcm, renderings[0])
 
@@ -253,7 +257,7 @@ def test_player_plays_in_the_room_of_its_program_and_ends_with_it(tmp_path, tfli
             )
             for name, response in responses.items()
         ]
-        presets.generate(presets, tmp_path / kind)
+        presets.write_firmware_source(presets, tmp_path / kind)
         program = build_player(
             "host", tmp_path / kind, n_voices=2, build_dir=tmp_path / f"{kind}-host", sanitize=True
         )
@@ -278,7 +282,7 @@ def test_change_of_room_within_a_sound_fades_the_last_one_out(library):
     before = host.play(pcm[:3200])
     whole = reference_reverb.play_reverb(pcm, RESPONSES["n4000"])
     np.testing.assert_allclose(before, whole[:3200], atol=1)
-    other = ctypes.byref(ctypes.c_char.in_dll(library, "n1600_room"))
+    other = ctypes.byref(ctypes.c_char.in_dll(library, "n1600_reverb"))
     block = pcm[3200:3264].copy()
     library.reverb_process_in(host.state, other, block.ctypes.data_as(ctypes.c_void_p))
     dry = pcm[3200:3264].astype(float)
@@ -299,8 +303,8 @@ def test_board_without_fpu_refuses_rooms(tmp_path, tflite):
 def test_generating_again_without_a_room_leaves_none(tmp_path, tflite):
     generate(tmp_path, tflite, 0.1)
     dry = presets.Preset("flute", tflite, "flute", UNTRAINED)
-    presets.generate([dry], tmp_path)
-    assert not list(tmp_path.glob("*room*"))
+    presets.write_firmware_source([dry], tmp_path)
+    assert not list(tmp_path.glob("*reverb*"))
     with pytest.raises(UserError, match="others none"):
         wet = presets.Preset("other", tflite, "flute", UNTRAINED, decaying_noise(100, 9))
-        presets.generate([dry, wet], tmp_path)
+        presets.write_firmware_source([dry, wet], tmp_path)

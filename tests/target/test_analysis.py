@@ -12,7 +12,7 @@ from pipeline.audio import a_weighting
 from pipeline.audio.features import extract_features
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import SAMPLE_RATE
-from pipeline.emit import tables
+from pipeline.core.paths import APP_DIR
 from pipeline.target import live_features
 from pipeline.target.build import Program
 from pipeline.target.live_features import Analysis, analyse, extract_live_features
@@ -110,7 +110,7 @@ def test_loudness_reaches_from_silence_to_full_scale(hear):
 
 
 def test_sections_are_those_of_the_table_and_of_the_standard():
-    text = tables.ANALYSIS_TABLES_PATH.read_text()
+    text = (APP_DIR / "analysis" / "analysis_tables.c").read_text()
     rows = [line.strip(" ,") for line in text.splitlines() if line.startswith("    ")]
     stored = np.array([[float(x.rstrip("f")) for x in row.split(", ")] for row in rows])
     np.testing.assert_allclose(stored, a_weighting.weighting_sections(), atol=1e-6)
