@@ -166,7 +166,6 @@ def bench_board(run_dir: Path, name: str, *, fmt: str = "int8") -> dict[str, Any
         "flash_bytes": image.flash_bytes,
         "ram_bytes": one,
     }
-    limits = asdict(board.limits) if board.limits else {}
     return {
         "board": name,
         "core": board.core,
@@ -185,9 +184,15 @@ def bench_board(run_dir: Path, name: str, *, fmt: str = "int8") -> dict[str, Any
         "live": live,
         **figures,
         "estimates": ["cycles_per_block", "cpu_share"],
-        "limits": limits,
-        "within": {figure: figures[figure] <= limit for figure, limit in limits.items()},
+        **_judged(figures, board),
     }
+
+
+def _judged(figures: Mapping[str, float], board: Board) -> dict[str, Any]:
+    """Returns the limits of a board, and whether each figure is within its limit."""
+    limits = asdict(board.limits) if board.limits else {}
+    within = {figure: figures[figure] <= limit for figure, limit in limits.items()}
+    return {"limits": limits, "within": within}
 
 
 def bench_boards(run_dir: Path, boards: Sequence[str] = tuple(INSTRUMENT_BOARDS)) -> list[Any]:

@@ -103,20 +103,21 @@ def play(
     samples = {name: to_pcm(values)[: len(audio)] for name, values in pcm.items()}
     sound = {name: from_pcm(values) for name, values in samples.items()}
     device_levels = played.levels_q32 / Q32
-    about = {"instrument": config.instrument, "variant": variant, "target": target}
-    quality = {
+    summary = {
+        "instrument": config.instrument,
+        "variant": variant,
+        "target": target,
+        "engine": costs[target]["engine"],
         "audio_seconds": round(len(audio) / SAMPLE_RATE, 3),
         "bit_exact": np.array_equal(played.logits, simulated.logits),
         "mss_to_reference": round(mss_distance(sound["input"], sound["firmware"]), 4),
         "mss_to_float": round(mss_distance(sound["float"], sound["firmware"]), 4),
         "level_error_db": round(level_error_db(floating["levels"], device_levels), 4),
+        **_cost_summary(played, costs[target]),
+        "cpu_share": _cpu_shares(costs),
     }
     return Demo(
-        summary=about
-        | {"engine": costs[target]["engine"]}
-        | quality
-        | _cost_summary(played, costs[target])
-        | {"cpu_share": _cpu_shares(costs)},
+        summary=summary,
         pcm_equal=np.array_equal(played.pcm, simulated.pcm),
         costs=costs,
         features=features,

@@ -1,4 +1,4 @@
-"""Finds the files of the models that are evaluated, and tells models of one name apart."""
+"""Finds the files of the models that are evaluated."""
 
 import hashlib
 from collections import Counter

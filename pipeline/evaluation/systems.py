@@ -62,7 +62,7 @@ class System:
 
     @property
     def domain(self) -> str:
-        """What is heard, for people: a phrase that ``metrics.json`` contains."""
+        """What the sound is, for people: a phrase that ``metrics.json`` contains."""
         if self.variant is None:
             return {"recording": "recording", "lpc": "linear prediction of the recording"}[
                 self.format
