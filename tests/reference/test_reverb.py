@@ -251,13 +251,13 @@ def test_player_plays_in_the_room_of_its_program_and_ends_with_it(tmp_path, tfli
     score = [(2, on(60)), (50, off(60)), (180, program_change(1)), (300, on(67)), (330, off(67))]
     played = {}
     for kind, wet in (("dry", False), ("wet", True)):
-        presets = [
+        instruments = [
             presets.Preset(
                 name, tflite, name, UNTRAINED, response if wet else None, small_player.BARE
             )
             for name, response in responses.items()
         ]
-        presets.write_firmware_source(presets, tmp_path / kind)
+        presets.write_firmware_source(instruments, tmp_path / kind)
         program = build_player(
             "host", tmp_path / kind, n_voices=2, build_dir=tmp_path / f"{kind}-host", sanitize=True
         )

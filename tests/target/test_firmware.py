@@ -63,8 +63,8 @@ def generated(work: Path, models: dict[str, Path]) -> dict[str, Path]:
     folders = {}
     for fmt, model in models.items():
         folders[fmt] = work / f"generated_{fmt}"
-        presets = [presets.Preset(patch, model, patch, NOISE) for patch in ("flute", "violin")]
-        presets.write_firmware_source(presets, folders[fmt])
+        instruments = [presets.Preset(patch, model, patch, NOISE) for patch in ("flute", "violin")]
+        presets.write_firmware_source(instruments, folders[fmt])
     return folders
 
 
