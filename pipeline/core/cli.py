@@ -1,4 +1,4 @@
-"""What every command does around its `main`: errors become one line and an exit status."""
+"""How commands end: errors become one line on stderr and an exit status."""
 
 import errno
 import os
@@ -12,21 +12,20 @@ def run_main(main: Callable[[], None]) -> None:
     """Runs a command: one line on stderr and exit status 2 for bad input, 130 for Ctrl-C.
 
     Args:
-        main: The stage's `main`, called without arguments so that it reads the command line.
+        main: The command's `main`, called without arguments so that it parses ``sys.argv``.
     """
     try:
         main()
     except UserError as error:
         message = f"error: {error}"
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; the same command continues from here", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         if _is_disk_full(error):
-            message = (
-                f"error: {_file_of(error)}: no space left; make room and run the command again"
-            )
-        elif isinstance(error, OSError):  # such as a folder that may not be written
+            remedy = "free some space and run the command again"
+            message = f"error: {_file_of(error)}: no space left; {remedy}"
+        elif isinstance(error, OSError):  # for example a folder without write permission
             message = f"error: {_file_of(error)}: {error.strerror or error}"
         else:
             raise
@@ -37,7 +36,7 @@ def run_main(main: Callable[[], None]) -> None:
 
 
 def _is_disk_full(error: Exception) -> bool:
-    """Whether a disk, quota or file size limit is at its end; libraries give the words alone."""
+    """Whether a disk, quota or file size limit is exhausted; some libraries only quote the text."""
     limits = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return getattr(error, "errno", None) in limits or any(
         os.strerror(limit) in str(error) for limit in limits

@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """Something that the user can mend; its text is the one line that is shown, with status 2."""
+    """Something that the user can correct; the command prints its text and ends with status 2."""

@@ -15,11 +15,11 @@ from pipeline.core.errors import UserError
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path` that takes its name once the block ends without error.
+    """Yields a temporary path beside `path`, and renames it to `path` if the block succeeds.
 
     Args:
-        path: Final name; its folder is made if needed. The temporary name ends like it, because
-            libraries choose the format by it.
+        path: Final path; its folder is created if needed. The temporary name has the same suffix
+            because libraries choose the format by it.
 
     Yields:
         The path to write to.
@@ -73,7 +73,7 @@ def load_arrays(
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Reads a TOML file; raises `UserError` naming it where it is not one."""
+    """Reads a TOML file; raises `UserError` if it is missing or not valid."""
     try:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -83,7 +83,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def to_toml(table: dict[str, Any]) -> str:
-    """Writes a table of numbers, strings, booleans and tables of these as TOML."""
+    """Formats a table of numbers, strings, booleans and such tables as TOML."""
     plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
     lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
     for key, value in table.items():

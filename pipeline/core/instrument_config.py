@@ -12,8 +12,10 @@ from pipeline.core.files import read_toml
 from pipeline.core.paths import INSTRUMENT_DIR
 from pipeline.core.schema import Identifier, Within, from_table
 
+MIN_RANGE = 12  # semitones; the phrases of the corpus need an octave
+MIN_CROP_FRAMES = 17  # more than half of the longest window of the spectral loss
+
 _Steps = Annotated[int, Within(1, 10_000_000)]
-_Rate = Annotated[float, Within(0, 1)]
 _Share = Annotated[float, Within(0, 1)]
 _Seed = Annotated[int, Within(0, 2**32 - 1)]
 _MidiNumber = Annotated[int, Within(0, 127)]  # a note, or a General MIDI program counted from 0
@@ -24,7 +26,7 @@ _TrackedF0 = Annotated[float, Within(47, 4000)]  # what the pitch tracker can fi
 class TcnConfig:
     """Shape of the decoder network (see `pipeline.model.topology`)."""
 
-    n_blocks: Annotated[int, Within(1, 8)]
+    n_blocks: Annotated[int, Within(2, 8)]
     hidden_channels: Annotated[int, Within(1, 512)]
     kernel_size: Annotated[int, Within(3, 3)] = 3
     n_inputs: Annotated[int, Within(2, 2)] = 2
@@ -46,9 +48,9 @@ class CorpusConfig:
     decays: bool = False  # plucked or struck: no swells, and long tones die away
 
     def __post_init__(self) -> None:
-        if self.lowest_note >= self.highest_note:
+        if self.highest_note - self.lowest_note < MIN_RANGE:
             raise ValueError(
-                f"corpus.lowest_note = {self.lowest_note} is not below "
+                f"corpus.lowest_note = {self.lowest_note} is less than {MIN_RANGE} semitones below "
                 f"corpus.highest_note = {self.highest_note}"
             )
 
@@ -80,20 +82,24 @@ class TrainConfig:
     steps: Annotated[_Steps, "optimizer steps"] = 120_000
     batch_size: Annotated[int, Within(1, 1024), "clips per step"] = 16
     crop_frames: Annotated[
-        int, Within(1, CLIP_FRAMES), "length of the crop of each clip, in frames of 4 ms"
+        int,
+        Within(MIN_CROP_FRAMES, CLIP_FRAMES),
+        "length of the crop of each clip, in frames of 4 ms",
     ] = 500
-    learning_rate: Annotated[_Rate, "learning rate after the warm-up"] = 1e-3
+    learning_rate: Annotated[float, Within(1e-9, 1), "learning rate after the warm-up"] = 1e-3
     warmup_steps: Annotated[
         int, Within(0, 10_000_000), "steps in which the learning rate rises from 0"
     ] = 500
     final_learning_rate: Annotated[
-        _Rate, "learning rate at the last step; a cosine leads there"
+        float, Within(0, 1), "learning rate at the last step; a cosine leads there"
     ] = 1e-5
     weight_decay: Annotated[_Share, "weight decay per step, as a share of the learning rate"] = 1e-2
     gradient_clip: Annotated[
         float, Within(1e-6, 1e6), "largest norm of the gradient; larger ones are scaled down"
     ] = 3.0
-    dropout: Annotated[float, Within(0, 0.99), "share of hidden channels that are dropped"] = 0.0
+    dropout: Annotated[float, Within(0, 0.99), "share of hidden values that training sets to 0"] = (
+        0.0
+    )
     real_share: Annotated[
         _Share, "share of real recordings in a batch, if the data set has rendered ones, too"
     ] = 0.5

@@ -12,7 +12,7 @@ from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.paths import REPOSITORY, RUN_DIR
 from pipeline.core.schema import Restriction, Within, fields_of
 
-INSTRUMENT_HELP = "name of the instrument: flute, trumpet, violin, piano, or a TOML of your own"
+INSTRUMENT_HELP = "instrument: flute, trumpet, violin, piano, or a file of data/instruments"
 PRETRAINED_HELP = "run folder of a model of your own (default: the pretrained model)"
 
 
@@ -196,7 +196,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--engine",
         choices=("aot", "tflm"),
         default="aot",
-        help=_help("decoder of the firmware: generated C, or TensorFlow Lite Micro"),
+        help=_help("decoder of the firmware: generated C, or the TFLM interpreter"),
     )
     add_tflm_dir(parser, "built tflite-micro tree for --engine tflm")
 
@@ -206,7 +206,7 @@ def add_tflm_dir(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument(
         "--tflm-dir",
         type=Path,
-        default=os.environ.get("TFLM_DIR"),
+        default=os.environ.get("TFLM_DIR") or None,
         metavar="DIR",
         help=f"{help} (default: the environment variable TFLM_DIR)",
     )
@@ -301,7 +301,8 @@ def add_training_field(parser: argparse.ArgumentParser, name: str) -> None:
         f"--{name.replace('_', '-')}",
         type=_number(field.type, field.restriction),
         metavar="N" if field.type is int else "X",
-        help=f"{field.help} (default: the profile's, else the instrument's, else {field.default})",
+        help=f"{field.help} (default: {field.default} unless the instrument's TOML or the profile "
+        "sets it)",
     )
 
 

@@ -7,7 +7,7 @@ import sys
 
 
 def end_with_parent() -> None:
-    """Ends this process, on Linux, as soon as the one that started it is gone, even if killed."""
+    """Makes this process end, on Linux, when the process that started it ends or is killed."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Run folders: what a model was trained with, and where to find it."""
+"""Run folders: where a model is, and the configuration that it was trained with."""
 
 import hashlib
 import json
@@ -15,13 +15,13 @@ from pipeline.core.schema import Identifier, OneOf, from_table
 
 
 def config_hash(table: dict[str, Any]) -> str:
-    """Short hash of a resolved configuration, which tells two runs apart."""
+    """Returns a short hash that identifies a resolved configuration."""
     return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What a run folder was made with: its ``config.toml``, resolved."""
+    """The resolved configuration of a run folder, its ``config.toml``."""
 
     instrument: Annotated[str, Identifier()]
     patch: str
@@ -31,11 +31,11 @@ class RunConfig:
 
     @property
     def hash(self) -> str:
-        """Short hash over every entry."""
+        """Short hash of all entries."""
         return config_hash(asdict(self))
 
     def save(self, run_dir: Path) -> None:
-        """Writes ``config.toml`` with the hash into `run_dir`."""
+        """Writes ``config.toml``, with the hash, to `run_dir`."""
         with atomic_write(run_dir / "config.toml") as temporary:
             temporary.write_text(to_toml({"hash": self.hash, **asdict(self)}))
 
@@ -45,15 +45,16 @@ def load_run(run_dir: Path, *, instrument: str | None = None) -> RunConfig:
 
     Args:
         run_dir: Folder such as ``runs/flute/full`` or ``data/models/flute/reduced_cd``.
-        instrument: If given, the instrument that the folder must belong to.
+        instrument: The instrument that the folder must belong to; None for any.
 
     Raises:
-        UserError: The folder is no run folder, was altered, or belongs to another instrument.
+        UserError: The folder is not a run folder, its configuration is damaged or was edited, or
+            it belongs to another instrument.
     """
     path = run_dir / "config.toml"
     if not path.is_file():
         raise UserError(
-            f"{run_dir} is no run folder (no config.toml): run {training_command(run_dir)} first"
+            f"{run_dir} is not a run folder (no config.toml): run {training_command(run_dir)} first"
         )
     table = read_toml(path)
     expected = table.pop("hash", None)
@@ -62,16 +63,21 @@ def load_run(run_dir: Path, *, instrument: str | None = None) -> RunConfig:
         raise UserError(f"{path} does not match its hash {expected}: restore it or train again")
     if instrument is not None and config.instrument != instrument:
         raise UserError(
-            f"{run_dir} holds a {config.instrument}, not a {instrument}: choose its own folder"
+            f"{run_dir} holds a {config.instrument}, not a {instrument}: choose another folder"
         )
     return config
 
 
 def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
-    """Returns the run folder where a variant was trained, else the pretrained one.
+    """Returns the run folder of a trained variant, or of the pretrained one if there is none.
+
+    Args:
+        instrument: Name of the instrument.
+        variant: One of `VARIANTS`.
+        runs: Folder of run folders; `RUN_DIR` if None.
 
     Raises:
-        UserError: Neither is there.
+        UserError: There is neither.
     """
     bases = dict.fromkeys((runs or RUN_DIR, MODEL_DIR))
     candidates = [base / instrument / variant for base in bases]
@@ -85,7 +91,7 @@ def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
 
 
 def training_command(run_dir: Path) -> str:
-    """Returns the command that trains what belongs into a run folder, by the folder's name."""
+    """Returns the command that trains the model of a run folder, judging by the folder's path."""
     stages = {variant: f"train --variant {variant}" for variant in VARIANTS}
     stages |= {"reduced_ad": "distill --method audio", "reduced_cd": "distill --method control"}
     *_, instrument, variant = run_dir.resolve().parts

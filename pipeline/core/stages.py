@@ -1,4 +1,4 @@
-"""A stage of `pipeline.run`: a command, what it needs and what it makes."""
+"""A stage of `pipeline.run`: a command with the files that it needs and writes."""
 
 import fcntl
 import os
@@ -20,10 +20,12 @@ class Stage:
 
     Attributes:
         title: What it does, in a few words.
+        module: Module of the command.
+        arguments: Command-line arguments.
         makes: The file that it writes last.
-        needs: Files that it reads; where one is newer than `makes`, the stage is run again.
-        starts: For training, the file that it writes first: a needed file newer than that makes a
-            fresh start.
+        needs: Files that it reads; if one is newer than `makes`, the stage runs again.
+        starts: For training, the file that it writes first; if a needed file is newer, training
+            restarts instead of resuming.
     """
 
     title: str
@@ -35,15 +37,15 @@ class Stage:
 
     @property
     def is_done(self) -> bool:
-        """Whether its result is there and up to date."""
+        """Whether its result exists and is up to date."""
         return self.makes.exists() and not self._is_outdated(self.makes)
 
     def run(self) -> None:
-        """Runs the command in a process of its own, which a kill of this one ends too.
+        """Runs the command in a child process that ends with this one, even if this one is killed.
 
         Raises:
-            SystemExit: The stage failed and has said why.
-            UserError: It was killed.
+            SystemExit: The stage failed; it has printed the reason.
+            UserError: The stage was killed by a signal.
         """
         command = [sys.executable, "-u", "-m", f"pipeline.{self.module}", *self.arguments]
         if self.starts is not None and self.starts.exists() and self._is_outdated(self.starts):
@@ -59,20 +61,20 @@ class Stage:
             assert process.stdout is not None
             try:
                 for line in process.stdout:
-                    if not line.startswith("next: "):  # what is next is known here
+                    if not line.startswith("next: "):  # pipeline.run continues by itself
                         print(f"    {line}", end="", flush=True)
-            except KeyboardInterrupt:  # for this process alone: the stage has a group of its own
+            except KeyboardInterrupt:  # not sent to the stage, which has its own process group
                 process.terminate()
                 print(file=sys.stderr)  # below a progress bar
                 raise
         if process.returncode < 0:
             name = signal.Signals(-process.returncode).name
             raise UserError(
-                f"pipeline.{self.module} was ended by {name}: the same command goes on from here"
+                f"pipeline.{self.module} was ended by {name}: the same command continues from here"
             )
         if process.returncode:
             raise SystemExit(process.returncode)
-        os.utime(self.makes)  # a stage leaves a file alone whose content stays as it was
+        os.utime(self.makes)  # stages do not rewrite files whose content is unchanged
 
     def _is_outdated(self, path: Path) -> bool:
         made = path.stat().st_mtime_ns
@@ -81,13 +83,13 @@ class Stage:
 
 @contextmanager
 def only_run(folder: Path) -> Iterator[None]:
-    """Keeps a second run out of `folder`, and removes what a killed one left half-written."""
+    """Locks `folder` against a second run, and removes temporary files of a killed one."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(f"{folder} is in use by another run: wait for it, or end it") from None
-        for path in folder.rglob(".[0-9]*.*"):  # see `config.atomic_write`
+        for path in folder.rglob(".[0-9]*.*"):  # see `pipeline.core.files.atomic_write`
             path.unlink()
         yield

@@ -1,61 +1,69 @@
 """The data set in memory, and the batches that training draws from it."""
 
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from pipeline.core.constants import HOP_SAMPLES
 from pipeline.core.errors import UserError
+from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import InstrumentConfig, TrainConfig
-from pipeline.model.ddx7 import grains_like
 from pipeline.model.inputs import scale_features
-from pipeline.model.patches import PATCHES
-from pipeline.model.synth import base_phase
+from pipeline.model.noise import grains_like
+from pipeline.model.patches import find_patch
+from pipeline.model.synth import Tensor, base_phase
 
 TRAIN, VALID, TEST = 0, 1, 2  # values of the data set's `split`
-Arrays = dict[str, np.ndarray]
+STORED = (  # arrays of ``dataset.npz``, which `pipeline.training.dataset_building` writes
+    *("audio", "f0_hz", "loudness_db", "confidence", "n_valid_frames"),
+    *("split", "recording", "real"),
+)
+AT_AUDIO_RATE = ("audio", "phase", "teacher_audio")
+Arrays = dict[str, npt.NDArray[Any]]
+Indices = npt.NDArray[np.int32]
 
 
 def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
-    """Loads the clips that `pipeline.data` made and adds what training reads.
+    """Loads the clips that `pipeline.data` made and adds the other inputs of the model.
 
     Args:
         path: The ``dataset.npz`` of an instrument.
-        config: That instrument's configuration.
+        config: Configuration of the same instrument.
 
     Returns:
-        The file's arrays with ``audio`` as float32, shape [n_clips, n_samples], and what
-        `ddx7.Ddx7` reads: ``features``, shape [n_clips, n_frames, 2], ``phase``, shape [n_clips,
-        n_samples], and ``grains``, shape [n_clips, n_frames].
+        The file's arrays, with ``audio`` as float32, shape [n_clips, n_samples], and the inputs of
+        `pipeline.model.ddx7.Ddx7`: ``features`` without context, shape [n_clips, n_frames, 2],
+        ``phase``, shape [n_clips, n_samples], and ``grains``, shape [n_clips, n_frames].
+
+    Raises:
+        UserError: The file is missing, damaged, or has no clips to train on.
     """
-    if not path.is_file():
-        raise UserError(
-            f"{path} is missing: run python -m pipeline.data --instrument {config.instrument} "
-            f"--out {path.parent.parent} first"
-        )
-    try:
-        with np.load(path) as stored:
-            dataset = dict(stored)
-        dataset["audio"] = dataset["audio"].astype(np.float32) / 32768.0
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path} is damaged ({error}): delete it and run pipeline.data again"
-        ) from None
+    command = f"python -m pipeline.data --instrument {config.instrument}"
+    remedy = f"run {command} --runs {path.parent.parent} first"
+    dataset = load_arrays(path, remedy=remedy, names=STORED)
     if not (dataset["split"] == TRAIN).any():
         raise UserError(f"{path} has no clips to train on: give pipeline.data more recordings")
+    dataset["audio"] = dataset["audio"].astype(np.float32) / 32768.0
     dataset["features"] = scale_features(dataset["f0_hz"], dataset["loudness_db"])
-    dataset["phase"] = base_phase(dataset["f0_hz"], PATCHES[config.patch])
+    dataset["phase"] = base_phase(dataset["f0_hz"], find_patch(config))
     dataset["grains"] = grains_like(dataset["f0_hz"])
     return dataset
 
 
-def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices, Indices]:
     """Draws the clips of a step and where their crops start, from the seed and the step alone.
 
-    Starts of clips come more often than other places: there a note begins out of silence.
+    Starts of clips are drawn more often than other positions, because notes begin out of silence
+    there.
+
+    Args:
+        dataset: From `load_dataset`.
+        config: Seed, batch size, length of a crop and share of real recordings.
+        step: Number of the step.
 
     Returns:
         Clip indices and first frames, int32, shape [batch_size].
@@ -78,30 +86,33 @@ def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[np.ndar
     return clips.astype(np.int32), np.maximum(starts, 0).astype(np.int32)
 
 
-def crop_clips(arrays: dict[str, Any], clips, starts, n_frames: int, n_lead: int) -> dict[str, Any]:
-    """Cuts a batch out of the data set's tensors, within the compiled step.
+def crop_clips(
+    arrays: Mapping[str, Tensor], clips: Tensor, starts: Tensor, n_frames: int, n_context: int
+) -> dict[str, Tensor]:
+    """Crops a batch out of the data set's tensors, within the compiled step.
 
     Args:
-        arrays: Tensors whose first axis is the clip and whose second, if there is one, is frames or
-            samples; ``features`` has `n_lead` frames more, at its start.
+        arrays: Tensors whose first axis is the clip and whose second, if any, is frames or samples;
+            ``features`` begins with `n_context` additional frames.
         clips: Clip indices, shape [batch].
         starts: First frame of each crop, shape [batch].
         n_frames: Frames of a crop.
-        n_lead: Frames of features before each crop, which the network has heard when it begins.
+        n_context: Frames of features before each crop, which fill the network's receptive field.
 
     Returns:
-        The same names, shape [batch, n_frames or n_frames * 64, ...], ``features`` of n_lead +
-        n_frames.
+        The same names, shape [batch, n_frames or n_frames * 64, ...], ``features`` with n_context +
+        n_frames frames; and ``valid_frames``, the frames before the end of the recording, shape
+        [batch].
     """
     frames = starts[:, None] + ops.arange(n_frames)
-    lead_and_frames = starts[:, None] + ops.arange(n_lead + n_frames)
+    context_and_frames = starts[:, None] + ops.arange(n_context + n_frames)
     samples = starts[:, None] * HOP_SAMPLES + ops.arange(n_frames * HOP_SAMPLES)
     batch = {"valid_frames": ops.take(arrays["n_valid_frames"], clips) - starts}
     for name, array in arrays.items():
         if len(array.shape) > 1:
             rows = ops.take(array, clips, axis=0)
-            index = lead_and_frames if name == "features" else frames
-            if name in ("audio", "phase", "teacher_audio"):
+            index = context_and_frames if name == "features" else frames
+            if name in AT_AUDIO_RATE:
                 index = samples
             index = ops.reshape(index, (*index.shape, *[1] * (len(array.shape) - 2)))
             batch[name] = ops.take_along_axis(rows, index, axis=1)
