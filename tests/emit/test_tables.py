@@ -1,0 +1,10 @@
+"""The committed tables of the firmware are those that Python computes."""
+
+import pytest
+
+from pipeline.emit.tables import TABLES
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.name)
+def test_committed_table_is_what_python_computes(path):
+    assert path.read_text() == TABLES[path]()
