@@ -18,7 +18,7 @@ MIN_CROP_FRAMES = 17  # more than half of the longest window of the spectral los
 _Steps = Annotated[int, Within(1, 10_000_000)]
 _Share = Annotated[float, Within(0, 1)]
 _Seed = Annotated[int, Within(0, 2**32 - 1)]
-_MidiNumber = Annotated[int, Within(0, 127)]  # a note, or a General MIDI program counted from 0
+_MidiNote = Annotated[int, Within(12, 115)]  # phrases exceed the range by up to an octave
 _TrackedF0 = Annotated[float, Within(47, 4000)]  # what the pitch tracker can find
 
 
@@ -42,9 +42,9 @@ class TcnConfig:
 class CorpusConfig:
     """What `pipeline.data` composes and renders when it is given no recordings."""
 
-    gm_program: _MidiNumber
-    lowest_note: _MidiNumber
-    highest_note: _MidiNumber
+    gm_program: Annotated[int, Within(0, 127)]  # General MIDI, counted from 0
+    lowest_note: _MidiNote
+    highest_note: _MidiNote
     decays: bool = False  # plucked or struck: no swells, and long tones die away
 
     def __post_init__(self) -> None:
