@@ -50,6 +50,7 @@ FLOAT_LOOPS = {  # the same, for the M4
 }
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize(("board", "column"), [("qemu_m4", 2), ("qemu_m0", 3)])
 def test_cycles_of_loops_equal_the_manuals_sums(tmp_path, board, column):
     loops: dict[str, tuple] = LOOPS | (FLOAT_LOOPS if board == "qemu_m4" else {})
@@ -96,6 +97,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.firmware
 def test_report_agrees_with_the_firmware_that_it_measured(
     run_dir, tmp_path, build_dir, replace, monkeypatch, capsys
 ):
@@ -139,6 +141,7 @@ def test_report_agrees_with_the_firmware_that_it_measured(
     assert row["mac_per_frame"] == row["parameters"] - n_biases
 
 
+@pytest.mark.firmware
 def test_reverb_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, build_dir):
     make_run(tmp_path / "run")
     row = bench_cores.bench_reverb(tmp_path / "run", "qemu_m4", 0.1)
@@ -152,6 +155,7 @@ def test_reverb_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, build_di
     assert per_frame["total"] > per_frame["mean"] > 1000
 
 
+@pytest.mark.firmware
 def test_board_is_measured_as_played_and_as_flashed(tmp_path, run_dir, build_dir):
     row = bench_boards.bench_board(run_dir, "stm32f4_discovery")
     image = firmware.build(

@@ -163,6 +163,7 @@ def test_chunks_meet_without_a_seam(runs, monkeypatch):
         np.testing.assert_allclose(chunked[name], whole[name][0], atol=2e-6)
 
 
+@pytest.mark.firmware
 def test_every_system_of_every_recording_is_heard_and_measured(evaluated):
     out, report, _ = evaluated
     systems = {"lpc", "full", "full_live", "reduced_cd", "reduced_cd_live", "reduced_cd_mcu"}
@@ -176,6 +177,7 @@ def test_every_system_of_every_recording_is_heard_and_measured(evaluated):
             assert (len(audio), rate) == (n_samples, SAMPLE_RATE)
 
 
+@pytest.mark.firmware
 def test_figures_follow_from_the_files(evaluated):
     out, report, _ = evaluated
     for system, entry in report["systems"].items():
@@ -190,6 +192,7 @@ def test_figures_follow_from_the_files(evaluated):
         assert entry["mean"]["mss_audible"] == pytest.approx(audible)
 
 
+@pytest.mark.firmware
 def test_mcu_plays_what_the_simulated_device_plays(evaluated, runs):
     out, report, _ = evaluated
     audio = load_audio(out / "steady.reference.wav")
@@ -204,6 +207,7 @@ def test_mcu_plays_what_the_simulated_device_plays(evaluated, runs):
     assert figures["mss_to_float_unrounded"] < figures["mss"]
 
 
+@pytest.mark.firmware
 def test_live_features_change_the_sound_of_a_steady_tone_but_little(evaluated):
     _, report, _ = evaluated
     offline, live = (report["systems"][name] for name in ("reduced_cd", "reduced_cd_live"))
@@ -212,6 +216,7 @@ def test_live_features_change_the_sound_of_a_steady_tone_but_little(evaluated):
     assert 0 < abs(distance[1] - distance[0]) < 0.2 * distance[0]
 
 
+@pytest.mark.firmware
 def test_a_bad_file_is_named_and_costs_the_others_nothing(evaluated):
     _, report, failure = evaluated
     assert "notes.wav" in failure and "\n" not in failure

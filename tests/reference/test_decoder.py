@@ -20,6 +20,8 @@ from pipeline.target.boards import EMULATED_BOARDS
 from pipeline.target.build import build_program
 from pipeline.target.emulator import run_program
 
+pytestmark = pytest.mark.firmware
+
 APP = REPOSITORY / "tflm_app"
 ENGINE = (APP / "decoder" / "decoder_aot.c", APP / "decoder" / "decoder_levels.c")
 TRACE = REPOSITORY / "tests" / "reference" / "decoder_trace.c"

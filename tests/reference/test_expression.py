@@ -78,6 +78,7 @@ def play(table: Expression, steps: np.ndarray) -> np.ndarray:
     return np.array(frames, np.int32)
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("board", ["host", *EMULATED_BOARDS])
 def test_firmware_and_python_make_the_same_frames_of_notes(board, tmp_path):
     (tmp_path / "expressions.c").write_text(expressions_text(TABLES))

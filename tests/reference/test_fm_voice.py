@@ -93,6 +93,7 @@ any_level = st.integers(-(2**31), 2**31 - 1) | st.sampled_from(
 any_frame = st.tuples(any_f0, st.lists(any_level, min_size=6, max_size=6))
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("name", PATCHES)
 @settings(max_examples=60, deadline=None)
 @given(frames=st.lists(any_frame, min_size=1, max_size=8))
@@ -103,6 +104,7 @@ def test_c_equals_simulation_for_any_frames(library, name, frames):
     assert np.array_equal(HostVoice(library, name).render(f0_hz, levels), expected)
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("name", PATCHES)
 def test_c_equals_simulation_over_ten_seconds(library, name):
     frames = frames_of(1, 2500)
@@ -112,6 +114,7 @@ def test_c_equals_simulation_over_ten_seconds(library, name):
     )
 
 
+@pytest.mark.firmware
 def test_reset_starts_from_silence(library):
     frames = frames_of(2, 5)
     voice = HostVoice(library, "piano")
@@ -132,6 +135,7 @@ def play(program, name, frames):
     return np.frombuffer(run.files["pcm"], "<i2"), int(run.console)
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("pairs", [0, 1])
 def test_sanitizers_find_nothing(generated, tmp_path, pairs):
     program = build_program(
@@ -149,6 +153,7 @@ def test_sanitizers_find_nothing(generated, tmp_path, pairs):
         assert np.array_equal(play(program, name, frames)[0], simulate(name, frames)), name
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("board", EMULATED_BOARDS)
 def test_every_core_equals_simulation_within_its_instructions(board, generated, tmp_path):
     program = build_program(

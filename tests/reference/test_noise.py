@@ -94,6 +94,7 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
     return result
 
 
+@pytest.mark.firmware
 def test_every_board_plays_what_numpy_plays(played):
     assert np.ptp(played["numpy"]) == 65535
     for board in FILE_BOARDS:

@@ -108,6 +108,7 @@ def music(n_samples: int, seed: int, peak: float = 8000) -> np.ndarray:
     return np.round(peak * (tone + noise)).astype(np.int16)
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("name", NAMES)
 def test_c_equals_convolution_to_a_rounded_sample(library, name):
     response = RESPONSES[name].astype(np.float64)
@@ -121,6 +122,7 @@ def test_c_equals_convolution_to_a_rounded_sample(library, name):
     )
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("n_before", [0, 63, 64, 511, 512, 1000])
 def test_impulse_gives_the_response_without_latency(library, n_before):
     response = RESPONSES["n4000"]
@@ -131,6 +133,7 @@ def test_impulse_gives_the_response_without_latency(library, n_before):
     assert np.abs(HostRoom(library, "n4000").play(pcm) - expected).max() < 0.51
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("name", NAMES)
 def test_silence_stays_silent_and_returns_after_the_sound(library, name):
     host = HostRoom(library, name)
@@ -142,6 +145,7 @@ def test_silence_stays_silent_and_returns_after_the_sound(library, name):
     assert name == "n1" or after.any()
 
 
+@pytest.mark.firmware
 def test_reset_forgets_the_past(library):
     host, pcm = HostRoom(library, "n16000"), music(20_032, seed=3)
     first = host.play(pcm)
@@ -150,11 +154,13 @@ def test_reset_forgets_the_past(library):
     np.testing.assert_array_equal(host.play(pcm), first)
 
 
+@pytest.mark.firmware
 def test_room_of_one_tap_passes_every_sample(library):
     pcm = np.arange(-32768, 32768).astype(np.int16)
     np.testing.assert_array_equal(HostRoom(library, "n1").play(pcm), pcm)
 
 
+@pytest.mark.firmware
 def test_loud_sound_in_a_loud_room_saturates(library):
     pcm = np.where(np.random.default_rng(4).random(16_384) < 0.5, -32768, 32767).astype(np.int16)
     exact = np.convolve(pcm, RESPONSES["loud"].astype(np.float64))[: len(pcm)]
@@ -164,6 +170,7 @@ def test_loud_sound_in_a_loud_room_saturates(library):
     assert {-32768, 32767} <= set(played)
 
 
+@pytest.mark.firmware
 def test_infinities_and_nans_within_do_no_harm_and_pass(library):
     host = HostRoom(library, "absurd")
     loud = host.play(music(8192, seed=5))  # the sanitizer finds no conversion out of range
@@ -215,6 +222,7 @@ def generate(out, tflite, seconds):
     return response
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize(("boards", "seconds"), [(("host", "qemu_m7"), 1.0), (("qemu_m4",), 0.25)])
 def test_firmware_plays_in_the_room_as_simulated_and_alike_everywhere(
     tmp_path, tflite, boards, seconds
@@ -243,6 +251,7 @@ def test_firmware_plays_in_the_room_as_simulated_and_alike_everywhere(
         np.testing.assert_array_equal(pcm, renderings[0])
 
 
+@pytest.mark.firmware
 def test_player_plays_in_the_room_of_its_program_and_ends_with_it(tmp_path, tflite):
     responses = {
         "flute": model_reverb.shorten(decaying_noise(SAMPLE_RATE, 10, gain=0.1), 0.25),
@@ -277,6 +286,7 @@ def test_player_plays_in_the_room_of_its_program_and_ends_with_it(tmp_path, tfli
     np.testing.assert_array_equal(perform(emulated, score).pcm, wet)
 
 
+@pytest.mark.firmware
 def test_change_of_room_within_a_sound_fades_the_last_one_out(library):
     host, pcm = HostRoom(library, "n4000"), music(6400, seed=12)
     before = host.play(pcm[:3200])

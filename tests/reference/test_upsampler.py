@@ -88,6 +88,7 @@ def play(board: str, generated: Path, rate: int) -> np.ndarray:
     return np.frombuffer(run.files["audio.pcm"], "<i2")
 
 
+@pytest.mark.firmware
 def test_player_at_48_khz_plays_on_every_core_what_the_upsampler_makes_of_16(generated):
     core = play("host", generated, SAMPLE_RATE)
     expected = reference_upsampler.upsample(
@@ -99,6 +100,7 @@ def test_player_at_48_khz_plays_on_every_core_what_the_upsampler_makes_of_16(gen
         np.testing.assert_array_equal(played[192:], expected)
 
 
+@pytest.mark.firmware
 def test_rate_that_there_is_not_is_refused(generated):
     with pytest.raises(UserError, match="SAMPLE_RATE is 44100: choose 16000 or 48000"):
         play("host", generated, 44_100)

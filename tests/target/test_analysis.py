@@ -17,6 +17,8 @@ from pipeline.target import live_features
 from pipeline.target.build import Program
 from pipeline.target.live_features import Analysis, analyse, extract_live_features
 
+pytestmark = pytest.mark.firmware
+
 MILLISECONDS = 1000 / SAMPLE_RATE
 DOUBLE_BUFFER_MS = 4.0  # a block is rendered while another one plays
 SETTLED = 8  # blocks: the window is full and the filter at rest

@@ -21,6 +21,8 @@ from pipeline.target.flashing import convert as convert_elf
 from pipeline.target.flashing import flash_memory, flasher
 from pipeline.target.player import build_player, perform
 
+pytestmark = pytest.mark.firmware
+
 SHIPPED = presets.load_preset(MODEL_DIR / "flute" / "reduced_cd")
 MID_BLOCK = HOP_SAMPLES // 4  # bytes that come then are heard from the block after the next on
 RAM = {"pico": (0x20000000, 264 << 10), "pico2": (0x20000000, 520 << 10)}

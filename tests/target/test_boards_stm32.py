@@ -31,6 +31,8 @@ from pipeline.target.flashing import flash_memory
 from pipeline.target.player import build_player, perform
 from pipeline.target.vendor import fetch_cmsis
 
+pytestmark = pytest.mark.firmware
+
 FULL = TcnConfig(n_blocks=5, hidden_channels=128)
 SHIPPED = presets.load_preset(MODEL_DIR / "flute" / "reduced_cd")
 N_VOICES = {"stm32f4_discovery": 4, "nucleo_h743zi": 8}

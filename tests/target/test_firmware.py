@@ -78,6 +78,7 @@ def built(work: Path, generated: dict[str, Path]) -> dict[tuple[str, str], firmw
     }
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("what", FRAMES)
 def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt, what):
@@ -91,6 +92,7 @@ def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt,
         np.testing.assert_array_equal(played.pcm, expected.pcm, err_msg=board)
 
 
+@pytest.mark.firmware
 def test_each_preset_of_a_firmware_plays_its_own_patch(built, models):
     frames = FRAMES["melody"]
     renderings = []
@@ -104,6 +106,7 @@ def test_each_preset_of_a_firmware_plays_its_own_patch(built, models):
         firmware.render(built["qemu_m4", "int8"], frames, preset=2)
 
 
+@pytest.mark.firmware
 def test_firmware_plays_hostile_frames_under_sanitizers(generated, work):
     for fmt, folder in generated.items():
         checked = firmware.build("host", folder, build_dir=work / f"checked_{fmt}", sanitize=True)
@@ -133,6 +136,7 @@ def test_held_pitch_and_silence_stand_in_for_what_is_not_a_number():
     np.testing.assert_array_equal(frame.clamp_frames(frames), expected)
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("board", EMULATED_BOARDS)
 def test_counted_instructions_equal_those_of_a_trace_and_repeat(built, board):
     frames = FRAMES["melody"][:20]
@@ -151,6 +155,7 @@ def test_counted_instructions_equal_those_of_a_trace_and_repeat(built, board):
         assert abs(counted[stage] - (len(executed) - executed.count(0)) / len(frames)) < 40
 
 
+@pytest.mark.firmware
 def test_sizes_by_part_add_up_to_the_firmware(built):
     for board in EMULATED_BOARDS:
         firmware_of_board = built[board, "int8"]
@@ -161,6 +166,7 @@ def test_sizes_by_part_add_up_to_the_firmware(built):
         assert {"decoder", "model", "fm", "instrument", "board"} <= set(firmware_of_board.parts)
 
 
+@pytest.mark.firmware
 def test_command_writes_what_the_firmware_played(generated, models, tmp_path, build_dir, capsys):
     np.save(tmp_path / "frames.npy", FRAMES["melody"].astype(np.float64))
     arguments = ["--generated", generated["int8"], "--frames", tmp_path / "frames.npy"]
@@ -201,11 +207,13 @@ def test_folder_without_generated_code_is_refused_with_the_command_that_makes_it
         firmware.build("host", tmp_path)
 
 
+@pytest.mark.firmware
 def test_tflm_engine_without_its_tree_is_refused(generated):
     with pytest.raises(UserError, match="TFLM_DIR"):
         firmware.build("qemu_m4", generated["int8"], engine="tflm")
 
 
+@pytest.mark.firmware
 def test_float_arithmetic_of_frames_is_the_same_on_every_board(tmp_path):
     source = tmp_path / "frames.c"
     source.write_text(r"""
@@ -250,6 +258,7 @@ def test_float_arithmetic_of_frames_is_the_same_on_every_board(tmp_path):
             )
 
 
+@pytest.mark.firmware
 def test_report_of_the_render_application_is_one_line_of_json(built):
     program = built["qemu_m4", "int8"].program
     run = run_program(program, arguments=["frames", "pcm"], inputs={"frames": bytes(80)})
@@ -258,12 +267,14 @@ def test_report_of_the_render_application_is_one_line_of_json(built):
     assert (report["instrument"], report["n_frames"]) == ("flute", 10)
 
 
+@pytest.mark.firmware
 def test_render_application_names_the_file_that_it_cannot_read(built):
     for board in FILE_BOARDS:
         run = run_program(built[board, "int8"].program, arguments=["nothing", "pcm"])
         assert (run.status, run.console) == (2, "error: cannot read nothing\n")
 
 
+@pytest.mark.firmware
 def test_render_application_tells_what_a_full_disk_did_not_take(built):
     for board in FILE_BOARDS:
         program, inputs = built[board, "int8"].program, {"frames": bytes(800)}

@@ -74,6 +74,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Program]:
     return {board: build_program(board, [source], out=folder / board) for board in FILE_BOARDS}
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("board", EMULATED_BOARDS)
 def test_counter_counts_the_instructions_of_a_loop_of_known_length(programs, board):
     run = run_program(programs[board], arguments=["count"], outputs=["counts"])
@@ -85,6 +86,7 @@ def test_counter_counts_the_instructions_of_a_loop_of_known_length(programs, boa
     assert again.files == run.files
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("board", FILE_BOARDS)
 def test_files_arguments_and_status_pass_through_unchanged(programs, board):
     content = np.random.default_rng(0).bytes(4321)
@@ -95,17 +97,20 @@ def test_files_arguments_and_status_pass_through_unchanged(programs, board):
     assert run.status == 4  # argc, and a missing file was reported
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("board", FILE_BOARDS)
 def test_memory_is_initialized_and_products_are_rounded_before_they_are_added(programs, board):
     assert run_program(programs[board], arguments=["memory"]).status == 0
 
 
+@pytest.mark.firmware
 @pytest.mark.parametrize("board", EMULATED_BOARDS)
 def test_fault_ends_the_program_with_a_message_instead_of_hanging(programs, board):
     run = run_program(programs[board], arguments=["fault"], timeout_s=30)
     assert (run.status, "fault" in run.console) == (70, True)
 
 
+@pytest.mark.firmware
 def test_program_that_hangs_is_ended_with_a_clear_line(programs):
     with pytest.raises(UserError, match="qemu_m4 took over 1 s"):
         run_program(programs["qemu_m4"], arguments=["hang"], timeout_s=1)
@@ -123,6 +128,7 @@ def test_missing_tool_is_named_with_its_debian_package(monkeypatch, tmp_path):
             require_tools(tool)
 
 
+@pytest.mark.firmware
 def test_source_that_does_not_compile_is_reported_with_the_compilers_words(tmp_path):
     source = tmp_path / "broken.c"
     source.write_text("int main(void) { return no_such_name; }\n")
@@ -130,6 +136,7 @@ def test_source_that_does_not_compile_is_reported_with_the_compilers_words(tmp_p
         build_program("host", [source], out=tmp_path / "build")
 
 
+@pytest.mark.firmware
 def test_program_too_large_for_the_memory_is_refused_with_the_bytes_missing(tmp_path):
     source = tmp_path / "large.c"
     source.write_text("char large[1 << 20]; int main(void) { return large[1]; }\n")

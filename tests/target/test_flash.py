@@ -127,6 +127,7 @@ def test_hex_records_hold_the_image_and_their_checksums(image):
     assert min(content) == image.address and len(content) == max(content) - min(content) + 1
 
 
+@pytest.mark.firmware
 def test_binutils_read_the_same_from_elf_bin_and_hex(elf, tmp_path):
     image = read_elf(elf, address=0x10000000, size=2 << 20)
     objcopy("-O", "binary", elf, tmp_path / "elf.bin")
@@ -136,6 +137,7 @@ def test_binutils_read_the_same_from_elf_bin_and_hex(elf, tmp_path):
     assert image.content == (tmp_path / "hex.bin").read_bytes()
 
 
+@pytest.mark.firmware
 def test_converted_files_hold_the_same_bytes(elf):
     files = flashing.convert(elf, "pico")
     content = files["bin"].read_bytes()
@@ -164,6 +166,7 @@ def test_file_that_is_no_firmware_is_refused(tmp_path, content, said):
         read_elf(path, address=0x10000000, size=2 << 20)
 
 
+@pytest.mark.firmware
 def test_program_of_another_board_is_refused(elf):
     with pytest.raises(UserError, match="outside the board's flash of 1048576 bytes at 0x08000000"):
         flashing.convert(elf, "stm32f4_discovery")
@@ -214,6 +217,7 @@ def test_drive_is_known_by_its_board_id(drive, tmp_path):
     assert flashing.find_drive("RP2350", [tmp_path, drive]) is None
 
 
+@pytest.mark.firmware
 def test_uf2_is_copied_to_the_drive(elf, drive):
     files = flashing.convert(elf, "pico")
     told = flashing.flash("pico", files, drive=drive, dry_run=True)
@@ -262,6 +266,7 @@ def test_dry_run_tells_a_command_even_without_board_and_tools(board, tools):
         assert told.startswith("openocd -f board/") and f"build/{board}.hex verify reset" in told
 
 
+@pytest.mark.firmware
 def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, build_dir, capsys):
     small_run.make_run(tmp_path / "run")
     flash.main(["--board", "pico2", "--run", str(tmp_path / "run"), "--dry-run"])
@@ -274,6 +279,7 @@ def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, build_dir, capsys):
     assert following == "next: wire it as in tflm_app/boards/pico2/README.md, and play"
 
 
+@pytest.mark.firmware
 def test_several_run_folders_become_the_programs_of_one_image_in_their_order(
     tmp_path, build_dir, capsys
 ):
@@ -313,6 +319,7 @@ def test_firmware_names_the_command_that_flashes_what_it_built(options, replace,
     assert asked[1] == asked[3]
 
 
+@pytest.mark.firmware
 def test_learnt_room_is_flashed_where_there_is_an_fpu(tmp_path, build_dir, capsys):
     small_run.make_run(tmp_path / "run")
     options = ["--run", str(tmp_path / "run"), "--dry-run"]

@@ -12,13 +12,16 @@ from support.sounds import envelope, make_tone
 
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
+from pipeline.core.paths import MODEL_DIR
 from pipeline.emit import presets
-from pipeline.model.expression import find_expression
+from pipeline.model.expression import load_expression
 from pipeline.reference import upsampler as reference_upsampler
 from pipeline.target import transfer
 from pipeline.target.build import Program, make
 from pipeline.target.emulator import ProgramRun, run_program
 from pipeline.target.vendor import fetch_cmsis
+
+pytestmark = pytest.mark.firmware
 
 BOARDS = ("host", "qemu_m4", "qemu_m7")
 LATER = 2  # blocks from what came in to the answer
@@ -116,7 +119,14 @@ def test_live_mode_plays_in_the_room_and_at_48_khz(generated, tmp_path):
     model = generated / "decoder.tflite"
     response = np.zeros(1600)
     response[1:] = 0.05 * np.random.default_rng(0).standard_normal(1599)
-    wet = presets.Preset("flute", model, "flute", NOISE, response, find_expression("flute"))
+    wet = presets.Preset(
+        "flute",
+        model,
+        "flute",
+        NOISE,
+        response,
+        load_expression(MODEL_DIR / "flute" / "expression.toml"),
+    )
     presets.write_firmware_source([wet], folder)
     sound = melody()
     expected = transferred(folder, sound[FIRST * HOP_SAMPLES :])

@@ -12,6 +12,8 @@ from pipeline.core.paths import APP_DIR
 from pipeline.target.build import Program, build_program
 from pipeline.target.emulator import run_program
 
+pytestmark = pytest.mark.firmware
+
 SOURCES = [Path(__file__).parent / "midi_parse.c", APP_DIR / "midi" / "midi_parser.c"]
 TWO_DATA_BYTES = (0x80, 0x90, 0xA0, 0xB0, 0xE0)
 

@@ -13,6 +13,8 @@ from pipeline.target.boards import FILE_BOARDS
 from pipeline.target.build import Program, make
 from pipeline.target.player import build_player, perform
 
+pytestmark = pytest.mark.firmware
+
 LISTENING_BOARDS = ("qemu_m4", "qemu_m7")  # and the host, but here it is built without
 TUNE = [
     (3, on(60)),

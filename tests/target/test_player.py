@@ -39,6 +39,8 @@ from pipeline.target.player import (
     stretches,
 )
 
+pytestmark = pytest.mark.firmware
+
 SUSTAIN, PORTAMENTO = 64, 65
 ALL_SOUND_OFF, RESET, ALL_NOTES_OFF, MONO, POLY = 120, 121, 123, 126, 127
 

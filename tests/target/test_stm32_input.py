@@ -9,6 +9,8 @@ from pipeline.core.paths import APP_DIR
 from pipeline.target.build import Program, build_program
 from pipeline.target.emulator import run_program
 
+pytestmark = pytest.mark.firmware
+
 BOARDS = ("stm32f4_discovery", "nucleo_h743zi")
 CRYSTAL_HZ = 8_000_000
 ANSWER = np.dtype([("is_heard", "<u4"), ("n_lost", "<u4"), ("samples", "<i2", 64)])

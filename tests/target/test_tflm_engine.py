@@ -17,6 +17,8 @@ from pipeline.pages import bench_tables
 from pipeline.quantization.tflite_writer import random_step_model
 from pipeline.target import firmware
 
+pytestmark = pytest.mark.firmware
+
 BOARD = "qemu_m4"
 ENGINES = ("aot", "tflm")
 TFLM_DIR = Path(os.environ["TFLM_DIR"])
