@@ -45,7 +45,7 @@ def template(tmp_path_factory):
     (runs / "audio" / "flute").mkdir(parents=True)
     for name, f0_hz in (("low", 392.0), ("high", 784.0)):
         sf.write(runs / "audio" / "flute" / f"{name}.wav", make_tone(4.0, f0_hz), SAMPLE_RATE)
-    data.main(["--instrument", "flute", "--audio", str(runs / "audio"), "--out", str(runs)])
+    data.main(["--instrument", "flute", "--audio", str(runs / "audio"), "--runs", str(runs)])
     quantize.main(["--run", str(runs / RUN), "--epochs", "0"])
     return runs
 
@@ -59,7 +59,7 @@ def runs(template, tmp_path, monkeypatch):
 
 
 COMMANDS = {
-    "data": (data, "--instrument flute --audio audio --out out"),
+    "data": (data, "--instrument flute --audio audio --runs out"),
     "train": (
         train,
         "--instrument flute --dataset flute/dataset.npz --runs out --steps 1 --batch-size 1 "
@@ -165,7 +165,7 @@ def become_a_piano(runs):
         (cut_config, "evaluate", "config.toml"),
         (cut_dataset, "train", "flute/dataset.npz is damaged"),
         (cut_dataset, "quantize", "flute/dataset.npz is damaged"),
-        (lose_run, "quantize", f"{RUN} is no run folder"),
+        (lose_run, "quantize", f"{RUN} is not a run folder"),
         (
             lose_run,
             "firmware",
@@ -176,7 +176,7 @@ def become_a_piano(runs):
             "distill",
             "run python -m pipeline.train --variant full --instrument flute",
         ),
-        (lose_run, "demo", f"{RUN} is no run folder"),
+        (lose_run, "demo", f"{RUN} is not a run folder"),
         (become_a_piano, "evaluate", "holds a piano, not a flute"),
         (become_a_piano, "page", "holds a piano, not a flute"),
         (become_a_piano, "demo", f"{RUN} holds a piano, not a flute"),
@@ -257,7 +257,7 @@ def test_full_disk_is_named_and_what_was_there_stays(runs, capsys, command):
     before = content(runs)
     with disk_of(1000):
         line = refuse(command, capsys)
-    assert "make room and run the command again" in line
+    assert "free some space and run the command again" in line
     after = content(runs)
     assert {path: after[path] for path in before} == before
     assert not [path for path in after if path.name.startswith(".") and path.name != ".lock"]

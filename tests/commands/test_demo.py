@@ -10,7 +10,7 @@ import soundfile as sf
 from support.small_run import make_run
 from support.sounds import make_tone
 
-from pipeline.audio import corpus, pcm
+from pipeline.audio import composition, pcm, soundfont
 from pipeline.audio.features import extract_features
 from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import from_pcm
@@ -107,6 +107,7 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
+@pytest.mark.firmware
 def test_summary_has_the_keys_of_the_interface_and_the_firmware_is_exact(played):
     summary = played.summary
     assert list(summary) == KEYS
@@ -118,6 +119,7 @@ def test_summary_has_the_keys_of_the_interface_and_the_firmware_is_exact(played)
     assert summary["mss_to_float"] < summary["mss_to_reference"]
 
 
+@pytest.mark.firmware
 def test_one_wrong_output_of_the_decoder_is_reported(recording, run_dir, monkeypatch, tmp_path):
     def simulate(*arguments, **options):
         truth = device.simulate(*arguments, **options)
@@ -133,16 +135,18 @@ def test_one_wrong_output_of_the_decoder_is_reported(recording, run_dir, monkeyp
     assert evaluation_demo.five_lines(wrong, tmp_path)[1].count("DIFFERS") == 2
 
 
+@pytest.mark.firmware
 def test_five_lines_say_what_was_measured(played, tmp_path):
     lines = evaluation_demo.five_lines(played, tmp_path)
     assert len(lines) == 5 and all("\n" not in line for line in lines)
     summary = played.summary
-    assert f"{summary['decoder_instructions_per_frame']:,.0f} a frame" in lines[2]
+    assert f"{summary['decoder_instructions_per_frame']:,.0f} per frame" in lines[2]
     assert f"flash {summary['firmware_flash_bytes']:,} bytes" in lines[3]
     assert "estimated" in lines[4] and "STM32F407 at 168 MHz" in lines[4]
     assert re.search(r"\d\.\d\d cycles per instruction", lines[4])
 
 
+@pytest.mark.firmware
 def test_page_is_well_formed_and_loads_nothing(page):
     parsed = Page(page)
     sources = [a["src"] for tag, a in parsed.tags if "src" in a]
@@ -152,6 +156,7 @@ def test_page_is_well_formed_and_loads_nothing(page):
     assert len(parsed.find("audio")) == len(parsed.find("img")) == 3
 
 
+@pytest.mark.firmware
 def test_page_can_be_read_without_sight_mouse_or_light(page):
     parsed = Page(page)
     assert all("controls" in audio and audio["aria-label"] for audio in parsed.find("audio"))
@@ -188,11 +193,11 @@ def test_curves_reach_from_the_lowest_to_the_highest_value():
 
 def test_composed_input_is_a_melody_of_the_instrument(tmp_path):
     config = load_instrument("flute")
-    melody = corpus.compose_melody(config)
-    corpus.render_excerpt(melody, config.corpus.gm_program, tmp_path / "input.wav")
+    melody = composition.compose_melody(config)
+    soundfont.render_excerpt(melody, config.corpus.gm_program, tmp_path / "input.wav")
     audio = load_audio(tmp_path / "input.wav")
     assert 5 < len(audio) / SAMPLE_RATE < 12
-    assert np.abs(audio[-corpus.TAIL_SAMPLES :]).max() <= corpus.SILENCE
+    assert np.abs(audio[-soundfont.TAIL_SAMPLES :]).max() <= soundfont.SILENCE
     features = extract_features(
         audio, f0_min_hz=config.data.f0_min_hz, f0_max_hz=config.data.f0_max_hz
     )
@@ -203,6 +208,7 @@ def test_composed_input_is_a_melody_of_the_instrument(tmp_path):
     assert set(notes) <= set(range(config.corpus.lowest_note, config.corpus.highest_note + 1))
 
 
+@pytest.mark.firmware
 def test_wav_files_hold_what_was_compared(played):
     for name, samples in played.pcm.items():
         assert samples.dtype == np.int16 and len(samples) == round(0.8 * SAMPLE_RATE), name

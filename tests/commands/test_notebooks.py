@@ -9,6 +9,8 @@ import pytest
 
 from pipeline.core.paths import REPOSITORY
 
+pytestmark = [pytest.mark.firmware, pytest.mark.slow]
+
 MOST_SECONDS = 180  # that a notebook may take, on a busy machine
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 

@@ -21,6 +21,8 @@ from pipeline.core.plan import InstrumentFiles, plan_stages
 from pipeline.core.stages import Stage, only_run
 from pipeline.run import main
 
+pytestmark = [pytest.mark.firmware, pytest.mark.slow]
+
 STEPS = 2  # of training: what is learnt is no matter here
 
 
@@ -71,7 +73,7 @@ def finished(recordings, tmp_path_factory):
     stopped.send_signal(signal.SIGINT)
     _, errors = stopped.communicate(timeout=60)
     assert stopped.returncode == 130
-    assert errors.strip().splitlines()[-1] == "interrupted; the same command goes on from here"
+    assert errors.strip().splitlines()[-1] == "interrupted; the same command continues from here"
     dataset = (folder / "dataset.npz").read_bytes()
 
     killed = start_until(folder / "reduced_cd" / "config.toml", recordings, runs)

@@ -15,6 +15,8 @@ from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.target import live_features, transfer
 
+pytestmark = pytest.mark.firmware
+
 PLAYED_LATER_MS = 8.0  # a block must have come, and is rendered while another one plays
 
 
@@ -101,13 +103,13 @@ def test_command_plays_a_recording_in_the_learnt_room(tmp_path, build_dir, capsy
     arguments = ["--audio", tmp_path / "voice.wav", "--instrument", "flute"]
     arguments += ["--run", tmp_path / "run"]
     sounds = []
-    for name, more in {"dry": [], "wet": ["--reverb", "0.1", "--engine", "qemu_m4"]}.items():
+    for name, more in {"dry": [], "wet": ["--reverb", "0.1", "--board", "qemu_m4"]}.items():
         out = tmp_path / f"{name}.wav"
         transfer_command.main([str(word) for word in (*arguments, "--out", out, *more)])
         with wave.open(str(out)) as wav:
             sounds.append(np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(int))
     assert len(sounds[0]) == len(sounds[1]) == SAMPLE_RATE // 2
     assert np.abs(sounds[0]).max() > 100 and np.abs(sounds[1] - sounds[0]).max() > 10
-    assert "instructions a block of 4 ms: analysis " in capsys.readouterr().out
-    with pytest.raises(UserError, match="--f0 500 200: give two bounds within 100 and 4000"):
+    assert "instructions per block of 4 ms: analysis " in capsys.readouterr().out
+    with pytest.raises(UserError, match="--f0 500 200: give the lower bound first"):
         transfer_command.main([str(word) for word in (*arguments, "--out", out, "--f0", 500, 200)])

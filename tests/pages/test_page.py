@@ -15,16 +15,19 @@ from support.small_run import make_run
 from support.sounds import make_tone
 
 from pipeline import page
-from pipeline.audio import corpus
+from pipeline.audio import composition
 from pipeline.core import paths
-from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.constants import SAMPLE_RATE, VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
-from pipeline.pages import listening_page
+from pipeline.pages.catalogue import InstrumentSection, Take, page_systems
+from pipeline.pages.listening_page import write_pages
 from pipeline.pages.mushra import COLUMNS
 
+pytestmark = [pytest.mark.browser, pytest.mark.firmware]
+
 SECONDS = 6.0  # long enough for a slow machine to click within
-SYSTEMS = ["reference", "lpc", "full", "reduced_cd", "reduced_cd_mcu", "reduced_cd_mcu_room"]
+SYSTEMS = ["reference", "lpc", "full", "reduced_cd", "reduced_cd_mcu", "reduced_cd_mcu_reverb"]
 FLOAT = 1 / 32767  # Chromium divides negative samples by 32768, positive ones by 32767
 MISSING = ["reduced", "reduced_ad", "reduced_cd_mcu16"]
 
@@ -125,11 +128,11 @@ def test_what_is_up_to_date_stays_and_a_changed_model_is_heard_again(written, se
 def test_composed_phrases_are_the_same_in_each_build_and_not_in_the_corpus():
     for name in ("flute", "piano"):
         config = load_instrument(name)
-        first, second = (corpus.compose_examples(config) for _ in range(2))
+        first, second = (composition.compose_examples(config) for _ in range(2))
         assert {title: midi.tracks for title, midi in first.items()} == {
             title: midi.tracks for title, midi in second.items()
         }
-        known = [midi.tracks for midi in corpus.compose_corpus(config)]
+        known = [midi.tracks for midi in composition.compose_corpus(config)]
         assert all(midi.tracks not in known and 4 < midi.length < 10 for midi in first.values())
         assert len(first) == 2
 
@@ -146,7 +149,7 @@ def test_bad_input_is_one_line_that_names_it(case, setting, tmp_path):
     options = ["--audio", str(tmp_path), "--instrument", "flute", "--out", str(tmp_path / "out")]
     with pytest.raises(UserError) as error:
         page.main([*options, "--takes", "0"] if case == "takes" else options)
-    named_in_line = {"not audio": "notes.wav", "takes": "--takes 0"}.get(case, str(tmp_path))
+    named_in_line = {"not audio": "notes.wav", "takes": "--takes: '0'"}.get(case, str(tmp_path))
     assert named_in_line in str(error.value) and "\n" not in str(error.value)
 
 
@@ -251,23 +254,23 @@ def test_page_is_played_by_keyboard(opened):
 def many(setting):
     """Pages of one take by all systems that there can be, all of which sound the same."""
     out = setting / "many"
-    labels = listening_page.system_labels()
-    take = listening_page.Take(
+    systems = page_systems(VARIANTS, VARIANTS)
+    take = Take(
         "flute-1",
         "high",
-        dict.fromkeys(labels, setting / "audio" / "flute" / "high.wav"),
-        {system: {"mss": 1.0} for system in labels},
+        dict.fromkeys(systems, setting / "audio" / "flute" / "high.wav"),
+        {system: {"mss": 1.0} for system in systems},
     )
-    about = {system: {"model_bytes": None, "domain": "dry"} for system in labels}
+    about = {system: {"model_bytes": None} for system in systems}
     config = load_instrument("flute")
-    flute = listening_page.InstrumentSection(config, True, [take], about, "runs", {})
-    listening_page.write_pages([flute], labels, "host", out)
+    flute = InstrumentSection(config, "recorded", [take], about, "runs", {})
+    write_pages([flute], systems, "host", out)
     return out
 
 
 def test_every_system_has_a_key_of_its_own_in_either_case(browser, many):
     browser.open(many / "index.html")
-    systems = list(listening_page.system_labels())
+    systems = [system.name for system in page_systems(VARIANTS, VARIANTS)]
     named = browser.run("[...document.querySelectorAll('.keys kbd')].map((k) => k.textContent)")
     assert named == ["Space", "1", "9", "A", "I", "←", "→", "L"]
     browser.press(" ")

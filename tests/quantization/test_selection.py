@@ -22,7 +22,7 @@ from pipeline.quantization.float_network import collect_values, tcn_activations
 from pipeline.quantization.qat import train_quantized
 from pipeline.quantization.ranges import equalize_channels, plain_ranges, widen_for_device
 from pipeline.quantization.selection import judge, quantize_run
-from pipeline.quantization.step_model import StreamingDecoder
+from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.quantization.tflite_reader import read_step_model
 from pipeline.quantization.tflite_writer import convert_run, convert_step_model
 from pipeline.quantization.weights import fold_residual_bias, round_kernels
@@ -175,6 +175,7 @@ def test_calibration_holds_silence_before_phrases_and_the_ends_of_the_instrument
     assert sweeps[:, 1].max() >= audible[:, 1].max() - 0.01
 
 
+@pytest.mark.slow
 def test_shipped_model_measures_what_the_table_says(run_dir, weights, dataset):
     figures = quantize_run(run_dir, dataset=dataset, epochs=2)
     assert json.loads((run_dir / "quantization.json").read_text()) == figures
@@ -198,6 +199,7 @@ def test_shipped_model_measures_what_the_table_says(run_dir, weights, dataset):
     assert fine["mss_to_float"] < rows["ptq"]["mss_to_float"]
 
 
+@pytest.mark.slow
 def test_quantization_repeats_without_the_data_set(run_dir, dataset):
     first = quantize_run(run_dir, dataset=dataset, epochs=0)
     models = {fmt: path.read_bytes() for fmt, path in convert_run(run_dir).items()}
@@ -205,6 +207,7 @@ def test_quantization_repeats_without_the_data_set(run_dir, dataset):
     assert {fmt: path.read_bytes() for fmt, path in convert_run(run_dir).items()} == models
 
 
+@pytest.mark.slow
 def test_training_mends_ranges_that_are_too_wide(weights, dataset):
 
     calibration = Calibration.draw(dataset)
@@ -253,6 +256,7 @@ def test_data_set_without_features_is_refused(run_dir):
         quantize_run(run_dir, dataset=run_dir / "dataset.npz")
 
 
+@pytest.mark.slow
 def test_killed_stages_lose_nothing(run_dir, dataset, tmp_path):
     unbroken = tmp_path / "unbroken"
     shutil.copytree(run_dir, unbroken)

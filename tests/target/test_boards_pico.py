@@ -236,11 +236,11 @@ def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
     assert vectors[handlers["dma"]] == symbols["audio_interrupt"] | 1
     assert vectors[handlers["console"]] == symbols["rp2_console_interrupt"] | 1
     assert vectors[handlers["midi"]] == symbols["rp2_midi_interrupt"] | 1
-    assert symbols["link_image_load"] == target.address + 256
+    assert symbols["link_image_load"] == flash.address + 256
     assert symbols["link_image_start"] == ram_start
     assert symbols["link_image_end"] <= ram_start + ram_bytes - 256
     used = symbols["link_image_end"] - symbols["link_image_start"]
-    assert target.address + 256 + used <= image.address + len(image.content)
+    assert flash.address + 256 + used <= image.address + len(image.content)
     assert symbols["link_stack_end"] - symbols["link_stack_start"] >= 4096
 
 

@@ -346,7 +346,9 @@ def test_whole_firmware_with_one_instrument_and_four_voices_keeps_its_budget(boa
 
 def test_room_of_a_second_lies_in_the_nucleos_axi_sram(tmp_path):
     response = 1e-3 * np.random.default_rng(0).standard_normal(16_000)
-    presets.write_firmware_source([dataclasses.replace(SHIPPED, response=response)], tmp_path / "generated")
+    presets.write_firmware_source(
+        [dataclasses.replace(SHIPPED, response=response)], tmp_path / "generated"
+    )
     image = firmware.build("nucleo_h743zi", tmp_path / "generated", build_dir=tmp_path / "build")
     place, n_bytes = sections(image.program.elf)[".room"]
     assert (place, n_bytes) == symbols(image.program.elf)["reverb"]
