@@ -62,7 +62,11 @@ def load_arrays(
         if not isinstance(stored, np.lib.npyio.NpzFile):
             raise ValueError("not a .npz archive")
         with stored:
-            return {name: stored[name] for name in (stored.files if names is None else names)}
+            arrays = {name: stored[name] for name in (stored.files if names is None else names)}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # NumPy returns members of another kind as bytes
+                raise ValueError(f"{name} is not an array")
+        return arrays
     except FileNotFoundError:
         raise UserError(f"{path} is missing: {remedy}") from None
     except OSError as error:

@@ -108,7 +108,7 @@ def test_data_stage_uses_them_and_says_what_was_seen(
         sf.write(folder / f"{name}.wav", sound, SAMPLE_RATE)
     doubtful = [name for name in sounds if name != "clean"]
     for _ in range(2):  # the second time the features come from the cache
-        data.main(["--instrument", "flute", "--audio", str(folder), "--out", str(tmp_path)])
+        data.main(["--instrument", "flute", "--audio", str(folder), "--runs", str(tmp_path)])
         lines = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
         assert [line.partition(".wav: ")[0] for line in lines] == [
             f"warning: {folder / name}" for name in doubtful

@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 
 from pipeline import data
 from pipeline.audio import recordings
-from pipeline.audio.corpus import compose_corpus, compose_melody, render_midi
-from pipeline.audio.features import Features, extract_features, load_audio
+from pipeline.audio.composition import compose_corpus, compose_melody
+from pipeline.audio.features import Features, extract_features
+from pipeline.audio.loading import load_audio
+from pipeline.audio.soundfont import render_midi
 from pipeline.core.constants import CLIP_FRAMES, SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
-from pipeline.training import clips
+from pipeline.training import clips, dataset_building
 
 FLUTE = load_instrument("flute")
 MIN_FRAMES = 750
@@ -45,7 +47,7 @@ def write_recordings(folder: Path, n_recordings: int, seconds: float = 4.5) -> N
 
 
 def run(folder: Path, out: Path, *more: str) -> dict[str, np.ndarray]:
-    data.main(["--instrument", "flute", "--audio", str(folder), "--out", str(out), *more])
+    data.main(["--instrument", "flute", "--audio", str(folder), "--runs", str(out), *more])
     with np.load(out / "flute" / "dataset.npz") as stored:
         return dict(stored)
 
@@ -97,8 +99,8 @@ def test_clips_lie_within_the_recording(n_frames: int, edges: list[int]) -> None
     names=st.lists(st.text(min_size=1), min_size=2, max_size=60, unique=True), seed=st.integers()
 )
 def test_every_recording_is_in_one_split_whatever_the_order(names: list[str], seed: int) -> None:
-    splits = clips.split_recordings(names, seed)
-    assert splits == clips.split_recordings(names[::-1], seed)
+    splits = dataset_building.split_recordings(names, seed)
+    assert splits == dataset_building.split_recordings(names[::-1], seed)
     counts = np.bincount(list(splits.values()), minlength=3)
     assert sorted(splits) == sorted(names) and counts[0] >= 1 and counts[1] >= 1
     assert abs(counts[1] - len(names) / 8) <= 1 and abs(counts[2] - len(names) / 8) <= 1
@@ -286,7 +288,7 @@ def test_folders_without_use_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no usable clip"):
         run(tmp_path, tmp_path / "out")
     with pytest.raises(UserError, match="nothing to learn from"):
-        data.main(["--instrument", "flute", "--no-corpus", "--out", str(tmp_path)])
+        data.main(["--instrument", "flute", "--no-corpus", "--runs", str(tmp_path)])
 
 
 def notes_of(midi: mido.MidiFile) -> list[int]:

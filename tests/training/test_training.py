@@ -221,7 +221,7 @@ def test_a_training_that_is_killed_loses_nothing(tmp_path, dataset_path):
         (["--instrument", "kazoo"], "unknown instrument 'kazoo'"),
         (
             ["--instrument", "violin"],
-            "dataset.npz is missing: run python -m pipeline.data --instrument violin --out {runs} ",
+            "dataset.npz is missing: run python -m pipeline.data --instrument violin --runs {runs}",
         ),
     ],
 )

@@ -1,0 +1,73 @@
+"""Archives: what was written is read; whatever else the bytes are, one line says what to do."""
+
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.core.errors import UserError
+from pipeline.core.files import load_arrays
+
+ARRAYS = {"numbers": np.arange(500), "name": np.array("flute"), "levels": np.linspace(0, 1, 90)}
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    path = tmp_path_factory.mktemp("archive") / "some.npz"
+    np.savez_compressed(path, **ARRAYS)
+    return path.read_bytes()
+
+
+def test_all_or_the_named_arrays_are_read(tmp_path, archive):
+    path = tmp_path / "some.npz"
+    path.write_bytes(archive)
+    loaded = load_arrays(path, remedy="make it again")
+    assert loaded.keys() == ARRAYS.keys()
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(loaded[name], array)
+    assert list(load_arrays(path, remedy="make it again", names=["name"])) == ["name"]
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_damaged_archive_is_read_in_full_or_refused(tmp_path, archive, data):
+    spoilt = bytearray(archive[: data.draw(st.integers(0, len(archive)))])
+    for _ in range(data.draw(st.integers(0, 8)) if spoilt else 0):
+        spoilt[data.draw(st.integers(0, len(spoilt) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "some.npz"
+    path.write_bytes(spoilt)
+    try:
+        loaded = load_arrays(path, remedy="make it again", names=ARRAYS)
+    except UserError as error:
+        assert str(error).startswith(str(path)) and str(error).endswith("): make it again")
+    else:
+        assert loaded.keys() == ARRAYS.keys()
+
+
+def write_member(path, compression):
+    with zipfile.ZipFile(path, "w", compression) as stored:
+        stored.writestr("numbers.npy", b"no array")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "is missing: make it again"),
+        (lambda path: path.mkdir(), "cannot be read"),
+        (lambda path: path.write_bytes(b""), "is damaged"),
+        (lambda path: np.save(path.open("wb"), np.arange(3)), "is damaged .not a .npz archive"),
+        (lambda path: np.savez(path, other=1), "is damaged .*numbers is not a file"),
+        (lambda path: np.savez(path, numbers=np.array([{}], object)), "is damaged .Object arrays"),
+        (lambda path: write_member(path, zipfile.ZIP_LZMA), "is damaged .numbers is not an array"),
+    ],
+)
+def test_what_is_no_archive_is_named_with_the_remedy(tmp_path, make, message):
+    path = tmp_path / "some.npz"
+    make(path)
+    with pytest.raises(UserError, match=f"some.npz {message}") as refusal:
+        load_arrays(path, remedy="make it again", names=["numbers"])
+    assert str(refusal.value).endswith(": make it again")

@@ -1,0 +1,116 @@
+"""Shared options: numbers are checked, former names are refused with the present ones."""
+
+import math
+import sys
+
+import pytest
+
+from pipeline.core.cli import run_main
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import TrainConfig
+from pipeline.core.options import (
+    Parser,
+    add_training_arguments,
+    real,
+    renamed_option,
+    renamed_values,
+    training_changes,
+    whole,
+)
+from pipeline.core.schema import fields_of
+
+
+def parse(*words, options):
+    parser = Parser("some", "Does something.")
+    for name, kind in options.items():
+        parser.add_argument(name, type=kind)
+    return parser.parse_args(words)
+
+
+@pytest.mark.parametrize("text", ["0", "6", "2.5", "", "two", "nan", "1e1", "9" * 5000])
+def test_whole_number_outside_its_range_is_refused(text):
+    assert parse("--voices", "5", options={"--voices": whole(1, 5)}).voices == 5
+    with pytest.raises(
+        UserError, match=f"^--voices: '{text[:9]}.* is not a whole number from 1 to 5"
+    ):
+        parse("--voices", text, options={"--voices": whole(1, 5)})
+
+
+@pytest.mark.parametrize("text", ["-0.1", "1.01", "nan", "inf", "-inf", "1e999", "a third"])
+def test_number_outside_its_range_is_refused(text):
+    assert parse("--reverb", "0.25", options={"--reverb": real(0, 1)}).reverb == 0.25
+    with pytest.raises(UserError, match=f"--reverb: '{text}' is not a number from 0 to 1"):
+        parse(f"--reverb={text}", options={"--reverb": real(0, 1)})
+
+
+@pytest.mark.parametrize("name", fields_of(TrainConfig))
+def test_training_option_has_the_range_of_its_entry(name):
+    parser = Parser("some", "Does something.")
+    add_training_arguments(parser)
+    option, field = f"--{name.replace('_', '-')}", fields_of(TrainConfig)[name]
+    for value in (field.restriction.lowest, field.restriction.highest):
+        args = parser.parse_args(["--instrument", "flute", option, f"{value:.17g}"])
+        assert training_changes(args) == {name: value}
+    for value in (field.restriction.lowest - 1, field.restriction.highest + 1, math.nan):
+        with pytest.raises(UserError, match=f"^{option}: '.*' is not a .*number from"):
+            parser.parse_args(["--instrument", "flute", f"{option}={value:.17g}"])
+
+
+@pytest.mark.parametrize("words", [["--engine", "host"], ["--engine=host"], ["--engine"]])
+def test_former_name_of_an_option_is_refused_with_the_present_one(words):
+    parser = Parser("some", "Does something.")
+    parser.add_argument("--midi", required=True)
+    renamed_option(parser, "--engine", "--board")
+    with pytest.raises(UserError, match=r"^--engine is now --board \(see python -m pipeline.some"):
+        parser.parse_args(words)
+    assert "--engine" not in parser.format_help()
+
+
+def test_former_value_of_an_option_is_refused_with_the_present_one():
+    options = {"--format": renamed_values({"int8_room": "--reverb"})}
+    assert parse("--format", "int8", options=options).format == "int8"
+    with pytest.raises(UserError, match=r"^--format: int8_room is now --reverb"):
+        parse("--format", "int8_room", options=options)
+
+
+def test_abbreviated_option_is_refused():
+    with pytest.raises(UserError, match="unrecognized arguments: --voice"):
+        parse("--voice", "3", options={"--voices": whole(1, 5)})
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (UserError("a file\nis missing"), 2, "error: a file is missing"),
+        (PermissionError(13, "Permission denied", "a/file"), 2, "error: a/file: Permission denied"),
+        (OSError(28, "No space left on device", "a/file"), 2, "error: a/file: no space left; "),
+        (
+            RuntimeError("write failed: No space left on device"),
+            2,
+            "error: the disk: no space left",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted; the same command continues from here"),
+    ],
+)
+def test_command_ends_with_one_line_and_its_status(capsys, error, status, line):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        run_main(main)
+    assert ended.value.code == status
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith(line)
+
+
+def test_fault_of_the_program_keeps_its_traceback():
+    def main():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_main(main)
+
+
+def test_command_without_an_error_returns(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["some"])
+    assert run_main(lambda: None) is None
