@@ -1,6 +1,7 @@
-"""Fixtures of all tests, and which files pytest leaves out."""
+"""Fixtures that all tests share, and what they share as a session."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,12 +14,17 @@ from pipeline.core import paths
 # The tflm engine needs a built tflite-micro tree.
 collect_ignore = [] if os.environ.get("TFLM_DIR") else ["target/test_tflm_engine.py"]
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # there is a worker per core: one thread each is fastest
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")
 
-@pytest.fixture(scope="session", autouse=True)
-def no_runs_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+
+def pytest_configure(config: pytest.Config) -> None:
     """Makes the default folder of run folders an empty one: no test may depend on ``runs/``."""
-    with replaced(paths.RUN_DIR, tmp_path_factory.mktemp("no_runs")):
-        yield
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="no-runs-"))
+    stack.enter_context(replaced(paths.RUN_DIR, Path(folder)))
 
 
 @pytest.fixture
