@@ -15,12 +15,13 @@ MOST_SECONDS = 180  # that a notebook may take, on a busy machine
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 
 
-def execute(path, monkeypatch, *, first=""):
-    """Executes a notebook, after a line of its own, as a reader does who starts Jupyter."""
+def execute(path, monkeypatch, **folders):
+    """Executes a notebook as in Jupyter, with other folders in place of those of `paths`."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     notebook = nbformat.read(path, as_version=4)
-    if first:
-        notebook.cells.insert(0, nbformat.v4.new_code_cell(first))
+    first = "from pathlib import Path\nfrom pipeline.core import paths\n"
+    first += "".join(f"paths.{name} = Path({str(at)!r})\n" for name, at in folders.items())
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(first))
     resources = {"metadata": {"path": str(path.parent)}}
     end = time.monotonic() + MOST_SECONDS
     nbclient.NotebookClient(
@@ -41,12 +42,12 @@ def test_there_are_the_four_that_the_readme_speaks_of():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_shows_plots_and_plays_sounds(path, monkeypatch):
+def test_notebook_runs_shows_plots_and_plays_sounds(path, monkeypatch, tmp_path):
     stored = nbformat.read(path, as_version=4)
     nbformat.validate(stored)
     assert stored.metadata.kernelspec.name == "python3"
     assert all(not c.outputs for c in stored.cells if c.cell_type == "code")  # kept small
-    notebook = execute(path, monkeypatch)
+    notebook = execute(path, monkeypatch, RUN_DIR=tmp_path)
     assert len(outputs(notebook, "image/png")) >= 3
     heard = sum(html.count("<audio controls") for html in outputs(notebook, "text/html"))
     assert heard >= 3
@@ -54,10 +55,8 @@ def test_notebook_runs_shows_plots_and_plays_sounds(path, monkeypatch):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_without_models_says_what_to_run_first(path, monkeypatch, tmp_path):
-    patch = "import pathlib\nfrom pipeline.core import paths\n"
-    patch += f"paths.MODEL_DIR = pathlib.Path({str(tmp_path)!r})"
     with pytest.raises(nbclient.exceptions.CellExecutionError) as error:
-        execute(path, monkeypatch, first=patch)
+        execute(path, monkeypatch, RUN_DIR=tmp_path, MODEL_DIR=tmp_path)
     # Said once where it looked, and the command makes a model right there.
     message = (
         r"no trained (\w+) flute in (\S+): run python -m (.*) --instrument flute --runs (\S+) "
