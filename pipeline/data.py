@@ -20,7 +20,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import Parser, add_instrument, add_runs, renamed_option
 from pipeline.model.patches import find_patch
-from pipeline.training.clips import build_dataset
+from pipeline.training.dataset_building import build_dataset
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -37,7 +37,8 @@ from pipeline.core.options import (
     renamed_values,
 )
 from pipeline.evaluation.evaluation import Evaluation, print_table
-from pipeline.evaluation.systems import output_names
+from pipeline.evaluation.model_files import output_names
+from pipeline.evaluation.systems import requested_systems
 from pipeline.target.boards import FILE_BOARDS
 
 
@@ -49,20 +50,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     base = args.audio if args.audio.is_dir() else args.audio.parent
     if args.audio.is_dir() and args.out.resolve().is_relative_to(args.audio.resolve()):
         raise UserError(f"{args.out} lies within {args.audio}: give --out another folder")
-    evaluation = Evaluation(
-        args.instrument,
-        variants=args.variants,
-        mcu=args.mcu,
-        runs=args.runs,
-        formats=[*args.format, *(["int8_room"] if args.reverb else [])],
-        board=args.board,
+    systems = requested_systems(
+        args.variants,
+        args.mcu,
+        formats=args.format,
+        reverb=args.reverb,
         live=args.features == "live",
     )
-    if not evaluation.models:
+    evaluation = Evaluation(args.instrument, systems, runs=args.runs, board=args.board)
+    if not evaluation.has_models:
         raise UserError(next(iter(evaluation.missing.values()), "give --variants or --mcu"))
     print(f"models: {evaluation.sources}")
     for system, reason in evaluation.missing.items():
-        print(f"left out: {system}: {reason}")
+        print(f"left out: {system.name}: {reason}")
     paths = [recording.path for recording in recordings]
     names = output_names(paths, base)
     summary, failures = evaluation.evaluate_all(dict(zip(names, paths, strict=True)), args.out)

@@ -73,7 +73,7 @@ def _parser() -> Parser:
         help="frames to play: a .npy of shape [n_frames, 2], or raw float32 pairs of pitch in Hz "
         "and loudness in dB (default: only build)",
     )
-    add_out(parser, "WAV file to write, with --frames", required=False)
+    add_out(parser, "WAV file to write from --frames (default: only build)", required=False)
     return parser
 
 

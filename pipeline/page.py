@@ -17,7 +17,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import Parser, add_board, add_out, add_runs, add_systems, whole
 from pipeline.core.paths import REPOSITORY
-from pipeline.pages import listening_page
+from pipeline.pages.catalogue import page_systems
+from pipeline.pages.listening_page import write_pages
 from pipeline.pages.takes import Options, gather
 from pipeline.target.boards import FILE_BOARDS
 
@@ -32,10 +33,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     variants = [v for v in VARIANTS if v in (*args.variants, *args.mcu)]
     if not variants:
         raise UserError("no systems to compare: give --variants or --mcu")
-    options = Options(variants, args.mcu, args.board, args.runs, args.rendered)
-    instruments = [gather(c, args.audio, args.takes, options, args.out) for c in configs]
-    systems = listening_page.system_labels(args.mcu, variants)
-    listening_page.write_pages(instruments, systems, args.board, args.out)
+    systems = page_systems(variants, args.mcu)
+    options = Options(args.audio, args.rendered, args.takes, systems, args.board, args.runs)
+    instruments = [gather(config, options, args.out) for config in configs]
+    write_pages(instruments, systems, args.board, args.out)
     for instrument in instruments:
         for reason in dict.fromkeys(instrument.missing.values()):
             print(f"missing: {reason}")

@@ -119,7 +119,7 @@ def add_run(
         required=required,
         action="append" if several else "store",
         metavar="DIR",
-        help=help + ("; may be repeated" if several else ""),
+        help=("may be repeated: " if several else "") + help,
     )
 
 

@@ -40,15 +40,15 @@ def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> 
     source = parser.add_mutually_exclusive_group(required=required)
     add_run(
         source,
-        "run folder with a quantized model; MIDI's program change selects among several, "
-        "the first of which is 0",
+        "run folder with a quantized model; MIDI's program change selects among several, the "
+        "first of which is 0" + ("" if required else " (default: the pretrained flute)"),
         several=True,
     )
     source.add_argument(
         "--generated",
         type=Path,
         metavar="DIR",
-        help="folder with C from pipeline.codegen, instead of --run",
+        help="folder with C from pipeline.codegen, instead of --run (default: none)",
     )
     add_format(parser, "number format of the models that --run names")
     parser.add_argument(
