@@ -68,7 +68,7 @@ def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> 
         default=[],
         metavar="NAME=VALUE",
         help="set a variable of the build, such as PICO_AUDIO=pwm or PLAYER_VOICES=2; may be "
-        "repeated",
+        "repeated (default: none)",
     )
 
 
