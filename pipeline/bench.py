@@ -18,7 +18,8 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import FORMATS, FRAME_RATE, HOP_SAMPLES
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
-from pipeline.core.options import Parser, add_run, add_tflm_dir
+from pipeline.core.options import add_run, add_tflm_dir
+from pipeline.core.parser import Parser
 from pipeline.core.paths import MODEL_DIR
 from pipeline.evaluation.bench_boards import bench_boards
 from pipeline.evaluation.bench_cores import bench_models, bench_reverbs, pretrained_runs, small_runs

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.cli import run_main
-from pipeline.core.options import Parser
+from pipeline.core.parser import Parser
 from pipeline.pages.bench_tables import load_figures, markdown
 from pipeline.pages.quality_cost import draw
 

@@ -11,7 +11,8 @@ Each run folder becomes a preset: its decoder (`pipeline.emit.decoder`), FM patc
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
-from pipeline.core.options import Parser, add_format, add_out, add_reverb_seconds, add_run
+from pipeline.core.options import add_format, add_out, add_reverb_seconds, add_run
+from pipeline.core.parser import Parser
 from pipeline.emit import weight_packing
 from pipeline.emit.presets import load_preset, write_firmware_source
 from pipeline.quantization.tflite_reader import read_step_model

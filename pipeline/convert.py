@@ -12,7 +12,8 @@ import hashlib
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
-from pipeline.core.options import Parser, add_run
+from pipeline.core.options import add_run
+from pipeline.core.parser import Parser
 from pipeline.quantization.tflite_writer import convert_run
 
 

@@ -18,7 +18,8 @@ from pipeline.audio.recordings import find_recordings, render_corpus
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import Parser, add_instrument, add_runs, renamed_option
+from pipeline.core.options import add_instrument, add_runs
+from pipeline.core.parser import Parser, renamed_option
 from pipeline.model.patches import find_patch
 from pipeline.training.dataset_building import build_dataset
 

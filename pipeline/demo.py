@@ -17,15 +17,8 @@ from pipeline.audio.soundfont import render_excerpt
 from pipeline.core.cli import run_main
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import (
-    Parser,
-    add_board,
-    add_instrument,
-    add_out,
-    add_run,
-    add_variant,
-    renamed_option,
-)
+from pipeline.core.options import add_board, add_instrument, add_out, add_run, add_variant
+from pipeline.core.parser import Parser, renamed_option
 from pipeline.core.paths import MODEL_DIR, REPOSITORY
 from pipeline.core.runs import load_run
 from pipeline.evaluation.demo import five_lines, play

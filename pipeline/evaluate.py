@@ -27,15 +27,8 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import FORMATS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import (
-    Parser,
-    add_board,
-    add_instrument,
-    add_out,
-    add_runs,
-    add_systems,
-    renamed_values,
-)
+from pipeline.core.options import add_board, add_instrument, add_out, add_runs, add_systems
+from pipeline.core.parser import Parser, renamed_values
 from pipeline.evaluation.evaluation import Evaluation, print_table
 from pipeline.evaluation.model_files import output_names
 from pipeline.evaluation.systems import requested_systems

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import Parser, add_instrument, add_runs
+from pipeline.core.options import add_instrument, add_runs
+from pipeline.core.parser import Parser
 from pipeline.model.expression import load_expression
 from pipeline.model.expression_curves import BODY_KNOTS
 from pipeline.model.expression_learning import learn

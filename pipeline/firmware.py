@@ -13,7 +13,8 @@ from pipeline.audio.pcm import write_wav
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
-from pipeline.core.options import Parser, add_board, add_engine, add_out
+from pipeline.core.options import add_board, add_engine, add_out
+from pipeline.core.parser import Parser
 from pipeline.target.boards import ALL_BOARDS, FILE_BOARDS, INSTRUMENT_BOARDS
 from pipeline.target.firmware import build, render
 from pipeline.target.frame_files import load_frames

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
-from pipeline.core.options import Parser, add_board
+from pipeline.core.options import add_board
+from pipeline.core.parser import Parser
 from pipeline.core.paths import MODEL_DIR
 from pipeline.target import firmware, sources
 from pipeline.target.boards import INSTRUMENT_BOARDS

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
-from pipeline.core.options import Parser, add_out
+from pipeline.core.options import add_out
+from pipeline.core.parser import Parser
 from pipeline.pages.mushra import (
     LOWEST_REFERENCE,
     draw,

@@ -15,7 +15,8 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import INSTRUMENTS, VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import Parser, add_board, add_out, add_runs, add_systems, whole
+from pipeline.core.options import add_board, add_out, add_runs, add_systems
+from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import REPOSITORY
 from pipeline.pages.catalogue import page_systems
 from pipeline.pages.listening_page import write_pages

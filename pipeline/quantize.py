@@ -21,7 +21,8 @@ with the .tflite files beside them.
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
-from pipeline.core.options import Parser, add_dataset, add_run, whole
+from pipeline.core.options import add_dataset, add_run
+from pipeline.core.parser import Parser, whole
 from pipeline.quantization.selection import quantize_run
 
 

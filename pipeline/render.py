@@ -17,16 +17,14 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import (
-    Parser,
     add_board,
     add_instrument,
     add_out,
     add_reverb_seconds,
     add_run,
     add_variant,
-    renamed_option,
-    whole,
 )
+from pipeline.core.parser import Parser, renamed_option, whole
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import load_run
 from pipeline.target.boards import FILE_BOARDS

@@ -15,13 +15,8 @@ from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import (
-    Parser,
-    add_instrument,
-    add_profile,
-    add_runs,
-    add_training_field,
-)
+from pipeline.core.options import add_instrument, add_profile, add_runs, add_training_field
+from pipeline.core.parser import Parser
 from pipeline.core.plan import (
     N_HELD_OUT,
     STUDENTS,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.core.cli import run_main
 from pipeline.core.files import atomic_write
-from pipeline.core.options import Parser
+from pipeline.core.parser import Parser
 from pipeline.core.paths import REPOSITORY
 from pipeline.emit import tables
 from pipeline.pages import diagrams

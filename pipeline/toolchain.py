@@ -9,7 +9,7 @@ CMSIS and rp2040js come from package registries, pinned by version and checksum,
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
-from pipeline.core.options import Parser
+from pipeline.core.parser import Parser
 from pipeline.core.paths import REPOSITORY
 from pipeline.target.tools import require_tools
 from pipeline.target.vendor import fetch_cmsis, fetch_rp2040js

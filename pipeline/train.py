@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import Parser, add_training_arguments, add_variant, training_changes
+from pipeline.core.options import add_training_arguments, add_variant, training_changes
+from pipeline.core.parser import Parser
 from pipeline.training.dataset import load_dataset
 from pipeline.training.loop import train_model
 from pipeline.training.options import print_metrics, resolve

@@ -17,16 +17,14 @@ from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import (
-    Parser,
     add_board,
     add_instrument,
     add_out,
     add_reverb_seconds,
     add_run,
     add_variant,
-    real,
-    renamed_option,
 )
+from pipeline.core.parser import Parser, real, renamed_option
 from pipeline.core.paths import MODEL_DIR
 from pipeline.target.boards import LIVE_BOARDS
 from pipeline.target.sources import generate

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pipeline.core.cli import run_main
 from pipeline.core.constants import INSTRUMENTS
 from pipeline.core.errors import UserError
-from pipeline.core.options import Parser, renamed_option
+from pipeline.core.parser import Parser, renamed_option
 from pipeline.core.paths import MODEL_DIR
 from pipeline.evaluation.aliasing import compare
 

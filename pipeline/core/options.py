@@ -2,93 +2,18 @@
 
 import argparse
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pipeline.core.constants import FORMATS, VARIANTS
-from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TrainConfig
+from pipeline.core.parser import number, real
 from pipeline.core.paths import REPOSITORY, RUN_DIR
-from pipeline.core.schema import Restriction, Within, fields_of
+from pipeline.core.schema import Within, fields_of
 
 INSTRUMENT_HELP = "instrument: flute, trumpet, violin, piano, or a file of data/instruments"
 PRETRAINED_HELP = "run folder of a model of your own (default: the pretrained model)"
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser of a command, whose errors are a `UserError`: one line, exit status 2."""
-
-    def __init__(self, command: str, description: str | None) -> None:
-        """Creates the parser of ``python -m pipeline.<command>``.
-
-        Args:
-            command: Name of the module.
-            description: First line of ``--help``.
-        """
-        super().__init__(
-            prog=f"python -m pipeline.{command}", description=description, allow_abbrev=False
-        )
-
-    def error(self, message: str) -> NoReturn:
-        """Raises what argparse found wrong as a `UserError`."""
-        raise UserError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
-
-
-def whole(lowest: int, highest: int) -> Callable[[str], int]:
-    """Returns an option's ``type`` for whole numbers from `lowest` to `highest`."""
-    return _number(int, Within(lowest, highest))
-
-
-def real(lowest: float, highest: float) -> Callable[[str], float]:
-    """Returns an option's ``type`` for numbers from `lowest` to `highest`; NaN is refused."""
-    return _number(float, Within(lowest, highest))
-
-
-def _number(kind: Any, restriction: Restriction) -> Callable[[str], Any]:
-    noun = "a whole number" if kind is int else "a number"
-
-    def parse(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not restriction.accepts(value):
-            raise argparse.ArgumentTypeError(f"{text!r} is not {noun} {restriction}")
-        return value
-
-    return parse
-
-
-class _Renamed(argparse.Action):
-    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
-        raise argparse.ArgumentError(None, f"{option} is now {self.const}")
-
-
-def renamed_option(parser: argparse.ArgumentParser, old: str, new: str) -> None:
-    """Makes a parser refuse an option's former name with a line that says the new one.
-
-    Args:
-        parser: The parser.
-        old: Former name, such as ``--engine``.
-        new: What to use instead; completes the sentence "--engine is now ...".
-    """
-    parser.add_argument(old, action=_Renamed, nargs="?", const=new, help=argparse.SUPPRESS)
-
-
-def renamed_values(choices: Mapping[str, str]) -> Callable[[str], str]:
-    """Returns an option's ``type`` that refuses former values with what to use instead.
-
-    Args:
-        choices: By former value, what completes the sentence "int8_room is now ...".
-    """
-
-    def parse(text: str) -> str:
-        if text in choices:
-            raise argparse.ArgumentTypeError(f"{text} is now {choices[text]}")
-        return text
-
-    return parse
 
 
 def add_instrument(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -299,7 +224,7 @@ def add_training_field(parser: argparse.ArgumentParser, name: str) -> None:
     assert isinstance(field.restriction, Within)
     parser.add_argument(
         f"--{name.replace('_', '-')}",
-        type=_number(field.type, field.restriction),
+        type=number(field.type, field.restriction),
         metavar="N" if field.type is int else "X",
         help=f"{field.help} (default: {field.default} unless the instrument's TOML or the profile "
         "sets it)",

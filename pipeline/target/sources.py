@@ -6,7 +6,8 @@ import shlex
 from pathlib import Path
 
 from pipeline.core.errors import UserError
-from pipeline.core.options import add_format, add_run, real
+from pipeline.core.options import add_format, add_run
+from pipeline.core.parser import real
 from pipeline.core.paths import BUILD_DIR
 from pipeline.emit import presets
 from pipeline.target.boards import ALL_BOARDS

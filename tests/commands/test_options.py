@@ -12,7 +12,7 @@ import pipeline
 from pipeline.core import paths
 from pipeline.core.cli import run_main
 from pipeline.core.files import to_toml
-from pipeline.core.options import Parser
+from pipeline.core.parser import Parser
 
 COMMANDS = sorted(p.stem for p in Path(pipeline.__file__).parent.glob("[a-z]*.py"))
 

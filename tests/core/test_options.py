@@ -8,15 +8,8 @@ import pytest
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TrainConfig
-from pipeline.core.options import (
-    Parser,
-    add_training_arguments,
-    real,
-    renamed_option,
-    renamed_values,
-    training_changes,
-    whole,
-)
+from pipeline.core.options import add_training_arguments, training_changes
+from pipeline.core.parser import Parser, real, renamed_option, renamed_values, whole
 from pipeline.core.schema import fields_of
 
 

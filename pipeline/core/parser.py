@@ -1,0 +1,84 @@
+"""The parser of all commands: one-line errors, numbers with ranges, and renamed options."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from pipeline.core.errors import UserError
+from pipeline.core.schema import Restriction, Within
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser of a command, whose errors are a `UserError`: one line, exit status 2."""
+
+    def __init__(self, command: str, description: str | None) -> None:
+        """Creates the parser of ``python -m pipeline.<command>``.
+
+        Args:
+            command: Name of the module.
+            description: First line of ``--help``.
+        """
+        super().__init__(
+            prog=f"python -m pipeline.{command}", description=description, allow_abbrev=False
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raises what argparse found wrong as a `UserError`."""
+        raise UserError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
+
+
+def whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """Returns an option's ``type`` for whole numbers from `lowest` to `highest`."""
+    return number(int, Within(lowest, highest))
+
+
+def real(lowest: float, highest: float) -> Callable[[str], float]:
+    """Returns an option's ``type`` for numbers from `lowest` to `highest`; NaN is refused."""
+    return number(float, Within(lowest, highest))
+
+
+def number(kind: Any, restriction: Restriction) -> Callable[[str], Any]:
+    """Returns an option's ``type`` for numbers of `kind`, int or float, that are allowed."""
+    noun = "a whole number" if kind is int else "a number"
+
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not restriction.accepts(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {noun} {restriction}")
+        return value
+
+    return parse
+
+
+class _Renamed(argparse.Action):
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        raise argparse.ArgumentError(None, f"{option} is now {self.const}")
+
+
+def renamed_option(parser: argparse.ArgumentParser, old: str, new: str) -> None:
+    """Makes a parser refuse an option's former name with a line that says the new one.
+
+    Args:
+        parser: The parser.
+        old: Former name, such as ``--engine``.
+        new: What to use instead; completes the sentence "--engine is now ...".
+    """
+    parser.add_argument(old, action=_Renamed, nargs="?", const=new, help=argparse.SUPPRESS)
+
+
+def renamed_values(choices: Mapping[str, str]) -> Callable[[str], str]:
+    """Returns an option's ``type`` that refuses former values with what to use instead.
+
+    Args:
+        choices: By former value, what completes the sentence "int8_room is now ...".
+    """
+
+    def parse(text: str) -> str:
+        if text in choices:
+            raise argparse.ArgumentTypeError(f"{text} is now {choices[text]}")
+        return text
+
+    return parse
