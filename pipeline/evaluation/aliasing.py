@@ -12,7 +12,7 @@ from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
 from pipeline.model.patches import Patch, find_patch
 from pipeline.model.upsampler import FACTOR
-from pipeline.quantization.step_model import StreamingDecoder
+from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.reference.decoder import level_table, levels_q32
 from pipeline.reference.fm import FixedVoice
 from pipeline.reference.frame import clamp_frames, quantize_frames

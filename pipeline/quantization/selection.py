@@ -39,7 +39,7 @@ from pipeline.quantization.calibration import Calibration
 from pipeline.quantization.float_network import collect_values
 from pipeline.quantization.qat import train_quantized
 from pipeline.quantization.ranges import equalize_channels, plain_ranges, widen_for_device
-from pipeline.quantization.step_model import StreamingDecoder
+from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.quantization.tflite_writer import convert_run, convert_step_model
 from pipeline.quantization.weights import (
     Floats,
@@ -99,8 +99,7 @@ def _mss(
 
     def play(logits: Floats) -> Any:
         levels = fm_levels(keras.ops.convert_to_tensor(logits))
-        gains = layer.gains(clips, levels)
-        return synthesize_dry(levels, gains, phase, grains, patch=patch, noise=layer)
+        return synthesize_dry(levels, clips, phase, grains, patch=patch, noise=layer)
 
     distances = mss(play(reference), play(logits))
     return float(keras.ops.convert_to_numpy(distances).mean())

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pipeline.core.constants import DEFAULT_F0_HZ, MIN_LOUDNESS_DB
 from pipeline.model.noise import NoiseParameters
 from pipeline.model.patches import Patch
-from pipeline.quantization.step_model import StreamingDecoder
+from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.reference.decoder import level_table, levels_q32
 from pipeline.reference.fm import FixedVoice
 from pipeline.reference.frame import clamp_frames, log2_float32, quantize_frames

@@ -10,7 +10,8 @@ import pytest
 from pipeline.core.constants import DEFAULT_F0_HZ, FRAME_RATE, MIN_LOUDNESS_DB
 from pipeline.core.paths import MODEL_DIR, REPOSITORY
 from pipeline.model.inputs import scale_features
-from pipeline.quantization.step_model import StreamingDecoder, import_tensorflow
+from pipeline.quantization.step_model import import_tensorflow
+from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.quantization.tflite_reader import read_step_model
 
 MODEL = MODEL_DIR / "flute" / "reduced_cd" / "decoder_int8.tflite"

@@ -240,7 +240,7 @@ def test_training_mends_ranges_that_are_too_wide(weights, dataset):
         (lambda run: (run / "calibration.npz").write_bytes(b"PK"), "calibration.npz is damaged"),
         (lambda run: (run / "model.weights.h5").unlink(), "weights.h5 is missing"),
         (lambda run: (run / "model.weights.h5").write_bytes(b"\x89HDF"), "weights.h5 is damaged"),
-        (lambda run: (run / "config.toml").unlink(), "no run folder"),
+        (lambda run: (run / "config.toml").unlink(), "not a run folder"),
     ],
 )
 def test_run_folder_that_cannot_be_quantized_is_refused(run_dir, damage, message):

@@ -19,7 +19,8 @@ from pipeline.model.inputs import prepend_context
 from pipeline.model.tcn import build_tcn, tcn_weights
 from pipeline.model.topology import topology
 from pipeline.quantization.float_network import tcn_activations
-from pipeline.quantization.step_model import OPS, StreamingDecoder, check_step_model, read_model
+from pipeline.quantization.step_model import OPS, check_step_model, read_model
+from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.quantization.tflite_writer import (
     convert_run,
     convert_step_model,
@@ -215,7 +216,7 @@ def test_run_folder_is_converted_to_the_same_bytes_again(run_dir):
             "decoder_int8.npz is damaged",
         ),
         (lambda run: (run / "decoder_int8.npz").write_bytes(b""), "decoder_int8.npz is damaged"),
-        (lambda run: (run / "config.toml").unlink(), "no run folder"),
+        (lambda run: (run / "config.toml").unlink(), "not a run folder"),
         (lambda run: RunConfig("flute", "flute", "full", REDUCED, TrainConfig()).save(run), "fit"),
     ],
 )

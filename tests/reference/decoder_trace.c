@@ -1,21 +1,22 @@
-/* Runs the aot engine over frames and writes down everything that can be seen of it.
+/* Runs the aot engine over frames and records everything that can be observed of it.
  *
  *     trace FRAMES TRACE [ROUNDS]
  *
- * FRAMES holds pairs of int16. TRACE holds int32: for each frame the vector that each ring took in, padded to
- * an even size, then 6 logits and 6 levels. Every round starts from a reset. Prints the size of the state
- * and, where the board counts, the most instructions that a frame took.
+ * FRAMES holds pairs of int16. TRACE receives int32: for each frame the vector that each ring has stored,
+ * padded to an even size, then 6 logits and 6 levels. Each round starts from a reset. Prints the size of the
+ * state and, if the board counts instructions, the largest number for any frame.
  */
 #include <stdint.h>
 
 #include "boards/board.h"
+#include "boards/board_files.h"
 #include "decoder/decoder.h"
 #include "trace_model.h"
 
 static decoder_t decoder;
 static int trace;
 
-/* Leaves through a buffer, because a write through semihosting is slow. */
+/* Output is buffered because a write through semihosting is slow. */
 static int32_t buffer[1024];
 static uint32_t n_buffered;
 

@@ -1,8 +1,13 @@
-/* Plays frames on any board: PATCH FRAMES PCM. PATCH counts flute, trumpet,
- * violin, piano from 0; a frame in FRAMES is a float32 f0_hz and six int32
- * levels; PCM gets int16. Prints the instructions taken by fm_voice_render, in
- * all. Ends with 1 where a file fails. */
+/* Renders frames with an FM patch, on any board.
+ *
+ *     play_frames PATCH FRAMES PCM
+ *
+ * PATCH: 0 flute, 1 trumpet, 2 violin, 3 piano. FRAMES: a float32 f0_hz and six int32 levels per frame. PCM
+ * receives int16. Prints the total number of instructions in fm_voice_render. The exit status is 1 if a file
+ * cannot be used.
+ */
 #include "board.h"
+#include "board_files.h"
 #include "flute_patch.h"
 #include "piano_patch.h"
 #include "trumpet_patch.h"

@@ -1,13 +1,19 @@
-/* Plays notes by an instrument's expression, on any board: PRESET STEPS FRAMES. A step is what happens before
- * a frame; a frame in FRAMES is f0_hz, loudness_db and whether anything sounds, 12 bytes. */
+/* Plays notes with the expression of an instrument, on any board.
+ *
+ *     play_notes PRESET STEPS FRAMES
+ *
+ * STEPS holds records of step_t, the event before each frame. FRAMES receives 12 bytes per frame: f0_hz,
+ * loudness_db and whether anything sounds.
+ */
 #include "board.h"
+#include "board_files.h"
 #include "player/expression.h"
 #include "player/pitch.h"
 
 typedef struct {
     int32_t what; /* 0: nothing, 1: start, 2: slur, 3: release */
     int32_t note, velocity;
-    int32_t from; /* -1: where it is */
+    int32_t from; /* -1: from the current pitch */
     int32_t glide_frames;
     expression_controls_t controls;
 } step_t;

@@ -12,7 +12,7 @@ from pipeline.core.constants import FORMATS
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.paths import REPOSITORY
 from pipeline.emit import decoder as emit_decoder
-from pipeline.quantization.step_model import StreamingDecoder
+from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.quantization.tflite_reader import read_step_model
 from pipeline.quantization.tflite_writer import random_step_model
 from pipeline.reference.decoder import level_table, levels_q32

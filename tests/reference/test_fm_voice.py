@@ -169,11 +169,6 @@ def test_every_core_equals_simulation_within_its_instructions(board, generated, 
         assert instructions / len(pcm) <= (135 if board == "qemu_m0" else 60), name
 
 
-def test_ranges_agree_between_c_and_python():
-    header = (APP / "fm" / "fm_voice.h").read_text()
-    assert int(re.search(r"#define FM_LEVEL_MAX_Q32 (\d+)", header)[1]) == LEVEL_MAX_Q32
-
-
 @pytest.mark.parametrize(
     ("routing", "reason"),
     [

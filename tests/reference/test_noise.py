@@ -50,6 +50,7 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
     (folder / "learnt_noise.c").write_text(noise_text("learnt", LEARNT))
     (folder / "main.c").write_text(r"""
         #include "board.h"
+        #include "board_files.h"
         #include "noise/noise.h"
         extern const noise_preset_t learnt_noise;
         int main(int argc, char **argv) {

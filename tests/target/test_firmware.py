@@ -17,7 +17,7 @@ from pipeline.evaluation.bench_firmware import STAGES, bench_frames
 from pipeline.model.noise import UNTRAINED, NoiseParameters
 from pipeline.model.patches import PATCHES
 from pipeline.quantization import tflite_writer
-from pipeline.quantization.step_model import StreamingDecoder
+from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.reference import device, frame
 from pipeline.target import firmware
 from pipeline.target.boards import EMULATED_BOARDS, FILE_BOARDS
@@ -218,6 +218,7 @@ def test_float_arithmetic_of_frames_is_the_same_on_every_board(tmp_path):
     source = tmp_path / "frames.c"
     source.write_text(r"""
         #include "board.h"
+        #include "board_files.h"
         #include "instrument/frame.h"
         int main(int argc, char **argv) {
             board_init();
