@@ -12,12 +12,17 @@ from pathlib import Path
 from pipeline.core.cli import run_main
 from pipeline.core.files import atomic_write
 from pipeline.core.parser import Parser
-from pipeline.core.paths import REPOSITORY
+from pipeline.core.paths import APP_DIR, REPOSITORY
 from pipeline.emit import tables
+from pipeline.emit.boards_cmake import boards_cmake_text
 from pipeline.pages import diagrams
+from pipeline.target import board_tables
+from pipeline.target.boards import ALL_BOARDS
 
 GENERATED: dict[Path, Callable[[], str]] = {
     **tables.TABLES,
+    APP_DIR / "boards" / "boards.cmake": lambda: boards_cmake_text(tuple(ALL_BOARDS.values())),
+    board_tables.README: board_tables.readme_text,
     diagrams.PICTURE: diagrams.picture_text,
 }
 """The function that returns the text of each generated file."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.core.paths import APP_DIR
 from pipeline.emit.c_text import TABLES_BANNER, rows
+from pipeline.emit.constants import constants_text
 from pipeline.model.expression import GAIN_DB_Q8
 from pipeline.model.upsampler import FACTOR, design_taps
 from pipeline.reference.expression import EXP2_Q30
@@ -85,5 +86,6 @@ TABLES: dict[Path, Callable[[], str]] = {
     APP_DIR / "player" / "pitch_tables.c": pitch_tables_text,
     APP_DIR / "upsampler" / "upsampler_taps.c": upsampler_taps_text,
     _ANALYSIS_TABLES: analysis_tables_text,
+    APP_DIR / "shared_constants.h": constants_text,
 }
 """Every committed table: its file and the function that returns its text."""

@@ -4,9 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from pipeline.core.instrument_config import TcnConfig
-from pipeline.core.paths import APP_DIR
+from pipeline.core.paths import APP_DIR, MODEL_DIR
 from pipeline.emit import presets
-from pipeline.model.expression import PLAIN, find_expression
+from pipeline.model.expression import PLAIN, load_expression
 from pipeline.model.noise import UNTRAINED, NoiseParameters
 from pipeline.quantization import tflite_writer
 
@@ -14,12 +14,19 @@ PATCH_NAMES = ("flute", "violin", "piano")  # of the presets
 LEVEL_DB = -20.0
 NOISE = NoiseParameters(UNTRAINED.colour + 0.5, UNTRAINED.slopes + 0.1)  # so loud that it is heard
 BARE = dataclasses.replace(PLAIN, envelope_db=[[LEVEL_DB] * 18] * 11, loudest_db=0.0)
-TABLES = {"flute": BARE, "violin": find_expression("violin"), "piano": find_expression("piano")}
+TABLES = {
+    "flute": BARE,
+    "violin": load_expression(MODEL_DIR / "violin" / "expression.toml"),
+    "piano": load_expression(MODEL_DIR / "piano" / "expression.toml"),
+}
 
 SOURCES = [  # of the player, besides what is generated
     APP_DIR / folder / f"{name}.c"
     for folder, names in {
-        "player": ("player", "expression", "pitch", "pitch_tables"),
+        "player": (
+            *("player", "voices", "keys", "midi_controllers"),
+            *("expression", "pitch", "pitch_tables"),
+        ),
         "instrument": ("instrument", "frame"),
         "midi": ("midi_parser",),
         "decoder": ("decoder_aot", "decoder_levels"),

@@ -1,9 +1,9 @@
-/* What libFuzzer throws at the player: bytes at its MIDI input, its console, or both.
+/* libFuzzer target: feeds bytes to the MIDI input of the player, to its console, or to both.
  *
- * The first byte says which. Among MIDI bytes, 0xF9, which MIDI leaves undefined, renders a block, so that
- * states in between are played, too; at the console, a byte above 0x7F sends some of what waits. Live, the
- * player follows frames that may be anything. After every input, all sound off must leave silence within two
- * blocks, and console and parser must have kept their bounds.
+ * The first byte selects the destination. In MIDI input, 0xF9, which MIDI leaves undefined, renders a block,
+ * so that intermediate states are rendered, too. At the console, a byte above 0x7F sends part of the pending
+ * output. In live mode the player follows arbitrary frames. After each input, all sound off must lead to
+ * silence within two blocks, and console and parser must have kept their bounds.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "player/console.h"
 
-#define MOST_BLOCKS 4 /* an input, for they are what takes time */
+#define MOST_BLOCKS 4 /* per input, because rendering takes nearly all of the time */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

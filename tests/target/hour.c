@@ -1,8 +1,12 @@
-/* Two players perform for a while, unseen: SECONDS SEED RATIO..., the base ratio of each preset's patch. One
- * holds a single note all the time under bends and vibrato, the other is played at random with everything
- * MIDI has, and rests for five seconds in every twenty-five. Prints what was found as JSON: the largest
- * difference in turns between a voice's phase and one summed up in double precision, and how often something
- * sounded at the end of a rest or a frame was not finite. */
+/* Endurance test of the player: two players perform for many minutes of sound.
+ *
+ *     hour SECONDS SEED RATIO...
+ *
+ * RATIO is the base ratio of the patch of each preset. One player holds a single note all the time, with
+ * bends and vibrato. The other receives random MIDI messages of all kinds and rests for five of every 25
+ * seconds. Prints JSON: the largest difference in turns between the phase of a voice and one accumulated in
+ * double precision, and how often something sounded at the end of a rest or a frame was not finite.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

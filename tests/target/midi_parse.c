@@ -1,6 +1,11 @@
-/* Parses MIDI bytes on any board: BYTES MESSAGES. A message in MESSAGES is its kind, channel and data, 4
- * bytes. */
+/* Parses MIDI bytes, on any board.
+ *
+ *     parse BYTES MESSAGES
+ *
+ * MESSAGES receives 4 bytes per message: kind, channel and two data bytes.
+ */
 #include "board.h"
+#include "board_files.h"
 #include "midi/midi_parser.h"
 
 int main(int argc, char **argv) {

@@ -350,7 +350,7 @@ def test_room_of_a_second_lies_in_the_nucleos_axi_sram(tmp_path):
         [dataclasses.replace(SHIPPED, response=response)], tmp_path / "generated"
     )
     image = firmware.build("nucleo_h743zi", tmp_path / "generated", build_dir=tmp_path / "build")
-    place, n_bytes = sections(image.program.elf)[".room"]
+    place, n_bytes = sections(image.program.elf)[".reverb"]
     assert (place, n_bytes) == symbols(image.program.elf)["reverb"]
     assert place == 0x24000000 and 130_000 < n_bytes < 145_000
     assert image.ram_bytes > n_bytes

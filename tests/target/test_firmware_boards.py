@@ -15,6 +15,7 @@ from pipeline.target.tools import require_tools
 PROGRAM = r"""
 #include <string.h>
 #include "board.h"
+#include "board_files.h"
 
 static int initialized = 42;
 static int zeroed;

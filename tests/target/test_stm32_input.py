@@ -153,7 +153,7 @@ def program(programs) -> Program:
 def test_blocks_are_heard_in_order_and_none_is_lost_that_is_asked_for(program):
     sound = noise(40)
     told, heard = hear(program, [sound[i : i + 1] for i in range(40)])
-    assert heard["is_heard"].all() and not heard["n_lost"].any() and told["n_told"] == 0
+    assert heard["is_heard"].all() and not heard["n_lost"].any() and told["n_reported"] == 0
     error = heard["samples"] - (sound - MIDDLE)
     assert np.abs(error).max() < 300  # the mean of noise, which the high pass takes for its rest
 
@@ -164,14 +164,14 @@ def test_blocks_that_do_not_come_or_come_two_at_once_are_counted(program):
     told, heard = hear(program, groups)
     np.testing.assert_array_equal(heard["is_heard"], [1, 0, 1, 1, 1, 1])
     np.testing.assert_array_equal(heard["n_lost"], [0, 1, 2, 2, 4, 4])
-    assert not heard["samples"][1].any() and told["n_told"] == 0
+    assert not heard["samples"][1].any() and told["n_reported"] == 0
     for answer, block in zip(heard["samples"][[0, 2, 3]], sound[[0, 2, 3]], strict=True):
         assert np.corrcoef(answer, block)[0, 1] > 0.999  # the newest
 
 
 def test_input_that_never_comes_is_told_once_and_is_no_loss(program):
     told, heard = hear(program, [noise(0)] * 100)
-    assert told["n_told"] == 1
+    assert told["n_reported"] == 1
     assert not heard["is_heard"].any() and not heard["n_lost"].any()
     assert not heard["samples"].any()
 
@@ -184,7 +184,7 @@ def test_input_that_ends_begins_anew_after_100_ms_with_the_right_halves(board, n
     groups = [sound[i : i + 1] for i in range(n_before)]
     groups += [sound[:0]] * 25 + [sound[i : i + 1] for i in range(n_before, n_before + 4)]
     told, heard = hear(programs[board, 16_000], groups)
-    assert (told["n_restarts"], told["n_told"]) == (1, 0)
+    assert (told["n_restarts"], told["n_reported"]) == (1, 0)
     for name in ("TIM2_CNT", "DMA2_S0CR"):  # as at the start
         assert told[f"after.{name}"] == told[name]
     assert told["after.TIM2_CR1"] & 1

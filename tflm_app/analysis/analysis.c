@@ -6,22 +6,20 @@
 #include "dsp/filtering_functions.h"
 #include "dsp/transform_functions.h"
 
-#define SAMPLE_RATE 16000.0f
-#define NEARLY_AS_DEEP 0.06f /* with twice that, trumpets jump an octave; with half of it, flutes drop one \
-                              */
-#define SHORT_LAG 5.2f /* samples: how deep a dip is between samples is known the less, the shorter the lag \
-                        */
-#define SILENCE_POWER 1e-8f       /* -80 dB */
-#define DB_PER_OCTAVE 3.01029996f /* of power */
+#define SAMPLE_RATE ((float)SHARED_SAMPLE_RATE)
+#define NEARLY_AS_DEEP 0.06f /* with twice as much trumpets jump up an octave, with half flutes drop one */
+#define SHORT_LAG 5.2f       /* samples; the shorter the lag, the less certain is the depth of a dip */
+#define SILENCE_POWER 1e-8f  /* -80 dB */
+#define DB_PER_OCTAVE 3.01029996f /* dB per factor of two in power */
 
-/* sin^2 over five blocks, times 2 because a full-scale sine has half the power of full scale. */
+/* sin^2 over five blocks, times 2 because the power of a full-scale sine is half of that of full scale. */
 static const float energy_weights[ANALYSIS_N_BLOCKS] = {
     0.0954915f * 0.8f / ANALYSIS_BLOCK_SAMPLES, 0.6545085f * 0.8f / ANALYSIS_BLOCK_SAMPLES,
     1.0f * 0.8f / ANALYSIS_BLOCK_SAMPLES,       0.6545085f * 0.8f / ANALYSIS_BLOCK_SAMPLES,
     0.0954915f * 0.8f / ANALYSIS_BLOCK_SAMPLES,
 };
 
-/* As arm_rfft_fast_init_512_f32 makes it, but in flash. */
+/* Equals the instance that arm_rfft_fast_init_512_f32 makes, but is in flash. */
 static const arm_rfft_fast_instance_f32 fft = {
     .Sint = {ANALYSIS_FFT_SAMPLES / 2, twiddleCoef_256, armBitRevIndexTable256,
              ARMBITREVINDEXTABLE_256_TABLE_LENGTH},
@@ -29,14 +27,14 @@ static const arm_rfft_fast_instance_f32 fft = {
     .pTwiddleRFFT = twiddleCoef_rfft_512,
 };
 
-static float held_within(float hz) {
+static float clamp_f0(float hz) {
     const float above = hz > ANALYSIS_MIN_F0_HZ ? hz : ANALYSIS_MIN_F0_HZ;
     return above < ANALYSIS_MAX_F0_HZ ? above : ANALYSIS_MAX_F0_HZ;
 }
 
 void analysis_init(analysis_t *analysis, float f0_min_hz, float f0_max_hz) {
-    analysis->shortest_lag = (uint32_t)(SAMPLE_RATE / held_within(f0_max_hz));
-    analysis->longest_lag = (uint32_t)(SAMPLE_RATE / held_within(f0_min_hz)) + 1u;
+    analysis->shortest_lag = (uint32_t)(SAMPLE_RATE / clamp_f0(f0_max_hz));
+    analysis->longest_lag = (uint32_t)(SAMPLE_RATE / clamp_f0(f0_min_hz)) + 1u;
     analysis_reset(analysis);
 }
 
@@ -50,9 +48,10 @@ void analysis_reset(analysis_t *analysis) {
 
 /* --- samples ---------------------------------------------------------------------------------------- */
 
-/* Puts a block into the window, and its energy to the others. What the pitch is looked for in has passed the
- * weighting's first section alone, which takes off rumble: first order below 108 Hz, second below 21 Hz. */
-static void listen(analysis_t *analysis, const int16_t samples[ANALYSIS_BLOCK_SAMPLES]) {
+/* Appends a block to the window, and its energy to `energies`. The window, in which the pitch is found,
+ * passes only the first section of the weighting, which removes rumble: 6 dB per octave below 108 Hz, 12 dB
+ * below 21 Hz. */
+static void append_block(analysis_t *analysis, const int16_t samples[ANALYSIS_BLOCK_SAMPLES]) {
     float *const window = analysis->window, *const energies = analysis->energies;
     float *const block = window + ANALYSIS_WINDOW_SAMPLES - ANALYSIS_BLOCK_SAMPLES;
     float weighted[ANALYSIS_BLOCK_SAMPLES];
@@ -85,13 +84,13 @@ static float loudness_db(const float energies[ANALYSIS_N_BLOCKS]) {
 
 /* --- pitch ------------------------------------------------------------------------------------------ */
 
-/* Correlates the window with itself; the result is in `time`, by lag. */
+/* Computes the autocorrelation of the window; the result is in `time`, by lag. */
 static void correlate(analysis_t *analysis) {
     float *const time = analysis->time, *const bins = analysis->spectrum;
     memcpy(time, analysis->window, sizeof analysis->window);
     memset(time + ANALYSIS_WINDOW_SAMPLES, 0, sizeof analysis->time - sizeof analysis->window);
     arm_rfft_fast_f32(&fft, time, bins, 0);
-    bins[0] *= bins[0]; /* of frequency zero, and of half the rate */
+    bins[0] *= bins[0]; /* the bins at frequency zero and at half the sample rate */
     bins[1] *= bins[1];
     for (size_t i = 2; i < ANALYSIS_FFT_SAMPLES; i += 2) {
         bins[i] = bins[i] * bins[i] + bins[i + 1] * bins[i + 1];
@@ -100,11 +99,11 @@ static void correlate(analysis_t *analysis) {
     arm_rfft_fast_f32(&fft, bins, time, 1);
 }
 
-/* Makes the difference function, mean square of x[i] - x[i + lag] by lag up to `last`, and the same over its
- * mean up to the lag. */
+/* Computes the difference function, the mean square of x[i] - x[i + lag], for each lag up to `last`, and the
+ * same divided by its mean up to the lag. */
 static void make_differences(const analysis_t *analysis, float *difference, float *normalized, size_t last) {
     const float *const x = analysis->window, *const correlation = analysis->time;
-    float energy = 0.0f; /* of both samples of all pairs */
+    float energy = 0.0f; /* of both samples, summed over all pairs */
     for (size_t i = 0; i < ANALYSIS_WINDOW_SAMPLES; i++) {
         energy += 2.0f * x[i] * x[i];
     }
@@ -122,17 +121,18 @@ static void make_differences(const analysis_t *analysis, float *difference, floa
     }
 }
 
-/* Where the parabola through a dip and its neighbours has its vertex, between -0.5 and 0.5 around it. */
+/* Returns the position of the vertex of the parabola through a dip and its neighbours: -0.5 to 0.5 from the
+ * dip. */
 static float vertex(const float *dip) {
     const float bend = dip[-1] - 2.0f * dip[0] + dip[1];
     const float offset = bend > 0.0f ? 0.5f * (dip[-1] - dip[1]) / bend : 0.0f;
     return offset > 0.5f ? 0.5f : offset < -0.5f ? -0.5f : offset;
 }
 
-/* How deep that vertex is: of a short period, no sample of the function may come near it. */
+/* Returns the value at that vertex. For a short period, no sample of the function may be close to it. */
 static float depth(const float *dip) { return dip[0] - 0.25f * (dip[-1] - dip[1]) * vertex(dip); }
 
-/* The shortest lag whose dip is nearly as deep as the deepest; 0 if there is none. */
+/* Returns the shortest lag whose dip is nearly as deep as the deepest; 0 if there is no dip. */
 static size_t find_dip(const analysis_t *analysis, const float *normalized) {
     float deepest = 2.0f;
     for (int pass = 0; pass < 2; pass++) {
@@ -151,7 +151,7 @@ static size_t find_dip(const analysis_t *analysis, const float *normalized) {
     return 0;
 }
 
-/* The period, from a dip near it and those at twice, four times the period and so on. */
+/* Refines the period with the dips near twice the period, four times the period, and so on. */
 static float refine(const float *difference, float period, size_t longest) {
     for (float multiple = 2.0f; multiple * period < (float)longest - 1.0f; multiple *= 2.0f) {
         const size_t near = (size_t)(multiple * period + 0.5f);
@@ -177,7 +177,7 @@ static void find_pitch(analysis_t *analysis) {
 }
 
 frame_t analysis_step(analysis_t *analysis, const int16_t samples[ANALYSIS_BLOCK_SAMPLES]) {
-    listen(analysis, samples);
+    append_block(analysis, samples);
     find_pitch(analysis);
     return (frame_t){.f0_hz = analysis->f0_hz, .loudness_db = loudness_db(analysis->energies)};
 }

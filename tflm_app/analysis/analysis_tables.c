@@ -1,4 +1,4 @@
-/* Made by python -m pipeline.live_features --tables; do not edit. */
+/* Made by python -m pipeline.tables; do not edit. */
 #include "analysis/analysis.h"
 
 /* clang-format off */

@@ -1,10 +1,10 @@
-/* Numbers of a command line. */
+/* Parses the numeric arguments of the applications. */
 #ifndef APPS_ARGUMENTS_H
 #define APPS_ARGUMENTS_H
 
 #include <stddef.h>
 
-/* Returns the number that a text of decimal digits begins with, 0 without one. */
+/* Returns the decimal number at the start of `text`, or 0 if there is none. */
 static inline size_t parse_number(const char *text) {
     size_t number = 0;
     for (; *text >= '0' && *text <= '9'; text++) {

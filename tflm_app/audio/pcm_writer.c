@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "board_files.h"
 
 bool pcm_writer_open(pcm_writer_t *writer, const char *path) {
     writer->file = board_open_write(path);

@@ -1,9 +1,8 @@
-/* What an application may ask of the machine it runs on.
+/* What every board offers an application: start, counters, a console, an end.
  *
- * Every board implements this header, and only boards touch registers. The emulated boards reach the
- * developer's files through semihosting; `host` is the POSIX twin, so that the same application runs
- * under a debugger or a sanitizer. A board calls main(argc, argv) once it is up, with the words of the
- * emulator's command line, and ends with the value that main returns.
+ * Only boards touch registers. The start-up code of a board calls main(argc, argv), with the words of the
+ * emulator's command line where there is one, and ends with the value that main returns. Files are in
+ * board_files.h, the inputs and outputs of the player in play_board.h.
  */
 #ifndef BOARD_H
 #define BOARD_H
@@ -11,37 +10,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Starts the instruction counter. The board's start-up calls it before main; on the host main does. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Starts the counters. The start-up code of a board calls it before main; on the host main calls it. */
 void board_init(void);
 
-/* Instructions executed since some moment in the past, modulo 2^32.
+/* Instructions executed since some moment in the past, modulo 2^32; always 0 where the board cannot count
+ * them (the host, and the boards that are flashed).
  *
- * Emulated boards derive it from SysTick under `qemu -icount shift=0`, so it moves in steps of
- * 40 or 50 instructions; it must be called at least once in 600 million instructions. Always 0 on the
- * host. */
+ * Emulated boards derive the count from SysTick under `qemu -icount shift=0`, so it advances in steps of 40
+ * or 50 instructions and must be read at least once in 600 million instructions. */
 uint32_t board_instruction_count(void);
 
-/* Bytes of stack that have been touched since reset; 0 where the board does not know (host). */
+/* Bytes of stack that were touched since reset; 0 where the board does not know (host). */
 size_t board_stack_used(void);
-
-/* Opens a file to be read, or one to be (over)written, in binary.
- * Returns a handle >= 0, or -1 where it cannot be opened or the board has no files. */
-int board_open_read(const char *path);
-int board_open_write(const char *path);
-
-/* Reads up to `size` bytes and returns how many came: fewer at the end of the file, 0 after it. */
-size_t board_read(int file, void *data, size_t size);
-
-/* Writes `size` bytes and returns how many were taken: fewer when the disk is full. */
-size_t board_write(int file, const void *data, size_t size);
-
-/* Closes a file; returns 0, or -1 where what was written did not reach it. */
-int board_close(int file);
 
 /* Prints text on the console. */
 void board_print(const char *text);
 
-/* Ends the program with a status of 0 to 255. */
+/* Ends the program with a status of 0 to 255; a board that has nowhere to return to sleeps. */
 void board_exit(int status) __attribute__((noreturn));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -3,18 +3,19 @@
  *     MIDI UART ──interrupt──► FIFO ──board_midi_read──►┐
  *     debug UART ◄─► FIFOs ◄──board_console_*──────────►│ main loop ──board_audio_put──► half that is free
  *     ADC ──DMA──► half that is full ──board_audio_get─►│                                   │
- *     audio DMA ──interrupt: tick────────────────────►──┘            half that plays ──► I2S, PWM ──► ear
+ *     audio DMA ──interrupt: tick────────────────────►──┘         half that is played ──► I2S, PWM ──► ear
  *
- * Sound leaves by DMA from two halves of a buffer, a block of 4 ms each, in turns. Whenever a half begins to
- * play, the interrupt clears the other one, which has been played, and calls `tick`; the main loop has 4 ms
- * then to put a block there. If it does not, that half plays silence: an underrun, which the application
- * counts. So a MIDI byte is heard 4 to 8 ms after it came.
+ * DMA plays the two halves of a buffer in turns, a block of 4 ms each. When a half begins to play, the
+ * interrupt clears the other one, which was played before, and calls `tick`; the main loop then has 4 ms to
+ * put a block there. If it does not, that half plays silence: an underrun, which the application counts. A
+ * MIDI byte is therefore audible 4 to 8 ms after it arrived.
  *
- * A board may have a sound input, too (BOARD_HAS_INPUT), which fills two halves of a buffer in the same way
- * and at exactly the same pace, so that every block of output has its block of input.
+ * A board may have a sound input as well. It fills two halves of a buffer in the same way and at exactly the
+ * same rate, so that every block of output has its block of input.
  *
- * Nothing here blocks, allocates or waits for a peripheral. Real boards implement it in boards/<name>/, those
- * that are emulated in boards/ports/hosted/, from files.
+ * Nothing here blocks, allocates or waits for a peripheral. Real boards implement this header in
+ * boards/<name>/ and boards/ports/; the host and the emulated boards share boards/ports/hosted/, which plays
+ * from files.
  */
 #ifndef PLAY_BOARD_H
 #define PLAY_BOARD_H
@@ -23,61 +24,70 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #ifndef BOARD_SAMPLE_RATE
 #define BOARD_SAMPLE_RATE 16000 /* Hz, of the output: 16000 or 48000 */
 #endif
 #define BOARD_BLOCK_SAMPLES (BOARD_SAMPLE_RATE / 250) /* 4 ms */
+#define BOARD_INPUT_SAMPLES 64                        /* 4 ms at 16 kHz, whatever the rate of the output is */
 
-/* Starts the sound, in and out: both halves silent. `tick` is called in the audio interrupt, once every 4 ms,
- * and returns within some tens of instructions. */
+/* Starts output and input; both halves are silent. `tick` is called in the audio interrupt, once every 4 ms,
+ * and must return within some tens of instructions. */
 void board_audio_start(void (*tick)(void));
 
 /* Copies a block to the half that is not playing, in the format of the output. */
 void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]);
 
-#ifdef BOARD_HAS_INPUT
-#define BOARD_INPUT_SAMPLES 64 /* 4 ms at 16 kHz, at whatever rate the output is */
-
-/* Copies the block that came in last; asked for once for every block of output. One channel, int16: full
- * scale is what the converter takes, silence is 0 whatever its resting voltage is (a high pass takes that
- * off). Where nothing is connected that is the converter's noise, some -65 dB. Returns false, with zeros,
- * where no whole block has come since the last call: the converter does not run, or the file has ended. */
+/* Copies the latest block of input; called once for every block of output, and only on boards that
+ * boards.cmake lists with an input.
+ *
+ * One channel, int16. Full scale is the range of the converter. A high pass removes the resting voltage, so
+ * silence is 0. With nothing connected, the block holds the noise of the converter, about -65 dB. Returns
+ * false, with zeros, if no whole block has arrived since the last call: the converter does not run, or the
+ * file has ended. */
 bool board_audio_get(int16_t samples[BOARD_INPUT_SAMPLES]);
 
-/* Blocks that came and were not asked for before the next one, or, since the first one, did not come. */
+/* Number of input blocks that were overwritten before they were read or that, after the first block, did not
+ * arrive. Same boards as board_audio_get. */
 uint32_t board_audio_lost(void);
-#endif
 
-/* Takes up to `capacity` bytes that came at the MIDI input since; returns how many. Their FIFO holds at least
- * 64 bytes (20 ms); board_midi_lost counts those that it had no room for. */
+/* Reads up to `capacity` bytes that arrived at the MIDI input; returns how many. The FIFO holds at least 64
+ * bytes (20 ms); board_midi_lost counts the bytes that found it full. */
 size_t board_midi_read(uint8_t *bytes, size_t capacity);
 uint32_t board_midi_lost(void);
 
-/* Takes the next change at the board's own panel: a MIDI controller (0 to 119) that a potentiometer stands
- * for and its value (0 to 127), or what the button asks for: BOARD_PANEL_DEMO, the phrase, or
- * BOARD_PANEL_LIVE, to play by the sound that comes in, or by notes again. Returns false where nothing has
- * changed, or there is no panel. */
+/* Reads the next change at the panel of the board: either the MIDI controller (0 to 119) that a potentiometer
+ * stands for, with its value (0 to 127), or a request of the button: BOARD_PANEL_DEMO to play the demo
+ * phrase, BOARD_PANEL_LIVE to switch between live mode and notes. Returns false if nothing has changed or
+ * there is no panel. */
 #define BOARD_PANEL_DEMO 128
 #define BOARD_PANEL_LIVE 129
 bool board_panel_read(uint8_t *control, uint8_t *value);
 
-/* Takes up to `capacity` bytes typed at the console; returns how many. */
+/* Reads up to `capacity` bytes that were typed at the console; returns how many. */
 size_t board_console_read(char *text, size_t capacity);
 
-/* Sends as much of a text as there is room for at once; returns how many bytes. */
+/* Sends as much of a text as fits at once; returns the number of bytes sent. */
 size_t board_console_write(const char *text, size_t n_bytes);
 
-/* Cycles of the core since some moment, modulo 2^32 (DWT, or SysTick continued), and how many a block lasts.
- */
+/* Cycles of the core since some moment, modulo 2^32 (from DWT, or from SysTick extended to 32 bits), and the
+ * number of cycles per block. */
 uint32_t board_cycles(void);
 uint32_t board_cycles_per_block(void);
 
-/* Starts the watchdog, which resets the board unless it is fed every 100 ms. */
+/* Starts the watchdog, which resets the board if it is not fed for 100 ms. */
 void board_watchdog_start(void);
 void board_watchdog_feed(void);
 
-/* Sleeps until an interrupt has come since the last call. Returns false where the program is to end, which
- * only an emulated board wants. */
+/* Sleeps until an interrupt has occurred since the last call. Returns false when the program should end,
+ * which only the host and the emulated boards request. */
 bool board_wait(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

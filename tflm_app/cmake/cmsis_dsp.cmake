@@ -1,5 +1,8 @@
-# What the firmware takes from CMSIS-DSP, of which the linker keeps what a program calls.
-add_library(cmsis_dsp STATIC EXCLUDE_FROM_ALL
+# The part of CMSIS-DSP that the firmware uses; nothing without CMSIS_DSP_DIR.
+if(NOT EXISTS ${CMSIS_DSP_DIR}/Source)
+  return()
+endif()
+add_library(neural_fm_cmsis_dsp STATIC EXCLUDE_FROM_ALL
   ${CMSIS_DSP_DIR}/Source/FilteringFunctions/arm_biquad_cascade_df2T_f32.c
   ${CMSIS_DSP_DIR}/Source/FilteringFunctions/arm_fir_q15.c
   ${CMSIS_DSP_DIR}/Source/TransformFunctions/arm_rfft_fast_f32.c
@@ -7,12 +10,14 @@ add_library(cmsis_dsp STATIC EXCLUDE_FROM_ALL
   ${CMSIS_DSP_DIR}/Source/TransformFunctions/arm_cfft_radix8_f32.c
   ${CMSIS_DSP_DIR}/Source/TransformFunctions/arm_bitreversal2.c
   ${CMSIS_DSP_DIR}/Source/CommonTables/arm_common_tables.c)
-target_include_directories(cmsis_dsp SYSTEM PUBLIC ${CMSIS_DSP_DIR}/Include ${CMSIS_DSP_DIR}/PrivateInclude)
-target_compile_options(cmsis_dsp PRIVATE -w -fno-sanitize=all) # its warnings are not ours
-if(BOARD STREQUAL host)
-  target_compile_definitions(cmsis_dsp PUBLIC __GNUC_PYTHON__) # CMSIS-DSP's name for a host without CMSIS-Core
+set_target_properties(neural_fm_cmsis_dsp PROPERTIES OUTPUT_NAME cmsis_dsp ${neural_fm_language_properties})
+target_include_directories(neural_fm_cmsis_dsp SYSTEM PUBLIC
+  ${CMSIS_CORE_DIR} ${CMSIS_DSP_DIR}/Include ${CMSIS_DSP_DIR}/PrivateInclude)
+target_compile_options(neural_fm_cmsis_dsp PRIVATE -w) # not our code
+if(NOT CMAKE_CROSSCOMPILING)
+  target_compile_definitions(neural_fm_cmsis_dsp PUBLIC __GNUC_PYTHON__) # how CMSIS-DSP calls a host without CMSIS-Core
 endif()
-# Four samples at a time in a third of the instructions; its sums are exact, so the bits stay the same.
+# Filtering four samples at a time takes a third of the instructions. The sums are exact, so the bits stay the same.
 set_source_files_properties(${CMSIS_DSP_DIR}/Source/FilteringFunctions/arm_fir_q15.c
   PROPERTIES COMPILE_DEFINITIONS ARM_MATH_LOOPUNROLL)
-target_link_libraries(cmsis_dsp PUBLIC cmsis board) # the core's flags
+target_link_libraries(neural_fm_cmsis_dsp PUBLIC neural_fm_core PRIVATE neural_fm_code_generation)

@@ -14,7 +14,7 @@ static inline int32_t rescale(int32_t x, const decoder_scale_t *by) {
     return by->right_shift == 0 ? y : (twice_rounded(y, by->right_shift - 1) + 1) >> 1;
 }
 
-/* Adds n residual values to `values` in their quantized forms. */
+/* Adds n quantized residual values to `values`. */
 static inline void add(const decoder_add_t *add, int16_t *values, const int16_t *residual, uint32_t n,
                        int is_int8) {
     const int32_t one = is_int8 ? 1 << 20 : 1 << 15;
@@ -25,7 +25,7 @@ static inline void add(const decoder_add_t *add, int16_t *values, const int16_t 
     }
 }
 
-/* Copies an even number of values between word-aligned places; in blocks, which become LDM and STM. */
+/* Copies an even number of values between word-aligned addresses, in blocks that compile to LDM and STM. */
 static inline void copy(int16_t *to, const int16_t *from, uint32_t n) {
     int16_t *target = __builtin_assume_aligned(to, 4);
     const int16_t *source = __builtin_assume_aligned(from, 4);
@@ -37,7 +37,7 @@ static inline void copy(int16_t *to, const int16_t *from, uint32_t n) {
     }
 }
 
-/* Gathers what a layer reads and moves its ring on; returns how many values. */
+/* Gathers the input of a layer and advances its ring; returns the number of values. */
 DECODER_HOT static uint32_t gather(decoder_t *d, const decoder_layer_t *layer) {
     const uint32_t n = layer->slot_values, slots = layer->ring_slots;
     int16_t *const ring = d->rings + layer->ring_start;
@@ -66,20 +66,16 @@ __attribute__((always_inline)) static inline void run_layer(decoder_t *d, const 
     if (layer->add == NULL) {
         convolve(layer, d->input, offset, is_int8, d->output);
     } else {
-        /* A residual's input leaves room for its output. */
+        /* d->input has space for the output of a residual behind its input. */
         int16_t *const residual = d->input + layer->n_inputs;
         convolve(layer, d->input, offset, is_int8, residual);
         add(layer->add, d->output, residual, layer->n_outputs, is_int8);
     }
 }
 
-DECODER_HOT static void run_int8(decoder_t *d, const decoder_layer_t *layer) {
-    run_layer(d, layer, 1);
-}
+DECODER_HOT static void run_int8(decoder_t *d, const decoder_layer_t *layer) { run_layer(d, layer, 1); }
 
-DECODER_HOT static void run_int16(decoder_t *d, const decoder_layer_t *layer) {
-    run_layer(d, layer, 0);
-}
+DECODER_HOT static void run_int16(decoder_t *d, const decoder_layer_t *layer) { run_layer(d, layer, 0); }
 
 void decoder_init(decoder_t *decoder, const decoder_model_t *model) {
     memset(decoder, 0, sizeof *decoder);
@@ -98,7 +94,7 @@ void decoder_reset(decoder_t *decoder) {
     }
 }
 
-/* Loads a frame as the first layer's input; returns whether it is int8. */
+/* Loads a frame as the input of the first layer; returns whether the model is int8. */
 static int load_frame(decoder_t *d, const int16_t frame[DECODER_N_INPUTS]) {
     const int is_int8 = d->model->io->bits == 8;
     for (int i = 0; i < DECODER_N_INPUTS; ++i) {

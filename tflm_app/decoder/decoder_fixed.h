@@ -1,17 +1,18 @@
-/* Fixed-point pieces of the aot engine, bit for bit those of TensorFlow Lite's reference kernels. */
+/* Fixed-point arithmetic of the aot engine, bit for bit that of the reference kernels of TensorFlow Lite;
+ * internal. */
 #ifndef DECODER_FIXED_H
 #define DECODER_FIXED_H
 
 #include <stdint.h>
 
-/* round(x * multiplier / 2^31), halves up. |x| <= 2^30, 0 <= multiplier < 2^31. */
+/* Returns round(x * multiplier / 2^31), halves up. |x| <= 2^30, 0 <= multiplier < 2^31. */
 static inline int32_t multiply_high(int32_t x, int32_t multiplier) {
 #if defined(__ARM_FEATURE_DSP)
     int32_t product;
     __asm__("smmulr %0, %1, %2" : "=r"(product) : "r"(x * 2), "r"(multiplier));
     return product;
 #elif defined(__thumb__) && !defined(__thumb2__)
-    /* The C below; the last rounding comes with the carry of the last shift. */
+    /* As the C below; the last rounding uses the carry of the last shift. */
     int32_t low, high, result;
     /* clang-format off */
     __asm__(
@@ -38,14 +39,14 @@ static inline int32_t multiply_high(int32_t x, int32_t multiplier) {
     /* clang-format on */
     return result;
 #else
-    /* x = 2^15 * xh + xl, multiplier = 2^16 * mh + ml: four products that fit 32 bits. */
+    /* x = 2^15 * xh + xl, multiplier = 2^16 * mh + ml: four products that fit into 32 bits. */
     const int32_t xh = x >> 15, xl = x & 0x7fff, mh = multiplier >> 16, ml = multiplier & 0xffff;
     const int32_t middle = (xh * ml + (int32_t)((uint32_t)xl * (uint32_t)ml >> 15)) >> 1;
     return xh * mh + ((middle + xl * mh + 0x4000) >> 15);
 #endif
 }
 
-/* floor(x * multiplier / 2^16). 0 <= multiplier < 2^15. */
+/* Returns floor(x * multiplier / 2^16). 0 <= multiplier < 2^15. */
 static inline int32_t multiply_16(int32_t x, int32_t multiplier) {
 #ifdef __ARM_FEATURE_DSP
     int32_t product;
@@ -56,13 +57,11 @@ static inline int32_t multiply_16(int32_t x, int32_t multiplier) {
 #endif
 }
 
-/* round(x / 2^(shift + 1)), halves away from zero, but for its last step: adding 1 and shifting right by 1.
- */
-static inline int32_t twice_rounded(int32_t x, int32_t shift) {
-    return (x + (x >> 31)) >> shift;
-}
+/* Returns round(x / 2^(shift + 1)), halves away from zero, except for the last step: add 1 and shift right by
+ * 1. */
+static inline int32_t twice_rounded(int32_t x, int32_t shift) { return (x + (x >> 31)) >> shift; }
 
-/* Saturates to 8 or 16 bits. */
+/* Saturates a value to 8 or 16 bits. */
 static inline int32_t saturate(int32_t x, int is_int8) {
 #ifdef __ARM_FEATURE_DSP
     if (is_int8) {

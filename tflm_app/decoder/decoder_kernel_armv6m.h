@@ -1,21 +1,22 @@
-/* Convolution of the aot engine on cores without SIMD, made for Cortex-M0+: 8 instructions for 4 MAC, 1 byte
- * a weight.
+/* Convolution kernel of the aot engine for cores without SIMD, made for Cortex-M0+: 8 instructions per 4 MAC,
+ * 1 byte per weight; internal to decoder_aot.c.
  *
- * Cortex-M0+ has no multiply-add, but a 32-bit product in one cycle, most of which a product of bytes would
- * waste. So a word V holds one input's weights of four channels as unsigned digits A + 2^8 B + 2^16 C + 2^24
- * D, 128 added to each, and is multiplied as a whole. The sums of products of V, of V >> 16 and of V with its
- * bytes reversed are kept modulo 2^32: three times 32 bits, which is all that four sums below 2^24 hold, and
- * `digits_solve` finds them, byte by byte. The code generator checks that no sum reaches 2^24.
+ * Cortex-M0+ has no multiply-add, but a 32-bit multiplication takes one cycle, and multiplying single bytes
+ * would waste most of it. Therefore a word V holds the weights of four channels for one input as unsigned
+ * digits, A + 2^8 B + 2^16 C + 2^24 D with 128 added to each, and is multiplied as a whole. The sums of the
+ * products of V, of V >> 16 and of V with its bytes reversed are kept modulo 2^32. These three words contain
+ * exactly the information of four sums below 2^24, and `digits_solve` recovers them byte by byte. The code
+ * generator checks that no sum reaches 2^24.
  *
- * 16-bit inputs make larger sums: for them V, V >> 8, V >> 16 and V >> 24 are summed (11 instructions for 4
- * MAC), and a digit's sum is a shifted sum minus 2^8 times the next one, modulo 2^32.
+ * 16-bit inputs have larger sums. For them V, V >> 8, V >> 16 and V >> 24 are summed (11 instructions per 4
+ * MAC), and the sum of a digit is a shifted sum minus 2^8 times the next one, modulo 2^32.
  *
- * Inputs are unsigned too, so that LDRH loads them: 128 (16x8: 32768) is added to them, which the biases make
- * up for. What the 128 of the weights adds, 128 times the sum of the inputs, is the `offset` taken off every
- * sum. Eight channels at a time share the load of an input; their sums live in high registers, too, which ADD
- * reaches.
+ * Inputs are unsigned, too, so that LDRH can load them: 128 (16x8: 32768) is added to them, and the biases
+ * compensate for it. The 128 in the weights adds 128 times the sum of the inputs, which is the `offset` that
+ * is subtracted from every sum. Eight channels at a time share the load of an input; some of their sums are
+ * in high registers, which ADD can access.
  *
- * weights: [n_outputs / 8][n_inputs][4 + 4 channels]; digits are 0 beyond the taps.
+ * Order of the weights: [n_outputs / 8][n_inputs][4 + 4 channels]; the digits of the padding are 0.
  */
 #ifndef DECODER_KERNEL_ARMV6M_H
 #define DECODER_KERNEL_ARMV6M_H
@@ -25,7 +26,7 @@
 #include "decoder/decoder_aot.h"
 #include "decoder/decoder_fixed.h"
 
-/* Makes n inputs unsigned, n even and at most 514, and returns the `offset` of `convolve`. */
+/* Makes n inputs unsigned and returns the `offset` for `convolve`; n is even and at most 514. */
 static inline uint32_t prepare(int16_t *input, uint32_t n, int is_int8) {
     uint32_t both = 0, upper = 0;
     for (int16_t *const end = input + n; input != end; input += 2) {
@@ -36,7 +37,7 @@ static inline uint32_t prepare(int16_t *input, uint32_t n, int is_int8) {
         both += pair;
         upper += is_int8 ? 0 : pair >> 16;
     }
-    upper = is_int8 ? both >> 16 : upper; /* 257 bytes do not carry */
+    upper = is_int8 ? both >> 16 : upper; /* the sum of 257 bytes does not carry */
     return 128 * (both - (upper << 16) + upper);
 }
 
@@ -44,8 +45,9 @@ static inline uint32_t prepare(int16_t *input, uint32_t n, int is_int8) {
 
 /* clang-format off */
 
-/* Sums of eight channels: r0 weights, r1 inputs, r2 input, r3 and r4 the words of eight weights, r5 product, r12 or the
- * stack the end of the inputs; on the stack the place for the sums. */
+/* Registers while eight channels are summed: r0 weights, r1 inputs, r2 input, r3 and r4 the words of eight
+ * weights, r5 product; r12 or the stack holds the end of the inputs, and the stack the address for the
+ * sums. */
 #define DIGITS_ENTER                     \
     ".syntax unified\n"                  \
     "push {r4, r5, r6, r7, lr}\n"        \
@@ -70,7 +72,7 @@ static inline uint32_t prepare(int16_t *input, uint32_t n, int is_int8) {
 #define DIGITS_8_INPUTS(INPUT)           \
     INPUT("0") INPUT("2") INPUT("4") INPUT("6") INPUT("8") INPUT("10") INPUT("12") INPUT("14")
 
-/* V in r6 and r7, V >> 16 in r8 and r10, V reversed in r9 and r11. */
+/* Sums: V in r6 and r7, V >> 16 in r8 and r10, V reversed in r9 and r11. */
 #define DIGITS_INPUT_INT8(OFFSET)        \
     "ldrh r2, [r1, #" OFFSET "]\n"       \
     "ldmia r0!, {r3, r4}\n"              \
@@ -91,7 +93,8 @@ static inline uint32_t prepare(int16_t *input, uint32_t n, int is_int8) {
     "muls r4, r2, r4\n"                  \
     "adds r7, r7, r4\n"
 
-/* Sets {V, V >> 16, V reversed} of both words and returns the weights that follow. */
+/* Computes the sums {V, V >> 16, V reversed} of both words; returns the address of the weights that
+ * follow. */
 DECODER_HOT __attribute__((naked, noipa)) static const uint32_t *digits_sum_int8(
     const uint32_t *weights, const uint16_t *input, const uint16_t *end, uint32_t sums[6]) {
     (void)weights, (void)input, (void)end, (void)sums;
@@ -102,7 +105,7 @@ DECODER_HOT __attribute__((naked, noipa)) static const uint32_t *digits_sum_int8
         DIGITS_8_INPUTS(DIGITS_INPUT_INT8)
         "adds r1, #16\n"
         "cmp r1, r12\n"
-        "beq 2f\n" /* a conditional branch does not reach back */
+        "beq 2f\n" /* the target is too far for a conditional branch */
         "b 1b\n"
         "2:\n"
         "pop {r2, r3}\n"
@@ -117,7 +120,7 @@ DECODER_HOT __attribute__((naked, noipa)) static const uint32_t *digits_sum_int8
         DIGITS_LEAVE);
 }
 
-/* Shifts by 0, 8, 16, 24: of r3 in r8 to r11, of r4 in r6, r7, r12, lr. */
+/* Sums for shifts by 0, 8, 16 and 24: of r3 in r8 to r11, of r4 in r6, r7, r12 and lr. */
 #define DIGITS_INPUT_INT16(OFFSET)       \
     "ldrh r2, [r1, #" OFFSET "]\n"       \
     "ldmia r0!, {r3, r4}\n"              \
@@ -144,7 +147,7 @@ DECODER_HOT __attribute__((naked, noipa)) static const uint32_t *digits_sum_int8
     "muls r4, r2, r4\n"                  \
     "adds r6, r6, r4\n"
 
-/* Sets the shifted sums of both words and returns the weights that follow. */
+/* Computes the shifted sums of both words; returns the address of the weights that follow. */
 DECODER_HOT __attribute__((naked, noipa)) static const uint32_t *digits_sum_int16(
     const uint32_t *weights, const uint16_t *input, const uint16_t *end, uint32_t sums[8]) {
     (void)weights, (void)input, (void)end, (void)sums;
@@ -172,7 +175,7 @@ DECODER_HOT __attribute__((naked, noipa)) static const uint32_t *digits_sum_int1
         DIGITS_LEAVE);
 }
 
-/* r0 channels, r1 sums, r2 output, r9 offset of the output. */
+/* Registers: r0 channels, r1 sums, r2 output, r9 offset of the output. */
 #define DIGITS_SCALE_INT8(BIAS, LOW, HIGH, SHIFT, OUTPUT) \
     "ldmia r1!, {r3}\n"                                   \
     "ldr r4, [r0, #" BIAS "]\n"                           \
@@ -208,7 +211,7 @@ DECODER_HOT __attribute__((naked, noipa)) static const uint32_t *digits_sum_int1
     "1:\n"                                                \
     "strh r3, [r2, #" OUTPUT "]\n"
 
-/* Requantizes four sums; as `digits_requantize` below. */
+/* Requantizes four sums, as `digits_requantize` below. */
 DECODER_HOT __attribute__((naked, noipa)) static void digits_requantize_int8(
     const decoder_channels_t *channels, const int32_t sums[4], int16_t output[4], int32_t offset) {
     (void)channels, (void)sums, (void)output, (void)offset;
@@ -227,7 +230,7 @@ DECODER_HOT __attribute__((naked, noipa)) static void digits_requantize_int8(
 
 /* clang-format on */
 
-#else /* the same in C */
+#else /* not Armv6-M: the same in C */
 
 static inline const uint32_t *digits_sum_int8(const uint32_t *weights, const uint16_t *input,
                                               const uint16_t *end, uint32_t sums[6]) {
@@ -276,16 +279,17 @@ static inline void digits_requantize(const decoder_layer_t *layer, const decoder
     }
 }
 
-/* Finds four sums, each below 2^24, from those of V, V >> 16 and V reversed; takes `offset` off each. */
+/* Solves for four sums, each below 2^24, given those of V, V >> 16 and V reversed; subtracts `offset` from
+ * each. */
 static inline void digits_solve_int8(const uint32_t products[3], uint32_t offset, int32_t sums[4]) {
     const uint32_t cd = products[1], dcba = products[2]; /* C + 2^8 D; D + 2^8 C + 2^16 B + 2^24 A */
     const uint32_t ab = products[0] - (cd << 16);        /* A + 2^8 B */
-    const uint32_t d0 = dcba & 0xffu;                    /* what is known: cd gives the lowest byte of C */
+    const uint32_t d0 = dcba & 0xffu; /* known digit by digit: cd and d0 give the low bytes of C, and so on */
     const uint32_t c01 = (cd - (d0 << 8)) & 0xffffu;
     const uint32_t d01 = (dcba - (c01 << 8)) & 0xffffu;
     const uint32_t c = (cd - (d01 << 8)) & 0xffffffu;
     const uint32_t d = (cd - c) >> 8;
-    const uint32_t ba = (dcba - d - (c << 8)) >> 16; /* B + 2^8 A, 16 bits of it */
+    const uint32_t ba = (dcba - d - (c << 8)) >> 16; /* the lower 16 bits of B + 2^8 A */
     const uint32_t b0 = ba & 0xffu;
     const uint32_t a01 = (ab - (b0 << 8)) & 0xffffu;
     const uint32_t b01 = (ba - (a01 << 8)) & 0xffffu;
@@ -296,7 +300,8 @@ static inline void digits_solve_int8(const uint32_t products[3], uint32_t offset
     sums[3] = (int32_t)(d - offset);
 }
 
-/* Finds four sums, modulo 2^32, from those of V shifted by 0, 8, 16 and 24; takes `offset` off each. */
+/* Solves for four sums, modulo 2^32, given those of V shifted by 0, 8, 16 and 24; subtracts `offset` from
+ * each. */
 static inline void digits_solve_int16(const uint32_t products[4], uint32_t offset, int32_t sums[4]) {
     sums[0] = (int32_t)(products[0] - (products[1] << 8) - offset);
     sums[1] = (int32_t)(products[1] - (products[2] << 8) - offset);
@@ -304,7 +309,7 @@ static inline void digits_solve_int16(const uint32_t products[4], uint32_t offse
     sums[3] = (int32_t)(products[3] - offset);
 }
 
-/* Runs a layer over its prepared inputs. */
+/* Computes the outputs of a layer from its prepared inputs. */
 static inline void convolve(const decoder_layer_t *layer, const int16_t *input, uint32_t offset, int is_int8,
                             int16_t *output) {
     const uint16_t *const values = (const uint16_t *)input, *const values_end = values + layer->n_inputs;

@@ -1,20 +1,21 @@
-/* Convolution of the aot engine on cores with the DSP extension: 3 instructions for 4 MAC, 1 byte a weight.
+/* Convolution kernel of the aot engine for cores with the DSP extension: 3 instructions per 4 MAC, 1 byte per
+ * weight; internal to decoder_aot.c.
  *
- * Four channels A B C D at a time. A word holds the weights of two channels and two inputs, each channel pair
- * in a 16-bit lane, and SMLAD multiplies both lanes with a pair of inputs. For int8 a lane is 256 * B + A, so
- * one SMLAD sums 256 * SB + SA; SXTB16 leaves A in each lane and a second SMLAD sums SA; then SB = (first -
- * second) / 256, exact modulo 2^32 while |SB| < 2^23, which the code generator checks. 16-bit inputs would
- * exceed that: for them the two bytes of a lane are A and B, and SXTB16 gives one, then the other, which is 4
- * instructions for 4 MAC.
+ * It computes four channels A B C D at a time. A word holds the weights of two channels for two inputs, each
+ * pair of channels in a 16-bit lane, and SMLAD multiplies both lanes with a pair of inputs. For int8 a lane
+ * is 256 * B + A, so one SMLAD accumulates 256 * SB + SA. SXTB16 extracts A from each lane, and a second
+ * SMLAD accumulates SA. Then SB = (first - second) / 256, which is exact modulo 2^32 while |SB| < 2^23; the
+ * code generator checks this. 16-bit inputs would exceed that bound. For them the two bytes of a lane are A
+ * and B, and SXTB16 extracts one, then the other: 4 instructions per 4 MAC.
  *
- * Eight weight registers' worth are loaded by two LDM for every eight inputs, 32 MAC. The sums of int8 start
- * from the biases as they are kept: A, 256 * B + A, C, 256 * D + C.
+ * Two LDM load eight registers of weights for every eight inputs, 32 MAC. For int8 the biases are stored as
+ * the initial values of these sums: A, 256 * B + A, C, 256 * D + C.
  *
- * Where weights lie in a slow memory behind a data cache (DECODER_PREFETCH, which the board defines), a PLD
- * for every 32 of them asks for the cache line that is wanted two times 27 instructions later: Cortex-M7,
- * lines of 32 bytes.
+ * If the weights are in slow memory behind a data cache (the board defines DECODER_PREFETCH), a PLD per 32
+ * weights requests the cache line that is needed two times 27 instructions later: Cortex-M7, lines of 32
+ * bytes.
  *
- * weights: [n_outputs / 4][n_inputs / 2][AB, CD]; inputs are the quantized values.
+ * Order of the weights: [n_outputs / 4][n_inputs / 2][AB, CD]; the inputs are the quantized values.
  */
 #ifndef DECODER_KERNEL_DSP_H
 #define DECODER_KERNEL_DSP_H
@@ -22,7 +23,7 @@
 #include "decoder/decoder_aot.h"
 #include "decoder/decoder_fixed.h"
 
-/* Prepares n gathered inputs for `convolve`, and returns its `offset`. Nothing to do here. */
+/* Prepares n gathered inputs for `convolve` and returns its `offset`; this kernel needs neither. */
 static inline uint32_t prepare(int16_t *input, uint32_t n, int is_int8) {
     (void)input, (void)n, (void)is_int8;
     return 0;
@@ -30,7 +31,7 @@ static inline uint32_t prepare(int16_t *input, uint32_t n, int is_int8) {
 
 #ifdef __ARM_FEATURE_DSP
 
-/* What a layer's loop keeps on the stack, in the order in which the assembly reads it. */
+/* Arguments of the loop over a layer, in the order in which the assembly expects them on the stack. */
 typedef struct {
     const int16_t *input;
     const int16_t *unrolled_end;
@@ -50,7 +51,8 @@ typedef struct {
 #define LANES_PREFETCH
 #endif
 
-/* r0 weights, r1 inputs; sums r2 (A), r3 (AB), r12 (C), lr (CD); pairs of inputs r4 to r7; weights r8 to r11. */
+/* Registers: r0 weights, r1 inputs; sums r2 (A), r3 (AB), r12 (C), lr (CD); pairs of inputs r4 to r7; weights
+ * r8 to r11. */
 #define LANES_INT8(W, SUM, LOW, X)            \
     "smlad " SUM ", " W ", " X ", " SUM "\n"  \
     "sxtb16 " W ", " W "\n"                   \
@@ -81,7 +83,7 @@ typedef struct {
     LANES_INT16("r11", "lr", "r12", "r5")
 #define LANES_INT16_8 LANES_PREFETCH LANES_INT16_4 LANES_INT16_4
 
-/* Twice the sums, which SMMULR wants. */
+/* SMMULR needs twice the sums. */
 #define LANES_INT8_SUMS                       \
     "sub r3, r3, r2\n"                        \
     "sub lr, lr, r12\n"                       \
@@ -107,7 +109,7 @@ typedef struct {
     "it lt\n"                                     \
     "movlt " SUM ", " SHIFT "\n"
 
-/* A layer: for every four channels the sums over the inputs, then their requantization. */
+/* A layer: for each four channels, the sums over the inputs, then their requantization. */
 #define LANES_LAYER(INPUTS_8, SUMS, SCALE)                                        \
     "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                               \
     "ldmia r1, {r4, r5, r6, r7, r8, r9, r10, r11}\n"                              \
@@ -124,7 +126,7 @@ typedef struct {
     "ldr r4, [sp, #4]\n"                                                          \
     "cmp r1, r4\n"                                                                \
     "bne 2b\n"                                                                    \
-    "3:\n" /* the rest, 8 at a time */                                            \
+    "3:\n" /* the remaining inputs, 8 at a time */                                            \
     "ldr r4, [sp, #8]\n"                                                          \
     "cmp r1, r4\n"                                                                \
     "beq 4f\n"                                                                    \
@@ -162,7 +164,7 @@ DECODER_HOT __attribute__((naked, noipa)) static void lanes_int16(const uint32_t
     __asm__ volatile(LANES_LAYER(LANES_INT16_8, LANES_INT16_SUMS, LANES_INT16_SCALE));
 }
 
-/* Runs a layer over its prepared inputs. */
+/* Computes the outputs of a layer from its prepared inputs. */
 static inline void convolve(const decoder_layer_t *layer, const int16_t *input, uint32_t offset, int is_int8,
                             int16_t *output) {
     (void)offset;
@@ -179,9 +181,9 @@ static inline void convolve(const decoder_layer_t *layer, const int16_t *input, 
     (is_int8 ? lanes_int8 : lanes_int16)(layer->weights, &lanes);
 }
 
-#else /* the same in C */
+#else /* no DSP extension: the same in C */
 
-/* The two products of a pair of 16-bit lanes with a pair of inputs. */
+/* Returns the sum of the products of two 16-bit lanes with a pair of inputs. */
 static inline uint32_t lanes_multiply(uint32_t lanes, const int16_t *input) {
     return (uint32_t)((int16_t)(lanes & 0xffffu) * input[0] + (int16_t)(lanes >> 16) * input[1]);
 }

@@ -1,22 +1,23 @@
-/* The words that a patch is written in.
+/* The vocabulary of generated patches; internal to fm/ and to the generated code.
  *
- * pipeline.fm_codegen turns an algorithm of pipeline.patches into a loop over slices of the block, which
- * moves signals between two mixes, X and Y:
+ * pipeline/emit/fm.py compiles an algorithm of pipeline/model/patches.py to a loop over slices of the block.
+ * The loop moves signals between two mixes, X and Y:
  *
  *     fm_start(&run, &block, pcm);
  *     do {
  *         fm_advance(&run);
- *         const fm_turns_t turns3 = fm_turns(&run, 3);      phase of three times the base ratio
+ *         const fm_turns_t turns3 = fm_turns(&run, 3);      phase of 3 times the base ratio
  *         fm_set(&run, FM_X, 6, turns3, FM_NONE);           x = operator 6
- *         fm_set(&run, FM_X, 5, turns4, FM_X);              x = operator 5, its phase bent by x
+ *         fm_set(&run, FM_X, 5, turns4, FM_X);              x = operator 5, phase modulated by x
  *         fm_add(&run, FM_X, 2, turns2, FM_NONE);           x += operator 2
- *         fm_play(&run, 1, turns2, FM_X, FM_NONE, 1);       pcm = operator 1, bent by x; one carrier
+ *         fm_play(&run, 1, turns2, FM_X, FM_NONE, 1);       pcm = operator 1, modulated by x; one carrier
  *     } while (fm_continue(&run));
  *
- * Two schedules of the same arithmetic stand behind the words. Where there are registers and
- * multiply-accumulate instructions for it (the DSP extension), a slice is a pair of samples that never
- * leaves the registers: fm_kernel_dsp.h. Elsewhere the slice is the block, and one operator at a time has the
- * registers for itself: fm_kernel_portable.h. FM_KERNEL_DSP chooses; either compiles anywhere.
+ * Two kernels implement these functions with the same arithmetic but different schedules. On cores with the
+ * DSP extension, which has the registers and the multiply-accumulate instructions for it, a slice is a pair
+ * of samples that stays in registers: fm_kernel_dsp.h. On other cores the slice is the whole block, and each
+ * operator in turn has all registers: fm_kernel_portable.h. FM_KERNEL_DSP selects the kernel; both compile on
+ * every core.
  */
 #ifndef FM_ALGORITHM_H
 #define FM_ALGORITHM_H

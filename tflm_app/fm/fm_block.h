@@ -1,37 +1,40 @@
-/* The ramps of one block: internal to fm/ and to the generated patches. */
+/* The ramps of one block; internal to fm/, to noise/ and to the generated patches. */
 #ifndef FM_BLOCK_H
 #define FM_BLOCK_H
 
 #include "fm/fm_voice.h"
 
+/* A board may define it to run this code from RAM: __attribute__((section(".ramfunc"))). */
 #ifndef FM_HOT
-#define FM_HOT /* a board may run it from RAM: __attribute__((section(".ramfunc"))) */
+#define FM_HOT
 #endif
 
 #define FM_INLINE static inline __attribute__((always_inline))
 
-/* A level at sample i = 1 .. 64 of the block is end + (i - 64) * step, 2^32 a turn; its upper half is what
- * an operator is multiplied by, and `end` holds half of that half's unit, so that cutting it off rounds. */
+/* The level at sample i = 1 .. 64 of the block is end + (i - 64) * step, 2^32 per turn. An operator is
+ * multiplied by its upper half; `end` includes half a unit of that half, so that truncation rounds. */
 typedef struct {
     int32_t end;
     int32_t step;
 } fm_ramp_t;
 
 typedef struct {
-    uint32_t phase;          /* of the base oscillator before the first sample, 2^32 a turn */
-    uint32_t increment;      /* from there to the first sample */
-    uint32_t increment_step; /* how much the increment grows from a sample to the next */
+    uint32_t phase;          /* phase of the base oscillator before the first sample, 2^32 per turn */
+    uint32_t increment;      /* from that phase to the first sample */
+    uint32_t increment_step; /* growth of the increment per sample */
     fm_ramp_t levels[FM_N_OPERATORS];
 } fm_block_t;
 
-/* Makes the ramp from the voice's last f0 to this one, and moves the voice to the end of the block. */
+/* Computes the ramp from the last f0 of the voice to `f0_hz`, and advances the voice to the end of the
+ * block. */
 void fm_block_ramp_f0(fm_block_t *block, fm_voice_t *voice, float f0_hz);
 
-/* A carrier's level is scaled so that its product with a sine is the audio with this many binary digits
- * below 1. One less than fits leaves room to add two or three carriers up. */
+/* The level of a carrier is scaled so that its product with a sine is the audio with this many fractional
+ * bits. One bit less than fits leaves headroom to sum two or three carriers. */
 #define FM_CARRIER_BITS(n_carriers) ((n_carriers) == 1 ? 15 : 14)
 
-/* Likewise for the levels. Inline, for every algorithm has carriers of its own: bit i is operator i + 1. */
+/* Computes the ramps from the last levels of the voice to `levels_q32`, and keeps these. Bit i of `carriers`
+ * is set if operator i + 1 is a carrier. Inline because the carriers are constants of each algorithm. */
 FM_INLINE void fm_block_ramp_levels(fm_block_t *block, fm_voice_t *voice,
                                     const int32_t levels_q32[FM_N_OPERATORS], unsigned carriers,
                                     int n_carriers) {

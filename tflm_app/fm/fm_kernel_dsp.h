@@ -1,9 +1,9 @@
-/* Two samples at a time, all operators: the schedule for cores with the DSP extension.
+/* FM kernel for cores with the DSP extension: all operators of two samples at a time.
  *
- * An operator takes 11 instructions a pair: LDRD and MLA for the level of the first sample, ADD for that of
- * the second, and for each UBFX, LDR, SMLABB (sine) and SMLATT or SMULTT (product); a bent phase takes an
- * ADD with a shift more. Two samples share loads and still fit the 14 registers, four do not. A sample of
- * the flute takes 45.5 instructions here.
+ * An operator takes 11 instructions per pair: LDRD and MLA for the level of the first sample, ADD for that of
+ * the second, and for each sample UBFX, LDR, SMLABB (sine) and SMLATT or SMULTT (product). Phase modulation
+ * takes one more ADD with a shift per sample. Two samples share loads and still fit into the 14 registers;
+ * four do not. The flute takes 45.5 instructions per sample here.
  */
 #ifndef FM_KERNEL_DSP_H
 #define FM_KERNEL_DSP_H
@@ -13,44 +13,46 @@
 #include "fm/fm_sine.h"
 
 typedef struct {
-    uint32_t a, b; /* phases of the pair, 2^24 a turn; the bits above are undefined */
+    uint32_t a, b; /* phases of the pair, 2^24 per turn; higher bits are undefined */
 } fm_turns_t;
 
 typedef struct {
-    int32_t a, b; /* 2^31 a turn */
+    int32_t a, b; /* signals of the pair, 2^31 per turn */
 } fm_pair_t;
 
-/* The compiler takes this struct apart into registers. */
+/* The state of the loop; the compiler keeps its members in registers. */
 typedef struct {
     const fm_block_t *block;
     uint32_t increment;
     uint32_t increment_step;
-    fm_turns_t base; /* 2^32 a turn */
-    int32_t n;       /* of the pair's first sample: -63, -61 .. -1 */
+    fm_turns_t base; /* phases of the base oscillator, 2^32 per turn */
+    int32_t n;       /* index of the first sample of the pair: -63, -61 .. -1 */
     int16_t *pcm;
     fm_pair_t mix[FM_N_MIXES];
 } fm_run_t;
 
-/* Hides from the compiler where a value comes from, lest it compute the value a second time or in a way
- * that takes more instructions. FM_PIN also keeps it from being computed later. */
+/* FM_KEEP hides the origin of a value from the compiler, which would otherwise compute it a second time,
+ * or in a way that takes more instructions. FM_PIN also prevents the computation from moving to a later
+ * place. */
 #define FM_KEEP(value) __asm__("" : "+r"(value))
 #define FM_PIN(value) __asm__ volatile("" : "+r"(value))
 
-/* What gcc 12 does not find by itself. */
+/* Instructions that gcc 12 does not select by itself. */
 #if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
 
-/* volatile, or it is moved out of the loop and from there to the stack. */
+/* volatile, because the compiler would otherwise move the load out of the loop and spill the values to the
+ * stack. */
 #define FM_LOAD_RAMP(end, step, ramp) __asm__ volatile("ldrd %0, %1, %2" : "=r"(end), "=r"(step) : "m"(ramp))
 #define FM_LOAD_CONSTANT(value, constant) __asm__ volatile("movw %0, %1" : "=r"(value) : "n"(constant))
 
-/* Samples out of bits 15 to 30. */
+/* Packs two samples from bits 15 to 30. */
 FM_INLINE uint32_t fm_pack(fm_pair_t y) {
     uint32_t packed;
     __asm__("pkhbt %0, %1, %2, lsl #1" : "=r"(packed) : "r"(y.a >> 15), "r"(y.b));
     return packed;
 }
 
-/* Samples out of bits 14 and up, saturated. */
+/* Packs two samples from bits 14 and up, saturated. */
 FM_INLINE uint32_t fm_pack_saturated(fm_pair_t y) {
     int32_t a, b;
     uint32_t packed;
@@ -89,11 +91,11 @@ FM_INLINE void fm_advance(fm_run_t *run) {
     run->increment += run->increment_step;
     run->base.b = run->base.a + run->increment;
     run->increment += run->increment_step;
-    FM_PIN(run->increment); /* here, where its step is in a register */
+    FM_PIN(run->increment); /* computed here, while its step is in a register */
 }
 
 FM_INLINE int fm_continue(fm_run_t *run) {
-    FM_KEEP(run->n); /* or the sign of n becomes a comparison with 1 */
+    FM_KEEP(run->n); /* otherwise the test of the sign becomes a comparison with 1 */
     run->n += 2;
     return run->n < 0;
 }
@@ -102,7 +104,7 @@ FM_INLINE fm_turns_t fm_turns(const fm_run_t *run, uint32_t multiple) {
     const int zeros = __builtin_ctz(multiple);
     uint32_t odd = multiple >> zeros;
     if ((odd & (odd + 1)) != 0 && ((odd - 1) & (odd - 2)) != 0) {
-        FM_KEEP(odd); /* neither 2^k - 1 nor 2^k + 1: MUL is shorter than additions */
+        FM_KEEP(odd); /* neither 2^k - 1 nor 2^k + 1, so MUL is shorter than shifts and additions */
     }
     fm_turns_t turns = {(run->base.a * odd) >> (8 - zeros), (run->base.b * odd) >> (8 - zeros)};
     FM_KEEP(turns.a);
@@ -110,7 +112,7 @@ FM_INLINE fm_turns_t fm_turns(const fm_run_t *run, uint32_t multiple) {
     return turns;
 }
 
-/* sum + operator. */
+/* Returns sum + operator. */
 FM_INLINE fm_pair_t fm_operator(const fm_run_t *run, int number, fm_turns_t turns, int modulation,
                                 fm_pair_t sum) {
     int32_t end, step;
@@ -142,7 +144,7 @@ FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulati
     int32_t half;
     uint32_t packed;
     FM_LOAD_CONSTANT(half, 1 << (FM_CARRIER_BITS(n_carriers) - 1));
-    if (n_carriers == 1) { /* a product keeps within 2^30, so the sample needs no saturation */
+    if (n_carriers == 1) { /* the product stays within 2^30, so the sample needs no saturation */
         packed = fm_pack(fm_operator(run, number, turns, modulation, (fm_pair_t){half, half}));
     } else {
         const fm_pair_t sum = {run->mix[carriers].a + half, run->mix[carriers].b + half};

@@ -1,7 +1,7 @@
-/* One operator at a time over the whole block: the portable schedule, and that of cores with few registers.
+/* Portable FM kernel, also the one for cores with few registers: one operator at a time over the whole block.
  *
- * On Armv6-M an operator takes 15 instructions a sample, 3 more if its phase is bent and 2 more if it is
- * added to a mix. The mixes take 512 bytes of stack.
+ * On Armv6-M an operator takes 15 instructions per sample, 3 more if its phase is modulated and 2 more if it
+ * is added to a mix. The mixes take 512 bytes of stack.
  */
 #ifndef FM_KERNEL_PORTABLE_H
 #define FM_KERNEL_PORTABLE_H
@@ -9,11 +9,11 @@
 #include "fm/fm_sine.h"
 
 typedef struct {
-    uint32_t phase, increment, increment_step; /* 2^32 a turn */
+    uint32_t phase, increment, increment_step; /* 2^32 per turn */
 } fm_turns_t;
 
 typedef struct {
-    int32_t mix[FM_N_MIXES]; /* 2^31 a turn */
+    int32_t mix[FM_N_MIXES]; /* 2^31 per turn */
 } fm_sample_t;
 
 typedef struct {
@@ -40,7 +40,7 @@ FM_INLINE fm_turns_t fm_turns(const fm_run_t *run, uint32_t multiple) {
                         block->increment_step * multiple};
 }
 
-/* The level before the first sample. */
+/* Returns the level before the first sample. */
 FM_INLINE int32_t fm_first_level(fm_ramp_t ramp) {
     return (int32_t)((uint32_t)ramp.end - FM_BLOCK_SAMPLES * (uint32_t)ramp.step);
 }
@@ -48,9 +48,9 @@ FM_INLINE int32_t fm_first_level(fm_ramp_t ramp) {
 #if defined(__thumb__) && !defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__) && \
     !defined(FM_PORTABLE)
 
-/* All eight low registers are in use, so a frame pointer leaves one too few: FM_PORTABLE takes the C below.
- * There gcc takes 150 instructions a sample for the flute instead of 117. The macros are the steps of sample
- * k of four. */
+/* The assembly uses all eight low registers, so it cannot be built with a frame pointer; FM_PORTABLE selects
+ * the C below instead, for which gcc takes 150 instructions per sample of the flute instead of 117. The
+ * macros are the steps of sample k of four. */
 /* clang-format off */
 #define FM_ASM_MIX(k, offset) "[%[at], #8 * " #k " + %c[" #offset "]]\n"
 
@@ -86,7 +86,7 @@ FM_INLINE int32_t fm_first_level(fm_ramp_t ramp) {
     FM_ASM_SINE_AND_LEVEL(k)                      \
     "str  %[sine], " FM_ASM_MIX(k, mix)
 
-/* Here `pcm` has the register of the mask. Out of range becomes 0x7FFF or its complement. */
+/* `pcm` takes the register of the mask here. Saturation gives 0x7FFF or its complement. */
 #define FM_ASM_PLAY(k)                            \
     FM_ASM_PHASE(k)                               \
     "lsls %[line], %[sine], #8\n"                 \
@@ -113,7 +113,7 @@ FM_INLINE int32_t fm_first_level(fm_ramp_t ramp) {
     [at] "+l"(at), [sine] "=&l"(sine), [line] "=&l"(line), [slope] "=&l"(slope)
 /* clang-format on */
 
-/* Offset of a mix in a sample, negative for none. */
+/* Offset of a mix within a sample, or negative for FM_NONE. */
 #define FM_OFFSET(mix) ((mix) == FM_NONE ? -1 : (int)sizeof(int32_t) * (mix))
 
 FM_INLINE void fm_pass(fm_run_t *run, int number, fm_turns_t turns, int modulation, int sum, int mix) {
@@ -148,7 +148,7 @@ FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulati
         "adds %[pcm], #2 * 4\n"
         "adds %[at], #8 * 4\n"
         "cmp  %[at], %[end]\n"
-        ".if  %c[bits] < 15\n" /* too far for a conditional branch */
+        ".if  %c[bits] < 15\n" /* the target is too far for a conditional branch */
         "beq  3f\n"
         "b    1b\n"
         "3:\n"
@@ -165,7 +165,7 @@ FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulati
 
 #else
 
-/* The product of an operator, its phase bent by a mix, at every sample in turn. */
+/* An operator on its way through the block; fm_next returns its product for the next sample. */
 typedef struct {
     fm_turns_t turns;
     int32_t level, level_step;

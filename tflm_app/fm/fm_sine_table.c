@@ -1,4 +1,4 @@
-/* Made by python -m pipeline.fm_codegen --sine-table; do not edit. */
+/* Made by python -m pipeline.tables; do not edit. */
 #include "fm/fm_sine.h"
 
 FM_HOT_TABLE const uint32_t fm_sine_table[512] = {

@@ -20,12 +20,14 @@ void fm_voice_render(fm_voice_t *voice, float f0_hz, const int32_t levels_q32[FM
     voice->patch->render(voice, f0_hz, levels_q32, pcm);
 }
 
-/* A float's bits order positive numbers as the numbers themselves; those of a negative one are negative. */
+/* The bits of positive floats, as integers, are ordered like the floats; those of negative floats are
+ * negative. */
 #define FLOAT_BITS_20 0x41A00000
 #define FLOAT_BITS_4000 0x457A0000
 #define FLOAT_BITS_INFINITY 0x7F800000
 
-/* f0 within its range, in 2^-19 Hz: exact, for a float from 16 to 4096 Hz has no finer bits. */
+/* Returns f0, clamped to its range, in 2^-19 Hz. This is exact: a float from 16 to 4096 Hz has no finer
+ * bits. */
 static uint32_t fixed_f0(float f0_hz) {
     int32_t bits;
     memcpy(&bits, &f0_hz, sizeof bits);
@@ -36,19 +38,21 @@ static uint32_t fixed_f0(float f0_hz) {
         bits = FLOAT_BITS_20;
     }
     const uint32_t mantissa = ((uint32_t)bits & 0x7FFFFFu) | 0x800000u;
-    return mantissa << ((bits >> 23) - 131); /* 131 is the exponent of 16 Hz */
+    return mantissa << ((bits >> 23) - 131); /* 131 is the biased exponent of 16 Hz */
 }
 
-/* Increment of the base oscillator, 2^64 a turn; what is left out makes 2^-20 turns in an hour. */
+/* Returns the increment of the base oscillator, 2^64 per turn. The truncated bits amount to 2^-20 turns per
+ * hour. */
 static uint64_t phase_increment(const fm_patch_t *patch, uint32_t f0) {
     const uint32_t integer = (uint32_t)(patch->increment_per_f0 >> 32);
     const uint32_t fraction = (uint32_t)(patch->increment_per_f0 >> 16) & 0xFFFFu;
     return (uint64_t)f0 * integer + (f0 >> 16) * fraction;
 }
 
-/* The increment of sample i = 1 .. 64 is first + (last - first) * i / 64, so their mean is that of i = 32.5.
- * The voice's phase takes 64 means of 64 bits. The loop's 32-bit increments, a straight line as well, are
- * laid through the mean: then both arrive at the same phase, and rounding does not pile up. */
+/* The increment of sample i = 1 .. 64 is first + (last - first) * i / 64, so their mean is the value at i =
+ * 32.5. The phase of the voice advances by 64 times the mean, with 64 bits. The 32-bit increments of the loop
+ * form a straight line, too, and go through the same mean: both phases agree at the end, and rounding errors
+ * do not accumulate. */
 void fm_block_ramp_f0(fm_block_t *block, fm_voice_t *voice, float f0_hz) {
     const uint64_t last = phase_increment(voice->patch, fixed_f0(f0_hz));
     const uint64_t first = voice->increment != 0 ? voice->increment : last;

@@ -3,8 +3,9 @@
 #include <string.h>
 
 float frame_log2(float x) {
-    /* x = 2^exponent * mantissa with mantissa in [sqrt(1/2), sqrt(2)): adding the difference between the
-     * bits of 1 and of sqrt(1/2) carries into the exponent exactly where the mantissa exceeds sqrt(2). */
+    /* Split x = 2^exponent * mantissa with the mantissa in [sqrt(1/2), sqrt(2)). Adding the difference
+     * between the bits of 1 and of sqrt(1/2) carries into the exponent exactly when the mantissa exceeds
+     * sqrt(2). */
     static const uint32_t one = 0x3F800000u;
     static const uint32_t sqrt_half = 0x3F3504F3u;
     uint32_t bits;
@@ -15,7 +16,7 @@ float frame_log2(float x) {
     float mantissa;
     memcpy(&mantissa, &bits, sizeof mantissa);
 
-    /* Minimax polynomial of log2(1 + t) / t on that interval, times t; error 3.0e-7. */
+    /* Minimax polynomial of log2(1 + t) / t on that interval, times t; the error is 3.0e-7. */
     const float t = mantissa - 1.0f;
     float p = 0.17063432f;
     p = p * t - 0.27269839f;
@@ -29,11 +30,11 @@ float frame_log2(float x) {
 
 void frame_scaling_init(frame_scaling_t *scaling, float scale, int32_t zero_point, int bits) {
     /* midi(f0) / 127 = (69 + 12 * log2(f0 / 440)) / 127 = log2(f0) * 12 / 127 - 0.28642769 */
-    const float steps = 1.0f / scale; /* per unit */
+    const float steps = 1.0f / scale; /* of the integers, per unit */
     const float zero = (float)zero_point;
-    scaling->f0_gain = steps * (12.0f / 127.0f);
-    scaling->f0_offset = zero - steps * 0.28642769f;
-    scaling->loudness_gain = steps * (1.0f / 80.0f);
+    scaling->f0_gain = steps * (SHARED_SEMITONES_PER_OCTAVE / SHARED_MAX_NOTE);
+    scaling->f0_offset = zero - steps * SHARED_SCALED_PITCH_OFFSET;
+    scaling->loudness_gain = steps * (1.0f / SHARED_LOUDNESS_RANGE_DB);
     scaling->loudness_offset = zero + steps;
     const int32_t half_range = (int32_t)1 << (bits - 1);
     scaling->lowest = (float)-half_range;
@@ -45,7 +46,7 @@ static float clamp(float x, float lowest, float highest) {
 }
 
 frame_t frame_clamp(frame_t raw, float held_f0_hz) {
-    const float f0_hz = raw.f0_hz != raw.f0_hz ? held_f0_hz : raw.f0_hz; /* NaN differs from itself */
+    const float f0_hz = raw.f0_hz != raw.f0_hz ? held_f0_hz : raw.f0_hz; /* only NaN differs from itself */
     const float loudness_db = raw.loudness_db != raw.loudness_db ? FRAME_MIN_LOUDNESS_DB : raw.loudness_db;
     return (frame_t){
         .f0_hz = clamp(f0_hz, FRAME_MIN_F0_HZ, FRAME_MAX_F0_HZ),
@@ -53,7 +54,7 @@ frame_t frame_clamp(frame_t raw, float held_f0_hz) {
     };
 }
 
-/* Rounds half up; |x| below 2^24. */
+/* Rounds to the nearest integer, halves up; |x| is below 2^24. */
 static int16_t round_to_int16(float x) {
     const float shifted = x + 0.5f;
     const int32_t truncated = (int32_t)shifted;

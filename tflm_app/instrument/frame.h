@@ -1,52 +1,63 @@
-/* A frame of control data, made safe and turned into the decoder's integers.
+/* A frame of control data: clamped to a playable range and quantized for the decoder.
  *
- * 250 times a second a player, a MIDI part or a pitch tracker says how high and how loud the instrument
- * is to sound. Nothing is believed of these two numbers: they may be out of range, infinite or NaN, and
- * what leaves this module is always playable.
+ * 250 times per second a player, a MIDI part or a pitch tracker sets the pitch and the loudness of the
+ * instrument. Neither number is trusted: they may be out of range, infinite or NaN. The output of this module
+ * is always playable.
  *
  * The arithmetic is float32, multiplications and additions in a fixed order without contraction, so every
- * core, with an FPU or without, and pipeline/device.py arrive at the same bits.
+ * core, with or without an FPU, and pipeline/reference/device.py compute the same bits.
  *
- * Cost: 116 instructions a frame on Cortex-M4F, 2 700 on Cortex-M0+.
+ * Cost: 116 instructions per frame on Cortex-M4F, 2 700 on Cortex-M0+.
  */
 #ifndef FRAME_H
 #define FRAME_H
 
 #include <stdint.h>
 
-#define FRAME_MIN_F0_HZ 20.0f
-#define FRAME_MAX_F0_HZ 4000.0f
-#define FRAME_DEFAULT_F0_HZ 440.0f
-#define FRAME_MIN_LOUDNESS_DB -80.0f
-#define FRAME_MAX_LOUDNESS_DB 0.0f
+#include "shared_constants.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FRAME_MIN_F0_HZ SHARED_MIN_F0_HZ
+#define FRAME_MAX_F0_HZ SHARED_MAX_F0_HZ
+#define FRAME_DEFAULT_F0_HZ SHARED_DEFAULT_F0_HZ /* before the first frame */
+#define FRAME_MIN_LOUDNESS_DB SHARED_MIN_LOUDNESS_DB
+#define FRAME_MAX_LOUDNESS_DB SHARED_MAX_LOUDNESS_DB
 
 typedef struct {
     float f0_hz;
     float loudness_db; /* A-weighted, relative to full scale */
 } frame_t;
 
-/* How the decoder's input tensor encodes its two numbers: q = round(x / scale) + zero_point, where
- * x is midi(f0) / 127 or loudness_db / 80 + 1; precomputed as one gain and offset each. */
+/* How the input tensor of the decoder encodes a frame: q = round(x / scale) + zero_point, where x is midi(f0)
+ * / 127 or loudness_db / 80 + 1. It is precomputed as one gain and one offset for each. */
 typedef struct {
     float f0_gain; /* per octave */
     float f0_offset;
     float loudness_gain; /* per dB */
     float loudness_offset;
-    float lowest; /* of the integers */
+    float lowest; /* integer of the tensor, as a float */
     float highest;
 } frame_scaling_t;
 
-/* Prepares a scaling from the input tensor's parameters: scale > 0, and 8 or 16 bits. */
+/* Initializes a scaling from the parameters of the input tensor: scale > 0; 8 or 16 bits. */
 void frame_scaling_init(frame_scaling_t *scaling, float scale, int32_t zero_point, int bits);
 
-/* Returns `raw` within 20 to 4000 Hz and -80 to 0 dB. A pitch that is NaN becomes `held_f0_hz`
- * (the previous frame's), a loudness that is NaN becomes silence. */
+/* Returns `raw` clamped to 20 to 4000 Hz and -80 to 0 dB. A NaN pitch becomes `held_f0_hz`, that of the
+ * previous frame; a NaN loudness becomes silence. */
 frame_t frame_clamp(frame_t raw, float held_f0_hz);
 
-/* Quantizes a clamped frame, its pitch as log2(f0 in Hz), to the decoder's input: f0 first, then loudness. */
+/* Quantizes a clamped frame, given as log2(f0 in Hz) and dB, to the input of the decoder: f0, then
+ * loudness. */
 void frame_quantize(const frame_scaling_t *scaling, float log2_f0, float loudness_db, int16_t quantized[2]);
 
-/* log2(x) of a positive normal number, within 1 ulp + 3e-7. */
+/* Returns log2(x) for a positive normal number, with an error of at most 1 ulp + 3e-7. */
 float frame_log2(float x);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,6 +1,6 @@
 #include "instrument/instrument.h"
 
-/* Takes a frame that is safe. */
+/* Stores and quantizes a frame that has been clamped. */
 static void take_frame(instrument_t *instrument, frame_t frame) {
     instrument->frame = frame;
     instrument->log2_f0 = frame_log2(frame.f0_hz);
@@ -46,8 +46,8 @@ void instrument_play(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]
 
 void instrument_add_noise(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]) {
     const noise_preset_t *const preset = instrument->preset->noise;
-    const noise_gain_t gain = noise_gain(preset, instrument->log2_f0, instrument->frame.loudness_db,
-                                           instrument->levels_q32);
+    const noise_gain_t gain =
+        noise_gain(preset, instrument->log2_f0, instrument->frame.loudness_db, instrument->levels_q32);
     noise_add(&instrument->noise, preset, gain, samples);
 }
 

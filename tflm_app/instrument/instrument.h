@@ -1,24 +1,28 @@
 /* An instrument: frames in, samples out.
  *
- * Ties the decoder network to the FM voice. A frame (pitch and loudness, 250 Hz) becomes the six operator
- * levels reached at the end of a block of 64 samples, and the voice ramps to them while it renders the
- * block. Any frame may come: it is made safe first (instrument/frame.h).
+ * It connects the decoder network with the FM voice and the noise. A frame (pitch and loudness, 250 per
+ * second) becomes six operator levels for the end of a block of 64 samples, and the voice ramps to them while
+ * it renders the block. Any frame is valid input: it is clamped first (instrument/frame.h).
  *
  *     frame -> clamp, quantize -> decoder -> logits -> level table -> levels -> FM voice -> + -> 64 samples
  *                └────────────────────────────────────────────────────┴─> gains -> noise ──┘
  *
- * Cost: the sum of its five stages, of which the decoder is nearly all. State: that of decoder and voice
- * and about 100 bytes; no allocation.
+ * Cost: the sum of its five stages; the decoder is nearly all of it. State: that of the decoder and the voice
+ * and about 100 bytes. Nothing is allocated.
  */
 #ifndef INSTRUMENT_H
 #define INSTRUMENT_H
 
-#include "instrument/frame.h"
 #include "decoder/decoder.h"
-#include "noise/noise.h"
 #include "fm/fm_voice.h"
+#include "instrument/frame.h"
+#include "noise/noise.h"
 
-/* A playable combination; pipeline.codegen writes `instrument_presets`, which live in flash. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A playable combination. pipeline.codegen generates `instrument_presets`, which are in flash. */
 typedef struct {
     const char *name;
     const decoder_model_t *model;
@@ -35,9 +39,9 @@ typedef struct {
     decoder_t decoder;
     fm_voice_t voice;
     noise_t noise;
-    uint32_t seed; /* of the noise */
+    uint32_t seed; /* seed of the noise */
 
-    /* The last block's, to be read only. */
+    /* The values of the last block; read-only for the caller. */
     frame_t frame; /* after clamping */
     float log2_f0;
     int16_t quantized[DECODER_N_INPUTS];
@@ -45,23 +49,29 @@ typedef struct {
     int32_t levels_q32[DECODER_N_OUTPUTS]; /* turns, Q32 */
 } instrument_t;
 
-/* Makes `instrument` play `preset`, from silence; `seed` is NOISE_SEED of the voice. */
+/* Binds the state to `preset`, which must outlive it, and resets it. `seed`: NOISE_SEED of the voice. */
 void instrument_init(instrument_t *instrument, const instrument_preset_t *preset, uint32_t seed);
 
-/* Forgets the past: as if 440 Hz at -80 dB had sounded for ever; phases and levels are 0. */
+/* Resets the state as if 440 Hz at -80 dB had sounded for ever; phases and levels are 0. */
 void instrument_reset(instrument_t *instrument);
 
-/* Renders the block of 64 samples at whose end `frame` is reached; `samples` is aligned to 4 bytes. */
+/* Renders the block of 64 samples, int16 at 16 kHz, that ramps to `frame`, any values; `samples` is aligned
+ * to 4 bytes. */
 void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t samples[FM_BLOCK_SAMPLES]);
 
-/* Renders a block in which the sound fades to silence, without asking the decoder; reset it then. */
+/* Renders a block in which the sound fades to silence, without running the decoder; call instrument_reset
+ * then. */
 void instrument_fade(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
 
-/* The five stages that instrument_render runs one after the other, for those who measure them. */
+/* The five stages that instrument_render runs in this order; public for measurements of each of them. */
 void instrument_set_frame(instrument_t *instrument, const frame_t *frame);
 void instrument_decode(instrument_t *instrument);
 void instrument_set_levels(instrument_t *instrument);
 void instrument_play(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
 void instrument_add_noise(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

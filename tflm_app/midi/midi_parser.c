@@ -5,11 +5,11 @@ static bool has_two_data_bytes(uint8_t kind) {
 }
 
 bool midi_parser_feed(midi_parser_t *parser, uint8_t byte, midi_message_t *message) {
-    if (byte >= 0xF8) { /* real time */
+    if (byte >= 0xF8) { /* a real-time message */
         return false;
     }
     if (byte >= 0x80) {
-        parser->status = byte < 0xF0 ? byte : 0; /* data of system messages belongs to nothing */
+        parser->status = byte < 0xF0 ? byte : 0; /* data bytes of system messages are ignored */
         parser->has_first = false;
         return false;
     }
@@ -26,6 +26,6 @@ bool midi_parser_feed(midi_parser_t *parser, uint8_t byte, midi_message_t *messa
     message->channel = parser->status & 0x0Fu;
     message->data[0] = parser->has_first ? parser->first : byte;
     message->data[1] = parser->has_first ? byte : 0;
-    parser->has_first = false; /* the next message may go without a status byte */
+    parser->has_first = false; /* with running status the next message has no status byte */
     return true;
 }

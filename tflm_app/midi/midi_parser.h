@@ -1,18 +1,22 @@
-/* MIDI bytes in, channel messages out.
+/* MIDI parser: bytes in, channel messages out.
  *
- * A parser takes the bytes of one cable, one at a time, and tells when a channel message is complete. It
- * knows running status; real-time bytes (F8 to FF) may come anywhere and change nothing; SysEx and the other
- * system messages are skipped, and end running status. What makes no sense is passed over: a message that is
- * cut short by the next status byte, data bytes that belong to no message. After any input whatever, the
- * next complete message with a status byte of its own is understood.
+ * A parser takes the bytes of one cable, one at a time, and reports when a channel message is complete. It
+ * supports running status. Real-time bytes (F8 to FF) may occur anywhere and have no effect. SysEx and other
+ * system messages are skipped and end running status. Malformed input is ignored: a message that is cut short
+ * by the next status byte, and data bytes that belong to no message. After any input, the next complete
+ * message with its own status byte is parsed correctly.
  *
- * Source: MIDI 1.0 Detailed Specification, "Data Format". State: 3 bytes. Cost: 30 instructions a byte.
+ * Source: MIDI 1.0 Detailed Specification, "Data Format". State: 3 bytes. Cost: 30 instructions per byte.
  */
 #ifndef MIDI_PARSER_H
 #define MIDI_PARSER_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum { /* kinds of channel message: the upper half of the status byte */
        MIDI_NOTE_OFF = 0x80,
@@ -27,17 +31,21 @@ enum { /* kinds of channel message: the upper half of the status byte */
 typedef struct {
     uint8_t kind;    /* one of the above */
     uint8_t channel; /* 0 to 15 */
-    uint8_t data[2]; /* 0 to 127; the second is 0 where there is none */
+    uint8_t data[2]; /* 0 to 127; the second is 0 if the message has one data byte */
 } midi_message_t;
 
-/* Owned by the caller; all zero, it waits for a status byte. */
+/* Caller-owned state; all zero, the parser waits for a status byte. */
 typedef struct {
-    uint8_t status; /* of the message that data bytes belong to; 0: of none */
-    uint8_t first;  /* data byte that waits for the second */
+    uint8_t status; /* status byte of the message that data bytes belong to; 0: none */
+    uint8_t first;  /* first data byte, which waits for the second */
     bool has_first;
 } midi_parser_t;
 
-/* Takes a byte; returns true and fills `message` where it completes one. */
+/* Parses the next byte. If it completes a message, fills `message` and returns true. */
 bool midi_parser_feed(midi_parser_t *parser, uint8_t byte, midi_message_t *message);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,29 +9,30 @@
 #include "fm/fm_block.h"
 #include "fm/fm_sine.h"
 
-#define NOISE_MAX_GAIN_Q12 61439 /* a half: the sum of both layers keeps within 16 bits */
+#define NOISE_MAX_GAIN_Q12 SHARED_NOISE_MAX_GAIN_Q12 /* a half: the sum of both layers fits into 16 bits */
 
-void noise_reset(noise_t *breath, uint32_t seed) {
-    breath->random = seed;
-    breath->ending = 0;
-    breath->gain = NOISE_SILENCE;
+void noise_reset(noise_t *state, uint32_t seed) {
+    state->random = seed;
+    state->ending = 0;
+    state->gain = NOISE_SILENCE;
 }
 
-/* log2(level / 0.32 + 0.001) in Q12, -40823 to 6, within 0.009. */
+/* Returns log2(level / 0.32 + 0.001) in Q12, -40823 to 6, with an error below 0.009. */
 static int32_t level_octaves_q12(int32_t level_q32) {
-    const uint32_t value = (uint32_t)level_q32 + 1374390u; /* 0.00032 turns: below 2^31, above 2^20 */
+    const uint32_t value = (uint32_t)level_q32 + SHARED_LEVEL_FLOOR_Q32; /* above 2^20, below 2^31 */
     const int zeros = __builtin_clz(value);
     const int32_t t = (int32_t)(value << zeros >> 19) & 4095;
-    const int32_t log2_of_mantissa = (t * (5515 - ((1419 * t) >> 12))) >> 12; /* 1 + t / 4096 */
-    return ((31 - zeros) * 4096) + log2_of_mantissa - 124339;
+    const int32_t log2_of_mantissa = (t * (5515 - ((1419 * t) >> 12))) >> 12; /* of 1 + t / 4096 */
+    return ((31 - zeros) * 4096) + log2_of_mantissa - SHARED_LOG2_MAX_LEVEL_Q12;
 }
 
 noise_gain_t noise_gain(const noise_preset_t *preset, float log2_f0, float loudness_db,
-                          const int32_t levels_q32[NOISE_N_LEVELS]) {
+                        const int32_t levels_q32[NOISE_N_LEVELS]) {
     const int32_t octaves_q12 = (int32_t)(log2_f0 * 4096.0f);
     const int32_t db_q8 = (int32_t)(loudness_db * 256.0f);
     const int32_t below_q8 = NOISE_QUIET_DB * 256 - db_q8;
-    const int32_t fade_q12 = below_q8 > 0 ? 32 * below_q8 : 0; /* two octaves a dB */
+    const int32_t fade_q12 =
+        below_q8 > 0 ? 16 * SHARED_NOISE_FADE_OCTAVES * below_q8 : 0; /* octaves per dB */
     int32_t gains_q12[NOISE_N_LAYERS];
     for (int n = 0; n < NOISE_N_LAYERS; n++) {
         const noise_layer_t *const layer = &preset->layers[n];
@@ -56,14 +57,15 @@ noise_gain_t noise_gain(const noise_preset_t *preset, float log2_f0, float loudn
     return gain;
 }
 
-/* Weights of a grain in both layers as halves of a word, relative to the largest exponent. */
+/* Returns the weights of a grain in both layers as the halves of a word, relative to the largest exponent. */
 static uint32_t weights(noise_gain_t gain, int32_t largest) {
     return (uint32_t)(gain.steps[0] >> (largest - gain.exponents[0])) |
            (uint32_t)(gain.steps[1] >> (largest - gain.exponents[1])) << 16;
 }
 
-/* Adds (i * fade_in * beginning[i - 1] + (64 - i) * fade_out * ending[i - 1]) >> shift, of both layers and
- * rounded, for i = 1 .. 64. Weights keep below 2^15, so halves never carry, and sums below 2^30. */
+/* add_grains adds (i * fade_in * beginning[i - 1] + (64 - i) * fade_out * ending[i - 1]) >> shift, summed
+ * over both layers and rounded, for i = 1 .. 64. Weights stay below 2^15, so their halves never carry; sums
+ * stay below 2^30. */
 #ifdef __ARM_FEATURE_SIMD32
 
 static inline uint32_t load_pair(const int16_t *samples) {
@@ -72,26 +74,27 @@ static inline uint32_t load_pair(const int16_t *samples) {
     return pair;
 }
 
-/* Samples 0 and 1 of both layers: two words, aligned. */
+/* Loads two successive samples of both layers: two words, aligned. */
 static inline uint64_t load_pairs(const noise_pair_t *pairs) {
     uint64_t words;
     memcpy(&words, __builtin_assume_aligned(pairs, 8), sizeof words);
     return words;
 }
 
-/* Lower halves of two words; gcc 12 takes two instructions for what is one. */
+/* Packs the lower halves of two words; gcc 12 would take two instructions instead of one. */
 static inline uint32_t lower_halves(uint32_t a, uint32_t b) {
     __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(a) : "r"(a), "r"(b));
     return a;
 }
 
-/* Left to itself gcc 12 derives each weight from the last but one, for which it lacks registers. */
+/* Without the barrier gcc 12 derives each weight from the last but one, for which there are not enough
+ * registers. */
 #define STEP(weight, operation, by) \
     weight operation by;            \
     __asm__("" : "+r"(weight))
 
-/* A pair is a load, and its two products are one instruction: 10.2 instructions a sample, with all registers,
- * which is why it is not inlined. */
+/* One instruction loads a pair, and another adds both of its products: 10.2 instructions per sample. The loop
+ * needs all registers, so it is not inlined. */
 FM_HOT __attribute__((noinline)) static void add_grains(const noise_pair_t *beginning,
                                                         const noise_pair_t *ending, uint32_t fade_in,
                                                         uint32_t fade_out, int32_t shift, int16_t *pcm) {
@@ -123,8 +126,8 @@ FM_HOT __attribute__((noinline)) static void add_grains(const noise_pair_t *begi
 
 #else
 
-FM_HOT static void add_grains(const noise_pair_t *beginning, const noise_pair_t *ending,
-                              uint32_t fade_in, uint32_t fade_out, int32_t shift, int16_t *pcm) {
+FM_HOT static void add_grains(const noise_pair_t *beginning, const noise_pair_t *ending, uint32_t fade_in,
+                              uint32_t fade_out, int32_t shift, int16_t *pcm) {
     const int32_t half = 1 << (shift - 1);
     const int32_t in_0 = (int32_t)(fade_in & 0xffffu), in_1 = (int32_t)(fade_in >> 16);
     const int32_t out_0 = (int32_t)(fade_out & 0xffffu), out_1 = (int32_t)(fade_out >> 16);
@@ -134,26 +137,26 @@ FM_HOT static void add_grains(const noise_pair_t *beginning, const noise_pair_t 
         i_1 += in_1;
         o_0 -= out_0;
         o_1 -= out_1;
-        const int32_t sum = beginning[n][0] * i_0 + beginning[n][1] * i_1 +
-                            ending[n][0] * o_0 + ending[n][1] * o_1;
+        const int32_t sum =
+            beginning[n][0] * i_0 + beginning[n][1] * i_1 + ending[n][0] * o_0 + ending[n][1] * o_1;
         pcm[n] = (int16_t)fm_saturate(pcm[n] + ((sum + half) >> shift));
     }
 }
 
 #endif
 
-void noise_add(noise_t *breath, const noise_preset_t *preset, noise_gain_t gain,
-                int16_t pcm[FM_BLOCK_SAMPLES]) {
-    breath->random = breath->random * 1664525u + 1013904223u;
-    const noise_pair_t *const grain = preset->tables + 2 * (breath->random >> 23);
-    const noise_gain_t last = breath->gain;
+void noise_add(noise_t *state, const noise_preset_t *preset, noise_gain_t gain,
+               int16_t pcm[FM_BLOCK_SAMPLES]) {
+    state->random = state->random * SHARED_RANDOM_MULTIPLIER + SHARED_RANDOM_INCREMENT;
+    const noise_pair_t *const grain = preset->tables + 2 * (state->random >> 23);
+    const noise_gain_t last = state->gain;
     int32_t largest = 0;
     for (int n = 0; n < NOISE_N_LAYERS; n++) {
         largest = gain.exponents[n] > largest ? gain.exponents[n] : largest;
         largest = last.exponents[n] > largest ? last.exponents[n] : largest;
     }
-    add_grains(grain, breath->ending != 0 ? breath->ending : grain, weights(gain, largest),
+    add_grains(grain, state->ending != 0 ? state->ending : grain, weights(gain, largest),
                weights(last, largest), 29 - largest, pcm);
-    breath->ending = grain + FM_BLOCK_SAMPLES;
-    breath->gain = gain;
+    state->ending = grain + FM_BLOCK_SAMPLES;
+    state->gain = gain;
 }

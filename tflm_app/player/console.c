@@ -8,7 +8,7 @@ static void put(console_t *console, const char *text) {
     for (; *text != '\0'; text++) {
         const size_t free_bytes = CONSOLE_OUT_BYTES - (console->n_written - console->n_sent);
         if (free_bytes == 0) {
-            console->out[(console->n_written - 1) % CONSOLE_OUT_BYTES] = '~'; /* something is missing here */
+            console->out[(console->n_written - 1) % CONSOLE_OUT_BYTES] = '~'; /* text is missing here */
             return;
         }
         console->out[console->n_written++ % CONSOLE_OUT_BYTES] = *text;
@@ -33,7 +33,7 @@ static void put_entry(console_t *console, const char *name, uint32_t number) {
     put(console, "\r\n");
 }
 
-/* Tenths of a percent, because a console is no place for floating point. */
+/* Prints cycles as a percentage with one decimal, in integers: floating point would be costly here. */
 static void put_share(console_t *console, const char *name, uint32_t cycles, uint32_t all) {
     const uint32_t tenths = all > 0 ? (uint32_t)((uint64_t)cycles * 1000u / all) : 0;
     put(console, name);
@@ -117,7 +117,7 @@ static void channel(console_t *console, int number) {
         return;
     }
     if (number >= 0) {
-        player_panic(player); /* or the ends of its notes would not be heard */
+        player_panic(player); /* otherwise their note-offs would not be received */
         player->channel = number == 0 ? PLAYER_ALL_CHANNELS : (uint8_t)(number - 1);
     }
     put_entry(console, "channel", player->channel == PLAYER_ALL_CHANNELS ? 0 : player->channel + 1u);
@@ -166,7 +166,7 @@ static void panic(console_t *console, int number) {
 
 static const struct {
     const char *name;
-    void (*run)(console_t *console, int number); /* below 0: none was given */
+    void (*run)(console_t *console, int number); /* number: -1 if none was given */
     bool takes_number;
 } commands[] = {
     {"help", help, false},   {"stats", stats, false},    {"clear", clear, false},
@@ -174,7 +174,7 @@ static const struct {
     {"live", live, true},    {"demo", demo, false},      {"panic", panic, false},
 };
 
-/* Reads up to four digits; returns -1 where there is anything else. */
+/* Parses up to four digits; returns -1 for anything else. */
 static int read_number(const char *text) {
     int number = 0;
     const size_t n_digits = strspn(text, "0123456789");
@@ -227,7 +227,7 @@ void console_receive(console_t *console, char byte) {
     } else if (byte == '\b' || byte == 0x7F) {
         console->n_line -= console->n_line > 0 && console->n_line < CONSOLE_LINE_BYTES ? 1u : 0u;
     } else if (console->n_line < CONSOLE_LINE_BYTES) {
-        console->line[console->n_line++] = byte; /* the last place stays free: see above */
+        console->line[console->n_line++] = byte; /* run_line terminates it: a full line is refused above */
     }
 }
 

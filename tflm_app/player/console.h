@@ -1,30 +1,34 @@
-/* The text console of the player: a line in, an answer out, and never a wait.
+/* The text console of the player: it executes a line of input and answers with text, without ever waiting.
  *
  *     help                 lists the commands
- *     stats                load of the last and the worst block, underruns, notes cut off, lost bytes, stack
- *     clear                forgets the worst load and the counts
- *     notes                what every voice is doing
- *     program [NUMBER]     instruments, or chooses one for the notes to come
- *     channel [NUMBER]     1 to 16 to listen to, 0 for all
- *     live [0, 1]          plays by the sound that comes in, 1, or by notes, 0
- *     demo                 plays a phrase, by notes
- *     panic                ends all sound, the phrase's and live sound, too
+ *     stats                shows load (last and worst block), underruns, stolen voices, lost bytes and stack
+ *     clear                resets the worst load and the counts
+ *     notes                shows what each voice is doing
+ *     program [NUMBER]     lists the instruments, or selects one for later notes
+ *     channel [NUMBER]     selects the MIDI channel, 1 to 16; 0 for all
+ *     live [0, 1]          1 follows the sound input, 0 plays notes
+ *     demo                 plays a phrase of notes
+ *     panic                ends all sound, the phrase and live mode
  *
- * Bytes that come and go are the board's business; answers wait in a ring of CONSOLE_OUT_BYTES, and what does
- * not fit there is lost, with a mark in its place. State: 1.1 kB.
+ * The board transfers the bytes in both directions. Answers wait in a ring of CONSOLE_OUT_BYTES; text that
+ * does not fit is lost, and a ~ marks the place. State: 1.1 kB.
  */
 #ifndef CONSOLE_H
 #define CONSOLE_H
 
 #include "player/demo_phrase.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define CONSOLE_LINE_BYTES 32
 #define CONSOLE_OUT_BYTES 1024 /* a power of two */
 
-/* What the main loop counts, in cycles of the board. */
+/* Statistics that the main loop keeps; times in cycles of the core. */
 typedef struct {
-    uint32_t block_cycles; /* that a block lasts */
-    uint32_t last_cycles;  /* that the last one took */
+    uint32_t block_cycles; /* duration of a block */
+    uint32_t last_cycles;  /* spent on the last block */
     uint32_t worst_cycles;
     uint32_t n_blocks;
     uint32_t n_underruns;
@@ -32,33 +36,38 @@ typedef struct {
     size_t stack_bytes;
 } play_stats_t;
 
-/* Playing by the sound that comes in; the console switches it, the main loop does it. */
+/* State of live mode: the console switches it, the main loop runs it. */
 typedef struct {
     bool is_on;
-    bool is_heard;   /* there was sound input for the last block */
-    uint32_t n_lost; /* blocks of input that came too late or not at all */
+    bool is_heard;   /* there was input for the last block */
+    uint32_t n_lost; /* blocks of input that were late or missing */
 } live_t;
 
 typedef struct {
     player_t *player;
     demo_phrase_t *phrase;
     play_stats_t *stats;
-    live_t *live; /* NULL: this firmware has no input */
+    live_t *live; /* NULL: this firmware has no sound input */
     char line[CONSOLE_LINE_BYTES];
-    size_t n_line; /* CONSOLE_LINE_BYTES: it is too long */
+    size_t n_line; /* CONSOLE_LINE_BYTES: the line is too long */
     char out[CONSOLE_OUT_BYTES];
-    size_t n_written, n_sent; /* since the start; places modulo CONSOLE_OUT_BYTES */
+    size_t n_written, n_sent; /* since the start; their places are modulo CONSOLE_OUT_BYTES */
 } console_t;
 
-/* Prepares a console, which greets; `live` is NULL where there is no input. */
+/* Initializes a console and writes its greeting; `live` is NULL if there is no sound input. */
 void console_init(console_t *console, player_t *player, demo_phrase_t *phrase, play_stats_t *stats,
                   live_t *live);
 
-/* Takes a byte that was typed; a line that ends is carried out. */
+/* Handles a typed byte; the end of a line executes it. */
 void console_receive(console_t *console, char byte);
 
-/* Returns the next bytes that wait to be sent and sets their number; console_sent takes some of them off. */
+/* console_pending returns the next bytes to be sent and sets their number; console_sent removes the first
+ * `n_bytes` of them. */
 const char *console_pending(const console_t *console, size_t *n_bytes);
 void console_sent(console_t *console, size_t n_bytes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

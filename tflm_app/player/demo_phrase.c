@@ -3,13 +3,13 @@
 enum { MODULATION = 1, EXPRESSION = 11, SUSTAIN = 64, ALL_SOUND_OFF = 120, RESET_CONTROLLERS = 121 };
 
 typedef struct {
-    uint16_t block; /* of 4 ms */
+    uint16_t block; /* of 4 ms, before which the message is sent */
     uint8_t kind;
     uint8_t data[2];
 } event_t;
 
 static const event_t events[] = {
-    {0, MIDI_NOTE_ON, {67, 90}}, /* up a chord, slurred */
+    {0, MIDI_NOTE_ON, {67, 90}}, /* an ascending chord, slurred */
     {72, MIDI_NOTE_ON, {72, 96}},
     {75, MIDI_NOTE_OFF, {67, 0}},
     {147, MIDI_NOTE_ON, {76, 102}},
@@ -25,7 +25,7 @@ static const event_t events[] = {
     {470, MIDI_PITCH_BEND, {127, 127}},
     {560, MIDI_NOTE_OFF, {79, 0}},
     {562, MIDI_PITCH_BEND, {0, 64}},
-    {600, MIDI_NOTE_ON, {76, 60}}, /* down again, detached, swelling */
+    {600, MIDI_NOTE_ON, {76, 60}}, /* descending, detached, with a swell */
     {640, MIDI_NOTE_OFF, {76, 0}},
     {650, MIDI_CONTROL_CHANGE, {EXPRESSION, 100}},
     {650, MIDI_NOTE_ON, {74, 90}},
@@ -33,7 +33,7 @@ static const event_t events[] = {
     {700, MIDI_CONTROL_CHANGE, {EXPRESSION, 127}},
     {700, MIDI_NOTE_ON, {71, 120}},
     {790, MIDI_NOTE_OFF, {71, 0}},
-    {800, MIDI_CONTROL_CHANGE, {SUSTAIN, 127}}, /* one after the other, and held by the pedal */
+    {800, MIDI_CONTROL_CHANGE, {SUSTAIN, 127}}, /* three notes in turn, held by the pedal */
     {800, MIDI_NOTE_ON, {60, 80}},
     {850, MIDI_NOTE_OFF, {60, 0}},
     {850, MIDI_NOTE_ON, {67, 90}},

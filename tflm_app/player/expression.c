@@ -1,13 +1,13 @@
 #include "player/expression.h"
 
-#include "player/pitch.h"
 #include "fm/fm_sine.h"
+#include "player/pitch.h"
 
-#define NOTHING_DB DB_Q16(-128)
-#define LONGEST (1u << 13)   /* frames are counted up to here: 33 s */
-#define ATTACK_FRAMES 64u    /* a note may begin as softly as it likes */
-#define VELOCITY_SMOOTHING 2 /* of a slur: a quarter of the way a frame */
-#define DRIFT_SMOOTHING 5    /* chance is low-passed at 1.2 Hz */
+#define NOTHING_DB DB_Q16(SHARED_EXPRESSION_NOTHING_DB)
+#define LONGEST SHARED_EXPRESSION_LONGEST_FRAMES      /* counters stop here, after 33 s */
+#define ATTACK_FRAMES SHARED_EXPRESSION_ATTACK_FRAMES /* for so long a held note may be below silence */
+#define VELOCITY_SMOOTHING 2                          /* a slur moves the velocity by a quarter per frame */
+#define DRIFT_SMOOTHING 5                             /* random numbers are low-passed at 1.2 Hz */
 
 void expression_reset(expression_state_t *state, uint32_t seed) {
     *state = (expression_state_t){.level_db = NOTHING_DB, .tail_db = NOTHING_DB, .noise = seed};
@@ -26,7 +26,7 @@ static void glide(expression_state_t *state, int note, uint32_t frames) {
 void expression_start(expression_state_t *state, int note, int velocity, int32_t from,
                       uint32_t glide_frames) {
     if (state->is_held) {
-        expression_release(state); /* its sound falls while this one rises */
+        expression_release(state); /* the old note dies away while the new one rises */
     }
     state->is_held = true;
     state->is_slurred = false;
@@ -51,14 +51,14 @@ void expression_release(expression_state_t *state) {
     state->tail_frames = 0;
 }
 
-/* A curve at `frames` >= 1, dB in Q16, at least NOTHING_DB. Knots 2k - 1 and 2k lie at 2^k and 1.5 * 2^k
- * frames, knot 0 at 1. */
+/* Returns the value of a curve at `frames` >= 1, dB in Q16, at least NOTHING_DB. Knot 0 is at 1 frame, knots
+ * 2k - 1 and 2k are at 2^k and 1.5 * 2^k frames. */
 static int32_t curve_at(const int16_t *knots, uint32_t n_knots, int32_t slope, uint32_t frames) {
     const uint32_t octave = 31u - (uint32_t)__builtin_clz(frames);
     if (octave == 0) {
         return knots[0] * 256;
     }
-    const uint32_t half_bits = octave - 1; /* two knots an octave */
+    const uint32_t half_bits = octave - 1; /* two knots per octave */
     const uint32_t knot = 2 * octave - 1 + ((frames >> half_bits) & 1u);
     if (knot >= n_knots - 1) {
         const uint32_t last = n_knots % 2 == 0 ? 1u << (n_knots / 2) : 3u << (n_knots / 2 - 1);
@@ -69,7 +69,8 @@ static int32_t curve_at(const int16_t *knots, uint32_t n_knots, int32_t slope, u
     return knots[knot] * 256 + (((knots[knot + 1] - knots[knot]) * 256 * past) >> half_bits);
 }
 
-/* The two curves around the state's pitch, and how far it is from the lower one, Q11. */
+/* Returns the curves below and, next to them, above a pitch, and the distance of the pitch from the lower
+ * ones, Q11. */
 static const expression_curves_t *curves_around(const expression_t *expression, int32_t pitch,
                                                 int32_t *fraction_q11) {
     const int32_t highest = (expression->n_curves - 1) << (EXPRESSION_PITCH_STEP_BITS + 16);
@@ -85,7 +86,7 @@ static int32_t between(int32_t low, int32_t high, int32_t fraction_q11) {
 
 static uint32_t count(uint32_t frames) { return frames < LONGEST ? frames + 1 : frames; }
 
-/* Loudness before controllers and drift. */
+/* Returns the loudness before controllers and drift. */
 static int32_t level(expression_state_t *state, const expression_t *expression) {
     int32_t fraction;
     const expression_curves_t *const low = curves_around(expression, state->pitch, &fraction);
@@ -96,7 +97,7 @@ static int32_t level(expression_state_t *state, const expression_t *expression) 
         level_db = between(curve_at(low->envelope, EXPRESSION_N_KNOTS, low->envelope_slope, t),
                            curve_at(high->envelope, EXPRESSION_N_KNOTS, high->envelope_slope, t), fraction) +
                    state->velocity_db;
-        if (state->is_slurred && state->note_frames <= 48) {
+        if (state->is_slurred && state->note_frames <= SHARED_EXPRESSION_LAST_RELEASE_KNOT) {
             level_db += curve_at(expression->slur, EXPRESSION_N_RELEASE_KNOTS, 0, state->note_frames);
         }
     }
@@ -115,9 +116,9 @@ static int32_t level(expression_state_t *state, const expression_t *expression) 
     return level_db;
 }
 
-/* Noise within +-2^15, evenly distributed (the upper bits of a linear congruential generator). */
+/* Returns a random number, uniform within +-2^15: the upper bits of a linear congruential generator. */
 static int32_t next_noise(expression_state_t *state) {
-    state->noise = state->noise * 1664525u + 1013904223u;
+    state->noise = state->noise * SHARED_RANDOM_MULTIPLIER + SHARED_RANDOM_INCREMENT;
     return (int32_t)(state->noise >> 16) - 32768;
 }
 

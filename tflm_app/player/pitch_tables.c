@@ -1,4 +1,4 @@
-/* Made by python -m pipeline.expression_fixed; do not edit. */
+/* Made by python -m pipeline.tables; do not edit. */
 #include "player/pitch.h"
 
 /* clang-format off */

@@ -1,58 +1,73 @@
 /* The player: MIDI messages in, blocks of sound out.
  *
- * Ties voices, each with its own decoder and FM voice (instrument/instrument.h) and its own expression
- * (player/expression.h), to the keys and controllers of one MIDI part:
+ * It plays one MIDI part with a set of voices. Each voice has its own decoder and FM voice
+ * (instrument/instrument.h) and its own expression (player/expression.h). The player responds to:
  *
  *   note on, note off     with velocity; monophonic with last-note priority and slurs, or polyphonic
- *   pitch bend            range by RPN 0, 2 semitones unless told
- *   CC 1                  vibrato: none to half a semitone; before it is touched, the instrument's usual one
- *   CC 2, 7, 11           breath, volume, expression: loudness as the instrument plays it, not a fader
+ *   pitch bend            its range is set by RPN 0; the default is 2 semitones
+ *   CC 1                  vibrato depth, 0 to half a semitone; before the first CC 1, the instrument's usual
+ *                         depth
+ *   CC 2, 7, 11           breath, volume, expression: the loudness that the instrument plays at, not a fader
  *   CC 5, 65              portamento: time (0 to 2 s), on or off
  *   CC 6, 38, 100, 101    RPN 0
  *   CC 64                 sustain pedal
  *   CC 120, 123 - 125     all sound off (within a block); all notes off
- *   CC 121                all controllers but volume to where they were at the beginning
+ *   CC 121                resets all controllers but volume to their defaults
  *   CC 126, 127           monophonic, polyphonic; both end all sound
- *   program change        instrument of the notes to come, by its number in this firmware
+ *   program change        selects the instrument of later notes by its number in this firmware
  *
- * Anything else is passed over. A polyphonic note that finds no silent voice takes the one that was released
- * first, else the quietest. A voice of another instrument fades out within one block (4 ms) first.
+ * It ignores all other messages. A polyphonic note for which no voice is idle takes the voice that was
+ * released first, or else the quietest one. A voice that plays another instrument first fades out within one
+ * block (4 ms).
  *
- * Instead of notes, it can follow frames that are heard in another sound (player_follow): the first voice
- * plays them then, alone and as loud as it is, by the program and the controllers of loudness; keys, bend and
- * vibrato have no say.
+ * Instead of notes, the player can follow frames that were measured in another sound (player_follow). The
+ * first voice then plays alone and at its full level. Program changes and the loudness controllers still
+ * apply; keys, bend and vibrato do not.
  *
- * With one voice (PLAYER_N_VOICES 1) the player is monophonic and a voice is heard as it is. With more,
- * each is halved, so that two at full scale fit and four of ordinary loudness do; beyond that, samples
- * saturate.
+ * With one voice (PLAYER_N_VOICES 1) the player is monophonic and outputs the voice unscaled. With more
+ * voices, it halves each of them: two voices at full scale fit, and so do four of ordinary loudness; beyond
+ * that, samples saturate.
  *
- * Nothing is allocated. State: a voice takes that of instrument_t and 96 bytes. Cost besides the voices'
- * instrument_render: see player/expression.h, and 12 instructions a sample to add them up.
+ * The implementation has four parts: player.c (this interface, mixing), voices.c (the life of a voice),
+ * keys.c (held keys and the choice of a voice) and midi_controllers.c.
+ *
+ * Nothing is allocated. State: per voice, that of instrument_t and 96 bytes. Cost besides instrument_render
+ * of each voice: see player/expression.h, plus 12 instructions per sample for mixing.
  */
 #ifndef PLAYER_H
 #define PLAYER_H
 
-#include "player/expression.h"
 #include "instrument/instrument.h"
 #include "midi/midi_parser.h"
+#include "player/expression.h"
+#include "shared_constants.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #ifndef PLAYER_N_VOICES
-#define PLAYER_N_VOICES 4 /* what the board can carry */
+#define PLAYER_N_VOICES 4 /* the build sets what the board has time and memory for */
 #endif
-#define PLAYER_N_KEYS 16 /* that a monophonic player remembers; the oldest is forgotten */
+#define PLAYER_N_KEYS 16 /* held keys that a monophonic player remembers: the latest ones */
 #define PLAYER_ALL_CHANNELS 16
 
 typedef enum {
     VOICE_IDLE,
     VOICE_HELD,
-    VOICE_PEDAL,    /* its key is up, the sustain pedal down */
-    VOICE_RELEASED, /* sounds on by itself */
-    VOICE_LIVE,     /* follows what is heard */
+    VOICE_PEDAL,    /* the key is up, but the sustain pedal holds the note */
+    VOICE_RELEASED, /* the note has ended and dies away */
+    VOICE_LIVE,     /* follows measured frames */
     VOICE_FADING,   /* silent after the next block */
 } voice_phase_t;
 
-/* What a voice did in the last block, for those who look on. */
-typedef enum { VOICE_SILENT, VOICE_BEGUN, VOICE_PLAYED, VOICE_FADED } voice_event_t;
+/* What a voice did in the last block; for observers such as apps/perform. */
+typedef enum {
+    VOICE_SILENT = SHARED_VOICE_SILENT,
+    VOICE_BEGUN = SHARED_VOICE_BEGUN,
+    VOICE_PLAYED = SHARED_VOICE_PLAYED,
+    VOICE_FADED = SHARED_VOICE_FADED,
+} voice_event_t;
 
 typedef struct {
     uint8_t note;
@@ -62,61 +77,67 @@ typedef struct {
 typedef struct {
     instrument_t instrument;
     expression_state_t expression;
-    const expression_t *table; /* of what it plays */
+    const expression_t *table; /* expression table of the preset */
     uint8_t preset;
     uint8_t note;
     uint8_t phase;      /* voice_phase_t */
-    uint8_t event;       /* in the last block: voice_event_t */
-    uint8_t played;     /* and the preset that did it */
-    bool is_fresh;      /* nothing was rendered since its decoder was reset */
-    bool is_live;       /* what it sounds, or fades out, was heard and not played by keys */
-    uint32_t released;  /* the player's count at its release: smaller is older */
-    player_key_t next;  /* note that waits for the voice to fade */
-    uint8_t next_phase; /* it begins held, or on the pedal; VOICE_IDLE: none waits */
+    uint8_t event;      /* voice_event_t of the last block */
+    uint8_t played;     /* preset that was played in the last block */
+    bool is_fresh;      /* nothing has been rendered since the decoder was reset */
+    bool is_live;       /* its sound, or the fade of it, follows measured frames instead of keys */
+    uint32_t released;  /* value of n_released at its release: smaller is older */
+    player_key_t next;  /* note that waits until the voice has faded */
+    uint8_t next_phase; /* phase in which that note begins, VOICE_HELD or VOICE_PEDAL; VOICE_IDLE: no note
+                           waits */
     uint8_t next_preset;
 } player_voice_t;
 
 typedef struct {
     player_voice_t voices[PLAYER_N_VOICES];
     expression_controls_t controls;   /* smoothed */
-    player_key_t keys[PLAYER_N_KEYS]; /* monophonic: held ones, the last on top */
+    player_key_t keys[PLAYER_N_KEYS]; /* monophonic: held keys, the latest last */
     uint32_t keys_up;                 /* bit i: keys[i] is up and held by the pedal */
     uint8_t n_keys;
     bool is_mono;
     bool is_pedal_down;
     bool is_live;
-    frame_t heard; /* that the next block follows, if it is live */
+    frame_t heard; /* measured frame that the next block follows if is_live */
     bool has_portamento;
     uint8_t portamento_time;
     uint8_t program;
-    uint8_t channel; /* to listen to, or PLAYER_ALL_CHANNELS, the default */
+    uint8_t channel; /* 0 to 15, or PLAYER_ALL_CHANNELS, the default */
     uint8_t breath, volume, expression;
-    uint16_t bend;          /* 0 to 16383, middle 8192 */
+    uint16_t bend;          /* 0 to 16383; 8192 is the centre */
     uint16_t parameter;     /* RPN that data entry sets */
-    uint8_t bend_semitones; /* range, at most 24 */
+    uint8_t bend_semitones; /* bend range, at most 24 */
     uint8_t bend_cents;
-    int32_t last_pitch; /* of the last note, Q16; below 0: there was none */
+    int32_t last_pitch; /* of the last note, semitones in Q16; negative: there was none */
     uint32_t n_released;
-    uint32_t n_stolen; /* notes cut off to make room */
+    uint32_t n_stolen; /* notes that were cut off to free a voice */
 } player_t;
 
-/* Prepares a player: silent, first instrument, all channels, polyphonic if it has more than one voice. */
+/* Initializes a player: silent, first instrument, all channels, polyphonic if it has more than one voice. */
 void player_init(player_t *player);
 
-/* Takes a message; what it starts is heard from the next block on. */
+/* Handles a message; a note that it starts sounds from the next block on. */
 void player_receive(player_t *player, const midi_message_t *message);
 
-/* Lets the next block follow what was heard, any values, instead of the keys; NULL: the keys again. Whatever
- * sounds when that changes fades out within a block, and no key that is down then is remembered. */
+/* Makes the next block follow a measured frame, any values, instead of the keys; NULL returns to the keys.
+ * When the source changes, everything that sounds fades out within a block and all held keys are
+ * forgotten. */
 void player_follow(player_t *player, const frame_t *heard);
 
-/* Renders the next block of 64 samples; `samples` is aligned to 4 bytes. */
+/* Renders the next block of 64 samples, int16 at 16 kHz; `samples` is aligned to 4 bytes. */
 void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]);
 
 /* Ends all sound within a block and releases every key. */
 void player_panic(player_t *player);
 
-/* Number of voices that are not idle. */
+/* Returns the number of voices that are not idle. */
 int player_n_sounding(const player_t *player);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

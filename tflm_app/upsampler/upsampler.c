@@ -4,6 +4,8 @@
 
 #include "dsp/filtering_functions.h"
 
+SHARED_ASSERT(UPSAMPLER_FACTOR == 3, "upsampler_process writes one input sample and two others in turn");
+
 void upsampler_reset(upsampler_t *upsampler) { memset(upsampler, 0, sizeof *upsampler); }
 
 void upsampler_process(upsampler_t *upsampler, const int16_t in[UPSAMPLER_BLOCK_SAMPLES],

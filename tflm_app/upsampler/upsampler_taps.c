@@ -1,4 +1,4 @@
-/* Made by python -m pipeline.upsampler --taps; do not edit. */
+/* Made by python -m pipeline.tables; do not edit. */
 #include "upsampler/upsampler.h"
 
 /* clang-format off */

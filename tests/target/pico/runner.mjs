@@ -1,16 +1,16 @@
-// Runs a UF2 for the Raspberry Pi Pico in rp2040js, without its boot ROM, and listens at its pins.
+// Runs a UF2 for the Raspberry Pi Pico in rp2040js, without its boot ROM, and records its pins.
 //
 //     node runner.mjs RP2040JS FIRMWARE.uf2 SCORE.json OUT
 //
 // SCORE holds
-//   frames   how many frames of sound to hear
+//   frames   number of sound frames to record
 //   output   "i2s", or "pwm": then a frame is a duty of channel A of slice 4, twice
-//   events   [{frame, port, bytes}]: bytes that come at the "midi" or the "console" UART from a frame on
+//   events   [{frame, port, bytes}]: bytes that arrive at the "midi" or "console" UART from a frame on
 //   broken   "crystal" or "pll", which never start, or "sound", which stops after half the frames; or nothing
 //
-// Writes OUT, left and right words of every frame (int32), and prints JSON: what the console said, the
-// cycles in which the core did not sleep by block of 4 ms, the frequency of the core, the divider of the PIO
-// (256ths), warnings of the emulator, resets by the watchdog, flashes of the LED. Ends early at a reset.
+// Writes the left and right words of every frame (int32) to OUT and prints JSON: the text of the console, the
+// active cycles of the core per block of 4 ms, the frequency of the core, the divider of the PIO (256ths),
+// warnings of the emulator, resets by the watchdog, flashes of the LED. Ends early at a reset.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
@@ -35,10 +35,10 @@ let nResets = 0;
 const watchdog = chip.peripherals[0x40058];
 watchdog.onWatchdogTrigger = () => {
   nResets++;
-  watchdog.alarm.enable = false; // or it would fire again at once
+  watchdog.alarm.enable = false; // otherwise it would fire again at once
 };
 
-// --- the boot ROM's part: flash the UF2, check the loader, start it ---------------------------------
+// --- the work of the boot ROM: flash the UF2, check the loader, start it -----------------------------
 
 function crc32(bytes) {
   let crc = 0xffffffff;
@@ -63,13 +63,13 @@ if (crc32(chip.flash.subarray(0, 252)) !== chip.flashView.getUint32(252, true)) 
 chip.sram.set(chip.flash.subarray(0, 256), LOADER - SRAM);
 chip.core.PC = LOADER;
 
-// --- what the emulator lacks ------------------------------------------------------------------------
+// --- corrections of the emulator ---------------------------------------------------------------------
 
 const [pio] = chip.pio;
 const [machine] = pio.machines;
-pio.run = () => {}; // it steps by this computer's time; below it is by the core's
+pio.run = () => {}; // it would step in real time; the loop below steps it with the core
 
-// A DMA timer fires X / Y times a cycle (RP2040 datasheet, section 2.5); in microseconds.
+// A DMA timer fires X / Y times per cycle (RP2040 datasheet, section 2.5); returns its period in microseconds.
 chip.dma.getTimer = () => {
   const [x, y] = [chip.dma.timer0 >>> 16, chip.dma.timer0 & 0xffff];
   return ((y / x) * 1e6) / chip.clkSys;
@@ -86,12 +86,12 @@ if (score.broken === "crystal") {
   withhold(chip.pllSys, 0x0);
 }
 
-// --- what is wired to the pins ----------------------------------------------------------------------
+// --- the devices at the pins -------------------------------------------------------------------------
 
 let said = "";
 chip.uart[0].onByte = (byte) => (said += String.fromCharCode(byte));
 
-const heard = [[], []]; // words while LRCK is low (left) and high (right)
+const recorded = [[], []]; // words while LRCK is low (left) and high (right)
 let word = 0;
 let nBits = 0;
 let lastBck = 0;
@@ -99,8 +99,8 @@ let lastLrck = 0;
 
 const level = (pin) => (chip.gpio[pin].value === GPIOPinState.High ? 1 : 0);
 
-// A DAC takes a bit when BCK rises; LRCK changes with the last bit of a slot.
-function listen() {
+// A DAC samples a bit when BCK rises; LRCK changes with the last bit of a slot.
+function sampleI2s() {
   const bck = level(PIN.bck);
   if (bck && !lastBck) {
     const lrck = level(PIN.lrck);
@@ -108,9 +108,9 @@ function listen() {
     nBits++;
     if (lrck !== lastLrck) {
       if (nBits !== 32) {
-        throw new Error(`a slot of ${nBits} bits in frame ${heard[1].length}`);
+        throw new Error(`a slot of ${nBits} bits in frame ${recorded[1].length}`);
       }
-      heard[lastLrck].push(word);
+      recorded[lastLrck].push(word);
       nBits = 0;
       lastLrck = lrck;
     }
@@ -123,8 +123,8 @@ if (score.output === "pwm") {
   const write = slice.writeRegister.bind(slice);
   slice.writeRegister = (offset, value) => {
     if (offset === PWM_CC) {
-      heard[0].push(value & 0xffff);
-      heard[1].push(value & 0xffff);
+      recorded[0].push(value & 0xffff);
+      recorded[1].push(value & 0xffff);
     }
     write(offset, value);
   };
@@ -133,7 +133,7 @@ if (score.output === "pwm") {
 let nFlashes = 0;
 chip.gpio[PIN.led].addListener((state) => (nFlashes += state === GPIOPinState.High));
 
-// Bytes come at the speed of their line.
+// Bytes arrive at the baud rate of their line.
 const lines = [
   { port: "console", uart: chip.uart[0], bytes: [], freeAt: 0 },
   { port: "midi", uart: chip.uart[1], bytes: [], freeAt: 0 },
@@ -142,7 +142,7 @@ function feed() {
   const now = chip.clock.nanos;
   for (const line of lines) {
     const lasts = (BITS_PER_BYTE * 1e9) / BAUD[line.port];
-    while (score.events.some((event) => event.port === line.port && event.frame <= heard[1].length)) {
+    while (score.events.some((event) => event.port === line.port && event.frame <= recorded[1].length)) {
       const next = score.events.findIndex((event) => event.port === line.port);
       line.bytes.push(...score.events.splice(next, 1)[0].bytes);
       line.freeAt = Math.max(line.freeAt, now);
@@ -156,19 +156,19 @@ function feed() {
 
 // --- time -------------------------------------------------------------------------------------------
 
-const NEVER = 1000; // cycles to sleep where nothing is planned
-let pioDebt = 0; // 256ths of a cycle, not yet stepped
+const NEVER = 1000; // cycles to sleep when no event is scheduled
+let pioDebt = 0; // 256ths of a cycle that the PIO has not been stepped yet
 const cycles = [];
 let startNanos = null; // of the sound
 
-// Cycles until something can happen while the core sleeps.
+// Returns the cycles until the next event while the core sleeps.
 function sleep(divider) {
   const alarm = chip.clock.nextAlarm ? (chip.clock.nanosToNextAlarm * chip.clkSys) / 1e9 : NEVER;
   const step = machine.enabled ? (divider - pioDebt) / 256 : NEVER;
   return Math.max(1, Math.ceil(Math.min(alarm, step, NEVER)));
 }
 
-while (heard[1].length < score.frames && !nResets) {
+while (recorded[1].length < score.frames && !nResets) {
   const divider = machine.clockDivInt * 256 + machine.clockDivFrac;
   let spent;
   if (chip.core.waiting) {
@@ -178,26 +178,26 @@ while (heard[1].length < score.frames && !nResets) {
     if (startNanos !== null) {
       const block = Math.floor((chip.clock.nanos - startNanos) / 4e6);
       cycles[block] = (cycles[block] ?? 0) + spent;
-    } else if (heard[1].length > 0) {
+    } else if (recorded[1].length > 0) {
       startNanos = chip.clock.nanos;
     }
   }
   chip.clock.tick((spent * 1e9) / chip.clkSys);
   if (machine.enabled) {
-    if (score.broken === "sound" && heard[1].length > score.frames / 2) {
+    if (score.broken === "sound" && recorded[1].length > score.frames / 2) {
       machine.enabled = false;
     }
     pioDebt += spent * 256;
     while (pioDebt >= divider) {
       pioDebt -= divider;
       machine.step();
-      listen();
+      sampleI2s();
     }
   }
   feed();
 }
 
-writeFileSync(outPath, new Int32Array(heard[1].flatMap((right, i) => [heard[0][i], right])));
+writeFileSync(outPath, new Int32Array(recorded[1].flatMap((right, i) => [recorded[0][i], right])));
 console.log(
   JSON.stringify({
     said,

@@ -1,12 +1,14 @@
-/* The user button of an STM32 board, on the host: its code, and a register that is memory.
+/* Runs the code of an STM32 board's user button on the host; its register is in memory.
  *
  *     button PRESSED
  *
- * PRESSED: a byte for every block, whether the button is down, 1 or 0. Prints the block and what it asks for.
+ * PRESSED: one byte per block, 1 while the button is down, otherwise 0. Prints the block and the code of each
+ * request.
  */
 #include <stdio.h>
 
 #include "board.h"
+#include "board_files.h"
 #include "chip.h"
 #include "stm32.h"
 
@@ -20,7 +22,7 @@ int main(int argc, char **argv) {
     uint8_t is_pressed, control;
     for (unsigned block = 0; board_read(file, &is_pressed, 1) == 1; block++) {
         GPIO_IDR(CHIP_BUTTON.port) = (uint32_t)is_pressed << CHIP_BUTTON.pin;
-        while (button_read(&control)) { /* as the application does */
+        while (button_read(&control)) { /* like the application */
             printf("%u %u\n", block, control);
         }
     }

@@ -1,10 +1,11 @@
-/* The Discovery's codec driver on the host: its code, and an I2C that takes time, with a codec behind it.
+/* Runs the codec driver of the Discovery on the host, with a simulated I2C that takes time and a codec behind
+ * it.
  *
  *     codec WHICH
  *
- * WHICH: "there", "absent" (no address is acknowledged) or "mute" (the bus never starts). Prints what reached
- * the codec, a line of two numbers for each register that was written, then "answers" and 1 or 0; "early"
- * where CR1 was written before a stop was over, "reset" where a byte came while the reset pin was low.
+ * WHICH: "there", "absent" (no address is acknowledged) or "mute" (the bus never starts). Prints two numbers
+ * for each codec register that was written, then "answers" and 1 or 0. Also prints "early" if CR1 was written
+ * before a stop was done, and "reset" if a byte was sent while the reset pin was low.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "boards/stm32f4_discovery/codec.c"
 
 #define N_REGISTERS 64
-#define NOTHING 0xFFFFu /* has been written to DR since it was looked at */
+#define NOTHING 0xFFFFu /* has been written to DR since it was last read */
 
 static uintptr_t addresses[N_REGISTERS];
 static uint32_t values[N_REGISTERS];

@@ -1,16 +1,16 @@
-/* The clocks, I2S, ADC and sound input of an STM32 board, on the host: their code, and registers that are
- * memory.
+/* Runs the clocks, I2S, ADC and sound input of an STM32 board on the host; their registers are in memory.
  *
  *     input BLOCKS OUT
  *
- * Starts them as the board does, and prints what they left in their registers, as lines of a name and a
- * number. Then BLOCKS, records of a uint32, how many blocks of samples the DMA brings before the next block
- * of output is rendered, and as many times 64 uint16; OUT gets, for every record, a uint32, what
- * board_audio_get returned, one that board_audio_lost did, and 64 int16. An input that stands still begins
- * again with the next half of the output, and with the first half of its buffer; both are counted.
+ * Starts them like the board does and prints the content of their registers, as lines of a name and a number.
+ * BLOCKS holds records: a uint32, the number of blocks of samples that the DMA delivers before the next block
+ * of output is rendered, and as many times 64 uint16. OUT receives for each record two uint32, the results of
+ * board_audio_get and board_audio_lost, and 64 int16. An input that has stopped restarts with the next half
+ * of the output and the first half of its buffer; restarts are counted.
  *
- * What hardware does here: PLLs and oscillators are ready as soon as they are on, switches have switched, and
- * the H743's ADC has calibrated itself when it is looked at, and forgets four times that it was turned on.
+ * The simulated hardware: PLLs and oscillators are ready as soon as they are on, clock switches take effect
+ * at once, and the ADC of the H743 is calibrated at the first read and ignores the request to turn on four
+ * times.
  */
 #include "boards/ports/stm32/input.c"
 
@@ -18,16 +18,17 @@
 #include <stdlib.h>
 
 #include "board.h"
+#include "board_files.h"
 
 #define N_REGISTERS 256
 
 static uintptr_t addresses[N_REGISTERS];
 static uint32_t values[N_REGISTERS];
-static uint32_t n_told;
+static uint32_t n_reported;
 
 static void behave(uintptr_t address, uint32_t *value) {
 #ifdef ADC3_BASE /* the H743 */
-    static uint32_t n_forgets = 4;
+    static uint32_t n_ignored = 4;
     static bool is_on;
     if (address == RCC_CFGR_ADDRESS) {
         *value = (*value & ~(7u << 3)) | (*value & 7u) << 3;
@@ -35,9 +36,9 @@ static void behave(uintptr_t address, uint32_t *value) {
         *value |= PWR_READY;
     } else if (address == ADC_CR(ADC3_BASE)) {
         *value &= ~(1u << 31); /* ADCAL */
-        if ((*value & 1u) != 0 && n_forgets > 0) {
+        if ((*value & 1u) != 0 && n_ignored > 0) {
             *value &= ~1u; /* ADEN */
-            n_forgets--;
+            n_ignored--;
         }
         is_on = (*value & 1u) != 0;
     } else if (address == ADC_ISR(ADC3_BASE)) {
@@ -65,15 +66,15 @@ volatile uint32_t *fake_register(uintptr_t address) {
     return &values[i];
 }
 
-void errors_keep(error_t error) { printf("error %d\n", (int)error); }
+void errors_record(error_t error) { printf("error %d\n", (int)error); }
 
-void errors_tell(error_t error) {
+void errors_report(error_t error) {
     (void)error;
-    n_told++;
+    n_reported++;
 }
 
-#define TELL(name) printf(#name " %lu\n", (unsigned long)(name))
-#define TELL_AFTER(name) printf("after." #name " %lu\n", (unsigned long)(name))
+#define PRINT(name) printf(#name " %lu\n", (unsigned long)(name))
+#define PRINT_AFTER(name) printf("after." #name " %lu\n", (unsigned long)(name))
 
 static void start(void) {
 #ifdef ADC3_BASE
@@ -85,38 +86,38 @@ static void start(void) {
     }
     i2s_start();
     input_start();
-    TELL(clocks.core_hz);
-    TELL(clocks.timer_hz);
-    TELL(TIM2_CR1); /* it waits for the output */
+    PRINT(clocks.core_hz);
+    PRINT(clocks.timer_hz);
+    PRINT(TIM2_CR1); /* the input waits for the output */
     input_step();
-    TELL(TIM2_ARR);
-    TELL(TIM2_CNT);
-    input_step(); /* begins once */
-    TELL(SPI3_I2SCFGR);
-    TELL(DMA2_S0CR);
-    TELL(DMA2_S0NDTR);
-    TELL(DMA2_S0PAR);
-    TELL(NVIC_ISER(IRQ_DMA2_STREAM0));
-    TELL(NVIC_IPR(IRQ_DMA2_STREAM0));
+    PRINT(TIM2_ARR);
+    PRINT(TIM2_CNT);
+    input_step(); /* has no effect: the input has started */
+    PRINT(SPI3_I2SCFGR);
+    PRINT(DMA2_S0CR);
+    PRINT(DMA2_S0NDTR);
+    PRINT(DMA2_S0PAR);
+    PRINT(NVIC_ISER(IRQ_DMA2_STREAM0));
+    PRINT(NVIC_IPR(IRQ_DMA2_STREAM0));
 #ifdef ADC3_BASE
-    TELL(RCC_PLLCKSELR);
-    TELL(RCC_PLL1DIVR);
-    TELL(RCC_PLL3DIVR);
-    TELL(RCC_PLLCFGR);
-    TELL(DMAMUX1_C8CR);
-    TELL(ADC_CFGR(ADC3_BASE));
-    TELL(ADC_CFGR2(ADC3_BASE));
-    TELL(ADC_SQR1(ADC3_BASE));
-    TELL(ADC_SMPR1(ADC3_BASE));
-    TELL(REGISTER(ADC_CR(ADC3_BASE)));
+    PRINT(RCC_PLLCKSELR);
+    PRINT(RCC_PLL1DIVR);
+    PRINT(RCC_PLL3DIVR);
+    PRINT(RCC_PLLCFGR);
+    PRINT(DMAMUX1_C8CR);
+    PRINT(ADC_CFGR(ADC3_BASE));
+    PRINT(ADC_CFGR2(ADC3_BASE));
+    PRINT(ADC_SQR1(ADC3_BASE));
+    PRINT(ADC_SMPR1(ADC3_BASE));
+    PRINT(REGISTER(ADC_CR(ADC3_BASE)));
 #else
-    TELL(RCC_PLLCFGR);
-    TELL(RCC_PLLI2SCFGR);
-    TELL(SPI3_I2SPR);
-    TELL(ADC1_CR2);
-    TELL(ADC1_SQR3);
-    TELL(ADC1_SMPR2);
-    TELL(ADC_CCR);
+    PRINT(RCC_PLLCFGR);
+    PRINT(RCC_PLLI2SCFGR);
+    PRINT(SPI3_I2SPR);
+    PRINT(ADC1_CR2);
+    PRINT(ADC1_SQR3);
+    PRINT(ADC1_SMPR2);
+    PRINT(ADC_CCR);
 #endif
 }
 
@@ -137,8 +138,8 @@ int main(int argc, char **argv) {
             input_interrupt();
         }
         int16_t samples[BOARD_INPUT_SAMPLES];
-        const uint32_t told[] = {board_audio_get(samples), board_audio_lost()};
-        board_write(out, told, sizeof told);
+        const uint32_t results[] = {board_audio_get(samples), board_audio_lost()};
+        board_write(out, results, sizeof results);
         board_write(out, samples, sizeof samples);
         if (TIM2_CR1 == 0) {
             input_step();
@@ -146,14 +147,14 @@ int main(int argc, char **argv) {
             n_restarts++;
         }
     }
-    TELL(n_told);
-    TELL(n_restarts);
-    TELL_AFTER(TIM2_CR1);
-    TELL_AFTER(TIM2_CNT);
-    TELL_AFTER(DMA2_S0CR);
+    PRINT(n_reported);
+    PRINT(n_restarts);
+    PRINT_AFTER(TIM2_CR1);
+    PRINT_AFTER(TIM2_CNT);
+    PRINT_AFTER(DMA2_S0CR);
 #ifndef ADC3_BASE
-    TELL_AFTER(ADC1_SR);
-    TELL_AFTER(ADC1_CR2);
+    PRINT_AFTER(ADC1_SR);
+    PRINT_AFTER(ADC1_CR2);
 #endif
     return 0;
 }

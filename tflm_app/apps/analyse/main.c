@@ -1,20 +1,24 @@
-/* Listens to a file of samples and writes what it hears.
+/* Measures pitch and loudness of a file of samples with the live analysis, for tests, evaluation and
+ * benchmarks.
  *
  *     analyse PCM FRAMES F0_MIN F0_MAX
  *
- * PCM: int16 at 16 kHz; what is left over after whole blocks of 64 is passed over. FRAMES: for each block
- * three float32: f0_hz, loudness_db, aperiodicity. All little-endian. F0_MIN, F0_MAX: bounds of the pitch,
- * whole Hz. Prints one line of JSON with the instructions that were executed.
+ * PCM: int16 at 16 kHz; samples after the last whole block of 64 are ignored. FRAMES: three float32 per
+ * block: f0_hz, loudness_db, aperiodicity. All files are little-endian. F0_MIN, F0_MAX: bounds of the pitch
+ * in whole Hz. Prints one line of JSON with the number of executed instructions.
  */
 #include "analysis/analysis.h"
 #include "apps/arguments.h"
 #include "apps/report.h"
 #include "board.h"
+#include "board_files.h"
 
 typedef struct {
     frame_t frame;
     float aperiodicity;
 } record_t;
+
+SHARED_ASSERT(sizeof(record_t) == 12, "a record must have no padding");
 
 static analysis_t analysis;
 static int16_t samples[ANALYSIS_BLOCK_SAMPLES];

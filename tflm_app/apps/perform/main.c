@@ -1,24 +1,24 @@
-/* Performs a score as fast as it can: MIDI bytes in, samples out.
+/* Plays a score through the player faster than real time, for pipeline.render and tests: MIDI bytes in,
+ * samples out.
  *
  *     perform SCORE PCM [TRACE]
  *
- * SCORE: records of 8 bytes in the order of time: the number of the block before which they come (uint32),
- * how many MIDI bytes (1 to 3), the bytes. PCM: int16, 64 a block. TRACE: a record of 16 bytes for every
- * voice that sounds in a block: block (uint32), voice, preset, what it did (voice_event_t), 0, and the frame
- * that it was given, f0_hz and loudness_db (float32); "-" for none. All little-endian. It ends when nothing
- * sounds any more; what still does TAIL_BLOCKS after the last byte is ended. Where rooms were generated, the
- * player's instrument plays in its own, and is heard until that has died away. Prints one line of JSON.
+ * SCORE: records of 8 bytes in order of time: the number of the block before which the bytes arrive (uint32),
+ * the number of MIDI bytes (1 to 3), the bytes. PCM: int16, 64 samples per block. TRACE: a record of 16 bytes
+ * per block and sounding voice: block (uint32), voice, preset, voice_event_t, 0, and the frame that the voice
+ * played, f0_hz and loudness_db (float32); "-" for no trace. All files are little-endian. The program ends
+ * when nothing sounds any more; notes that still sound TAIL_BLOCKS after the last byte are ended. If
+ * responses were generated, the output has the reverb of the player's instrument and lasts until it has died
+ * away. Prints one line of JSON.
  */
 #include <string.h>
 
 #include "apps/report.h"
 #include "audio/pcm_writer.h"
 #include "board.h"
+#include "board_files.h"
 #include "player/player.h"
-#ifdef PLAY_REVERB
 #include "reverb/reverb.h"
-static reverb_t reverb;
-#endif
 
 #define TAIL_BLOCKS 2500u /* 10 s */
 
@@ -34,7 +34,10 @@ typedef struct {
     frame_t frame;
 } trace_record_t;
 
+SHARED_ASSERT(sizeof(score_record_t) == 8 && sizeof(trace_record_t) == 16, "records must have no padding");
+
 static player_t player;
+static reverb_t reverb;
 static midi_parser_t parser;
 static pcm_writer_t writer;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
@@ -79,15 +82,14 @@ int main(int argc, char **argv) {
     }
 
     player_init(&player);
-#ifdef PLAY_REVERB
-    reverb_init(&reverb, reverb_presets[player.program]);
-#endif
+    reverb_init(&reverb, reverb_response(player.program));
     score_record_t record;
     bool has_record = board_read(score, &record, sizeof record) == sizeof record;
     bool is_trace_lost = false;
     uint64_t instructions = 0;
     uint32_t worst = 0, block = 0, last = 0;
-    uint32_t n_silent = 0, n_echoing = 0; /* blocks: of the player; for which its room sounds on */
+    uint32_t n_silent = 0,
+             n_echoing = 0; /* blocks without a voice so far, and for which the reverb sounds on */
     while (has_record || (player_n_sounding(&player) > 0 && block <= last + TAIL_BLOCKS + 1) ||
            n_silent < n_echoing) {
         const uint32_t start = board_instruction_count();
@@ -99,14 +101,12 @@ int main(int argc, char **argv) {
         if (!has_record && block == last + TAIL_BLOCKS) {
             player_panic(&player);
         }
-#ifdef PLAY_REVERB
-        n_echoing = reverb_n_blocks(reverb_presets[player.program]);
-        n_silent = player_n_sounding(&player) > 0 ? 0 : n_silent + 1;
-#endif
+        if (REVERB_IS_PRESENT) {
+            n_echoing = reverb_n_blocks(reverb_response(player.program));
+            n_silent = player_n_sounding(&player) > 0 ? 0 : n_silent + 1;
+        }
         player_render(&player, samples);
-#ifdef PLAY_REVERB
-        reverb_process_in(&reverb, reverb_presets[player.program], samples);
-#endif
+        reverb_process_in(&reverb, reverb_response(player.program), samples);
         const uint32_t taken = board_instruction_count() - start;
         instructions += taken;
         worst = taken > worst ? taken : worst;

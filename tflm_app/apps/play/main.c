@@ -1,28 +1,26 @@
-/* The instrument: MIDI in, sound out, a console beside it; on boards with an input, sound in, too.
+/* The instrument itself, for boards that are played: MIDI in, sound out, a console; live sound in on some
+ * boards.
  *
- * The audio interrupt does no more than count (see play_board.h). The main loop renders a block as soon as a
- * half of the output is free, after it has handled every MIDI byte that has come, and otherwise serves the
- * console. The watchdog is fed by blocks: a loop that renders none for 100 ms is reset.
+ * The audio interrupt only counts (see play_board.h). The main loop renders a block as soon as half of the
+ * output buffer is free, after it has handled every MIDI byte that has arrived, and otherwise serves the
+ * console. Each rendered block feeds the watchdog: if the loop renders none for 100 ms, the board is reset.
  *
- * Live, the frames come from what is heard instead of from notes. A block of input is full just before a
- * block of output begins to play; it is analysed and answered while that one plays, and the answer is heard
- * in the next, two blocks after what it answers:
+ * In live mode the frames are measured in the sound input instead of made from notes. A block of input is
+ * complete just before a block of output begins to play. It is analysed and answered while that block plays,
+ * and the answer plays in the next one, two blocks after the input:
  *
- *     input      | n     | n + 1 | n + 2 |      4 ms at most until the block is full
- *     main loop  |       | n     | n + 1 |      4 ms while it is answered, and up to 0.3 ms for which it has
- *     output     |       |       | n     |        been full before (boards/ports/stm32/input.c)
+ *     input      | n     | n + 1 | n + 2 |      at most 4 ms until the block is complete
+ *     main loop  |       | n     | n + 1 |      4 ms to render the answer, plus up to 0.3 ms since the block
+ *     output     |       |       | n     |      was complete (boards/ports/stm32/input.c)
  *
- * With 10 ms from the middle of the analysis' window to its end and 4 ms for the ramp of the answer (see
- * analysis/analysis.h) that is 22.3 ms at most from sound in to sound out. The upsampler adds 1 ms, and the
- * filter of the converter 20 of its samples if it is a PCM5102A: 23.5 ms at 16 kHz, 23.7 ms at 48 kHz.
+ * With 10 ms from the middle of the analysis window to its end and 4 ms for the ramp of the answer (see
+ * analysis/analysis.h), the latency from sound in to sound out is at most 22.3 ms. The upsampler adds 1 ms,
+ * and the filter of a PCM5102A converter adds 20 of its samples: 23.5 ms at 16 kHz, 23.7 ms at 48 kHz.
  */
 #include "board.h"
-#include "player/console.h"
 #include "play_board.h"
-#ifdef PLAY_REVERB
+#include "player/console.h"
 #include "reverb/reverb.h"
-static reverb_t reverb;
-#endif
 #if BOARD_SAMPLE_RATE == 48000
 #include "upsampler/upsampler.h"
 static upsampler_t upsampler;
@@ -33,30 +31,30 @@ static int16_t output[BOARD_BLOCK_SAMPLES];
 
 #ifdef PLAY_LIVE
 #include "analysis/analysis.h"
-#define LIVE_MIN_F0_HZ 100.0f /* of voices and most instruments; pipeline.transfer has the same bounds */
-#define LIVE_MAX_F0_HZ 1500.0f
 static analysis_t analysis;
-#define INPUT &live
+#define LIVE_STATE &live
 #else
-#define INPUT NULL /* nobody to listen */
+#define LIVE_STATE NULL /* the console then refuses live mode */
 #endif
 
 static live_t live;
 static player_t player;
+static reverb_t reverb;
 static midi_parser_t parser;
 static demo_phrase_t phrase;
 static console_t console;
 static play_stats_t stats;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
 
-static volatile uint32_t n_begun;    /* halves that began to play; the interrupt's */
-static volatile uint32_t n_rendered; /* blocks put for them; the main loop's */
+static volatile uint32_t n_begun;    /* halves of the buffer that began to play; written by the interrupt */
+static volatile uint32_t n_rendered; /* blocks that were due for them; written by the main loop */
 
-/* In the audio interrupt. */
+/* Runs in the audio interrupt. */
 static void tick(void) { n_begun++; }
 
 #ifdef PLAY_LIVE
-/* Takes the input's block, whether it is wanted or not, so that none is old when it is. */
+/* Takes the next block of input, and analyses it in live mode. Without live mode the block is dropped, so
+ * that none is stale when live mode starts. */
 static void listen(void) {
     live.is_heard = board_audio_get(samples);
     live.n_lost = board_audio_lost();
@@ -104,7 +102,7 @@ static void receive_panel(void) {
     }
 }
 
-/* Renders the block that is wanted; whatever could not be rendered in time was silence. */
+/* Renders the block that is due. Blocks that were not rendered in time have played as silence. */
 static void render_block(void) {
     const uint32_t start = board_cycles();
     listen();
@@ -112,15 +110,13 @@ static void render_block(void) {
     receive_panel();
     demo_phrase_step(&phrase, &player);
     player_render(&player, samples);
-#ifdef PLAY_REVERB
-    reverb_process_in(&reverb, reverb_presets[player.program], samples);
-#endif
+    reverb_process_in(&reverb, reverb_response(player.program), samples);
 #if BOARD_SAMPLE_RATE == 48000
     upsampler_process(&upsampler, samples, output);
 #endif
     board_audio_put(output);
-    const uint32_t n_late =
-        n_begun - n_rendered - 1u; /* now: a half that begins to play meanwhile is counted */
+    /* Read n_begun last, so that a half that has begun to play meanwhile counts as late. */
+    const uint32_t n_late = n_begun - n_rendered - 1u;
     n_rendered += n_late + 1u;
     stats.n_underruns += n_late;
     stats.n_blocks++;
@@ -148,17 +144,15 @@ static void serve_console(void) {
 int main(void) {
     board_init();
     player_init(&player);
-#ifdef PLAY_REVERB
-    reverb_init(&reverb, reverb_presets[player.program]);
-#endif
+    reverb_init(&reverb, reverb_response(player.program));
 #if BOARD_SAMPLE_RATE == 48000
     upsampler_reset(&upsampler);
 #endif
     stats.block_cycles = board_cycles_per_block();
 #ifdef PLAY_LIVE
-    analysis_init(&analysis, LIVE_MIN_F0_HZ, LIVE_MAX_F0_HZ);
+    analysis_init(&analysis, SHARED_LIVE_MIN_F0_HZ, SHARED_LIVE_MAX_F0_HZ);
 #endif
-    console_init(&console, &player, &phrase, &stats, INPUT);
+    console_init(&console, &player, &phrase, &stats, LIVE_STATE);
     board_watchdog_start();
     board_audio_start(tick);
     while (board_wait()) {

@@ -1,22 +1,22 @@
-/* Renders a file of frames to a file of samples and reports what it cost.
+/* Renders a file of frames to a file of samples and reports the cost of each stage, for tests and benchmarks.
  *
  *     render FRAMES PCM [TRACE [PRESET]]
  *
- * FRAMES: float32 pairs (f0_hz, loudness_db). PCM: int16, 64 a frame. TRACE: per frame six int16 logits and
- * six int32 levels (Q32 turns); "-" for none. PRESET: an instrument of this firmware by its number,
- * 0 by default. All little-endian. Prints one line of JSON: instructions per stage, summed over all frames
- * and without the cost of counting, and bytes of state and stack. Where rooms were generated, each preset
- * plays in its own, and the cost of the worst block is told, too.
+ * FRAMES: float32 pairs (f0_hz, loudness_db). PCM: int16, 64 samples per frame. TRACE: six int16 logits and
+ * six int32 levels (turns, Q32) per frame; "-" for no trace. PRESET: number of an instrument of this
+ * firmware, 0 by default. All files are little-endian. Prints one line of JSON: instructions per stage,
+ * summed over all frames and without the cost of counting, and bytes of state and stack. If responses were
+ * generated, each preset has its reverb, which is one more stage, and the report also contains the cost of
+ * its worst block.
  */
 #include <string.h>
 
 #include "apps/report.h"
 #include "audio/pcm_writer.h"
 #include "board.h"
+#include "board_files.h"
 #include "instrument/instrument.h"
-#ifdef PLAY_REVERB
 #include "reverb/reverb.h"
-#endif
 
 enum {
     STAGE_FRAME,
@@ -24,27 +24,19 @@ enum {
     STAGE_LEVELS,
     STAGE_FM,
     STAGE_NOISE,
-#ifdef PLAY_REVERB
-    STAGE_REVERB,
-#endif
-    N_STAGES
+    STAGE_REVERB, /* the last one, because it may be missing */
+    N_STAGES = STAGE_REVERB + REVERB_IS_PRESENT
 };
-static const char *const stage_names[N_STAGES] = {
-    "frame",  "decoder", "levels", "fm", "noise",
-#ifdef PLAY_REVERB
-    "reverb",
-#endif
-};
+static const char *const stage_names[N_STAGES] = {"frame", "decoder", "levels",
+                                                  "fm",    "noise",   REVERB_ONLY("reverb")};
 
 static instrument_t instrument;
-#ifdef PLAY_REVERB
 static reverb_t reverb;
-#endif
 static pcm_writer_t writer;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
 
-/* What two successive readings of the counter differ by, times 4096. The counter moves in steps of 40 or
- * 50 instructions, so only a long row of readings shows it. */
+/* Returns 4096 times the difference between two successive readings of the counter. The counter moves in
+ * steps of 40 or 50 instructions, so only many readings in a row show it. */
 static uint32_t measure_reading_cost(void) {
     const uint32_t start = board_instruction_count();
     for (int i = 0; i < 4095; i++) {
@@ -93,12 +85,10 @@ int main(int argc, char **argv) {
     uint64_t n_frames = 0;
     frame_t frame;
     instrument_init(&instrument, &instrument_presets[preset], NOISE_SEED(0));
-#ifdef PLAY_REVERB
     uint32_t worst_reverb = 0;
-    reverb_init(&reverb, reverb_presets[preset]);
-#endif
+    reverb_init(&reverb, reverb_response(preset));
     while (board_read(frames, &frame, sizeof frame) == sizeof frame) {
-        /* A wait of a varying length spreads the readings evenly over the steps of the counter. */
+        /* A wait whose length varies spreads the readings evenly over the steps of the counter. */
         for (uint32_t wait = (uint32_t)n_frames % 16u; wait > 0; wait--) {
             __asm__ volatile("");
         }
@@ -113,11 +103,11 @@ int main(int argc, char **argv) {
         meter_lap(&meter, STAGE_FM);
         instrument_add_noise(&instrument, samples);
         meter_lap(&meter, STAGE_NOISE);
-#ifdef PLAY_REVERB
-        reverb_process(&reverb, samples);
-        const uint32_t lap = meter_lap(&meter, STAGE_REVERB);
-        worst_reverb = lap > worst_reverb ? lap : worst_reverb;
-#endif
+        if (REVERB_IS_PRESENT) {
+            reverb_process(&reverb, samples);
+            const uint32_t lap = meter_lap(&meter, STAGE_REVERB);
+            worst_reverb = lap > worst_reverb ? lap : worst_reverb;
+        }
         n_frames++;
         pcm_writer_write(&writer, samples, FM_BLOCK_SAMPLES);
         if (traced) {
@@ -146,10 +136,10 @@ int main(int argc, char **argv) {
     report_entry("n_frames", n_frames, ", ");
     report_entry("decoder_state_bytes", sizeof instrument.decoder, ", ");
     report_entry("voice_state_bytes", sizeof instrument.voice, ", ");
-#ifdef PLAY_REVERB
-    report_entry("worst_reverb", worst_reverb, ", ");
-    report_entry("reverb_state_bytes", sizeof reverb, ", ");
-#endif
+    if (REVERB_IS_PRESENT) {
+        report_entry("worst_reverb", worst_reverb, ", ");
+        report_entry("reverb_state_bytes", sizeof reverb, ", ");
+    }
     report_entry("stack_bytes", board_stack_used(), "}\n");
     return 0;
 }

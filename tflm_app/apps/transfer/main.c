@@ -1,26 +1,26 @@
-/* Plays an instrument by another sound: live timbre transfer, from a file to a file.
+/* Live timbre transfer from a file to a file: an instrument follows the pitch and loudness of another sound.
  *
  *     transfer PCM_IN PCM_OUT FRAMES F0_MIN F0_MAX [PRESET]
  *
- * PCM_IN, PCM_OUT: int16 at 16 kHz, of which whole blocks of 64 count; a block that comes in is answered by
- * the block of the same number, which a device plays 8 ms later. FRAMES: what was heard, for each block
- * float32 f0_hz and loudness_db. F0_MIN, F0_MAX: bounds of the pitch, whole Hz. PRESET: an instrument of this
- * firmware by its number. All little-endian. Where rooms were generated, the preset plays in its own. Prints
- * one line of JSON with the instructions of the analysis and of the sound.
+ * PCM_IN, PCM_OUT: int16 at 16 kHz; samples after the last whole block of 64 are ignored. Each input block is
+ * answered by the output block of the same number, which a device plays 8 ms later. FRAMES: the measured
+ * frames, float32 f0_hz and loudness_db per block. F0_MIN, F0_MAX: bounds of the pitch in whole Hz. PRESET:
+ * number of an instrument of this firmware, 0 by default. All files are little-endian. If responses were
+ * generated, the preset has its reverb. Prints one line of JSON with the instructions of the analysis and of
+ * the synthesis.
  */
 #include "analysis/analysis.h"
 #include "apps/arguments.h"
 #include "apps/report.h"
 #include "audio/pcm_writer.h"
 #include "board.h"
+#include "board_files.h"
 #include "instrument/instrument.h"
-#ifdef PLAY_REVERB
 #include "reverb/reverb.h"
-static reverb_t reverb;
-#endif
 
 static analysis_t analysis;
 static instrument_t instrument;
+static reverb_t reverb;
 static pcm_writer_t writer;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
 
@@ -47,9 +47,7 @@ int main(int argc, char **argv) {
 
     analysis_init(&analysis, (float)parse_number(argv[4]), (float)parse_number(argv[5]));
     instrument_init(&instrument, &instrument_presets[preset], NOISE_SEED(0));
-#ifdef PLAY_REVERB
-    reverb_init(&reverb, reverb_presets[preset]);
-#endif
+    reverb_init(&reverb, reverb_response(preset));
     uint64_t analysing = 0, playing = 0;
     uint32_t n_blocks = 0, worst = 0;
     bool is_lost = false;
@@ -58,9 +56,7 @@ int main(int argc, char **argv) {
         const frame_t frame = analysis_step(&analysis, samples);
         const uint32_t analysed = board_instruction_count();
         instrument_render(&instrument, &frame, samples);
-#ifdef PLAY_REVERB
         reverb_process(&reverb, samples);
-#endif
         const uint32_t end = board_instruction_count();
         analysing += analysed - start;
         playing += end - analysed;

@@ -1,5 +1,6 @@
-/* board.h for a POSIX machine: no instruction counter, ordinary files. */
+/* board.h and board_files.h for a POSIX machine: no instruction counter, ordinary files. */
 #include "board.h"
+#include "board_files.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@ int board_open_read(const char *path) { return open(path, O_RDONLY); }
 
 int board_open_write(const char *path) { return open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644); }
 
-/* A pipe or a full disk may take less than it is offered, so both ask until nothing more comes. */
+/* A pipe or a full disk may transfer less than requested, so both functions repeat until nothing more is
+ * transferred. */
 size_t board_read(int file, void *data, size_t size) {
     size_t done = 0;
     while (done < size) {

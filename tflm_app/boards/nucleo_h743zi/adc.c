@@ -1,10 +1,9 @@
-/* How an ADC is woken up, and ADC3, channel 6, as the sound input: 16 conversions after the other for a
- * sample, of which it tells the mean, 16 bits.
+/* The start of an ADC, and ADC3, channel 6, as the sound input: each sample is the mean of 16 successive
+ * conversions, with 16 bits.
  *
- * Its clock is 64 MHz / 4, which the chip halves again from revision V on: 8 MHz. There a conversion
- * takes 16.5 + 8.5 of its clocks, so that the 16 take 50 of the 62.5 us of a sample: nearly all of it, which
- * is a filter against what cannot be told at 16 kHz. Source: RM0433 sections 8.7.19 (kernel clock), 25.4
- * and 25.6.
+ * The ADC clock is 64 MHz / 4, which the chip halves again from revision V on, to 8 MHz. A conversion then
+ * takes 16.5 + 8.5 clocks, so the 16 conversions take 50 of the 62.5 us of a sample: averaging over nearly
+ * all of it is a filter against aliasing. Source: RM0433 sections 8.7.19 (kernel clock), 25.4 and 25.6.
  */
 #include "adc.h"
 
@@ -14,8 +13,8 @@
 #define KERNEL_CLOCK (2u << 16) /* the 64 MHz oscillator, whether the core uses it or not */
 #define CALIBRATE (1u << 31)
 
-/* Turns one on. For four of its clocks after a calibration it forgets that it was asked to, so it is asked
- * again until it is ready. */
+/* Turns an ADC on. It ignores the request for four of its clocks after a calibration, so the request is
+ * repeated until the ADC is ready. */
 static bool turn_on(uintptr_t adc) {
     REGISTER(ADC_ISR(adc)) = ADC_READY;
     uint32_t polls = WAIT_POLLS;
@@ -32,7 +31,7 @@ bool adc_start(uintptr_t adc, uint32_t clock_divider, uint32_t boost) {
     ADC_CCR(adc) = clock_divider;
     REGISTER(ADC_CR(adc)) = 0; /* out of deep power-down */
     REGISTER(ADC_CR(adc)) = ADC_REGULATOR | boost;
-    (void)wait_until(ADC_ISR(adc), ADC_REGULATOR_READY, ADC_REGULATOR_READY); /* or 10 us have passed */
+    (void)wait_until(ADC_ISR(adc), ADC_REGULATOR_READY, ADC_REGULATOR_READY); /* or longer than 10 us */
     REGISTER(ADC_CR(adc)) |= CALIBRATE;
     return wait_until(ADC_CR(adc), CALIBRATE, 0) && turn_on(adc);
 }
@@ -41,8 +40,8 @@ bool adc_start(uintptr_t adc, uint32_t clock_divider, uint32_t boost) {
 
 #define CLOCK_BY_4 (2u << 18)
 #define CHANNEL 6u
-#define SAMPLES_FOR_16 (3u << 3 * CHANNEL)          /* and a half: in SMPR1 */
-#define MEAN_OF_16 (1u | 4u << 5 | (16u - 1) << 16) /* CFGR2: oversampling, four places to the right */
+#define SAMPLES_FOR_16 (3u << 3 * CHANNEL)          /* in SMPR1: 16.5 clocks */
+#define MEAN_OF_16 (1u | 4u << 5 | (16u - 1) << 16) /* CFGR2: oversampling by 16, shifted right by 4 */
 
 enum { /* ADC_CFGR */
        ADC_DMA_FOR_EVER = 3u << 0,
@@ -64,5 +63,5 @@ void adc_start_input(void) {
     }
 }
 
-/* It overwrites what was not taken, and goes on asking. */
+/* This ADC overwrites a sample that was not read and continues to send requests. */
 void adc_resume_input(void) {}

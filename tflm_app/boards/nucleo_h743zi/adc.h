@@ -17,9 +17,9 @@ enum { /* ADC_ISR */
        ADC_REGULATOR_READY = 1u << 12,
 };
 
-/* Wakes one up and calibrates its offset; `boost`: ADC_BOOST or 0. Returns whether it is ready. Not its
- * linearity: that takes over 100 000 of its clocks, for which no wait here is long enough, and nothing here
- * needs it. */
+/* Starts an ADC and calibrates its offset; `boost` is ADC_BOOST or 0. Returns whether it is ready. The
+ * linearity is not calibrated: that takes over 100 000 ADC clocks, longer than any wait here, and nothing
+ * here needs it. */
 bool adc_start(uintptr_t adc, uint32_t clock_divider, uint32_t boost);
 
 #endif

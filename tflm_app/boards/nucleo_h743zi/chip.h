@@ -1,4 +1,4 @@
-/* Where the STM32H743 has what boards/ports/stm32 uses, and what the board is wired to.
+/* The addresses and pins of the STM32H743 on this board that boards/ports/stm32 uses.
  *
  * Source: RM0433 section 2.3 (memory map), DS12110 tables 9 to 20 (alternate functions), UM1974 and UM2407
  * (the board).
@@ -51,7 +51,8 @@
 
 #define FLASH_ACR REGISTER(0x52002000u) /* section 4.9.1 */
 
-/* --- power, and what may be known of the chip (sections 6.8, 12.3, 60.5.8) ------------------------------ */
+/* --- power, and the revision of the chip (sections 6.8, 12.3, 60.5.8) ------------------------------------
+ */
 
 #define PWR_CSR1_ADDRESS 0x58024804u
 #define PWR_CR3 REGISTER(0x5802480Cu)
@@ -79,8 +80,7 @@
 #define CHIP_USART2_ROLE (&midi_uart)
 #define CHIP_USART3_ROLE (&console_uart)
 
-/* --- I2S3, which is SPI3 (chapter 50), and its request to the DMA (section 17.3.2) --------------------
- */
+/* --- I2S3, which is SPI3 (chapter 50), and its DMA request (section 17.3.2) ----------------------------- */
 
 #define SPI3_BASE 0x40003C00u
 #define SPI3_CR1 REGISTER(SPI3_BASE + 0x00u)
@@ -89,12 +89,11 @@
 #define SPI3_I2SCFGR REGISTER(SPI3_BASE + 0x50u)
 #define DMAMUX1_C5CR REGISTER(0x40020814u)
 #define CHIP_ROUTE_DMA() (DMAMUX1_C5CR = 62u) /* SPI3_TX */
-#define CHIP_SOUND_HZ 30720000u               /* of PLL3: see clocks.c */
+#define CHIP_SOUND_HZ 30720000u               /* output of PLL3: see clocks.c */
 #define CHIP_DMA_REQUEST 0u
 #define CHIP_DMA_SECTION ".dma" /* link.ld */
 
-/* --- ADC1, ADC3 (section 25.6), and the request of ADC3 to the DMA ---------------------------------------
- */
+/* --- ADC1, ADC3 (section 25.6), and the DMA request of ADC3 --------------------------------------------- */
 
 #define ADC1_BASE 0x40022000u
 #define ADC3_BASE 0x58026000u
@@ -107,9 +106,9 @@
 #define ADC_PCSEL(adc) REGISTER((adc) + 0x1Cu)
 #define ADC_SQR1(adc) REGISTER((adc) + 0x30u)
 #define ADC_DR(adc) ((adc) + 0x40u)
-#define ADC_CCR(adc) REGISTER((adc) + 0x308u) /* of ADC1 for ADC2, too */
+#define ADC_CCR(adc) REGISTER((adc) + 0x308u) /* that of ADC1 is shared with ADC2 */
 #define CHIP_INPUT_DATA ADC_DR(ADC3_BASE)
-#define DMAMUX1_C8CR REGISTER(0x40020820u)           /* of stream 0 of DMA2 */
+#define DMAMUX1_C8CR REGISTER(0x40020820u)           /* stream 0 of DMA2 */
 #define CHIP_ROUTE_INPUT_DMA() (DMAMUX1_C8CR = 115u) /* ADC3 */
 #define CHIP_INPUT_DMA_REQUEST 0u
 

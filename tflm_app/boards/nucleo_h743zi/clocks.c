@@ -1,5 +1,5 @@
-/* 480 MHz (400 MHz before revision V of the chip) from the 8 MHz that the ST-LINK sends; else from the
- * internal oscillator of 64 MHz; else that oscillator as it is. Source: RM0433 sections 4.3.8 (flash), 6.6
+/* 480 MHz (400 MHz before revision V of the chip) from the 8 MHz of the ST-LINK, or else from the internal
+ * oscillator of 64 MHz, or else that oscillator without the PLL. Source: RM0433 sections 4.3.8 (flash), 6.6
  * and 6.8 (voltage), 8.5 and 8.7 (clocks). */
 #include "chip.h"
 #include "stm32.h"
@@ -9,20 +9,21 @@
 #define PLL_FROM_HSE (2u | 4u << 4 | 5u << 20)
 #define PLL_FROM_HSI (0u | 32u << 4 | 40u << 20)
 
-/* PLL1: the wide oscillator, for an input of 2 to 4 MHz; PLL3: the other one, for 1 to 2 MHz; outputs P of
- * both, and Q of PLL1, an eighth, which I2S has before it is given PLL3: its switch wants both to run. */
+/* PLL1 uses the wide oscillator, for an input of 2 to 4 MHz, and PLL3 the other one, for 1 to 2 MHz. Output P
+ * of both is on, and Q of PLL1, an eighth: I2S uses it before it is switched to PLL3, which needs both to
+ * run. */
 #define PLL_CONFIG (1u << 2 | 1u << 9 | 1u << 16 | 1u << 17 | 1u << 22)
 #define PLL_DIVIDERS(n, p) (((n)-1u) | ((p)-1u) << 9 | 7u << 16 | 1u << 24)
 
-/* Sound: 1.6 MHz * 192 / 10 = 30.72 MHz, which i2s.c divides to 16 or 48 kHz exactly; so do the timers with
- * the core's clock. */
+/* Sound: 1.6 MHz * 192 / 10 = 30.72 MHz, which i2s.c divides to exactly 16 or 48 kHz. The timers divide the
+ * core clock to exactly the same rate. */
 #define SOUND_DIVIDERS PLL_DIVIDERS(192u, 10u)
 _Static_assert(1600000u * 192u / 10u == CHIP_SOUND_HZ, "");
 _Static_assert(480000000u / 2 % 16000u == 0 && 400000000u / 2 % 16000u == 0 && HSI_HZ % 16000u == 0,
                "TIM2 counts whole samples");
 
-#define HALVED 8u     /* AHB: half of the core's clock */
-#define BUS_HALVED 4u /* every APB: half of that */
+#define HALVED 8u     /* AHB: half the core clock */
+#define BUS_HALVED 4u /* every APB: half the AHB clock */
 #define FLASH_WAITS (4u | 2u << 4)
 #define SELECT_PLL1 3u
 #define VOLTAGE_SCALE_1 (3u << 14)
@@ -30,8 +31,9 @@ _Static_assert(480000000u / 2 % 16000u == 0 && 400000000u / 2 % 16000u == 0 && H
 
 clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
 
-/* The supply is settled once after power-on: the linear regulator. Returns how fast the core may run with the
- * voltage that came. What is read after it was written has arrived, and is not ready by what was before. */
+/* Selects the linear regulator, which can be done once after power-on, and raises the core voltage. Returns
+ * the clock that the voltage allows. Each write is read back, so that the ready flag is not that of the old
+ * state. */
 static uint32_t raise_voltage(void) {
     PWR_CR3 = (PWR_CR3 & ~7u) | 2u;
     if (!wait_until(PWR_CSR1_ADDRESS, PWR_READY, PWR_READY)) {
@@ -80,7 +82,7 @@ void clocks_start(void) {
     RCC_APB1LENR |= 1u | 1u << 15 | 3u << 17; /* TIM2, SPI3, USART2 and 3 */
     RCC_APB2ENR |= 1u << 5;                   /* USART6 */
     if (RCC_RSR & RCC_RSR_WATCHDOG) {
-        errors_keep(ERROR_WATCHDOG);
+        errors_record(ERROR_WATCHDOG);
     }
     RCC_RSR |= RCC_RSR_REMOVE_FLAGS;
 
@@ -90,13 +92,13 @@ void clocks_start(void) {
     const bool has_crystal = wait_until(RCC_BASE, RCC_CR_HSE_READY, RCC_CR_HSE_READY);
     if (!has_crystal) {
         RCC_CR &= ~RCC_CR_HSE_ON;
-        errors_keep(ERROR_NO_CRYSTAL);
+        errors_record(ERROR_NO_CRYSTAL);
     }
     configure_plls(has_crystal, core_hz);
     if (core_hz > HSI_HZ && start_pll()) {
         clocks = (clocks_t){core_hz, core_hz / 4, core_hz / 4, core_hz / 4, core_hz / 2};
     } else {
-        errors_keep(ERROR_NO_PLL);
+        errors_record(ERROR_NO_PLL);
     }
 }
 

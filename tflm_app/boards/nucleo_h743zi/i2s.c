@@ -1,6 +1,6 @@
-/* I2S3 as master transmitter, Philips standard: 16 bits in slots of 32, for the PCM5102A takes 64 bit clocks
- * a frame at every rate and makes its master clock of them (SLAS859C, BCK rates for PLL operation), and not
- * of 32 at 16 kHz. Source: RM0433 chapter 50. */
+/* I2S3 as master transmitter, Philips standard, 16 bits in slots of 32. The PCM5102A derives its master clock
+ * from the bit clock and accepts 64 bit clocks per frame at every rate, but not 32 at 16 kHz (SLAS859C, BCK
+ * rates for PLL operation). Source: RM0433 chapter 50. */
 #include "chip.h"
 #include "play_board.h"
 #include "stm32.h"
@@ -24,5 +24,5 @@ void i2s_run(void) {
     SPI3_CR1 |= SPI_START;
 }
 
-/* The PCM5102A has nothing to be set up. */
+/* The PCM5102A needs no set-up. */
 bool codec_start(void) { return true; }

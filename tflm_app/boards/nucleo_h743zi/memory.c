@@ -1,6 +1,6 @@
-/* Memories and caches, before anything else runs. Weights stay in flash: the decoder asks for them ahead of
- * time (decoder/decoder_kernel_dsp.h), which costs less than 58 kB of RAM. The buffers of the DMA lie in SRAM1,
- * uncached.
+/* Memories and caches, set up before anything else runs. Weights stay in flash and are prefetched by the
+ * decoder (decoder/decoder_kernel_dsp.h), which is cheaper than 58 kB of RAM. The DMA buffers are in SRAM1,
+ * which is not cached.
  *
  * Sources: RM0433 section 8.7 (AHB2ENR); ST's start-up of the chip (revision Y); Armv7-M Architecture
  * Reference Manual, sections B2.2.7 (cache maintenance) and B3.5 (MPU).
@@ -14,7 +14,7 @@
 #define MPU_RBAR REGISTER(0xE000ED9Cu)
 #define MPU_RASR REGISTER(0xE000EDA0u)
 #define MPU_USE_RBAR_NUMBER (1u << 4)
-#define MPU_UNCACHED_32_KB (1u << 28 | 3u << 24 | 1u << 19 | 14u << 1 | 1u) /* not code; normal; 2^15 */
+#define MPU_UNCACHED_32_KB (1u << 28 | 3u << 24 | 1u << 19 | 14u << 1 | 1u) /* no code; normal; 2^15 */
 #define MPU_ON_WITH_BACKGROUND 5u
 
 #define CCR REGISTER(0xE000ED14u)
@@ -24,12 +24,12 @@
 #define ICIALLU REGISTER(0xE000EF50u)
 #define DCISW REGISTER(0xE000EF60u)
 
-/* Set by link.ld; only its address means anything. */
+/* Set by link.ld; only its address has a meaning. */
 extern uint32_t link_dma_region[];
 
 static void barrier(void) { __asm__ volatile("dsb\n\tisb" ::: "memory"); }
 
-/* Lines of 32 bytes; after reset they hold anything. */
+/* The cache lines have 32 bytes; their content after reset is undefined. */
 static void invalidate_caches(void) {
     CSSELR = 0;
     barrier();
@@ -46,9 +46,9 @@ static void invalidate_caches(void) {
 
 void chip_start(void) {
     RCC_AHB2ENR |= SRAM1_ENABLE;
-    (void)RCC_AHB2ENR; /* so long it takes */
+    (void)RCC_AHB2ENR; /* waits until the clock is on */
     if (CHIP_IS_EARLY()) {
-        AXI_SRAM_ISSUING = 1; /* one read at a time: its AXI SRAM may else be read wrongly */
+        AXI_SRAM_ISSUING = 1; /* one read at a time: otherwise reads of the AXI SRAM may be wrong */
     }
     MPU_RBAR = (uint32_t)(uintptr_t)link_dma_region | MPU_USE_RBAR_NUMBER;
     MPU_RASR = MPU_UNCACHED_32_KB;

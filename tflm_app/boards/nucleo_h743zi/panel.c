@@ -1,9 +1,9 @@
-/* Two potentiometers at ADC1, loudness and vibrato, and the user button, which plays the demo phrase or
+/* Two potentiometers at ADC1, for loudness and vibrato, and the user button, which plays the demo phrase or
  * switches live mode.
  *
- * One conversion after the other; a look at the panel takes the one that has ended and starts the next, so a
- * potentiometer is read every 8 ms. What it says is smoothed, and told when it moves by more than half a
- * step.
+ * One conversion follows the other: each read of the panel takes the result of the last one and starts the
+ * next, so each potentiometer is read every 8 ms. Its value is smoothed, and reported when it moves by more
+ * than half a step.
  *
  * Source: RM0433 sections 25.4 and 25.6 (ADC).
  */
@@ -19,7 +19,7 @@ typedef struct {
     uint8_t channel;    /* of ADC1 */
     uint8_t controller; /* of MIDI */
     bool is_known;
-    uint8_t value;     /* last told, 0 to 127 */
+    uint8_t value;     /* last reported, 0 to 127 */
     uint32_t smoothed; /* 0 to 65535 */
 } potentiometer_t;
 
@@ -30,7 +30,7 @@ static potentiometer_t potentiometers[] = {
 #define N_POTENTIOMETERS (sizeof potentiometers / sizeof potentiometers[0])
 
 static bool has_adc;
-static uint32_t converting; /* number of the potentiometer */
+static uint32_t converting; /* index of the potentiometer */
 
 static void convert(uint32_t number) {
     converting = number;
@@ -49,7 +49,7 @@ void panel_start(void) {
     }
 }
 
-/* Returns whether it is to be told. A step is 512; one that trembles at its edge stays where it is. */
+/* Returns whether the value must be reported. A step is 512; the hysteresis suppresses noise at its edges. */
 static bool follow(potentiometer_t *potentiometer, uint32_t sample) {
     const int32_t error = (int32_t)sample - (int32_t)potentiometer->smoothed;
     potentiometer->smoothed =
@@ -63,12 +63,12 @@ static bool follow(potentiometer_t *potentiometer, uint32_t sample) {
     return true;
 }
 
-/* Called once a block, and again while it tells something. */
+/* Called once per block, and again while it returns true. */
 bool board_panel_read(uint8_t *control, uint8_t *value) {
     if (has_adc && (REGISTER(ADC_ISR(ADC1_BASE)) & ADC_CONVERTED) != 0) {
         potentiometer_t *const potentiometer = &potentiometers[converting];
         const bool is_moved =
-            follow(potentiometer, REGISTER(ADC_DR(ADC1_BASE)) & 0xFFFFu); /* reading clears the flag */
+            follow(potentiometer, REGISTER(ADC_DR(ADC1_BASE)) & 0xFFFFu); /* the read clears the flag */
         convert((converting + 1) % N_POTENTIOMETERS);
         if (is_moved) {
             *control = potentiometer->controller;

@@ -7,10 +7,10 @@
 void pins_start(void) {
     pin_pull_up((pin_t){3, 9});
     pin_pull_up((pin_t){3, 6});
-    pin_set_alternate((pin_t){3, 8}, 7);     /* PD8: console, from the board (USART3, the ST-LINK's port) */
-    pin_set_alternate((pin_t){3, 9}, 7);     /* PD9: to the board */
+    pin_set_alternate((pin_t){3, 8}, 7);     /* PD8: console, TX (USART3, the port of the ST-LINK) */
+    pin_set_alternate((pin_t){3, 9}, 7);     /* PD9: console, RX */
     pin_set_alternate((pin_t){3, 6}, 7);     /* PD6: MIDI (USART2) */
-    pin_set_alternate((pin_t){2, 6}, 7);     /* PC6: samples, where I2S does not run (USART6) */
+    pin_set_alternate((pin_t){2, 6}, 7);     /* PC6: samples, if I2S does not run (USART6) */
     pin_set_alternate((pin_t){0, 4}, 6);     /* PA4: I2S3 word select */
     pin_set_alternate((pin_t){2, 10}, 6);    /* PC10: I2S3 bit clock */
     pin_set_alternate((pin_t){2, 12}, 6);    /* PC12: I2S3 data */

@@ -1,5 +1,5 @@
-/* Where things are in the RP2040: what boards/ports/rp2 needs and where this chip differs from the RP2350.
- * Source: RP2040 datasheet; the section is named at each block.
+/* The addresses and fields of the RP2040 that boards/ports/rp2 uses and that differ on the RP2350.
+ * Source: RP2040 datasheet; each block names its section.
  */
 #ifndef CHIP_H
 #define CHIP_H
@@ -20,7 +20,7 @@
 #define PIO0_BASE 0x50200000u
 #define SIO_BASE 0xD0000000u
 
-/* 2.14 Resets: a bit for each subsystem */
+/* 2.14 Resets: one bit per subsystem */
 #define RESET_DMA (1u << 2)
 #define RESET_IO_BANK0 (1u << 5)
 #define RESET_PADS_BANK0 (1u << 8)
@@ -40,7 +40,7 @@
 #define SIO_GPIO_OUT_CLEAR 0x018u
 #define SIO_GPIO_OE_SET 0x024u
 
-/* 2.5 DMA: fields of CTRL whose place differs */
+/* 2.5 DMA: fields of CTRL whose position differs */
 #define DMA_CTRL_CHAIN_TO 11
 #define DMA_CTRL_TREQ 15
 #define DMA_TIMER0 0x420u
@@ -48,7 +48,7 @@
 /* 2.13 Power-on state machine: everything but the two oscillators (bits 0 and 1) */
 #define PSM_WATCHDOG_RESETS 0x1FFFCu
 
-/* 4.7 and erratum RP2040-E1: ticks come from the watchdog itself, which counts each twice */
+/* 4.7 and erratum RP2040-E1: the watchdog generates the ticks itself and counts each one twice */
 #define WATCHDOG_TICK (WATCHDOG_BASE + 0x2Cu)
 #define WATCHDOG_TICK_ENABLE (1u << 9)
 #define WATCHDOG_COUNTS_PER_TICK 2u
@@ -56,7 +56,7 @@
 /* 2.18 PLL: 12 MHz * 125 / 6 / 2 = 125 MHz */
 #define PLL_POST_DIVIDER_1 6u
 #define PLL_POST_DIVIDER_2 2u
-#define CLOCKS_SYS_DIV_1 0x100u     /* 2.15: its integer part begins here */
-#define RING_OSCILLATOR_HZ 6500000u /* 2.17: about this, before it is set up */
+#define CLOCKS_SYS_DIV_1 0x100u     /* 2.15: the integer part begins at bit 8 */
+#define RING_OSCILLATOR_HZ 6500000u /* 2.17: approximate frequency before it is configured */
 
 #endif

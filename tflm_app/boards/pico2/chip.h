@@ -1,5 +1,5 @@
-/* Where things are in the RP2350: what boards/ports/rp2 needs and where this chip differs from the RP2040.
- * Source: RP2350 datasheet; the section is named at each block.
+/* The addresses and fields of the RP2350 that boards/ports/rp2 uses and that differ on the RP2040.
+ * Source: RP2350 datasheet; each block names its section.
  */
 #ifndef CHIP_H
 #define CHIP_H
@@ -21,7 +21,7 @@
 #define PIO0_BASE 0x50200000u
 #define SIO_BASE 0xD0000000u
 
-/* 7.5 Resets: a bit for each subsystem */
+/* 7.5 Resets: one bit per subsystem */
 #define RESET_DMA (1u << 2)
 #define RESET_IO_BANK0 (1u << 6)
 #define RESET_PADS_BANK0 (1u << 9)
@@ -41,7 +41,7 @@
 #define SIO_GPIO_OUT_CLEAR 0x020u
 #define SIO_GPIO_OE_SET 0x038u
 
-/* 12.6 DMA: fields of CTRL whose place differs */
+/* 12.6 DMA: fields of CTRL whose position differs */
 #define DMA_CTRL_CHAIN_TO 13
 #define DMA_CTRL_TREQ 17
 #define DMA_TIMER0 0x440u
@@ -49,7 +49,7 @@
 /* 7.4 Power-on state machine: everything but the two oscillators (bits 2 and 3) */
 #define PSM_WATCHDOG_RESETS 0x1FFFFF3u
 
-/* 8.5 Tick generators: ENABLE is in the word before */
+/* 8.5 Tick generators: ENABLE is in the preceding word */
 #define WATCHDOG_TICK (TICKS_BASE + 0x34u)
 #define WATCHDOG_TICK_CTRL (TICKS_BASE + 0x30u)
 #define WATCHDOG_COUNTS_PER_TICK 1u
@@ -57,7 +57,7 @@
 /* 8.6 PLL: 12 MHz * 125 / 5 / 2 = 150 MHz */
 #define PLL_POST_DIVIDER_1 5u
 #define PLL_POST_DIVIDER_2 2u
-#define CLOCKS_SYS_DIV_1 0x10000u    /* 8.1: its integer part begins here */
-#define RING_OSCILLATOR_HZ 11000000u /* 8.3: about this, before it is set up */
+#define CLOCKS_SYS_DIV_1 0x10000u    /* 8.1: the integer part begins at bit 16 */
+#define RING_OSCILLATOR_HZ 11000000u /* 8.3: approximate frequency before it is configured */
 
 #endif

@@ -1,7 +1,7 @@
-/* ADC1, channel 1, as the sound input: 12 bits, to the left of a word of 16.
+/* ADC1, channel 1, as the sound input: 12 bits, left-aligned in a word of 16.
  *
- * A conversion takes 144 + 12 of its clocks, 7.4 us at 21 MHz; where there is no PLL, 39 us at 4 MHz, still
- * less than a sample lasts. Source: RM0090 sections 13.3 to 13.8 and 13.13.
+ * A conversion takes 144 + 12 ADC clocks, 7.4 us at 21 MHz; without the PLL it takes 39 us at 4 MHz, still
+ * less than a sample. Source: RM0090 sections 13.3 to 13.8 and 13.13.
  */
 #include "chip.h"
 #include "stm32.h"
@@ -26,7 +26,8 @@ void adc_start_input(void) {
     adc_resume_input();
 }
 
-/* After an overrun it asks for nothing until that is cleared and the DMA begins anew (section 13.8.1). */
+/* After an overrun the ADC sends no request until the flag is cleared and the DMA restarts (section 13.8.1).
+ */
 void adc_resume_input(void) {
     ADC1_CR2 = 0;
     ADC1_SR = 0;

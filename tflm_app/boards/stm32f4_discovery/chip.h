@@ -1,4 +1,4 @@
-/* Where the STM32F407 has what boards/ports/stm32 uses, and what the board is wired to.
+/* The addresses and pins of the STM32F407 on this board that boards/ports/stm32 uses.
  *
  * Source: RM0090 section 2.3 (memory map), DS8626 table 9 (alternate functions), UM1472 (the board).
  */
@@ -48,7 +48,7 @@
 #define CHIP_USART_BRR 0x08u
 #define CHIP_USART_CR1 0x0Cu
 #define CHIP_USART_ENABLE (1u << 13)
-#define CHIP_USART_CLEAR_OVERRUN(base) ((void)(base)) /* reading status and data has done it */
+#define CHIP_USART_CLEAR_OVERRUN(base) ((void)(base)) /* reading status and data has cleared it */
 
 #define CHIP_CONSOLE_USART CHIP_USART2
 #define CHIP_CONSOLE_IRQ IRQ_USART2
@@ -65,8 +65,8 @@
 #define SPI3_I2SCFGR REGISTER(SPI3_BASE + 0x1Cu)
 #define SPI3_I2SPR REGISTER(SPI3_BASE + 0x20u)
 
-/* Its PLL, 1.6 MHz * N / R, is divided by 2 * I2SDIV + ODD, and by 256 for the master clock goes out (section
- * 28.4.4). */
+/* Its PLL, 1.6 MHz * N / R, is divided by 2 * I2SDIV + ODD, and by 256 because the master clock is output
+ * (section 28.4.4). */
 #define CHIP_I2S_PLL_N 192u
 #if BOARD_SAMPLE_RATE == 48000
 #define CHIP_I2S_PLL_R 5u
@@ -76,10 +76,10 @@
 #define CHIP_I2S_DIVIDER 25u
 #endif
 _Static_assert(1600000u * CHIP_I2S_PLL_N == 256u * CHIP_I2S_PLL_R * CHIP_I2S_DIVIDER * BOARD_SAMPLE_RATE,
-               "the sound is not as fast as the timers count");
+               "the output must have exactly the rate that the timers count");
 #define CHIP_DMA_REQUEST 0u /* channel 0 of stream 5 is SPI3_TX (section 10.3.3) */
 #define CHIP_ROUTE_DMA() ((void)0)
-#define CHIP_DMA_SECTION ".bss.dma" /* all of RAM will do */
+#define CHIP_DMA_SECTION ".bss.dma" /* the DMA can access all of RAM */
 
 /* --- ADC1 (section 13.13) ------------------------------------------------------------------------------- */
 

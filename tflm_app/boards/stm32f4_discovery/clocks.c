@@ -1,5 +1,6 @@
-/* 168 MHz from the crystal of 8 MHz; else from the internal oscillator of 16 MHz, which is 1 % exact; else
- * that oscillator as it is. Source: RM0090 sections 3.5.1 (flash), 7.2 and 7.3 (clocks); ES0182 (revision A).
+/* 168 MHz from the crystal of 8 MHz, or else from the internal oscillator of 16 MHz, which is accurate to 1
+ * %, or else that oscillator without the PLL. Source: RM0090 sections 3.5.1 (flash), 7.2 and 7.3 (clocks);
+ * ES0182 (revision A).
  */
 #include "chip.h"
 #include "stm32.h"
@@ -9,12 +10,12 @@
 #define PLL_SOURCE_HSE (1u << 22)
 _Static_assert(CORE_HZ / 2 % 16000u == 0 && HSI_HZ % 16000u == 0, "TIM2 counts whole samples");
 
-/* Both PLLs take 1.6 MHz (1 to 2 MHz are allowed), of which all that is wanted here are multiples: the core's
- * clock, and so that of the timer that asks for the input, and the clocks of I2S at 16 and at 48 kHz,
- * exactly. Main: 1.6 MHz * 210 / 2; the divider by 7 would be for USB. */
+/* The input of both PLLs is 1.6 MHz (1 to 2 MHz are allowed), because all required clocks are exact multiples
+ * of it: the core clock, and with it that of the timer that triggers the input, and the clocks of I2S at 16
+ * and at 48 kHz. Main PLL: 1.6 MHz * 210 / 2; the divider by 7 is for USB, which is unused. */
 #define PLL_CONFIG(input_divider) ((input_divider) | 210u << 6 | 0u << 16 | 7u << 24)
-#define BUS_DIVIDERS (5u << 10 | 4u << 13)   /* APB1: 42 MHz, APB2: 84 MHz */
-#define FLASH_WAITS (5u | 3u << 9)           /* and both caches */
+#define BUS_DIVIDERS (5u << 10 | 4u << 13) /* APB1: 42 MHz, APB2: 84 MHz */
+#define FLASH_WAITS (5u | 3u << 9)         /* with both caches */
 #define FLASH_PREFETCH (1u << 8)
 #define SELECT_PLL 2u
 
@@ -23,7 +24,7 @@ _Static_assert(CORE_HZ / 2 % 16000u == 0 && HSI_HZ % 16000u == 0, "TIM2 counts w
 
 clocks_t clocks = {HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ, HSI_HZ};
 
-/* The first silicon, which says of itself that it is an STM32F2, cannot prefetch. */
+/* The first silicon, which identifies itself as an STM32F2, cannot prefetch. */
 static bool is_revision_a(void) {
     return DBGMCU_IDCODE >> 16 == 0x1000u || (DBGMCU_IDCODE & 0xFFFu) == 0x411u;
 }
@@ -36,7 +37,7 @@ static bool start_pll(bool has_crystal) {
         return false;
     }
     FLASH_ACR = FLASH_WAITS | (is_revision_a() ? 0u : FLASH_PREFETCH);
-    (void)FLASH_ACR; /* so long it takes */
+    (void)FLASH_ACR; /* waits until the wait states are set */
     RCC_CFGR = BUS_DIVIDERS;
     RCC_CFGR = BUS_DIVIDERS | SELECT_PLL;
     return wait_until(RCC_CFGR_ADDRESS, 3u << 2, SELECT_PLL << 2);
@@ -47,7 +48,7 @@ void clocks_start(void) {
     RCC_APB1ENR |= 1u | 1u << 15 | 3u << 17 | 1u << 21; /* TIM2, SPI3, USART2 and 3, I2C1 */
     RCC_APB2ENR |= 1u << 5 | 1u << 8;                   /* USART6, ADC1 */
     if (RCC_CSR & RCC_CSR_WATCHDOG) {
-        errors_keep(ERROR_WATCHDOG);
+        errors_record(ERROR_WATCHDOG);
     }
     RCC_CSR |= RCC_CSR_REMOVE_FLAGS;
 
@@ -55,12 +56,12 @@ void clocks_start(void) {
     const bool has_crystal = wait_until(RCC_BASE, RCC_CR_HSE_READY, RCC_CR_HSE_READY);
     if (!has_crystal) {
         RCC_CR &= ~RCC_CR_HSE_ON;
-        errors_keep(ERROR_NO_CRYSTAL);
+        errors_record(ERROR_NO_CRYSTAL);
     }
     if (start_pll(has_crystal)) {
         clocks = (clocks_t){CORE_HZ, CORE_HZ / 4, CORE_HZ / 2, CORE_HZ / 4, CORE_HZ / 2};
     } else {
-        errors_keep(ERROR_NO_PLL);
+        errors_record(ERROR_NO_PLL);
     }
 }
 

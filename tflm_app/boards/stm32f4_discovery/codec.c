@@ -1,6 +1,6 @@
-/* The CS43L22 behind I2S3: woken and set up over I2C1, to play at its headphone output.
+/* The CS43L22 behind I2S3: powered up and configured over I2C1, to play at its headphone output.
  *
- * Sources: CS43L22 datasheet DS792F2, page 17 (times of the control port), sections 4.6 (clocking), 4.9
+ * Sources: CS43L22 datasheet DS792F2, page 17 (timing of the control port), sections 4.6 (clocking), 4.9
  * (power-up), 4.11 (required settings), 5 (control port) and 7 (registers); RM0090 sections 27.3.3 (I2C as
  * master) and 27.6.1 (I2C_CR1).
  */
@@ -9,7 +9,7 @@
 #include "play_board.h"
 #include "stm32.h"
 
-#define CODEC_ADDRESS 0x94u /* with the bit that says: write */
+#define CODEC_ADDRESS 0x94u /* with the write bit */
 #define I2C_HZ 100000u
 
 enum { /* I2C_CR1 */
@@ -25,21 +25,18 @@ enum { /* I2C_SR1 */
 };
 
 static const uint8_t settings[][2] = {
-    {0x02, 0x01}, /* asleep while it is set up */
-    {0x00, 0x99}, /* settings that the datasheet requires, without a word on what they do: up to {0x00, 0} */
-    {0x47, 0x80},
-    {0x32, 0xBB}, /* it is bit 7 that goes up and down; the others are those of its sibling, the CS42L52 */
-    {0x32, 0x3B},
-    {0x00, 0x00},
-    {0x04, 0xAF}, /* headphones on, speaker off */
-    {0x05, 0x80}, /* finds out the ratio of its clocks by itself */
-    {0x06, 0x04}, /* slave, I2S */
-    {0x20, 0xE8}, /* master volume, both sides: -12 dB, for headphones */
-    {0x21, 0xE8},
-    {0x02, 0x9E}, /* awake */
+    {0x02, 0x01}, /* powered down during configuration */
+    {0x00, 0x99}, /* up to {0x00, 0}: settings that the datasheet requires without explaining them */
+    {0x47, 0x80}, {0x32, 0xBB}, /* bit 7 is set and cleared; the other bits are those of a similar codec, the
+                                   CS42L52 */
+    {0x32, 0x3B}, {0x00, 0x00}, {0x04, 0xAF}, /* headphones on, speaker off */
+    {0x05, 0x80},                             /* detects the ratio of its clocks by itself */
+    {0x06, 0x04},                             /* slave, I2S */
+    {0x20, 0xE8},                             /* master volume, both channels: -12 dB, for headphones */
+    {0x21, 0xE8}, {0x02, 0x9E},               /* powered up */
 };
 
-/* A millisecond, at least; what the codec wants after its reset is half a microsecond. */
+/* Waits for at least a millisecond; the codec needs half a microsecond after its reset. */
 static void wait_a_millisecond(void) {
     const uint32_t begin = board_cycles();
     uint32_t polls = WAIT_POLLS;
@@ -68,10 +65,10 @@ static bool write_register(uint8_t number, uint8_t value) {
     if (is_taken) {
         I2C1_DR = CODEC_ADDRESS;
         is_taken = wait_until(I2C1_SR1_ADDRESS, ADDRESSED, ADDRESSED);
-        (void)I2C1_SR2; /* both read: the flag goes */
+        (void)I2C1_SR2; /* reading both status registers clears the flag */
     }
     is_taken = is_taken && send(number) && send(value);
-    I2C1_CR1 = I2C_ENABLE | I2C_STOP; /* nor may CR1 be written until that is done */
+    I2C1_CR1 = I2C_ENABLE | I2C_STOP; /* CR1 must not be written again before the stop is done */
     return is_taken && wait_until(I2C1_CR1_ADDRESS, I2C_STOP, 0);
 }
 

@@ -1,5 +1,5 @@
 /* Source: Armv7-M Architecture Reference Manual, sections B1.5.5 (reset) and B3.2.20 (CPACR); Armv6-M and
- * Armv8-M agree in what is used here.
+ * Armv8-M agree on what is used here.
  */
 #include "reset.h"
 
@@ -16,7 +16,7 @@ extern void (*const link_init_array_end[])(void);
 #define STACK_PAINT 0xA5A5A5A5u
 
 static void paint_stack(void) {
-    /* Everything below this frame is unused: leave a margin for what the call below may push. */
+    /* Everything below this frame is unused; the margin is for what the compiler may push here. */
     uint32_t *const limit = (uint32_t *)__builtin_frame_address(0) - 16;
     for (uint32_t *word = link_stack_start; word < limit; word++) {
         *word = STACK_PAINT;
@@ -42,7 +42,7 @@ void board_reset(void) {
     paint_stack();
     for (void (*const *construct)(void) = link_init_array_start; construct < link_init_array_end;
          construct++) {
-        (*construct)(); /* objects of C++, if there are any */
+        (*construct)(); /* constructors of C++, if any */
     }
     board_run();
 }

@@ -1,15 +1,15 @@
-/* What the boards with a Cortex-M share of their way from reset to main.
+/* The part of the start-up code that all boards with a Cortex-M share.
  *
- * A board puts `board_reset` into its vector table. It enables the FPU, fills .data and clears .bss, paints
- * the stack (for board_stack_used), makes the objects of C++, and calls `board_run`, which is the board's
- * own: clocks, board_init, main.
+ * The vector table of a board points to `board_reset`. It enables the FPU, fills .data, clears .bss, paints
+ * the stack (for board_stack_used), calls the constructors of C++, and then calls `board_run`, which each
+ * board implements: clocks, board_init, main.
  */
 #ifndef RESET_H
 #define RESET_H
 
 #include <stdint.h>
 
-/* Set by sections.ld; only its address means anything. */
+/* Set by sections.ld; only its address has a meaning. */
 extern uint32_t link_stack_end[];
 
 void board_reset(void) __attribute__((noreturn));

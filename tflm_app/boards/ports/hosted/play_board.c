@@ -1,19 +1,20 @@
-/* play_board.h for boards that have files and no time of their own: it plays from files as fast as it can.
+/* play_board.h for boards that have files and no real time: plays from files as fast as it can.
  *
- * Reads midi.score and console.score: records of 8 bytes, the number of the block in which bytes come
- * (uint32), how many (1 to 3; 0: for as long as a block takes, the core is kept busy, which makes an
- * underrun), the bytes. Writes audio.pcm and console.txt. Ends a second after the last record.
+ * Reads midi.score and console.score: records of 8 bytes with the number of the block in which bytes arrive
+ * (uint32), the number of bytes (1 to 3; 0 keeps the core busy for the duration of a block, which causes an
+ * underrun), and the bytes. Writes audio.pcm and console.txt. Ends one second after the last record.
  *
- * On a board with an input, input.pcm is what comes in, int16: its block n while block n of the output plays.
+ * input.pcm is the sound input, int16: its block n arrives while block n of the output plays.
  */
 #include "play_board.h"
 
 #include <string.h>
 
 #include "board.h"
+#include "board_files.h"
 
 #define TAIL_BLOCKS 250u
-#define CYCLES_PER_BLOCK (168000000u / 250u) /* of an STM32F407, at a cycle an instruction */
+#define CYCLES_PER_BLOCK (168000000u / 250u) /* of an STM32F407, at one cycle per instruction */
 
 typedef struct {
     uint32_t block;
@@ -31,9 +32,10 @@ static score_t midi, console;
 static int audio_file, console_file, input_file;
 static void (*audio_tick)(void);
 static int16_t halves[2][BOARD_BLOCK_SAMPLES];
-static uint32_t block; /* that plays; its half is block % 2 */
+static uint32_t block; /* that plays, from halves[block % 2] */
 static uint32_t last_event;
 static bool is_idle_turn;
+static uint32_t n_input, n_input_lost; /* blocks that arrived, and the number of them that were not read */
 
 static void read_record(score_t *score) {
     score->has_record = score->file >= 0 &&
@@ -58,25 +60,21 @@ void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]) {
     memcpy(halves[(block + 1) % 2], samples, sizeof halves[0]);
 }
 
-#ifdef BOARD_HAS_INPUT
-static uint32_t n_input, n_input_lost; /* blocks that came in, and those of them that nobody took */
-
 bool board_audio_get(int16_t samples[BOARD_INPUT_SAMPLES]) {
     const size_t n_bytes = BOARD_INPUT_SAMPLES * sizeof *samples;
     const uint32_t n_due = block - n_input;
-    bool has_come = false;
+    bool has_arrived = false;
     for (; n_input < block; n_input++) {
-        has_come = input_file >= 0 && board_read(input_file, samples, n_bytes) == n_bytes;
+        has_arrived = input_file >= 0 && board_read(input_file, samples, n_bytes) == n_bytes;
     }
-    if (!has_come) {
+    if (!has_arrived) {
         memset(samples, 0, n_bytes);
     }
-    n_input_lost += n_due - has_come;
-    return has_come;
+    n_input_lost += n_due - has_arrived;
+    return has_arrived;
 }
 
 uint32_t board_audio_lost(void) { return n_input_lost; }
-#endif
 
 static void play_half(void) {
     board_write(audio_file, halves[block % 2], sizeof halves[0]);
@@ -85,7 +83,7 @@ static void play_half(void) {
     audio_tick();
 }
 
-/* Bytes of a score that have come, one record at a time. */
+/* Copies the bytes of a score that have arrived, one record at a time. */
 static size_t take(score_t *score, void *bytes, size_t capacity) {
     size_t n = 0;
     while (score->has_record && score->record.block <= block && n + score->record.n_bytes <= capacity) {
@@ -113,7 +111,7 @@ bool board_panel_read(uint8_t *control, uint8_t *value) {
 size_t board_console_read(char *text, size_t capacity) { return take(&console, text, capacity); }
 
 size_t board_console_write(const char *text, size_t n_bytes) {
-    const size_t n = n_bytes < 16 ? n_bytes : 16; /* as a UART's FIFO */
+    const size_t n = n_bytes < 16 ? n_bytes : 16; /* as much as the FIFO of a UART takes */
     return board_write(console_file, text, n);
 }
 
@@ -125,7 +123,7 @@ void board_watchdog_start(void) {}
 
 void board_watchdog_feed(void) {}
 
-/* Every other time a block is over; in between the main loop has time for its console. */
+/* A block ends at every other call, so that the main loop has time for its console in between. */
 bool board_wait(void) {
     is_idle_turn = !is_idle_turn;
     if (!is_idle_turn) {

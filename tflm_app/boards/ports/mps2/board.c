@@ -1,5 +1,7 @@
-/* board.h for the MPS2 machines of QEMU: files by semihosting, instructions by SysTick. */
+/* board.h and board_files.h for the MPS2 machines of QEMU: SysTick counts instructions, semihosting opens
+ * files. */
 #include "board.h"
+#include "board_files.h"
 
 #include <string.h>
 

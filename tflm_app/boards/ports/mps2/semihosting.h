@@ -1,8 +1,8 @@
-/* The few semihosting calls that the emulated boards need.
+/* The semihosting calls that the emulated boards use.
  *
- * Source: Arm, "Semihosting for AArch32 and AArch64", the operations SYS_OPEN to SYS_EXIT_EXTENDED. A core
- * of the M profile traps with BKPT 0xAB: r0 holds the operation, r1 points to its parameter block, and r0
- * returns the result.
+ * Source: Arm, "Semihosting for AArch32 and AArch64", operations SYS_OPEN to SYS_EXIT_EXTENDED. A core of the
+ * M profile traps with BKPT 0xAB: r0 holds the operation, r1 points to its parameter block, and r0 returns
+ * the result.
  */
 #ifndef SEMIHOSTING_H
 #define SEMIHOSTING_H
@@ -12,7 +12,7 @@
 enum {
     SEMIHOSTING_OPEN = 0x01,          /* {path, mode, path length} -> handle or -1 */
     SEMIHOSTING_CLOSE = 0x02,         /* {handle} -> 0 or -1 */
-    SEMIHOSTING_WRITE0 = 0x04,        /* text, ends with a zero */
+    SEMIHOSTING_WRITE0 = 0x04,        /* text that ends with a zero */
     SEMIHOSTING_WRITE = 0x05,         /* {handle, data, size} -> bytes NOT written */
     SEMIHOSTING_READ = 0x06,          /* {handle, data, size} -> bytes NOT read */
     SEMIHOSTING_GET_CMDLINE = 0x15,   /* {buffer, capacity} -> 0 or -1, buffer filled */

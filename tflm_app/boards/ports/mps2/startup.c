@@ -1,4 +1,4 @@
-/* From reset to main on the MPS2 machines: vector table and arguments.
+/* Start-up of the MPS2 machines: the vector table, and the arguments of main.
  *
  * Source: Armv7-M Architecture Reference Manual, sections B1.5.2-3 (vector table).
  */
@@ -41,13 +41,13 @@ void board_run(void) {
     board_exit(main(split_words(command_line, arguments), arguments));
 }
 
-/* No interrupt is ever enabled, so whatever comes here is a fault. */
+/* No interrupt is ever enabled, so every exception is a fault. */
 static void fault(void) {
     board_print("error: the firmware met a processor fault\n");
     board_exit(70);
 }
 
-/* Initial stack pointer, then the handlers of exceptions 1 to 15, reset first. */
+/* The initial stack pointer, then the handlers of exceptions 1 to 15, beginning with reset. */
 __attribute__((section(".vectors"), used)) static const uintptr_t vectors[16] = {
     (uintptr_t)link_stack_end, (uintptr_t)board_reset, (uintptr_t)fault, (uintptr_t)fault,
     (uintptr_t)fault,          (uintptr_t)fault,       (uintptr_t)fault, (uintptr_t)fault,

@@ -1,5 +1,5 @@
-/* The sound of play_board.h: two DMA channels play the two halves of a buffer in turns, each starting the
- * other.
+/* The output of play_board.h: two DMA channels play the two halves of a buffer in turns, and each channel
+ * starts the other one.
  *
  * Source: RP2040 datasheet, section 2.5; RP2350 datasheet, section 12.6.
  */
@@ -14,7 +14,7 @@
 #define HALF_WORDS (BOARD_BLOCK_SAMPLES * OUTPUT_WORDS)
 
 static uint32_t halves[2][HALF_WORDS];
-static volatile uint32_t playing; /* half */
+static volatile uint32_t playing; /* the half that the DMA reads */
 static void (*audio_tick)(void);
 
 static void silence(uint32_t half) {
@@ -32,7 +32,7 @@ void board_audio_start(void (*tick)(void)) {
         silence(channel);
         REGISTER(DMA_READ_ADDR(channel)) = (uint32_t)halves[channel];
         REGISTER(DMA_WRITE_ADDR(channel)) = port.address;
-        REGISTER(DMA_TRANS_COUNT(channel)) = HALF_WORDS; /* kept, and taken again at each start */
+        REGISTER(DMA_TRANS_COUNT(channel)) = HALF_WORDS; /* reloaded at each start */
         REGISTER(DMA_CTRL(channel)) = DMA_CTRL_ENABLE | DMA_CTRL_WORDS | DMA_CTRL_READ_ON |
                                       (1u - channel) << DMA_CTRL_CHAIN_TO | port.request << DMA_CTRL_TREQ;
     }
@@ -45,8 +45,7 @@ void board_audio_start(void (*tick)(void)) {
 void audio_interrupt(void) {
     const uint32_t played = REGISTER(DMA_INTS0) & 1u ? 0 : 1;
     REGISTER(DMA_INTS0) = 1u << played;
-    REGISTER(DMA_READ_ADDR(played)) =
-        (uint32_t)halves[played]; /* for when the other channel starts it again */
+    REGISTER(DMA_READ_ADDR(played)) = (uint32_t)halves[played]; /* for the next time it is started */
     playing = 1u - played;
     silence(played);
     rp2_show_state();

@@ -1,8 +1,8 @@
-/* What the DMA's interrupt and the board need of audio.c besides play_board.h. */
+/* What audio.c offers the vector table, besides play_board.h. */
 #ifndef AUDIO_H
 #define AUDIO_H
 
-/* In the DMA's interrupt: a half has been played. */
+/* The handler of the DMA interrupt: a half has been played. */
 void audio_interrupt(void);
 
 #endif

@@ -1,7 +1,7 @@
-/* board.h and play_board.h for the Picos, but for the sound (audio.c).
+/* board.h and play_board.h for the Picos, except the audio functions (audio.c).
  *
- * The LED tells how the board is: every two seconds one flash if all is well, two if the crystal did not
- * start, three if the PLL did not; dark, or lit throughout, if there is no sound at all.
+ * The LED shows the state of the board: every two seconds one flash if all is well, two if the crystal did
+ * not start, three if the PLL did not lock; constantly dark or lit if no sound plays.
  *
  * Source: RP2040 datasheet, sections 2.13 and 4.7; RP2350 datasheet, sections 7.4, 8.5 and 12.9.
  */
@@ -57,7 +57,7 @@ void rp2_show_state(void) {
     pin_set_led(block < n_flashes * LED_FLASH_BLOCKS && block % LED_FLASH_BLOCKS < LED_FLASH_BLOCKS / 2u);
 }
 
-/* --- board.h, but for files: these boards have none ------------------------------------------------- */
+/* --- board.h ---------------------------------------------------------------------------------------- */
 
 static uint32_t last_tick;
 static uint32_t n_cycles;
@@ -68,6 +68,8 @@ void board_init(void) {
     REGISTER(SYST_CSR) = SYST_CSR_ENABLE_CORE_CLOCK;
     last_tick = REGISTER(SYST_CVR);
 }
+
+uint32_t board_instruction_count(void) { return 0; }
 
 void board_print(const char *text) {
     size_t n_bytes = strlen(text);
@@ -128,6 +130,6 @@ void board_watchdog_start(void) {
 void board_watchdog_feed(void) { REGISTER(WATCHDOG_LOAD) = WATCHDOG_US * WATCHDOG_COUNTS_PER_TICK; }
 
 bool board_wait(void) {
-    __asm__ volatile("wfe"); /* an interrupt since the last one is remembered as an event */
+    __asm__ volatile("wfe"); /* returns at once if an interrupt has set the event register meanwhile */
     return true;
 }

@@ -5,8 +5,8 @@
 
 #define CRYSTAL_HZ 12000000u
 #define CRYSTAL_STARTUP 47u /* times 256 cycles: 1 ms */
-#define PLL_MULTIPLIER 125u /* to 1500 MHz, which the post dividers bring down */
-#define WAIT_ROUNDS 100000u /* of at least 6 cycles: 50 ms at 12 MHz, where 1 ms is usual */
+#define PLL_MULTIPLIER 125u /* to 1500 MHz, which the post dividers reduce */
+#define WAIT_ROUNDS 100000u /* at least 6 cycles each: 50 ms at 12 MHz, where 1 ms is typical */
 
 static uint32_t core_hz = RING_OSCILLATOR_HZ;
 static uint32_t reference_hz = RING_OSCILLATOR_HZ;
@@ -47,7 +47,7 @@ static bool start_pll(void) {
     }
     REGISTER(PLL_PRIM) = PLL_POST_DIVIDER_1 << 16 | PLL_POST_DIVIDER_2 << 12;
     REGISTER(PLL_PWR + CLEAR_BITS) = PLL_PWR_POSTDIVPD;
-    REGISTER(CLOCKS_SYS_CTRL) = CLOCKS_SYS_FROM_REF; /* AUXSRC may change only while nothing runs from it */
+    REGISTER(CLOCKS_SYS_CTRL) = CLOCKS_SYS_FROM_REF; /* AUXSRC may only change while it is not selected */
     REGISTER(CLOCKS_SYS_DIV) = CLOCKS_SYS_DIV_1;
     REGISTER(CLOCKS_SYS_CTRL) = CLOCKS_SYS_FROM_PLL;
     return wait_for(CLOCKS_SYS_SELECTED, 1u << CLOCKS_SYS_FROM_PLL);
@@ -55,7 +55,7 @@ static bool start_pll(void) {
 
 clocks_error_t clocks_start(void) {
     clocks_error_t error = CLOCKS_FULL_SPEED;
-    REGISTER(CLOCKS_SYS_CTRL + CLEAR_BITS) = CLOCKS_SYS_FROM_PLL; /* wherever the boot ROM left it */
+    REGISTER(CLOCKS_SYS_CTRL + CLEAR_BITS) = CLOCKS_SYS_FROM_PLL; /* the boot ROM may have selected it */
     if (!wait_for(CLOCKS_SYS_SELECTED, 1u << CLOCKS_SYS_FROM_REF) || !start_crystal()) {
         error = CLOCKS_NO_CRYSTAL;
     } else {

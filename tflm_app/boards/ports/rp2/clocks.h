@@ -1,7 +1,7 @@
 /* The clocks of the Picos: crystal (12 MHz) -> PLL -> core and peripherals.
  *
- * Every wait ends. Where a clock does not come, the board goes on with the last one that did: too slowly to
- * play in time, but its console and its LED can tell.
+ * Every wait is bounded. If a clock does not start, the board continues with the previous one: too slowly to
+ * play in time, but its console and its LED report the error.
  */
 #ifndef CLOCKS_H
 #define CLOCKS_H
@@ -15,15 +15,15 @@ typedef enum {
     CLOCKS_NO_PLL = 2,     /* runs from the crystal, at 12 MHz */
 } clocks_error_t;
 
-/* Starts the clocks; takes 2 ms, at most a quarter of a second. */
+/* Starts the clocks; takes 2 ms, and at most a quarter of a second. */
 clocks_error_t clocks_start(void);
 
-/* Frequencies of core and peripherals, and of the reference, in Hz. */
+/* Frequency of the core and the peripherals, and of the reference clock, in Hz. */
 uint32_t clocks_core_hz(void);
 uint32_t clocks_reference_hz(void);
 
-/* Takes subsystems out of reset (RESET_ bits of chip.h) and waits until they are; false if one does not come.
- */
+/* Takes subsystems out of reset (RESET_ bits of chip.h) and waits until they are ready; returns false if one
+ * does not become ready. */
 bool clocks_release(uint32_t subsystems);
 
 #endif

@@ -1,15 +1,15 @@
 /* I2S by a state machine of PIO 0: DIN, BCK and LRCK for a DAC that makes its own system clock (PCM5102A).
  *
- * A sample goes to both channels, in slots of 32 bits, because the DAC's PLL wants 64 BCK a sample at 16 kHz
- * (TI, PCM510xA data sheet, BCK rates for PLL operation). Two instructions a bit make 128 PIO cycles a
- * sample, so the divider is f / (128 rate), in 256ths:
+ * A sample goes to both channels, in slots of 32 bits, because the PLL of the DAC requires 64 BCK per sample
+ * at 16 kHz (TI, PCM510xA data sheet, BCK rates for PLL operation). Two instructions per bit make 128 PIO
+ * cycles per sample, so the divider is f / (128 rate), in 256ths:
  *
  *     core       16 kHz               48 kHz
  *     125 MHz    61 +   9/256, exact  20 +  88/256, +64 ppm (0.1 cent)
  *     150 MHz    73 +  62/256, exact  24 + 106/256, exact
  *
- * A fractional divider lengthens some cycles by one of the core's: 8 ns of jitter, which the DAC's PLL
- * averages.
+ * A fractional divider lengthens some cycles by one core cycle: 8 ns of jitter, which the PLL of the DAC
+ * averages out.
  *
  * Source: RP2040 datasheet, chapter 3; RP2350 datasheet, chapter 11; Philips, I2S bus specification.
  */
@@ -18,7 +18,7 @@
 #include "pins.h"
 #include "registers.h"
 
-/* An instruction: operation and operands, and what side-set puts on LRCK and BCK. */
+/* An instruction is an operation with operands, or-ed with the levels that side-set puts on LRCK and BCK. */
 #define SIDE(lrck, bck) ((uint32_t)(lrck) << 12 | (uint32_t)(bck) << 11)
 #define OUT_PINS_1 0x6001u
 #define JMP_X_DEC(address) (0x0040u | (address))
@@ -26,7 +26,7 @@
 #define SET_PINDIRS(value) (0xE080u | (value))
 #define JMP(address) (0x0000u | (address))
 
-/* DIN changes when BCK falls, and LRCK one bit before the first of its slot, as I2S has it. */
+/* DIN changes when BCK falls, and LRCK changes one bit before its slot begins, as I2S requires. */
 static const uint16_t program[] = {
     OUT_PINS_1 | SIDE(0, 0),   /* 0: left, bits 31 to 1 */
     JMP_X_DEC(0) | SIDE(0, 1), /* 1 */
@@ -49,14 +49,14 @@ output_port_t output_prepare(uint32_t sample_rate) {
     for (uint32_t i = 0; i < PROGRAM_LENGTH; i++) {
         REGISTER(PIO_INSTR_MEM0 + 4u * i) = program[i];
     }
-    /* In 256ths of f / (128 rate); INT and FRAC lie side by side. */
+    /* f / (128 rate) in 256ths; the fields INT and FRAC are adjacent. */
     REGISTER(PIO_SM0_CLKDIV) = (2u * clocks_core_hz() + sample_rate / 2u) / sample_rate << 8;
     REGISTER(PIO_SM0_EXECCTRL) = (PROGRAM_LENGTH - 1u) << 12; /* WRAP_TOP; WRAP_BOTTOM 0 */
-    /* FJOIN_TX: both FIFOs send; AUTOPULL of 32 bits, which leave from the left. */
+    /* FJOIN_TX: both FIFOs send; AUTOPULL of 32 bits, most significant bit first. */
     REGISTER(PIO_SM0_SHIFTCTRL) = 1u << 30 | 1u << 17;
     REGISTER(PIO_CTRL) = PIO_CTRL_RESTART_SM0;
     REGISTER(PIO_SM0_PINCTRL) = PINCTRL(0u, 0u, 3u, PIN_I2S_DATA, 0u, 0u);
-    REGISTER(PIO_SM0_INSTR) = SET_PINDIRS(7u); /* three pins in a row are outputs */
+    REGISTER(PIO_SM0_INSTR) = SET_PINDIRS(7u); /* three adjacent pins are outputs */
     REGISTER(PIO_SM0_PINCTRL) = PINCTRL(1u, PIN_I2S_DATA, 0u, 0u, 2u, PIN_I2S_BCK);
     REGISTER(PIO_SM0_INSTR) = SET_X(30) | SIDE(0, 0);
     REGISTER(PIO_SM0_INSTR) = JMP(0) | SIDE(0, 0);

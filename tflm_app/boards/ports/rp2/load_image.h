@@ -1,6 +1,5 @@
-/* The end of both loaders, in assembly: copies the image from flash to RAM, and starts it by its vector
- * table, as a reset would. It may not use a stack or call anything, because it runs where the boot ROM put
- * it.
+/* The end of both loaders, in assembly: copies the image from flash to RAM and starts it by its vector table,
+ * as a reset would. It must not use a stack or call a function, because it runs where the boot ROM put it.
  *
  * Source: Armv6-M Architecture Reference Manual, sections B1.5.5 (reset) and B3.2.5 (VTOR).
  */

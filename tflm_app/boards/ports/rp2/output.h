@@ -1,7 +1,7 @@
-/* How samples leave: by I2S to a DAC (i2s.c), or by PWM on a pin (pwm.c); one of them is built.
+/* The two outputs: I2S to a DAC (i2s.c), or PWM on a pin (pwm.c). PICO_AUDIO selects the one that is built.
  *
- * audio.c keeps the two halves of the buffer and the two DMA channels that play them in turns. An output says
- * how a sample becomes words of 32 bits, and where and when the DMA writes them.
+ * audio.c owns the two halves of the buffer and the two DMA channels that play them in turns. An output
+ * defines how a sample becomes words of 32 bits, and where and when the DMA writes them.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -9,23 +9,23 @@
 #include <stdint.h>
 
 #ifdef AUDIO_PWM
-#define OUTPUT_WORDS 1 /* a sample */
+#define OUTPUT_WORDS 1 /* per sample */
 #else
 #define OUTPUT_WORDS 2
 #endif
 
-/* The word, OUTPUT_WORDS of them, that plays a sample. */
+/* Returns the word that plays a sample when it is written OUTPUT_WORDS times. */
 uint32_t output_word(int16_t sample);
 
 typedef struct {
     uint32_t address; /* where the DMA writes */
-    uint32_t request; /* that paces it: a DREQ or TREQ number */
+    uint32_t request; /* DREQ or TREQ number that paces the DMA */
 } output_port_t;
 
-/* Sets the output up; it stands still, or plays silence. */
+/* Sets the output up, stopped or playing silence. */
 output_port_t output_prepare(uint32_t sample_rate);
 
-/* Starts it, after the DMA. */
+/* Starts the output; the DMA must be running. */
 void output_start(void);
 
 #endif

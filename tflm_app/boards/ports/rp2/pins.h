@@ -1,4 +1,4 @@
-/* The pins of the Picos; both boards have the same on the same places. */
+/* The pins of the Picos, which are the same on both boards. */
 #ifndef PINS_H
 #define PINS_H
 
@@ -12,11 +12,11 @@
 #define PIN_MIDI_RX 5u /* UART1 */
 #define PIN_PWM 8u     /* slice 4, channel A */
 #define PIN_I2S_DATA 9u
-#define PIN_I2S_BCK 10u /* and LRCK on the pin after it */
+#define PIN_I2S_BCK 10u /* LRCK must be the next pin */
 #define PIN_I2S_LRCK 11u
 #define PIN_LED 25u
 
-/* Gives a pin to a subsystem. */
+/* Connects a pin to a subsystem. */
 static inline void pin_connect(uint32_t pin, uint32_t function, uint32_t pad) {
     REGISTER(PADS_BANK0_GPIO(pin)) = pad;
     REGISTER(IO_BANK0_CTRL(pin)) = function;

@@ -1,7 +1,8 @@
-/* Registers that the RP2040 and the RP2350 have alike; where they are is in the board's chip.h.
+/* Registers that the RP2040 and the RP2350 have in common; chip.h of the board has their base addresses.
  *
- * Numbers of sections: RP2040 datasheet, then RP2350 datasheet. Constants without a comment are the
- * datasheets' names. Arm's own are in the Armv6-M and Armv8-M Architecture Reference Manuals, section B3.
+ * Section numbers are those of the RP2040 datasheet, then of the RP2350 datasheet. Constants without a
+ * comment have the names of the datasheets. Arm's registers are in the Armv6-M and Armv8-M Architecture
+ * Reference Manuals, section B3.
  */
 #ifndef REGISTERS_H
 #define REGISTERS_H
@@ -12,7 +13,7 @@
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 
-/* 2.1.2, 2.1.3 Atomic access: a register's alias that sets or clears the bits written to it */
+/* 2.1.2, 2.1.3 Atomic access: aliases of a register that set or clear the bits written to them */
 #define SET_BITS 0x2000u
 #define CLEAR_BITS 0x3000u
 
@@ -28,7 +29,7 @@
 #define CLOCKS_SYS_DIV (CLOCKS_BASE + 0x40u)
 #define CLOCKS_SYS_SELECTED (CLOCKS_BASE + 0x44u)
 #define CLOCKS_SYS_FROM_REF 0u
-#define CLOCKS_SYS_FROM_PLL 1u /* SRC: the auxiliary source, which AUXSRC 0 makes PLL_SYS */
+#define CLOCKS_SYS_FROM_PLL 1u /* SRC: the auxiliary source, which is PLL_SYS with AUXSRC 0 */
 #define CLOCKS_PERI_CTRL (CLOCKS_BASE + 0x48u)
 #define CLOCKS_PERI_ENABLE (1u << 11) /* AUXSRC 0: from clk_sys */
 
@@ -56,7 +57,7 @@
 #define PIN_FUNCTION_SIO 5u
 #define PIN_FUNCTION_PIO0 6u
 #define PADS_BANK0_GPIO(pin) (PADS_BANK0_BASE + 4u * (pin) + 4u)
-/* Either clears ISO, the isolation that the RP2350 begins with. */
+/* Both clear ISO, the isolation that is on after a reset of the RP2350. */
 #define PAD_PULL_UP ((1u << 6) | (1u << 3) | (1u << 1)) /* input, pulled up, Schmitt trigger */
 #define PAD_OUTPUT ((1u << 4) | (1u << 1))              /* 4 mA */
 
@@ -79,7 +80,7 @@
 #define DMA_READ_ADDR(channel) (DMA_BASE + 0x40u * (channel) + 0x00u)
 #define DMA_WRITE_ADDR(channel) (DMA_BASE + 0x40u * (channel) + 0x04u)
 #define DMA_TRANS_COUNT(channel) (DMA_BASE + 0x40u * (channel) + 0x08u)
-#define DMA_CTRL(channel) (DMA_BASE + 0x40u * (channel) + 0x10u) /* AL1_CTRL, which starts nothing */
+#define DMA_CTRL(channel) (DMA_BASE + 0x40u * (channel) + 0x10u) /* AL1_CTRL, which is no trigger */
 #define DMA_CTRL_TRIGGER(channel) (DMA_BASE + 0x40u * (channel) + 0x0Cu)
 #define DMA_CTRL_ENABLE (1u << 0)
 #define DMA_CTRL_WORDS (2u << 2)
@@ -107,7 +108,7 @@
 #define PWM_TOP(slice) (PWM_BASE + 0x14u * (slice) + 0x10u)
 #define PWM_CSR_ENABLE 1u
 
-/* 2.13, 7.4 What the watchdog resets; 4.7, 12.9 Watchdog */
+/* 2.13, 7.4 The subsystems that the watchdog resets; 4.7, 12.9 Watchdog */
 #define PSM_WDSEL (PSM_BASE + 0x8u)
 #define WATCHDOG_CTRL (WATCHDOG_BASE + 0x0u)
 #define WATCHDOG_CTRL_ENABLE (1u << 30)

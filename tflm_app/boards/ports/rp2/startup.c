@@ -1,4 +1,4 @@
-/* From the loader to main on the Picos: vector table, clocks, pins.
+/* Start-up of the Picos, from the loader to main: vector table, clocks, pins.
  *
  * Source: Armv6-M Architecture Reference Manual, section B1.5.3 (vector table); RP2040 datasheet,
  * section 2.3.2, and RP2350 datasheet, section 3.2 (interrupts).
@@ -17,7 +17,7 @@ void board_run(void) {
     board_exit(0);
 }
 
-/* The LED stays lit until the watchdog resets the board. */
+/* Lights the LED until the watchdog resets the board. */
 static void fault(void) {
     pin_set_led(true);
     for (;;) {

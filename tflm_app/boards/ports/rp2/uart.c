@@ -6,12 +6,12 @@
 
 void uart_start(uart_t *uart, uint32_t base, uint32_t irq, uint32_t baud) {
     uart->base = base;
-    /* The divider, clk_peri / (16 baud), in 64ths: 250 for MIDI at 125 MHz, 300 at 150 MHz; no error. */
+    /* The divider is clk_peri / (16 baud) in 64ths: for MIDI exactly 250 at 125 MHz and 300 at 150 MHz. */
     const uint32_t divider = (clocks_core_hz() * 4u + baud / 2u) / baud;
     REGISTER(base + UART_IBRD) = divider / 64u;
     REGISTER(base + UART_FBRD) = divider % 64u;
-    REGISTER(base + UART_LCR_H) = UART_LCR_H_8_BITS_FIFO; /* after the divider, which takes effect with it */
-    REGISTER(base + UART_IMSC) = UART_INTERRUPT_RX;       /* IFLS: when 16 of 32 bytes wait, as after reset */
+    REGISTER(base + UART_LCR_H) = UART_LCR_H_8_BITS_FIFO; /* also makes the divider take effect */
+    REGISTER(base + UART_IMSC) = UART_INTERRUPT_RX;       /* at 16 of 32 bytes, the reset value of IFLS */
     REGISTER(base + UART_CR) = UART_CR_ENABLE_RX_TX;
     REGISTER(NVIC_ISER(irq)) = 1u << irq % 32u;
 }
@@ -30,7 +30,7 @@ void uart_receive(uart_t *uart) {
 }
 
 size_t uart_read(uart_t *uart, uint8_t *bytes, size_t capacity) {
-    __asm__ volatile("cpsid i" ::: "memory"); /* or the interrupt would come between */
+    __asm__ volatile("cpsid i" ::: "memory"); /* the interrupt calls uart_receive, too */
     uart_receive(uart);
     __asm__ volatile("cpsie i" ::: "memory");
     size_t n = 0;

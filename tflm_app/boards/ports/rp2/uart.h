@@ -1,7 +1,7 @@
-/* A UART with a ring behind its receiver; nothing waits.
+/* A UART with a ring buffer for received bytes; no function blocks.
  *
- * The interrupt moves what came to the ring when 16 bytes wait, and uart_read before it looks there. State:
- * the ring of 256 bytes (80 ms of MIDI) and 16 bytes.
+ * Bytes move from the FIFO of the receiver to the ring in the interrupt, when 16 bytes wait, and in
+ * uart_read. State: the ring of 256 bytes (80 ms of MIDI) and 16 bytes.
  */
 #ifndef UART_H
 #define UART_H
@@ -13,21 +13,21 @@
 
 typedef struct {
     uint32_t base;
-    volatile uint32_t n_received, n_taken; /* since the start; places modulo UART_RING_BYTES */
-    volatile uint32_t n_lost; /* for want of room; the hardware's own overruns count as one each */
+    volatile uint32_t n_received, n_taken; /* since the start; indices into the ring modulo UART_RING_BYTES */
+    volatile uint32_t n_lost; /* bytes that found the ring full; an overrun of the FIFO counts as one */
     uint8_t ring[UART_RING_BYTES];
 } uart_t;
 
-/* Starts one at `baud`, 8 bits, no parity; its interrupt `irq` shall call uart_receive. */
+/* Starts a UART at `baud`, 8 bits, no parity; the handler of interrupt `irq` must call uart_receive. */
 void uart_start(uart_t *uart, uint32_t base, uint32_t irq, uint32_t baud);
 
-/* Moves what came to the ring. */
+/* Moves the received bytes from the FIFO to the ring. */
 void uart_receive(uart_t *uart);
 
-/* Takes up to `capacity` bytes; returns how many. */
+/* Reads up to `capacity` bytes from the ring; returns how many. */
 size_t uart_read(uart_t *uart, uint8_t *bytes, size_t capacity);
 
-/* Sends as much as the transmitter's FIFO (32 bytes) has room for; returns how many bytes. */
+/* Sends as many bytes as fit into the FIFO of the transmitter (32 bytes); returns how many. */
 size_t uart_write(uart_t *uart, const char *text, size_t n_bytes);
 
 #endif

@@ -1,7 +1,7 @@
-/* The sound of play_board.h: DMA1, stream 5, plays two halves of a buffer in a circle to I2S3.
+/* The output of play_board.h: DMA1, stream 5, plays the two halves of a circular buffer to I2S3.
  *
- * Where I2S does not run, SysTick plays the halves instead, and what they hold leaves by the sample USART:
- * raw int16, one channel, little-endian.
+ * If I2S does not run, SysTick plays the halves instead, and their samples leave by the sample USART: raw
+ * int16, one channel, little-endian.
  *
  * Source: RM0090 sections 10.3 and 28.4, RM0433 section 15.3 and chapter 50.
  */
@@ -17,9 +17,9 @@ typedef struct {
     int16_t left, right;
 } stereo_t;
 
-/* In memory that the DMA reaches and no cache is in front of. */
+/* In memory that the DMA can access and that is not cached. */
 static stereo_t halves[2][BOARD_BLOCK_SAMPLES] __attribute__((aligned(4), section(CHIP_DMA_SECTION)));
-static volatile uint32_t playing; /* half */
+static volatile uint32_t playing; /* the half that the DMA reads */
 static volatile bool is_i2s = true;
 static void (*audio_tick)(void);
 
@@ -54,7 +54,7 @@ void audio_play_half(void) {
     uart_write(&sample_uart, samples, sizeof samples);
 }
 
-/* Returns whether the DMA has begun to take samples. */
+/* Returns whether the DMA has begun to transfer samples. */
 static bool start_i2s(void) {
     if (!clocks_start_sound()) {
         return false;
@@ -82,9 +82,9 @@ void board_audio_start(void (*tick)(void)) {
     const bool is_running = start_i2s();
     board_watchdog_feed();
     if (!is_running) {
-        errors_keep(ERROR_NO_SOUND_CLOCK);
-    } else if (!codec_start()) { /* which wants the clocks of I2S */
-        errors_keep(ERROR_NO_CODEC);
+        errors_record(ERROR_NO_SOUND_CLOCK);
+    } else if (!codec_start()) { /* the codec needs the clocks of I2S */
+        errors_record(ERROR_NO_CODEC);
     }
     board_watchdog_feed();
     input_start();

@@ -1,4 +1,5 @@
-/* board.h and play_board.h for STM32: console, MIDI, cycles, watchdog, LEDs, sleep. The sound is in audio.c.
+/* board.h and play_board.h for STM32: console, MIDI, cycle counter, watchdog, LEDs, sleep. audio.c and
+ * input.c have the audio functions.
  *
  * Source: Armv7-M Architecture Reference Manual, sections B3.3 (SysTick) and C1.8 (DWT).
  */
@@ -15,7 +16,7 @@
 #define MIDI_BAUD 31250u
 #define SAMPLE_BAUD 1000000u
 #define BLOCKS_PER_SECOND 250u
-#define WATCHDOG_COUNTS 800u /* 100 ms of its 32 kHz / 4 (68 to 188 ms, for that oscillator is not exact) */
+#define WATCHDOG_COUNTS 800u /* 100 ms at 32 kHz / 4 (68 to 188 ms with the tolerance of its oscillator) */
 
 static uint8_t console_received[64], console_waiting[512], midi_received[256], samples_waiting[1024];
 uart_t console_uart = {.base = CHIP_CONSOLE_USART,
@@ -25,7 +26,7 @@ uart_t midi_uart = {.base = CHIP_MIDI_USART, .received = {midi_received, sizeof 
 uart_t sample_uart = {.base = CHIP_USART6, .waiting = {samples_waiting, sizeof samples_waiting, 0, 0}};
 
 static bool has_cycle_counter;
-static volatile uint32_t n_periods; /* of SysTick, 4 ms each */
+volatile uint32_t systick_periods;
 static volatile bool is_awake;
 static uint32_t n_midi_seen, midi_light;
 
@@ -45,7 +46,7 @@ static void start_cycles(void) {
 
 void board_init(void) {
     static bool is_started;
-    if (is_started) { /* by the start-up; main asks for it again */
+    if (is_started) { /* the start-up code has called it; main calls it again */
         return;
     }
     is_started = true;
@@ -56,25 +57,6 @@ void board_init(void) {
 }
 
 uint32_t board_instruction_count(void) { return 0; }
-
-int board_open_read(const char *path) {
-    (void)path;
-    return -1;
-}
-
-int board_open_write(const char *path) { return board_open_read(path); }
-
-size_t board_read(int file, void *data, size_t size) {
-    (void)file, (void)data, (void)size;
-    return 0;
-}
-
-size_t board_write(int file, const void *data, size_t size) {
-    (void)file, (void)data, (void)size;
-    return 0;
-}
-
-int board_close(int file) { return file; }
 
 void board_print(const char *text) { uart_write(&console_uart, text, strlen(text)); }
 
@@ -94,23 +76,16 @@ uint32_t board_cycles(void) {
         return DWT_CYCCNT;
     }
     uint32_t periods, ticks;
-    do { /* again where a period ended in between */
-        periods = n_periods;
+    do { /* again if a period ended in between */
+        periods = systick_periods;
         ticks = board_cycles_per_block() - 1 - SYST_CVR;
-    } while (periods != n_periods);
+    } while (periods != systick_periods);
     return periods * board_cycles_per_block() + ticks;
-}
-
-void systick_interrupt(void) {
-    n_periods++;
-    if (!audio_is_i2s()) {
-        audio_play_half();
-    }
 }
 
 void board_wake(void) { is_awake = true; }
 
-/* With interrupts masked, WFI still ends when one is pending: none is lost between the test and the sleep. */
+/* With interrupts masked, WFI still returns when one is pending, so none is lost between the test and WFI. */
 bool board_wait(void) {
     __asm__ volatile("cpsid i" ::: "memory");
     if (!is_awake) {
@@ -124,7 +99,7 @@ bool board_wait(void) {
 void board_watchdog_start(void) {
     IWDG_KR = IWDG_START;
     IWDG_KR = IWDG_UNLOCK;
-    IWDG_PR = 0; /* its clock divided by 4 */
+    IWDG_PR = 0; /* divides its clock by 4 */
     IWDG_RLR = WATCHDOG_COUNTS;
     IWDG_KR = IWDG_FEED;
 }
@@ -145,10 +120,10 @@ size_t board_console_write(const char *text, size_t n_bytes) {
 
 /* --- LEDs --------------------------------------------------------------------------------------------- */
 
-#define LIGHT_BLOCKS 20u /* of a blink: 80 ms */
+#define LIGHT_BLOCKS 20u /* duration of a blink: 80 ms */
 
-/* Green: half a second on, half off, as long as blocks are played. Red: as many blinks as the number of the
- * first error, every 4 s. The third: a MIDI byte has come. */
+/* Green: half a second on, half a second off, as long as blocks are played. Red: every 4 s as many blinks as
+ * the number of the first error. The third LED: a MIDI byte has arrived. */
 void leds_step(void) {
     static uint32_t block;
     const uint32_t n_blinks = errors_first();

@@ -1,4 +1,4 @@
-/* The user button: pressed, it plays the demo phrase; held, it switches live mode. */
+/* The user button: a press plays the demo phrase; holding it switches live mode. */
 #include "pins.h"
 #include "play_board.h"
 #include "stm32.h"
@@ -7,7 +7,7 @@
 #define LONG_BLOCKS 250u /* 1 s */
 
 bool button_read(uint8_t *control) {
-    static uint32_t n_pressed; /* blocks; more than LONG_BLOCKS until it is let go */
+    static uint32_t n_pressed; /* blocks; stays at LONG_BLOCKS + 1 until the button is released */
     if (pin_read(CHIP_BUTTON)) {
         n_pressed += n_pressed <= LONG_BLOCKS ? 1u : 0u;
         *control = BOARD_PANEL_LIVE;

@@ -2,7 +2,7 @@
 
 #include "board.h"
 
-static uint32_t kept; /* bit n: error n */
+static uint32_t recorded; /* bit n: error n */
 
 static const char *const texts[N_ERRORS] = {
     "error 1: no crystal; clocked by the internal oscillator\r\n",
@@ -13,19 +13,19 @@ static const char *const texts[N_ERRORS] = {
     "error 6: no sound input\r\n",
 };
 
-void errors_keep(error_t error) { kept |= 1u << error; }
+void errors_record(error_t error) { recorded |= 1u << error; }
 
-uint32_t errors_first(void) { return kept == 0 ? 0 : (uint32_t)__builtin_ctz(kept); }
+uint32_t errors_first(void) { return recorded == 0 ? 0 : (uint32_t)__builtin_ctz(recorded); }
 
 void errors_print(void) {
     for (uint32_t error = 1; error <= N_ERRORS; error++) {
-        if (kept >> error & 1u) {
+        if (recorded >> error & 1u) {
             board_print(texts[error - 1]);
         }
     }
 }
 
-void errors_tell(error_t error) {
-    errors_keep(error);
+void errors_report(error_t error) {
+    errors_record(error);
     board_print(texts[error - 1]);
 }

@@ -1,24 +1,24 @@
-/* The sound input of play_board.h: TIM2 asks the ADC 16 000 times a second, and DMA2, stream 0, fills two
- * halves of a buffer in a circle with what it says.
+/* The sound input of play_board.h: TIM2 triggers the ADC 16 000 times per second, and DMA2, stream 0, fills
+ * the two halves of a circular buffer with its samples.
  *
- * The pace. TIM2 counts the core's clock and I2S has a PLL of its own, but both PLLs multiply the same
- * oscillator, by ratios such that 64 periods of TIM2 are a block of output exactly (clocks.c of the board).
- * So input and output never drift apart, and no block is dropped or played twice for it. Where SysTick asks
- * for the blocks instead of I2S, that counts the core's clock, too. Only where the crystal runs and the
- * core's PLL does not (error 2), they have two oscillators: then a block is missing or left out now and then,
- * and counted.
+ * Rate. TIM2 counts the core clock and I2S has a PLL of its own, but both PLLs multiply the same oscillator,
+ * by ratios with which 64 periods of TIM2 last exactly one block of output (clocks.c of the board). Input and
+ * output therefore never drift apart, and no block has to be dropped or repeated. SysTick, which replaces I2S
+ * if that does not run, also counts the core clock. Only if the crystal runs and the PLL of the core does not
+ * (error 2), input and output have different oscillators: then a block is missing or dropped now and then,
+ * and is counted.
  *
- * The phase. TIM2 starts in the interrupt in which a half of the output begins to play, so late that every
- * half of the input is full LEAD_SAMPLES before a half of the output begins: in time, whatever other
- * interrupts do, and with no more than 0.25 ms to wait.
+ * Phase. TIM2 starts in the interrupt in which a half of the output begins to play, with such a delay that
+ * every half of the input is full LEAD_SAMPLES before a half of the output begins: in time, whatever other
+ * interrupts do, and with a wait of no more than 0.25 ms.
  *
- * The restart. An ADC whose last sample is not taken before the next one may ask the DMA no more; where
- * blocks have come and then none for 100 ms, ADC, DMA and timer begin anew, as at the start.
+ * Restart. After an overrun the ADC may send no more DMA requests. If blocks have arrived and then none for
+ * 100 ms, ADC, DMA and timer start again as at the beginning.
  *
- * DC. The input rests wherever its resistors put it; a high pass of the first order at 2.5 Hz takes that off,
- * and is there within 0.8 s.
+ * DC. The resistors at the input set its resting voltage. A first-order high pass at 2.5 Hz removes it and
+ * has settled within 0.8 s.
  *
- * Cost: 850 instructions a block. State: 280 bytes. Source: RM0090 sections 10.3, 13.8 and 18.3, RM0433
+ * Cost: 850 instructions per block. State: 280 bytes. Source: RM0090 sections 10.3, 13.8 and 18.3, RM0433
  * sections 15.3, 25.4 and 39.3.
  */
 #include <string.h>
@@ -31,14 +31,14 @@
 #define LEAD_SAMPLES 4u
 #define N_TRANSFERS (2u * BOARD_INPUT_SAMPLES)
 #define MEAN_SHIFT 10      /* 16 kHz / 2^10 / (2 pi) = 2.5 Hz */
-#define MISSING_BLOCKS 25u /* 100 ms without any: there is no input, or no more */
+#define MISSING_BLOCKS 25u /* after 100 ms without a block, the input does not run */
 #define MID_SCALE_Q10 (32768 << MEAN_SHIFT)
 
-/* In memory that the DMA reaches and no cache is in front of. */
+/* In memory that the DMA can access and that is not cached. */
 static uint16_t input_halves[2][BOARD_INPUT_SAMPLES] __attribute__((aligned(4), section(CHIP_DMA_SECTION)));
-static volatile uint32_t n_filled; /* halves since the start; the interrupt's */
-static volatile bool is_waiting;   /* for a half of the output to begin */
-static uint32_t n_taken, n_missing, n_lost; /* missing: one after the other */
+static volatile uint32_t n_filled;          /* halves since the start; written by the interrupt */
+static volatile bool is_waiting;            /* for a half of the output to begin */
+static uint32_t n_taken, n_missing, n_lost; /* n_missing: in succession */
 static int32_t mean_q10 = MID_SCALE_Q10;
 
 static void start_dma(void) {
@@ -61,8 +61,8 @@ void input_start(void) {
     is_waiting = true;
 }
 
-/* TIM2 counts down, so that where it begins says when the first sample is asked for: the last of a half is,
- * then, LEAD_SAMPLES before the half of the output after the next one. */
+/* TIM2 counts down, so its initial count sets the time of the first sample. The last sample of the first half
+ * is then due LEAD_SAMPLES before the end of the next half of the output. */
 void input_step(void) {
     if (is_waiting) {
         is_waiting = false;
@@ -78,10 +78,10 @@ void input_interrupt(void) {
     n_filled += (flags & DMA_STREAM0_COMPLETE) != 0 ? 1u : 0u;
 }
 
-/* The half that fills first is the first again, and so is an even number filled before it. */
+/* The DMA begins with the first half again, so n_filled must be even. */
 static void restart(void) {
     TIM2_CR1 = 0;
-    DMA2_S0CR &= ~DMA_ENABLE; /* which sets a flag, and takes until the last transfer has ended */
+    DMA2_S0CR &= ~DMA_ENABLE; /* sets a flag, and takes effect when the current transfer has ended */
     (void)wait_until(DMA2_S0CR_ADDRESS, DMA_ENABLE, 0);
     adc_resume_input();
     start_dma();
@@ -90,8 +90,8 @@ static void restart(void) {
     is_waiting = true;
 }
 
-/* Takes the mean off, which follows by 2^-MEAN_SHIFT of the distance a sample. */
-static void take_mean_off(const uint16_t *half, int16_t *samples) {
+/* Subtracts the mean, which moves towards each sample by 2^-MEAN_SHIFT of the distance. */
+static void subtract_mean(const uint16_t *half, int16_t *samples) {
     for (uint32_t i = 0; i < BOARD_INPUT_SAMPLES; i++) {
         const int32_t x = half[i] - (mean_q10 >> MEAN_SHIFT);
         mean_q10 += x;
@@ -105,7 +105,7 @@ bool board_audio_get(int16_t samples[BOARD_INPUT_SAMPLES]) {
         n_lost += filled > 0 ? 1u : 0u;
         if (++n_missing == MISSING_BLOCKS) {
             if (filled == 0) {
-                errors_tell(ERROR_NO_INPUT);
+                errors_report(ERROR_NO_INPUT);
             } else {
                 n_missing = 0;
                 restart();
@@ -117,7 +117,7 @@ bool board_audio_get(int16_t samples[BOARD_INPUT_SAMPLES]) {
     n_missing = 0;
     n_lost += filled - n_taken - 1u;
     n_taken = filled;
-    take_mean_off(input_halves[(filled - 1u) % 2u], samples);
+    subtract_mean(input_halves[(filled - 1u) % 2u], samples);
     return true;
 }
 

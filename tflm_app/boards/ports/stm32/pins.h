@@ -1,4 +1,4 @@
-/* What may be set of a pin. */
+/* The settings of a pin. */
 #ifndef PINS_H
 #define PINS_H
 
@@ -8,7 +8,7 @@ static inline void pin_set_mode(pin_t pin, uint32_t mode) {
     GPIO_MODER(pin.port) = (GPIO_MODER(pin.port) & ~(3u << 2 * pin.pin)) | mode << 2 * pin.pin;
 }
 
-/* One of its alternate functions, fast enough for I2S. */
+/* Selects an alternate function, with a slew rate that is fast enough for I2S. */
 static inline void pin_set_alternate(pin_t pin, uint32_t function) {
     const uint32_t shift = 4 * (pin.pin % 8);
     GPIO_AFR(pin.port, pin.pin) = (GPIO_AFR(pin.port, pin.pin) & ~(15u << shift)) | function << shift;
@@ -16,7 +16,7 @@ static inline void pin_set_alternate(pin_t pin, uint32_t function) {
     pin_set_mode(pin, PIN_ALTERNATE);
 }
 
-/* High while nothing drives it: what a serial line does at rest. */
+/* Keeps a pin high while nothing drives it, as an idle serial line is. */
 static inline void pin_pull_up(pin_t pin) {
     GPIO_PUPDR(pin.port) = (GPIO_PUPDR(pin.port) & ~(3u << 2 * pin.pin)) | 1u << 2 * pin.pin;
 }

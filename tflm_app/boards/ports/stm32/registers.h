@@ -1,7 +1,7 @@
-/* Registers that both chips have: of the core, and of peripherals that ST builds into both alike.
+/* Registers of the core, and of peripherals that are the same in both chips.
  *
  * Sources: Armv7-M Architecture Reference Manual, sections B3.2 to B3.5 and C1.8; RM0090 (STM32F407), RM0433
- * (STM32H743). Where the two differ, the board's chip.h says how.
+ * (STM32H743). chip.h of the board defines what differs.
  */
 #ifndef REGISTERS_H
 #define REGISTERS_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#ifdef FAKE_REGISTERS /* of a test on the host (tests/stm32) */
+#ifdef FAKE_REGISTERS /* tests on the host replace the registers by memory */
 volatile uint32_t *fake_register(uintptr_t address);
 #define REGISTER(address) (*fake_register(address))
 #else
@@ -21,7 +21,7 @@ volatile uint32_t *fake_register(uintptr_t address);
 #define SYST_CSR REGISTER(0xE000E010u)
 #define SYST_RVR REGISTER(0xE000E014u)
 #define SYST_CVR REGISTER(0xE000E018u)
-#define SYST_CSR_RUN 7u /* from the core's clock, with its interrupt */
+#define SYST_CSR_RUN 7u /* counts the core clock, with its interrupt */
 #define ICSR REGISTER(0xE000ED04u)
 #define ICSR_SYST_PENDING (1u << 26)
 
@@ -30,19 +30,19 @@ volatile uint32_t *fake_register(uintptr_t address);
 #define DWT_CTRL REGISTER(0xE0001000u)
 #define DWT_CTRL_CYCLES 1u
 #define DWT_CYCCNT REGISTER(0xE0001004u)
-#define DWT_LAR REGISTER(0xE0001FB0u) /* the M7's has a lock */
+#define DWT_LAR REGISTER(0xE0001FB0u) /* the DWT of the M7 is locked after reset */
 #define DWT_UNLOCK 0xC5ACCE55u
 
 #define NVIC_ISER(irq) REGISTER(0xE000E100u + 4u * ((irq) / 32u))
 #define NVIC_IPR(irq) REGISTER(0xE000E400u + ((irq) & ~3u))
 
 static inline void interrupt_enable(uint32_t irq, uint32_t priority) {
-    const uint32_t shift = 8u * (irq % 4u) + 4u; /* 4 bits of 8 are there; 0 is the most urgent */
+    const uint32_t shift = 8u * (irq % 4u) + 4u; /* the upper 4 bits of 8 exist; 0 is the most urgent */
     NVIC_IPR(irq) = (NVIC_IPR(irq) & ~(15u << shift)) | priority << shift;
     NVIC_ISER(irq) = 1u << irq % 32u;
 }
 
-/* --- interrupts: the same numbers on both (RM0090 section 12.2, RM0433 section 19.1) ------------------- */
+/* --- interrupt numbers (RM0090 section 12.2, RM0433 section 19.1) --------------------------------------- */
 
 #define IRQ_DMA1_STREAM5 16u
 #define IRQ_USART2 38u
@@ -93,11 +93,11 @@ enum { PIN_INPUT = 0, PIN_OUTPUT = 1, PIN_ALTERNATE = 2, PIN_ANALOG = 3 };
 #define DMA2_S0PAR REGISTER(CHIP_DMA2 + 0x18u)
 #define DMA2_S0M0AR REGISTER(CHIP_DMA2 + 0x1Cu)
 
-/* --- of both: SxCR -------------------------------------------------------------------------------------- */
+/* --- SxCR of both streams ------------------------------------------------------------------------------- */
 
 #define DMA_ENABLE 1u
 #define DMA_INTERRUPTS (1u << 3 | 1u << 4) /* half, complete */
-#define DMA_TO_PERIPHERAL (1u << 6)        /* else from it */
+#define DMA_TO_PERIPHERAL (1u << 6)        /* otherwise from the peripheral */
 #define DMA_CIRCULAR (1u << 8)
 #define DMA_MEMORY_STEPS (1u << 10)
 #define DMA_16_BITS (1u << 11 | 1u << 13)
@@ -114,7 +114,7 @@ enum { PIN_INPUT = 0, PIN_OUTPUT = 1, PIN_ALTERNATE = 2, PIN_ANALOG = 3 };
 #define TIM_DOWN (1u << 4)
 #define TIM_TRIGGERS_BY_UPDATE (2u << 4)
 
-/* --- independent watchdog (RM0090 section 21.4; in RM0433 a chapter of this name) ----------------------- */
+/* --- independent watchdog (RM0090 section 21.4; the chapter of this name in RM0433) --------------------- */
 
 #define IWDG_KR REGISTER(CHIP_IWDG + 0x00u)
 #define IWDG_PR REGISTER(CHIP_IWDG + 0x04u)
@@ -125,9 +125,9 @@ enum { PIN_INPUT = 0, PIN_OUTPUT = 1, PIN_ALTERNATE = 2, PIN_ANALOG = 3 };
 
 /* --- waits -------------------------------------------------------------------------------------------- */
 
-/* Polls until the bits of `mask` are `value`; gives up after a number of polls, which take some 40 ms at 16
- * MHz and 5 to 10 ms at full speed, many times what any of these clocks and peripherals needs. What may never
- * come must not stop an instrument: no wait in these boards is without a bound. */
+/* Polls until the bits of `mask` equal `value`; returns false after WAIT_POLLS polls. These take about 40 ms
+ * at 16 MHz and 5 to 10 ms at full speed, many times what any of these clocks and peripherals needs. Every
+ * wait in these boards is bounded, because a missing clock or peripheral must not stop the instrument. */
 #define WAIT_POLLS 100000u
 static inline bool wait_until(uintptr_t address, uint32_t mask, uint32_t value) {
     uint32_t polls = WAIT_POLLS;

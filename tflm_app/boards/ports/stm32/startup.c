@@ -1,4 +1,4 @@
-/* The vector table of the STM32 boards, and the way from board_reset to main.
+/* The vector table of the STM32 boards, and their start-up from board_reset to main.
  *
  * Source: Armv7-M Architecture Reference Manual, sections B1.5.2-3; RM0090 section 12.2, RM0433 section 19.1.
  */
@@ -11,8 +11,17 @@ int main(void);
 
 static void fault(void) {
     board_print("fault\r\n");
-    for (;;) { /* until the watchdog resets the board; no interrupt comes here any more */
+    for (;;) { /* until the watchdog resets the board; interrupts are no longer taken, so this sends the text
+                */
         uart_interrupt(&console_uart);
+    }
+}
+
+/* Where I2S does not run, SysTick paces the output. */
+static void systick_interrupt(void) {
+    systick_periods++;
+    if (!audio_is_i2s()) {
+        audio_play_half();
     }
 }
 
@@ -33,7 +42,8 @@ static void usart6_interrupt(void) {
 
 typedef void (*vector_t)(void);
 
-/* Initial stack pointer, then the handlers of exceptions from 1 on, reset first; interrupts from 16 on. */
+/* The initial stack pointer, then the handlers of exceptions 1 to 15, beginning with reset, and of
+ * interrupts. */
 __attribute__((section(".vectors"), used)) static const vector_t vectors[16 + CHIP_N_INTERRUPTS] = {
     [0] = (vector_t)link_stack_end,
     [1] = board_reset,

@@ -1,4 +1,4 @@
-/* What the parts of an STM32 board ask of each other. */
+/* The interfaces between the parts of an STM32 board. */
 #ifndef STM32_H
 #define STM32_H
 
@@ -8,7 +8,7 @@
 #include "errors.h"
 #include "uart.h"
 
-/* --- of the board's own folder ------------------------------------------------------------------------ */
+/* --- implemented in the folder of the board ------------------------------------------------------------- */
 
 typedef struct {
     uint32_t core_hz;
@@ -20,67 +20,79 @@ typedef struct {
 
 extern clocks_t clocks;
 
-/* Prepares memories that want it, before anything else. */
+/* Prepares memories and caches, before anything else runs. */
 void chip_start(void);
 
-/* Takes the core and its buses to their usual speed; what does not come is kept as an error, and done
- * without. */
+/* Starts the clocks of the core and its buses at full speed. A clock that does not start is recorded as an
+ * error, and the board runs without it. */
 void clocks_start(void);
 
 /* Starts the clock that I2S3 divides; returns whether it runs. */
 bool clocks_start_sound(void);
 
-/* Gives every pin its function, once the clocks run. */
+/* Assigns the functions of all pins; the clocks must run. */
 void pins_start(void);
 
-/* Prepares I2S3 as master transmitter that asks the DMA for 16-bit samples, left and right in turns. */
+/* Sets I2S3 up as master transmitter that requests 16-bit samples from the DMA, left and right in turns. */
 void i2s_start(void);
 
-/* Lets it run, once the DMA is ready. */
+/* Starts the transmission; the DMA must be ready. */
 void i2s_run(void);
 
-/* Prepares what is behind I2S3, if it wants to be; returns whether it answers. */
+/* Sets up the codec behind I2S3, if it needs that; returns whether it responds. */
 bool codec_start(void);
 
 /* Prepares what board_panel_read reads. */
 void panel_start(void);
 
-/* Prepares the ADC of the sound input: at every update of TIM2 a conversion, 16 bits with 0 at the bottom of
- * its range, which it asks the DMA to take from CHIP_INPUT_DATA. */
+/* Sets up the ADC of the sound input: one conversion at every update of TIM2, as 16 bits with 0 at the bottom
+ * of the range, which the DMA reads from CHIP_INPUT_DATA. */
 void adc_start_input(void);
 
-/* Lets it ask the DMA again, where an overrun has ended that; the timer and the DMA stand still. */
+/* Makes the ADC send DMA requests again after an overrun; the timer and the DMA must be stopped. */
 void adc_resume_input(void);
 
 #define AUDIO_PRIORITY 1 /* of output and input */
 
-/* --- shared ------------------------------------------------------------------------------------------- */
+/* --- board.c -------------------------------------------------------------------------------------------- */
 
 extern uart_t console_uart, midi_uart, sample_uart;
 
-/* Called in every interrupt: board_wait has something to return for. */
+/* Periods of SysTick since the start, 4 ms each; its interrupt counts them. */
+extern volatile uint32_t systick_periods;
+
+/* Makes board_wait return; every interrupt calls it. */
 void board_wake(void);
 
-/* Looks at the user button, once a block, and again after it has told something: a press plays the demo
- * phrase when it ends, one of a second switches live mode at once. As board_panel_read. */
+/* Updates the LEDs; called once per block, in the audio interrupt. */
+void leds_step(void);
+
+/* --- button.c ------------------------------------------------------------------------------------------- */
+
+/* Reads the user button, as board_panel_read does: called once per block, and again after it has returned
+ * true. A press requests the demo phrase when it ends; a press of one second requests live mode at once. */
 bool button_read(uint8_t *control);
 
-/* Called in the audio interrupt, every 4 ms: the LEDs, and the input's start. */
-void leds_step(void);
-void input_step(void);
+/* --- input.c -------------------------------------------------------------------------------------------- */
 
 /* Prepares the sound input, which begins with the next half of the output. */
 void input_start(void);
 
-/* Handlers of the vector table. */
-void audio_interrupt(void);
-void input_interrupt(void);
-void systick_interrupt(void);
+/* Starts an input that is prepared; called in the audio interrupt, when a half of the output begins. */
+void input_step(void);
 
-/* Whether sound leaves by I2S; otherwise SysTick asks for blocks, and they leave by the sample USART. */
+/* The handler of its DMA interrupt. */
+void input_interrupt(void);
+
+/* --- audio.c -------------------------------------------------------------------------------------------- */
+
+/* The handler of its DMA interrupt. */
+void audio_interrupt(void);
+
+/* Whether sound leaves by I2S; otherwise SysTick paces the output, and it leaves by the sample USART. */
 bool audio_is_i2s(void);
 
-/* Called every 4 ms by SysTick where I2S does not run. */
+/* Plays the next half by the sample USART; called every 4 ms by SysTick if I2S does not run. */
 void audio_play_half(void);
 
 #endif

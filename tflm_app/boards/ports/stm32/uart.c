@@ -1,5 +1,5 @@
-/* Source: RM0090 section 30, RM0433 section 48. Both call the bits that are used here by the same names and
- * places; chip.h says where the registers are. */
+/* Source: RM0090 section 30, RM0433 section 48. The bits that are used here have the same names and positions
+ * in both chips; chip.h has the offsets of the registers. */
 #include "uart.h"
 
 #include "chip.h"
@@ -73,14 +73,14 @@ size_t uart_read(uart_t *uart, void *bytes, size_t capacity) {
 
 size_t uart_write(uart_t *uart, const void *bytes, size_t n_bytes) {
     ring_t *const ring = &uart->waiting;
-    __asm__ volatile("cpsid i" ::: "memory"); /* some hundred cycles: the rings are the interrupt's, too */
+    __asm__ volatile("cpsid i" ::: "memory"); /* for some hundred cycles: the interrupt uses the rings, too */
     size_t n = 0;
     send_waiting(uart);
     while (n < n_bytes && used(ring) < ring->capacity) {
         ring->bytes[ring->n_written % ring->capacity] = ((const uint8_t *)bytes)[n++];
         ring->n_written++;
     }
-    send_waiting(uart); /* at once, if the transmitter has nothing to do */
+    send_waiting(uart); /* at once, if the transmitter is idle */
     set_room_interrupt(uart);
     __asm__ volatile("cpsie i" ::: "memory");
     return n;

@@ -1,7 +1,7 @@
-/* A USART between two rings; nothing waits.
+/* A USART with a ring buffer in each direction; no function blocks.
  *
- * The interrupt moves what comes to one ring, and what waits in the other to the transmitter. State: 36 bytes
- * and the rings. Cost: an interrupt of some 60 cycles a byte.
+ * The interrupt moves received bytes to one ring, and bytes that wait in the other one to the transmitter.
+ * State: 36 bytes and the rings. Cost: an interrupt of about 60 cycles per byte.
  */
 #ifndef UART_H
 #define UART_H
@@ -12,24 +12,25 @@
 typedef struct {
     uint8_t *bytes;
     uint32_t capacity;                   /* a power of two */
-    volatile uint32_t n_written, n_read; /* since the start; places modulo the capacity */
+    volatile uint32_t n_written, n_read; /* since the start; indices modulo the capacity */
 } ring_t;
 
 typedef struct {
     uintptr_t base;
     ring_t received, waiting;
-    volatile uint32_t n_lost; /* bytes that came and found no room; overruns of the hardware count as one */
+    volatile uint32_t n_lost; /* received bytes that found the ring full; an overrun counts as one */
 } uart_t;
 
-/* Starts one, 8 bits, no parity: `clock_hz` is what it divides, `irq` calls uart_interrupt. */
+/* Starts a USART with 8 bits and no parity. `clock_hz` is its input clock; the handler of interrupt `irq`
+ * must call uart_interrupt. */
 void uart_start(uart_t *uart, uint32_t irq, uint32_t clock_hz, uint32_t baud);
 
 void uart_interrupt(uart_t *uart);
 
-/* Takes up to `capacity` bytes that came; returns how many. */
+/* Reads up to `capacity` received bytes; returns how many. */
 size_t uart_read(uart_t *uart, void *bytes, size_t capacity);
 
-/* Sends as much as there is room for; returns how many bytes. */
+/* Queues as many bytes as fit; returns how many. */
 size_t uart_write(uart_t *uart, const void *bytes, size_t n_bytes);
 
 #endif

@@ -1,0 +1,166 @@
+"""Constants that Python and C share, as the C header ``tflm_app/shared_constants.h``.
+
+The values come from the Python modules that own them. The C headers define their public names from
+this header, or assert that their own values agree with it, so the two sides cannot diverge.
+"""
+
+import math
+
+from pipeline.core.constants import (
+    DEFAULT_F0_HZ,
+    FRAME_RATE,
+    HOP_SAMPLES,
+    LEVEL_FLOOR,
+    LOUDNESS_RANGE_DB,
+    MAX_F0_HZ,
+    MAX_LEVEL,
+    MAX_LOUDNESS_DB,
+    MIN_F0_HZ,
+    MIN_LOUDNESS_DB,
+    N_OPERATORS,
+    SAMPLE_RATE,
+)
+from pipeline.emit.c_text import TABLES_BANNER, header
+from pipeline.model.expression import KNOTS, N_RELEASE_KNOTS, PITCH_STEP
+from pipeline.model.noise import FADE, N_LAYERS, QUIET_DB, TABLE_SAMPLES
+from pipeline.model.upsampler import FACTOR, N_TAPS
+from pipeline.reference import expression, fm, noise, reverb
+
+N_INPUTS = 2  # of the decoder: f0 and loudness
+A4_NOTE, A4_HZ = 69, 440.0  # MIDI note number and frequency of the tuning pitch
+MAX_NOTE = 127
+SEMITONES_PER_OCTAVE = 12
+
+VOICE_EVENTS = ("SILENT", "BEGUN", "PLAYED", "FADED")  # what a voice of the player did in a block
+VOICE_BEGUN, VOICE_PLAYED, VOICE_FADED = range(1, len(VOICE_EVENTS))
+
+# Linear congruential generator of "Numerical Recipes": x = multiplier * x + increment mod 2**32.
+RANDOM_MULTIPLIER, RANDOM_INCREMENT = 1664525, 1013904223
+RANDOM_SEED_STEP = 0x9E3779B9  # distance between the seeds of neighbouring voices
+
+ANALYSIS_BLOCKS = 5  # blocks in the window of the live analysis
+ANALYSIS_MIN_F0_HZ = 100.0  # two periods of it fit in that window
+LIVE_F0_HZ = (100.0, 1500.0)  # pitches that a live player follows: voices, most instruments
+
+
+def _float(value: float) -> str:
+    """Returns a C constant of type float, in parentheses if it is negative."""
+    text = f"{value:.9g}"
+    text += "f" if "." in text or "e" in text else ".0f"
+    return f"({text})" if value < 0 else text
+
+
+_Entries = list[tuple[str, int | str]]
+"""Names without ``SHARED_``, and values as C text."""
+
+
+def _pitch_and_loudness() -> _Entries:
+    note_of_1_hz = A4_NOTE - SEMITONES_PER_OCTAVE * math.log2(A4_HZ)
+    return [
+        ("MIN_F0_HZ", _float(MIN_F0_HZ)),
+        ("MAX_F0_HZ", _float(MAX_F0_HZ)),
+        ("DEFAULT_F0_HZ", _float(DEFAULT_F0_HZ)),
+        ("MIN_LOUDNESS_DB", _float(MIN_LOUDNESS_DB)),
+        ("MAX_LOUDNESS_DB", _float(MAX_LOUDNESS_DB)),
+        ("LOUDNESS_RANGE_DB", _float(LOUDNESS_RANGE_DB)),
+        ("SEMITONES_PER_OCTAVE", _float(SEMITONES_PER_OCTAVE)),
+        ("MAX_NOTE", _float(MAX_NOTE)),
+        ("NOTE_OF_1_HZ", _float(note_of_1_hz)),
+        ("SCALED_PITCH_OFFSET", _float(-note_of_1_hz / MAX_NOTE)),
+        ("LOG2_HZ_OF_NOTE_0_Q26", f"{round(2**26 * -note_of_1_hz / SEMITONES_PER_OCTAVE)}u"),
+        ("ANALYSIS_MIN_F0_HZ", _float(ANALYSIS_MIN_F0_HZ)),
+        ("LIVE_MIN_F0_HZ", _float(LIVE_F0_HZ[0])),
+        ("LIVE_MAX_F0_HZ", _float(LIVE_F0_HZ[1])),
+    ]
+
+
+def _levels() -> _Entries:
+    return [
+        ("MAX_LEVEL_Q32", round(MAX_LEVEL * 2**32)),
+        ("FM_LEVEL_MAX_Q32", fm.LEVEL_MAX_Q32),
+        ("LEVEL_FLOOR_Q32", f"{round(LEVEL_FLOOR * MAX_LEVEL * 2**32)}u"),
+        ("LOG2_MAX_LEVEL_Q12", round(2**12 * math.log2(MAX_LEVEL * 2**32))),
+        ("SINE_LINES", fm.SINE_LINES),
+    ]
+
+
+def _noise() -> _Entries:
+    return [
+        ("NOISE_TABLE_SAMPLES", TABLE_SAMPLES),
+        ("NOISE_N_LAYERS", N_LAYERS),
+        ("NOISE_QUIET_DB", f"({QUIET_DB:.0f})"),
+        ("NOISE_FADE_OCTAVES", FADE),
+        ("NOISE_MAX_GAIN_Q12", noise.MAX_GAIN_Q12),
+        ("RANDOM_MULTIPLIER", f"{RANDOM_MULTIPLIER}u"),
+        ("RANDOM_INCREMENT", f"{RANDOM_INCREMENT}u"),
+        ("RANDOM_SEED_STEP", f"0x{RANDOM_SEED_STEP:08X}u"),
+    ]
+
+
+def _expression() -> _Entries:
+    return [
+        ("EXPRESSION_N_KNOTS", len(KNOTS)),
+        ("EXPRESSION_N_RELEASE_KNOTS", N_RELEASE_KNOTS),
+        ("EXPRESSION_LAST_RELEASE_KNOT", int(KNOTS[N_RELEASE_KNOTS - 1])),
+        ("EXPRESSION_PITCH_STEP_BITS", PITCH_STEP.bit_length() - 1),
+        ("EXPRESSION_NOTHING_DB", f"({expression.NOTHING_DB >> 16})"),
+        ("EXPRESSION_SILENCE_DB", f"({expression.SILENCE_DB >> 16})"),
+        ("EXPRESSION_LONGEST_FRAMES", f"{expression.LONGEST}u"),
+        ("EXPRESSION_ATTACK_FRAMES", f"{expression.ATTACK_FRAMES}u"),
+        ("EXPRESSION_USUAL_VIBRATO", f"({expression.USUAL_VIBRATO})"),
+    ]
+
+
+def _sections() -> dict[str, _Entries]:
+    """Returns the entries of the header, name and C value, by the heading above them."""
+    return {
+        "Time: samples per second, samples per frame and per block, frames per second.": [
+            ("SAMPLE_RATE", SAMPLE_RATE),
+            ("HOP_SAMPLES", HOP_SAMPLES),
+            ("FRAME_RATE", FRAME_RATE),
+        ],
+        "The decoder: f0 and loudness in, one logit per operator out.": [
+            ("N_INPUTS", N_INPUTS),
+            ("N_OPERATORS", N_OPERATORS),
+        ],
+        "Pitch and loudness: bounds, and how the decoder scales them: note / 127, dB / 80 + 1.": (
+            _pitch_and_loudness()
+        ),
+        "Operator levels in turns, at most 0.32; and the sine's table.": _levels(),
+        "Noise, and the generator of random numbers.": _noise(),
+        "Expression: knots of a curve, levels in dB, times in frames.": _expression(),
+        "Partitions of the reverb: taps of one in the tail, and in a head before a tail.": [
+            ("REVERB_TAIL_SAMPLES", reverb.TAIL_SAMPLES),
+            ("REVERB_TAIL_START", reverb.TAIL_START),
+            ("REVERB_GROUP_FLOATS", reverb.GROUP_FLOATS),
+        ],
+        "The upsampler.": [
+            ("UPSAMPLER_FACTOR", FACTOR),
+            ("UPSAMPLER_TAPS", N_TAPS),
+        ],
+        "Blocks in the window of the live analysis.": [
+            ("ANALYSIS_N_BLOCKS", ANALYSIS_BLOCKS),
+        ],
+        "What a voice of the player did in a block.": [
+            (f"VOICE_{name}", value) for value, name in enumerate(VOICE_EVENTS)
+        ],
+    }
+
+
+_ASSERTION = """\
+/* Checks a condition at compile time, in C and in C++. */
+#ifdef __cplusplus
+#define SHARED_ASSERT(condition, message) static_assert(condition, message)
+#else
+#define SHARED_ASSERT(condition, message) _Static_assert(condition, message)
+#endif
+"""
+
+
+def constants_text() -> str:
+    """Returns ``shared_constants.h``."""
+    text = _ASSERTION
+    for heading, entries in _sections().items():
+        lines = "".join(f"#define SHARED_{name} {value}\n" for name, value in entries)
+        text += f"\n/* {heading} */\n{lines}"
+    return header("shared_constants.h", text, banner=TABLES_BANNER)

@@ -1,0 +1,189 @@
+#include "player/keys.h"
+
+#include "player/voices.h"
+
+/* --- polyphonic ------------------------------------------------------------------------------------- */
+
+static bool has_key(const player_voice_t *voice) {
+    return voice->phase == VOICE_HELD || voice->phase == VOICE_PEDAL ||
+           (voice->phase == VOICE_FADING && voice->next_phase != VOICE_IDLE);
+}
+
+/* Ranks voices for a new note: the one with the largest value takes it. */
+static int64_t availability(const player_t *player, const player_voice_t *voice) {
+    switch (voice->phase) {
+        case VOICE_IDLE:
+            return INT64_MAX;
+        case VOICE_FADING:
+            return voice->next_phase == VOICE_IDLE ? INT64_MAX - 1 : INT64_MIN;
+        case VOICE_RELEASED:
+            return ((int64_t)1 << 40) + (player->n_released - voice->released);
+        default:
+            return -(int64_t)voice->expression.level_db;
+    }
+}
+
+static void key_down_poly(player_t *player, player_key_t key) {
+    player_voice_t *best = &player->voices[0];
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        player_voice_t *const voice = &player->voices[i];
+        if (voice->phase != VOICE_IDLE && voice->note == key.note) {
+            best = voice; /* repeated notes share a voice, as they share a string */
+            break;
+        }
+        if (availability(player, voice) > availability(player, best)) {
+            best = voice;
+        }
+    }
+    player->n_stolen += has_key(best) && best->note != key.note ? 1u : 0u;
+    player_voice_begin_note(player, best, key);
+}
+
+static void key_up_poly(player_t *player, uint8_t note) {
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        player_voice_t *const voice = &player->voices[i];
+        if (voice->note != note) {
+            continue;
+        }
+        if (voice->phase == VOICE_FADING && voice->next_phase == VOICE_HELD) {
+            voice->next_phase = player->is_pedal_down ? VOICE_PEDAL : VOICE_IDLE;
+        } else if (voice->phase == VOICE_HELD && player->is_pedal_down) {
+            voice->phase = VOICE_PEDAL;
+        } else if (voice->phase == VOICE_HELD) {
+            player_voice_release(player, voice);
+        }
+    }
+}
+
+static void pedal_up_poly(player_t *player) {
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        player_voice_t *const voice = &player->voices[i];
+        if (voice->phase == VOICE_PEDAL) {
+            player_voice_release(player, voice);
+        } else if (voice->phase == VOICE_FADING && voice->next_phase == VOICE_PEDAL) {
+            voice->next_phase = VOICE_IDLE;
+        }
+    }
+}
+
+/* --- monophonic ------------------------------------------------------------------------------------- */
+
+static void remove_key(player_t *player, int index) {
+    for (int i = index; i + 1 < player->n_keys; i++) {
+        player->keys[i] = player->keys[i + 1];
+    }
+    const uint32_t below = (1u << index) - 1;
+    player->keys_up = (player->keys_up & below) | ((player->keys_up >> 1) & ~below);
+    player->n_keys--;
+}
+
+static int find_key(const player_t *player, uint8_t note) {
+    for (int i = 0; i < player->n_keys; i++) {
+        if (player->keys[i].note == note) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Moves the voice to the latest held key, or ends the note if there is none. The move is a slur if the voice
+ * sounds and its instrument can slur. */
+static void play_latest_key(player_t *player, bool was_held) {
+    player_voice_t *const voice = &player->voices[0];
+    if (player->n_keys == 0) {
+        if (voice->phase == VOICE_HELD) {
+            player_voice_release(player, voice);
+        } else if (voice->phase == VOICE_FADING) {
+            voice->next_phase = VOICE_IDLE;
+        }
+        return;
+    }
+    const player_key_t key = player->keys[player->n_keys - 1];
+    const bool slurs = was_held && voice->phase == VOICE_HELD && voice->preset == player->program &&
+                       voice->table->slur_frames > 0;
+    if (slurs) {
+        const uint32_t portamento = player_portamento_frames(player);
+        const uint32_t glide = portamento > 0 ? portamento : voice->table->slur_frames;
+        expression_slur(&voice->expression, key.note, key.velocity, glide);
+        voice->note = key.note;
+        player->last_pitch = key.note << 16;
+    } else {
+        player_voice_begin_note(player, voice, key);
+    }
+}
+
+static void key_down_mono(player_t *player, player_key_t key) {
+    const bool was_held = player->n_keys > 0;
+    const int found = find_key(player, key.note);
+    if (found >= 0) {
+        remove_key(player, found);
+    } else if (player->n_keys == PLAYER_N_KEYS) {
+        remove_key(player, 0);
+    }
+    player->keys_up &= ~(1u << player->n_keys);
+    player->keys[player->n_keys++] = key;
+    play_latest_key(player, was_held);
+}
+
+static void key_up_mono(player_t *player, uint8_t note) {
+    const int found = find_key(player, note);
+    if (found < 0) {
+        return;
+    }
+    if (player->is_pedal_down) {
+        player->keys_up |= 1u << found;
+        return;
+    }
+    const bool was_latest = found == player->n_keys - 1;
+    remove_key(player, found);
+    if (was_latest) {
+        play_latest_key(player, true);
+    }
+}
+
+static void pedal_up_mono(player_t *player) {
+    const uint8_t latest = player->n_keys > 0 ? player->keys[player->n_keys - 1].note : 0;
+    const uint8_t n_before = player->n_keys;
+    for (int i = player->n_keys - 1; i >= 0; i--) {
+        if ((player->keys_up >> i) & 1u) {
+            remove_key(player, i);
+        }
+    }
+    if (player->n_keys < n_before &&
+        (player->n_keys == 0 || player->keys[player->n_keys - 1].note != latest)) {
+        play_latest_key(player, true);
+    }
+}
+
+/* --- either ----------------------------------------------------------------------------------------- */
+
+void player_key_down(player_t *player, uint8_t note, uint8_t velocity) {
+    const player_key_t key = {note, velocity};
+    if (player->is_live) {
+        return;
+    }
+    (player->is_mono ? key_down_mono : key_down_poly)(player, key);
+}
+
+void player_key_up(player_t *player, uint8_t note) {
+    (player->is_mono ? key_up_mono : key_up_poly)(player, note);
+}
+
+void player_set_pedal(player_t *player, bool is_down) {
+    if (player->is_pedal_down && !is_down) {
+        (player->is_mono ? pedal_up_mono : pedal_up_poly)(player);
+    }
+    player->is_pedal_down = is_down;
+}
+
+void player_release_keys(player_t *player) {
+    if (player->is_mono) {
+        for (int i = player->n_keys - 1; i >= 0; i--) {
+            key_up_mono(player, player->keys[i].note);
+        }
+    } else {
+        for (int i = 0; i < PLAYER_N_VOICES; i++) {
+            key_up_poly(player, player->voices[i].note);
+        }
+    }
+}

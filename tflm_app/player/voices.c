@@ -1,0 +1,130 @@
+#include "player/voices.h"
+
+#define DB_PER_Q16 (1.0f / 65536.0f)
+#define NOTE_OF_1_HZ SHARED_NOTE_OF_1_HZ /* 69 - 12 log2(440) */
+
+/* --- notes ------------------------------------------------------------------------------------------ */
+
+void player_voice_bind_preset(player_voice_t *voice, uint8_t preset, uint32_t seed) {
+    instrument_init(&voice->instrument, &instrument_presets[preset], seed);
+    voice->table = expression_presets[preset];
+    voice->preset = preset;
+}
+
+static void start_voice(player_t *player, player_voice_t *voice, player_key_t key, uint8_t phase,
+                        uint8_t preset) {
+    const bool was_idle = voice->phase == VOICE_IDLE;
+    const uint32_t glide_frames = player_portamento_frames(player);
+    int32_t from = glide_frames > 0 ? player->last_pitch : key.note << 16;
+    if (was_idle) {
+        if (voice->preset != preset) {
+            player_voice_bind_preset(voice, preset, voice->instrument.seed);
+        }
+        expression_reset(&voice->expression, voice->expression.noise);
+        voice->is_fresh = true;
+    } else if (glide_frames > 0 && player->is_mono) {
+        from = voice->expression.pitch; /* where an unfinished glide has come to */
+    }
+    expression_start(&voice->expression, key.note, key.velocity, from, glide_frames);
+    voice->note = key.note;
+    voice->phase = phase;
+    voice->is_live = false;
+    player->last_pitch = key.note << 16;
+}
+
+void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key_t key) {
+    if (voice->phase == VOICE_FADING || (voice->phase != VOICE_IDLE && voice->preset != player->program)) {
+        voice->phase = VOICE_FADING;
+        voice->note = key.note;
+        voice->next = key;
+        voice->next_phase = VOICE_HELD;
+        voice->next_preset = player->program;
+    } else {
+        start_voice(player, voice, key, VOICE_HELD, player->program);
+    }
+}
+
+void player_voice_release(player_t *player, player_voice_t *voice) {
+    expression_release(&voice->expression);
+    voice->phase = VOICE_RELEASED;
+    voice->released = player->n_released++;
+}
+
+void player_fade_all(player_t *player) {
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        player_voice_t *const voice = &player->voices[i];
+        if (voice->phase != VOICE_IDLE) {
+            voice->phase = VOICE_FADING;
+            voice->next_phase = VOICE_IDLE;
+        }
+    }
+    player->n_keys = 0;
+}
+
+/* --- blocks ----------------------------------------------------------------------------------------- */
+
+void player_start_live_voice(player_t *player) {
+    player_voice_t *const voice = &player->voices[0];
+    if (player->is_live && voice->phase == VOICE_IDLE) {
+        if (voice->preset != player->program) {
+            player_voice_bind_preset(voice, player->program, voice->instrument.seed);
+        }
+        voice->phase = VOICE_LIVE;
+        voice->is_live = true;
+        voice->is_fresh = true;
+    }
+}
+
+static void render_live(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
+    frame_t frame = player->heard;
+    frame.loudness_db += (float)player->controls.gain_db * DB_PER_Q16;
+    instrument_render(&voice->instrument, &frame, samples);
+    voice->note = (uint8_t)(12.0f * voice->instrument.log2_f0 + (NOTE_OF_1_HZ + 0.5f)); /* for the console */
+}
+
+/* Ends the sound of a voice and starts the note that waits for it. The decoder of a fading voice is not run,
+ * which leaves time to reset it. Returns whether there was a sound to fade. */
+static bool fade_voice(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
+    const bool sounds = !voice->is_fresh;
+    if (sounds) {
+        instrument_fade(&voice->instrument, samples);
+        instrument_reset(&voice->instrument);
+    }
+    voice->event = sounds ? VOICE_FADED : VOICE_SILENT;
+    voice->phase = VOICE_IDLE;
+    if (voice->next_phase != VOICE_IDLE) {
+        start_voice(player, voice, voice->next, voice->next_phase, voice->next_preset);
+        voice->next_phase = VOICE_IDLE;
+    }
+    return sounds;
+}
+
+bool player_voice_render(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
+    voice->played = voice->preset;
+    if (voice->phase == VOICE_LIVE && voice->preset != player->program) {
+        voice->phase = VOICE_FADING;
+    }
+    if (voice->phase == VOICE_FADING) {
+        return fade_voice(player, voice, samples);
+    }
+    if (voice->phase == VOICE_IDLE) {
+        voice->event = VOICE_SILENT;
+        if (voice->preset != player->program) {
+            /* Binding now, while the voice is idle, saves that time when a note starts. */
+            player_voice_bind_preset(voice, player->program, voice->instrument.seed);
+        }
+        return false;
+    }
+    voice->event = voice->is_fresh ? VOICE_BEGUN : VOICE_PLAYED;
+    voice->is_fresh = false;
+    if (voice->phase == VOICE_LIVE) {
+        render_live(player, voice, samples);
+        return true;
+    }
+    frame_t frame;
+    if (!expression_step(&voice->expression, voice->table, &player->controls, &frame)) {
+        voice->phase = VOICE_FADING;
+    }
+    instrument_render(&voice->instrument, &frame, samples);
+    return true;
+}

@@ -1,0 +1,37 @@
+/* The life of a voice, from the start of a note to silence; internal to player/.
+ *
+ * idle -> held -> released -> fading -> idle, by way of `pedal` where the sustain pedal holds the note. A
+ * live voice follows measured frames until it fades.
+ */
+#ifndef PLAYER_VOICES_H
+#define PLAYER_VOICES_H
+
+#include "player/player.h"
+
+/* Returns how many frames the pitch glides to the next note; 0 without portamento or without a note
+ * before. */
+static inline uint32_t player_portamento_frames(const player_t *player) {
+    const uint32_t time = player->portamento_time;
+    return player->has_portamento && player->last_pitch >= 0 ? (time * time * 127) >> 12 : 0;
+}
+
+/* Binds an idle voice to an instrument. This takes about as long as rendering one of its blocks. */
+void player_voice_bind_preset(player_voice_t *voice, uint8_t preset, uint32_t seed);
+
+/* Starts a note on a voice in any phase. A voice that fades, or that plays another instrument, fades out
+ * first. */
+void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key_t key);
+
+/* Ends the note of a held voice, which then dies away. */
+void player_voice_release(player_t *player, player_voice_t *voice);
+
+/* Renders the next block of a voice; returns false, and leaves `samples` alone, if the voice is silent. */
+bool player_voice_render(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]);
+
+/* Fades every voice out within a block, drops notes that wait, and forgets all held keys. */
+void player_fade_all(player_t *player);
+
+/* Makes the first voice follow the measured frames once it is silent, if the player is live. */
+void player_start_live_voice(player_t *player);
+
+#endif

@@ -1,0 +1,83 @@
+/* Made by python -m pipeline.tables; do not edit. */
+#ifndef SHARED_CONSTANTS_H
+#define SHARED_CONSTANTS_H
+
+/* Checks a condition at compile time, in C and in C++. */
+#ifdef __cplusplus
+#define SHARED_ASSERT(condition, message) static_assert(condition, message)
+#else
+#define SHARED_ASSERT(condition, message) _Static_assert(condition, message)
+#endif
+
+/* Time: samples per second, samples per frame and per block, frames per second. */
+#define SHARED_SAMPLE_RATE 16000
+#define SHARED_HOP_SAMPLES 64
+#define SHARED_FRAME_RATE 250
+
+/* The decoder: f0 and loudness in, one logit per operator out. */
+#define SHARED_N_INPUTS 2
+#define SHARED_N_OPERATORS 6
+
+/* Pitch and loudness: bounds, and how the decoder scales them: note / 127, dB / 80 + 1. */
+#define SHARED_MIN_F0_HZ 20.0f
+#define SHARED_MAX_F0_HZ 4000.0f
+#define SHARED_DEFAULT_F0_HZ 440.0f
+#define SHARED_MIN_LOUDNESS_DB (-80.0f)
+#define SHARED_MAX_LOUDNESS_DB 0.0f
+#define SHARED_LOUDNESS_RANGE_DB 80.0f
+#define SHARED_SEMITONES_PER_OCTAVE 12.0f
+#define SHARED_MAX_NOTE 127.0f
+#define SHARED_NOTE_OF_1_HZ (-36.3763166f)
+#define SHARED_SCALED_PITCH_OFFSET 0.286427689f
+#define SHARED_LOG2_HZ_OF_NOTE_0_Q26 203431107u
+#define SHARED_ANALYSIS_MIN_F0_HZ 100.0f
+#define SHARED_LIVE_MIN_F0_HZ 100.0f
+#define SHARED_LIVE_MAX_F0_HZ 1500.0f
+
+/* Operator levels in turns, at most 0.32; and the sine's table. */
+#define SHARED_MAX_LEVEL_Q32 1374389535
+#define SHARED_FM_LEVEL_MAX_Q32 1374367488
+#define SHARED_LEVEL_FLOOR_Q32 1374390u
+#define SHARED_LOG2_MAX_LEVEL_Q12 124339
+#define SHARED_SINE_LINES 512
+
+/* Noise, and the generator of random numbers. */
+#define SHARED_NOISE_TABLE_SAMPLES 1024
+#define SHARED_NOISE_N_LAYERS 2
+#define SHARED_NOISE_QUIET_DB (-70)
+#define SHARED_NOISE_FADE_OCTAVES 2
+#define SHARED_NOISE_MAX_GAIN_Q12 61439
+#define SHARED_RANDOM_MULTIPLIER 1664525u
+#define SHARED_RANDOM_INCREMENT 1013904223u
+#define SHARED_RANDOM_SEED_STEP 0x9E3779B9u
+
+/* Expression: knots of a curve, levels in dB, times in frames. */
+#define SHARED_EXPRESSION_N_KNOTS 18
+#define SHARED_EXPRESSION_N_RELEASE_KNOTS 11
+#define SHARED_EXPRESSION_LAST_RELEASE_KNOT 48
+#define SHARED_EXPRESSION_PITCH_STEP_BITS 3
+#define SHARED_EXPRESSION_NOTHING_DB (-128)
+#define SHARED_EXPRESSION_SILENCE_DB (-75)
+#define SHARED_EXPRESSION_LONGEST_FRAMES 8192u
+#define SHARED_EXPRESSION_ATTACK_FRAMES 64u
+#define SHARED_EXPRESSION_USUAL_VIBRATO (-1)
+
+/* Partitions of the reverb: taps of one in the tail, and in a head before a tail. */
+#define SHARED_REVERB_TAIL_SAMPLES 256
+#define SHARED_REVERB_TAIL_START 512
+#define SHARED_REVERB_GROUP_FLOATS 8
+
+/* The upsampler. */
+#define SHARED_UPSAMPLER_FACTOR 3
+#define SHARED_UPSAMPLER_TAPS 96
+
+/* Blocks in the window of the live analysis. */
+#define SHARED_ANALYSIS_N_BLOCKS 5
+
+/* What a voice of the player did in a block. */
+#define SHARED_VOICE_SILENT 0
+#define SHARED_VOICE_BEGUN 1
+#define SHARED_VOICE_PLAYED 2
+#define SHARED_VOICE_FADED 3
+
+#endif
