@@ -1,4 +1,4 @@
-"""The page that the demo writes: what there is to hear, what the network says, what it costs."""
+"""The page that the demo writes: three sounds, the network's input and output, and the cost."""
 
 from pathlib import Path
 
@@ -14,47 +14,18 @@ from pipeline.model.patches import Patch
 from pipeline.pages import html
 from pipeline.pages.diagrams import roles
 
-BODY = """
-<main style="--seconds:{seconds:.4f}">
-<h1>{title}</h1>
-<p class="lead">A recording is described by its pitch and loudness, {frame_ms:.0f} ms at a time.
-From these two numbers a small neural network sets the levels of a six-operator FM synthesizer, in
-integers, on a microcontroller. Everything below was played by its firmware in an emulator.</p>
-{tiles}
-
-<h2>Listen</h2>
-<p>The same melody three times. All spectrograms share one scale, {quietest} to {loudest}.</p>
-{players}
-{time_axis}
-
-<h2>What the network is told</h2>
-<p>Two curves are all that the firmware gets of the recording. Pitch is held through pauses.</p>
-{features}
-{time_axis}
-
-<h2>What the network answers</h2>
-<p>The levels of the six operators, in dB below the largest. A carrier is heard; a modulator bends
-the phase of another operator, by up to {max_level} of a turn, and makes its tone brighter. The
-patch is <code>{routing}</code>, where <code>2&gt;1</code> means that operator 2 modulates operator
-1.</p> <p class="key"><b>firmware, 8 bits</b> &emsp; <b class="line">float model</b> <span>&emsp;
-mean difference {level_error:.2f} dB</span></p> {levels} {time_axis}
-
-<h2>What it costs</h2>
-<p>The same firmware, built for and run on {n_boards} cores. Instructions were counted by the
-emulator while the melody played, bytes were read from the link map.</p> {costs} <p
-class="note">Cycles and shares are estimates: the executed instructions are weighed by the cycles
-that Arm’s manuals state for the core (for Cortex-M7 and M33, which have no such table, in
-proportion to CoreMark), and waits of the flash are added where the model stays in it. Nothing was
-measured on a chip.</p>
-
-<h2>How good it is</h2>
-<p>The firmware’s network {decoder_equals} the TensorFlow Lite Micro interpreter in all of its
-{n_outputs:,} outputs, and its samples {pcm_equals} the Python simulation of the device.</p> <p>The
-multi-scale spectral distance (MSS; 0 for equal sounds) of the firmware is {to_reference:.2f} to the
-input and {to_float:.2f} to the float model: the first is what the model leaves out, the second what
-integers cost, 8 bits in the network and 16 in the samples.</p>
-</main>
-"""
+COST_COLUMNS = (
+    "Core",
+    "Network instructions per frame",
+    "FM instructions per sample",
+    "Network code bytes",
+    "Model bytes",
+    "Flash bytes",
+    "RAM bytes",
+    "Chip",
+    "Cycles per instruction",
+    "CPU share",
+)
 
 
 def write_page(demo: Demo, patch: Patch, out: Path) -> None:
@@ -62,13 +33,14 @@ def write_page(demo: Demo, patch: Patch, out: Path) -> None:
     summary, core = demo.summary, demo.costs[demo.summary["target"]]["core"]
     seconds = len(demo.pcm["input"]) / SAMPLE_RATE
     title = f"A {summary['instrument']} on a {core}"
-    body = BODY.format(
+    body = html.fill_template(
+        "demo.html",
         title=title,
         seconds=seconds,
         frame_ms=1000 * HOP_SAMPLES / SAMPLE_RATE,
         tiles=_tiles(demo),
-        quietest=_decibels(html.SPECTROGRAM_DB[0]),
-        loudest=_decibels(html.SPECTROGRAM_DB[1]),
+        quietest=html.quantity(html.SPECTROGRAM_DB[0], "dB"),
+        loudest=html.quantity(html.SPECTROGRAM_DB[1], "dB"),
         players="\n".join(_players(demo, out)),
         time_axis=html.time_axis(seconds),
         features="\n".join(_feature_plots(demo.features)),
@@ -78,9 +50,8 @@ def write_page(demo: Demo, patch: Patch, out: Path) -> None:
         levels="\n".join(_level_plots(demo, patch)),
         n_boards=len(demo.costs),
         costs=_cost_table(demo),
-        decoder_equals="equals" if summary["bit_exact"] else "differs from",
-        n_outputs=demo.device_levels.size,
-        pcm_equals="equal" if demo.pcm_equal else "differ from",
+        equal_outputs=_count(summary["bit_exact"], demo.device_levels.size, "outputs"),
+        equal_samples=_count(demo.pcm_equal, len(demo.pcm["firmware"]), "samples"),
         to_reference=summary["mss_to_reference"],
         to_float=summary["mss_to_float"],
     )
@@ -88,14 +59,18 @@ def write_page(demo: Demo, patch: Patch, out: Path) -> None:
         temporary.write_text(html.page(title, body, styles=["style.css"], scripts=["demo.js"]))
 
 
-def _decibels(number: float) -> str:
-    return f"{number:.0f} dB".replace("-", "−").replace(" ", "\N{NO-BREAK SPACE}")
+def _count(equal: bool, number: int, things: str) -> str:
+    return f"All {number:,} {things}" if equal else f"Not all of the {number:,} {things}"
 
 
 def _tiles(demo: Demo) -> str:
     summary, cost = demo.summary, demo.costs[demo.summary["target"]]
     exact = summary["bit_exact"] and demo.pcm_equal
     chip = cost["chips"][0]
+    network = f"{summary['decoder_instructions_per_frame']:,.0f}"
+    fm = f"{summary['fm_instructions_per_sample']:.1f}"
+    flash = f"{summary['firmware_flash_bytes'] / 1000:.1f} kB"
+    ram = f"{summary['firmware_ram_bytes'] / 1000:.1f} kB"
     return html.tiles(
         [
             (
@@ -103,30 +78,14 @@ def _tiles(demo: Demo) -> str:
                 "bit for bit" if exact else "no",
                 f"{len(demo.device_levels):,} frames",
             ),
-            (
-                "Network",
-                f"{summary['decoder_instructions_per_frame']:,.0f}",
-                "instructions a frame of 4 ms",
-            ),
-            (
-                "FM synthesizer",
-                f"{summary['fm_instructions_per_sample']:.1f}",
-                "instructions a sample",
-            ),
-            (
-                "Flash",
-                f"{summary['firmware_flash_bytes'] / 1000:.1f} kB",
-                f"{summary['model_bytes']:,} bytes of model",
-            ),
-            (
-                "RAM",
-                f"{summary['firmware_ram_bytes'] / 1000:.1f} kB",
-                f"{summary['decoder_ram_bytes']:,} bytes of network",
-            ),
+            ("Network", network, "instructions per frame of 4 ms"),
+            ("FM synthesizer", fm, "instructions per sample"),
+            ("Flash", flash, f"{summary['model_bytes']:,} bytes for the model"),
+            ("RAM", ram, f"{summary['decoder_ram_bytes']:,} bytes for the network"),
             (
                 chip["name"],
                 f"{100 * chip['cpu_share']:.1f} %",
-                f"of its time at {chip['clock_hz'] / 1e6:.0f} MHz, estimated",
+                f"CPU share at {chip['clock_hz'] / 1e6:.0f} MHz, estimated",
             ),
         ]
     )
@@ -137,15 +96,15 @@ def _players(demo: Demo, out: Path) -> list[str]:
     texts = {
         "input": (
             "Input",
-            "The recording: a melody that the demo composes and FluidSynth renders.",
+            "A melody that the demo composed and FluidSynth rendered. It serves as the recording.",
         ),
         "float": (
             "Float model",
-            "The trained model in floating point, without the room that it was trained with.",
+            "The trained model in floating point, without the reverb that it was trained with.",
         ),
         "firmware": (
             "Firmware",
-            f"What came out of the firmware for {core}: 8-bit network, 32-bit integer FM.",
+            f"The output of the firmware for {core}: 8-bit network, 32-bit integer FM, no reverb.",
         ),
     }
     return [
@@ -219,8 +178,4 @@ def _cost_table(demo: Demo) -> str:
                     f"{100 * chip['cpu_share']:.1f} %",
                 ]
             )
-    head = (
-        "Core|Network instructions a frame|FM instructions a sample|Network code bytes|Model bytes|"
-        "Flash bytes|RAM bytes|Chip|Cycles per instruction|Share of its time"
-    )
-    return html.table("Cost by core; the last two columns are estimates", head.split("|"), rows)
+    return html.table("Cost by core; the last two columns are estimates", COST_COLUMNS, rows)

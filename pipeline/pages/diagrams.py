@@ -1,7 +1,7 @@
-"""Drawings of the instrument: its signal path, its two networks, and its FM patches, as SVG.
+"""SVG drawings of the instrument: its signal path, its two networks and its FM patches.
 
-They take colours and type from the page that they stand in (``page_assets/page.css``). The README's
-picture of the signal path has them within: ``python -m pipeline.diagram`` writes it.
+The drawings take their colours and fonts from the page that contains them (``assets/page.css``).
+`picture_text` embeds these rules into the README's picture of the signal path.
 """
 
 import re
@@ -11,15 +11,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, N_OPERATORS, SAMPLE_RATE
-from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.instrument_config import TcnConfig, load_instrument
 from pipeline.core.paths import REPOSITORY
 from pipeline.model.patches import Patch
 
 PICTURE = REPOSITORY / "data" / "pictures" / "signal_path.svg"
 ASSETS = Path(__file__).parent / "assets"
 OPERATOR_SIZE = (54, 30)
-OPERATOR_PITCH = (70, 58)  # from one operator to the next, across and down
-LAYER_PITCH = 15  # from one convolution to the next, of 1000 units that the network is wide
+OPERATOR_PITCH = (70, 58)  # distance between neighbouring operators, across and down
+LAYER_PITCH = 15  # distance between convolutions, where the network is 1000 units wide
 Point = tuple[float, float]
 
 
@@ -41,7 +41,7 @@ def _box(x: float, y: float, width: float, height: float, kind: str = "box") -> 
 
 
 def _arrow(*points: Point, kind: str = "wire") -> str:
-    """Draws straight pieces that end in a head."""
+    """Draws straight segments that end in an arrowhead."""
     (x0, y0), (x1, y1) = points[-2:]
     length = max(abs(x1 - x0), abs(y1 - y0))
     along_x, along_y = (x1 - x0) / length, (y1 - y0) / length
@@ -57,21 +57,21 @@ def _line(*points: Point, kind: str = "wire") -> str:
 
 
 def signal_path_svg(full: TcnConfig, reduced: TcnConfig) -> str:
-    """Draws the way from a recording to sound, and what is learnt from what."""
+    """Draws the path from a recording to sound, and what each part of training compares."""
     steps = [
         ("recording", f"{SAMPLE_RATE // 1000} kHz", 1, 104, "box"),
-        ("features", f"{FRAME_RATE} frames a second", 140, 142, "box"),
+        ("features", f"{FRAME_RATE} frames/s", 140, 142, "box"),
         ("TCN decoder", f"{reduced.n_blocks} × {reduced.hidden_channels}", 366, 122, "box device"),
         ("sigmoid", f"{N_OPERATORS} levels", 546, 96, "box device"),
         ("FM patch", f"{N_OPERATORS} operators", 686, 108, "box device"),
-        ("room", "learnt", 852, 80, "box"),
-        ("sound", f"{HOP_SAMPLES} samples a frame", 968, 142, "box"),
+        ("reverb", "learnt", 852, 80, "box"),
+        ("sound", f"{HOP_SAMPLES} samples/frame", 968, 142, "box"),
     ]
     top, bottom = 46, 104
-    middle, breath, teacher, floor = (top + bottom) / 2, 146, 224, 304
+    middle, noise, teacher, floor = (top + bottom) / 2, 146, 224, 304
     parts = [
         '<rect class="frame" x="346" y="14" width="490" height="166" rx="10"/>',
-        _text(591, 34, "on the microcontroller, a block of 4 ms at a time"),
+        _text(591, 34, "on the microcontroller, in blocks of 4 ms"),
     ]
     for name, note, x, width, kind in steps:
         parts.append(_box(x, top, width, bottom - top, kind))
@@ -82,19 +82,19 @@ def signal_path_svg(full: TcnConfig, reduced: TcnConfig) -> str:
     parts += [
         _text(315, middle - 8, "f0"),
         _text(315, middle + 18, "loudness"),
-        _box(546, breath - 24, 248, 48, "box device"),
-        _text(670, breath - 4, "breath", "name"),
-        _text(670, breath + 14, "noise of two learnt colours"),
-        _arrow((356, middle), (356, breath), (545, breath)),
-        _arrow((594, bottom), (594, breath - 25)),
-        _arrow((794, breath), (824, breath), (824, middle + 1)),
+        _box(546, noise - 24, 248, 48, "box device"),
+        _text(670, noise - 4, "noise", "name"),
+        _text(670, noise + 14, "two learnt spectra"),
+        _arrow((356, middle), (356, noise), (545, noise)),
+        _arrow((594, bottom), (594, noise - 25)),
+        _arrow((794, noise), (824, noise), (824, middle + 1)),
         _text(516, middle - 8, "logits"),
         _box(366, teacher, 122, 50),
         _text(427, teacher + 21, "full teacher", "name"),
         _text(427, teacher + 39, f"{full.n_blocks} × {full.hidden_channels}"),
         _arrow((211, bottom), (211, teacher + 25), (365, teacher + 25)),
         _arrow((427, teacher), (427, bottom + 2), kind="teach"),
-        _text(440, 202, "teaches the student by its sound (AD) or its levels (CD)", anchor="start"),
+        _text(440, 202, "teaches the student its sound (AD) or its levels (CD)", anchor="start"),
         _arrow((53, bottom), (53, floor), (1039, floor), (1039, bottom + 2), kind="teach"),
         _text(640, floor - 8, "multi-scale spectral loss between sound and recording"),
     ]
@@ -102,11 +102,11 @@ def signal_path_svg(full: TcnConfig, reduced: TcnConfig) -> str:
 
 
 def network_svg(config: TcnConfig, n_frames: int) -> str:
-    """Draws which frames one output depends on, convolution by convolution.
+    """Draws the frames that one output depends on, convolution by convolution.
 
     Args:
         config: Shape of the network.
-        n_frames: Width of the picture, which ends with the present frame.
+        n_frames: Number of frames that the picture shows, the current frame being the last.
     """
     n_layers = 2 * config.n_blocks
 
@@ -114,7 +114,7 @@ def network_svg(config: TcnConfig, n_frames: int) -> str:
         return 1000 * (1 - (frame + 0.5) / n_frames), 6 + LAYER_PITCH * (n_layers - layer)
 
     threads, dots = [], [(n_layers, 0)]
-    reached = {0}  # frames of the layer below, counted back from the present
+    reached = {0}  # frames of the layer below, counted backwards from the current one
     for layer in reversed(range(n_layers)):
         taps = [tap * 2 ** (layer // 2) for tap in range(config.kernel_size)]
         for frame in sorted(reached):
@@ -136,7 +136,7 @@ def network_svg(config: TcnConfig, n_frames: int) -> str:
 
 
 def patch_svg(patch: Patch) -> str:
-    """Draws an FM patch as a DX7 shows its algorithms: carriers at the bottom, modulators above."""
+    """Draws an FM patch like a DX7 algorithm: carriers at the bottom, modulators above them."""
     places = _place_operators(patch)
     (width, height), (across, down) = OPERATOR_SIZE, OPERATOR_PITCH
     rows = max(row for _, row in places.values()) + 1
@@ -169,14 +169,14 @@ def patch_svg(patch: Patch) -> str:
 
 
 def _place_operators(patch: Patch) -> dict[int, tuple[float, int]]:
-    """Gives every operator a column and a row: above what it modulates, in the middle of it."""
+    """Assigns every operator a column and a row, centred above the operators it modulates."""
     rows: dict[int, int] = {}
     columns: dict[int, float] = {}
-    for operator in reversed(patch.order):  # every operator after those that it modulates
+    for operator in reversed(patch.order):  # every operator comes after those that it modulates
         targets = [i for i in range(N_OPERATORS) if operator in patch.modulators[i]]
         rows[operator] = max((rows[target] + 1 for target in targets), default=0)
     n_columns = 0
-    for operator in patch.order:  # every operator after its modulators
+    for operator in patch.order:  # every operator comes after its modulators
         own = [i for i in patch.modulators[operator] if rows[i] == rows[operator] + 1]
         sole = [i for i in own if sum(i in sources for sources in patch.modulators) == 1]
         if sole:
@@ -184,7 +184,7 @@ def _place_operators(patch: Patch) -> dict[int, tuple[float, int]]:
         else:
             columns[operator] = n_columns
             n_columns += 1
-    for operator in patch.order:  # what modulates several stands between them
+    for operator in patch.order:  # a modulator of several operators stands between them
         targets = [i for i in range(N_OPERATORS) if operator in patch.modulators[i]]
         if len(targets) > 1:
             columns[operator] = sum(columns[i] for i in targets) / len(targets)
@@ -193,14 +193,20 @@ def _place_operators(patch: Patch) -> dict[int, tuple[float, int]]:
 
 
 def roles(patch: Patch) -> Iterator[str]:
-    """Yields each operator's role in words, operator 1 first."""
+    """Yields the role of each operator in words, operator 1 first."""
     for operator in range(N_OPERATORS):
         targets = [str(i + 1) for i in range(N_OPERATORS) if operator in patch.modulators[i]]
         yield f"modulates operator {' and '.join(targets)}" if targets else "carrier"
 
 
-def standalone(drawing: str) -> str:
-    """Returns a drawing as a file of its own: with the rules of the page, on a ground."""
+def picture_text() -> str:
+    """Returns the content of `PICTURE`: the signal path as an SVG file with its own styles."""
+    config = load_instrument("flute")  # the network has the same shape for all instruments
+    return _standalone(signal_path_svg(config.full, config.reduced))
+
+
+def _standalone(drawing: str) -> str:
+    """Turns a drawing into an SVG file: adds the page's rules and a background."""
     variables = re.findall(r"^(?::root|@media \(prefers).*?^}", _asset("style.css"), re.S | re.M)
     rules = re.findall(r"^\.drawing (?!svg|{)(.*)$", _asset("page.css"), re.M)
     rules.append("svg { background: var(--paper); }")

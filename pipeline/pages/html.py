@@ -1,7 +1,7 @@
-"""The looks of the pages that the pipeline writes: sound, spectrograms, curves and tables.
+"""HTML building blocks that all pages share: players, spectrograms, curves and tables.
 
-Styles and scripts lie in ``page_assets`` and are put into the page itself, curves are SVG that
-takes the colours of the reader's scheme, and nothing is loaded from elsewhere.
+Styles and scripts from ``assets`` are embedded in the page. Curves are SVG in the colours of the
+reader's scheme. No page loads anything from a server.
 """
 
 import base64
@@ -9,6 +9,7 @@ import io
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import librosa
 import matplotlib
@@ -18,21 +19,27 @@ from PIL import Image
 
 from pipeline.core.constants import SAMPLE_RATE
 
+Audio = npt.NDArray[np.floating]
 ASSETS = Path(__file__).parent / "assets"
-SPECTROGRAM_DB = (-100.0, -20.0)  # re a full-scale sine: one scale for all
+SPECTROGRAM_DB = (-100.0, -20.0)  # relative to a full-scale sine; the same scale in all pictures
 SPECTROGRAM_HZ = (125.0, 8000.0)  # logarithmic
 SPECTROGRAM_WINDOW = 2048  # samples
 IMAGE_SIZE = (960, 256)  # pixels
 WAVEFORM_POINTS = 300
-MAX_POINTS = 1200  # of a curve
+MAX_POINTS = 1200  # per curve
+
+
+def quantity(number: float, unit: str) -> str:
+    """Formats a whole number with its unit, with a minus sign and without a line break."""
+    return f"{number:.0f}\N{NO-BREAK SPACE}{unit}".replace("-", "\N{MINUS SIGN}")
 
 
 def data_uri(data: bytes, media_type: str) -> str:
-    """Returns bytes as a URI that can stand in the page itself."""
+    """Encodes bytes as a URI that embeds them in the page."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-def spectrogram_png(audio: npt.NDArray[np.floating], size: tuple[int, int] = IMAGE_SIZE) -> bytes:
+def spectrogram_png(audio: Audio, size: tuple[int, int] = IMAGE_SIZE) -> bytes:
     """Draws a spectrogram without axes.
 
     Args:
@@ -40,7 +47,8 @@ def spectrogram_png(audio: npt.NDArray[np.floating], size: tuple[int, int] = IMA
         size: Width and height in pixels.
 
     Returns:
-        PNG: `SPECTROGRAM_HZ` upwards on a logarithmic scale, colours over `SPECTROGRAM_DB`.
+        PNG file. The frequency axis covers `SPECTROGRAM_HZ` logarithmically, the colours cover
+        `SPECTROGRAM_DB`.
     """
     width, height = size
     hop = max(len(audio) // width, 1)
@@ -54,42 +62,38 @@ def spectrogram_png(audio: npt.NDArray[np.floating], size: tuple[int, int] = IMA
     shade = np.clip((level_db[np.ix_(rows, columns)] - low) / (high - low), 0, 1) * 255
     image = Image.fromarray(shade.round().astype(np.uint8))
     colours = matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, :3]
-    image.putpalette(colours.tobytes())  # shades become indices into the palette
+    image.putpalette(colours.tobytes())  # the shades become indices into the palette
     png = io.BytesIO()
     image.save(png, "png", optimize=True)
     return png.getvalue()
 
 
-def waveform_svg(audio: npt.NDArray[np.floating], peak: float, label: str) -> str:
+def waveform_svg(audio: Audio, peak: float, label: str) -> str:
     """Draws the outline of a waveform as SVG that stretches to its box.
 
     Args:
         audio: Samples, shape [n].
         peak: Amplitude that fills the height.
-        label: What a reader who cannot see it is told.
+        label: Text for readers who cannot see the drawing.
     """
     parts = np.array_split(np.asarray(audio), min(WAVEFORM_POINTS, len(audio)))
     x = np.linspace(0, 1000, len(parts)).round().astype(int)
     top = [f"{x[i]},{50 - 50 * min(part.max() / peak, 1):.1f}" for i, part in enumerate(parts)]
     low = [f"{x[i]},{50 - 50 * max(part.min() / peak, -1):.1f}" for i, part in enumerate(parts)]
-    return (
-        '<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(label)}"><polygon class="wave" points="{" ".join(top + low[::-1])}"/>'
-        "</svg>"
-    )
+    outline = " ".join(top + low[::-1])
+    return _stretching_svg(label, f'<polygon class="wave" points="{outline}"/>')
 
 
-def curves_svg(
-    curves: Sequence[tuple[str, npt.NDArray[np.floating]]], low: float, high: float, label: str
-) -> str:
-    """Draws curves over a common time as SVG that stretches to its box.
+def curves_svg(curves: Sequence[tuple[str, Audio]], low: float, high: float, label: str) -> str:
+    """Draws curves over a common time axis as SVG that stretches to its box.
 
     Args:
-        curves: CSS class (``main`` is a thin line, filled below; ``line`` a broad one) and values,
-            shape [n_frames], NaN where there is none; drawn in order.
+        curves: CSS class and values of each curve, in drawing order. The class ``main`` is a thin
+            line with a filled area below it, ``line`` a broad line. The values have shape
+            [n_frames] and are NaN where there is none.
         low: Value at the bottom.
         high: Value at the top.
-        label: What a reader who cannot see it is told.
+        label: Text for readers who cannot see the drawing.
     """
     shapes = []
     for kind, values in curves:
@@ -104,20 +108,23 @@ def curves_svg(
                     area = f"{x[part[0]]:.1f},100 {points} {x[part[-1]]:.1f},100"
                     shapes.append(f'<polygon class="{kind}" points="{area}"/>')
                 shapes.append(f'<polyline class="{kind}" points="{points}"/>')
+    return _stretching_svg(label, "".join(shapes))
+
+
+def _stretching_svg(label: str, content: str) -> str:
     return (
         '<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(label)}">'
-        f"{''.join(shapes)}</svg>"
+        f'aria-label="{escape(label)}">{content}</svg>'
     )
 
 
 def plot(content: str, *, top: str, bottom: str, size: str, caption: str = "") -> str:
-    """Puts an image or curves beside their vertical axis.
+    """Places an image or curves beside a vertical axis.
 
     Args:
         content: HTML of an image or SVG.
-        top: Label of the axis at the top.
-        bottom: Label at the bottom.
+        top: Label at the top of the axis.
+        bottom: Label at the bottom of the axis.
         size: CSS class of the height: ``tall``, ``medium`` or ``small``.
         caption: HTML above the plot.
     """
@@ -127,7 +134,7 @@ def plot(content: str, *, top: str, bottom: str, size: str, caption: str = "") -
 
 
 def time_axis(seconds: float) -> str:
-    """Labels the whole seconds under plots."""
+    """Labels whole seconds below plots."""
     step = max(round(seconds / 8), 1)
     marks = "".join(
         f'<span style="left:{100 * second / seconds:.2f}%">{second} s</span>'
@@ -137,8 +144,8 @@ def time_axis(seconds: float) -> str:
     return f'<div class="plot" aria-hidden="true"><div></div><div class="time">{marks}</div></div>'
 
 
-def player(title: str, text: str, wav: Path, audio: npt.NDArray[np.floating]) -> str:
-    """Makes a heading, a sentence, a player and a spectrogram of one recording."""
+def player(title: str, text: str, wav: Path, audio: Audio) -> str:
+    """Returns a heading, a sentence, an audio player and a spectrogram of one recording."""
     sound = data_uri(wav.read_bytes(), "audio/wav")
     image = data_uri(spectrogram_png(audio), "image/png")
     picture = f'<img src="{image}" alt="Spectrogram: {escape(title)}">'
@@ -150,7 +157,7 @@ def player(title: str, text: str, wav: Path, audio: npt.NDArray[np.floating]) ->
 
 
 def tiles(figures: Sequence[tuple[str, str, str]]) -> str:
-    """Makes a row of figures: what it is, the figure, and in small what belongs to it."""
+    """Returns a row of tiles, each with a name, a figure and a note in small print."""
     cells = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>"
         for name, value, note in figures
@@ -159,7 +166,10 @@ def tiles(figures: Sequence[tuple[str, str, str]]) -> str:
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Makes a table that scrolls sideways; cells are HTML, the first of a row its heading."""
+    """Returns a table that scrolls sideways.
+
+    The cells are HTML, and the first cell of a row is its heading.
+    """
     titles = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     body = "".join(
         f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
@@ -167,12 +177,18 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> s
     )
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<caption>{escape(caption)}</caption><thead><tr>{titles}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
+def fill_template(name: str, **parts: Any) -> str:
+    """Returns a template from ``assets`` with its placeholders replaced."""
+    return (ASSETS / name).read_text().format(**parts)
+
+
 def page(title: str, body: str, *, styles: Sequence[str], scripts: Sequence[str]) -> str:
-    """Returns a whole page with styles and scripts from ``page_assets``."""
+    """Returns a complete page that embeds styles and scripts from ``assets``."""
     style, script = (
         "\n".join((ASSETS / name).read_text() for name in names) for names in (styles, scripts)
     )

@@ -1,11 +1,6 @@
-"""Page stage: all systems of all instruments side by side, to hear, to see and to judge blindly.
+"""Gathers the content of the listening page: chooses takes and evaluates every system on them.
 
-    python -m pipeline.page --out build/page [--instrument flute ...] [--audio DIR]
-
-writes one folder that works from a disk as well as from a server: ``index.html`` with the tables of
-players, ``listening_test.html`` with the blind test, and what they play and show. It evaluates what
-has not been evaluated yet, or has changed, and keeps what is there (``audio/<instrument>``, as
-`pipeline.evaluate` writes it). Without recordings it renders short phrases that training never saw.
+An evaluation that is still valid is kept, so that writing the page again is quick.
 """
 
 import json
@@ -18,123 +13,166 @@ from typing import Any
 import numpy as np
 
 from pipeline.audio import pcm
-from pipeline.audio.corpus import compose_examples, render_excerpt
-from pipeline.audio.features import load_audio
+from pipeline.audio.composition import compose_examples
+from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import to_pcm
 from pipeline.audio.recordings import find_recordings
+from pipeline.audio.soundfont import render_excerpt
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import InstrumentConfig
 from pipeline.core.paths import REPOSITORY
 from pipeline.evaluation.evaluation import Evaluation
-from pipeline.evaluation.systems import (
-    MCU_SUFFIXES,
-    file_digest,
-    find_models,
-    model_sources,
-    output_names,
-)
-from pipeline.pages.listening_page import InstrumentSection, Take
+from pipeline.evaluation.model_files import file_digest, find_models, model_sources, output_names
+from pipeline.evaluation.systems import LPC, REFERENCE, System
+from pipeline.pages.catalogue import InstrumentSection, Source, Take
 
-EXCERPT_SECONDS = 12  # of a recording that are heard
-EXAMPLE_SEPARATOR = "_"  # stands for a blank in the names of files
+EXCERPT_SECONDS = 12  # longest part of a recording that the page plays
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says of systems.
+    """Options of the command line.
 
     Attributes:
-        variants: Whose float models are heard.
-        mcu: Those of them that the firmware plays.
-        board: Where it runs.
-        runs: Folder of run folders; pretrained models fill in.
-        rendered: Whether what is given to be heard was rendered, not recorded.
+        audio: Folder with a folder of recordings per instrument.
+        rendered: Whether the files in `audio` are rendered instead of recorded.
+        n_takes: Largest number of recordings per instrument.
+        systems: All systems on the page.
+        board: Board that runs the firmware.
+        runs: Folder of run folders; pretrained models are used for what it does not contain.
     """
 
-    variants: Sequence[str]
-    mcu: Sequence[str]
+    audio: Path | None
+    rendered: bool
+    n_takes: int
+    systems: Sequence[System]
     board: str
     runs: Path | None
-    rendered: bool = False
 
 
-def choose_recordings(
-    config: InstrumentConfig, audio: Path | None, n_takes: int, folder: Path
-) -> dict[str, Path]:
-    """Brings what the page is to play into `folder`: excerpts of recordings, or composed phrases.
+def gather(config: InstrumentConfig, options: Options, out: Path) -> InstrumentSection:
+    """Collects the content for one instrument, and evaluates what is new or has changed.
 
     Args:
-        config: Instrument.
-        audio: Folder with a folder of recordings per instrument; where there is none, phrases are
-            composed.
-        n_takes: Most recordings to take; they are spread over the folder.
-        folder: Where the WAV files go.
-
-    Returns:
-        WAV file by name.
+        config: Configuration of the instrument.
+        options: Options of the command line.
+        out: Folder of the page; WAV files and ``metrics.json`` go to ``audio/<instrument>`` in it.
 
     Raises:
-        UserError: A recording is not usable, or the phrases cannot be rendered.
+        UserError: A recording is not usable, a model is damaged, or a tool is missing.
     """
-    source = audio / config.instrument if audio else None
+    name = config.instrument
+    folder = options.audio / name if options.audio else None
+    if folder is None or not folder.is_dir():
+        folder = None
+    audio_out = out / "audio" / name
+    with tempfile.TemporaryDirectory() as temporary:
+        recordings = (
+            _excerpts(config, folder, options.n_takes, Path(temporary))
+            if folder
+            else _composed_phrases(config, Path(temporary))
+        )
+        metrics = _evaluate(name, recordings, options, audio_out)
+    systems = {System.from_name(key): entry for key, entry in metrics["systems"].items()}
+    takes = [
+        Take(
+            id=f"{name}-{index}",
+            title=title.replace("_", " "),  # file names use an underscore instead of a space
+            sounds={s: audio_out / f"{title}.{s.name}.wav" for s in (REFERENCE, *systems)},
+            figures={system: entry["recordings"][title] for system, entry in systems.items()},
+        )
+        for index, title in enumerate(recordings, start=1)
+    ]
+    source: Source = (
+        "composed" if folder is None else "rendered" if options.rendered else "recorded"
+    )
+    return InstrumentSection(
+        config=config,
+        source=source,
+        takes=takes,
+        systems=systems,
+        models=metrics["models"],
+        missing={
+            System.from_name(key): reason.replace(f"{REPOSITORY}/", "")
+            for key, reason in metrics["missing"].items()
+        },
+    )
+
+
+def _composed_phrases(config: InstrumentConfig, out: Path) -> dict[str, Path]:
+    """Renders the example phrases into `out`; returns WAV files by name."""
     chosen = {}
-    if source is None or not source.is_dir():
-        for name, midi in compose_examples(config).items():
-            chosen[name] = folder / f"{name}.wav"
-            render_excerpt(midi, config.corpus.gm_program, chosen[name])
-        return chosen
-    found = [recording.path for recording in find_recordings(source, config.data)]
-    spread = np.linspace(0, len(found) - 1, min(n_takes, len(found))).round().astype(int)
-    paths = [found[index] for index in spread]
-    for name, path in zip(output_names(paths, source), paths, strict=True):
-        samples = to_pcm(load_audio(path)[: EXCERPT_SECONDS * SAMPLE_RATE])
-        chosen[name] = folder / f"{name}.wav"
-        pcm.write_wav(chosen[name], samples)
+    for name, midi in compose_examples(config).items():
+        chosen[name] = out / f"{name}.wav"
+        render_excerpt(midi, config.corpus.gm_program, chosen[name])
     return chosen
 
 
-def evaluate_takes(
+def _excerpts(config: InstrumentConfig, folder: Path, n_takes: int, out: Path) -> dict[str, Path]:
+    """Copies the beginnings of recordings, chosen evenly from a folder; returns WAV files by name.
+
+    Raises:
+        UserError: A recording is not usable.
+    """
+    found = [recording.path for recording in find_recordings(folder, config.data)]
+    spread = np.linspace(0, len(found) - 1, min(n_takes, len(found))).round().astype(int)
+    paths = [found[index] for index in spread]
+    chosen = {}
+    for name, path in zip(output_names(paths, folder), paths, strict=True):
+        chosen[name] = out / f"{name}.wav"
+        pcm.write_wav(chosen[name], to_pcm(load_audio(path)[: EXCERPT_SECONDS * SAMPLE_RATE]))
+    return chosen
+
+
+def _evaluate(
     instrument: str, recordings: Mapping[str, Path], options: Options, out: Path
 ) -> dict[str, Any]:
-    """Evaluates every system on recordings, unless `out` holds just that already.
+    """Evaluates every system on recordings, unless `out` already holds the result.
 
     Returns:
-        What ``metrics.json`` holds (see `pipeline.evaluate`), with ``missing`` as of now, and
-        ``models``: where these lie.
+        The content of ``metrics.json`` (see `pipeline.evaluate`) with the currently missing systems
+        as ``missing`` and the folders of the models as ``models``.
     """
-    asked: dict[str, Any] = {
-        "variants": options.variants,
-        "mcu": options.mcu,
-        "formats": list(MCU_SUFFIXES),
-        "runs": options.runs,
+    systems = [system for system in options.systems if system.variant is not None]
+    files, missing = find_models(instrument, systems, options.runs)
+    now = {
+        "missing": {system.name: reason for system, reason in missing.items()},
+        "models": model_sources(files),
     }
-    files, missing = find_models(instrument, **asked)
-    now = {"missing": missing, "models": model_sources(files)}
     print(f"{instrument}: models: {now['models'] or 'none'}")
     metrics = _read_metrics(out / "metrics.json")
-    digests = {system: file_digest(path) for system, path in files.items()}
-    heard = {
-        system: entry.get("model_digest")
-        for system, entry in metrics.get("systems", {}).items()
-        if system != "lpc"
-    }
-    current = (
-        heard == digests
-        and metrics.get("board") == options.board
-        and all(
-            _same_file(path, out / f"{name}.reference.wav") for name, path in recordings.items()
-        )
-    )
-    if current:
+    if _is_current(metrics, files, recordings, options.board, out):
         print(f"{instrument}: everything in {out} is up to date")
         return metrics | now
     print(f"{instrument}: {len(recordings)} recordings by {len(files) + 2} systems", flush=True)
-    evaluation = Evaluation(instrument, board=options.board, **asked)
+    evaluation = Evaluation(instrument, systems, runs=options.runs, board=options.board)
     summary, failures = evaluation.evaluate_all(recordings, out)
     if failures:
         raise UserError(failures[0])
     return summary | now
+
+
+def _is_current(
+    metrics: Mapping[str, Any],
+    files: Mapping[System, Path],
+    recordings: Mapping[str, Path],
+    board: str,
+    out: Path,
+) -> bool:
+    """Checks whether an evaluation used the same models, recordings and board."""
+    digests = {system.name: file_digest(path) for system, path in files.items()}
+    evaluated = {
+        name: entry.get("model_digest")
+        for name, entry in metrics.get("systems", {}).items()
+        if name != LPC.name
+    }
+    references = {path: out / f"{name}.{REFERENCE.name}.wav" for name, path in recordings.items()}
+    return (
+        evaluated == digests
+        and metrics.get("board") == board
+        and all(_same_file(path, reference) for path, reference in references.items())
+    )
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:
@@ -147,32 +185,3 @@ def _read_metrics(path: Path) -> dict[str, Any]:
 
 def _same_file(one: Path, other: Path) -> bool:
     return other.is_file() and one.read_bytes() == other.read_bytes()
-
-
-def gather(
-    config: InstrumentConfig, audio: Path | None, n_takes: int, options: Options, out: Path
-) -> InstrumentSection:
-    """Collects what the page says of an instrument, evaluating what is not evaluated yet."""
-    name = config.instrument
-    with tempfile.TemporaryDirectory() as folder:
-        recordings = choose_recordings(config, audio, n_takes, Path(folder))
-        metrics = evaluate_takes(name, recordings, options, out / "audio" / name)
-    systems = ["reference", *metrics["systems"]]
-    takes = [
-        Take(
-            id=f"{name}-{index}",
-            title=title.replace(EXAMPLE_SEPARATOR, " "),
-            sounds={s: out / "audio" / name / f"{title}.{s}.wav" for s in systems},
-            figures={s: entry["recordings"][title] for s, entry in metrics["systems"].items()},
-        )
-        for index, title in enumerate(recordings, start=1)
-    ]
-    here = f"{REPOSITORY}/"
-    return InstrumentSection(
-        config=config,
-        real=audio is not None and (audio / name).is_dir() and not options.rendered,
-        takes=takes,
-        systems=metrics["systems"],
-        models=metrics["models"],
-        missing={s: reason.replace(here, "") for s, reason in metrics["missing"].items()},
-    )

@@ -10,7 +10,6 @@ from matplotlib.image import imread
 from pipeline import listening_test
 from pipeline.core.errors import UserError
 from pipeline.pages import mushra
-from pipeline.pages.listening_page import system_labels
 from pipeline.pages.mushra import COLUMNS
 
 SYSTEMS = ("reference", "lpc", "full", "reduced_cd", "reduced_cd_mcu")
@@ -44,9 +43,9 @@ def test_who_misses_the_hidden_reference_is_left_out_and_named(files, tmp_path, 
     listening_test.main([*map(str, files), "--out", str(out)])
     printed = capsys.readouterr().out
     assert "left out: Cleo" in printed and "in 50 % of the trials" in printed
-    assert "20 ratings of 2 listeners" in printed
+    assert "20 ratings by 2 listeners" in printed
     listening_test.main([*map(str, files), "--out", str(out), "--keep-all"])
-    assert "30 ratings of 3 listeners" in capsys.readouterr().out
+    assert "30 ratings by 3 listeners" in capsys.readouterr().out
 
 
 def test_boxes_are_sorted_by_instrument_and_system(files):
@@ -74,7 +73,7 @@ def test_picture_shows_the_median_where_it_lies(tmp_path):
 
 @pytest.mark.parametrize("n_systems", [1, 18, 25])
 def test_every_system_has_a_colour_of_its_own(n_systems, tmp_path):
-    systems = [*system_labels(), *map(str, range(7))][:n_systems]
+    systems = [*mushra.ORDER, *map(str, range(7))][:n_systems]
     mushra.draw(
         {name: {system: [50.0] for system in systems} for name in ("flute", "piano")},
         n_listeners=1,
@@ -90,9 +89,9 @@ def test_every_system_has_a_colour_of_its_own(n_systems, tmp_path):
     ("content", "telling"),
     [
         (None, "is missing"),
-        (b"a,b\r\n1,2\r\n", "has not the columns"),
-        (b"", "has not the columns"),
-        (b"\xff\xfe\x00\x00", "no CSV file"),
+        (b"a,b\r\n1,2\r\n", "does not have the columns"),
+        (b"", "does not have the columns"),
+        (b"\xff\xfe\x00\x00", "is not a CSV file"),
         (",".join(COLUMNS).encode() + b"\r\nAda,now,1,flute,x,lpc,A,many\r\n", "line 2"),
         (",".join(COLUMNS).encode() + b"\r\nAda,now,1,flute,x,lpc,A,101\r\n", "101"),
         (",".join(COLUMNS).encode() + b"\r\nAda,now\r\n", "line 2"),

@@ -1,4 +1,4 @@
-// Lets one player sound at a time, and draws on every track where it is.
+// Plays one player at a time, and marks its position on every track.
 const root = document.documentElement.style, players = [...document.querySelectorAll("audio")];
 for (const player of players) {
   const draw = () => {

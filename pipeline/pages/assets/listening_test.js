@@ -1,22 +1,23 @@
-// The listening test, after ITU-R BS.1534 (MUSHRA): a hidden reference and an anchor among the
-// systems, all under letters in random order, rated from 0 to 100. Ratings leave as a CSV file.
+// The listening test, following ITU-R BS.1534 (MUSHRA): the systems include a hidden reference and
+// an anchor, are labelled with letters in random order, and are rated from 0 to 100. The ratings
+// are saved as a CSV file.
 "use strict";
 
-const LETTERS = "ABCDEFGHIJKLMNOPQSTUVWXYZ"; // without R, the reference's key
+const LETTERS = "ABCDEFGHIJKLMNOPQSTUVWXYZ"; // without R, the key of the reference
 const COLUMNS = ["listener", "date", "trial", "instrument", "take", "system", "letter", "rating"];
 
 const byId = (id) => document.getElementById(id);
 const catalogue = JSON.parse(byId("catalogue").textContent)
-  .filter(({ systems }) => systems.length > 2); // a reference and an anchor alone are no test
+  .filter(({ systems }) => systems.length > 2); // a test needs more than reference and anchor
 const date = new Date().toISOString().slice(0, 19);
 const [toggle, seeker, clock, message] = [".toggle", ".seeker", ".clock", ".message"].map(
   (selector) => byId("trial").querySelector(selector),
 );
-const rows = []; // of the CSV file
+const rows = []; // rows of the CSV file
 let mixer = null;
 let trials = [];
 let trial = -1;
-let stimuli = []; // of this trial, in the order of their letters: { system, letter, item, ... }
+let stimuli = []; // stimuli of the current trial in the order of their letters
 
 function shuffled(values) {
   const order = [...values];
@@ -28,7 +29,7 @@ function shuffled(values) {
   return order;
 }
 
-// --- beginning -------------------------------------------------------------------------------------
+// --- start ---------------------------------------------------------------------------------------
 
 function chosenTakes() {
   const boxes = [...byId("instruments").querySelectorAll("input")];
@@ -43,7 +44,7 @@ function showExtent() {
     ? `${takes.length} pages, ${ratings} ratings, about ${Math.ceil(ratings / 4)} minutes.`
     : catalogue.length
       ? "Choose at least one instrument."
-      : "No model is there to be judged: train one, and write this page again.";
+      : "There are no models to rate: train one and write this page again.";
   byId("start").querySelector("button").disabled = !takes.length;
 }
 
@@ -70,10 +71,10 @@ byId("start").addEventListener("submit", (event) => {
 });
 
 function warn(event) {
-  event.preventDefault(); // the browser asks whether ratings may be lost
+  event.preventDefault(); // makes the browser ask before it discards the ratings
 }
 
-// --- a trial ---------------------------------------------------------------------------------------
+// --- a trial -------------------------------------------------------------------------------------
 
 async function nextTrial() {
   trial += 1;
@@ -114,7 +115,7 @@ function makeStimulus(system, letter) {
   return stimulus;
 }
 
-// Lets a system be heard, as a stimulus or, openly, as the reference.
+// Selects the system that is heard: a stimulus, or the open reference (null).
 function hear(system, stimulus, play = false) {
   byId("reference").ariaPressed = String(stimulus === null);
   for (const other of stimuli) other.button.ariaPressed = String(other === stimulus);
@@ -187,7 +188,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// --- the end ---------------------------------------------------------------------------------------
+// --- finish --------------------------------------------------------------------------------------
 
 function quoted(value) {
   const text = String(value);

@@ -1,21 +1,21 @@
-// All renderings of one take run side by side, in step to the sample; one of them is let through.
-// Switching is a crossfade of a few milliseconds at whatever place the music has reached.
+// Plays all renderings of one take in parallel, synchronized to the sample; one of them is audible.
+// Switching to another one is a crossfade of a few milliseconds at the current position.
 "use strict";
 
-const SAMPLE_RATE = 16000; // of the files: the browser resamples the mix, not each of them
+const SAMPLE_RATE = 16000; // of the files; the browser resamples the mix instead of each file
 const FADE_SECONDS = 0.005;
-const LEAD_SECONDS = 0.02; // from asking to the first sample: what is scheduled must lie ahead
+const LEAD_SECONDS = 0.02; // delay before playback: events must be scheduled in the future
 
 class Mixer {
-  // context: an AudioContext, or an OfflineAudioContext that is rendered afterwards.
+  // context: an AudioContext, or an OfflineAudioContext that is rendered later.
   constructor(context) {
     this.context = context;
     this.buffers = new Map(); // by system
-    this.voices = new Map(); // by system, while playing: its source and gain
+    this.voices = new Map(); // source and gain by system, while playing
     this.system = null;
     this.loop = false;
     this.playing = false;
-    this.offset = 0; // place in the take, in seconds, at the context's time `since`
+    this.offset = 0; // position in the take in seconds, at the context's time `since`
     this.since = 0;
     this.onend = () => {};
   }
@@ -30,14 +30,14 @@ class Mixer {
     return this.loop ? reached % this.duration : Math.min(reached, this.duration);
   }
 
-  // Takes up other buffers, by system and all of the same length, at a place in seconds.
+  // Replaces the buffers, a Map by system, all of the same length. The position is in seconds.
   load(buffers, position = 0) {
     this.stop();
     this.buffers = buffers;
     this.offset = position;
   }
 
-  // Lets a system through; what is heard goes on at the same place.
+  // Makes a system audible; the position does not change.
   select(system) {
     this.system = system;
     for (const [name, { gain }] of this.voices) this.fade(gain, name === system ? 1 : 0);
@@ -64,7 +64,7 @@ class Mixer {
     };
   }
 
-  // Falls silent and stays at its place.
+  // Stops playback and keeps the position.
   stop() {
     if (!this.playing) return;
     this.offset = this.position;
@@ -99,10 +99,10 @@ class Mixer {
   }
 }
 
-// A page that lies on a disk may not read the files beside it, but it may run them: the sounds of a
-// take are a script that calls `deliver`, and are asked for when they are first needed.
+// A page opened from disk must not read files beside it, but it may run scripts. Therefore the
+// sounds of a take are a script that calls `deliver`, loaded when the take is first played.
 const delivered = new Map();
-const takes = new Map(); // promises
+const takes = new Map(); // promises of the decoded sounds, by take
 
 function deliver(take, sounds) {
   delivered.set(take, sounds);

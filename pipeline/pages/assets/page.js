@@ -1,4 +1,4 @@
-// The listening page: players in tables, one transport for all of them.
+// The listening page: tables of players that share one transport.
 "use strict";
 
 const catalogue = JSON.parse(document.getElementById("catalogue").textContent);
@@ -8,10 +8,10 @@ const [toggle, seeker, clock, loopBox, title, choices, message] = [
   ".toggle", ".seeker", ".clock", ".loop", ".title", ".choices", ".message",
 ].map((selector) => transport.querySelector(selector));
 
-let mixer = null; // made by the first gesture: browsers let no page sound before
-let take = null; // of the catalogue, that the transport is about
-let request = 0; // counts what was asked for, so that a slow load does not overrule a later wish
-const places = new Map(); // by take: where it was left
+let mixer = null; // created on the first user gesture, before which browsers block audio
+let take = null; // entry of the catalogue that is loaded
+let request = 0; // number of the latest request; results of earlier, slower loads are dropped
+const places = new Map(); // last position of each take
 
 async function choose(nextTake, system, play = true) {
   mixer ??= makeMixer();
@@ -74,7 +74,7 @@ function takeOf(player) {
   return catalogue.find(({ id }) => id === player.dataset.take);
 }
 
-// --- what is seen ----------------------------------------------------------------------------------
+// --- display -------------------------------------------------------------------------------------
 
 function draw() {
   if (!mixer) return;
@@ -137,7 +137,7 @@ function showTake(id) {
   }
 }
 
-// --- what is done ----------------------------------------------------------------------------------
+// --- events --------------------------------------------------------------------------------------
 
 for (const player of players) {
   player.querySelector("button").addEventListener("click", () => {
@@ -170,7 +170,7 @@ loopBox.addEventListener("change", () => mixer?.setLoop(loopBox.checked));
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const onControl = event.target.closest("button, input, select, a, summary");
-  const key = onControl?.matches("select") ? "" : event.key.toUpperCase(); // a list has its own
+  const key = onControl?.matches("select") ? "" : event.key.toUpperCase(); // lists use keys
   const chosen = take?.systems.find((candidate) => candidate.key === key);
   if (event.key === " " && !onControl) {
     event.preventDefault();

@@ -1,6 +1,7 @@
-"""What the notebooks show sounds with: players, spectrograms on one scale, drawings.
+"""Helpers for the notebooks: audio players, spectrograms on a common scale, drawings.
 
-Imported first, it also keeps TensorFlow's start-up messages and progress bars out of the outputs.
+Import this module first: it also keeps TensorFlow's start-up messages and progress bars out of the
+outputs.
 """
 
 import base64
@@ -24,7 +25,7 @@ warnings.filterwarnings("ignore", "IProgress not found")
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Drops what libraries print on stderr from C++; errors raised in Python are seen as ever."""
+    """Hides what C++ libraries print on stderr; Python exceptions are still shown."""
     stderr = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -40,13 +41,13 @@ with quiet():
     import tensorflow as tf
 
     keras.ops.zeros(1)
-tf.get_logger().setLevel(logging.ERROR)  # not before: in a notebook TensorFlow starts with INFO
+tf.get_logger().setLevel(logging.ERROR)  # only now: in notebooks TensorFlow starts at INFO
 
 from pipeline.core.constants import FRAME_RATE, SAMPLE_RATE
 from pipeline.core.paths import REPOSITORY
 from pipeline.pages import html
 
-BUILD = REPOSITORY / "build" / "notebooks"  # what a notebook writes
+BUILD_DIR = REPOSITORY / "build" / "notebooks"  # files that the notebooks write
 TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000)
 
 plt.rcParams |= {
@@ -67,7 +68,7 @@ plt.rcParams |= {
 
 
 def players(sounds: Mapping[str, np.ndarray]) -> HTML:
-    """Returns a player for each sound: samples at 16 kHz, float in [-1, 1] or int16."""
+    """Returns an audio player for each sound: samples at 16 kHz, float in [-1, 1] or int16."""
     rows = []
     for name, samples in sounds.items():
         samples = np.asarray(samples)
@@ -83,7 +84,7 @@ def players(sounds: Mapping[str, np.ndarray]) -> HTML:
 
 
 def spectrograms(sounds: Mapping[str, np.ndarray]) -> None:
-    """Draws spectrograms below each other, -100 to -20 dB in colour, all on the same scale."""
+    """Draws spectrograms below each other; the colours of all cover -100 to -20 dB."""
     size = (9, 0.5 + 1.5 * len(sounds))
     figure, rows = plt.subplots(len(sounds), figsize=size, sharex=True, squeeze=False)
     for axes, (name, samples) in zip(rows[:, 0], sounds.items(), strict=True):
@@ -100,12 +101,12 @@ def spectrograms(sounds: Mapping[str, np.ndarray]) -> None:
 
 
 def frame_times(n_frames: int) -> np.ndarray:
-    """Returns the time of every frame in seconds."""
+    """Returns the time of the end of every frame in seconds."""
     return (np.arange(n_frames) + 1) / FRAME_RATE
 
 
 def drawing(svg: str) -> HTML:
-    """Returns a drawing of `pipeline.diagram` in the colours of the page, for light paper."""
+    """Returns a drawing of `pipeline.pages.diagrams` in the light colours of the pages."""
     colours = "--paper:#fbfbf9;--card:#fff;--ink:#1c1e21;--soft:#5a6068;--rule:#dfe0dc;"
     colours += "--accent:#0b6e75;--fill:#0b6e7526;--line:#b4481e;background:#fbfbf9;padding:1em"
     lines = (html.ASSETS / "page.css").read_text().splitlines()

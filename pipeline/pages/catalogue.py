@@ -1,0 +1,91 @@
+"""The takes that the listening page and the listening test play, and the systems that play them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.core.constants import FORMATS
+from pipeline.core.instrument_config import InstrumentConfig
+from pipeline.evaluation.systems import LPC, REFERENCE, System, requested_systems
+
+Source = Literal["recorded", "rendered", "composed"]
+KEYS = "123456789ABCDEFGHIJKMNOPQRSTUVWXYZ"  # select a system, in order; L toggles the loop
+
+
+@dataclass(frozen=True)
+class Take:
+    """A recording, or a composed phrase, as every system plays it.
+
+    Attributes:
+        id: Short name for files and scripts.
+        title: Name for readers.
+        sounds: WAV file by system, the reference first; all have the same length.
+        figures: Figures of `pipeline.evaluate` by system.
+    """
+
+    id: str
+    title: str
+    sounds: Mapping[System, Path]
+    figures: Mapping[System, Mapping[str, float | None]]
+
+
+@dataclass(frozen=True)
+class InstrumentSection:
+    """The part of the pages about one instrument.
+
+    Attributes:
+        config: Configuration of the instrument.
+        source: Whether the takes are recordings, rendered audio of the user, or phrases composed
+            for the page.
+        takes: Takes to choose from.
+        systems: Entries of ``metrics.json`` by system.
+        models: Folders of its models (see `pipeline.evaluation.model_files.model_sources`).
+        missing: For each missing system the reason.
+    """
+
+    config: InstrumentConfig
+    source: Source
+    takes: Sequence[Take]
+    systems: Mapping[System, Mapping[str, Any]]
+    models: str
+    missing: Mapping[System, str]
+
+    @property
+    def name(self) -> str:
+        """Name of the instrument."""
+        return self.config.instrument
+
+
+def page_systems(variants: Sequence[str], mcu: Sequence[str]) -> list[System]:
+    """Returns all systems on the page in their order.
+
+    These are the reference, the anchor, the float models, and the firmware with every format and
+    with the learnt reverb.
+
+    Args:
+        variants: Variants whose float models play.
+        mcu: Variants that the firmware plays.
+    """
+    models = requested_systems(variants, mcu, formats=FORMATS, reverb=True)
+    return [REFERENCE, LPC, *sorted(models, key=lambda system: system.is_firmware)]
+
+
+def catalogue_json(instruments: Sequence[InstrumentSection], systems: Sequence[System]) -> str:
+    """Describes the takes for the scripts, as JSON that can be embedded in HTML."""
+    entries = [
+        {
+            "id": take.id,
+            "instrument": instrument.name.capitalize(),
+            "title": take.title,
+            "systems": [
+                {"system": system.name, "label": system.label, "key": key}
+                for key, system in zip(KEYS, systems, strict=False)
+                if system in take.sounds
+            ],
+        }
+        for instrument in instruments
+        for take in instrument.takes
+    ]
+    return json.dumps(entries).replace("<", "\\u003c")

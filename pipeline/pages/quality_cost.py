@@ -1,0 +1,131 @@
+"""The picture of quality against cost: spectral distance of the models over their instructions."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_write
+from pipeline.evaluation.systems import VARIANT_LABELS
+
+Row = Mapping[str, Any]
+Point = tuple[Row, float, bool]
+MARKERS = {"full": "s", "reduced": "o", "reduced_ad": "^", "reduced_cd": "D"}
+COLOURS = {"flute": "#0b6e75", "trumpet": "#b4481e", "violin": "#5b4a9c", "piano": "#4d4d4d"}
+GREY = "#888888"
+TICKS = (10_000, 20_000, 50_000, 100_000, 200_000, 400_000, 1_000_000)
+DODGE = 1.05  # horizontal factor between instruments, so that equal costs do not overlap
+MARGIN = 1.7  # factor by which the cost axis extends beyond the points on both sides
+BOARD = "qemu_m4"
+SUFFIXES = (".svg", ".png")
+STYLE: dict[Any, Any] = {
+    "font.family": "serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "svg.hashsalt": "neural fm",  # makes the bytes of the SVG reproducible
+}
+
+
+def picture_points(rows: Sequence[Row]) -> list[Point]:
+    """Selects what is drawn: int8 models with the ``aot`` engine on the Cortex-M4F.
+
+    Models without metrics are left out.
+
+    Returns:
+        For each model its row, its MSS on the validation split, and whether that MSS was measured
+        on real recordings; instruments that have none are judged by rendered ones.
+    """
+    points = []
+    for row in rows:
+        mss = row["mss_valid"]
+        is_real = mss.get("real") is not None
+        distance = mss.get("real" if is_real else "rendered")
+        chosen = (row["board"], row["engine"], row["format"]) == (BOARD, "aot", "int8")
+        if chosen and distance is not None:
+            points.append((row, float(distance), is_real))
+    return points
+
+
+def draw(rows: Sequence[Row], out: Path) -> None:
+    """Draws quality against cost; models of equal cost stand side by side.
+
+    Args:
+        rows: The ``rows`` of the JSON file.
+        out: Picture to write; its suffix selects SVG or PNG.
+
+    Raises:
+        UserError: No model has both figures, or the suffix is not supported.
+    """
+    import matplotlib.pyplot as plt  # importing it takes a second, and only pictures need it
+
+    points = picture_points(rows)
+    if not points:
+        raise UserError(
+            f"nothing to draw: the file has no int8 model on {BOARD} with validation figures"
+        )
+    if out.suffix not in SUFFIXES:
+        raise UserError(f"{out} has to end with {' or '.join(SUFFIXES)}")
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(6, 3.4), layout="constrained")
+        for place, instrument in enumerate(COLOURS):
+            _draw_instrument(axes, instrument, place, points)
+        _format_axes(axes, [_cost(row) for row, _, _ in points])
+        _add_legend(axes, points)
+        undated = {"Date": None} if out.suffix == ".svg" else {}
+        with atomic_write(out) as temporary:
+            figure.savefig(temporary, dpi=200, metadata=undated)
+        plt.close(figure)
+
+
+def _cost(row: Row) -> float:
+    return float(row["instructions_per_frame"]["total"])
+
+
+def _draw_instrument(axes: Any, instrument: str, place: int, points: Sequence[Point]) -> None:
+    """Draws the points of an instrument, filled where real recordings judge it, and a line."""
+    colour = COLOURS[instrument]
+    own = [point for point in points if point[0]["instrument"] == instrument]
+    sideways = DODGE ** (place - (len(COLOURS) - 1) / 2)
+    drawn = [(sideways * _cost(row), distance) for row, distance, _ in own]
+    if drawn:  # the line leads from the best of the small models to the large one
+        best = min(drawn, key=lambda xy: (round(xy[0], -3), xy[1]))
+        axes.plot(*zip(best, max(drawn), strict=True), linewidth=0.7, color=colour, alpha=0.5)
+    for (row, _, is_real), (x, y) in zip(own, drawn, strict=True):
+        marker = MARKERS.get(row["variant"], "x")
+        face = colour if is_real else "white"
+        axes.plot(x, y, marker, markersize=6, color=colour, markerfacecolor=face)
+
+
+def _format_axes(axes: Any, costs: Sequence[float]) -> None:
+    lowest, highest = min(costs) / MARGIN, max(costs) * MARGIN
+    axes.set_xscale("log")
+    ticks = [n for n in TICKS if lowest < n < highest]
+    axes.set_xticks(ticks, [f"{tick:,}".replace(",", " ") for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlim(lowest, highest)
+    axes.margins(y=0.12)
+    axes.grid(axis="y", linewidth=0.4, color="#dddddd")
+    axes.set_axisbelow(True)
+    axes.set_xlabel("instructions a frame of 4 ms, int8 on a Cortex-M4F")
+    axes.set_ylabel("MSS to validation recordings")
+
+
+def _add_legend(axes: Any, points: Sequence[Point]) -> None:
+    """Explains colours and markers by entries without points."""
+
+    def add_entry(label: str, colour: str, marker: str = "o", face: str | None = None) -> None:
+        axes.plot([], [], marker, color=colour, markerfacecolor=face or colour, label=label)
+
+    for instrument, colour in COLOURS.items():
+        if any(row["instrument"] == instrument for row, _, _ in points):
+            add_entry(instrument.capitalize(), colour)
+    for variant, marker in MARKERS.items():
+        if any(row["variant"] == variant for row, _, _ in points):
+            add_entry(VARIANT_LABELS[variant], GREY, marker)
+    if not all(is_real for _, _, is_real in points):
+        add_entry("rendered audio", GREY, face="white")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handletextpad=0.3)
