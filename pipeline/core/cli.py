@@ -24,9 +24,11 @@ def run_main(main: Callable[[], None]) -> None:
     except Exception as error:
         if _is_disk_full(error):
             remedy = "free some space and run the command again"
-            message = f"error: {_file_of(error)}: no space left; {remedy}"
+            where = getattr(error, "filename", None) or "the disk"
+            message = f"error: {where}: no space left; {remedy}"
         elif isinstance(error, OSError):  # for example a folder without write permission
-            message = f"error: {_file_of(error)}: {error.strerror or error}"
+            where = f"{error.filename}: " if error.filename else ""
+            message = f"error: {where}{error.strerror or error}"
         else:
             raise
     else:
@@ -41,7 +43,3 @@ def _is_disk_full(error: Exception) -> bool:
     return getattr(error, "errno", None) in limits or any(
         os.strerror(limit) in str(error) for limit in limits
     )
-
-
-def _file_of(error: Exception) -> str:
-    return getattr(error, "filename", None) or "the disk"

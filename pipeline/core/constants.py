@@ -1,5 +1,6 @@
 """Constants of the whole pipeline; the C code receives its share in a generated header."""
 
+import math
 from typing import Final, Literal, get_args
 
 SAMPLE_RATE: Final = 16_000  # Hz
@@ -19,6 +20,17 @@ DEFAULT_F0_HZ: Final = 440.0  # pitch of a device that has received none yet
 LOUDNESS_RANGE_DB: Final = 80.0
 MIN_LOUDNESS_DB: Final = -LOUDNESS_RANGE_DB
 MAX_LOUDNESS_DB: Final = 0.0
+
+SEMITONES_PER_OCTAVE: Final = 12
+MAX_NOTE: Final = 127  # MIDI note numbers are 0 to 127
+A4_NOTE: Final = 69  # MIDI note number of the tuning pitch
+A4_HZ: Final = 440.0
+NOTE_OF_1_HZ: Final = A4_NOTE - SEMITONES_PER_OCTAVE * math.log2(A4_HZ)  # about -36.4
+
+# Linear congruential generator of "Numerical Recipes": x = multiplier * x + increment mod 2**32.
+RANDOM_MULTIPLIER: Final = 1664525
+RANDOM_INCREMENT: Final = 1013904223
+RANDOM_SEED_STEP: Final = 0x9E3779B9  # distance between the seeds of neighbouring voices
 
 Format = Literal["int8", "int16x8"]  # of a decoder's activations; its weights are int8 in both
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
