@@ -290,6 +290,7 @@ def test_missing_tool_is_named_with_its_package(runs, capsys, monkeypatch, comma
     assert {path: after[path] for path in before} == before
 
 
+@pytest.mark.firmware
 def test_missing_emulator_is_named_with_its_package(runs, capsys, monkeypatch, tmp_path):
     tools = tmp_path / "tools"
     tools.mkdir()

@@ -109,6 +109,7 @@ def test_engines_play_it_in_the_learnt_room(tune, run_dir, tmp_path):
     assert np.corrcoef(wet[: len(dry)], floating[: len(dry)])[0, 1] > 0.9
 
 
+@pytest.mark.firmware
 def test_tune_sounds_at_the_pitches_of_its_notes(tune, run_dir, tmp_path):
     sound = from_pcm(play(tune, run_dir, tmp_path / "out.wav", "--float"))
     sound = sound / np.abs(sound).max()

@@ -264,11 +264,11 @@ def test_learnt_table_survives_its_file(tmp_path):
     [
         ("envelope_db", [[0.0] * 18], "envelope_db has shape"),
         ("envelope_slope", [0.0], "1 entries"),
-        ("envelope_db", [[0.0] * 18, [0.0] * 17], "envelope_db does not hold"),
+        ("envelope_db", [[0.0] * 18, [0.0] * 17], "envelope_db is not numbers"),
         ("release_db", [[1.0] * 11] * 11, "release_db is not within"),
         ("release_slope", [0.0] * 11, "release_slope is not within"),
         ("slur_ms", float("nan"), "slur_ms"),
-        ("vibrato_cents", "deep", "vibrato_cents does not hold numbers"),
+        ("vibrato_cents", "deep", "vibrato_cents = 'deep': give a number"),
     ],
 )
 def test_damaged_table_is_refused_with_the_entry(tmp_path, entry, value, message):

@@ -73,6 +73,7 @@ def weights_of(run_dir):
     return [np.asarray(w) for w in load_model(run_dir).weights]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path, dataset, replace):
     keras.utils.set_random_seed(0)
     import tensorflow as tf
@@ -98,6 +99,7 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path, dataset, replace):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(tmp_path, dataset):
     config = settings(steps=120, validate_every=20, learning_rate=5e-3)
     metrics = loop.train_model(tmp_path / "run", config, dataset)
@@ -182,6 +184,7 @@ def test_a_student_that_equals_its_teacher_has_no_distillation_loss(tmp_path, da
     )
 
 
+@pytest.mark.slow
 def test_a_training_that_is_killed_loses_nothing(tmp_path, dataset_path):
     """Kills the command at random moments; checkpoint and weights stay whole and it finishes."""
     command = [
