@@ -12,6 +12,8 @@
 #define SILENCE_POWER 1e-8f  /* -80 dB */
 #define DB_PER_OCTAVE 3.01029996f /* dB per factor of two in power */
 
+SHARED_ASSERT(ANALYSIS_N_BLOCKS == 5, "the window below has five steps");
+
 /* sin^2 over five blocks, times 2 because the power of a full-scale sine is half of that of full scale. */
 static const float energy_weights[ANALYSIS_N_BLOCKS] = {
     0.0954915f * 0.8f / ANALYSIS_BLOCK_SAMPLES, 0.6545085f * 0.8f / ANALYSIS_BLOCK_SAMPLES,

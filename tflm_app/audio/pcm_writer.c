@@ -22,8 +22,8 @@ static void flush(pcm_writer_t *writer) {
 
 void pcm_writer_write(pcm_writer_t *writer, const int16_t *samples, size_t n_samples) {
     while (n_samples > 0) {
-        const size_t room = PCM_WRITER_SAMPLES - writer->n_samples;
-        const size_t n = n_samples < room ? n_samples : room;
+        const size_t n_free = PCM_WRITER_SAMPLES - writer->n_samples;
+        const size_t n = n_samples < n_free ? n_samples : n_free;
         memcpy(writer->samples + writer->n_samples, samples, n * sizeof *samples);
         writer->n_samples += n;
         samples += n;

@@ -144,7 +144,7 @@ static void live(console_t *console, int number) {
         live->is_on = number == 1;
     }
     put_entry(console, "live", live->is_on);
-    if (live->is_on && !live->is_heard) {
+    if (live->is_on && !live->has_input) {
         put(console, "no sound comes in\r\n");
     }
 }

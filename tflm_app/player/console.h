@@ -39,7 +39,7 @@ typedef struct {
 /* State of live mode: the console switches it, the main loop runs it. */
 typedef struct {
     bool is_on;
-    bool is_heard;   /* there was input for the last block */
+    bool has_input;  /* there was input for the last block */
     uint32_t n_lost; /* blocks of input that were late or missing */
 } live_t;
 

@@ -70,13 +70,13 @@ int player_n_sounding(const player_t *player) {
     return n;
 }
 
-void player_follow(player_t *player, const frame_t *heard) {
-    if ((heard != NULL) != player->is_live) {
+void player_follow(player_t *player, const frame_t *live_frame) {
+    if ((live_frame != NULL) != player->is_live) {
         player_fade_all(player);
-        player->is_live = heard != NULL;
+        player->is_live = live_frame != NULL;
     }
-    if (heard != NULL) {
-        player->heard = *heard;
+    if (live_frame != NULL) {
+        player->live_frame = *live_frame;
     }
 }
 

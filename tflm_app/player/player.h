@@ -101,7 +101,7 @@ typedef struct {
     bool is_mono;
     bool is_pedal_down;
     bool is_live;
-    frame_t heard; /* measured frame that the next block follows if is_live */
+    frame_t live_frame; /* measured frame that the next block follows if is_live */
     bool has_portamento;
     uint8_t portamento_time;
     uint8_t program;
@@ -125,7 +125,7 @@ void player_receive(player_t *player, const midi_message_t *message);
 /* Makes the next block follow a measured frame, any values, instead of the keys; NULL returns to the keys.
  * When the source changes, everything that sounds fades out within a block and all held keys are
  * forgotten. */
-void player_follow(player_t *player, const frame_t *heard);
+void player_follow(player_t *player, const frame_t *live_frame);
 
 /* Renders the next block of 64 samples, int16 at 16 kHz; `samples` is aligned to 4 bytes. */
 void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]);

@@ -76,7 +76,7 @@ void player_start_live_voice(player_t *player) {
 }
 
 static void render_live(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
-    frame_t frame = player->heard;
+    frame_t frame = player->live_frame;
     frame.loudness_db += (float)player->controls.gain_db * DB_PER_Q16;
     instrument_render(&voice->instrument, &frame, samples);
     voice->note = (uint8_t)(12.0f * voice->instrument.log2_f0 + (NOTE_OF_1_HZ + 0.5f)); /* for the console */

@@ -55,8 +55,8 @@ static void tick(void) { n_begun++; }
 #ifdef PLAY_LIVE
 /* Takes the next block of input, and analyses it in live mode. Without live mode the block is dropped, so
  * that none is stale when live mode starts. */
-static void listen(void) {
-    live.is_heard = board_audio_get(samples);
+static void read_input(void) {
+    live.has_input = board_audio_get(samples);
     live.n_lost = board_audio_lost();
     if (!live.is_on) {
         player_follow(&player, NULL);
@@ -65,11 +65,11 @@ static void listen(void) {
     if (!player.is_live) {
         analysis_reset(&analysis);
     }
-    const frame_t heard = analysis_step(&analysis, samples);
-    player_follow(&player, &heard);
+    const frame_t frame = analysis_step(&analysis, samples);
+    player_follow(&player, &frame);
 }
 #else
-static void listen(void) {}
+static void read_input(void) {}
 #endif
 
 static void receive_midi(void) {
@@ -105,7 +105,7 @@ static void receive_panel(void) {
 /* Renders the block that is due. Blocks that were not rendered in time have played as silence. */
 static void render_block(void) {
     const uint32_t start = board_cycles();
-    listen();
+    read_input();
     receive_midi();
     receive_panel();
     demo_phrase_step(&phrase, &player);
