@@ -1,6 +1,5 @@
-"""The commands of the README are there and take the options that it names."""
+"""The commands in the documents exist and accept the options that are given with them."""
 
-import argparse
 import importlib
 import re
 import shlex
@@ -9,57 +8,74 @@ import subprocess
 
 import pytest
 
+from pipeline.core.parser import Parser
 from pipeline.core.paths import REPOSITORY
 from pipeline.pages import diagrams
 
 README = (REPOSITORY / "README.md").read_text()
+DOCUMENTS = [
+    *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md")),
+    *sorted((REPOSITORY / "tflm_app").rglob("README.md")),
+]
+INDENTED = re.compile(r"^ {4,}python -m pipeline\.(\w+)([^\n#]*)", re.MULTILINE)
+INLINE = re.compile(r"`python -m pipeline\.(\w+)\s([^`]+)`")  # may be wrapped
+NAMED = re.compile(r"python -m pipeline\.(\w+)")
 
 
 class ParsedError(Exception):
-    """Ends a command as soon as it has understood its options."""
+    """Ends a command as soon as it has parsed its options."""
 
 
 def commands():
-    """The README's ``python -m pipeline.X ...``, options in brackets included."""
-    found = re.findall(r"python -m pipeline\.(\w+) ([^`\n]*)", README.replace("\n  ", " "))
-    return [(module, options.replace("[", "").replace("]", "")) for module, options in found]
+    """Yields document, module and options of each command, with optional parts in brackets."""
+    for document in DOCUMENTS:
+        text = document.read_text()
+        for module, options in [*INDENTED.findall(text), *INLINE.findall(text)]:
+            yield str(document.relative_to(REPOSITORY)), module, " ".join(options.split())
 
 
-@pytest.mark.parametrize(("module", "options"), commands())
-def test_command_takes_these_options(monkeypatch, module, options):
-    parse = argparse.ArgumentParser.parse_args
+def words(options):
+    """Splits options as a shell does, without brackets and dots, and with a board that exists."""
+    required = re.sub(r"[\[\]]|\.\.\.", "", options)
+    return shlex.split(re.sub(r"--board (BOARD|<name>)", "--board pico", required))
+
+
+@pytest.mark.parametrize(("document", "module", "options"), commands())
+def test_command_of_a_document_takes_its_options(monkeypatch, document, module, options):
+    parse = Parser.parse_args
 
     def parse_and_end(*args):
         parse(*args)
         raise ParsedError
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_end)
-    monkeypatch.setattr("sys.argv", [module, *shlex.split(options)])
+    monkeypatch.setattr(Parser, "parse_args", parse_and_end)
     with pytest.raises(ParsedError):
-        importlib.import_module(f"pipeline.{module}").main()
+        importlib.import_module(f"pipeline.{module}").main(words(options))
 
 
-def test_every_stage_of_the_table_is_a_command_with_help(capsys, monkeypatch):
+def test_commands_that_the_documents_name_exist():
+    named = {name for document in DOCUMENTS for name in NAMED.findall(document.read_text())}
+    assert {"run", "render", "flash", "bench"} <= named
+    for name in named:
+        assert hasattr(importlib.import_module(f"pipeline.{name}"), "main"), name
+
+
+def test_table_of_stages_lists_every_command():
     table = README[README.index("| `python -m pipeline.` |") :].split("\n\n")[0]
-    modules = [
+    listed = [
         m for row in table.splitlines()[2:] for m in re.findall(r"`(\w+)`", row.split("|")[1])
     ]
-    assert {"data", "train", "distill", "quantize", "convert", "codegen", "firmware"} < {*modules}
-    for module in modules:
-        monkeypatch.setattr("sys.argv", [module, "--help"])
-        with pytest.raises(SystemExit) as ended:
-            importlib.import_module(f"pipeline.{module}").main()
-        assert ended.value.code == 0
-        assert f"pipeline.{module}" in capsys.readouterr().out
+    modules = {path.stem for path in (REPOSITORY / "pipeline").glob("[a-z]*.py")}
+    assert sorted(listed) == sorted(modules - {"toolchain"})  # which make calls
 
 
-def test_make_knows_the_targets():
-    targets = re.findall(r"^ +make (\w+)$", README, re.MULTILINE)
-    assert {"demo", "test"} <= {*targets}
+def test_make_knows_its_targets_of_the_readme():
+    targets = set(re.findall(r"\bmake (\w+)", README))
+    assert {"demo", "test", "quick", "lint", "fuzz"} <= targets
     subprocess.run(["make", "-n", *targets], cwd=REPOSITORY, check=True, capture_output=True)
 
 
-def test_python_that_cannot_run_the_project_is_told_in_one_line(tmp_path, monkeypatch):
+def test_unsupported_python_is_refused_in_one_line(tmp_path, monkeypatch):
     for name in ("Makefile", "setup.cfg", "requirements-debian.txt"):
         shutil.copy(REPOSITORY / name, tmp_path)
     (tmp_path / "build").mkdir()
@@ -70,8 +86,8 @@ def test_python_that_cannot_run_the_project_is_told_in_one_line(tmp_path, monkey
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     make = ["make", "--no-print-directory", "test"]  # quiet where make itself runs the tests
     made = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True)
-    told = made.stderr.splitlines()[0]
-    assert told == "error: Python 3.11 or 3.12 is needed, with venv; python3 is Python 3.13.5"
+    message = made.stderr.splitlines()[0]
+    assert message == "error: Python 3.11 or 3.12 is needed, with venv; python3 is Python 3.13.5"
     assert made.stdout == "" and made.returncode == 2
 
 
