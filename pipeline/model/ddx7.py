@@ -71,8 +71,8 @@ class Ddx7(keras.Model):
         """
         grains = inputs["grains"]
         logits, levels = self.decode(inputs, training=training)
-        gains = self.noise.gains(inputs["features"][:, -grains.shape[1] :], levels)
-        dry = self.synthesize(levels, gains, inputs["phase"], grains)
+        features = inputs["features"][:, -grains.shape[1] :]
+        dry = self.synthesize(levels, features, inputs["phase"], grains)
         return {"logits": logits, "levels": levels, "dry": dry, "audio": self.reverb(dry)}
 
     def decode(self, inputs: Mapping[str, Tensor], training: bool = False) -> tuple[Tensor, Tensor]:
@@ -80,9 +80,18 @@ class Ddx7(keras.Model):
         logits = self.tcn(inputs["features"], training=training)[:, -inputs["grains"].shape[1] :]
         return logits, fm_levels(logits)
 
-    def synthesize(self, levels: Tensor, gains: Tensor, phase: Tensor, grains: Tensor) -> Tensor:
+    def synthesize(
+        self,
+        levels: Tensor,
+        features: Tensor,
+        phase: Tensor,
+        grains: Tensor,
+        gains: Tensor | None = None,
+    ) -> Tensor:
         """Plays frames with this model's patch and noise, dry; see `synthesize_dry`."""
-        return synthesize_dry(levels, gains, phase, grains, patch=self.patch, noise=self.noise)
+        return synthesize_dry(
+            levels, features, phase, grains, patch=self.patch, noise=self.noise, gains=gains
+        )
 
     def prepare(self, f0_hz: Floats, loudness_db: Floats) -> dict[str, npt.NDArray[Any]]:
         """Returns the inputs of `call` for clips that follow silence.

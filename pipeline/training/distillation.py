@@ -2,10 +2,11 @@
 
 After Giudici et al., "Distilling DDSP", JAES 2025: audio distillation (AD) adds the MSS to the
 teacher's audio, control distillation (CD) the mean absolute difference between the logarithms of
-the operator levels and of the teacher's. The teacher's outputs are rendered once, and the student
-starts with its breath and its room.
+the student's and the teacher's operator levels. The teacher's outputs are rendered once, and the
+student starts with the teacher's noise and reverb.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +16,23 @@ from pipeline.core.constants import LEVEL_FLOOR, MAX_LEVEL
 from pipeline.model.ddx7 import load_model
 from pipeline.model.inputs import prepend_context
 from pipeline.model.losses import mss
+from pipeline.model.synth import Tensor
 from pipeline.training.dataset import Arrays
 from pipeline.training.losses import Loss, reconstruction_loss
 
 VARIANT_OF_METHOD = {"audio": "reduced_ad", "control": "reduced_cd"}
 
 
-def audio_distillation_loss(outputs, batch):
-    """0.5 * MSS to the recording + 0.5 * MSS of the dry audio to the teacher's dry audio."""
+def audio_distillation_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+    """0.5 * loss to the recording + 0.5 * MSS of the dry audio to the teacher's dry audio."""
     to_teacher = ops.mean(mss(batch["teacher_audio"], outputs["dry"]))
     return 0.5 * reconstruction_loss(outputs, batch) + 0.5 * to_teacher
 
 
-def control_distillation_loss(outputs, batch):
-    """0.5 * MSS to the recording + mean absolute difference of log levels to the teacher's.
+def control_distillation_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+    """0.5 * loss to the recording + mean absolute difference of log levels to the teacher's.
 
-    `LEVEL_FLOOR` is added to them, so that those which are not heard hardly differ.
+    `LEVEL_FLOOR` is added to the levels, so that inaudible ones barely count.
     """
     floor = LEVEL_FLOOR * MAX_LEVEL
     distance = ops.abs(ops.log((outputs["levels"] + floor) / (batch["teacher_levels"] + floor)))
@@ -44,11 +46,19 @@ LOSS_OF_METHOD: dict[str, Loss] = {
 
 
 def render_teacher(teacher_dir: Path, dataset: Arrays, method: str) -> Arrays:
-    """Renders what a method's loss reads of the teacher, for every clip.
+    """Renders the teacher's outputs that a method's loss needs, for every clip.
+
+    Args:
+        teacher_dir: Run folder of the teacher.
+        dataset: From `pipeline.training.dataset.load_dataset`.
+        method: One of `LOSS_OF_METHOD`.
 
     Returns:
         ``teacher_audio``, dry, shape [n_clips, n_samples], or ``teacher_levels``, shape [n_clips,
         n_frames, 6].
+
+    Raises:
+        UserError: The folder has no trained model.
     """
     teacher = load_model(teacher_dir)
     inputs = {key: dataset[key] for key in ("features", "phase", "grains")}

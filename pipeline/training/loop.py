@@ -1,8 +1,8 @@
-"""Training: the full teacher, or the reduced model, learns from recordings by spectral loss.
+"""The training loop, which can be interrupted and resumed.
 
-The loop is the same for TensorFlow and, on a GPU, for JAX (``KERAS_BACKEND=jax``). Batches are a
-function of the seed and the step alone, and a checkpoint holds every variable, so that a run that
-was killed goes on exactly where it was.
+Batches depend on the seed and the step alone, and a checkpoint holds every variable, so a training
+that was killed resumes exactly where it was. The loop is the same for TensorFlow and, on a GPU, for
+JAX (``KERAS_BACKEND=jax``).
 """
 
 import json
@@ -16,22 +16,28 @@ from tqdm import tqdm
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
+from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.runs import RunConfig, load_run
 from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.inputs import prepend_context
-from pipeline.training.checkpoints import load_checkpoint, save_checkpoint
+from pipeline.model.synth import Tensor
+from pipeline.training.checkpoints import History, load_checkpoint, save_checkpoint
 from pipeline.training.dataset import TEST, VALID, Arrays, draw_batch
 from pipeline.training.learner import Learner
 from pipeline.training.losses import DISTANCES, Loss, reconstruction_loss, score
 from pipeline.training.run_log import RunLog
 
+CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"
+INPUTS = ("audio", "features", "phase", "grains", "n_valid_frames")  # of every loss
+
 
 def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str, float]:
-    """Returns the mean `distances` of a split's clips, real and rendered recordings apart.
+    """Measures the mean `distances` of a split's clips.
 
     Returns:
-        Of ``real`` and ``rendered`` what there is: ``real``, the MSS, ``real_dry``, the same
-        without the room, ``real_loudness_db`` and ``real_dry_loudness_db``.
+        For real recordings, if there are any: ``real``, the MSS with reverb, ``real_dry``, the MSS
+        without, ``real_loudness_db`` and ``real_dry_loudness_db``; likewise ``rendered`` for
+        rendered recordings.
     """
     figures: dict[str, float] = {}
     for kind, chosen in (("real", dataset["real"]), ("rendered", ~dataset["real"])):
@@ -52,19 +58,19 @@ def train_model(
     teacher: Path | None = None,
     resume: bool = True,
 ) -> dict[str, Any]:
-    """Trains a model into a run folder, or goes on with what is there.
+    """Trains a model into a run folder, or resumes the training there.
 
     Args:
-        run_dir: Gets ``config.toml``, ``checkpoint.npz`` while training, the best weights,
+        run_dir: Receives ``config.toml``, ``checkpoint.npz`` while training, the best weights,
             ``metrics.json`` and TensorBoard logs.
-        config: What to train, resolved.
-        dataset: From `load_dataset`; arrays that `loss` reads beside those are handed to it
-            cropped.
+        config: The resolved configuration.
+        dataset: From `pipeline.training.dataset.load_dataset`, and arrays named ``teacher_...``
+            that `loss` needs.
         loss: Maps the model's outputs and the batch to a scalar.
-        warm_start: Run folder whose network, of the same shape, training starts from, without its
-            room and its breath.
-        teacher: Run folder whose room and breath training starts from.
-        resume: Whether to go on from a checkpoint; without it, training starts anew.
+        warm_start: Run folder whose network, of the same shape, training starts from; its noise and
+            reverb are not used.
+        teacher: Run folder whose noise and reverb training starts from.
+        resume: Whether to resume from a checkpoint; otherwise training starts anew.
 
     Returns:
         The figures of ``metrics.json``.
@@ -72,55 +78,105 @@ def train_model(
     Raises:
         UserError: The folder belongs to another configuration, or its checkpoint is damaged.
     """
-    checkpoint = run_dir / "checkpoint.npz"
-    if (run_dir / "config.toml").exists():  # not even a restart replaces another instrument's
-        found = load_run(run_dir, instrument=config.instrument)
-        if resume and found.hash != config.hash:
-            raise UserError(
-                f"{run_dir} was trained with another configuration: "
-                "choose another --runs, or --restart to replace it"
-            )
-        finished = (run_dir / "metrics.json").exists() and not checkpoint.exists()
-        if resume and finished:
-            return json.loads((run_dir / "metrics.json").read_text())
+    finished = _finished_metrics(run_dir, config, resume=resume)
+    if finished is not None:
+        return finished
     keras.utils.set_random_seed(config.train.seed)
+    model = _initial_model(config, warm_start=warm_start, teacher=teacher)
+    learner = Learner(model, _training_arrays(dataset, config), loss, config.train)
+    history: History = []
+    if resume and (run_dir / CHECKPOINT).exists():
+        history = load_checkpoint(run_dir / CHECKPOINT, learner)
+    elif not resume:
+        for name in (CHECKPOINT, METRICS):
+            (run_dir / name).unlink(missing_ok=True)
+    config.save(run_dir)
+    best = _run(learner, dataset, config, history, run_dir)
+    restore_weights(model, run_dir)
+    metrics = {
+        "instrument": config.instrument,
+        "variant": config.variant,
+        "parameters": int(model.tcn.count_params()),
+        "seed": config.train.seed,
+        "steps": history[-1]["step"],
+        "best_step": best["step"],
+        "backend": keras.backend.backend(),
+        "mss": {"valid": best, "test": validate(learner, dataset, TEST)},
+        "history": history,
+    }
+    write_json(run_dir / METRICS, metrics)
+    (run_dir / CHECKPOINT).unlink()
+    return metrics
+
+
+def _finished_metrics(run_dir: Path, config: RunConfig, *, resume: bool) -> dict[str, Any] | None:
+    """Returns the metrics of a finished training that is not to be restarted, else None.
+
+    Raises:
+        UserError: The folder belongs to another instrument, which not even a restart replaces, or
+            to another configuration.
+    """
+    if not (run_dir / "config.toml").exists():
+        return None
+    found = load_run(run_dir, instrument=config.instrument)
+    if not resume:
+        return None
+    if found.hash != config.hash:
+        raise UserError(
+            f"{run_dir} was trained with another configuration: "
+            "choose another --runs, or --restart to replace it"
+        )
+    path = run_dir / METRICS
+    if not path.exists() or (run_dir / CHECKPOINT).exists():
+        return None
+    metrics: dict[str, Any] = json.loads(path.read_text())
+    return metrics
+
+
+def _initial_model(config: RunConfig, *, warm_start: Path | None, teacher: Path | None) -> Ddx7:
+    """Builds the model that training starts from; see `train_model`."""
     model = Ddx7(config)
     if teacher is not None:
         source = load_model(teacher, instrument=config.instrument)
         model.reverb.set_weights(source.reverb.get_weights())
         model.noise.set_weights(source.noise.get_weights())
     if warm_start is not None:
-        model.tcn.set_weights(
-            load_model(warm_start, instrument=config.instrument).tcn.get_weights()
-        )
-    names = (
-        "audio",
-        "features",
-        "phase",
-        "grains",
-        "n_valid_frames",
-        *[n for n in dataset if n.startswith("teacher_")],
-    )
-    arrays = {name: dataset[name] for name in names}
-    arrays["features"] = prepend_context(arrays["features"], config.tcn)
-    learner = Learner(model, arrays, loss, config.train)
+        source = load_model(warm_start, instrument=config.instrument)
+        model.tcn.set_weights(source.tcn.get_weights())
+    return model
 
-    history: list[dict[str, float]] = []
-    if resume and checkpoint.exists():
-        history = load_checkpoint(checkpoint, learner)
-    elif not resume:
-        for name in ("checkpoint.npz", "metrics.json"):
-            (run_dir / name).unlink(missing_ok=True)
-    config.save(run_dir)
-    log = RunLog(run_dir / "logs")
-    losses = []
+
+def _training_arrays(dataset: Arrays, config: RunConfig) -> Arrays:
+    """Selects the arrays that a step needs, and prepends the context to the features."""
+    of_teacher = [name for name in dataset if name.startswith("teacher_")]
+    arrays = {name: dataset[name] for name in (*INPUTS, *of_teacher)}
+    arrays["features"] = prepend_context(arrays["features"], config.tcn)
+    return arrays
+
+
+def _run(
+    learner: Learner, dataset: Arrays, config: RunConfig, history: History, run_dir: Path
+) -> dict[str, float]:
+    """Takes all remaining steps, and keeps the best weights and a checkpoint in the run folder.
+
+    Args:
+        learner: The learner.
+        dataset: The data set.
+        config: The configuration.
+        history: The history so far, to which a row per validation is appended.
+        run_dir: The run folder.
+
+    Returns:
+        The best row of the history.
+    """
     settings = config.train
+    log = RunLog(run_dir / "logs")
+    losses: list[Tensor] = []
     step = int(history[-1]["step"]) if history else 0
     best = min(history, key=score, default=None)
     title = f"{config.instrument} {config.variant}"
     with tqdm(total=settings.steps, initial=step, unit="step", desc=title) as bar:
-        patience = settings.patience * settings.validate_every
-        while step < settings.steps and (best is None or step - best["step"] < patience):
+        while not _is_over(step, best, settings):
             ahead = settings.validate_every - step % settings.validate_every
             n_steps = min(ahead, settings.steps - step, learner.steps_at_once)
             batches = [draw_batch(dataset, settings, step + i) for i in range(n_steps)]
@@ -135,24 +191,16 @@ def train_model(
             history.append(row)
             if best is None or score(row) < score(best):
                 best = row
-                save_model(model, run_dir)
-            save_checkpoint(checkpoint, learner, history)
-            log.write(row, model, dataset)
+                save_model(learner.model, run_dir)
+            save_checkpoint(run_dir / CHECKPOINT, learner, history)
+            log.write(row, learner.model, dataset)
             bar.set_postfix(loss=f"{train_loss:.2f}", best=f"{score(best):.2f}")
     if best is None:
         raise UserError("nothing to train: give at least one step")
-    restore_weights(model, run_dir)
-    metrics = {
-        "instrument": config.instrument,
-        "variant": config.variant,
-        "parameters": int(model.tcn.count_params()),
-        "seed": settings.seed,
-        "steps": step,
-        "best_step": best["step"],
-        "backend": keras.backend.backend(),
-        "mss": {"valid": best, "test": validate(learner, dataset, TEST)},
-        "history": history,
-    }
-    write_json(run_dir / "metrics.json", metrics)
-    checkpoint.unlink()
-    return metrics
+    return best
+
+
+def _is_over(step: int, best: dict[str, float] | None, settings: TrainConfig) -> bool:
+    """Whether all steps were taken, or the last improvement is too long ago."""
+    patience = settings.patience * settings.validate_every
+    return step >= settings.steps or (best is not None and step - best["step"] >= patience)

@@ -1,33 +1,47 @@
-"""Training losses and the distances by which the best weights are kept."""
+"""Training losses, and the distances that select the best weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras import ops
 
 from pipeline.core.constants import HOP_SAMPLES, LOGIT_RANGE
 from pipeline.model.losses import loudness_distance, mss, spectrograms
+from pipeline.model.synth import Tensor
 
 DISTANCES = ("", "_dry", "_loudness_db", "_dry_loudness_db")  # see `distances`
-DISTANCE_WEIGHTS = (0.5, 0.5, 0.1, 0.1)  # in the loss, and in what the best weights are kept by
-Loss = Callable[[dict[str, Any], dict[str, Any]], Any]  # outputs, batch -> scalar
+DISTANCE_WEIGHTS = (0.5, 0.5, 0.1, 0.1)  # in the loss, and in the selection of the best weights
+Loss = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]  # outputs, batch -> scalar
 
 
-def silence_padding(audio, batch):
-    """Zeroes what lies behind the end of a padded clip, where there is nothing to compare with."""
+def silence_padding(audio: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    """Zeroes samples after the end of a padded clip, for which there is no recording.
+
+    Args:
+        audio: Shape [batch, n_samples].
+        batch: ``valid_frames``, shape [batch].
+
+    Returns:
+        The same shape as `audio`.
+    """
     n_samples = audio.shape[-1]
     valid = ops.arange(n_samples)[None] < (batch["valid_frames"] * HOP_SAMPLES)[:, None]
     return audio * ops.cast(valid, audio.dtype)
 
 
-def distances(outputs: dict[str, Any], batch: dict[str, Any]):
-    """Measures renderings against the recordings, with the room and without it.
+def distances(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+    """Measures renderings against the recordings, with reverb and dry.
 
-    Both count. Left to itself, the room becomes a filter that does the synthesizer's work, and a
-    device without one plays what is left: soft, and off by octaves.
+    Both count: otherwise the reverb would be trained to do a part of the synthesizer's work, and
+    the dry sound of a device without reverb would be too soft, and octaves off.
+
+    Args:
+        outputs: ``audio`` and ``dry`` of the model, shape [batch, n_samples].
+        batch: ``audio`` of the recordings, same shape, and ``valid_frames``, shape [batch].
 
     Returns:
-        By the columns `DISTANCES`, shape [batch, 4]: MSS, and difference in loudness in dB.
+        Shape [batch, 4], with the columns `DISTANCES`: the MSS with reverb and dry, and the
+        difference in loudness in dB with reverb and dry.
     """
     reference = spectrograms(batch["audio"])
     found = [spectrograms(silence_padding(outputs[name], batch)) for name in ("audio", "dry")]
@@ -35,12 +49,19 @@ def distances(outputs: dict[str, Any], batch: dict[str, Any]):
     return ops.stack(columns, axis=-1)
 
 
-def reconstruction_loss(outputs: dict[str, Any], batch: dict[str, Any]):
-    """The loss of a model that learns from the recording alone, with and without room.
+def reconstruction_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+    """Computes the loss of a model that learns from the recording alone.
 
-    The MSS, and a tenth of the difference in loudness in dB. Logits outside `LOGIT_RANGE` cost a
-    little: there the sigmoid has no gradient to come back by, and the narrower the range, the
-    finer int8 resolves it.
+    It is the weighted sum of the `distances`, plus a small penalty for logits outside
+    `LOGIT_RANGE`. There the sigmoid has no gradient that would bring them back, and int8 resolves a
+    narrow range more finely.
+
+    Args:
+        outputs: Outputs of the model (see `pipeline.model.ddx7.Ddx7.call`).
+        batch: From `pipeline.training.dataset.crop_clips`.
+
+    Returns:
+        A scalar.
     """
     low, high = LOGIT_RANGE
     logits = outputs["logits"]
@@ -49,11 +70,13 @@ def reconstruction_loss(outputs: dict[str, Any], batch: dict[str, Any]):
     return ops.mean(ops.sum(distances(outputs, batch) * weights, axis=-1)) + excess
 
 
-def score(row: dict[str, float]) -> float:
-    """Returns what training is judged by, lower is better: real recordings where there are any.
+def score(row: Mapping[str, float]) -> float:
+    """Returns the figure that selects the best weights, lower is better.
+
+    It is computed on real recordings if there are any, else on rendered ones.
 
     Args:
-        row: Of a training's history.
+        row: A row of a training's history.
     """
     for kind in ("real", "rendered"):
         if kind in row:

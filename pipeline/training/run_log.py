@@ -1,6 +1,7 @@
 """TensorBoard logs of a training."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -10,39 +11,38 @@ from pipeline.model.ddx7 import Ddx7
 from pipeline.model.inputs import prepend_context
 from pipeline.training.dataset import TRAIN, Arrays
 
+IMAGE_ROWS = 16  # pixels per operator
+
 
 class RunLog:
-    """TensorBoard: losses, and for a validation clip its audio and levels."""
+    """Writes losses to TensorBoard, and the audio and the levels of a held-out clip."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
+        """Opens the log; without TensorFlow (training with JAX) nothing is written."""
+        self._summary: Any = None
         try:
             import tensorflow as tf
-        except (
-            ImportError
-        ):  # JAX on a machine without TensorFlow: metrics.json still has the history
-            self.summary = None
-        else:
-            self.summary = tf.summary
-            self.writer = tf.summary.create_file_writer(str(folder))
+        except ImportError:
+            return
+        self._summary = tf.summary
+        self._writer = tf.summary.create_file_writer(str(folder))
 
     def write(self, row: dict[str, float], model: Ddx7, dataset: Arrays) -> None:
         """Writes one row of the history."""
-        if self.summary is None:
+        if self._summary is None:
             return
         held_out = np.flatnonzero(dataset["split"] != TRAIN)
         clip = held_out[0] if len(held_out) else 0
         inputs = {name: dataset[name][None, clip] for name in ("features", "phase", "grains")}
         inputs["features"] = prepend_context(inputs["features"], model.config.tcn)
         outputs = model(inputs)
+        audio = ops.convert_to_numpy(outputs["audio"])[..., None]
         levels = ops.convert_to_numpy(outputs["levels"])[0]
-        with self.writer.as_default(int(row["step"])):
+        image = (levels.T / levels.max())[None, ::-1, :, None].repeat(IMAGE_ROWS, axis=1)
+        with self._writer.as_default(int(row["step"])):
             for name, value in row.items():
-                self.summary.scalar(name, value)
-            self.summary.audio(
-                "model", ops.convert_to_numpy(outputs["audio"])[..., None], SAMPLE_RATE
-            )
-            self.summary.audio("recording", dataset["audio"][None, clip, :, None], SAMPLE_RATE)
-            self.summary.image(
-                "levels", (levels.T / levels.max())[None, ::-1, :, None].repeat(16, axis=1)
-            )
-        self.writer.flush()
+                self._summary.scalar(name, value)
+            self._summary.audio("model", audio, SAMPLE_RATE)
+            self._summary.audio("recording", dataset["audio"][None, clip, :, None], SAMPLE_RATE)
+            self._summary.image("levels", image)
+        self._writer.flush()

@@ -287,7 +287,7 @@ def test_folders_without_use_are_named(tmp_path: Path) -> None:
     sf.write(tmp_path / "brief.wav", melody(1.0), SAMPLE_RATE)
     with pytest.raises(UserError, match="no usable clip"):
         run(tmp_path, tmp_path / "out")
-    with pytest.raises(UserError, match="nothing to learn from"):
+    with pytest.raises(UserError, match="no recordings"):
         data.main(["--instrument", "flute", "--no-corpus", "--runs", str(tmp_path)])
 
 
@@ -357,11 +357,12 @@ def test_missing_synthesizer_and_wrong_scores_are_named(
     assert not (tmp_path / "out.wav").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_stage_loses_nothing(tmp_path: Path) -> None:
     write_recordings(tmp_path / "in", 6, seconds=4.0)
     run(tmp_path / "in", tmp_path / "unbroken")
     command = [sys.executable, "-m", "pipeline.data", "--instrument", "flute"]
-    command += ["--audio", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    command += ["--audio", str(tmp_path / "in"), "--runs", str(tmp_path / "out")]
     features = tmp_path / "out" / "flute" / "features"
     random = np.random.default_rng(5)
     for _ in range(2):
