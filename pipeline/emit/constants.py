@@ -15,10 +15,16 @@ from pipeline.core.constants import (
     MAX_F0_HZ,
     MAX_LEVEL,
     MAX_LOUDNESS_DB,
+    MAX_NOTE,
     MIN_F0_HZ,
     MIN_LOUDNESS_DB,
     N_OPERATORS,
+    NOTE_OF_1_HZ,
+    RANDOM_INCREMENT,
+    RANDOM_MULTIPLIER,
+    RANDOM_SEED_STEP,
     SAMPLE_RATE,
+    SEMITONES_PER_OCTAVE,
 )
 from pipeline.emit.c_text import TABLES_BANNER, header
 from pipeline.model.expression import KNOTS, N_RELEASE_KNOTS, PITCH_STEP
@@ -27,16 +33,8 @@ from pipeline.model.upsampler import FACTOR, N_TAPS
 from pipeline.reference import expression, fm, noise, reverb
 
 N_INPUTS = 2  # of the decoder: f0 and loudness
-A4_NOTE, A4_HZ = 69, 440.0  # MIDI note number and frequency of the tuning pitch
-MAX_NOTE = 127
-SEMITONES_PER_OCTAVE = 12
-
 VOICE_EVENTS = ("SILENT", "BEGUN", "PLAYED", "FADED")  # what a voice of the player did in a block
 VOICE_BEGUN, VOICE_PLAYED, VOICE_FADED = range(1, len(VOICE_EVENTS))
-
-# Linear congruential generator of "Numerical Recipes": x = multiplier * x + increment mod 2**32.
-RANDOM_MULTIPLIER, RANDOM_INCREMENT = 1664525, 1013904223
-RANDOM_SEED_STEP = 0x9E3779B9  # distance between the seeds of neighbouring voices
 
 ANALYSIS_BLOCKS = 5  # blocks in the window of the live analysis
 ANALYSIS_MIN_F0_HZ = 100.0  # two periods of it fit in that window
@@ -55,7 +53,6 @@ _Entries = list[tuple[str, int | str]]
 
 
 def _pitch_and_loudness() -> _Entries:
-    note_of_1_hz = A4_NOTE - SEMITONES_PER_OCTAVE * math.log2(A4_HZ)
     return [
         ("MIN_F0_HZ", _float(MIN_F0_HZ)),
         ("MAX_F0_HZ", _float(MAX_F0_HZ)),
@@ -65,9 +62,9 @@ def _pitch_and_loudness() -> _Entries:
         ("LOUDNESS_RANGE_DB", _float(LOUDNESS_RANGE_DB)),
         ("SEMITONES_PER_OCTAVE", _float(SEMITONES_PER_OCTAVE)),
         ("MAX_NOTE", _float(MAX_NOTE)),
-        ("NOTE_OF_1_HZ", _float(note_of_1_hz)),
-        ("SCALED_PITCH_OFFSET", _float(-note_of_1_hz / MAX_NOTE)),
-        ("LOG2_HZ_OF_NOTE_0_Q26", f"{round(2**26 * -note_of_1_hz / SEMITONES_PER_OCTAVE)}u"),
+        ("NOTE_OF_1_HZ", _float(NOTE_OF_1_HZ)),
+        ("SCALED_PITCH_OFFSET", _float(-NOTE_OF_1_HZ / MAX_NOTE)),
+        ("LOG2_HZ_OF_NOTE_0_Q26", f"{expression.LOG2_HZ_OF_NOTE_0_Q26}u"),
         ("ANALYSIS_MIN_F0_HZ", _float(ANALYSIS_MIN_F0_HZ)),
         ("LIVE_MIN_F0_HZ", _float(LIVE_F0_HZ[0])),
         ("LIVE_MAX_F0_HZ", _float(LIVE_F0_HZ[1])),

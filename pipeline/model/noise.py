@@ -18,7 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.constants import HOP_SAMPLES, N_OPERATORS, SAMPLE_RATE
+from pipeline.core.constants import (
+    HOP_SAMPLES,
+    N_OPERATORS,
+    RANDOM_INCREMENT,
+    RANDOM_MULTIPLIER,
+    RANDOM_SEED_STEP,
+    SAMPLE_RATE,
+)
 
 TABLE_SAMPLES = 1024  # the noise repeats after it, so a grain may begin anywhere
 GRAIN_SAMPLES = 2 * HOP_SAMPLES
@@ -93,7 +100,7 @@ def noise_tables(colour: Floats) -> Floats:
 
 def voice_seed(voice: int) -> int:
     """Returns the random state with which a voice of the player starts."""
-    return (1 + 0x9E3779B9 * voice) % 2**32
+    return (1 + RANDOM_SEED_STEP * voice) % 2**32
 
 
 def grain_offsets(n_frames: int, *, voice: int = 0) -> npt.NDArray[np.int32]:
@@ -102,9 +109,9 @@ def grain_offsets(n_frames: int, *, voice: int = 0) -> npt.NDArray[np.int32]:
     Offsets are the upper bits of a linear congruential generator. They are even, so that the device
     can read two samples as one word.
     """
-    gains = np.cumprod(np.full(n_frames, 1664525, np.uint32), dtype=np.uint32)
+    gains = np.cumprod(np.full(n_frames, RANDOM_MULTIPLIER, np.uint32), dtype=np.uint32)
     terms = np.cumsum(np.concatenate([[1], gains[:-1]])[:n_frames], dtype=np.uint32)
-    state = gains * np.uint32(voice_seed(voice)) + np.uint32(1013904223) * terms
+    state = gains * np.uint32(voice_seed(voice)) + np.uint32(RANDOM_INCREMENT) * terms
     return np.asarray(2 * (state >> np.uint32(23)).astype(np.int32))
 
 

@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core.constants import FRAME_RATE
+from pipeline.core.constants import (
+    FRAME_RATE,
+    NOTE_OF_1_HZ,
+    RANDOM_INCREMENT,
+    RANDOM_MULTIPLIER,
+    SEMITONES_PER_OCTAVE,
+)
 from pipeline.model.expression import GAIN_DB_Q8, KNOTS, PITCH_STEP, Expression
 from pipeline.reference.fm import sine
 
@@ -19,6 +25,7 @@ SILENCE_DB = -75 << 16  # level below which a voice has ended
 LONGEST = 1 << 13  # largest count of frames
 ATTACK_FRAMES = 64  # frames in which a held note counts as sounding, however soft it is
 USUAL_VIBRATO = -1  # vibrato depth of the table, not of a controller
+LOG2_HZ_OF_NOTE_0_Q26 = round(2**26 * -NOTE_OF_1_HZ / SEMITONES_PER_OCTAVE)
 EXP2_Q30 = [round(2**30 * 2 ** (i / 64)) for i in range(65)]
 DRIFT_GAIN = 2.327  # standard deviation of the low-passed noise, relative to its largest step
 
@@ -86,7 +93,7 @@ def to_fixed(expression: Expression) -> FixedExpression:
 
 def pitch_to_hz(pitch: int) -> np.float32:
     """Returns the frequency of a pitch as ``pitch_to_hz`` in C does."""
-    octaves = min(max(pitch, 12 << 16), 115 << 16) * 256 // 3 + 203431107
+    octaves = min(max(pitch, 12 << 16), 115 << 16) * 256 // 3 + LOG2_HZ_OF_NOTE_0_Q26
     index, fraction = octaves >> 20 & 63, octaves >> 8 & 0xFFF
     step = EXP2_Q30[index + 1] - EXP2_Q30[index]
     mantissa = EXP2_Q30[index] + ((step >> 5) * fraction >> 7)
@@ -199,7 +206,7 @@ class FixedExpressionVoice:
         return level
 
     def _next_noise(self) -> int:
-        self._noise = (self._noise * 1664525 + 1013904223) % 2**32
+        self._noise = (self._noise * RANDOM_MULTIPLIER + RANDOM_INCREMENT) % 2**32
         return (self._noise >> 16) - 32768
 
     def _vibrato(self, wanted_depth: int) -> int:

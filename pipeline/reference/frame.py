@@ -10,8 +10,11 @@ from pipeline.core.constants import (
     LOUDNESS_RANGE_DB,
     MAX_F0_HZ,
     MAX_LOUDNESS_DB,
+    MAX_NOTE,
     MIN_F0_HZ,
     MIN_LOUDNESS_DB,
+    NOTE_OF_1_HZ,
+    SEMITONES_PER_OCTAVE,
 )
 
 _LOG2_COEFFICIENTS = (  # the polynomial of `frame_log2`, highest power first
@@ -79,8 +82,8 @@ def quantize_frames(
     """
     steps = np.float32(1) / np.float32(scale)
     zero = np.float32(zero_point)
-    f0_gain = steps * (np.float32(12) / np.float32(127))
-    f0_offset = zero - steps * np.float32(0.28642769)  # minus the scaled pitch of 1 Hz
+    f0_gain = steps * (np.float32(SEMITONES_PER_OCTAVE) / np.float32(MAX_NOTE))
+    f0_offset = zero - steps * np.float32(-NOTE_OF_1_HZ / MAX_NOTE)
     loudness_gain = steps * (np.float32(1) / np.float32(LOUDNESS_RANGE_DB))
     loudness_offset = zero + steps
     f0 = f0_gain * log2_float32(clamped[:, 0]) + f0_offset

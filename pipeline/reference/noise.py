@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.constants import HOP_SAMPLES, LEVEL_FLOOR, LOUDNESS_RANGE_DB, MAX_LEVEL
+from pipeline.core.constants import (
+    HOP_SAMPLES,
+    LEVEL_FLOOR,
+    LOUDNESS_RANGE_DB,
+    MAX_LEVEL,
+    MAX_NOTE,
+    NOTE_OF_1_HZ,
+    SEMITONES_PER_OCTAVE,
+)
 from pipeline.model.noise import (
     FADE,
     GRAIN_SAMPLES,
@@ -53,7 +61,7 @@ def to_fixed_noise(parameters: NoiseParameters) -> FixedNoise:
     slopes = np.asarray(parameters.slopes, np.float64)
     by_pitch, by_loudness = slopes[:2] * UNIT_DB / OCTAVE_DB
     by_level = np.clip(slopes[2:], -4, 4)
-    gain = np.log2(peaks) + by_pitch * ((69 - 12 * np.log2(440.0)) / 127 - MIDDLE[0])
+    gain = np.log2(peaks) + by_pitch * (NOTE_OF_1_HZ / MAX_NOTE - MIDDLE[0])
     gain += by_loudness * (1.0 - MIDDLE[1]) - by_level.sum(axis=0) * MIDDLE[2] * UNIT_DB / OCTAVE_DB
 
     def integers(values: Floats) -> Int32s:
@@ -62,7 +70,7 @@ def to_fixed_noise(parameters: NoiseParameters) -> FixedNoise:
     return FixedNoise(
         tables=np.round(tables * (16383 / peaks)).astype(np.int16),
         gain_q12=integers(4096 * (16 + gain)),
-        per_octave_q12=integers(4096 * np.clip(by_pitch * 12 / 127, -4, 4)),
+        per_octave_q12=integers(4096 * np.clip(by_pitch * SEMITONES_PER_OCTAVE / MAX_NOTE, -4, 4)),
         per_db_q16=integers(65536 * np.clip(by_loudness / LOUDNESS_RANGE_DB, -1, 1)),
         per_level_q12=integers(4096 * by_level),
     )
