@@ -108,7 +108,7 @@ def test_run_leaves_models_c_firmware_and_what_they_play(finished):
     report = json.loads((heard_in / "metrics.json").read_text())
     assert set(report["systems"]) == {
         *("lpc", "full", "reduced_cd"),
-        *("reduced_cd_mcu", "reduced_cd_mcu16", "reduced_cd_mcu_room"),
+        *("reduced_cd_mcu", "reduced_cd_mcu16", "reduced_cd_mcu_reverb"),
     }
     with np.load(folder / "dataset.npz") as dataset:
         (tested,) = dataset["recording"][dataset["split"] == 2]
