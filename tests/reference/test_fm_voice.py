@@ -1,7 +1,6 @@
 """The C voice: the same bits as its simulation, on the host and on every emulated core."""
 
 import ctypes
-import re
 import subprocess
 
 import numpy as np
