@@ -30,9 +30,9 @@ static void check(int is_true) {
 }
 
 static void render(void) {
-    static const frame_t heard[] = {{440.0f, -20.0f}, {NAN, NAN}, {-INFINITY, INFINITY}, {1e9f, -1e9f}};
+    static const frame_t live_frames[] = {{440.0f, -20.0f}, {NAN, NAN}, {-INFINITY, INFINITY}, {1e9f, -1e9f}};
     int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
-    player_follow(&player, live.is_on ? &heard[n_blocks % 4] : NULL);
+    player_follow(&player, live.is_on ? &live_frames[n_blocks % 4] : NULL);
     demo_phrase_step(&phrase, &player);
     player_render(&player, samples);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
