@@ -130,20 +130,24 @@ def test_missing_file_is_named(command, words, message, capsys, tmp_path, monkey
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["data", "train", "distill", "run", "evaluate", "transfer"])
+COMMANDS_OF_AN_INSTRUMENT = ("data", "train", "distill", "run", "evaluate", "transfer")
+BAD_ENTRIES = (
+    ({"reduced": {"n_blocks": 3, "hidden_channels": "32"}}, "reduced.hidden_channels = '32'"),
+    ({"train": {"learning_rate": -1.0}}, "train.learning_rate = -1.0: give a number from"),
+)
+BAD_PATCH = ({"patch": "flutes"}, "patch = 'flutes': give one out of flute, trumpet")
+
+
 @pytest.mark.parametrize(
-    ("entry", "message"),
+    ("command", "entry", "message"),
     [
-        ({"patch": "flutes"}, "patch = 'flutes': give one out of flute, trumpet"),
-        ({"reduced": {"n_blocks": 3, "hidden_channels": "32"}}, "reduced.hidden_channels = '32'"),
-        ({"train": {"learning_rate": -1.0}}, "train.learning_rate = -1.0: give a number from"),
+        *((command, *bad) for command in COMMANDS_OF_AN_INSTRUMENT for bad in BAD_ENTRIES),
+        *((command, *BAD_PATCH) for command in ("data", "run")),  # others first miss their input
     ],
 )
 def test_bad_entry_of_an_instrument_is_named(
     command, entry, message, capsys, tmp_path, monkeypatch, replace
 ):
-    if command in ("train", "distill", "evaluate", "transfer") and "patch" in entry:
-        pytest.skip("fails before, as there is no data set or model")
     monkeypatch.chdir(tmp_path)
     table = {
         "instrument": "kazoo",
