@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from pipeline.audio import a_weighting, autocorrelation, loading
+from pipeline.audio import a_weighting, autocorrelation, loading, pcm
 from pipeline.audio import features as features_module
 from pipeline.audio.composition import compose_corpus
 from pipeline.audio.features import Features, extract_features
 from pipeline.audio.loading import AUDIO_SUFFIXES, load_audio
-from pipeline.audio.pcm import to_pcm
 from pipeline.audio.soundfont import render_midi
 from pipeline.core import constants
 from pipeline.core.errors import UserError
@@ -31,7 +30,7 @@ URMP_TRACK = re.compile(r"AuSep_\d+_(?P<tag>[a-z]+)_", re.IGNORECASE)
 JAZZNET_PATTERN = re.compile(r"^[A-G][#b]?-\d-(?P<mode>.+)-\d+$")
 JAZZNET_CHORDAL = {"chords", "progressions"}  # folders of recordings with several notes at once
 MIN_PARALLEL = 5  # recordings; starting worker processes does not pay off for fewer
-FEATURE_CODE = (constants, loading, autocorrelation, a_weighting, features_module)
+FEATURE_CODE = (constants, loading, pcm, autocorrelation, a_weighting, features_module)
 
 
 @dataclass(frozen=True)
@@ -200,4 +199,4 @@ def _analyse_file(path: Path, config: DataConfig, entry: Path) -> None:
     audio = load_audio(path)
     features = extract_features(audio, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)
     with atomic_write(entry) as temporary:
-        np.savez(temporary, audio=to_pcm(audio), **vars(features))
+        np.savez(temporary, audio=pcm.to_pcm(audio), **vars(features))

@@ -139,7 +139,7 @@ def test_any_length_gives_one_frame_per_begun_block(n_samples: int) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.0, 1e-7, 1e-3, 1.0]))
-def test_features_stay_in_their_ranges_whatever_is_heard(seed: int, scale: float) -> None:
+def test_features_stay_in_their_ranges_whatever_the_input(seed: int, scale: float) -> None:
     rng = np.random.default_rng(seed)
     audio = (scale * rng.uniform(-1, 1, 3000) * (rng.random(3000) < rng.random())).astype(
         np.float32

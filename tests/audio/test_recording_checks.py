@@ -1,4 +1,4 @@
-"""Recordings that give reason for doubt are used, and what was seen is said in one line each."""
+"""Recordings with issues are used, and their issues are reported in one line each."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def chord(*notes_hz: float) -> npt.NDArray[np.float32]:
     return np.sum([make_curve_tone(f0_hz, 4.0, level=0.25) for f0_hz in notes_hz], axis=0)
 
 
-def doubts_of(path: Path, sound: npt.ArrayLike, rate: int = SAMPLE_RATE) -> str:
+def issues_of(path: Path, sound: npt.ArrayLike, rate: int = SAMPLE_RATE) -> str:
     sf.write(path, sound, rate)
     audio = load_audio(path)
     features = extract_features(audio, f0_min_hz=FLUTE.f0_min_hz, f0_max_hz=FLUTE.f0_max_hz)
@@ -33,14 +33,14 @@ def doubts_of(path: Path, sound: npt.ArrayLike, rate: int = SAMPLE_RATE) -> str:
 
 
 @pytest.mark.parametrize("f0_hz", [246.9, 261.6, 523.25, 1046.5, 2093.0, 2217.5])
-def test_tones_within_the_range_give_no_doubt(tmp_path: Path, f0_hz: float) -> None:
-    assert doubts_of(tmp_path / "tone.wav", make_curve_tone(f0_hz, 4.0)) == ""
+def test_tones_within_the_range_have_no_issues(tmp_path: Path, f0_hz: float) -> None:
+    assert issues_of(tmp_path / "tone.wav", make_curve_tone(f0_hz, 4.0)) == ""
 
 
 def test_noise_is_said_where_it_hides_the_pitch(tmp_path: Path) -> None:
     clear = make_curve_tone(523.25, 4.0)
-    assert doubts_of(tmp_path / "little.wav", 0.3 * (clear + 0.3 * LEVEL * NOISE)) == ""
-    noisy = doubts_of(tmp_path / "much.wav", 0.3 * (clear + 0.7 * LEVEL * NOISE))
+    assert issues_of(tmp_path / "little.wav", 0.3 * (clear + 0.3 * LEVEL * NOISE)) == ""
+    noisy = issues_of(tmp_path / "much.wav", 0.3 * (clear + 0.7 * LEVEL * NOISE))
     assert noisy.startswith("mean confidence 0.6") and "noise" in noisy and "%" not in noisy
 
 
@@ -48,7 +48,7 @@ def test_noise_is_said_where_it_hides_the_pitch(tmp_path: Path) -> None:
     "notes_hz", [(392.0, 493.9, 587.3), (440.0, 523.25, 659.3), (392.0, 493.9), (392.0, 554.4)]
 )
 def test_several_notes_at_once_are_unclear(tmp_path: Path, notes_hz: tuple[float, ...]) -> None:
-    seen = doubts_of(tmp_path / "chord.wav", chord(*notes_hz))
+    seen = issues_of(tmp_path / "chord.wav", chord(*notes_hz))
     assert "mean confidence 0." in seen and "several notes at once" in seen
 
 
@@ -62,24 +62,24 @@ def test_several_notes_at_once_are_unclear(tmp_path: Path, notes_hz: tuple[float
 def test_tones_out_of_range_are_found_on_either_side(
     tmp_path: Path, f0_hz: float, word: str
 ) -> None:
-    assert word in doubts_of(tmp_path / "tone.wav", make_curve_tone(f0_hz, 4.0))
+    assert word in issues_of(tmp_path / "tone.wav", make_curve_tone(f0_hz, 4.0))
 
 
 def test_share_out_of_range_is_that_of_the_sound(tmp_path: Path) -> None:
     low_and_high = np.concatenate([make_curve_tone(523.25, 3.0), make_curve_tone(2793.8, 2.0)])
-    assert "% lies above" in (seen := doubts_of(tmp_path / "both.wav", low_and_high))
+    assert "% lies above" in (seen := issues_of(tmp_path / "both.wav", low_and_high))
     assert float(seen.partition(" ")[0]) == pytest.approx(40, abs=2)
     little = np.concatenate([make_curve_tone(523.25, 4.0), make_curve_tone(2793.8, 0.5)])
-    assert doubts_of(tmp_path / "little.wav", little) == ""
+    assert issues_of(tmp_path / "little.wav", little) == ""
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100])
 def test_clipping_is_found_in_the_file_even_when_turned_down(tmp_path: Path, rate: int) -> None:
     time = np.arange(4 * rate) / rate
     swelling = (0.5 + time / 4) * np.sin(2 * np.pi * 330 * time)
-    assert doubts_of(tmp_path / "whole.wav", 0.66 * swelling, rate) == ""
+    assert issues_of(tmp_path / "whole.wav", 0.66 * swelling, rate) == ""
     for gain in (1.0, 0.3):
-        seen = doubts_of(tmp_path / "clipped.wav", gain * np.clip(swelling, -0.999, 0.999), rate)
+        seen = issues_of(tmp_path / "clipped.wav", gain * np.clip(swelling, -0.999, 0.999), rate)
         assert "of its samples are clipped" in seen
         # The sine is beyond the limit for a share of acos(limit) * 2 / pi of its time.
         beyond = np.mean(np.abs(swelling) > 0.999)
@@ -106,14 +106,14 @@ def test_data_stage_uses_them_and_says_what_was_seen(
     }
     for name, sound in sounds.items():
         sf.write(folder / f"{name}.wav", sound, SAMPLE_RATE)
-    doubtful = [name for name in sounds if name != "clean"]
+    with_issues = [name for name in sounds if name != "clean"]
     for _ in range(2):  # the second time the features come from the cache
         data.main(["--instrument", "flute", "--audio", str(folder), "--runs", str(tmp_path)])
         lines = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
         assert [line.partition(".wav: ")[0] for line in lines] == [
-            f"warning: {folder / name}" for name in doubtful
+            f"warning: {folder / name}" for name in with_issues
         ]
     summary = json.loads((tmp_path / "flute" / "dataset.json").read_text())
-    assert list(summary["warnings"]) == [f"in/{name}.wav" for name in doubtful]
+    assert list(summary["warnings"]) == [f"in/{name}.wav" for name in with_issues]
     with np.load(tmp_path / "flute" / "dataset.npz") as dataset:
         assert {"in/clipped.wav", "in/high.wav"} < set(dataset["recording"])

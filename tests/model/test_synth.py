@@ -98,11 +98,11 @@ def test_gradient_of_levels_equals_finite_differences(name):
         keras.backend.set_floatx("float32")
 
 
-def test_room_is_a_convolution_with_its_impulse_response():
-    room = Reverb(400, seed=1)
+def test_reverb_is_a_convolution_with_its_impulse_response():
+    reverb = Reverb(400, seed=1)
     audio = np.random.default_rng(5).normal(size=(2, 1000)).astype(np.float32)
-    found = keras.ops.convert_to_numpy(room(audio))
-    response = keras.ops.convert_to_numpy(room.impulse_response())
+    found = keras.ops.convert_to_numpy(reverb(audio))
+    response = keras.ops.convert_to_numpy(reverb.impulse_response())
     assert response[0] == 1.0
     for clip, wet in zip(audio, found, strict=True):
         np.testing.assert_allclose(wet, np.convolve(clip, response)[:1000], atol=1e-4)

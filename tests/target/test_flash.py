@@ -333,7 +333,7 @@ def test_learnt_room_is_flashed_where_there_is_an_fpu(tmp_path, build_dir, capsy
     for room in (["--reverb", "0.1"], ["--reverb"]):
         with pytest.raises(UserError, match="pico has no FPU to play a reverb with"):
             flash.main(["--board", "pico", *options, *room])
-    with pytest.raises(UserError, match="room of 2 s is not there: ask for one up to 1 s"):
+    with pytest.raises(UserError, match="no reverb of 2 s: give a length above 0, up to 1 s"):
         flash.main(["--board", "pico2", *options, "--reverb", "2"])
 
 

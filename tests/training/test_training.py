@@ -140,14 +140,14 @@ def test_crops_are_slices_of_features_and_of_the_samples_under_them(dataset):
     clips, starts = np.array([3, 0], np.int32), np.array([5, 400], np.int32)
     config = TcnConfig(n_blocks=2, hidden_channels=4)
     padded = {**dataset, "features": prepend_context(dataset["features"], config)}
-    n_lead = config.receptive_field - 1
-    batch = crop_clips(padded, clips, starts, 50, n_lead)
-    before = np.asarray(batch["features"])[0, :n_lead]
-    assert (before[: n_lead - 5, 1] == 0).all()  # silence before the clip
-    np.testing.assert_array_equal(before[n_lead - 5 :], dataset["features"][3, :5])
+    n_context = config.receptive_field - 1
+    batch = crop_clips(padded, clips, starts, 50, n_context)
+    before = np.asarray(batch["features"])[0, :n_context]
+    assert (before[: n_context - 5, 1] == 0).all()  # silence before the clip
+    np.testing.assert_array_equal(before[n_context - 5 :], dataset["features"][3, :5])
     for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
         np.testing.assert_array_equal(
-            batch["features"][row, n_lead:], dataset["features"][clip, start : start + 50]
+            batch["features"][row, n_context:], dataset["features"][clip, start : start + 50]
         )
         samples = slice(start * 64, (start + 50) * 64)
         np.testing.assert_array_equal(batch["audio"][row], dataset["audio"][clip, samples])

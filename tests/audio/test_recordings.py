@@ -1,0 +1,34 @@
+"""The cache of features: its key covers the code that computes them."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.audio import recordings
+from pipeline.core.instrument_config import load_instrument
+
+FLUTE = load_instrument("flute").data
+
+
+def test_cache_key_covers_all_modules_that_features_depend_on() -> None:
+    covered = {module.__name__ for module in recordings.FEATURE_CODE}
+    used = {
+        str(getattr(value, "__module__", ""))
+        for module in recordings.FEATURE_CODE
+        for value in vars(module).values()
+    }
+    assert {name for name in used if name.startswith("pipeline.audio.")} <= covered
+    assert {"pipeline.core.constants", "pipeline.audio.autocorrelation"} < covered
+
+
+def test_cache_key_changes_with_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = tmp_path / "take.wav"
+    recording.write_bytes(b"the same recording")
+    before = recordings._content_hash(recording, FLUTE)
+    assert recordings._content_hash(recording, FLUTE) == before
+    for module in recordings.FEATURE_CODE:
+        altered = tmp_path / "altered.py"
+        altered.write_text(Path(str(module.__file__)).read_text() + "# altered\n")
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "__file__", str(altered))
+            assert recordings._content_hash(recording, FLUTE) != before, module.__name__
