@@ -56,7 +56,7 @@ def test_notebook_runs_shows_plots_and_plays_sounds(path, monkeypatch, tmp_path)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_without_models_says_what_to_run_first(path, monkeypatch, tmp_path):
     with pytest.raises(nbclient.exceptions.CellExecutionError) as error:
-        execute(path, monkeypatch, RUN_DIR=tmp_path, MODEL_DIR=tmp_path)
+        execute(path, monkeypatch, RUN_DIR=tmp_path / "runs", MODEL_DIR=tmp_path)
     # Said once where it looked, and the command makes a model right there.
     message = (
         r"no trained (\w+) flute in (\S+): run python -m (.*) --instrument flute --runs (\S+) "
