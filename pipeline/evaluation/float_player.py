@@ -17,7 +17,6 @@ from pipeline.model.ddx7 import Ddx7, load_model
 from pipeline.model.expression import find_expression
 from pipeline.model.inputs import scale_features
 from pipeline.model.noise import UNTRAINED, grain_offsets
-from pipeline.model.synth import fm_synthesize
 from pipeline.quantization import tflite_writer
 from pipeline.reference import reverb as reference_reverb
 from pipeline.reference.frame import clamp_frames
@@ -39,8 +38,8 @@ def render_stretches(performance: Performance, model: Ddx7) -> np.ndarray:
         gains = np.array(model.noise.gains(features, levels))
         if stretch.is_faded:
             levels[:, -1] = gains[:, -1] = 0
-        sound = fm_synthesize(levels, inputs["phase"], model.patch)
-        sound += model.noise(gains, grain_offsets(len(f0_hz), voice=stretch.voice)[None])
+        grains = grain_offsets(len(f0_hz), voice=stretch.voice)[None]
+        sound = model.synthesize(levels, features, inputs["phase"], grains, gains)
         begin = stretch.block * HOP_SAMPLES
         mix[begin : begin + sound.shape[1]] += sound[0]
     return to_pcm(mix / 2 if performance.n_voices > 1 else mix)
@@ -73,7 +72,7 @@ def render_score(
 def _generate_for_frames(run_dir: Path) -> Path:
     """Generates a firmware that plays a model's expression through an arbitrary tiny decoder."""
     config = load_run(run_dir)
-    expression = find_expression(config.instrument, run_dir.resolve().parent.parent)
+    expression = find_expression(run_dir)
     place = hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:8]
     out = BUILD_DIR / "generated" / f"frames-{config.instrument}-{place}"
     out.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,11 @@ def synthesize(levels: Array, features: Features, model: Ddx7) -> Array:
         frames = slice(first, start + CHUNK_FRAMES)
         samples = slice(first * HOP_SAMPLES, (start + CHUNK_FRAMES) * HOP_SAMPLES)
         audio = model.synthesize(
-            levels[None, frames], gains[:, frames], phase[None, samples], grains[None, frames]
+            levels[None, frames],
+            scaled[None, frames],
+            phase[None, samples],
+            grains[None, frames],
+            gains[:, frames],
         )
         chunks.append(keras.ops.convert_to_numpy(audio)[0, (start - first) * HOP_SAMPLES :])
     return np.concatenate(chunks)
