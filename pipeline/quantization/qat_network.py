@@ -22,7 +22,7 @@ quantization: Any = tfmot.quantization.keras
 Tensor = Any
 
 
-class LearnedRange(quantization.quantizers.Quantizer):  # type: ignore[misc]
+class LearnedRange(quantization.quantizers.Quantizer):
     """Quantizes to int8 over a calibrated range times a learned factor."""
 
     def __init__(self, low: float, high: float, trainable: bool) -> None:
@@ -48,7 +48,7 @@ class LearnedRange(quantization.quantizers.Quantizer):  # type: ignore[misc]
         return {"low": self.low, "high": self.high, "trainable": self.trainable}
 
 
-class StepConfig(quantization.QuantizeConfig):  # type: ignore[misc]
+class StepConfig(quantization.QuantizeConfig):
     """Quantizes a layer's kernel per output channel, as the converter does, and its output."""
 
     def __init__(self, low: float, high: float, trainable: bool) -> None:
@@ -90,7 +90,7 @@ class _Unchanged:
         return model, layer_quantize_map
 
 
-class _PlainScheme(quantize_scheme.QuantizeScheme):  # type: ignore[misc]
+class _PlainScheme(quantize_scheme.QuantizeScheme):
     """Quantizes the annotated layers and changes nothing else."""
 
     def get_layout_transformer(self) -> _Unchanged:
