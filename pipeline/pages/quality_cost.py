@@ -110,7 +110,7 @@ def _format_axes(axes: Any, costs: Sequence[float]) -> None:
     axes.margins(y=0.12)
     axes.grid(axis="y", linewidth=0.4, color="#dddddd")
     axes.set_axisbelow(True)
-    axes.set_xlabel("instructions a frame of 4 ms, int8 on a Cortex-M4F")
+    axes.set_xlabel("instructions per frame of 4 ms, int8 on a Cortex-M4F")
     axes.set_ylabel("MSS to validation recordings")
 
 
