@@ -279,6 +279,6 @@ def test_three_instruments_fit_and_a_fourth_is_refused_with_the_bytes_missing(tm
     presets.write_firmware_source(flutes[:3], tmp_path)
     firmware.build("pico", tmp_path, build_dir=tmp_path / "build")
     presets.write_firmware_source(flutes, tmp_path)
-    message = r"does not fit pico: \d+ bytes of RAM are missing; .*, or fewer of them$"
+    message = r"does not fit pico: \d+ bytes of RAM are missing; .*, or fewer models$"
     with pytest.raises(UserError, match=message):
         firmware.build("pico", tmp_path, build_dir=tmp_path / "build")

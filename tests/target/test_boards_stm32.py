@@ -191,7 +191,7 @@ def test_four_voices_of_the_flute_leave_margin_at_168_mhz(images, flute):
     assert stats["sounding"] == 4 and stats["underruns"] == 0
     instructions = stats["worst"] / 100 * TICKS_PER_BLOCK * INSTRUCTIONS_PER_TICK
     cycles = instructions * cycles_per_instruction("qemu_m4", flute)
-    assert share("STM32F407", cycles, images["stm32f4_discovery"], n_voices=4) < 0.9
+    assert share("stm32f4_discovery", cycles, images["stm32f4_discovery"], n_voices=4) < 0.9
     assert stats["stack"] < 2048
 
 
