@@ -1,4 +1,4 @@
-"""Fixtures that all tests share, and what they share as a session."""
+"""Fixtures and settings that all tests share."""
 
 import os
 import tempfile

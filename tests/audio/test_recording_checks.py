@@ -37,7 +37,7 @@ def test_tones_within_the_range_have_no_issues(tmp_path: Path, f0_hz: float) -> 
     assert issues_of(tmp_path / "tone.wav", make_curve_tone(f0_hz, 4.0)) == ""
 
 
-def test_noise_is_said_where_it_hides_the_pitch(tmp_path: Path) -> None:
+def test_noise_that_hides_the_pitch_is_reported(tmp_path: Path) -> None:
     clear = make_curve_tone(523.25, 4.0)
     assert issues_of(tmp_path / "little.wav", 0.3 * (clear + 0.3 * LEVEL * NOISE)) == ""
     noisy = issues_of(tmp_path / "much.wav", 0.3 * (clear + 0.7 * LEVEL * NOISE))
@@ -47,7 +47,9 @@ def test_noise_is_said_where_it_hides_the_pitch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "notes_hz", [(392.0, 493.9, 587.3), (440.0, 523.25, 659.3), (392.0, 493.9), (392.0, 554.4)]
 )
-def test_several_notes_at_once_are_unclear(tmp_path: Path, notes_hz: tuple[float, ...]) -> None:
+def test_several_notes_at_once_are_reported_as_unclear(
+    tmp_path: Path, notes_hz: tuple[float, ...]
+) -> None:
     seen = issues_of(tmp_path / "chord.wav", chord(*notes_hz))
     assert "mean confidence 0." in seen and "several notes at once" in seen
 
@@ -91,7 +93,7 @@ def test_quiet_recordings_are_not_called_clipped(tmp_path: Path) -> None:
     assert clipped_share(tmp_path / "quiet.wav") == 0
 
 
-def test_data_stage_uses_them_and_says_what_was_seen(
+def test_data_stage_uses_the_recordings_and_reports_their_issues(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "in"

@@ -1,4 +1,4 @@
-"""What cannot work ends every command with one clear line and status 2; what was there stays."""
+"""Bad input ends every command with one line and status 2, and leaves existing files alone."""
 
 import json
 import os
@@ -38,7 +38,7 @@ RUN = "flute/reduced_cd"
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
-    """Folder of run folders: a small flute, untrained, and recordings beside it."""
+    """A folder of run folders with a small untrained flute, and recordings beside them."""
     runs = tmp_path_factory.mktemp("template")
     for variant in ("full", "reduced_cd"):
         make_run(runs / "flute" / variant, variant=variant)
@@ -52,7 +52,7 @@ def template(tmp_path_factory):
 
 @pytest.fixture
 def runs(template, tmp_path, monkeypatch):
-    """A copy of it, with the present folder in its midst."""
+    """A copy of the template, which is also the current folder."""
     shutil.copytree(template, tmp_path / "runs")
     monkeypatch.chdir(tmp_path / "runs")
     return tmp_path / "runs"
@@ -183,14 +183,14 @@ def become_a_piano(runs):
         (become_a_piano, "distill", "flute/full holds a piano, not a flute"),
     ],
 )
-def test_spoilt_run_folder_is_named_and_left_as_it_is(runs, capsys, spoil, command, message):
+def test_damaged_run_folder_is_named_and_left_unchanged(runs, capsys, spoil, command, message):
     spoil(runs)
     before = content(runs)
     assert message in refuse(command, capsys)
     assert content(runs) == before
 
 
-def test_training_replaces_no_other_instruments_folder_even_when_told_to_restart(runs, capsys):
+def test_training_never_replaces_the_folder_of_another_instrument(runs, capsys):
     become_a_piano(runs)
     before = content(runs / "flute")
     line = refuse("train", capsys, "--runs", ".", "--restart")
@@ -243,7 +243,7 @@ def test_any_rate_width_and_number_of_channels_will_do(runs):
 
 @contextmanager
 def disk_of(n_bytes):
-    """Lets no file grow beyond `n_bytes`: writing fails as it does on a full disk."""
+    """Limits the size of files to `n_bytes`, so that writing fails as on a full disk."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
     try:

@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom, and shows and plays something."""
+"""Every notebook runs from top to bottom, and shows plots and sounds."""
 
 import re
 import time
@@ -36,13 +36,13 @@ def outputs(notebook, kind):
     return [entry[kind] for entry in data if kind in entry]
 
 
-def test_there_are_the_four_that_the_readme_speaks_of():
+def test_notebooks_are_the_four_of_the_readme():
     names = [path.stem for path in NOTEBOOKS]
     assert names == ["01_listen", "02_distill", "03_quantize", "04_on_device"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_shows_plots_and_plays_sounds(path, monkeypatch, tmp_path):
+def test_notebook_runs_and_shows_plots_and_sounds(path, monkeypatch, tmp_path):
     stored = nbformat.read(path, as_version=4)
     nbformat.validate(stored)
     assert stored.metadata.kernelspec.name == "python3"

@@ -1,4 +1,4 @@
-"""Standard MIDI Files through the player: what is read, what is written, what is refused."""
+"""Standard MIDI Files through the player: what is read, written and refused."""
 
 import io
 import wave
@@ -33,7 +33,7 @@ def note(kind, pitch, time, velocity=100):
 
 @pytest.fixture(scope="module", autouse=True)
 def build_dir(tmp_path_factory):
-    """What is built stays out of the repository's build folder, and is shared by the tests."""
+    """Builds in a folder that these tests share, instead of the repository's."""
     with replaced(paths.BUILD_DIR, tmp_path_factory.mktemp("build")):
         yield
 
@@ -95,7 +95,7 @@ def test_engines_play_the_same_tune(tune, run_dir, tmp_path, capsys):
 
 
 @pytest.mark.firmware
-def test_engines_play_it_in_the_learnt_room(tune, run_dir, tmp_path):
+def test_engines_play_it_with_the_learnt_reverb(tune, run_dir, tmp_path):
     dry = play(tune, run_dir, tmp_path / "dry.wav").astype(int)
     wet = play(tune, run_dir, tmp_path / "wet.wav", "--reverb", 0.1).astype(int)
     floating = play(tune, run_dir, tmp_path / "f.wav", "--reverb", 0.1, "--float")

@@ -1,4 +1,4 @@
-"""Somebody's recordings become an instrument, however often the command is interrupted."""
+"""Recordings become an instrument, however often the command is interrupted."""
 
 import json
 import os
@@ -91,14 +91,14 @@ def finished(recordings, tmp_path_factory):
     return folder, done.stdout
 
 
-def test_interrupted_run_goes_on_where_it_stopped(finished):
+def test_interrupted_run_continues_where_it_stopped(finished):
     _, output = finished
     stages = [line for line in output.splitlines() if line.startswith("[")]
     assert [line.endswith("(up to date)") for line in stages[:3]] == [True, True, False]
     assert len(stages) == int(stages[0].partition("/")[2].partition("]")[0])
 
 
-def test_run_leaves_models_c_firmware_and_what_they_play(finished):
+def test_run_makes_models_c_firmware_and_sounds(finished):
     folder, output = finished
     assert (folder / "firmware" / "render").read_bytes().startswith(b"\x7fELF")
     for fmt in ("int8", "int16x8"):
@@ -132,7 +132,7 @@ def test_page_plays_what_was_evaluated(finished):
 
 
 @pytest.mark.parametrize(("audio", "learnt"), [([], True), ([Path("recordings")], False)])
-def test_expression_is_learnt_before_c_is_made_of_it(tmp_path, audio, learnt):
+def test_expression_is_learnt_before_its_c_is_generated(tmp_path, audio, learnt):
     files = InstrumentFiles("flute", tmp_path)
     stages = plan_stages(files, audio, [], learn_expression=learnt)
     modules = [stage.module for stage in stages]
@@ -162,7 +162,7 @@ def refuse(recordings, runs):
     return lines[0]
 
 
-def test_folders_that_are_not_this_runs_are_refused_and_left_whole(finished, recordings, tmp_path):
+def test_folders_of_another_run_are_refused_and_left_unchanged(finished, recordings, tmp_path):
     folder = tmp_path / "flute"
     folder.mkdir()
     for name in ("request.json", "dataset.npz"):
@@ -177,7 +177,7 @@ def test_folders_that_are_not_this_runs_are_refused_and_left_whole(finished, rec
     assert f"{folder / 'dataset.npz'} is damaged" in refuse(recordings, tmp_path)
 
 
-def test_second_run_of_an_instrument_waits_its_turn(recordings, tmp_path):
+def test_second_run_of_an_instrument_at_the_same_time_is_refused(recordings, tmp_path):
     with (
         only_run(tmp_path / "flute"),
         pytest.raises(UserError, match=r"flute is in use by another run"),
@@ -185,7 +185,7 @@ def test_second_run_of_an_instrument_waits_its_turn(recordings, tmp_path):
         main(command(recordings, tmp_path)[3:])
 
 
-def test_stage_is_outdated_by_what_it_needs_alone(tmp_path):
+def test_stage_is_outdated_only_by_newer_inputs(tmp_path):
     make_run(tmp_path / "run")
     out, tflite = tmp_path / "c", tmp_path / "run" / "decoder_int8.tflite"
     options = ["--run", str(tmp_path / "run"), "--out", str(out)]

@@ -1,4 +1,4 @@
-"""Timbre transfer, sound in to sound out: how late it is, what it plays, what it refuses."""
+"""Timbre transfer: its latency, what it plays, and what it refuses."""
 
 import wave
 
@@ -44,7 +44,7 @@ def play(programs):
 
 
 @pytest.mark.parametrize("offset", [0, 1, 31, 63])
-def test_onset_is_heard_within_25_ms_wherever_in_a_block_it_comes(play, offset):
+def test_onset_is_audible_within_25_ms_wherever_in_a_block_it_falls(play, offset):
     begin = 50 * HOP_SAMPLES + offset
     tone = make_tone(0.3, 440, level=0.5)
     played = play(np.concatenate([np.zeros(begin), tone, np.zeros(64)])).pcm
@@ -61,7 +61,9 @@ def test_onset_is_heard_within_25_ms_wherever_in_a_block_it_comes(play, offset):
     ("f0_hz", "longest_ms"),
     [((300, 320), 25), ((440, 494), 25), ((660, 440), 25), ((440, 660), 30)],
 )
-def test_step_of_pitch_is_heard_within_25_ms_and_a_leap_within_30(play, f0_hz, longest_ms, offset):
+def test_step_of_pitch_is_audible_within_25_ms_or_30_for_a_leap(
+    play, f0_hz, longest_ms, offset
+):
     begin = 60 * HOP_SAMPLES + offset
     hz = np.where(np.arange(2 * begin) < begin, *f0_hz)
     phase = 2 * np.pi * np.cumsum(hz) / SAMPLE_RATE
@@ -74,7 +76,7 @@ def test_step_of_pitch_is_heard_within_25_ms_and_a_leap_within_30(play, f0_hz, l
     assert 8 < latency_ms < longest_ms
 
 
-def test_sound_has_the_pitch_of_what_came_in_and_ends_with_it(play):
+def test_output_has_the_pitch_of_the_input_and_ends_with_it(play):
     tone = make_tone(0.5, 550, level=0.4)
     played = from_pcm(play(np.concatenate([tone, np.zeros(3200)])).pcm)
     assert np.abs(played[len(tone) + 1600 :]).max() < 2e-4
@@ -97,7 +99,7 @@ def test_frames_are_those_of_the_analysis_alone_and_cores_play_the_same_bits(pla
         assert 30_000 < analysing < 80_000
 
 
-def test_command_plays_a_recording_in_the_learnt_room(tmp_path, build_dir, capsys):
+def test_command_plays_a_recording_with_the_learnt_reverb(tmp_path, build_dir, capsys):
     make_run(tmp_path / "run")
     pcm.write_wav(tmp_path / "voice.wav", to_pcm(make_tone(0.5, 300)))
     arguments = ["--audio", tmp_path / "voice.wav", "--instrument", "flute"]

@@ -1,4 +1,4 @@
-"""The compiler: what it writes, and what it says of files that it should not have been given."""
+"""The code generator: what it writes, and which files it refuses."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""Cycles from traces against sums by hand, and the report."""
+"""Cycles counted from traces against sums by hand, and the report of the benchmark."""
 
 import dataclasses
 import json
@@ -178,7 +178,7 @@ def test_board_is_measured_as_played_and_as_flashed(tmp_path, run_dir, build_dir
     assert row["estimates"] == ["cycles_per_block", "cpu_share"]
 
 
-def test_figures_of_the_boards_are_told_and_kept_where_a_file_is_named(
+def test_figures_of_boards_are_printed_and_written_to_a_named_file(
     run_dir, tmp_path, replace, capsys
 ):
     replace(bench_boards.bench_boards, lambda run: [])
@@ -193,7 +193,7 @@ def test_figures_of_the_boards_are_told_and_kept_where_a_file_is_named(
     assert json.loads((tmp_path / "boards.json").read_text())["boards"] == []
 
 
-def test_note_on_is_heard_after_its_bytes_two_blocks_and_the_silent_samples():
+def test_latency_of_a_note_is_its_bytes_two_blocks_and_the_silent_samples():
     pcm = np.zeros(640, np.int16)
     pcm[10], pcm[32:] = 1, -300
     times = bench_boards.note_on_ms(pcm)
@@ -239,7 +239,7 @@ def test_markdown_has_a_row_for_each_model_and_a_column_for_each_chip():
     assert rows[1].endswith("| 57 217, 15.3 % |  |")
 
 
-def test_boards_are_told_with_their_limits_and_what_exceeds_them():
+def test_boards_are_listed_with_their_limits_and_what_exceeds_them():
     sizes = {"note_on_ms": 9.04, "flash_bytes": 86_500, "ram_bytes": 39_300}
     live = {
         "instructions_per_block": 130_128,

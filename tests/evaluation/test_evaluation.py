@@ -164,7 +164,7 @@ def test_chunks_meet_without_a_seam(runs, monkeypatch):
 
 
 @pytest.mark.firmware
-def test_every_system_of_every_recording_is_heard_and_measured(evaluated):
+def test_every_system_of_every_recording_is_rendered_and_measured(evaluated):
     out, report, _ = evaluated
     systems = {"lpc", "full", "full_live", "reduced_cd", "reduced_cd_live", "reduced_cd_mcu"}
     assert set(report["systems"]) == systems
@@ -208,7 +208,7 @@ def test_mcu_plays_what_the_simulated_device_plays(evaluated, runs):
 
 
 @pytest.mark.firmware
-def test_live_features_change_the_sound_of_a_steady_tone_but_little(evaluated):
+def test_live_features_barely_change_a_steady_tone(evaluated):
     _, report, _ = evaluated
     offline, live = (report["systems"][name] for name in ("reduced_cd", "reduced_cd_live"))
     assert offline["model_digest"] == live["model_digest"] and "live" in live["domain"]
@@ -217,7 +217,7 @@ def test_live_features_change_the_sound_of_a_steady_tone_but_little(evaluated):
 
 
 @pytest.mark.firmware
-def test_a_bad_file_is_named_and_costs_the_others_nothing(evaluated):
+def test_a_bad_file_is_named_and_the_others_are_evaluated(evaluated):
     _, report, failure = evaluated
     assert "notes.wav" in failure and "\n" not in failure
     assert [line for line in report["failed"] if "notes.wav" in line]
@@ -242,7 +242,7 @@ def test_an_untrained_variant_is_left_out_with_a_line(runs, recordings, replace,
         evaluate.main([*options, "--audio", str(recordings)])
 
 
-def test_where_models_lie_is_said_and_of_two_folders_which_lies_in_which(replace, tmp_path):
+def test_report_names_the_folder_of_every_model(replace, tmp_path):
     runs, pretrained = tmp_path / "runs", tmp_path / "data" / "models"
     replace(paths.REPOSITORY, tmp_path)
     replace(paths.MODEL_DIR, pretrained)

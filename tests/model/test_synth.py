@@ -108,7 +108,7 @@ def test_reverb_is_a_convolution_with_its_impulse_response():
         np.testing.assert_allclose(wet, np.convolve(clip, response)[:1000], atol=1e-4)
 
 
-def test_patches_are_the_papers():
+def test_patches_are_those_of_the_paper():
     ratios = {name: [float(r) for r in patch.ratios] for name, patch in PATCHES.items()}
     assert ratios == {
         "flute": [1, 1, 1, 2, 2, 1.5],

@@ -16,7 +16,7 @@ from pipeline.quantization.weights import load_weights
 @pytest.mark.parametrize(
     ("variant", "parameters", "frames"), [("full", 398_604, 125), ("reduced", 51_596, 29)]
 )
-def test_networks_have_the_papers_size(variant, parameters, frames):
+def test_networks_have_the_size_of_the_paper(variant, parameters, frames):
     config = load_instrument("flute").tcn(variant)
     assert build_tcn(config).count_params() == parameters
     assert config.receptive_field == frames

@@ -1,4 +1,4 @@
-"""Ratings of listeners: who is kept, what the boxes hold, and files that are none."""
+"""Ratings of listeners: who is included, what the boxes show, and files that are refused."""
 
 import csv
 import re
@@ -38,7 +38,7 @@ def files(tmp_path):
     ]
 
 
-def test_who_misses_the_hidden_reference_is_left_out_and_named(files, tmp_path, capsys):
+def test_listener_who_misses_the_hidden_reference_is_left_out_and_named(files, tmp_path, capsys):
     out = tmp_path / "ratings.png"
     listening_test.main([*map(str, files), "--out", str(out)])
     printed = capsys.readouterr().out
@@ -58,7 +58,7 @@ def test_boxes_are_sorted_by_instrument_and_system(files):
     assert "all" not in mushra.group([r for r in ratings if r.instrument == "flute"])
 
 
-def test_picture_shows_the_median_where_it_lies(tmp_path):
+def test_picture_shows_the_median_at_its_place(tmp_path):
     path = tmp_path / "box.png"
     heights = []
     for rating in (20.0, 80.0):

@@ -69,7 +69,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, written):
-    """The listening page, freshly loaded; afterwards no request may have left its folder."""
+    """The listening page, freshly loaded; checks afterwards that it requested nothing else."""
     browser.requests.clear()
     browser.errors.clear()
     browser.open(written / "index.html")
@@ -86,7 +86,7 @@ def samples_of(path):
 # --- what is written ------------------------------------------------------------------------------
 
 
-def test_every_system_of_every_take_has_a_player_and_what_is_missing_is_said(written, setting):
+def test_every_system_of_every_take_has_a_player_or_is_reported_missing(written, setting):
     html = (written / "index.html").read_text()
     players = re.findall(r'data-take="(\S+)" data-system="(\S+)"', html)
     flute = {(f"flute-{take}", system) for take in (1, 2) for system in SYSTEMS}
@@ -109,7 +109,7 @@ def test_nothing_is_loaded_from_elsewhere(written):
         assert all(link.startswith("data:") or (written / link).is_file() for link in links)
 
 
-def test_what_is_up_to_date_stays_and_a_changed_model_is_heard_again(written, setting, capsys):
+def test_only_a_changed_model_is_rendered_again(written, setting, capsys):
     wav = written / "audio" / "flute" / "high.reduced_cd.wav"
     made = wav.stat().st_mtime_ns
     write(setting)
@@ -252,7 +252,7 @@ def test_page_is_played_by_keyboard(opened):
 
 @pytest.fixture(scope="module")
 def many(setting):
-    """Pages of one take by all systems that there can be, all of which sound the same."""
+    """Pages with one take by every possible system; all of them sound the same."""
     out = setting / "many"
     systems = page_systems(VARIANTS, VARIANTS)
     take = Take(
@@ -317,7 +317,7 @@ def test_choosing_another_take_shows_it_in_every_table(opened):
     assert opened.run(pickers) == ["flute-2"] * 3
 
 
-def test_missing_sounds_are_said_where_one_looks(opened, written):
+def test_missing_sounds_are_reported_in_place(opened, written):
     sounds = written / "sounds" / "flute-2.js"
     hidden = sounds.rename(sounds.with_suffix(".away"))
     opened.run("choose(catalogue.find(({ id }) => id === 'flute-2'), 'full')")

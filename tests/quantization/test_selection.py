@@ -1,4 +1,4 @@
-"""Quantization: what the measures mean, that the table tells the truth, and what is refused."""
+"""Quantization: its measures, the figures in its table, and what it refuses."""
 
 import json
 import shutil
@@ -208,7 +208,7 @@ def test_quantization_repeats_without_the_data_set(run_dir, dataset):
 
 
 @pytest.mark.slow
-def test_training_mends_ranges_that_are_too_wide(weights, dataset):
+def test_training_narrows_ranges_that_are_too_wide(weights, dataset):
 
     calibration = Calibration.draw(dataset)
     clips = {"train": calibration.train, "valid": calibration.valid}

@@ -1,4 +1,4 @@
-"""The aot engine gives TensorFlow Lite Micro's bytes: every ring and the logits, everywhere."""
+"""The aot engine equals TensorFlow Lite Micro byte by byte, in every ring and the logits."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""From notes to frames: C against Python, bit by bit, and both against what was learnt."""
+"""From notes to frames: C against Python, bit by bit, and both against the learnt table."""
 
 import dataclasses
 import io
@@ -44,7 +44,7 @@ NOTHING, START, SLUR, RELEASE = range(4)
 
 
 def random_steps(n_steps: int, seed: int) -> np.ndarray:
-    """What a player may ask of a voice, and what it would not: notes of any pitch, gain, bend."""
+    """Draws what a player may ask of a voice and more: notes of any pitch, gain and bend."""
     rng = np.random.default_rng(seed)
     steps = np.zeros((n_steps, 8), np.int32)
     held = False
@@ -280,7 +280,7 @@ def test_damaged_table_is_refused_with_the_entry(tmp_path, entry, value, message
         load_expression(path)
 
 
-def test_stage_without_a_data_set_says_what_makes_it(tmp_path):
+def test_stage_without_a_data_set_names_the_command_that_makes_it(tmp_path):
     with pytest.raises(UserError, match=r"dataset.npz is missing: run python -m pipeline.data"):
         expression.main(["--instrument", "flute", "--runs", str(tmp_path)])
 

@@ -123,7 +123,7 @@ def test_reset_starts_from_silence(library):
 
 
 def play(program, name, frames):
-    """What a board plays, and the instructions that it took."""
+    """Returns what a board plays, and the instructions that it executed."""
     run = run_program(
         program,
         arguments=[str(PATCH_ORDER.index(name)), "frames", "pcm"],

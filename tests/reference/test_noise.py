@@ -1,4 +1,4 @@
-"""Breath: the same in C, in NumPy and in training, and noise of the level that was asked for."""
+"""Noise: equal in C, in NumPy and in training, at the requested level."""
 
 import keras
 import numpy as np
@@ -45,7 +45,7 @@ def layer_of(learnt: NoiseParameters) -> BreathLayer:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory) -> dict[str, np.ndarray]:
-    """What every board adds to a PCM that is loud here and there, so that it saturates."""
+    """What every board adds to PCM that is loud in places, so that it saturates."""
     folder = tmp_path_factory.mktemp("breath")
     (folder / "learnt_noise.c").write_text(noise_text("learnt", LEARNT))
     (folder / "main.c").write_text(r"""
@@ -102,7 +102,7 @@ def test_every_board_plays_what_numpy_plays(played):
         np.testing.assert_array_equal(played[board], played["numpy"], err_msg=board)
 
 
-def test_training_hears_what_the_device_plays():
+def test_training_computes_what_the_device_plays():
     f0_hz, loudness_db, levels_q32 = walk(400)
     layer = layer_of(LEARNT)
     features = scale_features(f0_hz, loudness_db)[None]
@@ -130,7 +130,7 @@ def test_gain_is_a_power_of_two_within_six_hundredths_of_a_decibel():
     assert within.mean() > 0.5 and np.abs(error_db).max() < 0.06
 
 
-def test_levels_are_told_in_octaves_within_six_hundredths_of_a_decibel():
+def test_levels_in_octaves_are_within_six_hundredths_of_a_decibel():
     levels_q32 = np.concatenate([[0, 1, 1000], np.geomspace(1e4, MAX_LEVEL * 2**32, 5000)])
     levels_q32 = np.round(levels_q32).astype(np.int32)
     asked = np.log2(levels_q32 / (MAX_LEVEL * 2**32) + LEVEL_FLOOR)

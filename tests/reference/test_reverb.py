@@ -1,4 +1,4 @@
-"""The room on the device: C against convolution in float64, and the firmware that plays in it."""
+"""The reverb of the device: C against convolution in float64, and firmware that plays with it."""
 
 import ctypes
 import re
@@ -43,7 +43,7 @@ LENGTHS = {  # taps: the least, one more than a partition, heads alone, the leas
 
 
 def decaying_noise(n_taps: int, seed: int, gain: float = 0.02) -> np.ndarray:
-    """A room as loud as the learnt ones: 1, then noise of 60 dB reverberation time 1 s."""
+    """A response as loud as the learnt ones: 1, then noise with a reverberation time of 1 s."""
     noise = np.random.default_rng(seed).uniform(-1, 1, n_taps)
     response = gain * noise * 10 ** (-3 * np.arange(n_taps) / SAMPLE_RATE)
     response[0] = 1
@@ -58,7 +58,7 @@ RESPONSES["absurd"] = decaying_noise(4000, 98, gain=1e34)  # products are beyond
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> ctypes.CDLL:
-    """The C module with all rooms, under UBSan."""
+    """The C module with all responses, under UBSan."""
     out = tmp_path_factory.mktemp("rooms")
     texts = emit_reverb.shared_texts(list(RESPONSES), list(RESPONSES.values()))
     texts |= {f"{name}_reverb.c": emit_reverb.reverb_text(name, r) for name, r in RESPONSES.items()}
@@ -82,7 +82,7 @@ def library(tmp_path_factory) -> ctypes.CDLL:
 
 
 class HostRoom:
-    """The C module in a shared library, playing in one of its rooms."""
+    """The C module in a shared library, playing with one of its responses."""
 
     def __init__(self, library: ctypes.CDLL, name: str):
         self.library = library
@@ -155,13 +155,13 @@ def test_reset_forgets_the_past(library):
 
 
 @pytest.mark.firmware
-def test_room_of_one_tap_passes_every_sample(library):
+def test_response_of_one_tap_passes_every_sample(library):
     pcm = np.arange(-32768, 32768).astype(np.int16)
     np.testing.assert_array_equal(HostRoom(library, "n1").play(pcm), pcm)
 
 
 @pytest.mark.firmware
-def test_loud_sound_in_a_loud_room_saturates(library):
+def test_loud_sound_with_a_loud_response_saturates(library):
     pcm = np.where(np.random.default_rng(4).random(16_384) < 0.5, -32768, 32767).astype(np.int16)
     exact = np.convolve(pcm, RESPONSES["loud"].astype(np.float64))[: len(pcm)]
     assert np.abs(exact).max() > 3e5
@@ -171,7 +171,7 @@ def test_loud_sound_in_a_loud_room_saturates(library):
 
 
 @pytest.mark.firmware
-def test_infinities_and_nans_within_do_no_harm_and_pass(library):
+def test_infinities_and_nans_within_do_no_harm(library):
     host = HostRoom(library, "absurd")
     loud = host.play(music(8192, seed=5))  # the sanitizer finds no conversion out of range
     assert np.isin(loud, [-32768, 32767]).mean() > 0.5
@@ -224,7 +224,7 @@ def generate(out, tflite, seconds):
 
 @pytest.mark.firmware
 @pytest.mark.parametrize(("boards", "seconds"), [(("host", "qemu_m7"), 1.0), (("qemu_m4",), 0.25)])
-def test_firmware_plays_in_the_room_as_simulated_and_alike_everywhere(
+def test_firmware_plays_the_simulated_reverb_alike_on_every_board(
     tmp_path, tflite, boards, seconds
 ):
     response = generate(tmp_path / "c", tflite, seconds)
@@ -252,7 +252,7 @@ def test_firmware_plays_in_the_room_as_simulated_and_alike_everywhere(
 
 
 @pytest.mark.firmware
-def test_player_plays_in_the_room_of_its_program_and_ends_with_it(tmp_path, tflite):
+def test_player_plays_the_reverb_of_its_program_and_ends_with_it(tmp_path, tflite):
     responses = {
         "flute": model_reverb.shorten(decaying_noise(SAMPLE_RATE, 10, gain=0.1), 0.25),
         "violin": model_reverb.shorten(decaying_noise(SAMPLE_RATE, 11, gain=0.1), 0.1),
@@ -287,7 +287,7 @@ def test_player_plays_in_the_room_of_its_program_and_ends_with_it(tmp_path, tfli
 
 
 @pytest.mark.firmware
-def test_change_of_room_within_a_sound_fades_the_last_one_out(library):
+def test_change_of_response_within_a_sound_fades_the_last_one_out(library):
     host, pcm = HostRoom(library, "n4000"), music(6400, seed=12)
     before = host.play(pcm[:3200])
     whole = reference_reverb.play_reverb(pcm, RESPONSES["n4000"])
@@ -304,13 +304,13 @@ def test_change_of_room_within_a_sound_fades_the_last_one_out(library):
     )
 
 
-def test_board_without_fpu_refuses_rooms(tmp_path, tflite):
+def test_board_without_fpu_refuses_reverb(tmp_path, tflite):
     generate(tmp_path, tflite, 0.1)
     with pytest.raises(UserError, match="no FPU"):
         firmware.build("qemu_m0", tmp_path)
 
 
-def test_generating_again_without_a_room_leaves_none(tmp_path, tflite):
+def test_generating_again_without_reverb_leaves_none(tmp_path, tflite):
     generate(tmp_path, tflite, 0.1)
     dry = presets.Preset("flute", tflite, "flute", UNTRAINED)
     presets.write_firmware_source([dry], tmp_path)

@@ -1,4 +1,4 @@
-"""Output at 48 kHz: the upsampler's filter, its bits on every core, and what it does to tones."""
+"""Output at 48 kHz: the upsampler's filter, its bits on every core, and its effect on tones."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def play(board: str, generated: Path, rate: int) -> np.ndarray:
-    """What the player's board is given of a tune, as int16."""
+    """Returns what the player outputs for a tune, as int16."""
     program = make(
         board,
         generated.parent / f"{board}-{rate}",
@@ -101,7 +101,7 @@ def test_player_at_48_khz_plays_on_every_core_what_the_upsampler_makes_of_16(gen
 
 
 @pytest.mark.firmware
-def test_rate_that_there_is_not_is_refused(generated):
+def test_unknown_rate_is_refused(generated):
     with pytest.raises(UserError, match="SAMPLE_RATE is 44100: choose 16000 or 48000"):
         play("host", generated, 44_100)
 

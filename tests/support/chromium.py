@@ -1,4 +1,4 @@
-"""A headless Chromium to test pages in, spoken to through its debugging pipe."""
+"""A headless Chromium to test pages in, controlled through its debugging pipe."""
 
 import base64
 import itertools
@@ -117,7 +117,7 @@ class Browser:
         assert self.run(until), f"not within ten seconds: {condition}"
 
     def click(self, selector):
-        """Clicks into the middle of an element as a user would."""
+        """Clicks the middle of an element."""
         place = self.run(
             f"""(() => {{
             const element = document.querySelector({json.dumps(selector)});
@@ -144,6 +144,6 @@ class Browser:
             )
 
     def screenshot(self, path: Path, *, whole=False):
-        """Saves what is seen, or the whole page, as PNG."""
+        """Saves the visible part or the whole page as PNG."""
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(shot["data"]))

@@ -14,7 +14,7 @@ RUNNER = Path(__file__).parents[1] / "target" / "pico" / "runner.mjs"
 
 @dataclass(frozen=True)
 class Heard:
-    """What came out of the board.
+    """The output of the board.
 
     Attributes:
         words: Left and right of every frame, int32, shape [n_frames, 2].
@@ -38,7 +38,7 @@ class Heard:
 
     @property
     def stats(self) -> dict[str, float]:
-        """What the console answered to ``stats``."""
+        """The answer of the console to ``stats``."""
         lines = (line.removesuffix(" %").rsplit(" ", 1) for line in self.said.splitlines())
         return {
             words[0]: float(words[1]) for words in lines if words[-1].replace(".", "").isdigit()

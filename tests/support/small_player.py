@@ -1,4 +1,4 @@
-"""What tests of the player share: a firmware of three small instruments, and MIDI messages."""
+"""A firmware of three small instruments, and MIDI messages, for tests of the player."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Runs the image of the STM32F4 Discovery in QEMU's netduinoplus2, with its USARTs in hand."""
+"""Runs the image of the STM32F4 Discovery in QEMU's netduinoplus2, connected to its USARTs."""
 
 import subprocess
 import tempfile
@@ -23,13 +23,13 @@ TICKS_PER_BLOCK = 16_000_000 // 250  # for no PLL comes up there
 
 
 class Stm32Board(AbstractContextManager["Stm32Board"]):
-    """A board that is on, until the context ends.
+    """A board that is switched on until the context ends.
 
     Its sound leaves by the sample USART, because the machine has no I2S, and as fast as it runs.
     """
 
     def __init__(self, elf: Path) -> None:
-        """Starts the image, and waits until it greets."""
+        """Starts the image, and waits for its greeting."""
         require_tools("qemu-system-arm")
         machine = INSTRUMENT_BOARDS["stm32f4_discovery"].machine
         command = ["qemu-system-arm", "-machine", str(machine), "-kernel", str(elf)]
@@ -86,7 +86,7 @@ class Stm32Board(AbstractContextManager["Stm32Board"]):
 
     @property
     def blocks(self) -> np.ndarray:
-        """What was played so far, int16, shape [n_blocks, 64]."""
+        """The samples played so far, int16, shape [n_blocks, 64]."""
         data = bytes(self._received["samples"])
         return np.frombuffer(data[: len(data) // 128 * 128], "<i2").reshape(-1, HOP_SAMPLES)
 
@@ -108,7 +108,7 @@ class Stm32Board(AbstractContextManager["Stm32Board"]):
         return self.said[start:].splitlines()
 
     def stats(self) -> dict[str, float]:
-        """What the console tells, shares in percent."""
+        """Returns what the console reports, shares in percent."""
         lines = (line.removesuffix(" %").rsplit(" ", 1) for line in self.ask("stats", "stack"))
         return {name: float(value) for name, value in lines}
 

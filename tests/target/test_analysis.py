@@ -163,7 +163,7 @@ def test_live_features_agree_with_the_offline_ones_in_time_pitch_and_loudness():
 
 
 @pytest.mark.parametrize("board", ["qemu_m4", "qemu_m7"])
-def test_cores_hear_the_same_bits(host, board):
+def test_cores_analyse_to_the_same_bits(host, board):
     pcm = to_pcm(np.concatenate([melody()[: SAMPLE_RATE // 4], np.zeros(1000)]))
     bounds = {"f0_min_hz": 180.0, "f0_max_hz": 1500.0}
     here = analyse(host, pcm, **bounds)

@@ -143,7 +143,7 @@ def test_pin_without_a_dac_plays_the_same_in_eleven_bits(small):
         ("pll", 12e6, "error 2: the PLL does not lock", 3),
     ],
 )
-def test_clock_that_does_not_come_is_told_and_the_board_goes_on(
+def test_clock_that_does_not_start_is_reported_and_the_board_continues(
     small_uf2, broken, core_hz, said, n_flashes
 ):
     heard = pico_board.run(
@@ -160,7 +160,7 @@ def test_clock_that_does_not_come_is_told_and_the_board_goes_on(
     assert (heard.words[:, 0] >> 16).any()
 
 
-def test_board_whose_sound_stands_still_is_reset(small_uf2):
+def test_board_whose_sound_stops_is_reset(small_uf2):
     assert pico_board.run(small_uf2, 20 * HOP_SAMPLES, [], broken="sound").n_resets == 1
 
 

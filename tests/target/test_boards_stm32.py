@@ -101,7 +101,7 @@ def first_sounding(blocks: np.ndarray) -> int:
     return int(np.flatnonzero(blocks.any(axis=1))[0])
 
 
-def test_board_without_clocks_and_codec_plays_on_and_tells_what_is_missing(small_image):
+def test_board_without_clocks_and_codec_plays_on_and_reports_what_is_missing(small_image):
     with Stm32Board(small_image.elf) as board:
         board.wait_for_blocks(50)
         stats = board.stats()
@@ -126,7 +126,7 @@ def test_board_plays_the_demo_phrase_with_the_shipped_flute_as_the_host_does(ima
     assert len(played) > 600
 
 
-def test_board_whose_adc_asks_for_no_dma_says_so_and_hears_silence_and_plays_on(small_image, host):
+def test_board_whose_adc_requests_no_dma_reports_it_and_plays_on(small_image, host):
     """QEMU's ADC is such a one."""
     console = [(3, b"live 1\r"), (103, b"demo\r"), (600, b"stats\r")]
     expected = pcm(play(host, [], console)).reshape(-1, 64)[106:600]  # live sound has faded
@@ -219,7 +219,7 @@ CORES = pytest.mark.parametrize(
 
 
 @CORES
-def test_voice_takes_no_more_of_the_chip_than_is_asked_for_with_weights_in_flash(
+def test_voice_with_weights_in_flash_stays_within_its_share_of_the_chip(
     name, emulated, images, flute
 ):
     player = build_player(emulated, flute, n_voices=1, build_dir=flute.parent / f"one-{emulated}")
@@ -344,7 +344,7 @@ def test_whole_firmware_with_one_instrument_and_four_voices_keeps_its_budget(boa
     assert built.ram_bytes - more_voices <= 32_000
 
 
-def test_room_of_a_second_lies_in_the_nucleos_axi_sram(tmp_path):
+def test_response_of_a_second_lies_in_the_nucleos_axi_sram(tmp_path):
     response = 1e-3 * np.random.default_rng(0).standard_normal(16_000)
     presets.write_firmware_source(
         [dataclasses.replace(SHIPPED, response=response)], tmp_path / "generated"

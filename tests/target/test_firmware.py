@@ -276,7 +276,7 @@ def test_render_application_names_the_file_that_it_cannot_read(built):
 
 
 @pytest.mark.firmware
-def test_render_application_tells_what_a_full_disk_did_not_take(built):
+def test_render_application_reports_a_full_disk(built):
     for board in FILE_BOARDS:
         program, inputs = built[board, "int8"].program, {"frames": bytes(800)}
         for arguments in (["frames", "/dev/full"], ["frames", "pcm", "/dev/full"]):

@@ -1,4 +1,4 @@
-"""The boards themselves: what they count, how they end, what they do with files and faults."""
+"""The boards: instruction counters, exit statuses, files and faults."""
 
 from pathlib import Path
 

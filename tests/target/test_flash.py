@@ -179,7 +179,7 @@ BOARD_IDS = {"pico": "RPI-RP2", "pico2": "RP2350"}
 
 @pytest.fixture
 def drive(tmp_path):
-    """A folder with what the boot ROM of a Pico shows of itself."""
+    """A folder that looks like the drive of a Pico's boot ROM."""
     folder = tmp_path / "drive"
     folder.mkdir()
     info = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"
@@ -189,7 +189,7 @@ def drive(tmp_path):
 
 @pytest.fixture
 def tools(tmp_path, monkeypatch):
-    """An empty PATH, and what puts a tool there that ends with a status after saying something."""
+    """An empty PATH; returns a function that installs a tool, which prints a text and ends."""
     folder = tmp_path / "tools"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -245,7 +245,7 @@ def test_tool_that_is_there_is_used(board, tool, tools, tmp_path):
 
 
 @pytest.mark.parametrize("board", INSTRUMENT_BOARDS)
-def test_missing_board_is_told_in_one_line_with_what_to_do(board, tools):
+def test_missing_board_is_reported_in_one_line_with_its_remedy(board, tools):
     with pytest.raises(UserError, match=f"^no {board} is connected: ") as without_tool:
         flashing.flash(board, files_of(board), drive=None, dry_run=False)
     assert "\n" not in str(without_tool.value)
@@ -258,7 +258,7 @@ def test_missing_board_is_told_in_one_line_with_what_to_do(board, tools):
 
 
 @pytest.mark.parametrize("board", INSTRUMENT_BOARDS)
-def test_dry_run_tells_a_command_even_without_board_and_tools(board, tools):
+def test_dry_run_prints_a_command_even_without_board_and_tools(board, tools):
     told = flashing.flash(board, files_of(board), drive=None, dry_run=True)
     if board in BOARD_IDS:
         assert told == f"cp build/{board}.uf2 '<drive {BOARD_IDS[board]}>'"
@@ -320,7 +320,7 @@ def test_firmware_names_the_command_that_flashes_what_it_built(options, replace,
 
 
 @pytest.mark.firmware
-def test_learnt_room_is_flashed_where_there_is_an_fpu(tmp_path, build_dir, capsys):
+def test_learnt_reverb_is_flashed_where_there_is_an_fpu(tmp_path, build_dir, capsys):
     small_run.make_run(tmp_path / "run")
     options = ["--run", str(tmp_path / "run"), "--dry-run"]
     sizes = []

@@ -1,4 +1,4 @@
-"""Playing live, by the sound that comes in: what is heard, how late, and what may go wrong."""
+"""Live mode: what it plays for the sound at its input, its latency, and what may go wrong."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def programs(generated: Path) -> dict[str, Program]:
 
 
 def play(program: Program, sound: np.ndarray | None, midi=(), console=LIVE, end=400) -> ProgramRun:
-    """Runs a player with sound at its input; it is asked for its state at the end."""
+    """Runs a player with sound at its input; the console asks for its state at the end."""
     inputs = {
         "midi.score": records(midi),
         "console.score": records([*console, (end, b"notes\rstats\r")]),
@@ -73,7 +73,7 @@ def play(program: Program, sound: np.ndarray | None, midi=(), console=LIVE, end=
 
 
 def transferred(generated: Path, sound: np.ndarray) -> np.ndarray:
-    """What apps/transfer makes of a sound."""
+    """Returns what apps/transfer plays for a sound."""
     program = transfer.build_transfer("host", generated, build_dir=generated.parent / "transfer")
     f0_min_hz, f0_max_hz = transfer.F0_RANGE_HZ
     return transfer.transfer(program, sound, f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz).pcm
@@ -89,7 +89,7 @@ def stats(run: ProgramRun) -> dict[str, str]:
 
 
 def melody() -> np.ndarray:
-    """Tones with silence before, between and behind them, and a breath of noise."""
+    """Tones with silence before, between and after them, and some noise."""
     noise = 0.01 * np.random.default_rng(3).standard_normal(3000)
     parts = [np.zeros(777), make_tone(0.3, 330, level=0.4), np.zeros(500), noise]
     parts += [make_tone(0.2, 587, level=0.7), make_tone(0.2, 220, level=0.1), np.zeros(4000)]
@@ -114,7 +114,7 @@ def test_live_mode_plays_what_transfer_makes_of_the_same_sound_two_blocks_later(
     assert stats(run)["underruns"] == "0"
 
 
-def test_live_mode_plays_in_the_room_and_at_48_khz(generated, tmp_path):
+def test_live_mode_plays_with_reverb_and_at_48_khz(generated, tmp_path):
     folder = tmp_path / "generated"
     model = generated / "decoder.tflite"
     response = np.zeros(1600)
@@ -197,7 +197,7 @@ def test_notes_fade_where_live_begins_and_live_sound_where_it_ends_and_nothing_s
     assert {"0 idle", "1 idle"} < set(answers(run))
 
 
-def test_note_after_live_is_played_as_ever(programs):
+def test_note_after_live_mode_is_played_as_before(programs):
     sound, tune = to_pcm(make_tone(1, 330)), [(200, on(64)), (230, off(64))]
     console = [(40, b"live 1\r"), (100, b"live 0\r")]
     first = blocks(play(programs["host"], sound, tune, []))
@@ -217,7 +217,7 @@ def test_live_begins_from_silence_every_time(programs, generated):
 
 
 def test_note_in_the_block_in_which_live_ends_leaves_the_fade_alone(programs):
-    """A live voice is not halved as one of many is, also where a note waits for its end."""
+    """A live voice keeps its full level, also while a note waits for its end."""
     sound, console = to_pcm(make_tone(1, 330)), [*LIVE, (100, b"live 0\r")]
     end = 100 + ANSWERED
     one, two = (
@@ -228,7 +228,7 @@ def test_note_in_the_block_in_which_live_ends_leaves_the_fade_alone(programs):
     assert (one[end + 1 : end + 3] != two[end + 1 : end + 3]).any()
 
 
-def test_keys_have_no_say_while_live_but_program_and_loudness_have(programs):
+def test_keys_do_nothing_in_live_mode_but_program_and_loudness_do(programs):
     sound = to_pcm(make_tone(1.2, 440, level=0.5))
     program = programs["host"]
     plain = play(program, sound)
@@ -260,7 +260,7 @@ def test_live_ends_with_the_command_that_ends_it(line, programs):
         (b"live x\r", "unknown: type help"),
     ],
 )
-def test_console_says_what_live_takes(typed, answer, programs):
+def test_console_reports_the_arguments_of_live(typed, answer, programs):
     run = play(programs["host"], melody(), [], [(5, typed)])
     assert answers(run)[1] == answer
 
@@ -277,7 +277,7 @@ def test_firmware_without_an_input_says_so(generated):
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_absent_input_is_silence_and_is_told(board, programs):
+def test_absent_input_is_silence_and_is_reported(board, programs):
     nothing = np.zeros(300 * HOP_SAMPLES, np.int16)
     run = play(programs[board], None, [], [*LIVE, (20, b"live\r")])
     np.testing.assert_array_equal(pcm(run), pcm(play(programs[board], nothing)))
@@ -286,7 +286,7 @@ def test_absent_input_is_silence_and_is_told(board, programs):
     assert stats(run)["underruns"] == "0"
 
 
-def test_input_that_ends_within_a_block_is_heard_to_its_last_whole_one(programs):
+def test_input_that_ends_within_a_block_is_used_up_to_its_last_whole_one(programs):
     sound = to_pcm(make_tone(0.5, 440))
     whole = sound[: 100 * HOP_SAMPLES]
     cut = sound[: 100 * HOP_SAMPLES + 63]
@@ -295,14 +295,14 @@ def test_input_that_ends_within_a_block_is_heard_to_its_last_whole_one(programs)
 
 
 @pytest.mark.parametrize("dc", [-32768, 12_345, 32767])
-def test_dc_is_silence_once_it_stands(dc, following):
+def test_constant_input_settles_to_silence(dc, following):
     program = build_play("host", following)
     played = pcm(play(program, np.full(700 * HOP_SAMPLES, dc, np.int16)))
     assert np.abs(played[100 * HOP_SAMPLES :].astype(int)).max() <= 3
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_noise_at_full_scale_is_survived_and_forgotten(board, programs, following):
+def test_noise_at_full_scale_leaves_no_trace(board, programs, following):
     rng = np.random.default_rng(1)
     noise = rng.integers(-(2**15), 2**15, 200 * HOP_SAMPLES).astype(np.int16)
     square = np.where(np.arange(100 * HOP_SAMPLES) % 7 < 3, 32767, -32768).astype(np.int16)

@@ -93,7 +93,7 @@ def test_panic_ends_the_demo_phrase(programs):
     assert not pcm(run)[33 * HOP_SAMPLES :].any()
 
 
-def test_load_is_told_in_shares_of_a_block(programs):
+def test_load_is_reported_as_a_share_of_a_block(programs):
     told = answers(play(programs["qemu_m4"], TUNE, [(100, b"stats\r")]))
     load, worst = (float(line.split()[1]) for line in told[1:3])
     assert 0.5 < load <= worst < 20  # of 168 MHz, with a decoder of a tenth of the size
@@ -130,11 +130,11 @@ def test_block_that_comes_too_late_is_silence_and_is_counted(programs):
         ("stax\x7f\x7fats\rx\r", "unknown: type help"),
     ],
 )
-def test_console_says_what_it_does_not_understand(programs, typed, answer):
+def test_console_reports_what_it_does_not_understand(programs, typed, answer):
     assert answers(play(programs["host"], [(1, on(60))], [(5, typed.encode())]))[-1] == answer
 
 
-def test_answers_that_nobody_takes_are_cut_with_a_mark_and_the_music_goes_on(programs):
+def test_unread_answers_are_cut_with_a_mark_and_the_sound_continues(programs):
     flood = [(block, b"notes\rstats\r") for block in range(5, 30) for _ in range(40)]
     run = play(programs["host"], TUNE, flood)
     assert "~" in run.files["console.txt"].decode("ascii")

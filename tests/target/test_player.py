@@ -1,4 +1,4 @@
-"""The player: every key, pedal and controller, and every bit of what comes out."""
+"""The player: every key, pedal and controller, and every bit of its output."""
 
 import json
 from pathlib import Path
@@ -118,7 +118,7 @@ def attacks(performance: Performance) -> list[int]:
 # --- notes ----------------------------------------------------------------------------------------
 
 
-def test_note_is_heard_in_the_block_after_its_message_and_falls_silent_after_its_end(mono):
+def test_note_sounds_in_the_block_after_its_message_and_falls_silent_after_its_end(mono):
     played = mono((5, on(72)), (40, off(72)), until=300)
     pitch, loudness = course(played)
     assert attacks(played) == [5]
@@ -257,7 +257,7 @@ def test_breath_volume_and_expression_are_loudness(mono, number):
     assert steps.max() <= 0 and steps.min() > 40 * np.log10(40 / reference) / 3  # no jump
 
 
-def test_controllers_together_never_exceed_what_the_instrument_knows(mono):
+def test_controllers_together_never_exceed_the_range_of_the_instrument(mono):
     played = mono((0, program_change(1)), (0, control(7, 127)), (2, on(70)), until=400)
     assert np.nanmax(course(played)[1]) <= TABLES["violin"].loudest_db + 1e-4
 
@@ -383,7 +383,7 @@ def test_note_that_ends_while_it_waits_for_a_voice_is_not_stuck(mono):
     assert played.trace["block"].max() <= 31
 
 
-def test_any_channel_is_heard(mono):
+def test_every_channel_is_received(mono):
     played = mono((0, bytes([0x9F, 60, 127])), (20, bytes([0x83, 60, 0])), until=200)
     assert attacks(played) == [0] and np.isnan(course(played)[0][150])
 
@@ -392,7 +392,7 @@ def test_any_channel_is_heard(mono):
 
 
 def simulate(performance: Performance, model: Path) -> np.ndarray:
-    """What the device plays for what the player asked of its voices."""
+    """Returns what the device plays for the frames that the player gave its voices."""
     mix = np.zeros(len(performance.pcm), np.int64)
     for stretch in stretches(performance):
         patch = PATCHES[PATCH_NAMES[stretch.preset]]
@@ -463,7 +463,7 @@ def test_stack_of_the_player_is_bounded(players):
 
 
 def perform_an_hour(work: Path, generated: Path) -> dict[str, float]:
-    """Runs ``player/hour.c``, which takes some seconds."""
+    """Runs ``hour.c``, which takes some seconds."""
     sources = [Path(__file__).parent / "hour.c", *small_player.SOURCES]
     sources += sorted(generated.glob("*.c"))
     program = build_program("host", sources, out=work / "hour", include_dirs=[generated])
@@ -488,7 +488,7 @@ def test_phases_do_not_drift_and_no_note_is_stuck_in_an_hour(work, generated):
 
 
 def largest_steps(patch, f0_hz: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """How far a sample may be from the one before if levels and f0 ramp through every block.
+    """Returns the largest difference of adjacent samples if levels and f0 ramp through every block.
 
     Args:
         patch: FM patch.
@@ -513,7 +513,7 @@ def largest_steps(patch, f0_hz: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 
 def largest_breath_steps(breath: FixedNoise, gains: np.ndarray) -> np.ndarray:
-    """Likewise of noise whose grains swell and fade linearly through every block.
+    """Returns the same for noise whose grains fade in and out linearly through every block.
 
     Args:
         breath: Of the model.

@@ -1,4 +1,4 @@
-"""The STM32's sound input, button and codec: their own code on the host, memory for registers."""
+"""The STM32's sound input, button and codec, run on the host with memory in place of registers."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], 
 
 
 def hear(program: Program, groups: list[np.ndarray]) -> tuple[dict[str, int], np.ndarray]:
-    """Registers by name, and what was heard when so many blocks came for each block of output."""
+    """Returns registers by name, and the input for a number of blocks per block of output."""
     records = b"".join(
         np.uint32(len(group)).tobytes() + np.asarray(group, "<u2").tobytes() for group in groups
     )
@@ -103,7 +103,7 @@ def test_input_comes_at_exactly_the_pace_of_the_output_and_just_before_it(board,
     assert "error" not in " ".join(told)
 
 
-def test_registers_of_the_f407_say_what_the_manual_wants(programs):
+def test_registers_of_the_f407_follow_the_manual(programs):
     told, _ = hear(programs["stm32f4_discovery", 16_000], [])
     cr2 = told["ADC1_CR2"]
     assert cr2 & 1 and cr2 >> 8 & 3 == 3 and cr2 >> 11 & 1  # on; DMA for ever; to the left
@@ -114,7 +114,7 @@ def test_registers_of_the_f407_say_what_the_manual_wants(programs):
     assert told["DMA2_S0PAR"] == 0x4001204C and field(told["DMA2_S0CR"], 25, 27) == 0
 
 
-def test_registers_of_the_h743_say_what_the_manual_wants(programs):
+def test_registers_of_the_h743_follow_the_manual(programs):
     told, _ = hear(programs["nucleo_h743zi", 16_000], [])
     cfgr, cfgr2 = told["ADC_CFGR(ADC3_BASE)"], told["ADC_CFGR2(ADC3_BASE)"]
     assert cfgr & 3 == 3 and field(cfgr, 2, 4) == 0  # DMA for ever; 16 bits
@@ -150,7 +150,7 @@ def program(programs) -> Program:
     return programs["stm32f4_discovery", 16_000]
 
 
-def test_blocks_are_heard_in_order_and_none_is_lost_that_is_asked_for(program):
+def test_blocks_arrive_in_order_and_no_requested_one_is_lost(program):
     sound = noise(40)
     told, heard = hear(program, [sound[i : i + 1] for i in range(40)])
     assert heard["is_heard"].all() and not heard["n_lost"].any() and told["n_reported"] == 0
@@ -158,7 +158,7 @@ def test_blocks_are_heard_in_order_and_none_is_lost_that_is_asked_for(program):
     assert np.abs(error).max() < 300  # the mean of noise, which the high pass takes for its rest
 
 
-def test_blocks_that_do_not_come_or_come_two_at_once_are_counted(program):
+def test_blocks_that_are_missing_or_come_two_at_once_are_counted(program):
     sound = noise(9)
     groups = [sound[:1], sound[1:1], sound[1:3], sound[3:4], sound[4:7], sound[7:8]]
     told, heard = hear(program, groups)
@@ -169,7 +169,7 @@ def test_blocks_that_do_not_come_or_come_two_at_once_are_counted(program):
         assert np.corrcoef(answer, block)[0, 1] > 0.999  # the newest
 
 
-def test_input_that_never_comes_is_told_once_and_is_no_loss(program):
+def test_absent_input_is_reported_once_and_does_not_count_as_lost(program):
     told, heard = hear(program, [noise(0)] * 100)
     assert told["n_reported"] == 1
     assert not heard["is_heard"].any() and not heard["n_lost"].any()
@@ -178,7 +178,9 @@ def test_input_that_never_comes_is_told_once_and_is_no_loss(program):
 
 @pytest.mark.parametrize("n_before", [6, 7])
 @pytest.mark.parametrize("board", BOARDS)
-def test_input_that_ends_begins_anew_after_100_ms_with_the_right_halves(board, n_before, programs):
+def test_input_that_stops_is_restarted_after_100_ms_with_the_right_halves(
+    board, n_before, programs
+):
     """As after an overrun of the F407's ADC, which then asks the DMA for nothing."""
     sound = noise(n_before + 4)
     groups = [sound[i : i + 1] for i in range(n_before)]
@@ -257,7 +259,7 @@ def test_short_press_asks_for_the_demo_when_it_ends_and_a_second_for_live_mode_a
 # --- the codec ------------------------------------------------------------------------------------
 
 
-def test_codec_is_set_up_as_its_datasheet_wants_and_no_start_cuts_a_stop_off(tmp_path):
+def test_codec_follows_its_datasheet_and_no_start_interrupts_a_stop(tmp_path):
     program = build_program(
         "host",
         [Path(__file__).parent / "stm32" / "codec.c"],

@@ -1,4 +1,4 @@
-"""The data stage: what is cut where, who sees what; bad and interrupted input."""
+"""The data stage: how recordings are cut and split; bad and interrupted input."""
 
 import json
 import subprocess
@@ -106,7 +106,7 @@ def test_every_recording_is_in_one_split_whatever_the_order(names: list[str], se
     assert abs(counts[1] - len(names) / 8) <= 1 and abs(counts[2] - len(names) / 8) <= 1
 
 
-def test_dataset_holds_the_recordings_as_they_sounded(tmp_path: Path) -> None:
+def test_dataset_holds_the_samples_of_the_recordings(tmp_path: Path) -> None:
     write_recordings(tmp_path / "in", 3, seconds=8.0)
     short = melody(3.5, seed=9)
     sf.write(tmp_path / "in" / "short.flac", short, SAMPLE_RATE)
@@ -206,7 +206,7 @@ def test_a_bad_file_stops_the_stage_and_what_was_there_stays(
     assert not [name for name in left if name.startswith(".")]
 
 
-def test_an_interrupted_stage_goes_on_where_it_stopped(
+def test_an_interrupted_stage_continues_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_recordings(tmp_path / "in", 4)
@@ -278,7 +278,7 @@ def test_jazznet_layout_gives_arpeggios_and_scales(tmp_path: Path) -> None:
     assert names == ["C#-4-maj-arpeggio-0.wav", "Eb-5-phrygian-3.wav"]
 
 
-def test_folders_without_use_are_named(tmp_path: Path) -> None:
+def test_unusable_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="absent does not exist"):
         recordings.find_recordings(tmp_path / "absent", FLUTE.data)
     touch(tmp_path, "readme.txt", ".hidden/a.wav", "._a.wav")
