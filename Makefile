@@ -1,5 +1,5 @@
-# `make demo` plays a melody on an emulated Cortex-M4F, `make test` runs all tests, and `make quick` those
-# that need no compiler, no emulator and no browser. Each first installs what is missing.
+# `make demo` plays a melody on an emulated Cortex-M4F, `make test` runs all tests, and `make quick` those that
+# need Python packages alone: no compiler, emulator, browser or FluidSynth. Each first installs what is missing.
 
 PYTHON := .venv/bin/python
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -17,7 +17,7 @@ test: build/.installed
 	$(PYTEST)
 
 quick: build/.python
-	$(PYTEST) -m "not firmware and not browser and not slow"
+	$(PYTEST) -m "not firmware and not browser and not fluidsynth and not slow"
 
 lint: build/.installed
 	$(PYTHON) -m ruff check pipeline tests notebooks

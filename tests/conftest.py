@@ -14,13 +14,13 @@ from pipeline.core import paths
 # The tflm engine needs a built tflite-micro tree.
 collect_ignore = [] if os.environ.get("TFLM_DIR") else ["target/test_tflm_engine.py"]
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # there is a worker per core: one thread each is fastest
+if "PYTEST_XDIST_WORKER" in os.environ:  # with a worker per core, one thread each is fastest
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the default folder of run folders an empty one: no test may depend on ``runs/``."""
+    """Uses an empty default folder of run folders, because no test may depend on ``runs/``."""
     stack = ExitStack()
     config.add_cleanup(stack.close)
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="no-runs-"))
@@ -29,13 +29,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def replace() -> Iterator[Callable[[object, object], None]]:
-    """Replaces an object of the pipeline until the test ends, wherever a module names it."""
+    """Replaces an object of the pipeline in every module that names it, until the test ends."""
     with ExitStack() as stack:
         yield lambda original, substitute: stack.enter_context(replaced(original, substitute))
 
 
 @pytest.fixture
 def build_dir(tmp_path: Path) -> Iterator[Path]:
-    """A build folder of the test's own, instead of the repository's."""
+    """A separate build folder for the test, instead of the repository's."""
     with replaced(paths.BUILD_DIR, tmp_path / "build"):
         yield tmp_path / "build"

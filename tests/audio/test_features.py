@@ -1,4 +1,4 @@
-"""Features against physics: known pitches, levels and timing; and files that are no music."""
+"""Features of sounds with known pitch, level and timing, and of files that are not music."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_every_frame_of_a_tone_has_its_pitch_within_5_cents(
     assert features.confidence.min() > 0.97
 
 
-def test_vibrato_is_followed_without_delay() -> None:
+def test_pitch_follows_vibrato_without_delay() -> None:
     time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     curve = (880 * 2 ** (0.3 / 12 * np.sin(2 * np.pi * 5.5 * time))).astype(np.float32)
     measured = extract_features(make_curve_tone(curve, 2.0), f0_min_hz=230, f0_max_hz=2300).f0_hz
@@ -55,7 +55,7 @@ def test_vibrato_is_followed_without_delay() -> None:
     assert error_cents(0) < min(error_cents(-1), error_cents(1))
 
 
-def test_a_leap_is_one_leap_at_the_right_frame() -> None:
+def test_pitch_jumps_appear_once_at_the_right_frame() -> None:
     audio = np.concatenate(
         [make_curve_tone(523.25), make_curve_tone(1046.5), make_curve_tone(392.0)]
     )
@@ -65,21 +65,21 @@ def test_a_leap_is_one_leap_at_the_right_frame() -> None:
     assert np.abs(jumps - [250, 500]).max() <= 6  # 24 ms
 
 
-def test_a_missing_fundamental_is_still_the_pitch() -> None:
+def test_missing_fundamental_is_found_as_the_pitch() -> None:
     n = np.arange(SAMPLE_RATE)
     partials = sum(np.sin(2 * np.pi * 250 * k * n / SAMPLE_RATE) for k in (2, 3, 4, 5))
     features = extract_features((0.2 * partials).astype(np.float32), f0_min_hz=180, f0_max_hz=2300)
     assert np.abs(cents(features.f0_hz, 250)).max() < 5
 
 
-def test_rests_and_noise_hold_the_pitch_before_them() -> None:
+def test_pitch_is_held_during_rests_and_noise() -> None:
     noise = np.random.default_rng(0).normal(0, 0.05, SAMPLE_RATE).astype(np.float32)
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
     audio = np.concatenate([silence, make_curve_tone(440), noise, make_curve_tone(660), silence])
     features = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
     assert np.abs(cents(features.f0_hz[260:490], 440)).max() < 5
     assert np.abs(cents(features.f0_hz[760:990], 660)).max() < 5
-    # What is held was measured on the few periods at a tone's edge.
+    # The held pitch was measured on the few periods at the edge of a tone.
     assert np.abs(cents(features.f0_hz[:250], 440)).max() < 30
     assert np.abs(cents(features.f0_hz[510:740], 440)).max() < 30
     assert np.abs(cents(features.f0_hz[1010:], 660)).max() < 30
@@ -88,7 +88,7 @@ def test_rests_and_noise_hold_the_pitch_before_them() -> None:
 
 
 @pytest.mark.parametrize("rumble_hz", [30, 55])
-def test_rumble_below_the_instrument_does_not_disturb_the_pitch(rumble_hz: float) -> None:
+def test_rumble_below_the_range_does_not_disturb_the_pitch(rumble_hz: float) -> None:
     audio = make_curve_tone(440, level=0.1) + make_curve_tone(rumble_hz, partials=1, level=0.4)
     features = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
     assert np.abs(cents(features.f0_hz, 440)).max() < 10
@@ -116,7 +116,7 @@ def test_a_full_scale_1_khz_sine_is_0_db_and_silence_is_minus_80() -> None:
     assert (a_weighted_loudness(np.zeros(1000, dtype=np.float32)) == -80).all()
 
 
-def test_a_step_in_level_is_felt_at_its_frame() -> None:
+def test_step_in_level_appears_at_its_frame() -> None:
     level = np.repeat([0.01, 0.1], SAMPLE_RATE)
     loudness_db = a_weighted_loudness(
         (level * make_curve_tone(1000, 2.0, 1, 1.0)).astype(np.float32)
@@ -127,7 +127,7 @@ def test_a_step_in_level_is_felt_at_its_frame() -> None:
 
 
 @pytest.mark.parametrize("n_samples", [1, 63, 64, 65, 1023, 5000, 64_001])
-def test_any_length_gives_one_frame_per_begun_block(n_samples: int) -> None:
+def test_number_of_frames_is_the_number_of_blocks_rounded_up(n_samples: int) -> None:
     features = extract_features(
         make_curve_tone(440, 5.0)[:n_samples], f0_min_hz=230, f0_max_hz=2300
     )
@@ -139,7 +139,7 @@ def test_any_length_gives_one_frame_per_begun_block(n_samples: int) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.0, 1e-7, 1e-3, 1.0]))
-def test_features_stay_in_their_ranges_whatever_the_input(seed: int, scale: float) -> None:
+def test_features_stay_in_their_ranges_for_any_input(seed: int, scale: float) -> None:
     rng = np.random.default_rng(seed)
     audio = (scale * rng.uniform(-1, 1, 3000) * (rng.random(3000) < rng.random())).astype(
         np.float32
@@ -150,7 +150,7 @@ def test_features_stay_in_their_ranges_whatever_the_input(seed: int, scale: floa
     assert (features.confidence >= 0).all() and (features.confidence <= 1).all()
 
 
-def test_a_long_recording_is_the_same_as_its_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_do_not_change_the_features_of_a_long_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     audio = np.concatenate([make_curve_tone(440), make_curve_tone(660)])
     whole = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
     monkeypatch.setattr("pipeline.audio.features.BATCH_FRAMES", 37)
@@ -165,7 +165,7 @@ def test_a_long_recording_is_the_same_as_its_batches(monkeypatch: pytest.MonkeyP
     ("rate", "subtype", "channels"),
     [(96_000, "PCM_24", 1), (8_000, "PCM_16", 1), (44_100, "PCM_16", 2), (16_000, "FLOAT", 1)],
 )
-def test_every_rate_and_width_gives_the_same_tone(
+def test_every_sample_rate_and_width_gives_the_same_tone(
     tmp_path: Path, rate: int, subtype: str, channels: int
 ) -> None:
     n = np.arange(rate)
@@ -178,14 +178,14 @@ def test_every_rate_and_width_gives_the_same_tone(
     assert features.loudness_db[30:-30] == pytest.approx(-12.04, abs=0.1)
 
 
-def test_float_files_beyond_full_scale_are_scaled_to_it(tmp_path: Path) -> None:
+def test_float_files_beyond_full_scale_are_scaled_down(tmp_path: Path) -> None:
     sf.write(
         tmp_path / "hot.wav", 3 * make_curve_tone(440, level=1.0), SAMPLE_RATE, subtype="FLOAT"
     )
     assert np.abs(load_audio(tmp_path / "hot.wav")).max() == pytest.approx(1.0)
 
 
-def test_bad_files_are_refused_in_one_line_that_names_them(tmp_path: Path) -> None:
+def test_bad_files_are_refused_with_one_line_that_names_them(tmp_path: Path) -> None:
     for name, word in write_bad_recordings(tmp_path).items():
         with pytest.raises(UserError) as raised:
             load_audio(tmp_path / name)

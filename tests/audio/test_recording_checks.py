@@ -1,4 +1,4 @@
-"""Recordings with issues are used, and their issues are reported in one line each."""
+"""Recordings with issues are used, and each issue is reported in one line."""
 
 import json
 from pathlib import Path
@@ -61,13 +61,13 @@ def test_several_notes_at_once_are_reported_as_unclear(
         *((f0_hz, "100 % lies above 2300 Hz") for f0_hz in (2489.0, 2793.8, 3520.0)),
     ],
 )
-def test_tones_out_of_range_are_found_on_either_side(
+def test_tones_below_and_above_the_range_are_found(
     tmp_path: Path, f0_hz: float, word: str
 ) -> None:
     assert word in issues_of(tmp_path / "tone.wav", make_curve_tone(f0_hz, 4.0))
 
 
-def test_share_out_of_range_is_that_of_the_sound(tmp_path: Path) -> None:
+def test_share_out_of_range_counts_sounding_frames_only(tmp_path: Path) -> None:
     low_and_high = np.concatenate([make_curve_tone(523.25, 3.0), make_curve_tone(2793.8, 2.0)])
     assert "% lies above" in (seen := issues_of(tmp_path / "both.wav", low_and_high))
     assert float(seen.partition(" ")[0]) == pytest.approx(40, abs=2)
@@ -83,7 +83,7 @@ def test_clipping_is_found_in_the_file_even_when_turned_down(tmp_path: Path, rat
     for gain in (1.0, 0.3):
         seen = issues_of(tmp_path / "clipped.wav", gain * np.clip(swelling, -0.999, 0.999), rate)
         assert "of its samples are clipped" in seen
-        # The sine is beyond the limit for a share of acos(limit) * 2 / pi of its time.
+        # The sine exceeds the limit during acos(limit) * 2 / pi of its period.
         beyond = np.mean(np.abs(swelling) > 0.999)
         assert clipped_share(tmp_path / "clipped.wav") == pytest.approx(beyond, rel=0.1)
 
@@ -109,7 +109,7 @@ def test_data_stage_uses_the_recordings_and_reports_their_issues(
     for name, sound in sounds.items():
         sf.write(folder / f"{name}.wav", sound, SAMPLE_RATE)
     with_issues = [name for name in sounds if name != "clean"]
-    for _ in range(2):  # the second time the features come from the cache
+    for _ in range(2):  # the second time, the features come from the cache
         data.main(["--instrument", "flute", "--audio", str(folder), "--runs", str(tmp_path)])
         lines = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
         assert [line.partition(".wav: ")[0] for line in lines] == [

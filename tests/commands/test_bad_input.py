@@ -34,11 +34,12 @@ from pipeline.model.ddx7 import load_model, save_model
 from pipeline.training.dataset import load_dataset
 
 RUN = "flute/reduced_cd"
+FLUIDSYNTH = pytest.mark.fluidsynth
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
-    """A folder of run folders with a small untrained flute, and recordings beside them."""
+    """A folder with the run folders of a small untrained flute, and recordings beside it."""
     runs = tmp_path_factory.mktemp("template")
     for variant in ("full", "reduced_cd"):
         make_run(runs / "flute" / variant, variant=variant)
@@ -52,7 +53,7 @@ def template(tmp_path_factory):
 
 @pytest.fixture
 def runs(template, tmp_path, monkeypatch):
-    """A copy of the template, which is also the current folder."""
+    """A copy of the template, which is the current folder during the test."""
     shutil.copytree(template, tmp_path / "runs")
     monkeypatch.chdir(tmp_path / "runs")
     return tmp_path / "runs"
@@ -138,7 +139,7 @@ def set_unknown_op(runs):
     path.write_bytes(bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
 
 
-def become_a_piano(runs):
+def change_instrument_to_piano(runs):
     for variant in ("full", "reduced_cd"):
         shutil.rmtree(runs / "flute" / variant)
         make_run(runs / "flute" / variant, instrument="piano", variant=variant)
@@ -152,13 +153,13 @@ def become_a_piano(runs):
         (cut_tflite, "evaluate", "flute/reduced_cd/decoder_int8.tflite"),
         (set_unknown_op, "firmware", "LOGISTIC"),
         (cut_tflite, "page", "flute/reduced_cd/decoder_int8.tflite"),
-        (cut_tflite, "demo", f"{RUN}/decoder_int8.tflite"),
+        pytest.param(cut_tflite, "demo", f"{RUN}/decoder_int8.tflite", marks=FLUIDSYNTH),
         (set_unknown_op, "evaluate", "LOGISTIC"),
         (cut_weights, "quantize", f"{RUN}/model.weights.h5 is damaged"),
         (cut_weights, "distill", "flute/full/model.weights.h5"),
         (cut_weights, "evaluate", "model.weights.h5"),
         (cut_weights, "page", "model.weights.h5"),
-        (cut_weights, "demo", f"{RUN}/model.weights.h5"),
+        pytest.param(cut_weights, "demo", f"{RUN}/model.weights.h5", marks=FLUIDSYNTH),
         (cut_config, "quantize", f"{RUN}/config.toml"),
         (cut_config, "codegen", f"{RUN}/config.toml"),
         (cut_config, "firmware", f"{RUN}/config.toml"),
@@ -177,10 +178,10 @@ def become_a_piano(runs):
             "run python -m pipeline.train --variant full --instrument flute",
         ),
         (lose_run, "demo", f"{RUN} is not a run folder"),
-        (become_a_piano, "evaluate", "holds a piano, not a flute"),
-        (become_a_piano, "page", "holds a piano, not a flute"),
-        (become_a_piano, "demo", f"{RUN} holds a piano, not a flute"),
-        (become_a_piano, "distill", "flute/full holds a piano, not a flute"),
+        (change_instrument_to_piano, "evaluate", "holds a piano, not a flute"),
+        (change_instrument_to_piano, "page", "holds a piano, not a flute"),
+        (change_instrument_to_piano, "demo", f"{RUN} holds a piano, not a flute"),
+        (change_instrument_to_piano, "distill", "flute/full holds a piano, not a flute"),
     ],
 )
 def test_damaged_run_folder_is_named_and_left_unchanged(runs, capsys, spoil, command, message):
@@ -191,7 +192,7 @@ def test_damaged_run_folder_is_named_and_left_unchanged(runs, capsys, spoil, com
 
 
 def test_training_never_replaces_the_folder_of_another_instrument(runs, capsys):
-    become_a_piano(runs)
+    change_instrument_to_piano(runs)
     before = content(runs / "flute")
     line = refuse("train", capsys, "--runs", ".", "--restart")
     assert "flute/full holds a piano, not a flute" in line
@@ -228,7 +229,7 @@ def test_doubtful_recordings_are_evaluated_with_a_warning(runs, capsys):
     assert set(report["systems"]["full"]["recordings"]) == {"doubtful", "high", "low"}
 
 
-def test_any_rate_width_and_number_of_channels_will_do(runs):
+def test_any_sample_rate_width_and_number_of_channels_is_accepted(runs):
     tone = make_tone(4.0)
     shutil.rmtree(runs / "audio")
     (runs / "audio").mkdir()
@@ -242,7 +243,7 @@ def test_any_rate_width_and_number_of_channels_will_do(runs):
 
 
 @contextmanager
-def disk_of(n_bytes):
+def limited_disk(n_bytes):
     """Limits the size of files to `n_bytes`, so that writing fails as on a full disk."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
@@ -253,9 +254,9 @@ def disk_of(n_bytes):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_full_disk_is_named_and_what_was_there_stays(runs, capsys, command):
+def test_full_disk_is_reported_and_existing_files_stay(runs, capsys, command):
     before = content(runs)
-    with disk_of(1000):
+    with limited_disk(1000):
         line = refuse(command, capsys)
     assert "free some space and run the command again" in line
     after = content(runs)
@@ -263,11 +264,11 @@ def test_full_disk_is_named_and_what_was_there_stays(runs, capsys, command):
     assert not [path for path in after if path.name.startswith(".") and path.name != ".lock"]
 
 
-def test_training_survives_a_full_disk_with_what_it_had(runs):
+def test_training_keeps_its_last_checkpoint_when_the_disk_is_full(runs):
     run_dir = runs / "flute" / "full"
     model = load_model(run_dir)
     before = content(run_dir)
-    with disk_of(1000), pytest.raises(OSError, match="too large"):
+    with limited_disk(1000), pytest.raises(OSError, match="too large"):
         save_model(model, run_dir)
     assert content(run_dir) == before
     save_model(model, run_dir)

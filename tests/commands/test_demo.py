@@ -1,4 +1,4 @@
-"""The demo with a small model: its figures, its five lines, its page."""
+"""The demo with a small model: its figures, its five lines of output and its page."""
 
 import dataclasses
 import re
@@ -21,7 +21,7 @@ from pipeline.model.patches import PATCHES
 from pipeline.pages import demo_page, html
 from pipeline.reference import device
 
-KEYS = [  # of the interface
+KEYS = [  # documented keys of summary.json
     "instrument",
     "variant",
     "target",
@@ -136,7 +136,7 @@ def test_one_wrong_output_of_the_decoder_is_reported(recording, run_dir, monkeyp
 
 
 @pytest.mark.firmware
-def test_five_lines_say_what_was_measured(played, tmp_path):
+def test_five_lines_report_what_was_measured(played, tmp_path):
     lines = evaluation_demo.five_lines(played, tmp_path)
     assert len(lines) == 5 and all("\n" not in line for line in lines)
     summary = played.summary
@@ -147,7 +147,7 @@ def test_five_lines_say_what_was_measured(played, tmp_path):
 
 
 @pytest.mark.firmware
-def test_page_is_well_formed_and_loads_nothing(page):
+def test_page_is_well_formed_and_loads_no_other_file(page):
     parsed = Page(page)
     sources = [a["src"] for tag, a in parsed.tags if "src" in a]
     links = [a["href"] for tag, a in parsed.tags if "href" in a]
@@ -177,12 +177,12 @@ def test_spectrogram_shows_a_tone_at_its_pitch(tmp_path):
     image = imread(path)[..., :3].sum(axis=2)
     width, height = html.IMAGE_SIZE
     assert image.shape == (height, width)
-    # 125 Hz at the bottom to 8 kHz at the top: 1 kHz lies in the middle.
+    # The axis reaches from 125 Hz at the bottom to 8 kHz at the top, so 1 kHz is in the middle.
     brightest = image[:, width // 2].argmax()
     assert abs(brightest - height / 2) < 6
 
 
-def test_curves_reach_from_the_lowest_to_the_highest_value():
+def test_curves_span_the_lowest_to_the_highest_value():
     values = np.array([0.0, MAX_LEVEL, 2 * MAX_LEVEL, np.nan, np.nan, MAX_LEVEL / 2])
     svg = html.curves_svg([("line", values)], 0, MAX_LEVEL, "Level")
     assert re.findall(r'points="([^"]*)"', svg) == [
@@ -191,6 +191,7 @@ def test_curves_reach_from_the_lowest_to_the_highest_value():
     ]
 
 
+@pytest.mark.fluidsynth
 def test_composed_input_is_a_melody_of_the_instrument(tmp_path):
     config = load_instrument("flute")
     melody = composition.compose_melody(config)
@@ -209,7 +210,7 @@ def test_composed_input_is_a_melody_of_the_instrument(tmp_path):
 
 
 @pytest.mark.firmware
-def test_wav_files_hold_what_was_compared(played):
+def test_wav_files_hold_the_compared_samples(played):
     for name, samples in played.pcm.items():
         assert samples.dtype == np.int16 and len(samples) == round(0.8 * SAMPLE_RATE), name
     assert np.abs(from_pcm(played.pcm["firmware"])).max() > 0.001

@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom, and shows plots and sounds."""
+"""Every notebook runs from top to bottom and shows plots and sounds."""
 
 import re
 import time
@@ -11,12 +11,12 @@ from pipeline.core.paths import REPOSITORY
 
 pytestmark = [pytest.mark.firmware, pytest.mark.slow]
 
-MOST_SECONDS = 180  # that a notebook may take, on a busy machine
+MOST_SECONDS = 180  # per notebook, on a busy machine
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 
 
 def execute(path, monkeypatch, **folders):
-    """Executes a notebook as in Jupyter, with other folders in place of those of `paths`."""
+    """Executes a notebook as Jupyter does, with `folders` in place of those in `paths`."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     notebook = nbformat.read(path, as_version=4)
     first = "from pathlib import Path\nfrom pipeline.core import paths\n"
@@ -46,18 +46,18 @@ def test_notebook_runs_and_shows_plots_and_sounds(path, monkeypatch, tmp_path):
     stored = nbformat.read(path, as_version=4)
     nbformat.validate(stored)
     assert stored.metadata.kernelspec.name == "python3"
-    assert all(not c.outputs for c in stored.cells if c.cell_type == "code")  # kept small
+    assert all(not c.outputs for c in stored.cells if c.cell_type == "code")  # committed without outputs
     notebook = execute(path, monkeypatch, RUN_DIR=tmp_path)
     assert len(outputs(notebook, "image/png")) >= 3
-    heard = sum(html.count("<audio controls") for html in outputs(notebook, "text/html"))
-    assert heard >= 3
+    n_players = sum(html.count("<audio controls") for html in outputs(notebook, "text/html"))
+    assert n_players >= 3
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_without_models_says_what_to_run_first(path, monkeypatch, tmp_path):
+def test_notebook_without_models_names_the_command_to_run_first(path, monkeypatch, tmp_path):
     with pytest.raises(nbclient.exceptions.CellExecutionError) as error:
         execute(path, monkeypatch, RUN_DIR=tmp_path / "runs", MODEL_DIR=tmp_path)
-    # Said once where it looked, and the command makes a model right there.
+    # It names the searched folder once, and the command trains a model in that folder.
     message = (
         r"no trained (\w+) flute in (\S+): run python -m (.*) --instrument flute --runs (\S+) "
     )

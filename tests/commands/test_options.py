@@ -1,4 +1,4 @@
-"""The options of all commands: what their help says, and what they refuse in one line."""
+"""The options of all commands: their help, and the one-line messages that refuse bad values."""
 
 import argparse
 import importlib
@@ -18,11 +18,11 @@ COMMANDS = sorted(p.stem for p in Path(pipeline.__file__).parent.glob("[a-z]*.py
 
 
 class ParsedError(Exception):
-    """Ends a command as soon as it wants to parse its options."""
+    """Ends a command when it is about to parse its options."""
 
 
 def parser_of(command: str, monkeypatch) -> argparse.ArgumentParser:
-    """Returns the parser that a command makes."""
+    """Returns the parser that a command creates."""
     found = []
 
     def parse(parser, *arguments):
@@ -37,7 +37,7 @@ def parser_of(command: str, monkeypatch) -> argparse.ArgumentParser:
 
 
 def refuse(command: str, words, capsys) -> str:
-    """Runs a command, which must end with status 2 and one line, which it returns."""
+    """Runs a command, which must end with status 2 and a single line; returns that line."""
     with pytest.raises(SystemExit) as ended:
         run_main(lambda: importlib.import_module(f"pipeline.{command}").main(words))
     assert ended.value.code == 2
@@ -47,7 +47,7 @@ def refuse(command: str, words, capsys) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_every_option_says_its_default(command, monkeypatch):
+def test_help_of_every_option_states_its_default(command, monkeypatch):
     parser = parser_of(command, monkeypatch)
     groups = [group for group in parser._mutually_exclusive_groups if group.required]
     one_of = [action for group in groups for action in group._group_actions]
@@ -61,7 +61,7 @@ def test_help_of_every_option_says_its_default(command, monkeypatch):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_number_is_checked_for_its_range(command, monkeypatch):
+def test_every_number_is_checked_against_its_range(command, monkeypatch):
     parser = parser_of(command, monkeypatch)
     for action in parser._actions:
         assert action.type not in (int, float), action.option_strings
@@ -96,7 +96,7 @@ def test_unknown_option_is_refused_in_one_line(command, monkeypatch, capsys):
         ("upsampler", "--taps", "--taps is now python -m pipeline.tables"),
     ],
 )
-def test_former_spelling_is_refused_with_the_present_one(command, words, present, capsys):
+def test_former_spelling_is_refused_with_the_current_one(command, words, present, capsys):
     assert refuse(command, words.split(), capsys).startswith(f"error: {present} (see ")
 
 
@@ -142,7 +142,7 @@ BAD_PATCH = ({"patch": "flutes"}, "patch = 'flutes': give one out of flute, trum
     ("command", "entry", "message"),
     [
         *((command, *bad) for command in COMMANDS_OF_AN_INSTRUMENT for bad in BAD_ENTRIES),
-        *((command, *BAD_PATCH) for command in ("data", "run")),  # others first miss their input
+        *((command, *BAD_PATCH) for command in ("data", "run")),  # the others first report their missing input
     ],
 )
 def test_bad_entry_of_an_instrument_is_named(

@@ -1,4 +1,4 @@
-"""The commands in the documents exist and accept the options that are given with them."""
+"""The commands in the documents exist and accept the options that the documents give them."""
 
 import importlib
 import re
@@ -18,7 +18,7 @@ DOCUMENTS = [
     *sorted((REPOSITORY / "tflm_app").rglob("README.md")),
 ]
 INDENTED = re.compile(r"^ {4,}python -m pipeline\.(\w+)([^\n#]*)", re.MULTILINE)
-INLINE = re.compile(r"`python -m pipeline\.(\w+)\s([^`]+)`")  # may be wrapped
+INLINE = re.compile(r"`python -m pipeline\.(\w+)\s([^`]+)`")  # may span two lines
 NAMED = re.compile(r"python -m pipeline\.(\w+)")
 
 
@@ -27,7 +27,7 @@ class ParsedError(Exception):
 
 
 def commands():
-    """Yields document, module and options of each command, with optional parts in brackets."""
+    """Yields the document, module and options of each command; optional parts are in brackets."""
     for document in DOCUMENTS:
         text = document.read_text()
         for module, options in [*INDENTED.findall(text), *INLINE.findall(text)]:
@@ -35,13 +35,13 @@ def commands():
 
 
 def words(options):
-    """Splits options as a shell does, without brackets and dots, and with a board that exists."""
+    """Splits options as a shell does, drops brackets and dots, and fills in an existing board."""
     required = re.sub(r"[\[\]]|\.\.\.", "", options)
     return shlex.split(re.sub(r"--board (BOARD|<name>)", "--board pico", required))
 
 
 @pytest.mark.parametrize(("document", "module", "options"), commands())
-def test_command_of_a_document_takes_its_options(monkeypatch, document, module, options):
+def test_command_in_a_document_accepts_its_options(monkeypatch, document, module, options):
     parse = Parser.parse_args
 
     def parse_and_end(*args):
@@ -53,7 +53,7 @@ def test_command_of_a_document_takes_its_options(monkeypatch, document, module, 
         importlib.import_module(f"pipeline.{module}").main(words(options))
 
 
-def test_commands_that_the_documents_name_exist():
+def test_commands_named_in_the_documents_exist():
     named = {name for document in DOCUMENTS for name in NAMED.findall(document.read_text())}
     assert {"run", "render", "flash", "bench"} <= named
     for name in named:

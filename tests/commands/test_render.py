@@ -1,4 +1,4 @@
-"""Standard MIDI Files through the player: what is read, written and refused."""
+"""Rendering of Standard MIDI Files by the player: what is read, written and refused."""
 
 import io
 import wave
@@ -21,7 +21,7 @@ from pipeline.target import player
 
 
 def save(path, *messages, kind=0, ticks_per_beat=500):
-    """Writes a MIDI file of one track; 1000 ticks a second at the default tempo."""
+    """Writes a MIDI file of one track, with 1000 ticks per second at the default tempo."""
     track = mido.MidiTrack(messages)
     mido.MidiFile(type=kind, ticks_per_beat=ticks_per_beat, tracks=[track]).save(path)
     return path
@@ -33,7 +33,7 @@ def note(kind, pitch, time, velocity=100):
 
 @pytest.fixture(scope="module", autouse=True)
 def build_dir(tmp_path_factory):
-    """Builds in a folder that these tests share, instead of the repository's."""
+    """A build folder that these tests share, instead of the repository's."""
     with replaced(paths.BUILD_DIR, tmp_path_factory.mktemp("build")):
         yield
 
@@ -91,11 +91,11 @@ def test_engines_play_the_same_tune(tune, run_dir, tmp_path, capsys):
     assert len(pcm["float"]) == len(pcm["host"]) > SAMPLE_RATE
     host, floating = from_pcm(pcm["host"]), from_pcm(pcm["float"])
     assert not host[: 25 * HOP_SAMPLES].any() and host[25 * HOP_SAMPLES : 30 * HOP_SAMPLES].any()
-    assert np.corrcoef(host, floating)[0, 1] > 0.9  # of an untrained model, in eight bits
+    assert np.corrcoef(host, floating)[0, 1] > 0.9  # the model is untrained, with eight bits
 
 
 @pytest.mark.firmware
-def test_engines_play_it_with_the_learnt_reverb(tune, run_dir, tmp_path):
+def test_engines_play_the_learnt_reverb(tune, run_dir, tmp_path):
     dry = play(tune, run_dir, tmp_path / "dry.wav").astype(int)
     wet = play(tune, run_dir, tmp_path / "wet.wav", "--reverb", 0.1).astype(int)
     floating = play(tune, run_dir, tmp_path / "f.wav", "--reverb", 0.1, "--float")
@@ -115,7 +115,7 @@ def test_tune_sounds_at_the_pitches_of_its_notes(tune, run_dir, tmp_path):
     sound = sound / np.abs(sound).max()
     f0_hz = extract_features(sound, f0_min_hz=230, f0_max_hz=2300).f0_hz
     pitch = 69 + 12 * np.log2(f0_hz / 440)
-    interval = np.median(pitch[170:230]) - np.median(pitch[60:110])  # the octave is the model's
+    interval = np.median(pitch[170:230]) - np.median(pitch[60:110])  # the model sets the octave
     assert interval % 12 == pytest.approx(4, abs=0.2)
 
 
@@ -129,7 +129,7 @@ def test_chord_of_more_notes_than_voices_loses_one(run_dir, tmp_path, capsys):
 
 
 @pytest.mark.firmware
-def test_note_without_an_end_is_ended(run_dir, tmp_path):
+def test_note_without_note_off_is_ended(run_dir, tmp_path):
     tune = save(tmp_path / "endless.mid", note("note_on", 60, 0))
     assert len(play(tune, run_dir, tmp_path / "out.wav")) < 11 * SAMPLE_RATE
 

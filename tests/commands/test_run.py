@@ -1,4 +1,4 @@
-"""Recordings become an instrument, however often the command is interrupted."""
+"""One command makes an instrument from recordings, however often it is interrupted."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from pipeline.run import main
 
 pytestmark = [pytest.mark.firmware, pytest.mark.slow]
 
-STEPS = 2  # of training: what is learnt is no matter here
+STEPS = 2  # training steps; the result of training does not matter here
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def command(recordings, runs):
 
 
 def start_until(path, recordings, runs):
-    """Starts the command and returns its process as soon as `path` is there."""
+    """Starts the command and returns its process as soon as `path` exists."""
     process = subprocess.Popen(
         command(recordings, runs), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -66,7 +66,7 @@ def is_running(pid):
 
 @pytest.fixture(scope="module")
 def finished(recordings, tmp_path_factory):
-    """The run's folder and what the last of three commands printed: one was stopped, one killed."""
+    """The run folder, and the output of a third command after one was interrupted and one killed."""
     runs = tmp_path_factory.mktemp("runs")
     folder = runs / "flute"
     stopped = start_until(folder / "dataset.npz", recordings, runs)
@@ -80,10 +80,10 @@ def finished(recordings, tmp_path_factory):
     stages = Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split()
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
-    while any(is_running(stage) for stage in stages):  # a kill ends the stage at work, too
+    while any(is_running(stage) for stage in stages):  # killing the command also ends its current stage
         time.sleep(0.02)
     assert not (folder / "reduced_cd" / "metrics.json").exists()
-    (folder / f".{killed.pid}.dataset.npz").write_bytes(b"half")  # as a kill may leave behind
+    (folder / f".{killed.pid}.dataset.npz").write_bytes(b"half")  # a kill may leave such a file
 
     done = subprocess.run(command(recordings, runs), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -104,29 +104,29 @@ def test_run_makes_models_c_firmware_and_sounds(finished):
     for fmt in ("int8", "int16x8"):
         assert (folder / "reduced_cd" / f"decoder_{fmt}.tflite").is_file()
         assert "flute_reduced_cd" in (folder / f"reduced_cd/c_{fmt}/instruments.c").read_text()
-    heard_in = folder / "page" / "audio" / "flute"
-    report = json.loads((heard_in / "metrics.json").read_text())
+    audio_folder = folder / "page" / "audio" / "flute"
+    report = json.loads((audio_folder / "metrics.json").read_text())
     assert set(report["systems"]) == {
         *("lpc", "full", "reduced_cd"),
         *("reduced_cd_mcu", "reduced_cd_mcu16", "reduced_cd_mcu_reverb"),
     }
     with np.load(folder / "dataset.npz") as dataset:
         (tested,) = dataset["recording"][dataset["split"] == 2]
-    (heard,) = report["peak_dbfs"]  # the evaluation hears what training did not
-    assert heard.startswith(Path(str(tested)).stem)
+    (recording,) = report["peak_dbfs"]  # only the test recording is evaluated
+    assert recording.startswith(Path(str(tested)).stem)
     for system in ("reference", *report["systems"]):
-        audio, rate = sf.read(heard_in / f"{heard}.{system}.wav")
+        audio, rate = sf.read(audio_folder / f"{recording}.{system}.wav")
         assert (len(audio), rate) == (64_000, 16_000)
-    assert not list(folder.rglob(".[0-9]*"))  # nothing half-written stays
+    assert not list(folder.rglob(".[0-9]*"))  # no temporary file remains
     assert str(folder / "page/index.html") in output and output.splitlines()[-1].startswith(
         "next: "
     )
-    assert output.count("next: ") == 1  # not each stage's
+    assert output.count("next: ") == 1  # the stages print no such line
 
 
 def test_page_plays_what_was_evaluated(finished):
     folder, output = finished
-    assert f"everything in {folder}/page/audio/flute is up to date" in output  # not once more
+    assert f"everything in {folder}/page/audio/flute is up to date" in output  # not rendered again
     page = (folder / "page" / "index.html").read_text()
     assert page.count('<article class="player"') == 7 and "not there yet" not in page
 
@@ -143,7 +143,7 @@ def test_expression_is_learnt_before_its_c_is_generated(tmp_path, audio, learnt)
     assert ("--rendered" in stages[-1].arguments) == (not audio)
 
 
-def test_finished_run_does_nothing_again(finished, recordings, capsys):
+def test_finished_run_repeats_no_stage(finished, recordings, capsys):
     folder, _ = finished
     times = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     main(command(recordings, folder.parent)[3:])
@@ -162,13 +162,13 @@ def refuse(recordings, runs):
     return lines[0]
 
 
-def test_folders_of_another_run_are_refused_and_left_unchanged(finished, recordings, tmp_path):
+def test_folder_of_another_run_is_refused_and_left_unchanged(finished, recordings, tmp_path):
     folder = tmp_path / "flute"
     folder.mkdir()
     for name in ("request.json", "dataset.npz"):
         shutil.copy(finished[0] / name, folder)
     make_run(folder / "full", instrument="piano", variant="full")
-    os.utime(folder / "full" / "config.toml", (0, 0))  # so old that the training would be restarted
+    os.utime(folder / "full" / "config.toml", (0, 0))  # old enough to restart the training
     before = {path: path.read_bytes() for path in (folder / "full").iterdir()}
     assert f"{folder / 'full'} holds a piano, not a flute" in refuse(recordings, tmp_path)
     assert before == {path: path.read_bytes() for path in (folder / "full").iterdir()}
@@ -177,7 +177,7 @@ def test_folders_of_another_run_are_refused_and_left_unchanged(finished, recordi
     assert f"{folder / 'dataset.npz'} is damaged" in refuse(recordings, tmp_path)
 
 
-def test_second_run_of_an_instrument_at_the_same_time_is_refused(recordings, tmp_path):
+def test_concurrent_run_of_the_same_instrument_is_refused(recordings, tmp_path):
     with (
         only_run(tmp_path / "flute"),
         pytest.raises(UserError, match=r"flute is in use by another run"),
@@ -197,7 +197,7 @@ def test_stage_is_outdated_only_by_newer_inputs(tmp_path):
     os.utime(tflite, ns=(later, later))
     assert not stage.is_done
     os.utime(tflite)
-    stage.run()  # instruments.c has the same content as before, and yet is new
+    stage.run()  # instruments.c has the same content as before, but a new time
     assert stage.is_done
 
 

@@ -17,7 +17,7 @@ from pipeline.target import live_features, transfer
 
 pytestmark = pytest.mark.firmware
 
-PLAYED_LATER_MS = 8.0  # a block must have come, and is rendered while another one plays
+PLAYED_LATER_MS = 8.0  # one block arrives, and the next is rendered
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def play(programs):
 
 
 @pytest.mark.parametrize("offset", [0, 1, 31, 63])
-def test_onset_is_audible_within_25_ms_wherever_in_a_block_it_falls(play, offset):
+def test_onset_anywhere_in_a_block_is_audible_within_25_ms(play, offset):
     begin = 50 * HOP_SAMPLES + offset
     tone = make_tone(0.3, 440, level=0.5)
     played = play(np.concatenate([np.zeros(begin), tone, np.zeros(64)])).pcm
@@ -61,16 +61,14 @@ def test_onset_is_audible_within_25_ms_wherever_in_a_block_it_falls(play, offset
     ("f0_hz", "longest_ms"),
     [((300, 320), 25), ((440, 494), 25), ((660, 440), 25), ((440, 660), 30)],
 )
-def test_step_of_pitch_is_audible_within_25_ms_or_30_for_a_leap(
-    play, f0_hz, longest_ms, offset
-):
+def test_pitch_step_is_audible_within_25_ms_and_a_large_one_within_30(play, f0_hz, longest_ms, offset):
     begin = 60 * HOP_SAMPLES + offset
     hz = np.where(np.arange(2 * begin) < begin, *f0_hz)
     phase = 2 * np.pi * np.cumsum(hz) / SAMPLE_RATE
     tone = sum(0.6**n * np.sin(n * phase) for n in range(1, 6))
-    heard = play(0.3 * tone).frames[:, 0]
-    way = np.log(heard / f0_hz[0]) / np.log(f0_hz[1] / f0_hz[0])
-    changed = 30 + np.argmax(way[30:] > 0.5)  # the ramp to it ends when its block does
+    measured_hz = play(0.3 * tone).frames[:, 0]
+    way = np.log(measured_hz / f0_hz[0]) / np.log(f0_hz[1] / f0_hz[0])
+    changed = 30 + np.argmax(way[30:] > 0.5)  # its ramp ends at the end of the block
     latency_ms = 1000 * ((changed + 1) * HOP_SAMPLES - begin) / SAMPLE_RATE + PLAYED_LATER_MS
     assert np.abs(way[90:] - 1).max() < 0.1
     assert 8 < latency_ms < longest_ms
@@ -84,7 +82,7 @@ def test_output_has_the_pitch_of_the_input_and_ends_with_it(play):
     np.testing.assert_allclose(found.f0_hz, 550, rtol=0.005)
 
 
-def test_frames_are_those_of_the_analysis_alone_and_cores_play_the_same_bits(play):
+def test_frames_equal_the_analysis_and_all_cores_play_the_same_bits(play):
     audio = np.concatenate([make_tone(0.2, 330), 0.01 * make_tone(0.1, 700), np.zeros(640)])
     here = play(audio)
     alone = live_features.analyse(

@@ -1,4 +1,4 @@
-"""Archives: what was written is read; whatever else the bytes are, one line says what to do."""
+"""Archives are read back as written; a damaged one is refused with a line that says what to do."""
 
 import zipfile
 
@@ -20,7 +20,7 @@ def archive(tmp_path_factory):
     return path.read_bytes()
 
 
-def test_all_or_the_named_arrays_are_read(tmp_path, archive):
+def test_all_arrays_or_only_the_named_ones_are_read(tmp_path, archive):
     path = tmp_path / "some.npz"
     path.write_bytes(archive)
     loaded = load_arrays(path, remedy="make it again")
@@ -65,7 +65,7 @@ def write_member(path, compression):
         (lambda path: write_member(path, zipfile.ZIP_LZMA), "is damaged .numbers is not an array"),
     ],
 )
-def test_what_is_no_archive_is_named_with_the_remedy(tmp_path, make, message):
+def test_file_that_is_not_an_archive_is_named_with_the_remedy(tmp_path, make, message):
     path = tmp_path / "some.npz"
     make(path)
     with pytest.raises(UserError, match=f"some.npz {message}") as refusal:

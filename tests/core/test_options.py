@@ -1,4 +1,4 @@
-"""Shared options: numbers are checked, former names are refused with the present ones."""
+"""Shared options: numbers are range-checked, and former names are refused with the current ones."""
 
 import math
 import sys
@@ -37,7 +37,7 @@ def test_number_outside_its_range_is_refused(text):
 
 
 @pytest.mark.parametrize("name", fields_of(TrainConfig))
-def test_training_option_has_the_range_of_its_entry(name):
+def test_training_option_has_the_range_of_its_toml_entry(name):
     parser = Parser("some", "Does something.")
     add_training_arguments(parser)
     option, field = f"--{name.replace('_', '-')}", fields_of(TrainConfig)[name]
@@ -50,7 +50,7 @@ def test_training_option_has_the_range_of_its_entry(name):
 
 
 @pytest.mark.parametrize("words", [["--engine", "host"], ["--engine=host"], ["--engine"]])
-def test_former_name_of_an_option_is_refused_with_the_present_one(words):
+def test_former_name_of_an_option_is_refused_with_the_current_one(words):
     parser = Parser("some", "Does something.")
     parser.add_argument("--midi", required=True)
     renamed_option(parser, "--engine", "--board")
@@ -59,7 +59,7 @@ def test_former_name_of_an_option_is_refused_with_the_present_one(words):
     assert "--engine" not in parser.format_help()
 
 
-def test_former_value_of_an_option_is_refused_with_the_present_one():
+def test_former_value_of_an_option_is_refused_with_the_current_one():
     options = {"--format": renamed_values({"int8_room": "--reverb"})}
     assert parse("--format", "int8", options=options).format == "int8"
     with pytest.raises(UserError, match=r"^--format: int8_room is now --reverb"):
@@ -92,11 +92,11 @@ def test_command_ends_with_one_line_and_its_status(capsys, error, status, line):
     with pytest.raises(SystemExit) as ended:
         run_main(main)
     assert ended.value.code == status
-    (told,) = capsys.readouterr().err.splitlines()
-    assert told.startswith(line)
+    (printed,) = capsys.readouterr().err.splitlines()
+    assert printed.startswith(line)
 
 
-def test_fault_of_the_program_keeps_its_traceback():
+def test_programming_error_keeps_its_traceback():
     def main():
         raise ZeroDivisionError
 
@@ -104,6 +104,6 @@ def test_fault_of_the_program_keeps_its_traceback():
         run_main(main)
 
 
-def test_command_without_an_error_returns(monkeypatch):
+def test_successful_command_returns(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["some"])
     assert run_main(lambda: None) is None

@@ -1,4 +1,4 @@
-"""Every entry of every configuration is checked: its type, its range, and what it is called."""
+"""Every entry of every configuration is checked for its name, type and range."""
 
 import copy
 import math
@@ -29,7 +29,7 @@ WRONG_TYPES = {
 
 
 def entries(kind: type, place: tuple[str, ...] = ()):
-    """Yields the place and the declaration of every entry of a table and of the tables in it."""
+    """Yields the location and declaration of every entry of a table and its nested tables."""
     for name, field in fields_of(kind).items():
         yield (*place, name), field
         if is_dataclass(field.type):
@@ -70,12 +70,12 @@ def table_with(kind: type, place: tuple[str, ...], value: object):
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_valid_table_is_taken_as_it_is(kind):
+def test_valid_table_is_read_unchanged(kind):
     assert asdict(from_table(kind, WHOLE[kind], PATH)) == WHOLE[kind]
 
 
 @pytest.mark.parametrize(("kind", "place", "field", "value"), REFUSED)
-def test_wrong_value_is_refused_with_file_key_value_and_what_is_allowed(kind, place, field, value):
+def test_wrong_value_is_refused_with_file_key_value_and_allowed_values(kind, place, field, value):
     with pytest.raises(UserError) as refusal:
         from_table(kind, table_with(kind, place, value), PATH)
     assert str(refusal.value) == f"some.toml: {'.'.join(place)} = {value!r}: give {field.allowed}"
@@ -93,7 +93,7 @@ def test_ends_of_a_range_and_all_choices_are_accepted(kind, place, field):
 
 
 @pytest.mark.parametrize(("kind", "place", "field"), ENTRIES)
-def test_number_is_restricted(kind, place, field):
+def test_every_number_has_a_range(kind, place, field):
     assert field.type not in (int, float) or isinstance(field.restriction, Within)
 
 
@@ -107,7 +107,7 @@ def test_missing_entry_is_named_unless_it_has_a_default(kind, place, field):
         from_table(kind, table, PATH)
 
 
-def test_unknown_entry_is_named_with_those_that_exist():
+def test_unknown_entry_is_named_with_the_existing_entries():
     table = table_with(InstrumentConfig, ("train", "stpes"), 7)
     with pytest.raises(UserError, match=r"unknown entry train\.stpes; allowed: steps, batch_size"):
         from_table(InstrumentConfig, table, PATH)
@@ -129,7 +129,7 @@ def test_entries_that_contradict_each_other_are_named(place, value, message):
         from_table(InstrumentConfig, table_with(InstrumentConfig, place, value), PATH)
 
 
-def test_lists_are_checked_to_their_items():
+def test_items_of_lists_are_checked():
     @dataclass(frozen=True)
     class Curves:
         rows: list[list[float]]
@@ -147,7 +147,7 @@ def instruments(tmp_path, replace):
     return tmp_path
 
 
-def test_instrument_file_is_checked_and_must_bear_the_instruments_name(instruments):
+def test_instrument_file_is_checked_and_must_be_named_after_the_instrument(instruments):
     text = to_toml(WHOLE[InstrumentConfig])
     (instruments / "flute.toml").write_text(text)
     assert load_instrument("flute") == FLUTE

@@ -8,6 +8,8 @@ import pytest
 
 from pipeline.emit.boards_cmake import boards_cmake_text
 
+pytestmark = pytest.mark.firmware
+
 SMALL = SimpleNamespace(
     name="small",
     core="Cortex-M0+",

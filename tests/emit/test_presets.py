@@ -50,7 +50,7 @@ def edited(tflite, folder, edit):
     return path
 
 
-# --- what is read ---------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 
 def test_graph_of_the_reduced_network_has_its_size(tmp_path):
@@ -79,7 +79,7 @@ def test_packed_weights_hold_every_weight_once(tflite, layout, bits):
     for layer in read_step_model(tflite).layers:
         words = weight_packing.weight_words(layer, bits, layout)
         matrix = weight_packing.weight_matrix(layer)
-        assert words.nbytes == matrix.size  # one byte a weight
+        assert words.nbytes == matrix.size  # one byte per weight
         unpacked = words.view(np.int8).astype(int)
         if layout == "armv6m":
             used = weight_packing.used_inputs(layer)
@@ -89,14 +89,14 @@ def test_packed_weights_hold_every_weight_once(tflite, layout, bits):
             )
         else:
             low, high = unpacked[0::2], unpacked[1::2]
-            if bits == 8:  # the upper byte has lent to a negative lower one
+            if bits == 8:  # the upper byte was decremented for a negative lower one
                 high = high + (low < 0)
             lanes = np.stack([low, high], axis=-1).reshape(len(matrix) // 4, -1, 2, 2, 2)
             channels = lanes.transpose(0, 2, 4, 1, 3).reshape(matrix.shape)
             np.testing.assert_array_equal((channels + 128) % 256 - 128, matrix)
 
 
-# --- what is written ------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------
 
 
 def test_equal_models_give_equal_text_and_untouched_files(tflite, tmp_path):
@@ -127,7 +127,7 @@ def test_state_is_large_enough_for_the_largest_of_several(tflite, tflite_16x8, t
     assert '{"b", &b_model, &piano_patch, &b_noise}' in (tmp_path / "instruments.c").read_text()
 
 
-def test_files_of_an_earlier_call_go_and_others_stay(tflite, tmp_path):
+def test_files_of_an_earlier_call_are_removed_and_others_stay(tflite, tmp_path):
     write_firmware_source([Preset("old", tflite, "piano", UNTRAINED)], tmp_path)
     (tmp_path / "mine.c").write_text("int mine;\n")
     write_firmware_source([Preset("new", tflite, "flute", UNTRAINED)], tmp_path)
@@ -152,7 +152,7 @@ def test_tflm_map_follows_the_signature(tflite, tmp_path):
         np.testing.assert_array_equal(layer.weights, same.weights)
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 
 @settings(deadline=None, max_examples=60)
@@ -238,7 +238,7 @@ def lose_weights(model):
         (lose_weights, "weights or biases"),
     ],
 )
-def test_graph_of_another_kind_is_named(tflite, tmp_path, edit, message):
+def test_unsupported_graph_is_refused_with_the_reason(tflite, tmp_path, edit, message):
     path = edited(tflite, tmp_path, edit)
     with pytest.raises(UserError, match=re.escape(message)) as caught:
         read_step_model(path)
@@ -264,7 +264,7 @@ def with_layer(model, index, **changes):
     return dataclasses.replace(model, layers=tuple(layers)), layers[index]
 
 
-def test_arithmetic_that_would_not_be_exact_is_refused(tflite, tflite_16x8):
+def test_inexact_arithmetic_is_refused(tflite, tflite_16x8):
     for path, n_inputs in ((tflite, 600), (tflite_16x8, 600)):
         model = read_step_model(path)
         layer = model.layers[1]
@@ -293,7 +293,7 @@ def test_command_compiles_a_run_folder(tmp_path, capsys):
 @pytest.mark.parametrize(
     "content", [None, b"", b"TFL3", b"\x1c\0\0\0TFL3" + struct.pack("<9i", *range(9))]
 )
-def test_command_ends_with_one_line_and_leaves_what_was_there(tmp_path, tflite, capsys, content):
+def test_failing_command_prints_one_line_and_leaves_existing_files(tmp_path, tflite, capsys, content):
     run_dir, out = tmp_path / "run", tmp_path / "out"
     make_run(run_dir)
     (run_dir / "decoder_int8.tflite").unlink()
@@ -325,7 +325,7 @@ def test_presets_need_names_and_patches(tflite, tmp_path, instruments, message):
         )
 
 
-def test_every_layer_of_the_format_is_known_to_the_reader(tflite_16x8):
+def test_reader_supports_every_layer_of_the_format(tflite_16x8):
     model = read_step_model(tflite_16x8)
     assert model.bits == 16 and model.frame.zero_point == 0
     assert tflite_reader.read_step_model(tflite_16x8).data == tflite_16x8.read_bytes()

@@ -1,4 +1,4 @@
-"""Cycles counted from traces against sums by hand, and the report of the benchmark."""
+"""Cycle counts from traces compared with sums by hand, and the report of the benchmark."""
 
 import dataclasses
 import json
@@ -27,7 +27,7 @@ from pipeline.target.emulator import trace_instructions
 
 N_ROUNDS = 100
 
-# Body of a loop; instructions a round; cycles a round on the M4 and on the M0+ by the manuals.
+# Body of a loop; per round: instructions, and cycles on the M4 and the M0+ from the manuals.
 LOOPS = {
     "arithmetic": ("add r2, r2, #1\n mul r2, r2, r2\n", 2, 2, 2),
     "dependent_loads": ("ldr r2, [%1]\n ldr r3, [%1, #4]\n ldr r3, [r2]\n", 3, 2 + 1 + 1, 6),
@@ -40,7 +40,7 @@ LOOPS = {
 }
 
 
-FLOAT_LOOPS = {  # the same, for the M4
+FLOAT_LOOPS = {  # the same, for the M4 only
     "sums": ("vadd.f32 s0, s1, s2\n vmul.f32 s3, s1, s2\n vadd.f32 s4, s1, s2\n", 3, 3),
     "dependent_sums": ("vadd.f32 s0, s1, s2\n vadd.f32 s3, s0, s2\n", 2, 2 + 1),
     "fused": ("vfma.f32 s0, s1, s2\n vfma.f32 s0, s1, s2\n", 2, 2 * 3 + 1),
@@ -70,7 +70,7 @@ def test_cycles_of_loops_equal_the_manuals_sums(tmp_path, board, column):
     program = build_program(board, [tmp_path / "loops.c"], out=tmp_path / "build")
     code, trace = disassemble(program), trace_instructions(program, loops)
     for name, loop in loops.items():
-        taken = 1 + (2 if board == "qemu_m4" else 1)  # the branch that closes a round
+        taken = 1 + (2 if board == "qemu_m4" else 1)  # the branch back to the start
         n_instructions = N_ROUNDS * (loop[1] + 3)
         cycles = N_ROUNDS * (loop[column] + 2 + taken)
         executed = trace[name]
@@ -78,7 +78,7 @@ def test_cycles_of_loops_equal_the_manuals_sums(tmp_path, board, column):
         assert 0 < count_cycles(FILE_BOARDS[board].core, executed, code) - cycles < 30, name
 
 
-def test_share_of_a_chip_is_cycles_and_waits_over_its_clock():
+def test_chip_share_is_cycles_plus_wait_states_over_the_clock():
     memory = WeightMemory("flash", 2000, line_bytes=16, wait_cycles=5, model_wait_cycles=2)
     board = dataclasses.replace(
         INSTRUMENT_BOARDS["stm32f4_discovery"], clock_hz=1_000_000, weight_memory=memory
@@ -98,7 +98,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.firmware
-def test_report_agrees_with_the_firmware_that_it_measured(
+def test_report_agrees_with_the_measured_firmware(
     run_dir, tmp_path, build_dir, replace, monkeypatch, capsys
 ):
     monkeypatch.delenv("TFLM_DIR", raising=False)
@@ -142,7 +142,7 @@ def test_report_agrees_with_the_firmware_that_it_measured(
 
 
 @pytest.mark.firmware
-def test_reverb_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, build_dir):
+def test_reverb_cost_is_reported_and_its_only_error_is_rounding(tmp_path, build_dir):
     make_run(tmp_path / "run")
     row = bench_cores.bench_reverb(tmp_path / "run", "qemu_m4", 0.1)
     assert row["error_dbfs"] == pytest.approx(20 * np.log10(12**-0.5 / 32768), abs=0.5)
@@ -151,12 +151,12 @@ def test_reverb_costs_what_it_adds_and_errs_by_rounding_alone(tmp_path, build_di
     assert size["response"] == pytest.approx(25 * 128 * 4, abs=64)  # 25 partitions of 64 taps
     assert 0 < size["added_flash"] - size["response"] - size["code"] < 400
     assert 0 <= size["added_ram"] - size["state"] < 64
-    assert per_frame["mean"] == pytest.approx(per_frame["worst"], rel=0.01)  # no tail
+    assert per_frame["mean"] == pytest.approx(per_frame["worst"], rel=0.01)  # a response without a tail
     assert per_frame["total"] > per_frame["mean"] > 1000
 
 
 @pytest.mark.firmware
-def test_board_is_measured_as_played_and_as_flashed(tmp_path, run_dir, build_dir):
+def test_board_is_measured_in_the_emulator_and_as_flashed(tmp_path, run_dir, build_dir):
     row = bench_boards.bench_board(run_dir, "stm32f4_discovery")
     image = firmware.build(
         "stm32f4_discovery", sources.generate(run_dir), build_dir=tmp_path / "image"
@@ -178,22 +178,22 @@ def test_board_is_measured_as_played_and_as_flashed(tmp_path, run_dir, build_dir
     assert row["estimates"] == ["cycles_per_block", "cpu_share"]
 
 
-def test_figures_of_boards_are_printed_and_written_to_a_named_file(
+def test_board_figures_are_printed_and_written_to_the_json_file(
     run_dir, tmp_path, replace, capsys
 ):
     replace(bench_boards.bench_boards, lambda run: [])
     arguments = ["--boards", "--run", str(run_dir)]
     bench.main(arguments)
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     bench.main([*arguments, "--json", str(tmp_path / "boards.json")])
     *table, following = capsys.readouterr().out.splitlines()
-    assert told.splitlines()[:-1] == table
-    assert told.endswith("next: the same with --json FILE, for pipeline.bench_report\n")
+    assert printed.splitlines()[:-1] == table
+    assert printed.endswith("next: the same with --json FILE, for pipeline.bench_report\n")
     assert following.endswith(f"next: python -m pipeline.bench_report {tmp_path / 'boards.json'}")
     assert json.loads((tmp_path / "boards.json").read_text())["boards"] == []
 
 
-def test_latency_of_a_note_is_its_bytes_two_blocks_and_the_silent_samples():
+def test_note_latency_is_its_bytes_plus_two_blocks_plus_silent_samples():
     pcm = np.zeros(640, np.int16)
     pcm[10], pcm[32:] = 1, -300
     times = bench_boards.note_on_ms(pcm)
@@ -230,7 +230,7 @@ ROWS = [
 ]
 
 
-def test_markdown_has_a_row_for_each_model_and_a_column_for_each_chip():
+def test_markdown_has_a_row_per_model_and_a_column_per_chip():
     head, _, *rows = bench_tables.markdown({"rows": ROWS, "reverbs": []}).splitlines()
     assert head.endswith("| STM32F407, 168 MHz | RP2040, 125 MHz |")
     assert len(rows) == 4 and {row.count("|") for row in [head, *rows]} == {9}
@@ -271,7 +271,7 @@ def test_boards_are_listed_with_their_limits_and_what_exceeds_them():
     assert text.splitlines()[2].endswith("| no input |")
 
 
-def test_picture_shows_real_recordings_where_there_are_some(tmp_path):
+def test_plot_shows_results_on_real_recordings_if_there_are_any(tmp_path):
     points = [(row["run"], mss, real) for row, mss, real in quality_cost.picture_points(ROWS)]
     assert points == [
         ("flute/full", 5.5, True),
@@ -287,7 +287,7 @@ def test_picture_shows_real_recordings_where_there_are_some(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"rows": []}', b"\xff\xfe"])
-def test_file_that_is_no_report_is_named_with_what_makes_one(tmp_path, content):
+def test_file_that_is_not_a_report_is_named_with_the_command_that_makes_one(tmp_path, content):
     path = tmp_path / "bench.json"
     if content is not None:
         path.write_bytes(content)
@@ -295,19 +295,21 @@ def test_file_that_is_no_report_is_named_with_what_makes_one(tmp_path, content):
         bench_report.main([str(path)])
 
 
-def test_picture_of_nothing_or_of_no_picture_format_is_refused(tmp_path):
+def test_plot_without_data_or_with_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(UserError, match="nothing to draw"):
         quality_cost.draw(ROWS[1:2], tmp_path / "a.svg")
     with pytest.raises(UserError, match=r"\.svg or \.png"):
         quality_cost.draw(ROWS, tmp_path / "a.txt")
 
 
-def test_two_processes_do_not_build_into_each_others_folders(tmp_path, build_dir):
+def test_two_processes_build_in_separate_folders(tmp_path, build_dir):
     mine = bench_firmware.build_dir("qemu_m4", "aot")
-    assert bench_firmware.build_dir("qemu_m4", "aot") == mine  # a second build there is quick
-    ask = "from pathlib import Path; from pipeline.core import paths; paths.BUILD_DIR = "
-    ask += f"Path({str(build_dir)!r}); from pipeline.evaluation import bench_firmware; "
-    ask += "print(bench_firmware.build_dir('qemu_m4', 'aot'))"
-    other = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True)
+    assert bench_firmware.build_dir("qemu_m4", "aot") == mine  # a second build in this folder is quick
+    script = "from pathlib import Path; from pipeline.core import paths; paths.BUILD_DIR = "
+    script += f"Path({str(build_dir)!r}); from pipeline.evaluation import bench_firmware; "
+    script += "print(bench_firmware.build_dir('qemu_m4', 'aot'))"
+    other = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
     assert Path(other.stdout.strip()).parent == mine.parent
     assert Path(other.stdout.strip()) != mine

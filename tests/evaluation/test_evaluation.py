@@ -1,4 +1,4 @@
-"""Metrics and the anchor on sounds whose answer is known; the evaluation of recordings."""
+"""Metrics and anchor on sounds with known results, and the evaluation of recordings."""
 
 import json
 
@@ -32,7 +32,7 @@ def features_of(audio):
 # --- metrics --------------------------------------------------------------------------------------
 
 
-def test_every_distance_of_a_sound_to_itself_is_zero():
+def test_every_distance_between_equal_sounds_is_zero():
     tone = make_tone(1.0)
     features = features_of(tone)
     assert metrics.mss_distance(tone, tone) == 0
@@ -41,7 +41,7 @@ def test_every_distance_of_a_sound_to_itself_is_zero():
     assert metrics.loudness_error_db(features, features) == 0
 
 
-def test_halving_the_amplitude_costs_six_decibels():
+def test_halving_the_amplitude_changes_loudness_by_six_decibels():
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, SAMPLE_RATE).astype(np.float32)
     assert metrics.log_mel_distance(noise, noise / 2) == pytest.approx(6.02, abs=0.01)
     tone = make_tone(1.0)
@@ -51,7 +51,7 @@ def test_halving_the_amplitude_costs_six_decibels():
     assert metrics.level_error_db(levels, levels / 2) == pytest.approx(6.02, abs=0.01)
 
 
-def test_a_semitone_is_a_hundred_cents_up_or_down():
+def test_semitone_up_or_down_is_a_hundred_cents():
     middle = features_of(make_tone(1.0, 440.0))
     for neighbour_hz in (440 * 2 ** (1 / 12), 440 / 2 ** (1 / 12)):
         other = features_of(make_tone(1.0, neighbour_hz))
@@ -59,7 +59,7 @@ def test_a_semitone_is_a_hundred_cents_up_or_down():
         assert error == pytest.approx(100, abs=1)
 
 
-def test_pitch_of_noise_is_not_judged_and_inaudible_levels_do_not_count():
+def test_noise_and_inaudible_frames_do_not_count_for_the_pitch_error():
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, SAMPLE_RATE).astype(np.float32)
     features = features_of(noise)
     assert metrics.f0_error_cents(features, features, min_confidence=0.9) is None
@@ -68,7 +68,7 @@ def test_pitch_of_noise_is_not_judged_and_inaudible_levels_do_not_count():
     assert metrics.level_error_db(levels, other) == 0
 
 
-def test_spectral_distance_of_a_long_recording_weighs_its_parts(monkeypatch):
+def test_spectral_distance_of_a_long_recording_is_the_weighted_mean_of_its_parts(monkeypatch):
     monkeypatch.setattr(metrics, "MSS_SECONDS", 1)
     first, second = make_tone(1.0), make_tone(0.5, 330.0)
     reference = np.concatenate([first, second])
@@ -77,7 +77,7 @@ def test_spectral_distance_of_a_long_recording_weighs_its_parts(monkeypatch):
     assert metrics.mss_distance(reference, estimate) == pytest.approx(alone / 3, rel=1e-6)
 
 
-def test_pcm_saturates_and_comes_back():
+def test_pcm_saturates_and_converts_back():
     audio = np.array([-2.0, -1.0, -0.5 / 32768, 0.0, 1.6 / 32768, 1.0, 2.0])
     np.testing.assert_array_equal(to_pcm(audio), [-32768, -32768, 0, 0, 2, 32767, 32767])
     samples = np.arange(-32768, 32768, 7).astype(np.int16)
@@ -87,7 +87,7 @@ def test_pcm_saturates_and_comes_back():
 # --- anchor ---------------------------------------------------------------------------------------
 
 
-def test_impulses_come_once_a_period_with_continuous_phase():
+def test_impulses_occur_once_per_period_with_continuous_phase():
     f0_hz = np.linspace(300, 900, 250)
     train = impulse_train(f0_hz, SAMPLE_RATE)
     turns = np.cumsum(np.interp(np.arange(SAMPLE_RATE), 64 * (np.arange(250) + 1), f0_hz))
@@ -143,7 +143,7 @@ def recordings(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def evaluated(runs, recordings, tmp_path_factory):
-    """Folder that the command wrote, and the error that it ended with."""
+    """The folder that the command wrote, and the error with which it ended."""
     out = tmp_path_factory.mktemp("out")
     options = ["--instrument", "flute", "--audio", str(recordings), "--out", str(out)]
     options += ["--runs", str(runs), "--board", "host", "--variants", "full", "reduced_cd"]
@@ -153,7 +153,7 @@ def evaluated(runs, recordings, tmp_path_factory):
     return out, json.loads((out / "metrics.json").read_text()), str(failure.value)
 
 
-def test_chunks_meet_without_a_seam(runs, monkeypatch):
+def test_rendering_in_chunks_equals_rendering_at_once(runs, monkeypatch):
     model = ddx7.load_model(runs / "flute" / "reduced_cd")
     features = features_of(np.concatenate([make_tone(0.5), make_tone(0.5, 700.0)]))
     whole = model.render(features.f0_hz[None], features.loudness_db[None])
@@ -178,7 +178,7 @@ def test_every_system_of_every_recording_is_rendered_and_measured(evaluated):
 
 
 @pytest.mark.firmware
-def test_figures_follow_from_the_files(evaluated):
+def test_figures_agree_with_the_wav_files(evaluated):
     out, report, _ = evaluated
     for system, entry in report["systems"].items():
         for name, figures in entry["recordings"].items():
@@ -193,7 +193,7 @@ def test_figures_follow_from_the_files(evaluated):
 
 
 @pytest.mark.firmware
-def test_mcu_plays_what_the_simulated_device_plays(evaluated, runs):
+def test_mcu_system_equals_the_simulated_device(evaluated, runs):
     out, report, _ = evaluated
     audio = load_audio(out / "steady.reference.wav")
     features = features_of(audio)
@@ -217,14 +217,14 @@ def test_live_features_barely_change_a_steady_tone(evaluated):
 
 
 @pytest.mark.firmware
-def test_a_bad_file_is_named_and_the_others_are_evaluated(evaluated):
+def test_bad_file_is_named_and_the_others_are_evaluated(evaluated):
     _, report, failure = evaluated
     assert "notes.wav" in failure and "\n" not in failure
     assert [line for line in report["failed"] if "notes.wav" in line]
     assert set(report["peak_dbfs"]) == {"steady", "steps"}
 
 
-def test_an_untrained_variant_is_left_out_with_a_line(runs, recordings, replace, tmp_path):
+def test_untrained_variant_is_skipped_with_a_message(runs, recordings, replace, tmp_path):
     replace(paths.MODEL_DIR, tmp_path / "none")
     systems = requested_systems(["full", "reduced"], [])
     flute = evaluation.Evaluation("flute", systems, runs=runs)
@@ -247,7 +247,7 @@ def test_report_names_the_folder_of_every_model(replace, tmp_path):
     replace(paths.REPOSITORY, tmp_path)
     replace(paths.MODEL_DIR, pretrained)
     asked = requested_systems(["full", "reduced"], ["reduced"])
-    said = []
+    sources = []
     for folder in (
         None,
         pretrained / "flute/full",
@@ -257,17 +257,17 @@ def test_report_names_the_folder_of_every_model(replace, tmp_path):
         if folder:
             folder.mkdir(parents=True)
             (folder / "model.weights.h5").touch()
-        said.append(model_files.model_sources(model_files.find_models("flute", asked, runs)[0]))
-    assert said == ["", "data/models", "data/models", "runs (full) and data/models (reduced)"]
+        sources.append(model_files.model_sources(model_files.find_models("flute", asked, runs)[0]))
+    assert sources == ["", "data/models", "data/models", "runs (full) and data/models (reduced)"]
 
 
-def test_recordings_of_one_name_do_not_overwrite_each_other(tmp_path):
+def test_recordings_with_the_same_name_do_not_overwrite_each_other(tmp_path):
     paths = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav", tmp_path / "x.flac"]
     names = model_files.output_names([*paths, tmp_path / "b" / "y.wav"], tmp_path)
     assert names == ["a__x.wav", "b__x.wav", "x.flac", "y"]
 
 
-def test_systems_are_named_once_and_found_by_their_names():
+def test_system_names_are_unique_and_find_their_systems():
     asked = requested_systems(
         list(VARIANT_LABELS), ["reduced_cd"], formats=FORMATS, reverb=True, live=True
     )

@@ -1,4 +1,4 @@
-"""Expression tables: which one belongs to a model."""
+"""Selection of the expression table that belongs to a model."""
 
 import dataclasses
 from collections.abc import Callable
@@ -23,13 +23,13 @@ def make_run(folder: Path, instrument: str = "flute") -> Path:
 
 
 def save_table(folder: Path, lowest_note: int) -> Expression:
-    """Writes a table that its lowest note distinguishes into a folder."""
+    """Writes a table, identified by its lowest note, into a folder."""
     table = dataclasses.replace(PLAIN, lowest_note=lowest_note)
     table.save(folder / "expression.toml", "a test")
     return table
 
 
-def test_a_models_table_is_the_one_beside_its_run_folder(tmp_path: Path, replace: Replace) -> None:
+def test_model_uses_the_table_beside_its_run_folder(tmp_path: Path, replace: Replace) -> None:
     runs = tmp_path / "runs"
     replace(paths.RUN_DIR, runs)
     save_table(make_run(runs).parent, 30)
@@ -39,7 +39,7 @@ def test_a_models_table_is_the_one_beside_its_run_folder(tmp_path: Path, replace
     assert find_expression(runs / "flute" / "reduced_cd").lowest_note == 30
 
 
-def test_a_model_without_a_table_gets_the_pretrained_one(tmp_path: Path, replace: Replace) -> None:
+def test_model_without_a_table_uses_the_pretrained_one(tmp_path: Path, replace: Replace) -> None:
     models = tmp_path / "models"
     replace(paths.MODEL_DIR, models)
     run_dir = make_run(tmp_path / "elsewhere")
@@ -48,6 +48,6 @@ def test_a_model_without_a_table_gets_the_pretrained_one(tmp_path: Path, replace
     assert find_expression(run_dir) == pretrained
 
 
-def test_a_folder_that_is_not_a_run_folder_is_refused(tmp_path: Path) -> None:
+def test_folder_that_is_not_a_run_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run folder"):
         find_expression(tmp_path)

@@ -1,4 +1,4 @@
-"""The multi-scale spectral loss against its definition in NumPy."""
+"""The multi-scale spectral loss compared with its definition in NumPy."""
 
 import keras
 import numpy as np
@@ -37,7 +37,7 @@ def test_loss_equals_its_definition():
     np.testing.assert_allclose(cached, found, rtol=1e-6)
 
 
-def test_equal_clips_have_no_distance_and_a_level_difference_has_its_logarithm():
+def test_loss_of_equal_clips_is_0_and_of_a_level_difference_follows_its_log():
     audio = np.random.default_rng(1).normal(size=(1, 8000)).astype(np.float32)
     assert float(mss(audio, audio)[0]) == 0.0
     quieter = float(mss(audio, audio / 2)[0])

@@ -9,7 +9,7 @@ from pipeline.model.metrics import level_error_db, logit_error_db
 
 def test_level_error_is_the_same_on_levels_and_on_logits() -> None:
     rng = np.random.default_rng(0)
-    reference = rng.uniform(-14, 6, (50, 6))  # some of them inaudible
+    reference = rng.uniform(-14, 6, (50, 6))  # some levels are inaudible
     estimate = reference + rng.normal(0, 0.2, reference.shape)
     levels = [MAX_LEVEL / (1 + np.exp(-logits)) for logits in (reference, estimate)]
     error_db = level_error_db(*levels)

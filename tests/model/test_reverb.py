@@ -1,4 +1,4 @@
-"""The learnt impulse response: the same bits with and without TensorFlow."""
+"""The learnt impulse response has the same bits with and without TensorFlow."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def test_response_equals_the_keras_layers_bit_for_bit(instrument: str) -> None:
 
 
 @pytest.mark.parametrize(("decay", "wet"), [(0.0, 0.0), (5.0, -5.0), (-20.0, 10.0), (12.0, -12.0)])
-def test_response_is_right_for_any_weights(tmp_path: Path, decay: float, wet: float) -> None:
+def test_response_equals_the_layer_for_any_weights(tmp_path: Path, decay: float, wet: float) -> None:
     model = Ddx7(RunConfig("flute", "flute", "reduced", TcnConfig(2, 4), TrainConfig()))
     noise = model.reverb.get_weights()[0]
     model.reverb.set_weights([noise, np.float32(decay), np.float32(wet)])
@@ -36,7 +36,7 @@ def test_response_is_right_for_any_weights(tmp_path: Path, decay: float, wet: fl
     np.testing.assert_allclose(learnt_response(tmp_path), expected, rtol=1e-4, atol=1e-37)
 
 
-def test_what_the_device_needs_imports_neither_tensorflow_nor_librosa() -> None:
+def test_device_modules_import_neither_tensorflow_nor_librosa() -> None:
     subjects = ("expression", "inputs", "noise", "patches", "reverb", "topology", "upsampler")
     modules = ", ".join(f"pipeline.model.{name}" for name in subjects)
     code = f"import sys, {modules}, pipeline.audio.features; print(*sys.modules)"

@@ -1,4 +1,4 @@
-"""The differentiable synthesizer against theory, and its gradients against finite differences."""
+"""The differentiable synthesizer agrees with theory, and its gradients with finite differences."""
 
 from fractions import Fraction
 
@@ -15,7 +15,7 @@ from pipeline.model.synth import base_phase, fm_levels, fm_synthesize
 
 
 def steady(patch, f0_hz, levels, n_frames=250):
-    """Renders a steady tone; returns its second half, where the ramp of the first block is over."""
+    """Renders a steady tone; returns its second half, after the ramp of the first block."""
     phase = base_phase(np.full((1, n_frames), f0_hz), patch)
     levels = np.tile(np.asarray(levels, np.float32), (1, n_frames, 1))
     audio = keras.ops.convert_to_numpy(
@@ -37,7 +37,7 @@ def test_sidebands_of_two_operators_are_bessel_functions_of_the_index():
 
 @pytest.mark.parametrize("name", PATCHES)
 def test_patch_equals_a_double_precision_loop(name):
-    """Operator by operator, sample by sample, with phases of their own that are never wrapped."""
+    """The loop computes each operator sample by sample, with its own phase that never wraps."""
     patch = PATCHES[name]
     random = np.random.default_rng(3)
     n_frames = 40
@@ -98,7 +98,7 @@ def test_gradient_of_levels_equals_finite_differences(name):
         keras.backend.set_floatx("float32")
 
 
-def test_reverb_is_a_convolution_with_its_impulse_response():
+def test_reverb_equals_convolution_with_its_impulse_response():
     reverb = Reverb(400, seed=1)
     audio = np.random.default_rng(5).normal(size=(2, 1000)).astype(np.float32)
     found = keras.ops.convert_to_numpy(reverb(audio))
@@ -108,7 +108,7 @@ def test_reverb_is_a_convolution_with_its_impulse_response():
         np.testing.assert_allclose(wet, np.convolve(clip, response)[:1000], atol=1e-4)
 
 
-def test_patches_are_those_of_the_paper():
+def test_patches_equal_those_of_the_paper():
     ratios = {name: [float(r) for r in patch.ratios] for name, patch in PATCHES.items()}
     assert ratios == {
         "flute": [1, 1, 1, 2, 2, 1.5],

@@ -1,4 +1,4 @@
-"""The decoder network: size, causality, and what streaming rests on."""
+"""The decoder network: its size, its causality, and the properties that streaming relies on."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_networks_have_the_size_of_the_paper(variant, parameters, frames):
 
 
 @pytest.mark.parametrize("config", [TcnConfig(3, 8), TcnConfig(2, 5, kernel_size=2)])
-def test_an_output_depends_on_exactly_its_receptive_field(config):
+def test_output_depends_on_exactly_its_receptive_field(config):
     network = build_tcn(config, seed=1)
     changed_frame, n_frames = 10, 60
     frames = np.random.default_rng(0).normal(size=(1, n_frames, 2)).astype(np.float32)
@@ -36,7 +36,7 @@ def test_an_output_depends_on_exactly_its_receptive_field(config):
     assert reached[-1] - reached[0] + 1 > config.receptive_field // 2
 
 
-def test_network_equals_the_sum_over_taps_written_out():
+def test_network_equals_an_explicit_sum_over_taps():
     config = TcnConfig(3, 4)
     network = build_tcn(config, seed=2)
     weights = tcn_weights(network)
@@ -56,7 +56,7 @@ def test_network_equals_the_sum_over_taps_written_out():
     np.testing.assert_allclose(network(frames[None])[0], x, atol=1e-5)
 
 
-def test_features_are_scaled_by_note_and_by_80_db():
+def test_pitch_is_scaled_by_midi_note_and_loudness_by_80_db():
     scaled = scale_features([440.0, 880.0], [0.0, -80.0])
     np.testing.assert_allclose(scaled, [[69 / 127, 1.0], [81 / 127, 0.0]], rtol=1e-6)
 
@@ -69,7 +69,7 @@ def test_every_instrument_has_a_configuration_and_a_patch(name):
     assert len(PATCHES[config.patch].ratios) == 6
 
 
-def test_weights_survive_their_file_for_keras_and_for_quantization(tmp_path):
+def test_saved_weights_load_for_keras_and_for_quantization(tmp_path):
     config = RunConfig("flute", "flute", "reduced", TcnConfig(3, 8), TrainConfig(dropout=0.5))
     model = Ddx7(config)
     config.save(tmp_path)

@@ -86,7 +86,7 @@ def test_every_system_has_a_colour_of_its_own(n_systems, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "telling"),
+    ("content", "reason"),
     [
         (None, "is missing"),
         (b"a,b\r\n1,2\r\n", "does not have the columns"),
@@ -98,11 +98,11 @@ def test_every_system_has_a_colour_of_its_own(n_systems, tmp_path):
         (",".join(COLUMNS).encode() + b"\r\n", "no ratings"),
     ],
 )
-def test_files_that_hold_no_ratings_are_named_in_one_line(content, telling, tmp_path):
+def test_files_that_hold_no_ratings_are_named_in_one_line(content, reason, tmp_path):
     path = tmp_path / "ratings.csv"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError) as error:
         listening_test.main([str(path), "--out", str(tmp_path / "out.png")])
-    assert str(path) in str(error.value) and telling in str(error.value)
+    assert str(path) in str(error.value) and reason in str(error.value)
     assert not (tmp_path / "out.png").exists()

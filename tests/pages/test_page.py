@@ -278,11 +278,11 @@ def test_every_system_has_a_key_of_its_own_in_either_case(browser, many):
     shown = browser.run("[...choices.querySelectorAll('kbd')].map((k) => k.textContent)")
     assert "".join(shown) == "123456789ABCDEFGHI" and len(systems) == 18
     for keys in (shown, [key.lower() for key in shown]):
-        heard = []
+        selected = []
         for key in keys:
             browser.press(key)
-            heard.append(browser.run("mixer.system"))
-        assert heard == systems
+            selected.append(browser.run("mixer.system"))
+        assert selected == systems
     for key, loops in (("L", True), ("l", False)):
         browser.press(key)
         assert browser.run("mixer.loop") is loops and browser.run("mixer.system") == systems[-1]

@@ -11,7 +11,7 @@ from pipeline.emit.noise import noise_text
 from pipeline.model import noise as model_noise
 from pipeline.model.inputs import scale_features
 from pipeline.model.noise import UNTRAINED, NoiseParameters, grains_like
-from pipeline.model.noise_layer import FilteredNoise as BreathLayer
+from pipeline.model.noise_layer import FilteredNoise
 from pipeline.reference import noise as reference_noise
 from pipeline.reference.frame import log2_float32
 from pipeline.reference.noise import noise_gains, noise_pcm, to_fixed_noise
@@ -36,8 +36,8 @@ def walk(n_frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return f0_hz, loudness_db, levels_q32
 
 
-def layer_of(learnt: NoiseParameters) -> BreathLayer:
-    layer = BreathLayer()
+def layer_of(learnt: NoiseParameters) -> FilteredNoise:
+    layer = FilteredNoise()
     layer.build(None)
     layer.set_weights([learnt.colour, learnt.slopes])
     return layer
@@ -46,7 +46,7 @@ def layer_of(learnt: NoiseParameters) -> BreathLayer:
 @pytest.fixture(scope="module")
 def played(tmp_path_factory) -> dict[str, np.ndarray]:
     """What every board adds to PCM that is loud in places, so that it saturates."""
-    folder = tmp_path_factory.mktemp("breath")
+    folder = tmp_path_factory.mktemp("noise")
     (folder / "learnt_noise.c").write_text(noise_text("learnt", LEARNT))
     (folder / "main.c").write_text(r"""
         #include "board.h"
@@ -61,12 +61,12 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
                 int32_t levels_q32[6];
                 int16_t pcm[FM_BLOCK_SAMPLES];
             } block;
-            noise_t breath;
-            noise_reset(&breath, NOISE_SEED(0));
+            noise_t noise;
+            noise_reset(&noise, NOISE_SEED(0));
             while (board_read(in, &block, sizeof block) == sizeof block) {
                 const noise_gain_t gain = noise_gain(&learnt_noise, block.log2_f0,
                                                        block.loudness_db, block.levels_q32);
-                noise_add(&breath, &learnt_noise, block.loudness_db > 0 ? NOISE_SILENCE : gain,
+                noise_add(&noise, &learnt_noise, block.loudness_db > 0 ? NOISE_SILENCE : gain,
                            block.pcm);
                 board_write(out, block.pcm, sizeof block.pcm);
             }

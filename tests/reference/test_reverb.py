@@ -59,7 +59,7 @@ RESPONSES["absurd"] = decaying_noise(4000, 98, gain=1e34)  # products are beyond
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> ctypes.CDLL:
     """The C module with all responses, under UBSan."""
-    out = tmp_path_factory.mktemp("rooms")
+    out = tmp_path_factory.mktemp("reverb")
     texts = emit_reverb.shared_texts(list(RESPONSES), list(RESPONSES.values()))
     texts |= {f"{name}_reverb.c": emit_reverb.reverb_text(name, r) for name, r in RESPONSES.items()}
     texts["size.c"] = '#include "reverb/reverb.h"\nconst size_t reverb_size = sizeof(reverb_t);\n'
@@ -76,12 +76,12 @@ def library(tmp_path_factory) -> ctypes.CDLL:
         strict = [*WARNINGS, *SANITIZERS] if source in ours else ["-w"]
         subprocess.run(["gcc", *flags, *strict, "-c", source, "-o", compiled], check=True)
     subprocess.run(
-        ["gcc", "-shared", *SANITIZERS, *objects, "-lm", "-o", out / "rooms.so"], check=True
+        ["gcc", "-shared", *SANITIZERS, *objects, "-lm", "-o", out / "reverb.so"], check=True
     )
-    return ctypes.CDLL(str(out / "rooms.so"))
+    return ctypes.CDLL(str(out / "reverb.so"))
 
 
-class HostRoom:
+class HostReverb:
     """The C module in a shared library, playing with one of its responses."""
 
     def __init__(self, library: ctypes.CDLL, name: str):
@@ -115,7 +115,7 @@ def test_c_equals_convolution_to_a_rounded_sample(library, name):
     pcm = music(30_016, seed=1, peak=500 if name == "loud" else 8000)
     exact = np.convolve(pcm, response)[: len(pcm)]
     assert np.abs(exact).max() < 32767
-    played = HostRoom(library, name).play(pcm)
+    played = HostReverb(library, name).play(pcm)
     assert np.abs(played - exact).max() < 0.51
     assert (
         np.abs(played.astype(int) - reference_reverb.play_reverb(pcm, RESPONSES[name])).max() <= 1
@@ -130,13 +130,13 @@ def test_impulse_gives_the_response_without_latency(library, n_before):
     pcm[n_before] = 10_000
     expected = np.zeros(len(pcm))
     expected[n_before : n_before + 4000] = 10_000 * response[: len(pcm) - n_before]
-    assert np.abs(HostRoom(library, "n4000").play(pcm) - expected).max() < 0.51
+    assert np.abs(HostReverb(library, "n4000").play(pcm) - expected).max() < 0.51
 
 
 @pytest.mark.firmware
 @pytest.mark.parametrize("name", NAMES)
 def test_silence_stays_silent_and_returns_after_the_sound(library, name):
-    host = HostRoom(library, name)
+    host = HostReverb(library, name)
     assert not host.play(np.zeros(2048, np.int16)).any()
     host.play(music(4096, seed=2, peak=30_000))
     after = host.play(np.zeros(20_480, np.int16))
@@ -147,7 +147,7 @@ def test_silence_stays_silent_and_returns_after_the_sound(library, name):
 
 @pytest.mark.firmware
 def test_reset_forgets_the_past(library):
-    host, pcm = HostRoom(library, "n16000"), music(20_032, seed=3)
+    host, pcm = HostReverb(library, "n16000"), music(20_032, seed=3)
     first = host.play(pcm)
     assert not np.array_equal(host.play(pcm), first)
     library.reverb_reset(host.state)
@@ -157,7 +157,7 @@ def test_reset_forgets_the_past(library):
 @pytest.mark.firmware
 def test_response_of_one_tap_passes_every_sample(library):
     pcm = np.arange(-32768, 32768).astype(np.int16)
-    np.testing.assert_array_equal(HostRoom(library, "n1").play(pcm), pcm)
+    np.testing.assert_array_equal(HostReverb(library, "n1").play(pcm), pcm)
 
 
 @pytest.mark.firmware
@@ -165,14 +165,14 @@ def test_loud_sound_with_a_loud_response_saturates(library):
     pcm = np.where(np.random.default_rng(4).random(16_384) < 0.5, -32768, 32767).astype(np.int16)
     exact = np.convolve(pcm, RESPONSES["loud"].astype(np.float64))[: len(pcm)]
     assert np.abs(exact).max() > 3e5
-    played = HostRoom(library, "loud").play(pcm)
+    played = HostReverb(library, "loud").play(pcm)
     assert np.abs(played - np.clip(exact, -32768, 32767)).max() < 1
     assert {-32768, 32767} <= set(played)
 
 
 @pytest.mark.firmware
 def test_infinities_and_nans_within_do_no_harm(library):
-    host = HostRoom(library, "absurd")
+    host = HostReverb(library, "absurd")
     loud = host.play(music(8192, seed=5))  # the sanitizer finds no conversion out of range
     assert np.isin(loud, [-32768, 32767]).mean() > 0.5
     host.play(np.zeros(8192, np.int16))
@@ -288,7 +288,7 @@ def test_player_plays_the_reverb_of_its_program_and_ends_with_it(tmp_path, tflit
 
 @pytest.mark.firmware
 def test_change_of_response_within_a_sound_fades_the_last_one_out(library):
-    host, pcm = HostRoom(library, "n4000"), music(6400, seed=12)
+    host, pcm = HostReverb(library, "n4000"), music(6400, seed=12)
     before = host.play(pcm[:3200])
     whole = reference_reverb.play_reverb(pcm, RESPONSES["n4000"])
     np.testing.assert_allclose(before, whole[:3200], atol=1)

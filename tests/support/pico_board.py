@@ -13,12 +13,12 @@ RUNNER = Path(__file__).parents[1] / "target" / "pico" / "runner.mjs"
 
 
 @dataclass(frozen=True)
-class Heard:
+class Recording:
     """The output of the board.
 
     Attributes:
         words: Left and right of every frame, int32, shape [n_frames, 2].
-        said: By its console.
+        console: By its console.
         cycles: Of the core while it did not sleep, by block of 4 ms; the last may be cut off.
         core_hz: At which it ran in the end.
         divider: Of the PIO's clock, in 256ths.
@@ -28,7 +28,7 @@ class Heard:
     """
 
     words: np.ndarray
-    said: str
+    console: str
     cycles: list[int | None]
     core_hz: float
     divider: int
@@ -39,7 +39,7 @@ class Heard:
     @property
     def stats(self) -> dict[str, float]:
         """The answer of the console to ``stats``."""
-        lines = (line.removesuffix(" %").rsplit(" ", 1) for line in self.said.splitlines())
+        lines = (line.removesuffix(" %").rsplit(" ", 1) for line in self.console.splitlines())
         return {
             words[0]: float(words[1]) for words in lines if words[-1].replace(".", "").isdigit()
         }
@@ -52,7 +52,7 @@ def run(
     *,
     output: str = "i2s",
     broken: str = "",
-) -> Heard:
+) -> Recording:
     """Runs a UF2 until it has played `n_frames`.
 
     Args:
@@ -75,14 +75,14 @@ def run(
     command = ["node", str(RUNNER), str(fetch_rp2040js()), str(uf2), str(score_path), str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    return Heard(
+    report = json.loads(done.stdout)
+    return Recording(
         words=np.fromfile(out, "<i4").reshape(-1, 2),
-        said=told["said"],
-        cycles=told["cycles"],
-        core_hz=told["coreHz"],
-        divider=told["divider"],
-        warnings=told["warnings"],
-        n_resets=told["nResets"],
-        n_flashes=told["nFlashes"],
+        console=report["consoleText"],
+        cycles=report["cycles"],
+        core_hz=report["coreHz"],
+        divider=report["divider"],
+        warnings=report["warnings"],
+        n_resets=report["nResets"],
+        n_flashes=report["nFlashes"],
     )

@@ -57,7 +57,7 @@ class Stm32Board(AbstractContextManager["Stm32Board"]):
         for name, port in self._ports.items():
             self._received[name] = bytearray()
             threading.Thread(target=self._receive, args=(name, port), daemon=True).start()
-        self._wait(lambda: "type help\r\n" in self.said, "greeting")
+        self._wait(lambda: "type help\r\n" in self.console, "greeting")
 
     def _receive(self, name: str, port: socket) -> None:
         with suppress(OSError):  # it was switched off with bytes on the way
@@ -75,12 +75,12 @@ class Stm32Board(AbstractContextManager["Stm32Board"]):
     def _wait(self, is_done: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + TIMEOUT_S
         while not is_done():
-            assert time.monotonic() < end, f"no {what} in {TIMEOUT_S} s; it said: {self.said}"
+            assert time.monotonic() < end, f"no {what} in {TIMEOUT_S} s; it said: {self.console}"
             assert self._emulator.poll() is None, "the emulator has ended"
             time.sleep(0.005)
 
     @property
-    def said(self) -> str:
+    def console(self) -> str:
         """By the console."""
         return self._received["console"].decode("ascii")
 
@@ -96,16 +96,16 @@ class Stm32Board(AbstractContextManager["Stm32Board"]):
 
     def ask(self, command: str, last_word: str) -> list[str]:
         """Types a line; returns the lines of its answer up to one that begins with `last_word`."""
-        start = len(self.said)
+        start = len(self.console)
         self._ports["console"].sendall(command.encode() + b"\r")
         self._wait(
             lambda: any(
                 line.startswith(last_word) and line.endswith("\n")
-                for line in self.said[start:].splitlines(keepends=True)
+                for line in self.console[start:].splitlines(keepends=True)
             ),
             f"answer to {command}",
         )
-        return self.said[start:].splitlines()
+        return self.console[start:].splitlines()
 
     def stats(self) -> dict[str, float]:
         """Returns what the console reports, shares in percent."""

@@ -1,4 +1,4 @@
-"""Live sound: what is heard of known tones, how late, and what is played by it."""
+"""Live sound: what is measured of known tones, how late, and what is played by it."""
 
 import librosa
 import numpy as np
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.firmware
 
 MILLISECONDS = 1000 / SAMPLE_RATE
 DOUBLE_BUFFER_MS = 4.0  # a block is rendered while another one plays
-SETTLED = 8  # blocks: the window is full and the filter at rest
+N_START = 8  # blocks: the window is full and the filter at rest
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,11 @@ def host() -> Program:
 
 
 @pytest.fixture(scope="module")
-def hear(host):
-    def hear(audio: np.ndarray, *, low: float = 150, high: float = 2300) -> Analysis:
+def measure(host):
+    def measure(audio: np.ndarray, *, low: float = 150, high: float = 2300) -> Analysis:
         return analyse(host, to_pcm(audio), f0_min_hz=low, f0_max_hz=high)
 
-    return hear
+    return measure
 
 
 def cents(found: np.ndarray, true_hz: float) -> np.ndarray:
@@ -50,65 +50,65 @@ def sine(f0_hz: float, seconds: float, level: float = 0.5) -> np.ndarray:
 
 @pytest.mark.parametrize("f0_hz", [101.0, 164.81, 196.0, 440.0, 523.25, 1318.5, 2250.0])
 @pytest.mark.parametrize("kind", ["sine", "harmonics"])
-def test_pitch_of_steady_tones_is_within_two_cents(hear, kind, f0_hz):
+def test_pitch_of_steady_tones_is_within_two_cents(measure, kind, f0_hz):
     tone = sine(f0_hz, 0.3) if kind == "sine" else make_tone(0.3, f0_hz)
-    heard = hear(tone, low=100, high=2400).features
-    assert np.abs(cents(heard.f0_hz[SETTLED:], f0_hz)).max() < 2
-    assert heard.confidence[SETTLED:].min() > 0.95
+    measured = measure(tone, low=100, high=2400).features
+    assert np.abs(cents(measured.f0_hz[N_START:], f0_hz)).max() < 2
+    assert measured.confidence[N_START:].min() > 0.95
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.floats(160, 2200), st.floats(-50, -3))
-def test_pitch_does_not_depend_on_level(hear, f0_hz, level_db):
+def test_pitch_does_not_depend_on_level(measure, f0_hz, level_db):
     tone = 10 ** (level_db / 20) * make_tone(0.2, f0_hz, level=1.0)
-    assert np.abs(cents(hear(tone).features.f0_hz[SETTLED:], f0_hz)).max() < 5
+    assert np.abs(cents(measure(tone).features.f0_hz[N_START:], f0_hz)).max() < 5
 
 
-def test_tone_with_a_weak_fundamental_or_half_period_is_not_mistaken(hear):
+def test_tone_with_a_weak_fundamental_or_half_period_is_not_mistaken(measure):
     t = np.arange(SAMPLE_RATE // 3) / SAMPLE_RATE
     even = 0.15 * np.sin(2 * np.pi * 300 * t) + 0.4 * np.sin(2 * np.pi * 600 * t)
     upper = sum(0.2 * np.sin(2 * np.pi * n * 300 * t) for n in (3, 4, 5))
     for tone in (even + 0.1 * upper, upper):
-        assert np.abs(cents(hear(tone).features.f0_hz[SETTLED:], 300)).max() < 5
+        assert np.abs(cents(measure(tone).features.f0_hz[N_START:], 300)).max() < 5
 
 
-def test_pitch_is_held_through_noise_and_silence(hear):
+def test_pitch_is_held_through_noise_and_silence(measure):
     noise = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE // 2)
     for rest in (noise, np.zeros(SAMPLE_RATE // 2)):
-        heard = hear(np.concatenate([make_tone(0.32, 600), rest])).features
-        assert np.abs(cents(heard.f0_hz[86:], heard.f0_hz[86])).max() < 1e-6
-        assert (heard.confidence[86:] < 0.5).all()
+        measured = measure(np.concatenate([make_tone(0.32, 600), rest])).features
+        assert np.abs(cents(measured.f0_hz[86:], measured.f0_hz[86])).max() < 1e-6
+        assert (measured.confidence[86:] < 0.5).all()
 
 
-def test_before_the_first_pitch_there_is_a(hear):
-    assert (hear(np.zeros(640)).features.f0_hz == 440).all()
+def test_before_the_first_pitch_there_is_a(measure):
+    assert (measure(np.zeros(640)).features.f0_hz == 440).all()
 
 
-def test_rumble_does_not_move_the_pitch(hear):
+def test_rumble_does_not_move_the_pitch(measure):
     tone = make_tone(0.5, 440, level=0.1) + sine(25, 0.5, 0.2)
-    assert np.abs(cents(hear(tone).features.f0_hz[SETTLED:], 440)).max() < 15
+    assert np.abs(cents(measure(tone).features.f0_hz[N_START:], 440)).max() < 15
 
 
-def test_bounds_keep_the_pitch_within(hear):
-    heard = hear(make_tone(0.3, 440), low=500, high=1000).features
-    assert heard.f0_hz[SETTLED:].min() > 430 and heard.f0_hz.max() <= 1020
+def test_bounds_keep_the_pitch_within(measure):
+    measured = measure(make_tone(0.3, 440), low=500, high=1000).features
+    assert measured.f0_hz[N_START:].min() > 430 and measured.f0_hz.max() <= 1020
 
 
 # --- loudness -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("f0_hz", [200.0, 440.0, 1000.0, 3000.0, 6500.0])
-def test_loudness_of_sines_is_their_a_weighted_level(hear, f0_hz):
-    heard = hear(sine(f0_hz, 0.5, 10 ** (-10 / 20))).features.loudness_db[SETTLED + 10 :]
+def test_loudness_of_sines_is_their_a_weighted_level(measure, f0_hz):
+    measured = measure(sine(f0_hz, 0.5, 10 ** (-10 / 20))).features.loudness_db[N_START + 10 :]
     expected = -10 + librosa.A_weighting(np.array([f0_hz]))[0]
-    assert heard.mean() == pytest.approx(expected, abs=0.15)
-    assert np.ptp(heard) < 0.6
+    assert measured.mean() == pytest.approx(expected, abs=0.15)
+    assert np.ptp(measured) < 0.6
 
 
-def test_loudness_reaches_from_silence_to_full_scale(hear):
-    assert (hear(np.zeros(640)).features.loudness_db == -80).all()
+def test_loudness_reaches_from_silence_to_full_scale(measure):
+    assert (measure(np.zeros(640)).features.loudness_db == -80).all()
     square = np.sign(sine(1000, 0.2))
-    assert hear(square).features.loudness_db[SETTLED:].min() == 0
+    assert measure(square).features.loudness_db[N_START:].min() == 0
 
 
 def test_sections_are_those_of_the_table_and_of_the_standard():
@@ -182,14 +182,14 @@ def test_no_samples_make_frames_that_cannot_be_played(host, seed, peak):
     pcm = random.integers(-peak, peak, 64 * 30)
     pcm[random.integers(0, len(pcm), 600)] = peak - 1
     pcm[640 : 640 + random.integers(0, 800)] = -peak
-    heard = analyse(host, pcm, f0_min_hz=100, f0_max_hz=4000).features
-    assert ((heard.f0_hz > 98) & (heard.f0_hz < 4600)).all()
-    assert ((heard.loudness_db >= -80) & (heard.loudness_db <= 0)).all()
-    assert ((heard.confidence >= -1) & (heard.confidence <= 1)).all()
+    measured = analyse(host, pcm, f0_min_hz=100, f0_max_hz=4000).features
+    assert ((measured.f0_hz > 98) & (measured.f0_hz < 4600)).all()
+    assert ((measured.loudness_db >= -80) & (measured.loudness_db <= 0)).all()
+    assert ((measured.confidence >= -1) & (measured.confidence <= 1)).all()
 
 
 @pytest.mark.parametrize("bounds", [(0, 0), (3000, 200), (1, 99999)])
 def test_absurd_bounds_are_held_within_what_is_possible(host, bounds):
     pcm = to_pcm(make_tone(0.1, 440))
-    heard = analyse(host, pcm, f0_min_hz=bounds[0], f0_max_hz=bounds[1]).features
-    assert np.isfinite(heard.f0_hz).all() and heard.f0_hz.min() > 90
+    measured = analyse(host, pcm, f0_min_hz=bounds[0], f0_max_hz=bounds[1]).features
+    assert np.isfinite(measured.f0_hz).all() and measured.f0_hz.min() > 90

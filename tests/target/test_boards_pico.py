@@ -35,7 +35,7 @@ def events(tune):
 def expected(generated: Path, tune, n_frames: int) -> np.ndarray:
     """What the host's engine plays.
 
-    A block passes until a byte is rendered, and another until it is heard.
+    A block passes until a byte is rendered, and another until it is recording.
     """
     player = build_player("host", generated, n_voices=1, build_dir=generated.parent / "host")
     pcm = perform(player, [(block + 1, message) for block, message in tune]).pcm
@@ -83,21 +83,21 @@ def test_flashed_flute_plays_what_the_host_plays_without_an_underrun(flute, redu
     n_frames = 80 * HOP_SAMPLES
     typed = (70 * HOP_SAMPLES, "console", b"stats\r")
     files = convert_elf(flute["pico"].program.elf, "pico")
-    heard = pico_board.run(files["uf2"], n_frames, [*events(tune), typed])
-    left, right = heard.words.T
+    recording = pico_board.run(files["uf2"], n_frames, [*events(tune), typed])
+    left, right = recording.words.T
     pcm = expected(reduced, tune, n_frames)
     assert np.abs(pcm[5 * HOP_SAMPLES :]).max() > 1000
     np.testing.assert_array_equal(left >> 16, pcm)
     np.testing.assert_array_equal(left, right)
     assert not (left & 0xFFFF).any()
 
-    assert heard.core_hz == 125e6
-    assert heard.divider == 256 * 125e6 / (128 * 16000)  # exactly
-    busy = [n for n in heard.cycles[:-1] if n is not None]
+    assert recording.core_hz == 125e6
+    assert recording.divider == 256 * 125e6 / (128 * 16000)  # exactly
+    busy = [n for n in recording.cycles[:-1] if n is not None]
     assert max(busy) < 0.6 * 125e6 / 250
-    assert (heard.n_resets, heard.warnings) == (0, [])
-    assert heard.n_flashes == 1
-    stats = heard.stats
+    assert (recording.n_resets, recording.warnings) == (0, [])
+    assert recording.n_flashes == 1
+    stats = recording.stats
     assert stats["underruns"] == stats["midi lost"] == 0
     measured = 100 * np.median(busy[10:60]) / 500e3  # with the interrupts, which it does not count
     assert measured - 2 < stats["worst"] < measured + 2
@@ -108,7 +108,7 @@ def test_midi_at_full_speed_is_played_to_the_last_byte(small, small_uf2):
     """Bytes without a pause for 30 blocks, running status and real-time bytes between."""
     tune = [(3, program_change(1) + on(60))]
     stream = bytes([0x90]) + b"".join(bytes([note, 90, 0xF8, note, 0]) for note in range(40, 100))
-    heard = pico_board.run(
+    recording = pico_board.run(
         small_uf2,
         60 * HOP_SAMPLES,
         [
@@ -117,47 +117,47 @@ def test_midi_at_full_speed_is_played_to_the_last_byte(small, small_uf2):
             (58 * HOP_SAMPLES, "console", b"stats\r"),
         ],
     )
-    assert heard.stats["midi lost"] == 0 == heard.stats["underruns"]
+    assert recording.stats["midi lost"] == 0 == recording.stats["underruns"]
     first_notes = slice(0, 10 * HOP_SAMPLES)
     pcm = expected(small, tune, 60 * HOP_SAMPLES)
-    np.testing.assert_array_equal(heard.words[first_notes, 0] >> 16, pcm[first_notes])
-    assert not (heard.words[first_notes.stop :, 0] >> 16 == pcm[first_notes.stop :]).all()
+    np.testing.assert_array_equal(recording.words[first_notes, 0] >> 16, pcm[first_notes])
+    assert not (recording.words[first_notes.stop :, 0] >> 16 == pcm[first_notes.stop :]).all()
 
 
 def test_pin_without_a_dac_plays_the_same_in_eleven_bits(small):
     tune = [(3, on(60)), (15, program_change(1) + on(67)), (25, off(67))]
     n_frames = 40 * HOP_SAMPLES
-    heard = pico_board.run(
+    recording = pico_board.run(
         build_small(small, "pwm", PICO_AUDIO="pwm"), n_frames + 1, events(tune), output="pwm"
     )
-    duties = heard.words[1:, 0]  # behind the one that the pin starts with
+    duties = recording.words[1:, 0]  # behind the one that the pin starts with
     pcm = expected(small, tune, n_frames)
     np.testing.assert_array_equal(duties, (pcm.astype(int) + 32768) >> 5)
-    assert (heard.n_resets, heard.warnings) == (0, [])
+    assert (recording.n_resets, recording.warnings) == (0, [])
 
 
 @pytest.mark.parametrize(
-    ("broken", "core_hz", "said", "n_flashes"),
+    ("broken", "core_hz", "report", "n_flashes"),
     [
         ("crystal", 6.5e6, "error 1: the crystal does not start", 2),
         ("pll", 12e6, "error 2: the PLL does not lock", 3),
     ],
 )
 def test_clock_that_does_not_start_is_reported_and_the_board_continues(
-    small_uf2, broken, core_hz, said, n_flashes
+    small_uf2, broken, core_hz, report, n_flashes
 ):
-    heard = pico_board.run(
+    recording = pico_board.run(
         small_uf2,
         200 * HOP_SAMPLES,
         [(3 * HOP_SAMPLES, "midi", on(60)), (150 * HOP_SAMPLES, "console", b"stats\r")],
         broken=broken,
     )
-    assert heard.core_hz == core_hz
-    assert heard.said.startswith(said)
-    assert heard.n_flashes == n_flashes
-    assert heard.n_resets == 0
-    assert heard.stats["sounding"] == 1
-    assert (heard.words[:, 0] >> 16).any()
+    assert recording.core_hz == core_hz
+    assert recording.console.startswith(report)
+    assert recording.n_flashes == n_flashes
+    assert recording.n_resets == 0
+    assert recording.stats["sounding"] == 1
+    assert (recording.words[:, 0] >> 16).any()
 
 
 def test_board_whose_sound_stops_is_reset(small_uf2):
@@ -191,9 +191,9 @@ def test_i2s_at_48_khz_is_64_ppm_fast(tmp_path):
     )
     settings = {"PROGRAM_SOURCES": source, "CMAKE_C_FLAGS": "-DBOARD_SAMPLE_RATE=48000"}
     program = make("pico", tmp_path / "build", settings, "program")
-    heard = pico_board.run(convert_elf(program.elf, "pico")["uf2"], 8 * 192, [])
-    np.testing.assert_array_equal(heard.words[2 * 192 :, 0] >> 16, np.arange(6 * 192))
-    rate = 125e6 / (128 * heard.divider / 256)
+    recording = pico_board.run(convert_elf(program.elf, "pico")["uf2"], 8 * 192, [])
+    np.testing.assert_array_equal(recording.words[2 * 192 :, 0] >> 16, np.arange(6 * 192))
+    rate = 125e6 / (128 * recording.divider / 256)
     assert 63e-6 < rate / 48000 - 1 < 65e-6
 
 

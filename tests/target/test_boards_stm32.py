@@ -105,9 +105,9 @@ def test_board_without_clocks_and_codec_plays_on_and_reports_what_is_missing(sma
     with Stm32Board(small_image.elf) as board:
         board.wait_for_blocks(50)
         stats = board.stats()
-        told = board.said.splitlines()
-    assert [line.split(":")[0] for line in told[:3]] == ["error 1", "error 2", "error 3"]
-    assert told[3] == "neural FM: type help"
+        lines = board.console.splitlines()
+    assert [line.split(":")[0] for line in lines[:3]] == ["error 1", "error 2", "error 3"]
+    assert lines[3] == "neural FM: type help"
     assert stats["blocks"] >= 50 and stats["underruns"] == 0
 
 
@@ -132,15 +132,15 @@ def test_board_whose_adc_requests_no_dma_reports_it_and_plays_on(small_image, ho
     expected = pcm(play(host, [], console)).reshape(-1, 64)[106:600]  # live sound has faded
     with Stm32Board(small_image.elf) as board:
         board.wait_for_blocks(60)
-        assert board.said.count("error 6: no sound input") == 1
+        assert board.console.count("error 6: no sound input") == 1
         assert board.ask("live 1", "no sound")[-2:] == ["live 1", "no sound comes in"]
         board.wait_for_blocks(len(board.blocks) + 100)
         assert board.ask("notes", "3")[0].startswith("0 live flute")
         begin = len(board.blocks)
         board.ask("demo", "playing")
         board.wait_for_blocks(begin + len(expected) + 200)
-        played, told = board.blocks[begin:], board.stats()
-    assert (told["underruns"], told["input lost"]) == (0, 0) and told["stack"] < 2048
+        played, stats = board.blocks[begin:], board.stats()
+    assert (stats["underruns"], stats["input lost"]) == (0, 0) and stats["stack"] < 2048
     matches = [
         start
         for start in range(len(played) - len(expected))
@@ -399,10 +399,10 @@ def test_model_that_is_a_word_too_large_is_refused_with_the_bytes_missing(
     with pytest.raises(UserError, match=f"play does not fit {board}: ") as refused:
         build(size)
     missing = int(re.search(rf"(\d+) bytes of {memory}", str(refused.value))[1])
-    room = (size - missing) // 4 * 4
-    build(room)
+    n_free = (size - missing) // 4 * 4
+    build(n_free)
     with pytest.raises(UserError, match=rf"{board}: \d bytes of {memory} are missing"):
-        build(room + 8)
+        build(n_free + 8)
 
 
 def test_voices_that_do_not_fit_are_refused_with_the_bytes_of_ram_missing(generated, tmp_path):

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.firmware
+
 REPOSITORY = next(folder for folder in Path(__file__).parents if (folder / "tflm_app").is_dir())
 N_BLOCKS = 100
 F0_HZ, LOUDNESS_DB = 440.0, -20.0

@@ -149,7 +149,7 @@ def test_converted_files_hold_the_same_bytes(elf):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (None, "is missing: build the firmware first"),
         (b"", "is not a 32-bit little-endian ELF file"),
@@ -158,11 +158,11 @@ def test_converted_files_hold_the_same_bytes(elf):
         (b"\x7fELF\x01\x01" + bytes(10), "is cut off"),
     ],
 )
-def test_file_that_is_no_firmware_is_refused(tmp_path, content, said):
+def test_file_that_is_no_firmware_is_refused(tmp_path, content, reason):
     path = tmp_path / "play"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(UserError, match=f"play {said}"):
+    with pytest.raises(UserError, match=f"play {reason}"):
         read_elf(path, address=0x10000000, size=2 << 20)
 
 
@@ -194,9 +194,9 @@ def tools(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
 
-    def install(name: str, status: int, says: str) -> None:
+    def install(name: str, status: int, output: str) -> None:
         path = folder / name
-        path.write_text(f'#!/bin/sh\necho "$@" > {folder}/called\necho "{says}"\nexit {status}\n')
+        path.write_text(f'#!/bin/sh\necho "$@" > {folder}/called\necho "{output}"\nexit {status}\n')
         path.chmod(0o755)
 
     return install
@@ -220,10 +220,10 @@ def test_drive_is_known_by_its_board_id(drive, tmp_path):
 @pytest.mark.firmware
 def test_uf2_is_copied_to_the_drive(elf, drive):
     files = flashing.convert(elf, "pico")
-    told = flashing.flash("pico", files, drive=drive, dry_run=True)
-    assert told == f"cp {files['uf2']} {drive}"
+    command = flashing.flash("pico", files, drive=drive, dry_run=True)
+    assert command == f"cp {files['uf2']} {drive}"
     assert not (drive / "pico.uf2").exists()
-    assert flashing.flash("pico", files, drive=drive, dry_run=False) == told
+    assert flashing.flash("pico", files, drive=drive, dry_run=False) == command
     assert (drive / "pico.uf2").read_bytes() == files["uf2"].read_bytes()
 
 
@@ -235,9 +235,9 @@ def test_tool_that_is_there_is_used(board, tool, tools, tmp_path):
         with pytest.raises(UserError, match=f"no {board} is connected: hold BOOTSEL"):
             flashing.flash(board, files_of(board), drive=None, dry_run=False)
         return
-    told = flashing.flash(board, files_of(board), drive=None, dry_run=False)
+    command = flashing.flash(board, files_of(board), drive=None, dry_run=False)
     called = (tmp_path / "tools" / "called").read_text().strip()
-    assert told.replace("'", "") == f"{tool} {called}"
+    assert command.replace("'", "") == f"{tool} {called}"
     suffix = "bin" if tool == "st-flash" else "hex"
     assert f"build/{board}.{suffix}" in called
     if tool == "st-flash":
@@ -252,18 +252,20 @@ def test_missing_board_is_reported_in_one_line_with_its_remedy(board, tools):
     tools("openocd", 1, "Open On-Chip Debugger\nError: unable to find a matching device")
     with pytest.raises(UserError) as without_board:
         flashing.flash(board, files_of(board), drive=None, dry_run=False)
-    said = str(without_board.value)
-    assert said.startswith(f"no {board} is connected (openocd: Error: unable to find a matching")
-    assert flashing.flasher(board).remedy in said and "\n" not in said
+    message = str(without_board.value)
+    assert message.startswith(f"no {board} is connected (openocd: Error: unable to find a matching")
+    assert flashing.flasher(board).remedy in message and "\n" not in message
 
 
 @pytest.mark.parametrize("board", INSTRUMENT_BOARDS)
 def test_dry_run_prints_a_command_even_without_board_and_tools(board, tools):
-    told = flashing.flash(board, files_of(board), drive=None, dry_run=True)
+    command = flashing.flash(board, files_of(board), drive=None, dry_run=True)
     if board in BOARD_IDS:
-        assert told == f"cp build/{board}.uf2 '<drive {BOARD_IDS[board]}>'"
+        assert command == f"cp build/{board}.uf2 '<drive {BOARD_IDS[board]}>'"
     else:
-        assert told.startswith("openocd -f board/") and f"build/{board}.hex verify reset" in told
+        assert (
+            command.startswith("openocd -f board/") and f"build/{board}.hex verify reset" in command
+        )
 
 
 @pytest.mark.firmware
@@ -324,15 +326,15 @@ def test_learnt_reverb_is_flashed_where_there_is_an_fpu(tmp_path, build_dir, cap
     small_run.make_run(tmp_path / "run")
     options = ["--run", str(tmp_path / "run"), "--dry-run"]
     sizes = []
-    for room in ([], ["--reverb", "0.1"], ["--reverb"]):
-        flash.main(["--board", "nucleo_h743zi", *options, *room])
+    for reverb_options in ([], ["--reverb", "0.1"], ["--reverb"]):
+        flash.main(["--board", "nucleo_h743zi", *options, *reverb_options])
         words = capsys.readouterr().out.split()
         sizes.append((int(words[2]), int(words[5])))
     assert sizes[1][0] - sizes[0][0] > 4 * 1600 < sizes[1][1] - sizes[0][1]
     assert sizes[2][0] - sizes[1][0] > 4 * 14400 < sizes[2][1] - sizes[1][1]  # a second
-    for room in (["--reverb", "0.1"], ["--reverb"]):
+    for reverb_options in (["--reverb", "0.1"], ["--reverb"]):
         with pytest.raises(UserError, match="pico has no FPU to play a reverb with"):
-            flash.main(["--board", "pico", *options, *room])
+            flash.main(["--board", "pico", *options, *reverb_options])
     with pytest.raises(UserError, match="no reverb of 2 s: give a length above 0, up to 1 s"):
         flash.main(["--board", "pico2", *options, "--reverb", "2"])
 

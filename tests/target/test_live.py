@@ -84,8 +84,8 @@ def blocks(run: ProgramRun) -> np.ndarray:
 
 
 def stats(run: ProgramRun) -> dict[str, str]:
-    told = answers(run)[-10:]  # the last command
-    return dict(line.removesuffix(" %").rsplit(" ", 1) for line in told)
+    lines = answers(run)[-10:]  # the last command
+    return dict(line.removesuffix(" %").rsplit(" ", 1) for line in lines)
 
 
 def melody() -> np.ndarray:
@@ -268,9 +268,9 @@ def test_console_reports_the_arguments_of_live(typed, answer, programs):
 def test_firmware_without_an_input_says_so(generated):
     settings = {"GENERATED_DIR": generated, "PLAYER_VOICES": 2}
     program = make("qemu_m0", generated.parent / "m0", settings, "play")
-    told = answers(play(program, melody()))
-    assert told[1] == "there is no input"
-    assert not any(line.startswith("input lost") for line in told)
+    lines = answers(play(program, melody()))
+    assert lines[1] == "there is no input"
+    assert not any(line.startswith("input lost") for line in lines)
 
 
 # --- what may come in -----------------------------------------------------------------------------

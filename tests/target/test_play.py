@@ -62,21 +62,21 @@ def test_main_loop_plays_what_the_player_renders_one_block_later(programs, gener
 
 
 def test_console_answers_every_command(programs):
-    lines = "help\rnotes\rprogram\rprogram 2\rchannel\rchannel 5\rstats\rpanic\rclear\r"
+    commands = "help\rnotes\rprogram\rprogram 2\rchannel\rchannel 5\rstats\rpanic\rclear\r"
     for board in FILE_BOARDS:
-        told = answers(play(programs[board], [(3, on(60))], [(20, lines.encode())]))
-        assert told[0] == "neural FM: type help"
-        assert told[1].split()[:4] == ["help", "stats", "clear", "notes"]
-        assert told[2:4] == ["0 held flute 60", "1 idle"]
-        assert told[4:7] == ["*0 flute", " 1 violin", " 2 piano"]
-        assert told[7:10] == [" 0 flute", " 1 violin", "*2 piano"]
-        assert told[10:12] == ["channel 0", "channel 5"]
-        stats = dict(line.rsplit(" ", 1) for line in told[14:-2])
-        heard = {"input lost"} if board in LISTENING_BOARDS else set()
+        lines = answers(play(programs[board], [(3, on(60))], [(20, commands.encode())]))
+        assert lines[0] == "neural FM: type help"
+        assert lines[1].split()[:4] == ["help", "stats", "clear", "notes"]
+        assert lines[2:4] == ["0 held flute 60", "1 idle"]
+        assert lines[4:7] == ["*0 flute", " 1 violin", " 2 piano"]
+        assert lines[7:10] == [" 0 flute", " 1 violin", "*2 piano"]
+        assert lines[10:12] == ["channel 0", "channel 5"]
+        stats = dict(line.rsplit(" ", 1) for line in lines[14:-2])
+        input_counts = {"input lost"} if board in LISTENING_BOARDS else set()
         counts = {"blocks", "underruns", "sounding", "stolen", "midi lost", "stack"}
-        assert set(stats) == counts | heard
+        assert set(stats) == counts | input_counts
         assert (stats["underruns"], stats["midi lost"], stats["stolen"]) == ("0", "0", "0")
-        assert told[-2:] == ["silent", "cleared"]
+        assert lines[-2:] == ["silent", "cleared"]
 
 
 def test_demo_phrase_plays_to_its_end_and_leaves_silence(programs):
@@ -94,10 +94,10 @@ def test_panic_ends_the_demo_phrase(programs):
 
 
 def test_load_is_reported_as_a_share_of_a_block(programs):
-    told = answers(play(programs["qemu_m4"], TUNE, [(100, b"stats\r")]))
-    load, worst = (float(line.split()[1]) for line in told[1:3])
+    lines = answers(play(programs["qemu_m4"], TUNE, [(100, b"stats\r")]))
+    load, worst = (float(line.split()[1]) for line in lines[1:3])
     assert 0.5 < load <= worst < 20  # of 168 MHz, with a decoder of a tenth of the size
-    stack = int(told[9].split()[1])
+    stack = int(lines[9].split()[1])
     assert 0 < stack < 1536
 
 

@@ -512,19 +512,19 @@ def largest_steps(patch, f0_hz: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return sum(steps[carrier] for carrier in patch.carriers) / MAX_LEVEL
 
 
-def largest_breath_steps(breath: FixedNoise, gains: np.ndarray) -> np.ndarray:
+def largest_noise_steps(noise: FixedNoise, gains: np.ndarray) -> np.ndarray:
     """Returns the same for noise whose grains fade in and out linearly through every block.
 
     Args:
-        breath: Of the model.
-        gains: From `breath_gains`, shape [2, n_layers, n_frames].
+        noise: Tables and gains of the model's noise.
+        gains: From `noise_gains`, shape [2, n_layers, n_frames].
 
     Returns:
         Shape [n_frames * 64], of a full scale of 1.
     """
     level = gains[0] / 512 * 2.0 ** (gains[1] - 15)
     before = np.concatenate([np.zeros((len(level), 1)), level[:, :-1]], axis=1)
-    tables = breath.tables.T / 2**14
+    tables = noise.tables.T / 2**14
     peak, step = np.abs(tables).max(axis=1), np.abs(np.diff(tables)).max(axis=1)
     ramp = np.arange(1, HOP_SAMPLES + 1) / HOP_SAMPLES
     within = before[..., None] * (1 - ramp) + level[..., None] * ramp
@@ -550,11 +550,15 @@ def test_jumps_of_pitch_and_loudness_click_no_more_than_a_ramp_over_a_block(name
     played = device.simulate(model, patch, NOISE, frames)
     levels = played.levels_q32 // 8  # little modulation, so that the bound is a narrow one
     gains = noise_gains(noise, frame.log2_float32(f0_hz), loudness_db, levels)
-    tone, breath = FixedVoice(patch).render(f0_hz, levels), noise_pcm(noise, gains)
-    whole = np.clip(tone + breath, -FULL_SCALE, FULL_SCALE - 1)
-    of_tone = largest_steps(patch, f0_hz.astype(float), levels / 2**32)
-    of_breath = largest_breath_steps(noise, gains)
-    for pcm, allowed in ((tone, of_tone), (breath, of_breath), (whole, of_tone + of_breath)):
+    tone, noise_audio = FixedVoice(patch).render(f0_hz, levels), noise_pcm(noise, gains)
+    whole = np.clip(tone + noise_audio, -FULL_SCALE, FULL_SCALE - 1)
+    tone_steps = largest_steps(patch, f0_hz.astype(float), levels / 2**32)
+    noise_steps = largest_noise_steps(noise, gains)
+    for pcm, allowed in (
+        (tone, tone_steps),
+        (noise_audio, noise_steps),
+        (whole, tone_steps + noise_steps),
+    ):
         audio, allowed = pcm / FULL_SCALE, allowed + 4 / FULL_SCALE
         steps = np.abs(np.diff(audio, prepend=0))
         assert np.all(steps <= allowed)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.firmware
 
 BOARDS = ("stm32f4_discovery", "nucleo_h743zi")
 CRYSTAL_HZ = 8_000_000
-ANSWER = np.dtype([("is_heard", "<u4"), ("n_lost", "<u4"), ("samples", "<i2", 64)])
+RECEIVED = np.dtype([("is_valid", "<u4"), ("n_lost", "<u4"), ("samples", "<i2", 64)])
 MIDDLE = 32768
 
 
@@ -37,7 +37,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], 
     }
 
 
-def hear(program: Program, groups: list[np.ndarray]) -> tuple[dict[str, int], np.ndarray]:
+def run_input(program: Program, groups: list[np.ndarray]) -> tuple[dict[str, int], np.ndarray]:
     """Returns registers by name, and the input for a number of blocks per block of output."""
     records = b"".join(
         np.uint32(len(group)).tobytes() + np.asarray(group, "<u2").tobytes() for group in groups
@@ -46,98 +46,98 @@ def hear(program: Program, groups: list[np.ndarray]) -> tuple[dict[str, int], np
         program, arguments=["blocks", "out"], inputs={"blocks": records}, outputs=["out"]
     )
     assert run.status == 0, run.console
-    told = (line.rsplit(" ", 1) for line in run.console.splitlines())
-    return {name: int(value) for name, value in told}, np.frombuffer(run.files["out"], ANSWER)
+    values = (line.rsplit(" ", 1) for line in run.console.splitlines())
+    return {name: int(value) for name, value in values}, np.frombuffer(run.files["out"], RECEIVED)
 
 
 def field(value: int, first: int, last: int) -> int:
     return value >> first & (1 << (last - first + 1)) - 1
 
 
-def output_hz(board: str, told: dict[str, int]) -> float:
+def output_hz(board: str, registers: dict[str, int]) -> float:
     """The rate of I2S, by the reference manuals' formulas."""
     if board == "stm32f4_discovery":  # RM0090, sections 7.3.2, 7.3.23 and 28.4.4
-        assert told["RCC_PLLCFGR"] >> 22 & 1  # the crystal
-        pll_hz = CRYSTAL_HZ / field(told["RCC_PLLCFGR"], 0, 5)
+        assert registers["RCC_PLLCFGR"] >> 22 & 1  # the crystal
+        pll_hz = CRYSTAL_HZ / field(registers["RCC_PLLCFGR"], 0, 5)
         assert 1e6 <= pll_hz <= 2e6
-        vco_hz = pll_hz * field(told["RCC_PLLI2SCFGR"], 6, 14)
+        vco_hz = pll_hz * field(registers["RCC_PLLI2SCFGR"], 6, 14)
         assert 192e6 <= vco_hz <= 432e6
-        divider = 2 * field(told["SPI3_I2SPR"], 0, 7) + field(told["SPI3_I2SPR"], 8, 8)
-        assert field(told["SPI3_I2SPR"], 0, 7) >= 2 and told["SPI3_I2SPR"] >> 9 & 1
-        return vco_hz / field(told["RCC_PLLI2SCFGR"], 28, 30) / divider / 256
+        divider = 2 * field(registers["SPI3_I2SPR"], 0, 7) + field(registers["SPI3_I2SPR"], 8, 8)
+        assert field(registers["SPI3_I2SPR"], 0, 7) >= 2 and registers["SPI3_I2SPR"] >> 9 & 1
+        return vco_hz / field(registers["RCC_PLLI2SCFGR"], 28, 30) / divider / 256
     # RM0433, section 8.7 and chapter 50
-    assert field(told["RCC_PLLCKSELR"], 0, 1) == 2
-    pll_hz = CRYSTAL_HZ / field(told["RCC_PLLCKSELR"], 20, 25)
-    assert 1e6 <= pll_hz <= 2e6 and field(told["RCC_PLLCFGR"], 10, 11) == 0
-    vco_hz = pll_hz * (field(told["RCC_PLL3DIVR"], 0, 8) + 1)
-    assert 150e6 <= vco_hz <= 420e6 and told["RCC_PLLCFGR"] >> 9 & 1
-    assert not told["RCC_PLLCFGR"] >> 8 & 1  # no fraction
-    kernel_hz = vco_hz / (field(told["RCC_PLL3DIVR"], 9, 15) + 1)
-    return kernel_hz / (2 * field(told["SPI3_I2SCFGR"], 16, 23)) / 64
+    assert field(registers["RCC_PLLCKSELR"], 0, 1) == 2
+    pll_hz = CRYSTAL_HZ / field(registers["RCC_PLLCKSELR"], 20, 25)
+    assert 1e6 <= pll_hz <= 2e6 and field(registers["RCC_PLLCFGR"], 10, 11) == 0
+    vco_hz = pll_hz * (field(registers["RCC_PLL3DIVR"], 0, 8) + 1)
+    assert 150e6 <= vco_hz <= 420e6 and registers["RCC_PLLCFGR"] >> 9 & 1
+    assert not registers["RCC_PLLCFGR"] >> 8 & 1  # no fraction
+    kernel_hz = vco_hz / (field(registers["RCC_PLL3DIVR"], 9, 15) + 1)
+    return kernel_hz / (2 * field(registers["SPI3_I2SCFGR"], 16, 23)) / 64
 
 
-def core_hz(board: str, told: dict[str, int]) -> float:
+def core_hz(board: str, registers: dict[str, int]) -> float:
     if board == "stm32f4_discovery":
-        pll_hz = CRYSTAL_HZ / field(told["RCC_PLLCFGR"], 0, 5)
-        vco_hz = pll_hz * field(told["RCC_PLLCFGR"], 6, 14)
-        assert vco_hz / field(told["RCC_PLLCFGR"], 24, 27) == 48e6
-        return vco_hz / (2 * field(told["RCC_PLLCFGR"], 16, 17) + 2)
-    pll_hz = CRYSTAL_HZ / field(told["RCC_PLLCKSELR"], 4, 9)
-    vco_hz = pll_hz * (field(told["RCC_PLL1DIVR"], 0, 8) + 1)
-    return vco_hz / (field(told["RCC_PLL1DIVR"], 9, 15) + 1)
+        pll_hz = CRYSTAL_HZ / field(registers["RCC_PLLCFGR"], 0, 5)
+        vco_hz = pll_hz * field(registers["RCC_PLLCFGR"], 6, 14)
+        assert vco_hz / field(registers["RCC_PLLCFGR"], 24, 27) == 48e6
+        return vco_hz / (2 * field(registers["RCC_PLLCFGR"], 16, 17) + 2)
+    pll_hz = CRYSTAL_HZ / field(registers["RCC_PLLCKSELR"], 4, 9)
+    vco_hz = pll_hz * (field(registers["RCC_PLL1DIVR"], 0, 8) + 1)
+    return vco_hz / (field(registers["RCC_PLL1DIVR"], 9, 15) + 1)
 
 
 @pytest.mark.parametrize("rate", [16_000, 48_000])
 @pytest.mark.parametrize("board", BOARDS)
 def test_input_comes_at_exactly_the_pace_of_the_output_and_just_before_it(board, rate, programs):
-    told, _ = hear(programs[board, rate], [])
-    timer_hz = core_hz(board, told) / 2  # of both: twice the clock of its bus
-    assert (told["clocks.core_hz"], told["clocks.timer_hz"]) == (2 * timer_hz, timer_hz)
-    assert output_hz(board, told) == rate
-    period = told["TIM2_ARR"] + 1
+    registers, _ = run_input(programs[board, rate], [])
+    timer_hz = core_hz(board, registers) / 2  # of both: twice the clock of its bus
+    assert (registers["clocks.core_hz"], registers["clocks.timer_hz"]) == (2 * timer_hz, timer_hz)
+    assert output_hz(board, registers) == rate
+    period = registers["TIM2_ARR"] + 1
     assert timer_hz / period == 16_000
     # It begins with a half of the output; the 64th sample is due in the second half from there.
-    assert told["TIM2_CR1"] == 0
-    last_sample_s = (told["TIM2_CNT"] + 1 + 63 * period) / timer_hz
+    assert registers["TIM2_CR1"] == 0
+    last_sample_s = (registers["TIM2_CNT"] + 1 + 63 * period) / timer_hz
     assert 0.008 - last_sample_s == pytest.approx(4 / 16_000)
-    assert "error" not in " ".join(told)
+    assert "error" not in " ".join(registers)
 
 
 def test_registers_of_the_f407_follow_the_manual(programs):
-    told, _ = hear(programs["stm32f4_discovery", 16_000], [])
-    cr2 = told["ADC1_CR2"]
+    registers, _ = run_input(programs["stm32f4_discovery", 16_000], [])
+    cr2 = registers["ADC1_CR2"]
     assert cr2 & 1 and cr2 >> 8 & 3 == 3 and cr2 >> 11 & 1  # on; DMA for ever; to the left
     assert (field(cr2, 24, 27), field(cr2, 28, 29)) == (6, 1)  # TIM2_TRGO, rising
-    assert told["ADC1_SQR3"] == 1 and field(told["ADC_CCR"], 16, 17) == 1
-    cycles = {6: 144}[field(told["ADC1_SMPR2"], 3, 5)] + 12
-    assert cycles / (told["clocks.core_hz"] / 2 / 4) < 1 / 16_000
-    assert told["DMA2_S0PAR"] == 0x4001204C and field(told["DMA2_S0CR"], 25, 27) == 0
+    assert registers["ADC1_SQR3"] == 1 and field(registers["ADC_CCR"], 16, 17) == 1
+    cycles = {6: 144}[field(registers["ADC1_SMPR2"], 3, 5)] + 12
+    assert cycles / (registers["clocks.core_hz"] / 2 / 4) < 1 / 16_000
+    assert registers["DMA2_S0PAR"] == 0x4001204C and field(registers["DMA2_S0CR"], 25, 27) == 0
 
 
 def test_registers_of_the_h743_follow_the_manual(programs):
-    told, _ = hear(programs["nucleo_h743zi", 16_000], [])
-    cfgr, cfgr2 = told["ADC_CFGR(ADC3_BASE)"], told["ADC_CFGR2(ADC3_BASE)"]
+    registers, _ = run_input(programs["nucleo_h743zi", 16_000], [])
+    cfgr, cfgr2 = registers["ADC_CFGR(ADC3_BASE)"], registers["ADC_CFGR2(ADC3_BASE)"]
     assert cfgr & 3 == 3 and field(cfgr, 2, 4) == 0  # DMA for ever; 16 bits
     assert (field(cfgr, 5, 9), field(cfgr, 10, 11), cfgr >> 12 & 1) == (11, 1, 1)  # TIM2_TRGO
     n_conversions = field(cfgr2, 16, 25) + 1
     assert cfgr2 & 1 and 1 << field(cfgr2, 5, 8) == n_conversions == 16
-    assert told["ADC_SQR1(ADC3_BASE)"] == 6 << 6
-    cycles = {3: 16.5}[field(told["ADC_SMPR1(ADC3_BASE)"], 18, 20)] + 8.5
+    assert registers["ADC_SQR1(ADC3_BASE)"] == 6 << 6
+    cycles = {3: 16.5}[field(registers["ADC_SMPR1(ADC3_BASE)"], 18, 20)] + 8.5
     assert n_conversions * cycles / 8e6 < 1 / 16_000
-    assert told["REGISTER(ADC_CR(ADC3_BASE))"] & 5 == 5  # enabled, and started
-    assert told["DMAMUX1_C8CR"] == 115 and told["DMA2_S0PAR"] == 0x58026040
+    assert registers["REGISTER(ADC_CR(ADC3_BASE))"] & 5 == 5  # enabled, and started
+    assert registers["DMAMUX1_C8CR"] == 115 and registers["DMA2_S0PAR"] == 0x58026040
 
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_dma_fills_two_halves_in_a_circle_and_interrupts_at_each(board, programs):
-    told, _ = hear(programs[board, 16_000], [])
-    control = told["DMA2_S0CR"]
-    assert told["DMA2_S0NDTR"] == 128
+    registers, _ = run_input(programs[board, 16_000], [])
+    control = registers["DMA2_S0CR"]
+    assert registers["DMA2_S0NDTR"] == 128
     assert control & 1 and control >> 3 & 3 == 3  # on; half and complete
     assert field(control, 6, 7) == 0 and control >> 8 & 1  # from the ADC, in a circle
     assert field(control, 9, 14) == 0b010110  # memory steps alone; 16 bits of both
-    assert told["NVIC_ISER(IRQ_DMA2_STREAM0)"] == 1 << 56 % 32
-    assert told["NVIC_IPR(IRQ_DMA2_STREAM0)"] == 1 << 4
+    assert registers["NVIC_ISER(IRQ_DMA2_STREAM0)"] == 1 << 56 % 32
+    assert registers["NVIC_IPR(IRQ_DMA2_STREAM0)"] == 1 << 4
 
 
 def noise(n_blocks: int, level: int = 3000) -> np.ndarray:
@@ -152,28 +152,30 @@ def program(programs) -> Program:
 
 def test_blocks_arrive_in_order_and_no_requested_one_is_lost(program):
     sound = noise(40)
-    told, heard = hear(program, [sound[i : i + 1] for i in range(40)])
-    assert heard["is_heard"].all() and not heard["n_lost"].any() and told["n_reported"] == 0
-    error = heard["samples"] - (sound - MIDDLE)
+    registers, received = run_input(program, [sound[i : i + 1] for i in range(40)])
+    assert (
+        received["is_valid"].all() and not received["n_lost"].any() and registers["n_reported"] == 0
+    )
+    error = received["samples"] - (sound - MIDDLE)
     assert np.abs(error).max() < 300  # the mean of noise, which the high pass takes for its rest
 
 
 def test_blocks_that_are_missing_or_come_two_at_once_are_counted(program):
     sound = noise(9)
     groups = [sound[:1], sound[1:1], sound[1:3], sound[3:4], sound[4:7], sound[7:8]]
-    told, heard = hear(program, groups)
-    np.testing.assert_array_equal(heard["is_heard"], [1, 0, 1, 1, 1, 1])
-    np.testing.assert_array_equal(heard["n_lost"], [0, 1, 2, 2, 4, 4])
-    assert not heard["samples"][1].any() and told["n_reported"] == 0
-    for answer, block in zip(heard["samples"][[0, 2, 3]], sound[[0, 2, 3]], strict=True):
+    registers, received = run_input(program, groups)
+    np.testing.assert_array_equal(received["is_valid"], [1, 0, 1, 1, 1, 1])
+    np.testing.assert_array_equal(received["n_lost"], [0, 1, 2, 2, 4, 4])
+    assert not received["samples"][1].any() and registers["n_reported"] == 0
+    for answer, block in zip(received["samples"][[0, 2, 3]], sound[[0, 2, 3]], strict=True):
         assert np.corrcoef(answer, block)[0, 1] > 0.999  # the newest
 
 
 def test_absent_input_is_reported_once_and_does_not_count_as_lost(program):
-    told, heard = hear(program, [noise(0)] * 100)
-    assert told["n_reported"] == 1
-    assert not heard["is_heard"].any() and not heard["n_lost"].any()
-    assert not heard["samples"].any()
+    registers, received = run_input(program, [noise(0)] * 100)
+    assert registers["n_reported"] == 1
+    assert not received["is_valid"].any() and not received["n_lost"].any()
+    assert not received["samples"].any()
 
 
 @pytest.mark.parametrize("n_before", [6, 7])
@@ -185,42 +187,44 @@ def test_input_that_stops_is_restarted_after_100_ms_with_the_right_halves(
     sound = noise(n_before + 4)
     groups = [sound[i : i + 1] for i in range(n_before)]
     groups += [sound[:0]] * 25 + [sound[i : i + 1] for i in range(n_before, n_before + 4)]
-    told, heard = hear(programs[board, 16_000], groups)
-    assert (told["n_restarts"], told["n_reported"]) == (1, 0)
+    registers, received = run_input(programs[board, 16_000], groups)
+    assert (registers["n_restarts"], registers["n_reported"]) == (1, 0)
     for name in ("TIM2_CNT", "DMA2_S0CR"):  # as at the start
-        assert told[f"after.{name}"] == told[name]
-    assert told["after.TIM2_CR1"] & 1
+        assert registers[f"after.{name}"] == registers[name]
+    assert registers["after.TIM2_CR1"] & 1
     if board == "stm32f4_discovery":
-        assert told["after.ADC1_SR"] == 0 and told["after.ADC1_CR2"] == told["ADC1_CR2"]
-    answers = np.r_[heard["samples"][:n_before], heard["samples"][n_before + 25 :]]
+        assert (
+            registers["after.ADC1_SR"] == 0 and registers["after.ADC1_CR2"] == registers["ADC1_CR2"]
+        )
+    answers = np.r_[received["samples"][:n_before], received["samples"][n_before + 25 :]]
     for answer, block in zip(answers, sound, strict=True):
         assert np.corrcoef(answer, block)[0, 1] > 0.999
-    assert heard["n_lost"][-1] == 25
+    assert received["n_lost"][-1] == 25
 
 
 def test_input_that_is_late_for_less_than_100_ms_is_left_alone(program):
     sound = noise(2)
-    told, heard = hear(program, [sound[:1], *([sound[:0]] * 24), sound[1:]] * 3)
-    assert told["n_restarts"] == 0 and heard["n_lost"][-1] == 72
+    registers, received = run_input(program, [sound[:1], *([sound[:0]] * 24), sound[1:]] * 3)
+    assert registers["n_restarts"] == 0 and received["n_lost"][-1] == 72
 
 
 @pytest.mark.parametrize("rest", [0, 16, 20_000, 65_520, 65_535])
 def test_resting_voltage_is_taken_off_within_a_second(rest, program):
-    _, heard = hear(program, [np.full((1, 64), rest)] * 250)
-    assert heard["samples"][0].any()
-    assert not heard["samples"][200:].any()
+    _, received = run_input(program, [np.full((1, 64), rest)] * 250)
+    assert received["samples"][0].any()
+    assert not received["samples"][200:].any()
 
 
 def test_tone_passes_the_high_pass_whole_and_what_exceeds_16_bits_saturates(program):
     t = np.arange(500 * 64) / 16_000
     tone = np.round(40_000 + 20_000 * np.sin(2 * np.pi * 100 * t)).astype(int).reshape(-1, 1, 64)
-    _, heard = hear(program, list(tone))
-    samples = heard["samples"].ravel()[16_000:].astype(float)
+    _, received = run_input(program, list(tone))
+    samples = received["samples"].ravel()[16_000:].astype(float)
     assert np.abs(samples.mean()) < 5
     assert np.sqrt(2) * samples.std() == pytest.approx(20_000, rel=1e-3)
     square = np.where(np.arange(300) % 200 < 100, 0, 65_535).repeat(64).reshape(-1, 1, 64)
-    _, heard = hear(program, list(square))
-    assert {-32_768, 32_767} <= {heard["samples"].min(), heard["samples"].max()}
+    _, received = run_input(program, list(square))
+    assert {-32_768, 32_767} <= {received["samples"].min(), received["samples"].max()}
 
 
 # --- the button -----------------------------------------------------------------------------------
@@ -246,9 +250,9 @@ def test_short_press_asks_for_the_demo_when_it_ends_and_a_second_for_live_mode_a
     lengths = [4, 5, 249, 250, 2000, 1]  # of presses, in blocks, with pauses between them
     pressed = b"".join(b"\0" * 10 + b"\1" * n for n in lengths) + b"\0"
     run = run_program(program, arguments=["pressed"], inputs={"pressed": pressed})
-    told = [tuple(map(int, line.split())) for line in run.console.splitlines()]
+    requests = [tuple(map(int, line.split())) for line in run.console.splitlines()]
     ends = np.cumsum(np.array(lengths) + 10)
-    assert told == [
+    assert requests == [
         (ends[1], DEMO),
         (ends[2], DEMO),
         (ends[3] - 1, LIVE),
@@ -271,9 +275,9 @@ def test_codec_follows_its_datasheet_and_no_start_interrupts_a_stop(tmp_path):
         defines=["FAKE_REGISTERS"],
         sanitize=True,
     )
-    told = run_program(program, arguments=["there"]).console.splitlines()
-    assert told[-1] == "answers 1" and "early" not in told and "reset" not in told
-    written = [tuple(int(word) for word in line.split()) for line in told[:-1]]
+    lines = run_program(program, arguments=["there"]).console.splitlines()
+    assert lines[-1] == "answers 1" and "early" not in lines and "reset" not in lines
+    written = [tuple(int(word) for word in line.split()) for line in lines[:-1]]
     assert written[0] == (0x02, 0x01) and written[-1] == (0x02, 0x9E)  # asleep in between
     assert [number for number, _ in written[1:6]] == [0x00, 0x47, 0x32, 0x32, 0x00]  # section 4.11
     assert [value for _, value in written[1:3]] == [0x99, 0x80] and written[5][1] == 0

@@ -329,6 +329,7 @@ def test_melody_is_a_playable_tune_of_about_eight_seconds() -> None:
     assert notes_of(compose_melody(FLUTE, 0)) != notes_of(compose_melody(FLUTE, 1))
 
 
+@pytest.mark.fluidsynth
 def test_rendered_notes_sound_at_their_pitch(tmp_path: Path) -> None:
     track = mido.MidiTrack()
     for note in (60, 72, 84, 96):
@@ -345,6 +346,7 @@ def test_rendered_notes_sound_at_their_pitch(tmp_path: Path) -> None:
         )  # the soundfont is not tuned to the cent
 
 
+@pytest.mark.fluidsynth
 def test_missing_synthesizer_and_wrong_scores_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

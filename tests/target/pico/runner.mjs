@@ -88,8 +88,8 @@ if (score.broken === "crystal") {
 
 // --- the devices at the pins -------------------------------------------------------------------------
 
-let said = "";
-chip.uart[0].onByte = (byte) => (said += String.fromCharCode(byte));
+let consoleText = "";
+chip.uart[0].onByte = (byte) => (consoleText += String.fromCharCode(byte));
 
 const recorded = [[], []]; // words while LRCK is low (left) and high (right)
 let word = 0;
@@ -200,7 +200,7 @@ while (recorded[1].length < score.frames && !nResets) {
 writeFileSync(outPath, new Int32Array(recorded[1].flatMap((right, i) => [recorded[0][i], right])));
 console.log(
   JSON.stringify({
-    said,
+    consoleText,
     cycles,
     coreHz: chip.clkSys,
     divider: machine.clockDivInt * 256 + machine.clockDivFrac,
