@@ -1,10 +1,12 @@
-"""The tflm engine on an emulated Cortex-M4F plays the bytes of aot, and both say what they cost."""
+"""The tflm engine equals the aot engine on an emulated Cortex-M4F, and both report their cost."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorflow.lite.python import schema_py_generated
 
 from pipeline.core.constants import FORMATS, FRAME_RATE
 from pipeline.core.errors import UserError
@@ -21,13 +23,14 @@ pytestmark = pytest.mark.firmware
 
 BOARD = "qemu_m4"
 ENGINES = ("aot", "tflm")
+CONV_2D, TANH = 3, 28  # tflite BuiltinOperator
 TFLM_DIR = Path(os.environ["TFLM_DIR"])
 REDUCED = TcnConfig(n_blocks=3, hidden_channels=64)
 ODD = TcnConfig(n_blocks=2, hidden_channels=7, kernel_size=4)  # nothing is a multiple of four
 
 
 def melody(n_frames: int = 1200) -> np.ndarray:
-    """Returns a phrase with leaps, vibrato, swells, a rest, and values that no instrument makes.
+    """Returns a phrase with leaps, vibrato, swells, a rest, and values that no instrument produces.
 
     Returns:
         f0_hz and loudness_db, float32 of shape [n_frames, 2].
@@ -44,7 +47,7 @@ def melody(n_frames: int = 1200) -> np.ndarray:
 
 
 def instruments(fmt: str, folder: Path) -> list[Preset]:
-    """Returns two decoders with random weights, and those that come with the repository."""
+    """Returns two decoders with random weights, and the committed ones."""
     made = []
     for name, config in (("reduced", REDUCED), ("odd", ODD)):
         path = folder / f"{name}_{fmt}.tflite"
@@ -57,7 +60,7 @@ def instruments(fmt: str, folder: Path) -> list[Preset]:
 
 @pytest.fixture(scope="module", params=FORMATS)
 def built(request, tmp_path_factory):
-    """A format, the instruments in the firmware, and the firmware by engine."""
+    """The format, the instruments in the firmware, and the firmware by engine."""
     folder = tmp_path_factory.mktemp(request.param)
     presets = instruments(request.param, folder)
     write_firmware_source(presets, folder / "generated")
@@ -100,7 +103,7 @@ def test_bench_reports_both_engines(built, capsys):
         assert 0 < aot["bytes"][size] < tflm["bytes"][size], size
 
 
-def test_tree_without_a_library_is_named_in_one_line(tmp_path):
+def test_tflite_micro_tree_without_a_library_is_named_in_one_line(tmp_path):
     write_firmware_source(instruments("int8", tmp_path)[1:2], tmp_path / "generated")
     with pytest.raises(UserError, match=r"libtensorflow-microlite\.a is missing"):
         firmware.build(
@@ -110,3 +113,45 @@ def test_tree_without_a_library_is_named_in_one_line(tmp_path):
             build_dir=tmp_path / "build",
             tflm_dir=tmp_path,
         )
+
+
+def edit(path: Path, pattern: str, replacement: str) -> None:
+    text, n_edits = re.subn(pattern, replacement, path.read_text())
+    assert n_edits, f"{path} has no {pattern}"
+    path.write_text(text)
+
+
+def start(generated: Path, folder: Path) -> str:
+    """Returns the error with which a firmware of the tflm engine ends when its decoder starts."""
+    built = firmware.build(
+        BOARD, generated, engine="tflm", build_dir=folder / "build", tflm_dir=TFLM_DIR
+    )
+    with pytest.raises(UserError) as error:
+        firmware.render(built, melody(1))
+    return str(error.value)
+
+
+def test_arena_that_is_too_small_is_named_with_its_size(tmp_path):
+    generated = tmp_path / "generated"
+    write_firmware_source(instruments("int8", tmp_path)[:1], generated)
+    edit(generated / "decoder_config.h", r"(DECODER_TFLM_ARENA_BYTES) \d+", r"\1 4000")
+    edit(generated / "reduced_model.c", r" \|\| DECODER_TFLM_ARENA_BYTES < \d+", "")
+    assert re.search("larger arena than .*, 4000 bytes$", start(generated, tmp_path))
+
+
+def test_operator_that_the_engine_lacks_is_named(tmp_path):
+    generated = tmp_path / "generated"
+    (preset, *_) = instruments("int8", tmp_path)
+    write_firmware_source([preset], generated)
+    data = preset.tflite.read_bytes()
+    model = schema_py_generated.Model.GetRootAs(data)
+    changed = bytearray(data)
+    for i in range(model.OperatorCodesLength()):
+        table = model.OperatorCodes(i)._tab
+        for field in (4, 10):  # the deprecated code and the code, which is absent if it is 0
+            if table.Offset(field) and data[table.Pos + table.Offset(field)] == CONV_2D:
+                changed[table.Pos + table.Offset(field)] = TANH
+    assert changed != data
+    numbers = "".join(f"{byte}," for byte in changed)
+    edit(generated / "reduced_model.c", r"(tflite\[\d+\].*= \{)[\d,\s]*\}", rf"\g<1>{numbers}}}")
+    assert start(generated, tmp_path).endswith("BuiltinOperator 028")

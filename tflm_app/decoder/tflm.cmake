@@ -22,9 +22,8 @@ endif()
 set(tflm_downloads ${TFLM_DIR}/tensorflow/lite/micro/tools/make/downloads)
 target_include_directories(neural_fm_decoder SYSTEM PRIVATE
   ${TFLM_DIR} ${tflm_downloads}/flatbuffers/include ${tflm_downloads}/gemmlowp ${tflm_downloads}/ruy)
-target_compile_definitions(neural_fm_decoder
-  PUBLIC DECODER_ENGINE_TFLM
-  PRIVATE
+target_compile_definitions(neural_fm_model PUBLIC DECODER_ENGINE_TFLM) # selects what the generated models hold
+target_compile_definitions(neural_fm_decoder PRIVATE
   TF_LITE_STATIC_MEMORY          # as in the library, because it changes structures
   TF_LITE_STRIP_ERROR_STRINGS)   # unused, and a release library has no function to print them
 target_compile_options(neural_fm_decoder PRIVATE
