@@ -150,7 +150,9 @@ def test_features_stay_in_their_ranges_for_any_input(seed: int, scale: float) ->
     assert (features.confidence >= 0).all() and (features.confidence <= 1).all()
 
 
-def test_batches_do_not_change_the_features_of_a_long_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_do_not_change_the_features_of_a_long_recording(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     audio = np.concatenate([make_curve_tone(440), make_curve_tone(660)])
     whole = extract_features(audio, f0_min_hz=230, f0_max_hz=2300)
     monkeypatch.setattr("pipeline.audio.features.BATCH_FRAMES", 37)

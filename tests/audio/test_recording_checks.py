@@ -61,9 +61,7 @@ def test_several_notes_at_once_are_reported_as_unclear(
         *((f0_hz, "100 % lies above 2300 Hz") for f0_hz in (2489.0, 2793.8, 3520.0)),
     ],
 )
-def test_tones_below_and_above_the_range_are_found(
-    tmp_path: Path, f0_hz: float, word: str
-) -> None:
+def test_tones_below_and_above_the_range_are_found(tmp_path: Path, f0_hz: float, word: str) -> None:
     assert word in issues_of(tmp_path / "tone.wav", make_curve_tone(f0_hz, 4.0))
 
 

@@ -264,7 +264,7 @@ def test_full_disk_is_reported_and_existing_files_stay(runs, capsys, command):
     assert not [path for path in after if path.name.startswith(".") and path.name != ".lock"]
 
 
-def test_training_keeps_its_last_checkpoint_when_the_disk_is_full(runs):
+def test_model_folder_survives_a_failed_save_on_a_full_disk(runs):
     run_dir = runs / "flute" / "full"
     model = load_model(run_dir)
     before = content(run_dir)

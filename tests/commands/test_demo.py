@@ -21,7 +21,7 @@ from pipeline.model.patches import PATCHES
 from pipeline.pages import demo_page, html
 from pipeline.reference import device
 
-KEYS = [  # documented keys of summary.json
+KEYS = [  # documented keys of the summary
     "instrument",
     "variant",
     "target",
@@ -108,7 +108,7 @@ class Page(HTMLParser):
 
 
 @pytest.mark.firmware
-def test_summary_has_the_keys_of_the_interface_and_the_firmware_is_exact(played):
+def test_summary_has_the_documented_keys_and_the_firmware_is_bit_exact(played):
     summary = played.summary
     assert list(summary) == KEYS
     assert summary["bit_exact"] is True and played.pcm_equal

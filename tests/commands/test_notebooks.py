@@ -46,7 +46,8 @@ def test_notebook_runs_and_shows_plots_and_sounds(path, monkeypatch, tmp_path):
     stored = nbformat.read(path, as_version=4)
     nbformat.validate(stored)
     assert stored.metadata.kernelspec.name == "python3"
-    assert all(not c.outputs for c in stored.cells if c.cell_type == "code")  # committed without outputs
+    # Notebooks are committed without outputs.
+    assert all(not c.outputs for c in stored.cells if c.cell_type == "code")
     notebook = execute(path, monkeypatch, RUN_DIR=tmp_path)
     assert len(outputs(notebook, "image/png")) >= 3
     n_players = sum(html.count("<audio controls") for html in outputs(notebook, "text/html"))

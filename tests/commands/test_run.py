@@ -66,7 +66,7 @@ def is_running(pid):
 
 @pytest.fixture(scope="module")
 def finished(recordings, tmp_path_factory):
-    """The run folder, and the output of a third command after one was interrupted and one killed."""
+    """The run folder, and the output of the command after one interruption and one kill."""
     runs = tmp_path_factory.mktemp("runs")
     folder = runs / "flute"
     stopped = start_until(folder / "dataset.npz", recordings, runs)
@@ -80,7 +80,7 @@ def finished(recordings, tmp_path_factory):
     stages = Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split()
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
-    while any(is_running(stage) for stage in stages):  # killing the command also ends its current stage
+    while any(is_running(stage) for stage in stages):  # the kill also ends the current stage
         time.sleep(0.02)
     assert not (folder / "reduced_cd" / "metrics.json").exists()
     (folder / f".{killed.pid}.dataset.npz").write_bytes(b"half")  # a kill may leave such a file

@@ -17,7 +17,7 @@ from pipeline.target import live_features, transfer
 
 pytestmark = pytest.mark.firmware
 
-PLAYED_LATER_MS = 8.0  # one block arrives, and the next is rendered
+PLAYED_LATER_MS = 8.0  # one block to receive the input, one to render the output
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,9 @@ def test_onset_anywhere_in_a_block_is_audible_within_25_ms(play, offset):
     ("f0_hz", "longest_ms"),
     [((300, 320), 25), ((440, 494), 25), ((660, 440), 25), ((440, 660), 30)],
 )
-def test_pitch_step_is_audible_within_25_ms_and_a_large_one_within_30(play, f0_hz, longest_ms, offset):
+def test_pitch_step_is_audible_within_25_ms_and_a_large_one_within_30(
+    play, f0_hz, longest_ms, offset
+):
     begin = 60 * HOP_SAMPLES + offset
     hz = np.where(np.arange(2 * begin) < begin, *f0_hz)
     phase = 2 * np.pi * np.cumsum(hz) / SAMPLE_RATE

@@ -293,7 +293,9 @@ def test_command_compiles_a_run_folder(tmp_path, capsys):
 @pytest.mark.parametrize(
     "content", [None, b"", b"TFL3", b"\x1c\0\0\0TFL3" + struct.pack("<9i", *range(9))]
 )
-def test_failing_command_prints_one_line_and_leaves_existing_files(tmp_path, tflite, capsys, content):
+def test_failing_command_prints_one_line_and_leaves_existing_files(
+    tmp_path, tflite, capsys, content
+):
     run_dir, out = tmp_path / "run", tmp_path / "out"
     make_run(run_dir)
     (run_dir / "decoder_int8.tflite").unlink()

@@ -151,12 +151,13 @@ def test_reverb_cost_is_reported_and_its_only_error_is_rounding(tmp_path, build_
     assert size["response"] == pytest.approx(25 * 128 * 4, abs=64)  # 25 partitions of 64 taps
     assert 0 < size["added_flash"] - size["response"] - size["code"] < 400
     assert 0 <= size["added_ram"] - size["state"] < 64
-    assert per_frame["mean"] == pytest.approx(per_frame["worst"], rel=0.01)  # a response without a tail
+    # This response has no tail.
+    assert per_frame["mean"] == pytest.approx(per_frame["worst"], rel=0.01)
     assert per_frame["total"] > per_frame["mean"] > 1000
 
 
 @pytest.mark.firmware
-def test_board_is_measured_in_the_emulator_and_as_flashed(tmp_path, run_dir, build_dir):
+def test_board_figures_agree_with_the_flashed_image(tmp_path, run_dir, build_dir):
     row = bench_boards.bench_board(run_dir, "stm32f4_discovery")
     image = firmware.build(
         "stm32f4_discovery", sources.generate(run_dir), build_dir=tmp_path / "image"
@@ -178,9 +179,7 @@ def test_board_is_measured_in_the_emulator_and_as_flashed(tmp_path, run_dir, bui
     assert row["estimates"] == ["cycles_per_block", "cpu_share"]
 
 
-def test_board_figures_are_printed_and_written_to_the_json_file(
-    run_dir, tmp_path, replace, capsys
-):
+def test_board_figures_are_printed_and_written_to_the_json_file(run_dir, tmp_path, replace, capsys):
     replace(bench_boards.bench_boards, lambda run: [])
     arguments = ["--boards", "--run", str(run_dir)]
     bench.main(arguments)
@@ -304,7 +303,8 @@ def test_plot_without_data_or_with_an_unknown_format_is_refused(tmp_path):
 
 def test_two_processes_build_in_separate_folders(tmp_path, build_dir):
     mine = bench_firmware.build_dir("qemu_m4", "aot")
-    assert bench_firmware.build_dir("qemu_m4", "aot") == mine  # a second build in this folder is quick
+    # A second build of the first process reuses its folder.
+    assert bench_firmware.build_dir("qemu_m4", "aot") == mine
     script = "from pathlib import Path; from pipeline.core import paths; paths.BUILD_DIR = "
     script += f"Path({str(build_dir)!r}); from pipeline.evaluation import bench_firmware; "
     script += "print(bench_firmware.build_dir('qemu_m4', 'aot'))"

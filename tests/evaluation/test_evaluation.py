@@ -41,7 +41,7 @@ def test_every_distance_between_equal_sounds_is_zero():
     assert metrics.loudness_error_db(features, features) == 0
 
 
-def test_halving_the_amplitude_changes_loudness_by_six_decibels():
+def test_halving_the_amplitude_is_an_error_of_six_decibels():
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, SAMPLE_RATE).astype(np.float32)
     assert metrics.log_mel_distance(noise, noise / 2) == pytest.approx(6.02, abs=0.01)
     tone = make_tone(1.0)
@@ -59,7 +59,7 @@ def test_semitone_up_or_down_is_a_hundred_cents():
         assert error == pytest.approx(100, abs=1)
 
 
-def test_noise_and_inaudible_frames_do_not_count_for_the_pitch_error():
+def test_pitch_error_ignores_noise_and_level_error_inaudible_levels():
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, SAMPLE_RATE).astype(np.float32)
     features = features_of(noise)
     assert metrics.f0_error_cents(features, features, min_confidence=0.9) is None

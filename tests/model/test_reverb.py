@@ -24,7 +24,9 @@ def test_response_equals_the_keras_layers_bit_for_bit(instrument: str) -> None:
 
 
 @pytest.mark.parametrize(("decay", "wet"), [(0.0, 0.0), (5.0, -5.0), (-20.0, 10.0), (12.0, -12.0)])
-def test_response_equals_the_layer_for_any_weights(tmp_path: Path, decay: float, wet: float) -> None:
+def test_response_equals_the_layer_for_any_weights(
+    tmp_path: Path, decay: float, wet: float
+) -> None:
     model = Ddx7(RunConfig("flute", "flute", "reduced", TcnConfig(2, 4), TrainConfig()))
     noise = model.reverb.get_weights()[0]
     model.reverb.set_weights([noise, np.float32(decay), np.float32(wet)])

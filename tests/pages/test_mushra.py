@@ -1,4 +1,4 @@
-"""Ratings of listeners: who is included, what the boxes show, and files that are refused."""
+"""Ratings of the listening test: which listeners count, what the boxes show, what is refused."""
 
 import csv
 import re
@@ -16,7 +16,7 @@ SYSTEMS = ("reference", "lpc", "full", "reduced_cd", "reduced_cd_mcu")
 
 
 def write_ratings(path, listener, ratings, *, instruments=("flute", "piano")):
-    """Writes a file as the page saves it; `ratings` by system, a list with one for each trial."""
+    """Writes a file as the page saves it; `ratings` maps a system to its ratings, one per trial."""
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
@@ -38,7 +38,7 @@ def files(tmp_path):
     ]
 
 
-def test_listener_who_misses_the_hidden_reference_is_left_out_and_named(files, tmp_path, capsys):
+def test_listener_who_misses_the_hidden_reference_is_excluded_and_named(files, tmp_path, capsys):
     out = tmp_path / "ratings.png"
     listening_test.main([*map(str, files), "--out", str(out)])
     printed = capsys.readouterr().out
@@ -58,7 +58,7 @@ def test_boxes_are_sorted_by_instrument_and_system(files):
     assert "all" not in mushra.group([r for r in ratings if r.instrument == "flute"])
 
 
-def test_picture_shows_the_median_at_its_place(tmp_path):
+def test_plot_shows_the_median_at_the_right_height(tmp_path):
     path = tmp_path / "box.png"
     heights = []
     for rating in (20.0, 80.0):
@@ -67,12 +67,12 @@ def test_picture_shows_the_median_at_its_place(tmp_path):
         middle = pixels[: int(0.8 * len(pixels)), pixels.shape[1] // 4 : pixels.shape[1] * 3 // 4]
         median = np.all(np.abs(middle - np.array([0x1C, 0x1E, 0x21]) / 255) < 0.02, axis=2)
         heights.append(np.flatnonzero(median.sum(axis=1) > 20).mean() / len(pixels))
-    # 60 points of 106 on an axis that is most of the picture's height.
+    # The median is 60 of 106 points on an axis that takes up most of the height.
     assert 0.35 < heights[0] - heights[1] < 0.6
 
 
 @pytest.mark.parametrize("n_systems", [1, 18, 25])
-def test_every_system_has_a_colour_of_its_own(n_systems, tmp_path):
+def test_every_system_has_a_different_colour(n_systems, tmp_path):
     systems = [*mushra.ORDER, *map(str, range(7))][:n_systems]
     mushra.draw(
         {name: {system: [50.0] for system in systems} for name in ("flute", "piano")},
@@ -80,9 +80,10 @@ def test_every_system_has_a_colour_of_its_own(n_systems, tmp_path):
         path=tmp_path / "boxes.svg",
     )
     filled = re.findall(r"fill: (#\w{6}); stroke: #1c1e21", (tmp_path / "boxes.svg").read_text())
-    boxes = [colour for colour in filled if colour != "#ffffff"]  # without the dots of the means
+    # White marks the dots of the means.
+    boxes = [colour for colour in filled if colour != "#ffffff"]
     assert len(set(boxes)) == n_systems
-    assert all(boxes.count(colour) == 3 for colour in boxes)  # the third is in the legend
+    assert all(boxes.count(colour) == 3 for colour in boxes)  # two boxes and the legend
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_every_system_has_a_colour_of_its_own(n_systems, tmp_path):
         (",".join(COLUMNS).encode() + b"\r\n", "no ratings"),
     ],
 )
-def test_files_that_hold_no_ratings_are_named_in_one_line(content, reason, tmp_path):
+def test_file_without_valid_ratings_is_named_in_one_line(content, reason, tmp_path):
     path = tmp_path / "ratings.csv"
     if content is not None:
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The listening page and the listening test, written by the command, used in a real browser."""
+"""The listening page and the listening test that the command writes, used in a real browser."""
 
 import csv
 import json
@@ -69,7 +69,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, written):
-    """The listening page, freshly loaded; checks afterwards that it requested nothing else."""
+    """The freshly loaded listening page; checks afterwards that it requested no other file."""
     browser.requests.clear()
     browser.errors.clear()
     browser.open(written / "index.html")
@@ -83,7 +83,7 @@ def samples_of(path):
         return np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
 
 
-# --- what is written ------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------
 
 
 def test_every_system_of_every_take_has_a_player_or_is_reported_missing(written, setting):
@@ -94,14 +94,15 @@ def test_every_system_of_every_take_has_a_player_or_is_reported_missing(written,
     assert set(players) == flute | violin and len(players) == len(flute | violin)
     cells = re.findall(r'class="missing"><b>([^<]*)</b><p>([^<]*)</p>', html)
     assert len(cells) == len(MISSING) + len(SYSTEMS) - 2 + len(MISSING)
-    reasons = dict(reversed(cells))  # the flute's, which come first
+    # The flute comes first, and after reversal its entry replaces that of the violin.
+    reasons = dict(reversed(cells))
     assert "python -m pipeline.quantize" in reasons["Reduced + CD, 16x8: not there yet"]
     assert "python -m pipeline.train" in reasons["Reduced: not there yet"]
     assert "low &amp; &lt;loud&gt;" in html and "<loud>" not in html
     assert f"The models of flute are those in {setting / 'runs'}." in html
 
 
-def test_nothing_is_loaded_from_elsewhere(written):
+def test_pages_load_nothing_from_other_hosts(written):
     for name in ("index.html", "listening_test.html"):
         html = (written / name).read_text()
         assert not re.search(r"(https?:)?//\w+\.\w+", html.replace("data:,", ""))
@@ -125,7 +126,7 @@ def test_only_a_changed_model_is_rendered_again(written, setting, capsys):
     assert (written / "audio" / "flute" / "metrics.json").read_text() == stored
 
 
-def test_composed_phrases_are_the_same_in_each_build_and_not_in_the_corpus():
+def test_composed_phrases_are_reproducible_and_not_in_the_corpus():
     for name in ("flute", "piano"):
         config = load_instrument(name)
         first, second = (composition.compose_examples(config) for _ in range(2))
@@ -138,7 +139,7 @@ def test_composed_phrases_are_the_same_in_each_build_and_not_in_the_corpus():
 
 
 @pytest.mark.parametrize("case", ["no folder", "empty folder", "not audio", "takes"])
-def test_bad_input_is_one_line_that_names_it(case, setting, tmp_path):
+def test_bad_input_is_named_in_one_line(case, setting, tmp_path):
     named = tmp_path / "flute"
     if case != "no folder":
         named.mkdir()
@@ -156,7 +157,7 @@ def test_bad_input_is_one_line_that_names_it(case, setting, tmp_path):
 # --- listening ------------------------------------------------------------------------------------
 
 
-def test_players_hold_the_samples_of_the_files(opened, written):
+def test_players_contain_the_samples_of_the_files(opened, written):
     held = opened.run(
         """(async () => {
         const buffers = await loadTake(new OfflineAudioContext(1, 1, SAMPLE_RATE), "flute-1");
@@ -171,7 +172,7 @@ def test_players_hold_the_samples_of_the_files(opened, written):
         np.testing.assert_array_equal(samples, expected)
 
 
-def test_switching_is_gapless_and_in_step_to_the_sample(opened, written):
+def test_switching_is_gapless_and_sample_accurate(opened, written):
     rendered = opened.run(
         """(async () => {
         const context = new OfflineAudioContext(1, SAMPLE_RATE, SAMPLE_RATE);
@@ -190,7 +191,7 @@ def test_switching_is_gapless_and_in_step_to_the_sample(opened, written):
     )
     lead, fade, place = (round(s * SAMPLE_RATE) for s in (0.02, 0.005, 0.25))
     switch = round(0.512 * SAMPLE_RATE) + lead
-    here = np.arange(SAMPLE_RATE) - lead + place  # of the take, at every sample that was heard
+    here = np.arange(SAMPLE_RATE) - lead + place  # position in the take of every recorded sample
     assert np.all(np.asarray(rendered[:lead]) == 0)
     before, after = slice(lead + fade, switch), slice(switch + fade + 1, None)
     np.testing.assert_allclose(rendered[before], reference[here[before]], rtol=FLOAT, atol=0.01)
@@ -201,7 +202,7 @@ def test_switching_is_gapless_and_in_step_to_the_sample(opened, written):
     np.testing.assert_allclose(rendered[between], mixed, atol=0.5)
 
 
-def test_players_play_stop_one_another_and_share_their_place(opened):
+def test_starting_a_player_stops_the_others_and_positions_are_kept(opened):
     opened.click(".player[data-take=flute-1][data-system=full] .play")
     opened.wait_for("mixer?.playing && mixer.position > 0.3")
     before = opened.run("mixer.position")
@@ -213,7 +214,7 @@ def test_players_play_stop_one_another_and_share_their_place(opened):
     opened.click("#transport .toggle")
     stopped = opened.run("mixer.position")
     assert not opened.run("mixer.playing") and stopped > before
-    # Another take begins at its own beginning; coming back, the first is where it was left.
+    # Another take starts at its beginning; on return, the first continues where it was left.
     opened.click(".player[data-take=violin-1][data-system=reference] .play")
     opened.wait_for("take.id === 'violin-1' && mixer.playing")
     opened.run("mixer.stop()")
@@ -222,7 +223,7 @@ def test_players_play_stop_one_another_and_share_their_place(opened):
     assert opened.run("mixer.position") >= stopped
 
 
-def test_a_take_that_ends_begins_again_and_loops_if_asked(opened):
+def test_finished_take_restarts_and_loops_if_requested(opened):
     opened.click(".player[data-take=flute-1][data-system=full] .play")
     opened.wait_for("mixer?.playing")
     opened.run(f"seek({SECONDS - 0.2})")
@@ -234,7 +235,7 @@ def test_a_take_that_ends_begins_again_and_loops_if_asked(opened):
     opened.wait_for("mixer.playing && mixer.position < 1")
 
 
-def test_page_is_played_by_keyboard(opened):
+def test_page_is_controlled_by_keyboard(opened):
     opened.press(" ")
     opened.wait_for("mixer?.playing")
     assert opened.run("[take.id, mixer.system]") == ["flute-1", "reference"]
@@ -252,7 +253,7 @@ def test_page_is_played_by_keyboard(opened):
 
 @pytest.fixture(scope="module")
 def many(setting):
-    """Pages with one take by every possible system; all of them sound the same."""
+    """Pages with one take of every possible system; all systems have the same samples."""
     out = setting / "many"
     systems = page_systems(VARIANTS, VARIANTS)
     take = Take(
@@ -268,7 +269,7 @@ def many(setting):
     return out
 
 
-def test_every_system_has_a_key_of_its_own_in_either_case(browser, many):
+def test_every_system_has_its_own_key_in_upper_and_lower_case(browser, many):
     browser.open(many / "index.html")
     systems = [system.name for system in page_systems(VARIANTS, VARIANTS)]
     named = browser.run("[...document.querySelectorAll('.keys kbd')].map((k) => k.textContent)")
@@ -288,11 +289,11 @@ def test_every_system_has_a_key_of_its_own_in_either_case(browser, many):
         assert browser.run("mixer.loop") is loops and browser.run("mixer.system") == systems[-1]
 
 
-def test_every_letter_of_the_blind_test_is_a_key_beside_that_of_the_reference(browser, many):
+def test_blind_test_has_a_key_for_every_letter_and_for_the_reference(browser, many):
     browser.open(many / "listening_test.html")
     browser.click("#start button")
     browser.wait_for("mixer?.buffers.size > 0")
-    browser.run("removeEventListener('beforeunload', warn)")  # which would wait for an answer
+    browser.run("removeEventListener('beforeunload', warn)")  # the dialog would wait for an answer
     letters = browser.run("stimuli.map(({ letter }) => letter)")
     assert "".join(letters) == "ABCDEFGHIJKLMNOPQS"
     pressed = "[...document.querySelectorAll('[aria-pressed=true]')].map((b) => b.textContent)"
@@ -304,7 +305,7 @@ def test_every_letter_of_the_blind_test_is_a_key_beside_that_of_the_reference(br
         assert browser.run(pressed) == ["R Reference"]
 
 
-def test_choosing_another_take_shows_it_in_every_table(opened):
+def test_selected_take_is_shown_in_every_table(opened):
     shown = """[...document.querySelectorAll('.player')].filter((p) => p.offsetParent)
         .map((p) => p.dataset.take)"""
     assert set(opened.run(shown)) == {"flute-1", "violin-1"}
@@ -317,7 +318,7 @@ def test_choosing_another_take_shows_it_in_every_table(opened):
     assert opened.run(pickers) == ["flute-2"] * 3
 
 
-def test_missing_sounds_are_reported_in_place(opened, written):
+def test_missing_sounds_are_reported_at_their_player(opened, written):
     sounds = written / "sounds" / "flute-2.js"
     hidden = sounds.rename(sounds.with_suffix(".away"))
     opened.run("choose(catalogue.find(({ id }) => id === 'flute-2'), 'full')")
@@ -328,7 +329,7 @@ def test_missing_sounds_are_reported_in_place(opened, written):
 
 
 @pytest.mark.parametrize("name", ["index.html", "listening_test.html"])
-def test_pages_fit_a_phone_in_both_schemes(opened, written, name):
+def test_pages_fit_a_phone_in_both_colour_schemes(opened, written, name):
     opened.call(
         "Emulation.setDeviceMetricsOverride",
         width=360,
@@ -345,17 +346,17 @@ def test_pages_fit_a_phone_in_both_schemes(opened, written, name):
         assert opened.run("document.documentElement.scrollWidth") <= 360
         opened.run("document.querySelectorAll('[hidden]').forEach((e) => { e.hidden = false; })")
         keys = "[...document.querySelectorAll('kbd')].filter((key) => key.offsetParent)"
-        assert opened.run(f"{keys}.length") == 0  # a phone has none
+        assert opened.run(f"{keys}.length") == 0  # a phone has no keyboard
         papers.add(opened.run("getComputedStyle(document.body).backgroundColor"))
     opened.call("Emulation.setTouchEmulationEnabled", enabled=False)
     opened.call("Emulation.clearDeviceMetricsOverride")
     assert len(papers) == 2
 
 
-# --- judging --------------------------------------------------------------------------------------
+# --- listening test -------------------------------------------------------------------------------
 
 
-def test_ratings_of_the_blind_test_arrive_in_the_csv_file(opened, written, tmp_path):
+def test_ratings_of_the_blind_test_are_saved_in_the_csv_file(opened, written, tmp_path):
     opened.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     opened.open(written / "listening_test.html")
     assert opened.run("document.getElementById('extent').textContent").startswith("2 pages, 12")
@@ -373,7 +374,7 @@ def test_ratings_of_the_blind_test_arrive_in_the_csv_file(opened, written, tmp_p
         for index, system in enumerate(hidden):
             assert opened.run("document.getElementById('next').disabled")
             letter, rating = "ABCDEF"[index], 10 * trial + 7 * index
-            opened.press(letter.lower())  # plays it and goes to its slider
+            opened.press(letter.lower())  # plays it and focuses its slider
             opened.wait_for(f"mixer.playing && mixer.system === '{system}'")
             opened.run(
                 f"""(() => {{ const slider = document.activeElement; slider.value = {rating};

@@ -1,4 +1,4 @@
-"""The README's example that drives a .tflite without this repository's code."""
+"""The README's example that runs a .tflite without the code of this repository."""
 
 import re
 import warnings
@@ -34,7 +34,7 @@ def example(section, monkeypatch) -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(re.search(r"```python\n(.*?)```", section, re.S)[1], names)
     assert names["levels"].shape == (6,) and (names["levels"] > 0).all()
-    for _ in range(28):  # again, after the frame that gave the levels
+    for _ in range(28):  # primes again, after the frame that computed levels
         names["decode"](DEFAULT_F0_HZ, MIN_LOUDNESS_DB)
     return names
 
@@ -54,7 +54,7 @@ def test_example_equals_the_streaming_decoder(example):
     np.testing.assert_array_equal(decode(example), decoder.run(frames))
 
 
-def test_scales_and_zero_points_are_those_of_the_model(section):
+def test_stated_scales_and_zero_points_are_those_of_the_model(section):
     model = read_step_model(MODEL)
     assert model.frame.scale == pytest.approx(1 / 255) and model.frame.zero_point == -128
     assert f"{model.logits.scale:.6f} * (decode(" in section
@@ -62,7 +62,7 @@ def test_scales_and_zero_points_are_those_of_the_model(section):
 
 
 @pytest.mark.parametrize("path", sorted(MODEL_DIR.glob("*/reduced*/*.tflite")), ids=str)
-def test_positions_are_those_of_every_committed_reduced_model(path, example, section):
+def test_stated_positions_are_those_of_every_committed_reduced_model(path, example, section):
     model = read_step_model(path)
     assert (model.inputs["frame"], model.outputs["logits"]) == (5, 1)
     rings, rows = {}, []
@@ -85,7 +85,7 @@ class DesktopInterpreter:
 
     def __init__(self, **options: Any) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the announcement of a successor
+            warnings.simplefilter("ignore")  # deprecated in favour of a successor
             self.lite = import_tensorflow().lite.Interpreter(str(MODEL), **options)
         self.lite.allocate_tensors()
 
@@ -99,7 +99,7 @@ class DesktopInterpreter:
         return self.lite.get_tensor(self.lite.get_output_details()[position]["index"])
 
 
-def test_desktop_kernels_differ_in_half_of_the_frames_and_reference_kernels_in_none(example):
+def test_desktop_kernels_differ_in_half_the_frames_and_reference_kernels_in_none(example):
     primed = {taps: list(past) for taps, past in example["past"].items()}
     resolver = import_tensorflow().lite.experimental.OpResolverType.BUILTIN_REF
     expected = decode(example).astype(int)

@@ -1,4 +1,4 @@
-"""Quantization: its measures, the figures in its table, and what it refuses."""
+"""Quantization: its metrics, the figures in its table, and what it refuses."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ RUN = RunConfig("flute", "flute", "reduced", SMALL, TrainConfig())
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    """A data set of glides and swells, six clips of which two are held out."""
+    """A data set of six clips with glides and swells, two of which are held out."""
     rng = np.random.default_rng(0)
     time = np.arange(1000) / 1000
     f0_hz = 440.0 * 2 ** (rng.uniform(-1, 1, (6, 1)) + 0.3 * np.sin(7 * time))
@@ -51,14 +51,14 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def weights():
-    """Weights of a network whose levels are audible, the residual's bias folded."""
+    """Weights of a network with audible levels; the bias of the residual is folded."""
     model = build_tcn(SMALL, seed=3)
     rng = np.random.default_rng(0)
     model.set_weights(
         [w + rng.normal(0, 0.1 * (w.ndim == 1), w.shape) for w in model.get_weights()]
     )
     folded = fold_residual_bias(tcn_weights(model), SMALL)
-    return {  # as they are stored, in half precision
+    return {  # half precision, as in the weights file
         layer: tuple(w.astype(np.float16).astype(np.float32) for w in pair)
         for layer, pair in folded.items()
     }
@@ -80,13 +80,13 @@ def test_level_error_is_in_decibels_of_the_level():
     assert logit_error_db(logit(levels), logit(levels * 10 ** (-0.3 / 20))) == pytest.approx(0.3)
 
 
-def test_level_error_leaves_out_what_is_not_audible():
+def test_level_error_ignores_inaudible_levels():
     reference = np.array([0.0, -8.0])  # -6 dB and -69 dB
     assert logit_error_db(reference, np.array([0.0, -12.0])) == 0.0
     assert logit_error_db(np.array([0.0, -6.0]), np.array([0.0, -8.0])) > 8.0
 
 
-def test_ranges_clamp_the_logits_and_leave_the_frame_whole():
+def test_ranges_clamp_the_logits_but_not_the_frame():
     values = {
         "frame": np.array([[0.4, 0.6]]),
         "logits": np.array([[-20.0, 9.0]]),
@@ -97,7 +97,7 @@ def test_ranges_clamp_the_logits_and_leave_the_frame_whole():
 
 
 @pytest.mark.parametrize("n_blocks", [2, 3])
-def test_equalization_keeps_the_logits_and_undoes_uneven_channels(n_blocks, dataset):
+def test_equalization_keeps_the_logits_and_evens_out_the_channels(n_blocks, dataset):
     config = TcnConfig(n_blocks, hidden_channels=8)
     weights = fold_residual_bias(tcn_weights(build_tcn(config, seed=1)), config)
     uneven = 2.0 ** np.random.default_rng(0).uniform(-4, 4, 8).astype(np.float32)
@@ -119,7 +119,7 @@ def test_equalization_keeps_the_logits_and_undoes_uneven_channels(n_blocks, data
     assert better["level_error_db"] < 0.8 * before["level_error_db"]
 
 
-def test_network_that_has_learnt_nothing_fits_the_device(dataset, tmp_path):
+def test_untrained_network_fits_the_device(dataset, tmp_path):
     weights = round_kernels(fold_residual_bias(tcn_weights(build_tcn(SMALL)), SMALL))
     features = Calibration.draw(dataset).train
     ranges = plain_ranges(collect_values(weights, SMALL, features))
@@ -137,7 +137,7 @@ def test_network_that_has_learnt_nothing_fits_the_device(dataset, tmp_path):
 
 @pytest.mark.parametrize("fmt", ["int8", "int16x8"])
 @pytest.mark.parametrize("layer", ["block0_conv1", "block1_conv2", "block1_residual"])
-def test_network_that_is_very_sensitive_fits_the_device(layer, fmt, dataset, tmp_path):
+def test_ranges_too_narrow_for_the_device_are_widened(layer, fmt, dataset, tmp_path):
     weights = round_kernels(fold_residual_bias(tcn_weights(build_tcn(SMALL)), SMALL))
     features = Calibration.draw(dataset).train
     ranges = plain_ranges(collect_values(weights, SMALL, features))
@@ -150,11 +150,11 @@ def test_network_that_is_very_sensitive_fits_the_device(layer, fmt, dataset, tmp
     wide = widen_for_device(weights, narrow, SMALL, fmt)
     path.write_bytes(convert_step_model(weights, SMALL, wide, fmt))
     write_firmware_source([Preset("flute", path, "flute", UNTRAINED)], tmp_path)
-    assert np.ptp(wide[layer]) < high - low  # no more than is needed
+    assert np.ptp(wide[layer]) < high - low  # the range is widened only as far as needed
     assert {**wide, layer: ranges[layer]} == ranges
 
 
-def test_calibration_is_the_same_list_every_time_and_survives_its_file(dataset, tmp_path):
+def test_calibration_list_is_reproducible_and_reads_back_from_its_file(dataset, tmp_path):
     drawn, again = Calibration.draw(dataset), Calibration.draw(dataset)
     drawn.save(tmp_path / "calibration.npz")
     stored = Calibration.load(tmp_path / "calibration.npz")
@@ -163,7 +163,7 @@ def test_calibration_is_the_same_list_every_time_and_survives_its_file(dataset, 
         np.testing.assert_allclose(getattr(stored, name), getattr(drawn, name), atol=1e-5)
 
 
-def test_calibration_holds_silence_before_phrases_and_the_ends_of_the_instrument(dataset):
+def test_calibration_contains_silence_before_phrases_and_extreme_frames(dataset):
     clips = Calibration.draw(dataset).train
     assert clips.shape[1:] == (CLIP_FRAMES, 2)
     starts_silent = (clips[:, :SILENT_FRAMES, 1] == 0).all(axis=1)
@@ -176,7 +176,7 @@ def test_calibration_holds_silence_before_phrases_and_the_ends_of_the_instrument
 
 
 @pytest.mark.slow
-def test_shipped_model_measures_what_the_table_says(run_dir, weights, dataset):
+def test_shipped_model_has_the_errors_in_its_table(run_dir, weights, dataset):
     figures = quantize_run(run_dir, dataset=dataset, epochs=2)
     assert json.loads((run_dir / "quantization.json").read_text()) == figures
     assert set(figures["methods"]["int8"]) == {"ptq", "ptq_equalized", "qat"}
@@ -257,7 +257,7 @@ def test_data_set_without_features_is_refused(run_dir):
 
 
 @pytest.mark.slow
-def test_killed_stages_lose_nothing(run_dir, dataset, tmp_path):
+def test_killed_stages_leave_only_complete_files(run_dir, dataset, tmp_path):
     unbroken = tmp_path / "unbroken"
     shutil.copytree(run_dir, unbroken)
     quantize_run(unbroken, dataset=dataset, epochs=0)
@@ -277,7 +277,7 @@ def test_killed_stages_lose_nothing(run_dir, dataset, tmp_path):
         process.kill()
         process.wait()
         for path in run_dir.glob("decoder_*.tflite"):
-            read_step_model(path)  # whole, whatever was being written
+            read_step_model(path)  # complete, even if the kill interrupted a write
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
         for path in unbroken.glob("*.*"):
             assert (run_dir / path.name).read_bytes() == path.read_bytes(), path.name

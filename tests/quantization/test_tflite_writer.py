@@ -1,4 +1,4 @@
-"""The step model: what it computes, that its bytes are always the same, and what it refuses."""
+"""The step model: its results, the reproducibility of its bytes, and what it refuses."""
 
 import hashlib
 import os
@@ -47,7 +47,7 @@ def make_network(config, *, seed=0):
 
 
 def random_frames(decoder, n_frames, *, seed=0):
-    """Draws quantized frames over the whole range of the input's type."""
+    """Draws quantized frames from the whole range of the input type."""
     limits = np.iinfo(decoder.dtype)
     rng = np.random.default_rng(seed)
     return rng.integers(limits.min, limits.max + 1, (n_frames, 2)).astype(decoder.dtype)
@@ -123,11 +123,11 @@ def test_reset_decoder_repeats_itself_and_rings_start_at_the_zero_point():
     first = decoder.run(frames)
     decoder.reset()
     np.testing.assert_array_equal(decoder.run(frames), first)
-    # The second convolution's ring holds what a ReLU gives, whose zero is the lowest integer.
+    # The ring of the second convolution holds ReLU outputs, whose zero is the lowest integer.
     assert decoder._zero_points["block0_conv2"] == -128
 
 
-def test_primed_decoder_is_as_after_many_frames_of_the_same():
+def test_primed_decoder_equals_one_after_many_equal_frames():
     primed, run_in = (StreamingDecoder(random_step_model(SMALL, 3, "int8")) for _ in range(2))
     frame, *frames = random_frames(primed, 30)
     primed.run(frames)
@@ -136,7 +136,7 @@ def test_primed_decoder_is_as_after_many_frames_of_the_same():
     np.testing.assert_array_equal(primed.run(frames), run_in.run(frames))
 
 
-def test_ranges_are_taken_to_the_letter():
+def test_given_ranges_are_used_exactly():
     _, weights, ranges = make_network(SMALL)
     data = convert_step_model(weights, SMALL, {**ranges, "logits": (-12.0, 6.0)}, "int8")
     scale, zero_point = StreamingDecoder(data).output_quantization
@@ -146,8 +146,8 @@ def test_ranges_are_taken_to_the_letter():
 
 @pytest.mark.parametrize("fmt", ["int8", "int16x8"])
 @pytest.mark.parametrize("bias", [0.0, 0.25])
-def test_equal_biases_keep_their_own_scales(fmt, bias):
-    config = TcnConfig(n_blocks=3, hidden_channels=6)  # all layers of the same width
+def test_equal_biases_keep_separate_scales(fmt, bias):
+    config = TcnConfig(n_blocks=3, hidden_channels=6)  # all layers have the same width
     model, _, _ = make_network(config)
     weights = {name: (kernel, 0 * b + bias) for name, (kernel, b) in tcn_weights(model).items()}
     weights = fold_residual_bias(weights, config)
@@ -190,7 +190,7 @@ def test_same_weights_give_same_bytes_in_another_process():
 
 @pytest.fixture
 def run_dir(tmp_path):
-    """A run folder with random weights, as quantization leaves it."""
+    """A run folder with random weights, in the state after quantization."""
     _, weights, ranges = make_network(SMALL)
     RunConfig("flute", "flute", "reduced", SMALL, TrainConfig()).save(tmp_path)
     for fmt in ("int8", "int16x8"):
@@ -198,7 +198,7 @@ def run_dir(tmp_path):
     return tmp_path
 
 
-def test_run_folder_is_converted_to_the_same_bytes_again(run_dir):
+def test_converting_a_run_folder_again_gives_the_same_bytes(run_dir):
     first = {fmt: path.read_bytes() for fmt, path in convert_run(run_dir).items()}
     copy = run_dir / "elsewhere"
     copy.mkdir()
@@ -220,7 +220,7 @@ def test_run_folder_is_converted_to_the_same_bytes_again(run_dir):
         (lambda run: RunConfig("flute", "flute", "full", REDUCED, TrainConfig()).save(run), "fit"),
     ],
 )
-def test_damaged_run_folder_is_refused_and_left_whole(run_dir, damage, message):
+def test_damaged_run_folder_is_refused_and_left_unchanged(run_dir, damage, message):
     before = {fmt: path.read_bytes() for fmt, path in convert_run(run_dir).items()}
     damage(run_dir)
     with pytest.raises(UserError, match=message):
@@ -229,7 +229,7 @@ def test_damaged_run_folder_is_refused_and_left_whole(run_dir, damage, message):
         assert (run_dir / f"decoder_{fmt}.tflite").read_bytes() == data
 
 
-def test_weights_that_are_not_finite_are_refused(tmp_path):
+def test_non_finite_weights_are_refused(tmp_path):
     _, weights, _ = make_network(SMALL)
     kernel, bias = weights["block1_conv1"]
     weights["block1_conv1"] = kernel, bias * np.nan
@@ -273,7 +273,7 @@ def set_largest_bias(model):
         ),
     ],
 )
-def test_model_that_the_device_could_not_run_is_refused(edit, message):
+def test_model_that_the_device_cannot_run_is_refused(edit, message):
     model = read_model(random_step_model(SMALL, 0, "int8"))
     check_step_model(model, "x.tflite")
     edit(model)

@@ -1,4 +1,4 @@
-"""The aot engine equals TensorFlow Lite Micro byte by byte, in every ring and the logits."""
+"""The aot engine equals TensorFlow Lite Micro byte for byte, in every ring and in the logits."""
 
 import shutil
 import subprocess
@@ -29,14 +29,14 @@ WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Wshadow"
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 LANES = {"lanes": 1, "digits": 0}
 REDUCED = TcnConfig(n_blocks=3, hidden_channels=64)
-INSTRUCTION_BUDGETS = {  # of a frame of the reduced model
+INSTRUCTION_BUDGETS = {  # per frame of the reduced model
     "int8": {"qemu_m4": 77_000, "qemu_m7": 77_000, "qemu_m33": 77_000, "qemu_m0": 205_000},
     "int16x8": {"qemu_m4": 77_000, "qemu_m7": 77_000, "qemu_m33": 77_000, "qemu_m0": 205_000},
 }
 
 
 def frames_of(dtype, n_streamed, n_random, seed=0):
-    """Returns `n_streamed` frames that move slowly, as a melody's, then `n_random` of any value."""
+    """Returns `n_streamed` frames that move slowly, like a melody, then `n_random` random ones."""
     rng = np.random.default_rng(seed)
     limits = np.iinfo(dtype)
     walk = np.cumsum(rng.normal(0, 0.02, (n_streamed, 2)), axis=0)
@@ -46,7 +46,7 @@ def frames_of(dtype, n_streamed, n_random, seed=0):
 
 
 class Traced:
-    """A model, what the tflite-micro package makes of frames, and the C that is to equal it."""
+    """A model with its outputs from the tflite-micro package and its generated C."""
 
     def __init__(self, folder, config, seed, fmt):
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,20 +61,20 @@ class Traced:
         self.sources = [TRACE, *ENGINE, folder / "trace_model.c"]
 
     def expected(self, frames):
-        """Returns what the trace of `frames` is to be, int32 [n_frames, values]."""
+        """Returns the expected trace of `frames`, int32 of shape [n_frames, n_values]."""
         decoder = StreamingDecoder(self.tflite)
         logits = decoder.run(frames.astype(decoder.dtype))
         columns = []
         for layer in self.model.convolutions:
             vectors = np.stack(decoder.trace[layer.name]).astype(np.int32)
             columns.append(vectors)
-            if vectors.shape[1] % 2:  # the engine moves pairs
+            if vectors.shape[1] % 2:  # the engine stores pairs
                 columns.append(np.full((len(frames), 1), np.iinfo(np.int32).min))
         table = level_table(self.model.logits.scale, self.model.logits.zero_point, self.model.bits)
         return np.concatenate([*columns, logits, levels_q32(table, logits)], axis=1)
 
     def run_on_host(self, frames, layout, *, rounds=1, flags=SANITIZERS):
-        """Compiles and runs the trace on the host, in one layout of the weights."""
+        """Compiles the trace program for one layout of the weights and runs it on the host."""
         program = self.folder / f"trace_{layout}"
         if not program.exists():
             board = APP / "boards" / "host" / "board.c"
@@ -101,7 +101,7 @@ def read_trace(data, n_frames):
 
 
 def assert_equal(trace, expected):
-    """Asserts equality of every column that stands for a channel."""
+    """Asserts equality of every column that holds a channel rather than padding."""
     channels = expected[0] != np.iinfo(np.int32).min
     np.testing.assert_array_equal(trace[:, channels], expected[:, channels])
 
@@ -187,7 +187,7 @@ def test_odd_network_on_a_core_equals_tflite_micro(tmp_path):
         assert_equal(read_trace(run.files["trace"], len(frames)), traced.expected(frames))
 
 
-def test_reset_forgets_the_past(reduced):
+def test_reset_clears_the_state(reduced):
     frames = frames_of(np.int8, 0, 40)
     trace = reduced["int8"].run_on_host(frames, "lanes", rounds=2)
     np.testing.assert_array_equal(trace[:40], trace[40:])
@@ -202,15 +202,15 @@ def test_frames_beyond_eight_bits_are_clamped(reduced):
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_levels_follow_the_sigmoid(bits):
+def test_levels_approximate_the_sigmoid(bits):
     dtype = np.int8 if bits == 8 else np.int16
     logits = np.arange(np.iinfo(dtype).min, np.iinfo(dtype).max + 1).astype(dtype)
     scale, zero_point = 18 / 2**bits, 0
     levels = levels_q32(level_table(scale, zero_point, bits), logits) / 2**32
     exact = 0.32 / (1 + np.exp(-scale * (logits.astype(float) - zero_point)))
-    # A chord of the sigmoid is off by at most step^2 / 8 times its largest curvature, 0.0963.
+    # Linear interpolation errs by at most step^2 / 8 times the largest curvature, 0.0963.
     chord = 0.0 if bits == 8 else 0.32 * 0.0963 * (18 / 256) ** 2 / 8
-    one_step = 0.32 / 2**15  # of the samples: less is nothing
+    one_step = 0.32 / 2**15  # one PCM step: levels below it are zero
     audible = exact >= one_step * (1.0 if bits == 8 else np.exp(18 / 256))
     assert np.abs(levels - exact)[audible].max() <= chord + 1e-7
     assert (levels[exact < one_step * np.exp(-18 / 256)] == 0).all()

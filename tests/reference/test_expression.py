@@ -1,4 +1,4 @@
-"""From notes to frames: C against Python, bit by bit, and both against the learnt table."""
+"""Notes to frames: C equals Python bit for bit, and both follow the learnt table."""
 
 import dataclasses
 import io
@@ -44,7 +44,7 @@ NOTHING, START, SLUR, RELEASE = range(4)
 
 
 def random_steps(n_steps: int, seed: int) -> np.ndarray:
-    """Draws what a player may ask of a voice and more: notes of any pitch, gain and bend."""
+    """Draws random events for a voice, with notes, gains and bends beyond the usual ranges."""
     rng = np.random.default_rng(seed)
     steps = np.zeros((n_steps, 8), np.int32)
     held = False
@@ -63,7 +63,7 @@ def random_steps(n_steps: int, seed: int) -> np.ndarray:
 
 
 def play(table: Expression, steps: np.ndarray) -> np.ndarray:
-    """Plays steps in Python; float32 f0_hz and loudness_db and int32, as int32 of shape [n, 3]."""
+    """Plays steps in Python; returns the bits of f0_hz and loudness_db, and is_sounding, [n, 3]."""
     voice = FixedExpressionVoice(to_fixed(table), 12345)
     frames = []
     for what, note, velocity, start, glide, bend, gain, depth in steps.tolist():
@@ -80,7 +80,7 @@ def play(table: Expression, steps: np.ndarray) -> np.ndarray:
 
 @pytest.mark.firmware
 @pytest.mark.parametrize("board", ["host", *EMULATED_BOARDS])
-def test_firmware_and_python_make_the_same_frames_of_notes(board, tmp_path):
+def test_firmware_and_python_turn_notes_into_the_same_frames(board, tmp_path):
     (tmp_path / "expressions.c").write_text(expressions_text(TABLES))
     program = build_program(
         board,
@@ -102,7 +102,7 @@ def test_firmware_and_python_make_the_same_frames_of_notes(board, tmp_path):
         assert np.isfinite(frames[:, :2].copy().view(np.float32)).all()
 
 
-def test_pitch_is_in_tune_within_a_thirtieth_of_a_cent():
+def test_pitch_is_accurate_to_a_thirtieth_of_a_cent():
     pitches = np.random.default_rng(0).integers(12 << 16, 115 << 16, 3000)
     hz = np.array([pitch_to_hz(int(pitch)) for pitch in pitches], float)
     cents = 1200 * np.log2(hz / 440) - 100 * (pitches / 65536 - 69)
@@ -113,7 +113,7 @@ def test_pitch_is_in_tune_within_a_thirtieth_of_a_cent():
 
 
 def steady(table: Expression, *, note: int, velocity: int = 127, n_frames: int = 512) -> np.ndarray:
-    """Loudness of a note without chance or vibrato, in dB, at every frame."""
+    """Returns the loudness of a note without drift or vibrato, in dB, at every frame."""
     table = dataclasses.replace(table, loudness_drift_db=0.0, loudest_db=0.0)
     voice = FixedExpressionVoice(to_fixed(table), 1)
     voice.start(note, velocity)
@@ -121,7 +121,7 @@ def steady(table: Expression, *, note: int, velocity: int = 127, n_frames: int =
 
 
 @pytest.mark.parametrize("instrument", INSTRUMENTS)
-def test_a_note_follows_the_curves_that_were_learnt(instrument):
+def test_note_follows_the_learnt_curves(instrument):
     table = load_expression(MODEL_DIR / instrument / "expression.toml")
     for curve in (0, 2, table.n_curves - 2):
         note = table.lowest_note + 8 * curve
@@ -131,13 +131,13 @@ def test_a_note_follows_the_curves_that_were_learnt(instrument):
         np.testing.assert_allclose(softer, 40 * np.log10(64 / 127), atol=0.01)
 
 
-def test_a_tone_between_two_curves_lies_between_them():
+def test_pitch_between_two_curves_is_interpolated():
     table = TABLES["piano"]
     low, middle, high = (steady(table, note=table.lowest_note + i) for i in (8, 12, 16))
     np.testing.assert_allclose(middle, (low + high) / 2, atol=0.01)
 
 
-def test_a_released_note_falls_as_learnt_from_where_it_was_and_ends():
+def test_released_note_follows_the_learnt_release_to_silence():
     table = dataclasses.replace(TABLES["flute"], loudness_drift_db=0.0)
     voice = FixedExpressionVoice(to_fixed(table), 1)
     voice.start(table.lowest_note + 8, 100)
@@ -149,7 +149,7 @@ def test_a_released_note_falls_as_learnt_from_where_it_was_and_ends():
     assert not steps[-1][2]
 
 
-def test_a_note_that_follows_at_once_grows_out_of_the_last_ones_release():
+def test_immediate_next_note_rises_out_of_the_release_of_the_last():
     table = dataclasses.replace(TABLES["flute"], loudness_drift_db=0.0)
     fixed = to_fixed(table)
     alone, after = FixedExpressionVoice(fixed, 1), FixedExpressionVoice(fixed, 1)
@@ -164,7 +164,7 @@ def test_a_note_that_follows_at_once_grows_out_of_the_last_ones_release():
     assert (grown >= attack).all() and grown[-1] == attack[-1]
 
 
-def test_vibrato_sets_in_after_its_delay_at_its_rate_and_depth():
+def test_vibrato_starts_after_its_delay_with_its_rate_and_depth():
     table = dataclasses.replace(
         PLAIN, pitch_drift_cents=0.0, vibrato_cents=30.0, vibrato_hz=5.0, vibrato_delay_ms=200.0
     )
@@ -176,7 +176,7 @@ def test_vibrato_sets_in_after_its_delay_at_its_rate_and_depth():
     assert np.sum(np.diff(np.sign(cents[260:760])) > 0) == 10  # periods in two seconds
 
 
-def test_drift_has_the_deviation_that_was_learnt_and_is_slow():
+def test_drift_is_slow_and_has_the_learnt_deviation():
     table = dataclasses.replace(PLAIN, pitch_drift_cents=4.0, loudness_drift_db=0.5)
     table = dataclasses.replace(table, envelope_db=[[-20.0] * 18] * 11)
     voice = FixedExpressionVoice(to_fixed(table), 7)
@@ -192,7 +192,7 @@ def test_drift_has_the_deviation_that_was_learnt_and_is_slow():
 
 
 def synthetic_corpus(gap: float) -> tuple[mido.MidiFile, np.ndarray, np.ndarray]:
-    """Notes of a known curve at several velocities, with expression, and the features they have."""
+    """Returns notes of a known curve, with velocity and expression, and their features."""
     track, now, onset = mido.MidiTrack(), 0.0, 0.2
     n_frames = 20_000
     f0_hz, loudness_db = np.full(n_frames, 440.0), np.full(n_frames, -80.0)
@@ -219,7 +219,7 @@ def synthetic_corpus(gap: float) -> tuple[mido.MidiFile, np.ndarray, np.ndarray]
     return mido.MidiFile(file=io.BytesIO(stored.getvalue())), f0_hz, loudness_db
 
 
-def test_curves_of_a_synthetic_corpus_are_recovered_whatever_its_velocities_and_swells():
+def test_curves_are_recovered_from_a_corpus_with_any_velocities_and_swells():
     notes = list(measure_notes(*synthetic_corpus(gap=0.3)))
     assert len(notes) == 60
     config = load_instrument("flute")
@@ -253,7 +253,7 @@ def test_vibrato_and_drift_of_steady_tones_are_recovered():
     assert learn_movement(nothing, nothing, nothing)["vibrato_cents"] == 0
 
 
-def test_learnt_table_survives_its_file(tmp_path):
+def test_learnt_table_reads_back_from_its_file(tmp_path):
     for table in TABLES.values():
         table.save(tmp_path / "expression.toml", "two lines\nof comment")
         assert load_expression(tmp_path / "expression.toml") == table
@@ -271,7 +271,7 @@ def test_learnt_table_survives_its_file(tmp_path):
         ("vibrato_cents", "deep", "vibrato_cents = 'deep': give a number"),
     ],
 )
-def test_damaged_table_is_refused_with_the_entry(tmp_path, entry, value, message):
+def test_damaged_table_is_refused_and_the_entry_named(tmp_path, entry, value, message):
     path = tmp_path / "expression.toml"
     dataclasses.replace(PLAIN, **{entry: value}).save(path, "damaged")
     text = path.read_text().replace("= deep", '= "deep"')
@@ -280,12 +280,12 @@ def test_damaged_table_is_refused_with_the_entry(tmp_path, entry, value, message
         load_expression(path)
 
 
-def test_stage_without_a_data_set_names_the_command_that_makes_it(tmp_path):
+def test_missing_data_set_is_reported_with_the_command_that_makes_it(tmp_path):
     with pytest.raises(UserError, match=r"dataset.npz is missing: run python -m pipeline.data"):
         expression.main(["--instrument", "flute", "--runs", str(tmp_path)])
 
 
-def test_gain_is_that_of_general_midi():
+def test_gain_equals_that_of_general_midi():
     values = np.arange(1, 128)
     np.testing.assert_allclose(
         np.array(GAIN_DB_Q8[1:]) / 256, 40 * np.log10(values / 127), atol=0.002

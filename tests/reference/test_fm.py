@@ -1,4 +1,4 @@
-"""The device's FM arithmetic against theory and against double precision."""
+"""The device's FM arithmetic compared with theory and with double precision."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def decibels(error, signal):
 
 
 def ramp(frames, first):
-    """Linear from each frame to the next, reached at the block's end."""
+    """Interpolates linearly to each frame, whose value is reached at the end of its block."""
     frames = np.asarray(frames, np.float64)
     previous = np.concatenate([[first], frames[:-1]])
     share = np.arange(1, HOP_SAMPLES + 1).reshape(1, -1, *[1] * (frames.ndim - 1)) / HOP_SAMPLES
@@ -24,7 +24,7 @@ def ramp(frames, first):
 
 
 def double_precision(patch, f0_hz, levels_q32):
-    """The patch as its formula says, in LSB of 16 bits."""
+    """Evaluates the formula of the patch; returns LSB of 16 bits."""
     turns = np.cumsum(ramp(f0_hz, f0_hz[0]) / SAMPLE_RATE)
     levels = ramp(levels_q32 / 2.0**32, np.zeros(6))
     outputs = {}
@@ -36,7 +36,7 @@ def double_precision(patch, f0_hz, levels_q32):
 
 
 def smooth_noise(rng, n_frames, n_signals, width):
-    """Gaussian noise of variance 1 without anything faster than `width` frames."""
+    """Returns Gaussian noise of variance 1 that does not vary faster than `width` frames."""
     window = np.hanning(width + 2)[1:-1]
     window /= np.linalg.norm(window)
     noise = rng.standard_normal((n_signals, n_frames + width - 1))
@@ -44,7 +44,7 @@ def smooth_noise(rng, n_frames, n_signals, width):
 
 
 def smooth_frames(seed, n_frames=2500):
-    """Ten seconds of gliding pitch around 440 Hz and levels that swing through their range."""
+    """Returns ten seconds of gliding pitch around 440 Hz with levels that span their range."""
     rng = np.random.default_rng(seed)
     octaves = np.clip(smooth_noise(rng, n_frames, 1, 50)[:, 0], -3, 3)
     f0_hz = (440 * 2**octaves).astype(np.float32)
@@ -70,7 +70,7 @@ def test_sine_is_within_96_db_and_32_bits():
 
 @pytest.mark.parametrize("name", PATCHES)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_patch_follows_double_precision_within_80_db_over_ten_seconds(name, seed):
+def test_patch_equals_double_precision_to_80_db_over_ten_seconds(name, seed):
     f0_hz, levels = smooth_frames(seed)
     expected = double_precision(PATCHES[name], f0_hz, levels)
     error = FixedVoice(PATCHES[name]).render(f0_hz, levels) - expected
@@ -79,14 +79,14 @@ def test_patch_follows_double_precision_within_80_db_over_ten_seconds(name, seed
 
 
 @pytest.mark.parametrize("name", PATCHES)
-def test_patch_follows_double_precision_at_full_level(name):
+def test_patch_equals_double_precision_at_full_level(name):
     f0_hz, levels = constant_frames(250, 523.25, [0.3199] * 6)
     expected = double_precision(PATCHES[name], f0_hz, levels)
     assert decibels(FixedVoice(PATCHES[name]).render(f0_hz, levels) - expected, expected) < -81
 
 
 def test_phase_does_not_drift_in_ten_minutes():
-    """The base oscillator, a tenth of an odd pitch, against exact integers."""
+    """The base oscillator, at a tenth of an odd pitch, is compared with exact integers."""
     voice = FixedVoice(PATCHES["trumpet"])
     f0_hz = np.float32(443.2109)
     n_portions, n_frames = 10, 15_000
@@ -100,7 +100,7 @@ def test_phase_does_not_drift_in_ten_minutes():
 
 
 def test_sidebands_are_bessel_functions_of_the_index():
-    """Two operators: a carrier at 2 kHz whose phase another bends at 250 Hz."""
+    """A carrier at 2 kHz is phase-modulated by a second operator at 250 Hz."""
     patch = Patch("pair", "2>1 3>1 4>1 6>5", (8, 1, 1, 1, 1, 1))
     level = 0.25
     index = 2 * np.pi * level
@@ -122,7 +122,7 @@ def test_pitch_is_f0_times_the_carriers_ratio():
     assert amplitude[3 * 441] == pytest.approx(0.2 / MAX_LEVEL, rel=1e-4)
 
 
-def test_frames_may_come_in_any_portions():
+def test_splitting_frames_between_calls_changes_nothing():
     f0_hz, levels = smooth_frames(3, 100)
     whole = FixedVoice(PATCHES["violin"]).render(f0_hz, levels)
     voice = FixedVoice(PATCHES["violin"])
@@ -132,7 +132,7 @@ def test_frames_may_come_in_any_portions():
     assert np.array_equal(voice.render(f0_hz, levels), whole)
 
 
-def test_values_out_of_range_play_as_the_nearest_in_range():
+def test_values_out_of_range_are_clamped():
     wild_f0 = np.array([-np.inf, -440, -0.0, 0, 19, 4001, 1e30, np.inf, np.nan], np.float32)
     held_f0 = np.array([20, 20, 20, 20, 20, 4000, 4000, 4000, 20], np.float32)
     wild = np.resize([-(2**31), -1, 2**31 - 1, LEVEL_MAX_Q32 + 1, 5 * 10**8], (9, 6))
@@ -142,8 +142,8 @@ def test_values_out_of_range_play_as_the_nearest_in_range():
         assert np.array_equal(FixedVoice(patch).render(wild_f0, wild), expected)
 
 
-def test_a_jump_makes_no_click_beyond_its_ramp():
-    """A lone carrier's slope is bounded by its pitch and by full scale over 64 samples."""
+def test_jump_is_no_steeper_than_its_ramp():
+    """The slope of a single carrier is bounded by its pitch and by full scale over 64 samples."""
     patch = Patch("sine", "2>1 3>1 4>1 6>5", (1, 1, 1, 1, 1, 1))
     carrier = np.array([0, 0.32, 0, 0.32, 0.32, 0.01, 0])
     f0_hz = np.array([100, 50, 200, 200, 20, 200, 200], np.float32)

@@ -1,4 +1,4 @@
-"""The C voice: the same bits as its simulation, on the host and on every emulated core."""
+"""The C voice has the same bits as its simulation, on the host and on every emulated core."""
 
 import ctypes
 import subprocess
@@ -19,7 +19,7 @@ from pipeline.target.build import build_program
 from pipeline.target.emulator import run_program
 
 APP = REPOSITORY / "tflm_app"
-PATCH_ORDER = ("flute", "trumpet", "violin", "piano")  # of tests/reference/play_frames.c
+PATCH_ORDER = ("flute", "trumpet", "violin", "piano")  # as in tests/reference/play_frames.c
 FRAME = np.dtype([("f0_hz", "<f4"), ("levels_q32", "<i4", 6)])
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Wshadow", "-Werror"]
 
@@ -60,7 +60,7 @@ class HostVoice:
 
 @pytest.fixture(scope="session", params=["pairs", "passes"])
 def library(request, generated):
-    """Both schedules, as portable C."""
+    """The voice with both schedules, as portable C."""
     out = generated / f"{request.param}.so"
     flags = ["-std=gnu99", "-O2", "-shared", "-fPIC", f"-I{APP}", f"-I{generated}", *WARNINGS]
     flags.append(f"-DFM_PAIRS={int(request.param == 'pairs')}")
@@ -69,7 +69,7 @@ def library(request, generated):
 
 
 def frames_of(seed, n_frames):
-    """Frames that jump through the whole range, with extremes, as record array."""
+    """Returns a record array of frames that jump through the whole range, with extremes."""
     rng = np.random.default_rng(seed)
     frames = np.zeros(n_frames, FRAME)
     frames["f0_hz"] = np.exp(rng.uniform(np.log(20), np.log(4000), n_frames))
@@ -123,7 +123,7 @@ def test_reset_starts_from_silence(library):
 
 
 def play(program, name, frames):
-    """Returns what a board plays, and the instructions that it executed."""
+    """Returns the PCM that a board plays, and the number of instructions that it executed."""
     run = run_program(
         program,
         arguments=[str(PATCH_ORDER.index(name)), "frames", "pcm"],
@@ -154,7 +154,7 @@ def test_sanitizers_find_nothing(generated, tmp_path, pairs):
 
 @pytest.mark.firmware
 @pytest.mark.parametrize("board", EMULATED_BOARDS)
-def test_every_core_equals_simulation_within_its_instructions(board, generated, tmp_path):
+def test_every_core_equals_simulation_within_its_instruction_budget(board, generated, tmp_path):
     program = build_program(
         board,
         [REPOSITORY / "tests" / "reference" / "play_frames.c", *core_sources(generated)],
@@ -176,6 +176,6 @@ def test_every_core_equals_simulation_within_its_instructions(board, generated, 
         ("6>4>1 5>3>1 2", "more than 2 signals"),
     ],
 )
-def test_algorithm_beyond_the_core_is_refused(routing, reason):
+def test_unsupported_algorithm_is_refused(routing, reason):
     with pytest.raises(UserError, match=reason):
         emit_fm.patch_texts(Patch("test", routing, PATCHES["flute"].ratios))

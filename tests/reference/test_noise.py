@@ -1,4 +1,4 @@
-"""Noise: equal in C, in NumPy and in training, at the requested level."""
+"""The noise is equal in C, in NumPy and in training, and has the requested level."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ LEARNT = NoiseParameters(
 
 
 def walk(n_frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pitch, loudness and levels that jump and rest, to both ends of their ranges."""
+    """Returns pitch, loudness and levels that jump through their ranges and include both ends."""
     random = np.random.default_rng(0)
     f0_hz = np.exp(random.uniform(np.log(20), np.log(4000), n_frames)).astype(np.float32)
     loudness_db = random.uniform(-80, 0, n_frames).astype(np.float32)
@@ -45,7 +45,7 @@ def layer_of(learnt: NoiseParameters) -> FilteredNoise:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory) -> dict[str, np.ndarray]:
-    """What every board adds to PCM that is loud in places, so that it saturates."""
+    """PCM of every board after it added noise; some input is loud, so that the sum saturates."""
     folder = tmp_path_factory.mktemp("noise")
     (folder / "learnt_noise.c").write_text(noise_text("learnt", LEARNT))
     (folder / "main.c").write_text(r"""
@@ -74,7 +74,7 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
         }
     """)
     f0_hz, loudness_db, levels_q32 = walk(500)
-    loudness_db[100] = 1.0  # the program's sign for silence
+    loudness_db[100] = 1.0  # requests silence from the program above
     pcm = np.random.default_rng(1).choice([-32768, -20000, 0, 20000, 32767], (500, HOP_SAMPLES))
     columns = {"log2_f0": "<f4", "loudness_db": "<f4", "levels_q32": "<6i4", "pcm": "<64i2"}
     blocks = np.zeros(500, list(columns.items()))
@@ -96,13 +96,13 @@ def played(tmp_path_factory) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.firmware
-def test_every_board_plays_what_numpy_plays(played):
+def test_every_board_equals_numpy(played):
     assert np.ptp(played["numpy"]) == 65535
     for board in FILE_BOARDS:
         np.testing.assert_array_equal(played[board], played["numpy"], err_msg=board)
 
 
-def test_training_computes_what_the_device_plays():
+def test_training_computes_the_noise_that_the_device_plays():
     f0_hz, loudness_db, levels_q32 = walk(400)
     layer = layer_of(LEARNT)
     features = scale_features(f0_hz, loudness_db)[None]
@@ -115,7 +115,7 @@ def test_training_computes_what_the_device_plays():
     tables = model_noise.noise_tables(LEARNT.colour)
     np.testing.assert_allclose(np.asarray(layer.tables()), tables, atol=1e-6)
     offset = tables[: model_noise.TABLE_SAMPLES].mean(axis=0)
-    assert np.abs(offset).max() < 1e-9  # none that swells with the tone
+    assert np.abs(offset).max() < 1e-9  # no DC that follows the gain
 
 
 def test_gain_is_a_power_of_two_within_six_hundredths_of_a_decibel():
@@ -134,13 +134,13 @@ def test_levels_in_octaves_are_within_six_hundredths_of_a_decibel():
     levels_q32 = np.concatenate([[0, 1, 1000], np.geomspace(1e4, MAX_LEVEL * 2**32, 5000)])
     levels_q32 = np.round(levels_q32).astype(np.int32)
     asked = np.log2(levels_q32 / (MAX_LEVEL * 2**32) + LEVEL_FLOOR)
-    assert (
-        np.abs(reference_noise.level_octaves_q12(levels_q32) / 2**12 - asked).max() < 0.01
-    )  # 0.06 dB
+    # 0.01 octaves are 0.06 dB.
+    assert np.abs(reference_noise.level_octaves_q12(levels_q32) / 2**12 - asked).max() < 0.01
 
 
 def test_silence_is_silent():
-    steady = NoiseParameters(LEARNT.colour, np.zeros_like(LEARNT.slopes))  # as loud at any loudness
+    # The gain of this noise does not depend on loudness.
+    steady = NoiseParameters(LEARNT.colour, np.zeros_like(LEARNT.slopes))
     loudness_db = np.array([-69.0, -71.0, -80.0], np.float32)
     still = np.zeros((3, 6), np.int32)
     gains = noise_gains(to_fixed_noise(steady), np.full(3, 9.0, np.float32), loudness_db, still)
@@ -149,10 +149,10 @@ def test_silence_is_silent():
 
 
 @pytest.mark.parametrize("loud", range(model_noise.N_LAYERS))
-def test_noise_has_the_colour_and_the_level_that_were_learnt(loud):
+def test_noise_has_the_learnt_colour_and_level(loud):
     n_frames = 20 * FRAME_RATE
     colour = LEARNT.colour.copy()
-    colour[:, 1 - loud] = -4.0  # the other layer is not heard
+    colour[:, 1 - loud] = -4.0  # the other layer is inaudible
     made = to_fixed_noise(NoiseParameters(colour, LEARNT.slopes))
     f0_hz = np.full(n_frames, 440 * 2 ** ((127 * model_noise.MIDDLE[0] - 69) / 12), np.float32)
     loudness_db = np.full(n_frames, 80 * (model_noise.MIDDLE[1] - 1), np.float32)
@@ -167,7 +167,7 @@ def test_noise_has_the_colour_and_the_level_that_were_learnt(loud):
         near = np.abs(frequencies_hz - hertz) < 150
         found_db = 10 * np.log10(power[near].mean())
         level = np.interp(hertz, model_noise.COLOUR_HZ, colour[:, loud])
-        # Grains that fade into each other have two thirds of the power of one.
+        # Cross-faded grains have two thirds of the power of a single one.
         assert found_db == pytest.approx(
             model_noise.UNIT_DB * level + 10 * np.log10(2 / 3), abs=1.5
         )
@@ -195,9 +195,9 @@ def test_layer_learns_the_level_of_noise():
     assert all(np.isfinite(g).all() and np.abs(g).max() > 0 for g in map(np.asarray, gradients))
 
 
-def test_voices_have_noise_of_their_own():
+def test_noise_of_voices_is_uncorrelated():
     offsets = np.array([model_noise.grain_offsets(4000, voice=voice) for voice in range(16)])
     others = ~np.eye(16, dtype=bool)
     assert np.abs(np.corrcoef(offsets)[others]).max() < 0.08
     same = (offsets[:, None, :20] == offsets[None, :, :20]).mean(axis=2)
-    assert same[others].max() < 0.2  # from the first frames on
+    assert same[others].max() < 0.2  # already in the first frames

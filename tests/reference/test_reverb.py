@@ -1,4 +1,4 @@
-"""The reverb of the device: C against convolution in float64, and firmware that plays with it."""
+"""The reverb of the device: C compared with float64 convolution, and firmware that uses it."""
 
 import ctypes
 import re
@@ -28,7 +28,7 @@ from pipeline.target.vendor import fetch_cmsis
 
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Wshadow", "-Werror"]
 SANITIZERS = ["-fsanitize=undefined,float-cast-overflow", "-fno-sanitize-recover=all"]
-LENGTHS = {  # taps: the least, one more than a partition, heads alone, the least tail, a second
+LENGTHS = {  # taps: shortest, a partition plus one, head only, shortest tail, one second
     f"n{n}": n
     for n in (
         1,
@@ -53,12 +53,12 @@ def decaying_noise(n_taps: int, seed: int, gain: float = 0.02) -> np.ndarray:
 RESPONSES = {name: decaying_noise(n, seed) for seed, (name, n) in enumerate(LENGTHS.items())}
 RESPONSES["loud"] = decaying_noise(4000, 99, gain=1.0)
 NAMES = tuple(RESPONSES)
-RESPONSES["absurd"] = decaying_noise(4000, 98, gain=1e34)  # products are beyond float32
+RESPONSES["absurd"] = decaying_noise(4000, 98, gain=1e34)  # products exceed float32
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> ctypes.CDLL:
-    """The C module with all responses, under UBSan."""
+    """The C module with all responses, compiled with UBSan."""
     out = tmp_path_factory.mktemp("reverb")
     texts = emit_reverb.shared_texts(list(RESPONSES), list(RESPONSES.values()))
     texts |= {f"{name}_reverb.c": emit_reverb.reverb_text(name, r) for name, r in RESPONSES.items()}
@@ -82,7 +82,7 @@ def library(tmp_path_factory) -> ctypes.CDLL:
 
 
 class HostReverb:
-    """The C module in a shared library, playing with one of its responses."""
+    """The C module in a shared library, bound to one of its responses."""
 
     def __init__(self, library: ctypes.CDLL, name: str):
         self.library = library
@@ -101,7 +101,7 @@ class HostReverb:
 
 
 def music(n_samples: int, seed: int, peak: float = 8000) -> np.ndarray:
-    """A gliding tone that comes and goes, with some noise, int16."""
+    """Returns a gliding tone that swells and fades, with some noise, int16."""
     t = np.arange(n_samples) / SAMPLE_RATE
     tone = np.sin(2 * np.pi * (300 * t + 200 * t**2)) * np.sin(2 * np.pi * 1.3 * t) ** 2
     noise = np.random.default_rng(seed).uniform(-0.1, 0.1, n_samples)
@@ -110,7 +110,7 @@ def music(n_samples: int, seed: int, peak: float = 8000) -> np.ndarray:
 
 @pytest.mark.firmware
 @pytest.mark.parametrize("name", NAMES)
-def test_c_equals_convolution_to_a_rounded_sample(library, name):
+def test_c_equals_convolution_up_to_rounding(library, name):
     response = RESPONSES[name].astype(np.float64)
     pcm = music(30_016, seed=1, peak=500 if name == "loud" else 8000)
     exact = np.convolve(pcm, response)[: len(pcm)]
@@ -135,18 +135,18 @@ def test_impulse_gives_the_response_without_latency(library, n_before):
 
 @pytest.mark.firmware
 @pytest.mark.parametrize("name", NAMES)
-def test_silence_stays_silent_and_returns_after_the_sound(library, name):
+def test_silence_stays_silent_before_and_after_a_sound(library, name):
     host = HostReverb(library, name)
     assert not host.play(np.zeros(2048, np.int16)).any()
     host.play(music(4096, seed=2, peak=30_000))
     after = host.play(np.zeros(20_480, np.int16))
-    # Overlap-save gives what remains of zeros to float32's precision, which rounds to silence.
+    # Overlap-save leaves float32 rounding errors, which round to silence.
     assert not after[LENGTHS.get(name, 4000) + 64 :].any()
     assert name == "n1" or after.any()
 
 
 @pytest.mark.firmware
-def test_reset_forgets_the_past(library):
+def test_reset_clears_the_state(library):
     host, pcm = HostReverb(library, "n16000"), music(20_032, seed=3)
     first = host.play(pcm)
     assert not np.array_equal(host.play(pcm), first)
@@ -155,7 +155,7 @@ def test_reset_forgets_the_past(library):
 
 
 @pytest.mark.firmware
-def test_response_of_one_tap_passes_every_sample(library):
+def test_response_of_one_tap_passes_samples_unchanged(library):
     pcm = np.arange(-32768, 32768).astype(np.int16)
     np.testing.assert_array_equal(HostReverb(library, "n1").play(pcm), pcm)
 
@@ -171,15 +171,15 @@ def test_loud_sound_with_a_loud_response_saturates(library):
 
 
 @pytest.mark.firmware
-def test_infinities_and_nans_within_do_no_harm(library):
+def test_reverb_recovers_from_internal_infinities_and_nans(library):
     host = HostReverb(library, "absurd")
-    loud = host.play(music(8192, seed=5))  # the sanitizer finds no conversion out of range
+    loud = host.play(music(8192, seed=5))  # the sanitizer would report a conversion out of range
     assert np.isin(loud, [-32768, 32767]).mean() > 0.5
     host.play(np.zeros(8192, np.int16))
     assert not host.play(np.zeros(8192, np.int16)).any()
 
 
-def test_cut_response_begins_as_the_whole_and_ends_softly():
+def test_shortened_response_equals_the_whole_and_fades_out():
     whole = decaying_noise(SAMPLE_RATE, 6)
     np.testing.assert_array_equal(model_reverb.shorten(whole, 1.0), whole)
     cut = model_reverb.shorten(whole, 0.25)
@@ -191,12 +191,12 @@ def test_cut_response_begins_as_the_whole_and_ends_softly():
 
 
 @pytest.mark.parametrize("seconds", [0.0, -0.1, 1.1, np.nan, np.inf, 1e-9])
-def test_length_that_is_not_there_is_refused(seconds):
+def test_unavailable_length_is_refused(seconds):
     with pytest.raises(UserError, match="up to 1 s"):
         model_reverb.shorten(decaying_noise(SAMPLE_RATE, 7), seconds)
 
 
-def test_response_that_is_not_finite_is_refused():
+def test_non_finite_response_is_refused():
     with pytest.raises(UserError, match="not finite"):
         model_reverb.shorten(np.full(SAMPLE_RATE, np.nan, np.float32), 0.5)
 
@@ -224,16 +224,14 @@ def generate(out, tflite, seconds):
 
 @pytest.mark.firmware
 @pytest.mark.parametrize(("boards", "seconds"), [(("host", "qemu_m7"), 1.0), (("qemu_m4",), 0.25)])
-def test_firmware_plays_the_simulated_reverb_alike_on_every_board(
-    tmp_path, tflite, boards, seconds
-):
+def test_firmware_plays_the_simulated_reverb_on_every_board(tmp_path, tflite, boards, seconds):
     response = generate(tmp_path / "c", tflite, seconds)
     frames = bench_frames(400)
     frames[100:110] = np.nan
     frames[110:120] = np.inf
     expected = device.simulate(tflite, PATCHES["flute"], UNTRAINED, frames, response)
     dry = device.simulate(tflite, PATCHES["flute"], UNTRAINED, frames)
-    assert np.abs(expected.pcm.astype(int) - dry.pcm).max() > 100  # the room is heard
+    assert np.abs(expected.pcm.astype(int) - dry.pcm).max() > 100  # the reverb is audible
     renderings = []
     for board in boards:
         built = firmware.build(
@@ -252,7 +250,7 @@ def test_firmware_plays_the_simulated_reverb_alike_on_every_board(
 
 
 @pytest.mark.firmware
-def test_player_plays_the_reverb_of_its_program_and_ends_with_it(tmp_path, tflite):
+def test_player_plays_the_reverb_of_its_program_to_its_end(tmp_path, tflite):
     responses = {
         "flute": model_reverb.shorten(decaying_noise(SAMPLE_RATE, 10, gain=0.1), 0.25),
         "violin": model_reverb.shorten(decaying_noise(SAMPLE_RATE, 11, gain=0.1), 0.1),
@@ -274,7 +272,7 @@ def test_player_plays_the_reverb_of_its_program_and_ends_with_it(tmp_path, tflit
     dry, wet = played["dry"], played["wet"]
     n_echo = len(responses["violin"])
     assert n_echo <= len(wet) - len(dry) < n_echo + 2 * HOP_SAMPLES
-    change = 180 * HOP_SAMPLES  # long after the first note, when its room is silent
+    change = 180 * HOP_SAMPLES  # long after the first note and its reverb
     first = reference_reverb.play_reverb(dry[:change], responses["flute"])
     second = reference_reverb.play_reverb(
         np.pad(dry[change:], (0, len(wet) - len(dry))), responses["violin"]
@@ -287,7 +285,7 @@ def test_player_plays_the_reverb_of_its_program_and_ends_with_it(tmp_path, tflit
 
 
 @pytest.mark.firmware
-def test_change_of_response_within_a_sound_fades_the_last_one_out(library):
+def test_changing_the_response_during_a_sound_fades_the_old_one_out(library):
     host, pcm = HostReverb(library, "n4000"), music(6400, seed=12)
     before = host.play(pcm[:3200])
     whole = reference_reverb.play_reverb(pcm, RESPONSES["n4000"])
@@ -310,7 +308,7 @@ def test_board_without_fpu_refuses_reverb(tmp_path, tflite):
         firmware.build("qemu_m0", tmp_path)
 
 
-def test_generating_again_without_reverb_leaves_none(tmp_path, tflite):
+def test_generating_again_without_reverb_removes_its_files(tmp_path, tflite):
     generate(tmp_path, tflite, 0.1)
     dry = presets.Preset("flute", tflite, "flute", UNTRAINED)
     presets.write_firmware_source([dry], tmp_path)

@@ -1,4 +1,4 @@
-"""Output at 48 kHz: the upsampler's filter, its bits on every core, and its effect on tones."""
+"""Output at 48 kHz: the filter of the upsampler, its bits on every core, its effect on tones."""
 
 from pathlib import Path
 
@@ -29,17 +29,17 @@ def response_db(hz: np.ndarray) -> np.ndarray:
     return 20 * np.log10(np.abs(np.exp(-2j * np.pi * turns) @ taps) + 1e-9)
 
 
-def test_filter_is_flat_to_7_khz_and_closed_from_9():
+def test_filter_is_flat_to_7_khz_and_blocks_from_9_khz():
     assert np.abs(response_db(np.linspace(0, 7000, 200))).max() < 0.02
     assert response_db(np.linspace(9000, 24_000, 400)).max() < -60
     assert response_db(np.array([8000.0]))[0] == pytest.approx(-6.02, abs=0.05)
 
 
-def test_taps_of_every_phase_add_up_to_one():
+def test_taps_of_every_phase_sum_to_one():
     assert (model_upsampler.design_taps().reshape(-1, 3).sum(axis=0) == 2**15).all()
 
 
-def test_every_third_sample_is_the_cores_and_extremes_saturate():
+def test_every_third_sample_is_an_input_sample_and_extremes_saturate():
     pcm = np.random.default_rng(0).integers(-(2**15), 2**15, 1000).astype(np.int16)
     pcm[500:600] = np.where(np.arange(100) % 7 < 3, 32767, -32768)
     played = reference_upsampler.upsample(pcm)
@@ -65,7 +65,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def play(board: str, generated: Path, rate: int) -> np.ndarray:
-    """Returns what the player outputs for a tune, as int16."""
+    """Returns the output of the player for a tune, int16."""
     program = make(
         board,
         generated.parent / f"{board}-{rate}",
@@ -89,11 +89,10 @@ def play(board: str, generated: Path, rate: int) -> np.ndarray:
 
 
 @pytest.mark.firmware
-def test_player_at_48_khz_plays_on_every_core_what_the_upsampler_makes_of_16(generated):
+def test_player_at_48_khz_equals_upsampled_16_khz_on_every_core(generated):
     core = play("host", generated, SAMPLE_RATE)
-    expected = reference_upsampler.upsample(
-        core[64:]
-    )  # the first block of output is played before any
+    # The first output block plays before any is rendered.
+    expected = reference_upsampler.upsample(core[64:])
     for board in ("host", "qemu_m4", "qemu_m0"):
         played = play(board, generated, RATE)
         assert len(played) == 3 * len(core) and np.abs(played).max() > 1000
@@ -106,7 +105,7 @@ def test_unknown_rate_is_refused(generated):
         play("host", generated, 44_100)
 
 
-def test_core_at_16_khz_has_the_aliases_that_one_at_48_khz_has_not():
+def test_rendering_at_16_khz_has_aliases_that_rendering_at_48_khz_lacks():
     levels = np.full(6, 0.1)
     ideal, core, core_48 = (
         aliasing.ideal_spectrum(PATCHES["flute"], 1200.0, levels, factor)

@@ -10,7 +10,7 @@ from pipeline.core.constants import SAMPLE_RATE
 
 
 def write_bad_recordings(folder: Path) -> dict[str, str]:
-    """Writes bad recordings; returns, by name, a word that the message about each must contain.
+    """Writes bad recordings; maps each name to a word that its error message must contain.
 
     The last one, ``absent.wav``, is not written.
     """

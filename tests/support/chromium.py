@@ -15,8 +15,8 @@ class Browser:
     """One tab, in which every request and every error is recorded.
 
     Attributes:
-        requests: URLs that were asked for, ``data:`` and ``blob:`` aside.
-        errors: What the page's scripts threw or logged as an error.
+        requests: Requested URLs, except ``data:`` and ``blob:``.
+        errors: Messages that the scripts of the page threw or logged as errors.
     """
 
     def __init__(self, profile: Path, *, width: int = 1280, height: int = 900, options=()):
@@ -29,7 +29,7 @@ class Browser:
         command = [program, "--headless", "--no-sandbox", "--remote-debugging-pipe"]
         command += [f"--user-data-dir={profile}", f"--window-size={width},{height}", *options]
         command += ["--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        # Chromium reads commands from descriptor 3 and answers on 4.
+        # Chromium reads commands from descriptor 3 and writes answers to 4.
         pipes = ["bash", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "bash"]
         self._process = subprocess.Popen(
             [*pipes, *command],
@@ -96,7 +96,7 @@ class Browser:
             self._receive()
 
     def run(self, script):
-        """Evaluates JavaScript, a promise to its end, and returns its JSON value."""
+        """Evaluates JavaScript, awaits a promise, and returns its JSON value."""
         result = self.call(
             "Runtime.evaluate",
             expression=script,

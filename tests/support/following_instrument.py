@@ -40,7 +40,7 @@ def following_decoder() -> bytes:
 
 
 def generate_following(folder: Path) -> Path:
-    """Generates the C of the instrument in `folder`, and returns it."""
+    """Generates the C of the instrument in `folder` and returns the folder."""
     folder.mkdir()
     tflite = folder / "decoder.tflite"
     tflite.write_bytes(following_decoder())

@@ -23,7 +23,7 @@ BYTES = (r"\x90<", r"\xb0", r"\xc0", r"\xf9")
 
 
 def build(folder: Path) -> Path:
-    """Builds the fuzzer, with a player of two voices and three small instruments, in `folder`."""
+    """Builds the fuzzer in `folder`: a player with two voices and three small instruments."""
     require_tools("clang")
     small_player.generate(folder)
     sources = [TARGET, *sorted(folder.glob("*.c"))]
@@ -44,7 +44,7 @@ def run(fuzzer: Path, *, runs: int, seed: int = 1) -> int:
     """Runs the fuzzer; returns the number of inputs that it executed.
 
     Raises:
-        UserError: An input crashed the player; the message ends with that input in hexadecimal.
+        UserError: An input crashed the player. The message ends with that input in hexadecimal.
     """
     dictionary = fuzzer.with_name("words")
     dictionary.write_text("".join(f'"{word}"\n' for word in (*COMMANDS, *BYTES)))

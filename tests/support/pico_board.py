@@ -1,4 +1,4 @@
-"""Runs a UF2 for the Raspberry Pi Pico in rp2040js, by ``tests/target/pico/runner.mjs``."""
+"""Runs a UF2 for the Raspberry Pi Pico in rp2040js, using ``tests/target/pico/runner.mjs``."""
 
 import json
 import subprocess
@@ -14,17 +14,17 @@ RUNNER = Path(__file__).parents[1] / "target" / "pico" / "runner.mjs"
 
 @dataclass(frozen=True)
 class Recording:
-    """The output of the board.
+    """What the board output during a run.
 
     Attributes:
-        words: Left and right of every frame, int32, shape [n_frames, 2].
-        console: By its console.
-        cycles: Of the core while it did not sleep, by block of 4 ms; the last may be cut off.
-        core_hz: At which it ran in the end.
-        divider: Of the PIO's clock, in 256ths.
-        warnings: Of the emulator: registers that there are not, and the like.
-        n_resets: By the watchdog; the first ends the run.
-        n_flashes: Of the LED.
+        words: Left and right I2S words of every frame, int32, shape [n_frames, 2].
+        console: Text that the console printed.
+        cycles: Active core cycles per block of 4 ms; the last block may be cut off.
+        core_hz: Clock of the core at the end of the run.
+        divider: Clock divider of the PIO, in 256ths.
+        warnings: Warnings of the emulator, for instance about unknown registers.
+        n_resets: Resets by the watchdog; the first one ends the run.
+        n_flashes: Number of times that the LED was switched on.
     """
 
     words: np.ndarray
@@ -38,7 +38,7 @@ class Recording:
 
     @property
     def stats(self) -> dict[str, float]:
-        """The answer of the console to ``stats``."""
+        """Values in the console's answer to ``stats``, by name."""
         lines = (line.removesuffix(" %").rsplit(" ", 1) for line in self.console.splitlines())
         return {
             words[0]: float(words[1]) for words in lines if words[-1].replace(".", "").isdigit()
@@ -56,11 +56,11 @@ def run(
     """Runs a UF2 until it has played `n_frames`.
 
     Args:
-        uf2: For the RP2040.
-        n_frames: To hear.
-        events: Frame, ``midi`` or ``console``, and bytes that come there from then on.
+        uf2: UF2 file for the RP2040.
+        n_frames: Number of frames to record.
+        events: Frame, port (``midi`` or ``console``), and the bytes that arrive from that frame on.
         output: ``i2s`` or ``pwm``.
-        broken: ``crystal`` or ``pll``, which never start, or ``sound``, which stops half-way.
+        broken: ``crystal`` or ``pll``, which never starts, or ``sound``, which stops half-way.
     """
     score = {
         "frames": n_frames,

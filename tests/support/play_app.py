@@ -13,7 +13,7 @@ Events = Iterable[tuple[int, bytes]]
 
 
 def records(events: Events) -> bytes:
-    """Returns a score file; an event without bytes keeps the core busy for one block."""
+    """Encodes a score file; an event without bytes keeps the core busy for one block."""
     parts = [
         (block, len(part), tuple(part.ljust(3, b"\0")))
         for block, message in events
@@ -23,7 +23,7 @@ def records(events: Events) -> bytes:
 
 
 def play(program: Program, midi: Events, console: Events = ()) -> ProgramRun:
-    """Plays MIDI and console input, given as block and bytes, and checks that the program ends."""
+    """Plays MIDI and console events (block, bytes) and checks that the program succeeds."""
     run = run_program(
         program,
         inputs={"midi.score": records(midi), "console.score": records(console)},
@@ -39,5 +39,5 @@ def pcm(run: ProgramRun) -> npt.NDArray[np.int16]:
 
 
 def answers(run: ProgramRun) -> list[str]:
-    """Returns the lines that the console answered."""
+    """Returns the lines that the console printed."""
     return run.files["console.txt"].decode("ascii").splitlines()

@@ -12,9 +12,9 @@ def _pipeline_modules() -> list[ModuleType]:
 
 @contextmanager
 def replaced(original: object, substitute: object) -> Iterator[None]:
-    """Replaces `original`, such as ``paths.BUILD_DIR`` or a function, wherever a module names it.
+    """Replaces `original`, such as ``paths.BUILD_DIR`` or a function, in all modules that name it.
 
-    A module that is imported meanwhile takes the substitute over, and is restored like the others.
+    Modules that are imported in the meantime also get the substitute, and are restored as well.
     """
     before = _pipeline_modules()
     places = [(m, name) for m in before for name, value in vars(m).items() if value is original]

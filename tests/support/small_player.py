@@ -10,9 +10,9 @@ from pipeline.model.expression import PLAIN, load_expression
 from pipeline.model.noise import UNTRAINED, NoiseParameters
 from pipeline.quantization import tflite_writer
 
-PATCH_NAMES = ("flute", "violin", "piano")  # of the presets
+PATCH_NAMES = ("flute", "violin", "piano")  # by preset
 LEVEL_DB = -20.0
-NOISE = NoiseParameters(UNTRAINED.colour + 0.5, UNTRAINED.slopes + 0.1)  # so loud that it is heard
+NOISE = NoiseParameters(UNTRAINED.colour + 0.5, UNTRAINED.slopes + 0.1)  # loud enough to be audible
 BARE = dataclasses.replace(PLAIN, envelope_db=[[LEVEL_DB] * 18] * 11, loudest_db=0.0)
 TABLES = {
     "flute": BARE,
@@ -20,7 +20,7 @@ TABLES = {
     "piano": load_expression(MODEL_DIR / "piano" / "expression.toml"),
 }
 
-SOURCES = [  # of the player, besides what is generated
+SOURCES = [  # of the player, without the generated ones
     APP_DIR / folder / f"{name}.c"
     for folder, names in {
         "player": (
@@ -38,7 +38,7 @@ SOURCES = [  # of the player, besides what is generated
 
 
 def generate(folder: Path) -> Path:
-    """Generates three presets around a small random decoder; returns its .tflite."""
+    """Generates three presets that share a small random decoder; returns its .tflite."""
     folder.mkdir(parents=True, exist_ok=True)
     model = folder / "decoder.tflite"
     model.write_bytes(
@@ -64,7 +64,7 @@ def control(number: int, value: int) -> bytes:
 
 
 def bend(value: int) -> bytes:
-    """Pitch bend from -8192 to 8191."""
+    """Encodes a pitch bend from -8192 to 8191."""
     return bytes([0xE0, (value + 8192) & 127, (value + 8192) >> 7])
 
 

@@ -18,7 +18,7 @@ TCN = TcnConfig(n_blocks=2, hidden_channels=8)
 
 
 def make_run(folder: Path, *, instrument: str = "flute", variant: str = "reduced_cd") -> Ddx7:
-    """Writes a run folder with a model, untrained, and its int8 decoder; returns the model."""
+    """Writes a run folder with an untrained model and its int8 decoder; returns the model."""
     config = RunConfig(instrument, instrument, variant, TCN, TrainConfig())
     model = Ddx7(config)
     folder.mkdir(parents=True)

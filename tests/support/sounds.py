@@ -1,4 +1,4 @@
-"""Tones as test input, and the envelope of what is played."""
+"""Tones for test input, and the envelope of an output."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def make_tone(seconds: float, f0_hz: float = 523.25, *, level: float = 0.3) -> Floats:
-    """Makes a steady tone of geometrically falling harmonics below 8 kHz, float32."""
+    """Makes a steady tone with harmonics below 8 kHz that fall geometrically, float32."""
     t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     harmonics = [n for n in range(1, 11) if n * f0_hz < SAMPLE_RATE / 2]
     wave = sum(0.6**n * np.sin(2 * np.pi * n * f0_hz * t) for n in harmonics)

@@ -15,21 +15,21 @@ from pipeline.core.constants import HOP_SAMPLES
 from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.tools import require_tools
 
-PORTS = {2: "console", 3: "midi", 6: "samples"}  # by USART
+PORTS = {2: "console", 3: "midi", 6: "samples"}  # by number of the USART
 TIMEOUT_S = 120
 # The machine's SysTick counts at 168 MHz, and an instruction takes a nanosecond.
 INSTRUCTIONS_PER_TICK = 1000 / 168
-TICKS_PER_BLOCK = 16_000_000 // 250  # for no PLL comes up there
+TICKS_PER_BLOCK = 16_000_000 // 250  # the emulated PLLs never lock
 
 
 class Stm32Board(AbstractContextManager["Stm32Board"]):
-    """A board that is switched on until the context ends.
+    """A board that runs until the context ends.
 
-    Its sound leaves by the sample USART, because the machine has no I2S, and as fast as it runs.
+    The machine has no I2S, so the samples leave by the sample USART, at the speed of emulation.
     """
 
     def __init__(self, elf: Path) -> None:
-        """Starts the image, and waits for its greeting."""
+        """Starts the image and waits for its greeting."""
         require_tools("qemu-system-arm")
         machine = INSTRUMENT_BOARDS["stm32f4_discovery"].machine
         command = ["qemu-system-arm", "-machine", str(machine), "-kernel", str(elf)]
@@ -60,7 +60,7 @@ class Stm32Board(AbstractContextManager["Stm32Board"]):
         self._wait(lambda: "type help\r\n" in self.console, "greeting")
 
     def _receive(self, name: str, port: socket) -> None:
-        with suppress(OSError):  # it was switched off with bytes on the way
+        with suppress(OSError):  # the board was switched off during a transfer
             while data := port.recv(65536):
                 self._received[name] += data
 
@@ -75,13 +75,15 @@ class Stm32Board(AbstractContextManager["Stm32Board"]):
     def _wait(self, is_done: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + TIMEOUT_S
         while not is_done():
-            assert time.monotonic() < end, f"no {what} in {TIMEOUT_S} s; it said: {self.console}"
+            assert time.monotonic() < end, (
+                f"no {what} in {TIMEOUT_S} s; the console printed: {self.console}"
+            )
             assert self._emulator.poll() is None, "the emulator has ended"
             time.sleep(0.005)
 
     @property
     def console(self) -> str:
-        """By the console."""
+        """Text that the console has printed so far."""
         return self._received["console"].decode("ascii")
 
     @property
@@ -91,11 +93,11 @@ class Stm32Board(AbstractContextManager["Stm32Board"]):
         return np.frombuffer(data[: len(data) // 128 * 128], "<i2").reshape(-1, HOP_SAMPLES)
 
     def wait_for_blocks(self, n_blocks: int) -> None:
-        """Waits until so many have been played since it was switched on."""
+        """Waits until the board has played `n_blocks` blocks since its start."""
         self._wait(lambda: len(self._received["samples"]) >= 128 * n_blocks, f"block {n_blocks}")
 
     def ask(self, command: str, last_word: str) -> list[str]:
-        """Types a line; returns the lines of its answer up to one that begins with `last_word`."""
+        """Types a command; returns the output up to a line that begins with `last_word`."""
         start = len(self.console)
         self._ports["console"].sendall(command.encode() + b"\r")
         self._wait(
@@ -108,7 +110,7 @@ class Stm32Board(AbstractContextManager["Stm32Board"]):
         return self.console[start:].splitlines()
 
     def stats(self) -> dict[str, float]:
-        """Returns what the console reports, shares in percent."""
+        """Returns the values that ``stats`` prints, by name; shares are in percent."""
         lines = (line.removesuffix(" %").rsplit(" ", 1) for line in self.ask("stats", "stack"))
         return {name: float(value) for name, value in lines}
 

@@ -1,4 +1,4 @@
-"""Live sound: what is measured of known tones, how late, and what is played by it."""
+"""The live analysis of known sounds: pitch, loudness, delay, and equality on all cores."""
 
 import librosa
 import numpy as np
@@ -20,8 +20,8 @@ from pipeline.target.live_features import Analysis, analyse, extract_live_featur
 pytestmark = pytest.mark.firmware
 
 MILLISECONDS = 1000 / SAMPLE_RATE
-DOUBLE_BUFFER_MS = 4.0  # a block is rendered while another one plays
-N_START = 8  # blocks: the window is full and the filter at rest
+DOUBLE_BUFFER_MS = 4.0  # one block is rendered while another one plays
+SETTLING_BLOCKS = 8  # until the window is full and the filter has settled
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +53,23 @@ def sine(f0_hz: float, seconds: float, level: float = 0.5) -> np.ndarray:
 def test_pitch_of_steady_tones_is_within_two_cents(measure, kind, f0_hz):
     tone = sine(f0_hz, 0.3) if kind == "sine" else make_tone(0.3, f0_hz)
     measured = measure(tone, low=100, high=2400).features
-    assert np.abs(cents(measured.f0_hz[N_START:], f0_hz)).max() < 2
-    assert measured.confidence[N_START:].min() > 0.95
+    assert np.abs(cents(measured.f0_hz[SETTLING_BLOCKS:], f0_hz)).max() < 2
+    assert measured.confidence[SETTLING_BLOCKS:].min() > 0.95
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.floats(160, 2200), st.floats(-50, -3))
 def test_pitch_does_not_depend_on_level(measure, f0_hz, level_db):
     tone = 10 ** (level_db / 20) * make_tone(0.2, f0_hz, level=1.0)
-    assert np.abs(cents(measure(tone).features.f0_hz[N_START:], f0_hz)).max() < 5
+    assert np.abs(cents(measure(tone).features.f0_hz[SETTLING_BLOCKS:], f0_hz)).max() < 5
 
 
-def test_tone_with_a_weak_fundamental_or_half_period_is_not_mistaken(measure):
+def test_weak_fundamental_or_half_period_causes_no_octave_error(measure):
     t = np.arange(SAMPLE_RATE // 3) / SAMPLE_RATE
     even = 0.15 * np.sin(2 * np.pi * 300 * t) + 0.4 * np.sin(2 * np.pi * 600 * t)
     upper = sum(0.2 * np.sin(2 * np.pi * n * 300 * t) for n in (3, 4, 5))
     for tone in (even + 0.1 * upper, upper):
-        assert np.abs(cents(measure(tone).features.f0_hz[N_START:], 300)).max() < 5
+        assert np.abs(cents(measure(tone).features.f0_hz[SETTLING_BLOCKS:], 300)).max() < 5
 
 
 def test_pitch_is_held_through_noise_and_silence(measure):
@@ -80,18 +80,18 @@ def test_pitch_is_held_through_noise_and_silence(measure):
         assert (measured.confidence[86:] < 0.5).all()
 
 
-def test_before_the_first_pitch_there_is_a(measure):
+def test_pitch_is_440_hz_before_the_first_tone(measure):
     assert (measure(np.zeros(640)).features.f0_hz == 440).all()
 
 
 def test_rumble_does_not_move_the_pitch(measure):
     tone = make_tone(0.5, 440, level=0.1) + sine(25, 0.5, 0.2)
-    assert np.abs(cents(measure(tone).features.f0_hz[N_START:], 440)).max() < 15
+    assert np.abs(cents(measure(tone).features.f0_hz[SETTLING_BLOCKS:], 440)).max() < 15
 
 
-def test_bounds_keep_the_pitch_within(measure):
+def test_pitch_stays_within_the_bounds(measure):
     measured = measure(make_tone(0.3, 440), low=500, high=1000).features
-    assert measured.f0_hz[N_START:].min() > 430 and measured.f0_hz.max() <= 1020
+    assert measured.f0_hz[SETTLING_BLOCKS:].min() > 430 and measured.f0_hz.max() <= 1020
 
 
 # --- loudness -------------------------------------------------------------------------------------
@@ -99,7 +99,8 @@ def test_bounds_keep_the_pitch_within(measure):
 
 @pytest.mark.parametrize("f0_hz", [200.0, 440.0, 1000.0, 3000.0, 6500.0])
 def test_loudness_of_sines_is_their_a_weighted_level(measure, f0_hz):
-    measured = measure(sine(f0_hz, 0.5, 10 ** (-10 / 20))).features.loudness_db[N_START + 10 :]
+    features = measure(sine(f0_hz, 0.5, 10 ** (-10 / 20))).features
+    measured = features.loudness_db[SETTLING_BLOCKS + 10 :]
     expected = -10 + librosa.A_weighting(np.array([f0_hz]))[0]
     assert measured.mean() == pytest.approx(expected, abs=0.15)
     assert np.ptp(measured) < 0.6
@@ -108,10 +109,10 @@ def test_loudness_of_sines_is_their_a_weighted_level(measure, f0_hz):
 def test_loudness_reaches_from_silence_to_full_scale(measure):
     assert (measure(np.zeros(640)).features.loudness_db == -80).all()
     square = np.sign(sine(1000, 0.2))
-    assert measure(square).features.loudness_db[N_START:].min() == 0
+    assert measure(square).features.loudness_db[SETTLING_BLOCKS:].min() == 0
 
 
-def test_sections_are_those_of_the_table_and_of_the_standard():
+def test_filter_sections_equal_the_table_and_the_standard():
     text = (APP_DIR / "analysis" / "analysis_tables.c").read_text()
     rows = [line.strip(" ,") for line in text.splitlines() if line.startswith("    ")]
     stored = np.array([[float(x.rstrip("f")) for x in row.split(", ")] for row in rows])
@@ -128,7 +129,7 @@ def test_sections_are_those_of_the_table_and_of_the_standard():
 
 
 def melody() -> np.ndarray:
-    """Notes with vibrato, swell and breath, one of them an octave above the one before."""
+    """Notes with vibrato, swell and noise, one of them an octave above the previous one."""
     n_note = SAMPLE_RATE // 2
     t = np.arange(n_note) / SAMPLE_RATE
     notes = []
@@ -141,8 +142,8 @@ def melody() -> np.ndarray:
     return (np.concatenate(notes) + noise).astype(np.float32)
 
 
-def test_live_features_agree_with_the_offline_ones_in_time_pitch_and_loudness():
-    audio = melody()[:-10]  # no whole number of blocks
+def test_live_features_agree_with_offline_ones_in_time_pitch_and_loudness():
+    audio = melody()[:-10]  # not a whole number of blocks
     bounds = {"f0_min_hz": 180.0, "f0_max_hz": 1500.0}
     offline, live = extract_features(audio, **bounds), extract_live_features(audio, **bounds)
     assert len(live.f0_hz) == len(live.loudness_db) == len(offline.f0_hz)
@@ -154,16 +155,16 @@ def test_live_features_agree_with_the_offline_ones_in_time_pitch_and_loudness():
         np.abs(np.log2(np.roll(live.f0_hz, -shift)[10:100] / offline.f0_hz[10:100])).sum()
         for shift in (-2, -1, 0, 1, 2)
     ]
-    assert moving > 0.01 and np.argmin(late) == 2  # the vibrato is in time
+    assert moving > 0.01 and np.argmin(late) == 2  # the vibrato is not delayed further
     middle = offline.loudness_db > -20
     assert np.abs(live.loudness_db - offline.loudness_db)[middle].mean() < 1
 
 
-# --- everywhere, and whatever comes ---------------------------------------------------------------
+# --- all cores and any input ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("board", ["qemu_m4", "qemu_m7"])
-def test_cores_analyse_to_the_same_bits(host, board):
+def test_all_cores_compute_the_same_bits(host, board):
     pcm = to_pcm(np.concatenate([melody()[: SAMPLE_RATE // 4], np.zeros(1000)]))
     bounds = {"f0_min_hz": 180.0, "f0_max_hz": 1500.0}
     here = analyse(host, pcm, **bounds)
@@ -177,7 +178,7 @@ def test_cores_analyse_to_the_same_bits(host, board):
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 100, 32768]))
-def test_no_samples_make_frames_that_cannot_be_played(host, seed, peak):
+def test_any_samples_give_playable_frames(host, seed, peak):
     random = np.random.default_rng(seed)
     pcm = random.integers(-peak, peak, 64 * 30)
     pcm[random.integers(0, len(pcm), 600)] = peak - 1
@@ -189,7 +190,7 @@ def test_no_samples_make_frames_that_cannot_be_played(host, seed, peak):
 
 
 @pytest.mark.parametrize("bounds", [(0, 0), (3000, 200), (1, 99999)])
-def test_absurd_bounds_are_held_within_what_is_possible(host, bounds):
+def test_absurd_bounds_are_clamped(host, bounds):
     pcm = to_pcm(make_tone(0.1, 440))
     measured = analyse(host, pcm, f0_min_hz=bounds[0], f0_max_hz=bounds[1]).features
     assert np.isfinite(measured.f0_hz).all() and measured.f0_hz.min() > 90

@@ -1,4 +1,4 @@
-"""The table of boards against the linker scripts, the flash formats and Debian's packages."""
+"""The table of boards agrees with linker scripts, flash formats and Debian's packages."""
 
 import re
 
@@ -20,7 +20,7 @@ UNITS = {"K": 1 << 10, "M": 1 << 20}
 
 
 def linked_memories(board: str) -> dict[str, tuple[int, int]]:
-    """Address and bytes of the regions of a board's linker script."""
+    """Returns address and size in bytes of each region of a board's linker script."""
     script = (APP_DIR / "boards" / board / "link.ld").read_text()
     region = r"(\w+) \(\w+\) : ORIGIN = (0x\w+), LENGTH = (\d+)([KM])"
     return {
@@ -30,13 +30,13 @@ def linked_memories(board: str) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("name", [name for name in ALL_BOARDS if name != "host"])
-def test_memories_are_those_of_the_linker_script(name):
+def test_memories_equal_those_of_the_linker_script(name):
     board, linked = ALL_BOARDS[name], linked_memories(name)
     for region, memory in (("FLASH", board.flash), ("RAM", board.ram)):
         assert linked[region] == (memory.address, memory.n_bytes)
 
 
-def test_every_board_has_a_folder_and_the_groups_cover_all():
+def test_every_board_has_a_folder_and_belongs_to_a_group():
     folders = {path.parent.name for path in (APP_DIR / "boards").glob("*/link.ld")}
     assert folders | {"host"} == set(ALL_BOARDS)
     assert FILE_BOARDS.keys() | INSTRUMENT_BOARDS.keys() == ALL_BOARDS.keys()
@@ -53,7 +53,7 @@ def test_cost_of_every_flashed_board_is_estimated_on_its_core():
         assert emulated.reverb_seconds == board.reverb_seconds
 
 
-def test_readme_without_marks_is_refused(replace, tmp_path):
+def test_readme_without_table_marks_is_refused(replace, tmp_path):
     readme = tmp_path / "README.md"
     replace(board_tables.README, readme)
     readme.write_text("a\n<!-- table: files -->\nstale\n<!-- end -->\nb\n")
@@ -68,14 +68,14 @@ def test_readme_without_marks_is_refused(replace, tmp_path):
     assert len(re.findall(r"^\| \[?`", text, re.MULTILINE)) == len(ALL_BOARDS)
 
 
-def test_debian_packages_are_found_by_the_tools_that_they_bring():
+def test_debian_packages_are_found_by_their_tools():
     text = "# comment: of a line\n\na   # one two: purpose\nb  # one: other\nc  # library\n"
     assert tools.debian_packages(text) == {"one": ["a", "b"], "two": ["a"]}
     packages = tools.debian_packages((REPOSITORY / "requirements-debian.txt").read_text())
     assert packages["arm-none-eabi-gcc"] == ["gcc-arm-none-eabi", "libnewlib-arm-none-eabi"]
 
 
-def test_line_that_states_the_reason_is_chosen_from_the_output():
+def test_line_with_the_reason_is_selected_from_the_output():
     assert tools.telling_line("") == "no message"
     assert tools.telling_line("first\n\nlast\n") == "last"
     output = "==1==ERROR: AddressSanitizer: heap\nx.c:1: error: no such name\nmake: Error 1"

@@ -1,4 +1,4 @@
-"""The Picos: the very UF2 that is flashed plays in an emulator; the Pico 2's image is checked."""
+"""The Picos: the flashed UF2 itself plays in an emulator; the Pico 2's image is checked."""
 
 import dataclasses
 import re
@@ -24,7 +24,7 @@ from pipeline.target.player import build_player, perform
 pytestmark = pytest.mark.firmware
 
 SHIPPED = presets.load_preset(MODEL_DIR / "flute" / "reduced_cd")
-MID_BLOCK = HOP_SAMPLES // 4  # bytes that come then are heard from the block after the next on
+MID_BLOCK = HOP_SAMPLES // 4  # bytes that arrive here sound two blocks later
 RAM = {"pico": (0x20000000, 264 << 10), "pico2": (0x20000000, 520 << 10)}
 
 
@@ -33,9 +33,9 @@ def events(tune):
 
 
 def expected(generated: Path, tune, n_frames: int) -> np.ndarray:
-    """What the host's engine plays.
+    """Returns what the host's engine plays.
 
-    A block passes until a byte is rendered, and another until it is recording.
+    It takes one block until a byte is rendered, and another until that block plays.
     """
     player = build_player("host", generated, n_voices=1, build_dir=generated.parent / "host")
     pcm = perform(player, [(block + 1, message) for block, message in tune]).pcm
@@ -44,7 +44,7 @@ def expected(generated: Path, tune, n_frames: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def reduced(tmp_path_factory) -> Path:
-    """Generated code of the flute that is flashed by default."""
+    """Generated code of the default flute."""
     folder = tmp_path_factory.mktemp("reduced") / "generated"
     presets.write_firmware_source([SHIPPED], folder)
     return folder
@@ -52,7 +52,7 @@ def reduced(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def flute(reduced) -> dict[str, firmware.Firmware]:
-    """The flute on both boards."""
+    """Firmware of the flute for both boards."""
     return {
         board: firmware.build(board, reduced, build_dir=reduced.parent / board)
         for board in ("pico", "pico2")
@@ -92,20 +92,21 @@ def test_flashed_flute_plays_what_the_host_plays_without_an_underrun(flute, redu
     assert not (left & 0xFFFF).any()
 
     assert recording.core_hz == 125e6
-    assert recording.divider == 256 * 125e6 / (128 * 16000)  # exactly
+    assert recording.divider == 256 * 125e6 / (128 * 16000)  # no rounding error
     busy = [n for n in recording.cycles[:-1] if n is not None]
     assert max(busy) < 0.6 * 125e6 / 250
     assert (recording.n_resets, recording.warnings) == (0, [])
     assert recording.n_flashes == 1
     stats = recording.stats
     assert stats["underruns"] == stats["midi lost"] == 0
-    measured = 100 * np.median(busy[10:60]) / 500e3  # with the interrupts, which it does not count
+    # This includes interrupts, which stats does not count.
+    measured = 100 * np.median(busy[10:60]) / 500e3
     assert measured - 2 < stats["worst"] < measured + 2
     assert stats["stack"] < 3000
 
 
-def test_midi_at_full_speed_is_played_to_the_last_byte(small, small_uf2):
-    """Bytes without a pause for 30 blocks, running status and real-time bytes between."""
+def test_midi_at_full_speed_loses_no_byte(small, small_uf2):
+    """Bytes arrive without a pause for 30 blocks, with running status and real-time bytes."""
     tune = [(3, program_change(1) + on(60))]
     stream = bytes([0x90]) + b"".join(bytes([note, 90, 0xF8, note, 0]) for note in range(40, 100))
     recording = pico_board.run(
@@ -124,13 +125,13 @@ def test_midi_at_full_speed_is_played_to_the_last_byte(small, small_uf2):
     assert not (recording.words[first_notes.stop :, 0] >> 16 == pcm[first_notes.stop :]).all()
 
 
-def test_pin_without_a_dac_plays_the_same_in_eleven_bits(small):
+def test_pwm_pin_plays_the_same_samples_with_eleven_bits(small):
     tune = [(3, on(60)), (15, program_change(1) + on(67)), (25, off(67))]
     n_frames = 40 * HOP_SAMPLES
     recording = pico_board.run(
         build_small(small, "pwm", PICO_AUDIO="pwm"), n_frames + 1, events(tune), output="pwm"
     )
-    duties = recording.words[1:, 0]  # behind the one that the pin starts with
+    duties = recording.words[1:, 0]  # without the initial duty of the pin
     pcm = expected(small, tune, n_frames)
     np.testing.assert_array_equal(duties, (pcm.astype(int) + 32768) >> 5)
     assert (recording.n_resets, recording.warnings) == (0, [])
@@ -164,8 +165,8 @@ def test_board_whose_sound_stops_is_reset(small_uf2):
     assert pico_board.run(small_uf2, 20 * HOP_SAMPLES, [], broken="sound").n_resets == 1
 
 
-def test_i2s_at_48_khz_is_64_ppm_fast(tmp_path):
-    """The driver alone: the player's blocks are of 16 kHz."""
+def test_i2s_at_48_khz_runs_64_ppm_fast(tmp_path):
+    """Runs the driver without the player, whose blocks are at 16 kHz."""
     source = tmp_path / "ramp.c"
     source.write_text(
         """
@@ -229,7 +230,8 @@ def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
             re.MULTILINE,
         )
     )
-    vectors = struct.unpack_from("<51I", image.content, 256)  # of the image that the loader copies
+    # Vectors of the image that the loader copies.
+    vectors = struct.unpack_from("<51I", image.content, 256)
     handlers = {irq: 16 + n for irq, n in zip(("dma", "console", "midi"), IRQS[board], strict=True)}
     assert vectors[0] == symbols["link_stack_end"] and vectors[0] % 8 == 0
     assert vectors[1] == symbols["board_reset"] | 1
@@ -248,7 +250,7 @@ IRQS = {"pico": (11, 20, 21), "pico2": (10, 33, 34)}  # DMA 0, UART 0, UART 1
 
 
 def test_boot_rom_of_the_pico2_finds_vectors_and_an_image_definition(flute):
-    """RP2350 datasheet, sections 5.1 and 5.9."""
+    """Source: RP2350 datasheet, sections 5.1 and 5.9."""
     image, _ = uf2.read(convert_elf(flute["pico2"].program.elf, "pico2")["uf2"].read_bytes())
     words = struct.unpack("<64I", image.content[:256])
     stack_end, entry = words[:2]
@@ -257,7 +259,7 @@ def test_boot_rom_of_the_pico2_finds_vectors_and_an_image_definition(flute):
     begins = [i for i, word in enumerate(words) if word == 0xFFFFDED3]
     assert len(begins) == 1
     item, last, link, end = words[begins[0] + 1 : begins[0] + 5]
-    assert item & 0xFF == 0x42 and item >> 8 & 0xFF == 1  # IMAGE_TYPE, of one word
+    assert item & 0xFF == 0x42 and item >> 8 & 0xFF == 1  # IMAGE_TYPE, one word
     flags = item >> 16
     assert flags & 0xF == 1  # executable
     assert flags >> 4 & 3 == 2  # secure
@@ -271,7 +273,7 @@ def test_boot_rom_of_the_pico2_finds_vectors_and_an_image_definition(flute):
 def test_firmware_with_one_instrument_is_small(flute, board):
     built = flute[board]
     assert built.flash_bytes <= 128_000
-    assert built.ram_bytes <= 32_000  # besides the copy of what is in flash
+    assert built.ram_bytes <= 32_000  # without the copy of the flash
 
 
 def test_three_instruments_fit_and_a_fourth_is_refused_with_the_bytes_missing(tmp_path):

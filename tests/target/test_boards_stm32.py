@@ -1,4 +1,4 @@
-"""The STM32 boards: the very image that is flashed plays in QEMU; both images are checked."""
+"""The STM32 boards: the flashed image itself plays in QEMU; both images are checked."""
 
 import dataclasses
 import re
@@ -63,11 +63,11 @@ def host(generated: Path) -> Program:
 
 
 def build_host(generated: Path, build_dir: Path) -> Program:
-    """Builds what the host plays, with the Discovery's voices."""
+    """Builds the application for the host, with the number of voices of the Discovery."""
     settings = {
         "GENERATED_DIR": generated,
         "PLAYER_VOICES": N_VOICES["stm32f4_discovery"],
-        "CMSIS_DSP_DIR": fetch_cmsis()[1],  # with what listens
+        "CMSIS_DSP_DIR": fetch_cmsis()[1],  # enables live mode
     }
     return make("host", build_dir, settings, "play")
 
@@ -80,7 +80,7 @@ def small_image(generated: Path) -> Program:
 
 @pytest.fixture(scope="module")
 def flute(generated: Path) -> Path:
-    """The flute that is flashed by default."""
+    """Generated code of the default flute."""
     folder = generated.parent / "flute"
     presets.write_firmware_source([SHIPPED], folder)
     return folder
@@ -101,7 +101,7 @@ def first_sounding(blocks: np.ndarray) -> int:
     return int(np.flatnonzero(blocks.any(axis=1))[0])
 
 
-def test_board_without_clocks_and_codec_plays_on_and_reports_what_is_missing(small_image):
+def test_board_without_clocks_and_codec_plays_and_reports_what_is_missing(small_image):
     with Stm32Board(small_image.elf) as board:
         board.wait_for_blocks(50)
         stats = board.stats()
@@ -111,7 +111,7 @@ def test_board_without_clocks_and_codec_plays_on_and_reports_what_is_missing(sma
     assert stats["blocks"] >= 50 and stats["underruns"] == 0
 
 
-def test_board_plays_the_demo_phrase_with_the_shipped_flute_as_the_host_does(images, flute):
+def test_board_plays_the_demo_phrase_with_the_shipped_flute_like_the_host(images, flute):
     host = build_host(flute, flute.parent / "flute-host")
     run = play(host, [], [(3, b"demo\r"), (800, b"stats\r")])
     expected = pcm(run).reshape(-1, 64)[:800]
@@ -126,8 +126,8 @@ def test_board_plays_the_demo_phrase_with_the_shipped_flute_as_the_host_does(ima
     assert len(played) > 600
 
 
-def test_board_whose_adc_requests_no_dma_reports_it_and_plays_on(small_image, host):
-    """QEMU's ADC is such a one."""
+def test_board_whose_adc_requests_no_dma_reports_it_and_plays(small_image, host):
+    """QEMU's ADC never requests DMA."""
     console = [(3, b"live 1\r"), (103, b"demo\r"), (600, b"stats\r")]
     expected = pcm(play(host, [], console)).reshape(-1, 64)[106:600]  # live sound has faded
     with Stm32Board(small_image.elf) as board:
@@ -150,7 +150,7 @@ def test_board_whose_adc_requests_no_dma_reports_it_and_plays_on(small_image, ho
 
 
 def agreement(played: np.ndarray, host: Program, events: list[tuple[int, bytes]]) -> int:
-    """Number of blocks for which the board played what the host does with these events."""
+    """Returns for how many blocks the board played the same as the host with these events."""
     end = [(len(played) + 10, b"help\r")]
     expected = pcm(play(host, events, end)).reshape(-1, 64)
     expected = expected[first_sounding(expected) :][: len(played)]
@@ -158,8 +158,8 @@ def agreement(played: np.ndarray, host: Program, events: list[tuple[int, bytes]]
     return int(differing[0]) if len(differing) else len(expected)
 
 
-def test_board_plays_midi_as_the_host_does(small_image, host):
-    """When a byte came is known to nobody: it is searched for where the samples depart."""
+def test_board_plays_midi_like_the_host(small_image, host):
+    """The arrival block of a byte is unknown, so it is searched for where the samples differ."""
     messages = [on(60), control(1, 100), on(67, 70), bend(4000), off(60)]
     with Stm32Board(small_image.elf) as board:
         for message in messages:
@@ -169,20 +169,22 @@ def test_board_plays_midi_as_the_host_does(small_image, host):
         played = board.blocks
         assert board.stats()["midi lost"] == 0
     played = played[first_sounding(played) :]
-    begin = 3  # of the host's time; heard from block 4 on
+    begin = 3  # block of the host; audible from block 4 on
     events = [(begin, messages[0])]
     for message in messages[1:]:
-        departs = agreement(played, host, events)
-        assert departs < len(played), "the message changed nothing"
-        came = [departs + begin - back for back in range(25)]
-        came = [block for block in came if block >= events[-1][0]]
-        found = max(came, key=lambda block: agreement(played, host, [*events, (block, message)]))
+        differs = agreement(played, host, events)
+        assert differs < len(played), "the message changed nothing"
+        candidates = [differs + begin - back for back in range(25)]
+        candidates = [block for block in candidates if block >= events[-1][0]]
+        found = max(
+            candidates, key=lambda block: agreement(played, host, [*events, (block, message)])
+        )
         events.append((found, message))
     assert agreement(played, host, events) == len(played)
 
 
 def test_four_voices_of_the_flute_leave_margin_at_168_mhz(images, flute):
-    """By the instructions of the image in the emulator, and the cycles that each takes."""
+    """Multiplies the instructions of the image in the emulator by the cycles per instruction."""
     with Stm32Board(images["stm32f4_discovery"].program.elf) as board:
         for message in CHORD:
             board.send_midi(message)
@@ -195,11 +197,11 @@ def test_four_voices_of_the_flute_leave_margin_at_168_mhz(images, flute):
     assert stats["stack"] < 2048
 
 
-# --- what the worst block costs -------------------------------------------------------------------
+# --- cost of the worst block ----------------------------------------------------------------------
 
 
 def cycles_per_instruction(board: str, generated: Path) -> float:
-    """By the stages that render a voice, each in its share."""
+    """Returns the mean over the stages that render a voice, weighted by their instructions."""
     built = firmware.build(board, generated, build_dir=generated.parent / f"render-{board}")
     frames = bench_firmware.bench_frames(50)
     per_stage = bench_firmware.cycles_per_instruction(built, frames)
@@ -208,7 +210,7 @@ def cycles_per_instruction(board: str, generated: Path) -> float:
 
 
 def share(name: str, cycles: float, image: firmware.Firmware, *, n_voices: int) -> float:
-    """Share of a chip's time, where every voice reads the weights once a block."""
+    """Returns the share of a chip's time if every voice reads the weights once per block."""
     n_bytes = n_voices * image.parts["model"].flash_bytes
     return chip_share(INSTRUMENT_BOARDS[name], cycles, n_bytes)["cpu_share"]
 
@@ -227,7 +229,7 @@ def test_voice_with_weights_in_flash_stays_within_its_share_of_the_chip(
     cycles = report["instructions"] / report["n_blocks"] * cycles_per_instruction(emulated, flute)
     found = share(name, cycles, images[name], n_voices=1)
     board = INSTRUMENT_BOARDS[name]
-    assert found > 1.1 * cycles * 250 / board.clock_hz  # waits, too
+    assert found > 1.1 * cycles * 250 / board.clock_hz  # includes wait states
     assert found <= board.limits.cpu_share
 
 
@@ -238,7 +240,7 @@ def test_worst_block_of_all_voices_fits_the_board(name, emulated, images, flute)
     player = build_player(emulated, flute, n_voices=n_voices, build_dir=build_dir)
     notes = [60, 64, 67, 72, 55, 76, 79, 84][:n_voices]
     score = [(2, on(note)) for note in notes]
-    score += [(60 + i, bend(400 * i)) for i in range(20)]  # every block another pitch
+    score += [(60 + i, bend(400 * i)) for i in range(20)]  # a new pitch in every block
     score += [(100, on(note + 1)) for note in notes]  # all voices stolen at once
     score += [(140, off(note + 1)) for note in notes]
     report = perform(player, score).report
@@ -251,7 +253,7 @@ def test_worst_block_of_all_voices_fits_the_board(name, emulated, images, flute)
 
 
 def sections(elf: Path) -> dict[str, tuple[int, int]]:
-    """Address and bytes of every section that takes memory."""
+    """Returns address and size in bytes of every section that takes memory."""
     listed = subprocess.run(
         ["arm-none-eabi-readelf", "-SW", elf], capture_output=True, text=True, check=True
     ).stdout
@@ -262,7 +264,7 @@ def sections(elf: Path) -> dict[str, tuple[int, int]]:
 
 
 def symbols(elf: Path) -> dict[str, tuple[int, int]]:
-    """Address and bytes, which a label has none of."""
+    """Returns address and size in bytes of every symbol; labels have size 0."""
     listed = subprocess.run(
         ["arm-none-eabi-nm", "-S", elf], capture_output=True, text=True, check=True
     ).stdout
@@ -293,7 +295,7 @@ def test_image_begins_with_a_vector_table_whose_handlers_are_code(board, images)
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_every_section_lies_within_a_memory_and_no_two_overlap(board, images):
+def test_sections_lie_within_a_memory_and_do_not_overlap(board, images):
     flash = flash_memory(board)
     memories = [*MEMORIES[board].values(), (flash.address, flash.n_bytes)]
     places = sections(images[board].program.elf)
@@ -307,12 +309,12 @@ def test_every_section_lies_within_a_memory_and_no_two_overlap(board, images):
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_image_calls_no_emulator(board, images):
+def test_image_contains_no_semihosting_call(board, images):
     code = disassemble(images[board].program)
     assert not [at for at, instruction in code.items() if instruction.mnemonic == "bkpt"]
 
 
-def test_samples_lie_where_the_dma_reaches_and_weights_in_flash_are_prefetched(images):
+def test_samples_are_in_dma_memory_and_weights_in_flash_are_prefetched(images):
     names = symbols(images["nucleo_h743zi"].program.elf)
     places = sections(images["nucleo_h743zi"].program.elf)
     dma, n_dma = places[".dma"]
@@ -336,7 +338,7 @@ def test_samples_lie_where_the_dma_reaches_and_weights_in_flash_are_prefetched(i
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_whole_firmware_with_one_instrument_and_four_voices_keeps_its_budget(board, images):
+def test_firmware_with_one_instrument_and_four_voices_keeps_its_budget(board, images):
     built = images[board]
     _, player = symbols(built.program.elf)["player"]
     more_voices = player * (N_VOICES[board] - 4) // N_VOICES[board]
@@ -344,7 +346,7 @@ def test_whole_firmware_with_one_instrument_and_four_voices_keeps_its_budget(boa
     assert built.ram_bytes - more_voices <= 32_000
 
 
-def test_response_of_a_second_lies_in_the_nucleos_axi_sram(tmp_path):
+def test_state_of_a_one_second_reverb_is_in_the_axi_sram_of_the_nucleo(tmp_path):
     response = 1e-3 * np.random.default_rng(0).standard_normal(16_000)
     presets.write_firmware_source(
         [dataclasses.replace(SHIPPED, response=response)], tmp_path / "generated"
@@ -356,7 +358,7 @@ def test_response_of_a_second_lies_in_the_nucleos_axi_sram(tmp_path):
     assert image.ram_bytes > n_bytes
 
 
-def test_full_model_fits_the_nucleo_with_as_many_voices_as_its_refusal_says(tmp_path):
+def test_full_model_fits_the_nucleo_with_the_voices_that_its_error_names(tmp_path):
     generated, build_dir = tmp_path / "generated", tmp_path / "build"
     generated.mkdir()
     model = generated / "decoder.tflite"
@@ -371,7 +373,7 @@ def test_full_model_fits_the_nucleo_with_as_many_voices_as_its_refusal_says(tmp_
         "nucleo_h743zi", generated, build_dir=build_dir, options={name: n_voices}
     )
     assert image.parts["model"].flash_bytes > 400_000
-    with pytest.raises(UserError, match="memory for 3 of 8 voices"):  # and not 3 as last time
+    with pytest.raises(UserError, match="memory for 3 of 8 voices"):  # not the 3 of the last build
         firmware.build("nucleo_h743zi", generated, build_dir=build_dir)
 
 

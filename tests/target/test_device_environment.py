@@ -1,6 +1,6 @@
 """A pretrained instrument is built, flashed, played and simulated without TensorFlow.
 
-The tests run in a virtual environment that holds the packages of ``requirements-device.txt`` alone.
+The tests run in a virtual environment with only the packages of ``requirements-device.txt``.
 """
 
 import re
@@ -21,7 +21,7 @@ REQUIREMENTS = REPOSITORY / "requirements-device.txt"
 RUN = MODEL_DIR / "flute" / "reduced_cd"
 Run = Callable[..., str]
 
-# Plays the frames of a .npy file by the reference of the device, and compares them with a WAV file.
+# Renders a .npy file of frames with the reference of the device and compares it with a WAV file.
 COMPARE = f"""
 import sys, wave
 from pathlib import Path
@@ -40,7 +40,7 @@ print(np.abs(expected).max() > 1000 and np.array_equal(played, expected))
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs Python in an environment with the packages of the device alone; returns its output."""
+    """Runs Python in an environment with only the packages for the device; returns its output."""
     folder = tmp_path_factory.mktemp("device")
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
@@ -68,7 +68,7 @@ def generated(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_packages_of_the_device_are_a_part_of_all_packages():
+def test_device_packages_are_a_subset_of_all_packages():
     def requirements(text: str) -> set[str]:
         lines = (line.partition("#")[0].strip() for line in text.splitlines())
         return {line for line in lines if re.match(r"[\w-]+ [<>=]", line)}
@@ -77,7 +77,7 @@ def test_packages_of_the_device_are_a_part_of_all_packages():
     assert few and few <= requirements((REPOSITORY / "setup.cfg").read_text())
 
 
-def test_environment_has_neither_tensorflow_nor_what_comes_with_it(run):
+def test_environment_has_neither_tensorflow_nor_its_dependencies(run):
     names = ("tensorflow", "keras", "tf_keras", "scipy", "librosa", "matplotlib", "PIL")
     code = f"from importlib.util import find_spec; print([n for n in {names} if find_spec(n)])"
     assert run("-c", code) == "[]\n"
@@ -89,7 +89,7 @@ def test_module_is_imported(run, module):
 
 
 @pytest.mark.parametrize("board", ["host", "qemu_m4"])
-def test_firmware_plays_what_the_reference_of_the_device_plays(run, generated, tmp_path, board):
+def test_firmware_equals_the_reference_of_the_device(run, generated, tmp_path, board):
     frames = np.stack([np.geomspace(440, 880, 250), np.linspace(-40, -10, 250)], axis=1)
     np.save(tmp_path / "frames.npy", frames.astype(np.float32))
     options = ["--board", board, "--build-dir", tmp_path / "build", "--out", tmp_path / "out.wav"]

@@ -1,4 +1,4 @@
-"""The firmware on every board against the Python simulation of the device, bit for bit."""
+"""The firmware on every board equals the Python simulation of the device bit for bit."""
 
 import json
 import wave
@@ -25,7 +25,8 @@ from pipeline.target.build import build_program
 from pipeline.target.emulator import run_program, trace_instructions
 from pipeline.target.frame_files import load_frames
 
-CONFIG = TcnConfig(n_blocks=2, hidden_channels=16)  # small: what is shown does not depend on size
+# The model is small because the results do not depend on its size.
+CONFIG = TcnConfig(n_blocks=2, hidden_channels=16)
 NOISE = NoiseParameters(
     UNTRAINED.colour + 0.3, UNTRAINED.slopes + np.linspace(-0.2, 0.2, 8)[:, None]
 )
@@ -33,7 +34,7 @@ PRESETS = {"flute": "int8", "violin": "int8"}
 
 
 def hostile_frames() -> np.ndarray:
-    """Frames that no player should send, then random bits, then music again."""
+    """Returns frames that no player should send, then random bits, then music again."""
     worst = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e9, -1e9, 1e-40, -1e-40, 20.0, 4000.0, -80.0]
     pairs = np.array([(f0_hz, loudness) for f0_hz in worst for loudness in worst])
     bits = np.random.default_rng(0).integers(0, 2**32, (100, 2), dtype=np.uint32)
@@ -84,7 +85,7 @@ def built(work: Path, generated: dict[str, Path]) -> dict[tuple[str, str], firmw
 def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt, what):
     frames = FRAMES[what]
     expected = device.simulate(models[fmt], PATCHES["flute"], NOISE, frames)
-    assert expected.pcm.max() > 1000  # it does sound
+    assert expected.pcm.max() > 1000  # not silent
     for board in FILE_BOARDS:
         played = firmware.render(built[board, fmt], frames)
         np.testing.assert_array_equal(played.logits, expected.logits, err_msg=board)
@@ -93,7 +94,7 @@ def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt,
 
 
 @pytest.mark.firmware
-def test_each_preset_of_a_firmware_plays_its_own_patch(built, models):
+def test_each_preset_plays_its_own_patch(built, models):
     frames = FRAMES["melody"]
     renderings = []
     for preset, patch in enumerate(("flute", "violin")):
@@ -114,7 +115,7 @@ def test_firmware_plays_hostile_frames_under_sanitizers(generated, work):
         assert len(played.pcm) == HOP_SAMPLES * len(FRAMES["hostile"])
 
 
-def test_quantized_pitch_and_loudness_are_what_the_model_was_trained_with(models):
+def test_quantized_pitch_and_loudness_equal_the_training_features(models):
     frames = np.stack([np.geomspace(20, 4000, 5000), np.linspace(-80, 0, 5000)], axis=1)
     midi = 69 + 12 * np.log2(frames[:, 0] / 440)
     scaled = np.stack([midi / 127, frames[:, 1] / 80 + 1], axis=1)
@@ -129,7 +130,7 @@ def test_quantized_pitch_and_loudness_are_what_the_model_was_trained_with(models
         assert np.abs(quantized - exact).max() < 0.52
 
 
-def test_held_pitch_and_silence_stand_in_for_what_is_not_a_number():
+def test_nan_is_replaced_by_the_held_pitch_and_silence():
     nan = np.nan
     frames = np.array([[nan, -20], [300, nan], [nan, -30], [np.inf, 5], [-1, -np.inf]], np.float32)
     expected = [[440, -20], [300, -80], [300, -30], [4000, 0], [20, -80]]
@@ -138,7 +139,7 @@ def test_held_pitch_and_silence_stand_in_for_what_is_not_a_number():
 
 @pytest.mark.firmware
 @pytest.mark.parametrize("board", EMULATED_BOARDS)
-def test_counted_instructions_equal_those_of_a_trace_and_repeat(built, board):
+def test_counted_instructions_equal_those_of_a_trace_and_are_reproducible(built, board):
     frames = FRAMES["melody"][:20]
     firmware_of_board = built[board, "int8"]
     counted = firmware.render(firmware_of_board, frames).instructions
@@ -151,7 +152,7 @@ def test_counted_instructions_equal_those_of_a_trace_and_repeat(built, board):
     )
     for stage, function in STAGES.items():
         executed = trace[function]
-        # A reading is good to a tick of 40 or 50 instructions, and the calls belong to nobody.
+        # A reading has a resolution of 40 or 50 instructions, and the calls count for no stage.
         assert abs(counted[stage] - (len(executed) - executed.count(0)) / len(frames)) < 40
 
 
@@ -162,12 +163,12 @@ def test_sizes_by_part_add_up_to_the_firmware(built):
         flash = sum(part.flash_bytes for part in firmware_of_board.parts.values())
         ram = sum(part.ram_bytes for part in firmware_of_board.parts.values())
         assert 0 <= firmware_of_board.flash_bytes - flash + 64 < 256  # alignment, shared strings
-        assert firmware_of_board.ram_bytes - ram - 4096 in range(64)  # the stack is nobody's part
+        assert firmware_of_board.ram_bytes - ram - 4096 in range(64)  # the stack belongs to no part
         assert {"decoder", "model", "fm", "instrument", "board"} <= set(firmware_of_board.parts)
 
 
 @pytest.mark.firmware
-def test_command_writes_what_the_firmware_played(generated, models, tmp_path, build_dir, capsys):
+def test_command_writes_the_output_of_the_firmware(generated, models, tmp_path, build_dir, capsys):
     np.save(tmp_path / "frames.npy", FRAMES["melody"].astype(np.float64))
     arguments = ["--generated", generated["int8"], "--frames", tmp_path / "frames.npy"]
     arguments += ["--board", "host", "--out", tmp_path / "out.wav"]
@@ -189,14 +190,14 @@ def test_command_writes_what_the_firmware_played(generated, models, tmp_path, bu
         ("empty.f32", b"", "0 bytes"),
     ],
 )
-def test_file_that_holds_no_frames_is_named(tmp_path, name, content, message):
+def test_file_without_valid_frames_is_named(tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=f"{name}.*{message}"):
         load_frames(tmp_path / name)
 
 
-def test_array_of_another_shape_is_refused(tmp_path):
+def test_array_of_the_wrong_shape_is_refused(tmp_path):
     np.save(tmp_path / "mono.npy", np.zeros(10))
     with pytest.raises(UserError, match=r"shape \[n_frames, 2\]"):
         load_frames(tmp_path / "mono.npy")
@@ -208,7 +209,7 @@ def test_folder_without_generated_code_is_refused_with_the_command_that_makes_it
 
 
 @pytest.mark.firmware
-def test_tflm_engine_without_its_tree_is_refused(generated):
+def test_tflm_engine_without_the_tflite_micro_tree_is_refused(generated):
     with pytest.raises(UserError, match="TFLM_DIR"):
         firmware.build("qemu_m4", generated["int8"], engine="tflm")
 
@@ -260,7 +261,7 @@ def test_float_arithmetic_of_frames_is_the_same_on_every_board(tmp_path):
 
 
 @pytest.mark.firmware
-def test_report_of_the_render_application_is_one_line_of_json(built):
+def test_render_application_prints_one_line_of_json(built):
     program = built["qemu_m4", "int8"].program
     run = run_program(program, arguments=["frames", "pcm"], inputs={"frames": bytes(80)})
     assert run.console.count("\n") == 1
@@ -269,7 +270,7 @@ def test_report_of_the_render_application_is_one_line_of_json(built):
 
 
 @pytest.mark.firmware
-def test_render_application_names_the_file_that_it_cannot_read(built):
+def test_render_application_names_an_unreadable_file(built):
     for board in FILE_BOARDS:
         run = run_program(built[board, "int8"].program, arguments=["nothing", "pcm"])
         assert (run.status, run.console) == (2, "error: cannot read nothing\n")

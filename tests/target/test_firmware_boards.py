@@ -77,11 +77,11 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Program]:
 
 @pytest.mark.firmware
 @pytest.mark.parametrize("board", EMULATED_BOARDS)
-def test_counter_counts_the_instructions_of_a_loop_of_known_length(programs, board):
+def test_counter_counts_the_instructions_of_a_known_loop(programs, board):
     run = run_program(programs[board], arguments=["count"], outputs=["counts"])
     counts = np.frombuffer(run.files["counts"], "<u4").astype(int)
     expected = 3 * 1000 * 64 ** np.arange(3)
-    # Calls and readings cost some tens of instructions; a reading is good to a tick of 40 or 50.
+    # Calls and readings cost some tens of instructions; the resolution is 40 or 50 instructions.
     assert np.all(np.abs(counts - expected) < 120)
     again = run_program(programs[board], arguments=["count"], outputs=["counts"])
     assert again.files == run.files
@@ -95,12 +95,12 @@ def test_files_arguments_and_status_pass_through_unchanged(programs, board):
         programs[board], arguments=["echo", "b", "c"], inputs={"in": content}, outputs=["out"]
     )
     assert run.files["out"] == content
-    assert run.status == 4  # argc, and a missing file was reported
+    assert run.status == 4  # argc; set if the missing file was reported
 
 
 @pytest.mark.firmware
 @pytest.mark.parametrize("board", FILE_BOARDS)
-def test_memory_is_initialized_and_products_are_rounded_before_they_are_added(programs, board):
+def test_memory_is_initialized_and_float_products_are_not_fused(programs, board):
     assert run_program(programs[board], arguments=["memory"]).status == 0
 
 
@@ -112,7 +112,7 @@ def test_fault_ends_the_program_with_a_message_instead_of_hanging(programs, boar
 
 
 @pytest.mark.firmware
-def test_program_that_hangs_is_ended_with_a_clear_line(programs):
+def test_hanging_program_is_stopped_with_a_message(programs):
     with pytest.raises(UserError, match="qemu_m4 took over 1 s"):
         run_program(programs["qemu_m4"], arguments=["hang"], timeout_s=1)
 
@@ -130,7 +130,7 @@ def test_missing_tool_is_named_with_its_debian_package(monkeypatch, tmp_path):
 
 
 @pytest.mark.firmware
-def test_source_that_does_not_compile_is_reported_with_the_compilers_words(tmp_path):
+def test_compile_error_is_reported_with_the_compilers_message(tmp_path):
     source = tmp_path / "broken.c"
     source.write_text("int main(void) { return no_such_name; }\n")
     with pytest.raises(UserError, match=r"build for host failed: .*no_such_name"):
@@ -138,7 +138,7 @@ def test_source_that_does_not_compile_is_reported_with_the_compilers_words(tmp_p
 
 
 @pytest.mark.firmware
-def test_program_too_large_for_the_memory_is_refused_with_the_bytes_missing(tmp_path):
+def test_program_too_large_for_the_memory_is_refused_with_the_missing_bytes(tmp_path):
     source = tmp_path / "large.c"
     source.write_text("char large[1 << 20]; int main(void) { return large[1]; }\n")
     with pytest.raises(UserError, match=r"does not fit qemu_m4: \d+ bytes of RAM are"):
@@ -150,7 +150,7 @@ def test_unknown_board_is_refused_with_the_list_of_boards(tmp_path):
         build_program("qemu_m9", [Path("x.c")], out=tmp_path)
 
 
-def test_archive_with_another_checksum_is_refused_and_leaves_nothing(build_dir, monkeypatch):
+def test_archive_with_a_wrong_checksum_is_refused_and_leaves_no_files(build_dir, monkeypatch):
     def download(archive: vendor.Archive, folder: Path) -> None:
         (folder / "other.tar.gz").write_bytes(b"something else")
 
@@ -161,7 +161,7 @@ def test_archive_with_another_checksum_is_refused_and_leaves_nothing(build_dir, 
     assert left == {".lock"}
 
 
-def test_interrupted_download_leaves_nothing_half_made(build_dir, monkeypatch):
+def test_interrupted_download_leaves_no_partial_files(build_dir, monkeypatch):
     def download(archive: vendor.Archive, folder: Path) -> None:
         (folder / "half.tar.gz").write_bytes(b"half")
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What is written to a board's flash: checked against the formats' specifications and binutils."""
+"""Flash images agree with the specifications of their formats and with binutils."""
 
 import contextlib
 import re
@@ -47,15 +47,15 @@ def objcopy(*arguments: object) -> None:
 # --- formats --------------------------------------------------------------------------------------
 
 
-def test_uf2_block_is_laid_out_as_the_specification_has_it():
-    """Microsoft, USB Flashing Format: offsets, magic numbers and flags of a block of 512 bytes."""
+def test_uf2_block_has_the_layout_of_the_specification():
+    """Source: Microsoft, USB Flashing Format: offsets, magic numbers and flags of a block."""
     assert (uf2.RP2040, uf2.RP2350_ARM_SECURE) == (0xE48BFF56, 0xE48BFF59)
     file = uf2.write(Image(0x10000000, bytes(range(256)) + b"end"), uf2.RP2350_ARM_SECURE)
     assert len(file) == 2 * 512
     for number in range(2):
         block = file[512 * number : 512 * number + 512]
         assert block[:8] == b"UF2\n" + struct.pack("<I", 0x9E5D5157)
-        assert struct.unpack_from("<I", block, 8) == (0x00002000,)  # familyID is there
+        assert struct.unpack_from("<I", block, 8) == (0x00002000,)  # flag: familyID present
         assert struct.unpack_from("<I", block, 12) == (0x10000000 + 256 * number,)
         assert struct.unpack_from("<I", block, 16) == (256,)
         assert struct.unpack_from("<I", block, 20) == (number,)
@@ -68,7 +68,7 @@ def test_uf2_block_is_laid_out_as_the_specification_has_it():
 
 
 @given(IMAGES, st.sampled_from(FAMILIES))
-def test_uf2_brings_back_the_image_in_whole_pages(image, family):
+def test_uf2_reads_back_the_image_in_whole_pages(image, family):
     file = uf2.write(image, family)
     read, read_family = uf2.read(file)
     assert read_family == family
@@ -81,7 +81,7 @@ def test_uf2_brings_back_the_image_in_whole_pages(image, family):
 
 @given(st.integers(0, 1023), st.integers(1, 255))
 def test_damaged_uf2_is_refused_or_differs_in_its_payload(at, change):
-    """Padding aside, no byte of a file can change without notice."""
+    """Apart from padding, every changed byte of a file is detected."""
     image = Image(0x10000000, bytes(512))
     file = bytearray(uf2.write(image, uf2.RP2040))
     file[at] ^= change
@@ -93,15 +93,15 @@ def test_damaged_uf2_is_refused_or_differs_in_its_payload(at, change):
 
 
 @pytest.mark.parametrize("n_bytes", [0, 1, 511, 513, 1000])
-def test_uf2_that_is_cut_off_is_refused(n_bytes):
+def test_truncated_uf2_is_refused(n_bytes):
     with pytest.raises(UserError, match=f"{n_bytes} bytes is cut off"):
         uf2.read(
             uf2.write(Image(0, bytes(600)), uf2.RP2040)[:n_bytes] + bytes(max(0, n_bytes - 1536))
         )
 
 
-def test_checksum_of_the_loader_is_the_catalogued_crc():
-    """CRC-32/MPEG-2 of "123456789", as catalogues of CRCs give it for a check."""
+def test_checksum_of_the_loader_is_crc_32_mpeg_2():
+    """Compares with the check value of CRC-32/MPEG-2, that of "123456789"."""
     assert crc32_mpeg2(b"123456789") == 0x0376E6E7
     image = Image(0x10000000, bytes(range(252)) + bytes(4) + b"rest")
     sealed = seal_loader(image)
@@ -110,7 +110,7 @@ def test_checksum_of_the_loader_is_the_catalogued_crc():
 
 
 @given(IMAGES.map(lambda image: Image(image.address + 0xFF00, image.content)))
-def test_hex_records_hold_the_image_and_their_checksums(image):
+def test_hex_records_contain_the_image_and_valid_checksums(image):
     content: dict[int, int] = {}
     upper = 0
     lines = to_hex(image).splitlines()
@@ -128,7 +128,7 @@ def test_hex_records_hold_the_image_and_their_checksums(image):
 
 
 @pytest.mark.firmware
-def test_binutils_read_the_same_from_elf_bin_and_hex(elf, tmp_path):
+def test_binutils_read_the_same_bytes_from_elf_bin_and_hex(elf, tmp_path):
     image = read_elf(elf, address=0x10000000, size=2 << 20)
     objcopy("-O", "binary", elf, tmp_path / "elf.bin")
     assert image.content == (tmp_path / "elf.bin").read_bytes()
@@ -138,7 +138,7 @@ def test_binutils_read_the_same_from_elf_bin_and_hex(elf, tmp_path):
 
 
 @pytest.mark.firmware
-def test_converted_files_hold_the_same_bytes(elf):
+def test_converted_files_contain_the_same_bytes(elf):
     files = flashing.convert(elf, "pico")
     content = files["bin"].read_bytes()
     image, family = uf2.read(files["uf2"].read_bytes())
@@ -158,7 +158,7 @@ def test_converted_files_hold_the_same_bytes(elf):
         (b"\x7fELF\x01\x01" + bytes(10), "is cut off"),
     ],
 )
-def test_file_that_is_no_firmware_is_refused(tmp_path, content, reason):
+def test_file_that_is_not_firmware_is_refused(tmp_path, content, reason):
     path = tmp_path / "play"
     if content is not None:
         path.write_bytes(content)
@@ -189,7 +189,7 @@ def drive(tmp_path):
 
 @pytest.fixture
 def tools(tmp_path, monkeypatch):
-    """An empty PATH; returns a function that installs a tool, which prints a text and ends."""
+    """Empties PATH; returns a function that installs a tool, which prints a text and exits."""
     folder = tmp_path / "tools"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -208,11 +208,11 @@ def files_of(board: str) -> dict[str, Path]:
     return {suffix: Path(f"build/{board}.{suffix}") for suffix in suffixes}
 
 
-def test_every_board_that_is_played_can_be_flashed():
+def test_every_instrument_board_can_be_flashed():
     assert all(board.flash and board.flasher for board in INSTRUMENT_BOARDS.values())
 
 
-def test_drive_is_known_by_its_board_id(drive, tmp_path):
+def test_drive_is_identified_by_its_board_id(drive, tmp_path):
     assert flashing.find_drive("RPI-RP2", [tmp_path / "nowhere", tmp_path, drive]) == drive
     assert flashing.find_drive("RP2350", [tmp_path, drive]) is None
 
@@ -229,7 +229,7 @@ def test_uf2_is_copied_to_the_drive(elf, drive):
 
 @pytest.mark.parametrize("board", INSTRUMENT_BOARDS)
 @pytest.mark.parametrize("tool", ["openocd", "st-flash", "pyocd"])
-def test_tool_that_is_there_is_used(board, tool, tools, tmp_path):
+def test_installed_tool_is_used(board, tool, tools, tmp_path):
     tools(tool, 0, "done")
     if tool == "st-flash" and board in BOARD_IDS:
         with pytest.raises(UserError, match=f"no {board} is connected: hold BOOTSEL"):
@@ -245,7 +245,7 @@ def test_tool_that_is_there_is_used(board, tool, tools, tmp_path):
 
 
 @pytest.mark.parametrize("board", INSTRUMENT_BOARDS)
-def test_missing_board_is_reported_in_one_line_with_its_remedy(board, tools):
+def test_missing_board_is_reported_in_one_line_with_the_remedy(board, tools):
     with pytest.raises(UserError, match=f"^no {board} is connected: ") as without_tool:
         flashing.flash(board, files_of(board), drive=None, dry_run=False)
     assert "\n" not in str(without_tool.value)
@@ -282,9 +282,7 @@ def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, build_dir, capsys):
 
 
 @pytest.mark.firmware
-def test_several_run_folders_become_the_programs_of_one_image_in_their_order(
-    tmp_path, build_dir, capsys
-):
+def test_run_folders_become_the_programs_of_one_image_in_order(tmp_path, build_dir, capsys):
     runs = [tmp_path / instrument / "reduced_cd" for instrument in ("violin", "flute")]
     for run in runs:
         small_run.make_run(run, instrument=run.parent.name)
@@ -307,7 +305,7 @@ def test_several_run_folders_become_the_programs_of_one_image_in_their_order(
         "--generated c",
     ],
 )
-def test_firmware_names_the_command_that_flashes_what_it_built(options, replace, capsys):
+def test_firmware_prints_the_command_that_flashes_its_result(options, replace, capsys):
     asked, built = [], firmware.Firmware(Program("pico2", Path("play")), "aot", 1, 1, {})
     replace(sources.generate_source, lambda given: asked.append(vars(given)) or Path("c"))
     replace(firmware.build, lambda *_, **how: asked.append(how["options"]) or built)
@@ -322,7 +320,7 @@ def test_firmware_names_the_command_that_flashes_what_it_built(options, replace,
 
 
 @pytest.mark.firmware
-def test_learnt_reverb_is_flashed_where_there_is_an_fpu(tmp_path, build_dir, capsys):
+def test_learnt_reverb_is_flashed_only_with_an_fpu(tmp_path, build_dir, capsys):
     small_run.make_run(tmp_path / "run")
     options = ["--run", str(tmp_path / "run"), "--dry-run"]
     sizes = []
@@ -331,7 +329,8 @@ def test_learnt_reverb_is_flashed_where_there_is_an_fpu(tmp_path, build_dir, cap
         words = capsys.readouterr().out.split()
         sizes.append((int(words[2]), int(words[5])))
     assert sizes[1][0] - sizes[0][0] > 4 * 1600 < sizes[1][1] - sizes[0][1]
-    assert sizes[2][0] - sizes[1][0] > 4 * 14400 < sizes[2][1] - sizes[1][1]  # a second
+    # The whole response lasts one second.
+    assert sizes[2][0] - sizes[1][0] > 4 * 14400 < sizes[2][1] - sizes[1][1]
     for reverb_options in (["--reverb", "0.1"], ["--reverb"]):
         with pytest.raises(UserError, match="pico has no FPU to play a reverb with"):
             flash.main(["--board", "pico", *options, *reverb_options])
@@ -339,6 +338,6 @@ def test_learnt_reverb_is_flashed_where_there_is_an_fpu(tmp_path, build_dir, cap
         flash.main(["--board", "pico2", *options, "--reverb", "2"])
 
 
-def test_command_refuses_a_folder_that_is_no_drive(tmp_path):
+def test_command_refuses_a_folder_that_is_not_a_drive(tmp_path):
     with pytest.raises(UserError, match="is not the drive of a pico2: hold BOOTSEL"):
         flash.main(["--board", "pico2", "--drive", str(tmp_path)])

@@ -1,4 +1,4 @@
-"""Live mode: what it plays for the sound at its input, its latency, and what may go wrong."""
+"""Live mode: its output for a sound input, its latency, and its errors."""
 
 from pathlib import Path
 
@@ -24,10 +24,10 @@ from pipeline.target.vendor import fetch_cmsis
 pytestmark = pytest.mark.firmware
 
 BOARDS = ("host", "qemu_m4", "qemu_m7")
-LATER = 2  # blocks from what came in to the answer
-FIRST = 2  # block of input that is heard first by who says LIVE
+LATER = 2  # blocks from input to output
+FIRST = 2  # first block of input that is used after LIVE
 LIVE = [(1, b"li"), (2, b"ve "), (2, b"1\r")]
-LEAD_MS = 0.25  # for which the STM32's block of input is full before it is fetched
+LEAD_MS = 0.25  # time from a full input block to its use on an STM32
 
 
 def build_play(board: str, generated: Path, **settings: object) -> Program:
@@ -60,7 +60,7 @@ def programs(generated: Path) -> dict[str, Program]:
 
 
 def play(program: Program, sound: np.ndarray | None, midi=(), console=LIVE, end=400) -> ProgramRun:
-    """Runs a player with sound at its input; the console asks for its state at the end."""
+    """Runs the player with a sound input; the console prints its state at the end."""
     inputs = {
         "midi.score": records(midi),
         "console.score": records([*console, (end, b"notes\rstats\r")]),
@@ -73,7 +73,7 @@ def play(program: Program, sound: np.ndarray | None, midi=(), console=LIVE, end=
 
 
 def transferred(generated: Path, sound: np.ndarray) -> np.ndarray:
-    """Returns what apps/transfer plays for a sound."""
+    """Returns the output of apps/transfer for a sound."""
     program = transfer.build_transfer("host", generated, build_dir=generated.parent / "transfer")
     f0_min_hz, f0_max_hz = transfer.F0_RANGE_HZ
     return transfer.transfer(program, sound, f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz).pcm
@@ -84,7 +84,7 @@ def blocks(run: ProgramRun) -> np.ndarray:
 
 
 def stats(run: ProgramRun) -> dict[str, str]:
-    lines = answers(run)[-10:]  # the last command
+    lines = answers(run)[-10:]  # answer to the last command
     return dict(line.removesuffix(" %").rsplit(" ", 1) for line in lines)
 
 
@@ -96,13 +96,11 @@ def melody() -> np.ndarray:
     return to_pcm(np.concatenate(parts))
 
 
-# --- the same samples -----------------------------------------------------------------------------
+# --- equal samples --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_live_mode_plays_what_transfer_makes_of_the_same_sound_two_blocks_later(
-    board, programs, generated
-):
+def test_live_mode_equals_transfer_two_blocks_later(board, programs, generated):
     sound = melody()
     expected = transferred(generated, sound[FIRST * HOP_SAMPLES :])
     run = play(programs[board], sound)
@@ -137,13 +135,13 @@ def test_live_mode_plays_with_reverb_and_at_48_khz(generated, tmp_path):
     np.testing.assert_array_equal(played[192:], reference_upsampler.upsample(core[HOP_SAMPLES:]))
 
 
-# --- how late -------------------------------------------------------------------------------------
+# --- latency --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("board", "rate"), [("host", 16_000), ("host", 48_000), ("qemu_m4", 16_000)]
 )
-def test_onset_at_the_input_is_at_the_output_within_25_ms(board, rate, following):
+def test_onset_reaches_the_output_within_25_ms(board, rate, following):
     program = build_play(board, following, SAMPLE_RATE=rate)
     begins = [50 * HOP_SAMPLES + offset for offset in (0, 1, 31, 63)]
     for begin in begins:
@@ -157,7 +155,7 @@ def test_onset_at_the_input_is_at_the_output_within_25_ms(board, rate, following
         assert 8 < 1000 * half / rate + LEAD_MS < 25
 
 
-def test_step_of_the_input_is_answered_two_blocks_later_and_not_before(programs):
+def test_input_step_changes_the_output_exactly_two_blocks_later(programs):
     sound = np.zeros(200 * HOP_SAMPLES, np.int16)
     silent = blocks(play(programs["host"], sound))
     for block in (50, 51):
@@ -170,7 +168,7 @@ def test_step_of_the_input_is_answered_two_blocks_later_and_not_before(programs)
 # --- switching ------------------------------------------------------------------------------------
 
 HELD = [(3, on(60)), (5, on(67)), (120, off(60)), (121, off(67))]
-ANSWERED = 2  # blocks from a line at the console to the first block that heeds it
+CONSOLE_DELAY = 2  # blocks from a console line to its first effect
 
 
 def steepest(block: np.ndarray) -> int:
@@ -178,18 +176,16 @@ def steepest(block: np.ndarray) -> int:
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_notes_fade_where_live_begins_and_live_sound_where_it_ends_and_nothing_sticks(
-    board, programs
-):
+def test_switching_live_mode_fades_notes_and_live_sound_and_no_note_sticks(board, programs):
     sound = to_pcm(make_tone(2, 330, level=0.4))
     run = play(programs[board], sound, HELD, [(40, b"live 1\r"), (100, b"live 0\r")])
     played = blocks(run)
-    begin, end = 40 + ANSWERED, 100 + ANSWERED
-    # The last block of the notes is what all sound off makes of it, and ends with silence.
+    begin, end = 40 + CONSOLE_DELAY, 100 + CONSOLE_DELAY
+    # The last block of the notes fades to silence, as after all sound off.
     ended = blocks(play(programs[board], sound, [*HELD[:2], (41, control(120, 0)), *HELD[2:]], []))
     np.testing.assert_array_equal(played[: begin + 1], ended[: begin + 1])
     assert ended[begin].any() and not ended[begin + 1].any()
-    # Then live sound; it fades within a block, without a step, though keys are down.
+    # Then live sound plays, and fades within a block without a step although keys are down.
     assert played[begin + 8 : end].any(axis=1).all()
     assert steepest(played[end - 1 : end + 1]) <= 1.1 * steepest(played[end - 8 : end])
     assert np.abs(played[end][-3:]).max() < 0.1 * np.abs(played[end - 1]).max()
@@ -206,29 +202,29 @@ def test_note_after_live_mode_is_played_as_before(programs):
     np.testing.assert_array_equal(later[150:], first[150:])
 
 
-def test_live_begins_from_silence_every_time(programs, generated):
+def test_live_mode_always_starts_from_silence(programs, generated):
     sound = to_pcm(make_tone(2, 330))
     console = [*LIVE, (60, b"live 0\r"), (100, b"live 1\r")]
     played = pcm(play(programs["host"], sound, [], console))
     expected = transferred(generated, sound[100 * HOP_SAMPLES :])
-    begin = (100 + ANSWERED) * HOP_SAMPLES
+    begin = (100 + CONSOLE_DELAY) * HOP_SAMPLES
     assert not played[begin - 10 * HOP_SAMPLES : begin].any()
     np.testing.assert_array_equal(played[begin:][: len(expected)], expected)
 
 
-def test_note_in_the_block_in_which_live_ends_leaves_the_fade_alone(programs):
-    """A live voice keeps its full level, also while a note waits for its end."""
+def test_note_in_the_last_live_block_does_not_change_the_fade(programs):
+    """A live voice keeps its full level even while a note waits for its end."""
     sound, console = to_pcm(make_tone(1, 330)), [*LIVE, (100, b"live 0\r")]
-    end = 100 + ANSWERED
+    end = 100 + CONSOLE_DELAY
     one, two = (
         blocks(play(programs["host"], sound, [(end - 1, on(note)) for note in notes], console))
-        for notes in ([60], [60, 72])  # the second waits for the voice that was live
+        for notes in ([60], [60, 72])  # the second note waits for the live voice
     )
     np.testing.assert_array_equal(one[: end + 1], two[: end + 1])
     assert (one[end + 1 : end + 3] != two[end + 1 : end + 3]).any()
 
 
-def test_keys_do_nothing_in_live_mode_but_program_and_loudness_do(programs):
+def test_live_mode_ignores_keys_but_not_program_and_loudness(programs):
     sound = to_pcm(make_tone(1.2, 440, level=0.5))
     program = programs["host"]
     plain = play(program, sound)
@@ -246,7 +242,7 @@ def test_keys_do_nothing_in_live_mode_but_program_and_loudness_do(programs):
 
 
 @pytest.mark.parametrize("line", [b"demo\r", b"panic\r", b"live 0\r"])
-def test_live_ends_with_the_command_that_ends_it(line, programs):
+def test_command_ends_live_mode(line, programs):
     run = play(programs["host"], to_pcm(make_tone(2, 440)), [], [*LIVE, (60, line)], end=62)
     assert "0 live flute 69" not in answers(run)
     assert blocks(run)[50:60].any(axis=1).all()
@@ -265,7 +261,7 @@ def test_console_reports_the_arguments_of_live(typed, answer, programs):
     assert answers(run)[1] == answer
 
 
-def test_firmware_without_an_input_says_so(generated):
+def test_firmware_without_an_input_refuses_live_mode(generated):
     settings = {"GENERATED_DIR": generated, "PLAYER_VOICES": 2}
     program = make("qemu_m0", generated.parent / "m0", settings, "play")
     lines = answers(play(program, melody()))
@@ -273,11 +269,11 @@ def test_firmware_without_an_input_says_so(generated):
     assert not any(line.startswith("input lost") for line in lines)
 
 
-# --- what may come in -----------------------------------------------------------------------------
+# --- unusual input --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_absent_input_is_silence_and_is_reported(board, programs):
+def test_missing_input_is_silence_and_is_reported(board, programs):
     nothing = np.zeros(300 * HOP_SAMPLES, np.int16)
     run = play(programs[board], None, [], [*LIVE, (20, b"live\r")])
     np.testing.assert_array_equal(pcm(run), pcm(play(programs[board], nothing)))
@@ -286,7 +282,7 @@ def test_absent_input_is_silence_and_is_reported(board, programs):
     assert stats(run)["underruns"] == "0"
 
 
-def test_input_that_ends_within_a_block_is_used_up_to_its_last_whole_one(programs):
+def test_input_is_used_up_to_its_last_whole_block(programs):
     sound = to_pcm(make_tone(0.5, 440))
     whole = sound[: 100 * HOP_SAMPLES]
     cut = sound[: 100 * HOP_SAMPLES + 63]
@@ -302,7 +298,7 @@ def test_constant_input_settles_to_silence(dc, following):
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_noise_at_full_scale_leaves_no_trace(board, programs, following):
+def test_player_recovers_from_full_scale_noise(board, programs, following):
     rng = np.random.default_rng(1)
     noise = rng.integers(-(2**15), 2**15, 200 * HOP_SAMPLES).astype(np.int16)
     square = np.where(np.arange(100 * HOP_SAMPLES) % 7 < 3, 32767, -32768).astype(np.int16)
@@ -314,7 +310,7 @@ def test_noise_at_full_scale_leaves_no_trace(board, programs, following):
         assert np.abs(soft[20:300]).max() > 10_000 and np.abs(soft[320:500]).max() <= 3
 
 
-def test_blocks_of_input_that_come_while_the_loop_is_late_are_counted(programs):
+def test_input_blocks_that_arrive_while_the_loop_is_late_are_counted(programs):
     sound = to_pcm(make_tone(3, 440))
     run = play(programs["host"], sound, [(30, b""), (60, b""), (61, b"")])
     assert (stats(run)["underruns"], stats(run)["input lost"]) == ("3", "3")

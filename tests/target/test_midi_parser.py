@@ -1,4 +1,4 @@
-"""The MIDI parser: every byte stream that the specification allows, and every other one."""
+"""The MIDI parser with valid and invalid byte streams."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ channel_message = st.tuples(
 ).map(lambda m: m if m[0] in TWO_DATA_BYTES else (*m[:3], 0))
 system_message = st.one_of(
     st.binary(max_size=20).map(lambda b: b"\xf0" + bytes(x & 127 for x in b) + b"\xf7"),
-    st.binary(max_size=20).map(lambda b: b"\xf0" + bytes(x & 127 for x in b)),  # never ended
+    st.binary(max_size=20).map(lambda b: b"\xf0" + bytes(x & 127 for x in b)),  # no end
     st.sampled_from([b"\xf1\x01", b"\xf2\x01\x02", b"\xf3\x01", b"\xf4", b"\xf5", b"\xf6"]),
 )
 
@@ -47,7 +47,7 @@ def parse(program: Program, stream: bytes) -> list[tuple[int, ...]]:
 
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[bytes, list[tuple[int, ...]]]:
-    """A valid stream with running status and real-time bytes anywhere, and its messages."""
+    """Draws a valid stream, with running status and real-time bytes anywhere, and its messages."""
     stream, expected = b"", []
     running = None
     for item in draw(st.lists(st.one_of(channel_message, system_message), max_size=30)):
@@ -90,7 +90,7 @@ def test_parser_agrees_with_mido_on_a_long_stream_of_channel_messages(program):
 
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=300), channel_message)
-def test_after_any_bytes_the_next_whole_message_is_understood(program, noise, message):
+def test_complete_message_is_parsed_after_any_bytes(program, noise, message):
     data = message[2:] if message[0] in TWO_DATA_BYTES else message[2:3]
     parsed = parse(program, noise + bytes([message[0] | message[1], *data]))
     assert parsed[-1] == message
@@ -98,10 +98,10 @@ def test_after_any_bytes_the_next_whole_message_is_understood(program, noise, me
     assert all(max(m[2:]) < 128 for m in parsed)
 
 
-def test_truncated_and_overlong_messages_are_survived(program):
+def test_truncated_and_overlong_messages_do_not_affect_later_ones(program):
     cut_short = b"\x90\x3c" + b"\xb0\x07\x64"
     assert parse(program, cut_short) == [(0xB0, 0, 7, 100)]
-    overlong = b"\x80\x3c\x40\x3d"  # a note off with a byte too many, which begins another one
+    overlong = b"\x80\x3c\x40\x3d"  # a note off with an extra byte, which starts another one
     assert parse(program, overlong + b"\xc1\x05\x06") == [
         (0x80, 0, 60, 64),
         (0xC0, 1, 5, 0),

@@ -1,4 +1,4 @@
-"""The real-time application on boards that play from files, and what libFuzzer finds in it."""
+"""The real-time application on boards that play from files, and a short run of libFuzzer."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pipeline.target.player import build_player, perform
 
 pytestmark = pytest.mark.firmware
 
-LISTENING_BOARDS = ("qemu_m4", "qemu_m7")  # and the host, but here it is built without
+LISTENING_BOARDS = ("qemu_m4", "qemu_m7")  # the host can, too, but is built without it here
 TUNE = [
     (3, on(60)),
     (40, on(64)),
@@ -50,12 +50,12 @@ def programs(generated: Path) -> dict[str, Program]:
     }
 
 
-def test_main_loop_plays_what_the_player_renders_one_block_later(programs, generated):
+def test_main_loop_plays_the_output_of_the_player_one_block_later(programs, generated):
     player = build_player("host", generated, n_voices=2, build_dir=generated.parent / "perform")
     expected = perform(player, TUNE).pcm
     for board in FILE_BOARDS:
         played = pcm(play(programs[board], TUNE))
-        # A byte that comes while block 3 plays is heard from block 4 on: 4 to 8 ms after it came.
+        # A byte that arrives while block 3 plays is audible from block 4 on, 4 to 8 ms later.
         assert np.flatnonzero(expected)[0] // HOP_SAMPLES == 3
         assert not played[:HOP_SAMPLES].any()
         np.testing.assert_array_equal(played[HOP_SAMPLES:][: len(expected)], expected)
@@ -85,7 +85,7 @@ def test_demo_phrase_plays_to_its_end_and_leaves_silence(programs):
         assert answers(run)[1:] == ["playing", "0 idle", "1 idle"]
         sounding = np.flatnonzero(pcm(run).reshape(-1, HOP_SAMPLES).any(axis=1))
         assert 3 <= sounding[0] < 10 and 1250 < sounding[-1] < 1500
-        assert len(sounding) > 1200  # but for pauses between detached notes
+        assert len(sounding) > 1200  # except for pauses between detached notes
 
 
 def test_panic_ends_the_demo_phrase(programs):
@@ -96,12 +96,12 @@ def test_panic_ends_the_demo_phrase(programs):
 def test_load_is_reported_as_a_share_of_a_block(programs):
     lines = answers(play(programs["qemu_m4"], TUNE, [(100, b"stats\r")]))
     load, worst = (float(line.split()[1]) for line in lines[1:3])
-    assert 0.5 < load <= worst < 20  # of 168 MHz, with a decoder of a tenth of the size
+    assert 0.5 < load <= worst < 20  # percent of 168 MHz; the decoder has a tenth of the usual size
     stack = int(lines[9].split()[1])
     assert 0 < stack < 1536
 
 
-def test_block_that_comes_too_late_is_silence_and_is_counted(programs):
+def test_late_block_is_silent_and_is_counted(programs):
     for board in FILE_BOARDS:
         on_time = pcm(play(programs[board], [(3, on(60)), (60, on(64))]))
         run = play(programs[board], [(3, on(60)), (30, b""), (60, on(64))], [(70, b"stats\r")])
@@ -112,9 +112,8 @@ def test_block_that_comes_too_late_is_silence_and_is_counted(programs):
         cut = silent[0] * HOP_SAMPLES
         np.testing.assert_array_equal(late[:cut], on_time[:cut])
         after = slice(cut + HOP_SAMPLES, cut + 20 * HOP_SAMPLES)
-        np.testing.assert_array_equal(
-            late[after], on_time[cut : cut + 19 * HOP_SAMPLES]
-        )  # nothing is lost
+        # The player continues where it was, so no sample is skipped.
+        np.testing.assert_array_equal(late[after], on_time[cut : cut + 19 * HOP_SAMPLES])
 
 
 @pytest.mark.parametrize(
@@ -130,11 +129,11 @@ def test_block_that_comes_too_late_is_silence_and_is_counted(programs):
         ("stax\x7f\x7fats\rx\r", "unknown: type help"),
     ],
 )
-def test_console_reports_what_it_does_not_understand(programs, typed, answer):
+def test_console_reports_invalid_commands(programs, typed, answer):
     assert answers(play(programs["host"], [(1, on(60))], [(5, typed.encode())]))[-1] == answer
 
 
-def test_unread_answers_are_cut_with_a_mark_and_the_sound_continues(programs):
+def test_unread_answers_are_cut_off_with_a_mark_and_the_sound_continues(programs):
     flood = [(block, b"notes\rstats\r") for block in range(5, 30) for _ in range(40)]
     run = play(programs["host"], TUNE, flood)
     assert "~" in run.files["console.txt"].decode("ascii")
@@ -143,6 +142,6 @@ def test_unread_answers_are_cut_with_a_mark_and_the_sound_continues(programs):
     )
 
 
-def test_no_input_of_midi_or_console_breaks_the_player(tmp_path):
-    """A short run; ``make fuzz`` sends ten million inputs."""
+def test_random_midi_and_console_input_does_not_crash_the_player(tmp_path):
+    """This run is short; ``make fuzz`` sends ten million inputs."""
     assert fuzzing.run(fuzzing.build(tmp_path), runs=30_000) >= 30_000

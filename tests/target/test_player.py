@@ -1,4 +1,4 @@
-"""The player: every key, pedal and controller, and every bit of its output."""
+"""The player: keys, pedal and controllers, and its output bit for bit."""
 
 import json
 from pathlib import Path
@@ -63,7 +63,7 @@ def model(generated: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def players(work: Path, generated: Path) -> dict[str, Program]:
-    """Players of one and four voices under sanitizers, and of four in the emulator."""
+    """Players with one and four voices under sanitizers, and with four in the emulator."""
     return {
         name: build_player(
             board, generated, n_voices=n_voices, build_dir=work / name, sanitize=board == "host"
@@ -92,7 +92,7 @@ def play(program: Program, score: Score, until: int) -> Performance:
 
 
 def course(performance: Performance, voice: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Pitch in semitones and loudness in dB of a voice by block, NaN while it is silent."""
+    """Returns the pitch in semitones and loudness in dB of a voice per block, NaN if silent."""
     pitch, loudness = np.full((2, performance.report["n_blocks"]), np.nan)
     for record in performance.trace[performance.trace["voice"] == voice]:
         if record["event"] != FADED:
@@ -102,7 +102,7 @@ def course(performance: Performance, voice: int = 0) -> tuple[np.ndarray, np.nda
 
 
 def sounding_at(performance: Performance, block: int) -> list[int]:
-    """Notes that sound in a block, by voice; 0 for a voice that does not."""
+    """Returns the note of each voice that sounds in a block; 0 for silent voices."""
     notes = [0] * performance.n_voices
     for record in performance.trace[performance.trace["block"] == block]:
         if record["event"] != FADED:
@@ -111,14 +111,14 @@ def sounding_at(performance: Performance, block: int) -> list[int]:
 
 
 def attacks(performance: Performance) -> list[int]:
-    """Blocks in which a voice begins from silence."""
+    """Returns the blocks in which a voice starts from silence."""
     return performance.trace["block"][performance.trace["event"] == BEGUN].tolist()
 
 
 # --- notes ----------------------------------------------------------------------------------------
 
 
-def test_note_sounds_in_the_block_after_its_message_and_falls_silent_after_its_end(mono):
+def test_note_starts_in_the_block_after_its_message_and_dies_away(mono):
     played = mono((5, on(72)), (40, off(72)), until=300)
     pitch, loudness = course(played)
     assert attacks(played) == [5]
@@ -130,14 +130,14 @@ def test_note_sounds_in_the_block_after_its_message_and_falls_silent_after_its_e
     assert played.report["n_sounding"] == 0
 
 
-def test_velocity_and_velocity_zero(mono):
+def test_velocity_sets_the_loudness_and_velocity_zero_ends_the_note(mono):
     played = mono((0, on(60, 50)), (50, on(60, 0)), until=300)
     loudness = course(played)[1]
     np.testing.assert_allclose(loudness[:50], LEVEL_DB + 40 * np.log10(50 / 127), atol=0.01)
     assert np.isnan(loudness[-1]) and loudness[60] < loudness[49] - 5
 
 
-def test_mono_player_slurs_to_the_last_note_and_back_to_the_one_still_held(mono):
+def test_mono_player_slurs_to_the_last_note_and_back_to_a_held_one(mono):
     played = mono(
         (0, on(60)),
         (50, on(64)),
@@ -159,8 +159,8 @@ def test_mono_player_slurs_to_the_last_note_and_back_to_the_one_still_held(mono)
 def test_instrument_that_does_not_slur_attacks_every_note(mono):
     played = mono((0, program_change(2)), (1, on(60)), (60, on(64)), until=120)
     pitch, loudness = course(played)
-    assert pitch[60] == pytest.approx(64, abs=0.001)  # at once
-    assert loudness[66] > loudness[59] + 0.5  # struck anew
+    assert pitch[60] == pytest.approx(64, abs=0.001)  # without a glide
+    assert loudness[66] > loudness[59] + 0.5  # a new attack
 
 
 def test_mono_player_forgets_the_oldest_of_seventeen_keys(mono):
@@ -169,7 +169,7 @@ def test_mono_player_forgets_the_oldest_of_seventeen_keys(mono):
     lifts = [(200 + 10 * i, off(note)) for i, note in enumerate(reversed(keys))]
     played = mono(*presses, *lifts, until=600)
     pitch, loudness = course(played)
-    assert pitch[345] == pytest.approx(41, abs=0.01)  # of 40 nothing is known any more
+    assert pitch[345] == pytest.approx(41, abs=0.01)  # key 40 was forgotten
     assert loudness[358] < LEVEL_DB  # it is released with key 41
 
 
@@ -180,7 +180,7 @@ def test_poly_player_gives_every_key_a_voice(poly):
     np.testing.assert_allclose(course(played, 2)[1][20:100], LEVEL_DB, atol=0.01)
 
 
-def test_a_note_without_a_silent_voice_takes_the_one_released_first_then_the_quietest(poly):
+def test_new_note_steals_the_voice_released_first_or_else_the_quietest(poly):
     chord = [(0, on(60, 100)), (0, on(62, 60)), (0, on(64, 80)), (0, on(65, 90))]
     played = poly(
         *chord, (20, off(65)), (21, off(60)), (22, on(70)), (23, on(71)), (24, on(72)), (26, on(73))
@@ -193,13 +193,13 @@ def test_a_note_without_a_silent_voice_takes_the_one_released_first_then_the_qui
     assert played.report["n_stolen"] == 2
 
 
-def test_a_key_struck_again_takes_its_own_voice(poly):
+def test_repeated_key_reuses_its_voice(poly):
     played = poly((0, on(60)), (0, on(64)), (20, off(60)), (22, on(60)), (40, on(60)), until=80)
     assert sounding_at(played, 60) == [60, 64, 0, 0]
     assert attacks(played) == [0, 0]
 
 
-def test_stolen_voice_moves_within_a_block_and_keeps_its_phase(poly):
+def test_stolen_voice_changes_its_note_within_a_block(poly):
     notes = [(i, on(60 + i)) for i in range(5)]
     played = poly(*notes, until=60)
     assert attacks(played) == [0, 1, 2, 3]
@@ -209,7 +209,7 @@ def test_stolen_voice_moves_within_a_block_and_keeps_its_phase(poly):
 # --- controllers ----------------------------------------------------------------------------------
 
 
-def test_bend_reaches_two_semitones_or_what_rpn_0_says(mono):
+def test_bend_range_is_two_semitones_or_set_by_rpn_0(mono):
     rpn = [control(101, 0), control(100, 0), control(6, 7), control(38, 50)]
     played = mono(
         (0, on(60)),
@@ -230,7 +230,7 @@ def test_bend_reaches_two_semitones_or_what_rpn_0_says(mono):
     assert pitch[249] == pytest.approx(60, abs=0.01)
 
 
-def test_data_of_an_nrpn_and_ranges_beyond_two_octaves_do_no_harm(mono):
+def test_nrpn_data_is_ignored_and_bend_range_limited_to_two_octaves(mono):
     messages = [control(101, 0), control(100, 0), control(6, 127), control(99, 0), control(6, 1)]
     played = mono((0, on(60)), (0, bend(8191)), *((0, m) for m in messages), until=100)
     assert course(played)[0][99] == pytest.approx(84, abs=0.01)
@@ -248,21 +248,21 @@ def test_modulation_wheel_sets_the_depth_of_vibrato_from_none_to_half_a_semitone
 
 
 @pytest.mark.parametrize("number", [2, 7, 11])
-def test_breath_volume_and_expression_are_loudness(mono, number):
+def test_breath_volume_and_expression_set_the_loudness(mono, number):
     played = mono((0, on(60)), (10, control(number, 40)), until=100)
     loudness = course(played)[1]
-    reference = 100 if number == 7 else 127  # volume begins at 100
+    reference = 100 if number == 7 else 127  # the default volume is 100
     assert loudness[99] == pytest.approx(LEVEL_DB + 40 * np.log10(40 / reference), abs=0.02)
     steps = np.diff(loudness[9:60])
     assert steps.max() <= 0 and steps.min() > 40 * np.log10(40 / reference) / 3  # no jump
 
 
-def test_controllers_together_never_exceed_the_range_of_the_instrument(mono):
+def test_combined_controllers_never_exceed_the_range_of_the_instrument(mono):
     played = mono((0, program_change(1)), (0, control(7, 127)), (2, on(70)), until=400)
     assert np.nanmax(course(played)[1]) <= TABLES["violin"].loudest_db + 1e-4
 
 
-def test_portamento_glides_for_as_long_as_cc_5_says_when_cc_65_is_on(mono):
+def test_cc_65_enables_portamento_and_cc_5_sets_its_time(mono):
     played = mono(
         (0, control(5, 64)),
         (0, control(PORTAMENTO, 127)),
@@ -297,7 +297,7 @@ def test_sustain_pedal_holds_notes_until_it_is_lifted(mono, poly):
         assert loudness[110] < LEVEL_DB - 5 and np.isnan(loudness[200])
 
 
-def test_pedal_lifted_over_a_held_key_releases_only_the_others(mono, poly):
+def test_releasing_the_pedal_ends_only_notes_without_a_held_key(mono, poly):
     events = [
         (0, on(60)),
         (5, control(SUSTAIN, 127)),
@@ -313,7 +313,7 @@ def test_pedal_lifted_over_a_held_key_releases_only_the_others(mono, poly):
     assert course(played, 1)[1][60] < LEVEL_DB - 5
 
 
-def test_all_sound_off_is_silent_after_one_block_that_ramps_down(poly):
+def test_all_sound_off_ramps_to_silence_within_one_block(poly):
     played = poly(
         (0, on(60)), (0, on(64)), (50, control(ALL_SOUND_OFF, 0)), (80, off(60)), until=90
     )
@@ -363,14 +363,14 @@ def test_mono_and_poly_modes_are_switched_by_their_controllers(poly):
     assert sorted(sounding_at(played, 60)) == [0, 0, 60, 64]
 
 
-def test_program_change_is_for_the_notes_to_come(poly):
+def test_program_change_affects_later_notes_only(poly):
     played = poly(
         (0, on(60)), (20, program_change(1)), (30, on(64)), (40, program_change(9)), (50, on(67))
     )
     assert [(s.block, s.preset) for s in stretches(played)] == [(0, 0), (30, 1), (50, 1)]
 
 
-def test_mono_voice_of_another_instrument_fades_out_before_the_new_one_begins(mono):
+def test_mono_voice_of_another_instrument_fades_out_before_the_new_note(mono):
     played = mono((0, on(60)), (20, program_change(2)), (30, on(64)), until=60)
     first, second = stretches(played)
     assert (first.block, len(first.frames), first.is_faded, first.preset) == (0, 31, True, 0)
@@ -388,11 +388,11 @@ def test_every_channel_is_received(mono):
     assert attacks(played) == [0] and np.isnan(course(played)[0][150])
 
 
-# --- all of it ------------------------------------------------------------------------------------
+# --- random scores --------------------------------------------------------------------------------
 
 
 def simulate(performance: Performance, model: Path) -> np.ndarray:
-    """Returns what the device plays for the frames that the player gave its voices."""
+    """Simulates the device with the frames that the player gave to its voices."""
     mix = np.zeros(len(performance.pcm), np.int64)
     for stretch in stretches(performance):
         patch = PATCHES[PATCH_NAMES[stretch.preset]]
@@ -431,7 +431,7 @@ def absolute(score: list[tuple[int, bytes]]) -> Score:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(random_score)
-def test_host_emulator_and_python_play_the_same_samples_of_any_score(players, model, score):
+def test_host_emulator_and_python_render_any_score_to_the_same_samples(players, model, score):
     events = absolute(score)
     end = events[-1][0] + 100
     host = play(players["poly"], events, end)
@@ -443,7 +443,7 @@ def test_host_emulator_and_python_play_the_same_samples_of_any_score(players, mo
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(random_score)
-def test_no_note_is_left_once_every_key_and_the_pedal_are_up(players, score):
+def test_no_note_sounds_after_all_keys_and_the_pedal_are_released(players, score):
     events = absolute(score)
     end = events[-1][0]
     lifted = [(end, off(note)) for note in range(128)] + [(end, control(SUSTAIN, 0))]
@@ -454,16 +454,16 @@ def test_no_note_is_left_once_every_key_and_the_pedal_are_up(players, score):
 
 
 def test_stack_of_the_player_is_bounded(players):
-    """Painted stack of the emulated Cortex-M4F: under 1.5 kB, with file access and all."""
+    """Measures the painted stack of the emulated Cortex-M4F, including file access."""
     score = [(i, on(40 + i % 50)) for i in range(100)]
     assert 0 < play(players["qemu_m4"], score, 120).report["stack_bytes"] < 1536
 
 
-# --- an hour --------------------------------------------------------------------------------------
+# --- endurance ------------------------------------------------------------------------------------
 
 
 def perform_an_hour(work: Path, generated: Path) -> dict[str, float]:
-    """Runs ``hour.c``, which takes some seconds."""
+    """Runs ``hour.c``, which takes a few seconds."""
     sources = [Path(__file__).parent / "hour.c", *small_player.SOURCES]
     sources += sorted(generated.glob("*.c"))
     program = build_program("host", sources, out=work / "hour", include_dirs=[generated])
@@ -496,7 +496,7 @@ def largest_steps(patch, f0_hz: np.ndarray, levels: np.ndarray) -> np.ndarray:
         levels: Turns, shape [n_frames, 6].
 
     Returns:
-        Shape [n_frames * 64], of a full scale of 1.
+        Shape [n_frames * 64], relative to full scale.
     """
     ramp = np.arange(1, HOP_SAMPLES + 1)[:, None] / HOP_SAMPLES
     before = np.concatenate([np.zeros((1, 6)), levels[:-1]])
@@ -513,14 +513,14 @@ def largest_steps(patch, f0_hz: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 
 def largest_noise_steps(noise: FixedNoise, gains: np.ndarray) -> np.ndarray:
-    """Returns the same for noise whose grains fade in and out linearly through every block.
+    """Returns the same for noise whose grains fade in and out linearly over every block.
 
     Args:
         noise: Tables and gains of the model's noise.
         gains: From `noise_gains`, shape [2, n_layers, n_frames].
 
     Returns:
-        Shape [n_frames * 64], of a full scale of 1.
+        Shape [n_frames * 64], relative to full scale.
     """
     level = gains[0] / 512 * 2.0 ** (gains[1] - 15)
     before = np.concatenate([np.zeros((len(level), 1)), level[:, :-1]], axis=1)
@@ -529,26 +529,27 @@ def largest_noise_steps(noise: FixedNoise, gains: np.ndarray) -> np.ndarray:
     ramp = np.arange(1, HOP_SAMPLES + 1) / HOP_SAMPLES
     within = before[..., None] * (1 - ramp) + level[..., None] * ramp
     ramps = (before + level) / HOP_SAMPLES
-    rounded = np.maximum(before, level).max(axis=0) / 256  # weights of a block, to its loudest
+    # The weights of a block are rounded relative to the loudest one.
+    rounded = np.maximum(before, level).max(axis=0) / 256
     ramps += np.maximum(rounded, np.concatenate([[0], rounded[:-1]]))
     return (within * step[:, None, None] + (ramps * peak[:, None])[..., None]).sum(axis=0).ravel()
 
 
 @pytest.mark.parametrize("name", PATCHES)
-def test_jumps_of_pitch_and_loudness_click_no_more_than_a_ramp_over_a_block(name, model):
+def test_jumps_of_pitch_and_loudness_are_no_steeper_than_a_block_ramp(name, model):
     rng = np.random.default_rng(0)
     n_frames = 3000
-    jumps = rng.random(n_frames) < 0.3  # tones between them; low ones, in which a click would show
+    jumps = rng.random(n_frames) < 0.3  # steady low tones in between, in which a click would show
     held = np.maximum.accumulate(np.where(jumps, np.arange(n_frames), 0))
     f0_hz = np.exp(rng.uniform(np.log(20), np.log(200), n_frames))[held]
     loudness_db = rng.uniform(-80, 0, n_frames)[held]
     frames = np.stack([f0_hz, loudness_db], axis=1).astype(np.float32)
     f0_hz, loudness_db = frames.T
     patch = PATCHES[name]
-    dark = np.linspace(0.5, -1.5, len(NOISE.colour))[:, None]  # and dark noise
+    dark = np.linspace(0.5, -1.5, len(NOISE.colour))[:, None]  # dark noise
     noise = to_fixed_noise(NoiseParameters(NOISE.colour + dark, NOISE.slopes))
     played = device.simulate(model, patch, NOISE, frames)
-    levels = played.levels_q32 // 8  # little modulation, so that the bound is a narrow one
+    levels = played.levels_q32 // 8  # little modulation keeps the bound tight
     gains = noise_gains(noise, frame.log2_float32(f0_hz), loudness_db, levels)
     tone, noise_audio = FixedVoice(patch).render(f0_hz, levels), noise_pcm(noise, gains)
     whole = np.clip(tone + noise_audio, -FULL_SCALE, FULL_SCALE - 1)

@@ -38,7 +38,10 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], 
 
 
 def run_input(program: Program, groups: list[np.ndarray]) -> tuple[dict[str, int], np.ndarray]:
-    """Returns registers by name, and the input for a number of blocks per block of output."""
+    """Returns registers and counters by name, and the received input per block of output.
+
+    `groups` holds the input blocks that arrive before each block of output.
+    """
     records = b"".join(
         np.uint32(len(group)).tobytes() + np.asarray(group, "<u2").tobytes() for group in groups
     )
@@ -55,7 +58,7 @@ def field(value: int, first: int, last: int) -> int:
 
 
 def output_hz(board: str, registers: dict[str, int]) -> float:
-    """The rate of I2S, by the reference manuals' formulas."""
+    """Computes the rate of I2S with the formulas of the reference manuals."""
     if board == "stm32f4_discovery":  # RM0090, sections 7.3.2, 7.3.23 and 28.4.4
         assert registers["RCC_PLLCFGR"] >> 22 & 1  # the crystal
         pll_hz = CRYSTAL_HZ / field(registers["RCC_PLLCFGR"], 0, 5)
@@ -89,14 +92,14 @@ def core_hz(board: str, registers: dict[str, int]) -> float:
 
 @pytest.mark.parametrize("rate", [16_000, 48_000])
 @pytest.mark.parametrize("board", BOARDS)
-def test_input_comes_at_exactly_the_pace_of_the_output_and_just_before_it(board, rate, programs):
+def test_input_has_exactly_the_rate_of_the_output_and_leads_it(board, rate, programs):
     registers, _ = run_input(programs[board, rate], [])
-    timer_hz = core_hz(board, registers) / 2  # of both: twice the clock of its bus
+    timer_hz = core_hz(board, registers) / 2  # on both chips twice the clock of its bus
     assert (registers["clocks.core_hz"], registers["clocks.timer_hz"]) == (2 * timer_hz, timer_hz)
     assert output_hz(board, registers) == rate
     period = registers["TIM2_ARR"] + 1
     assert timer_hz / period == 16_000
-    # It begins with a half of the output; the 64th sample is due in the second half from there.
+    # The timer starts with a half of the output; sample 64 is due before the end of the next half.
     assert registers["TIM2_CR1"] == 0
     last_sample_s = (registers["TIM2_CNT"] + 1 + 63 * period) / timer_hz
     assert 0.008 - last_sample_s == pytest.approx(4 / 16_000)
@@ -106,7 +109,7 @@ def test_input_comes_at_exactly_the_pace_of_the_output_and_just_before_it(board,
 def test_registers_of_the_f407_follow_the_manual(programs):
     registers, _ = run_input(programs["stm32f4_discovery", 16_000], [])
     cr2 = registers["ADC1_CR2"]
-    assert cr2 & 1 and cr2 >> 8 & 3 == 3 and cr2 >> 11 & 1  # on; DMA for ever; to the left
+    assert cr2 & 1 and cr2 >> 8 & 3 == 3 and cr2 >> 11 & 1  # on; continuous DMA; left-aligned
     assert (field(cr2, 24, 27), field(cr2, 28, 29)) == (6, 1)  # TIM2_TRGO, rising
     assert registers["ADC1_SQR3"] == 1 and field(registers["ADC_CCR"], 16, 17) == 1
     cycles = {6: 144}[field(registers["ADC1_SMPR2"], 3, 5)] + 12
@@ -117,25 +120,25 @@ def test_registers_of_the_f407_follow_the_manual(programs):
 def test_registers_of_the_h743_follow_the_manual(programs):
     registers, _ = run_input(programs["nucleo_h743zi", 16_000], [])
     cfgr, cfgr2 = registers["ADC_CFGR(ADC3_BASE)"], registers["ADC_CFGR2(ADC3_BASE)"]
-    assert cfgr & 3 == 3 and field(cfgr, 2, 4) == 0  # DMA for ever; 16 bits
+    assert cfgr & 3 == 3 and field(cfgr, 2, 4) == 0  # continuous DMA; 16 bits
     assert (field(cfgr, 5, 9), field(cfgr, 10, 11), cfgr >> 12 & 1) == (11, 1, 1)  # TIM2_TRGO
     n_conversions = field(cfgr2, 16, 25) + 1
     assert cfgr2 & 1 and 1 << field(cfgr2, 5, 8) == n_conversions == 16
     assert registers["ADC_SQR1(ADC3_BASE)"] == 6 << 6
     cycles = {3: 16.5}[field(registers["ADC_SMPR1(ADC3_BASE)"], 18, 20)] + 8.5
     assert n_conversions * cycles / 8e6 < 1 / 16_000
-    assert registers["REGISTER(ADC_CR(ADC3_BASE))"] & 5 == 5  # enabled, and started
+    assert registers["REGISTER(ADC_CR(ADC3_BASE))"] & 5 == 5  # enabled and started
     assert registers["DMAMUX1_C8CR"] == 115 and registers["DMA2_S0PAR"] == 0x58026040
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_dma_fills_two_halves_in_a_circle_and_interrupts_at_each(board, programs):
+def test_dma_fills_two_halves_circularly_and_interrupts_after_each(board, programs):
     registers, _ = run_input(programs[board, 16_000], [])
     control = registers["DMA2_S0CR"]
     assert registers["DMA2_S0NDTR"] == 128
-    assert control & 1 and control >> 3 & 3 == 3  # on; half and complete
-    assert field(control, 6, 7) == 0 and control >> 8 & 1  # from the ADC, in a circle
-    assert field(control, 9, 14) == 0b010110  # memory steps alone; 16 bits of both
+    assert control & 1 and control >> 3 & 3 == 3  # on; half and complete interrupts
+    assert field(control, 6, 7) == 0 and control >> 8 & 1  # from the ADC, circular
+    assert field(control, 9, 14) == 0b010110  # only memory increments; 16 bits on both sides
     assert registers["NVIC_ISER(IRQ_DMA2_STREAM0)"] == 1 << 56 % 32
     assert registers["NVIC_IPR(IRQ_DMA2_STREAM0)"] == 1 << 4
 
@@ -150,17 +153,17 @@ def program(programs) -> Program:
     return programs["stm32f4_discovery", 16_000]
 
 
-def test_blocks_arrive_in_order_and_no_requested_one_is_lost(program):
+def test_blocks_arrive_in_order_and_none_is_lost(program):
     sound = noise(40)
     registers, received = run_input(program, [sound[i : i + 1] for i in range(40)])
     assert (
         received["is_valid"].all() and not received["n_lost"].any() and registers["n_reported"] == 0
     )
     error = received["samples"] - (sound - MIDDLE)
-    assert np.abs(error).max() < 300  # the mean of noise, which the high pass takes for its rest
+    assert np.abs(error).max() < 300  # the mean of the noise, which the high pass removes
 
 
-def test_blocks_that_are_missing_or_come_two_at_once_are_counted(program):
+def test_missing_and_overwritten_blocks_are_counted(program):
     sound = noise(9)
     groups = [sound[:1], sound[1:1], sound[1:3], sound[3:4], sound[4:7], sound[7:8]]
     registers, received = run_input(program, groups)
@@ -168,10 +171,10 @@ def test_blocks_that_are_missing_or_come_two_at_once_are_counted(program):
     np.testing.assert_array_equal(received["n_lost"], [0, 1, 2, 2, 4, 4])
     assert not received["samples"][1].any() and registers["n_reported"] == 0
     for answer, block in zip(received["samples"][[0, 2, 3]], sound[[0, 2, 3]], strict=True):
-        assert np.corrcoef(answer, block)[0, 1] > 0.999  # the newest
+        assert np.corrcoef(answer, block)[0, 1] > 0.999  # the newest block
 
 
-def test_absent_input_is_reported_once_and_does_not_count_as_lost(program):
+def test_missing_input_is_reported_once_and_does_not_count_as_lost(program):
     registers, received = run_input(program, [noise(0)] * 100)
     assert registers["n_reported"] == 1
     assert not received["is_valid"].any() and not received["n_lost"].any()
@@ -183,7 +186,7 @@ def test_absent_input_is_reported_once_and_does_not_count_as_lost(program):
 def test_input_that_stops_is_restarted_after_100_ms_with_the_right_halves(
     board, n_before, programs
 ):
-    """As after an overrun of the F407's ADC, which then asks the DMA for nothing."""
+    """This is what an overrun of the F407's ADC causes, which then sends no DMA requests."""
     sound = noise(n_before + 4)
     groups = [sound[i : i + 1] for i in range(n_before)]
     groups += [sound[:0]] * 25 + [sound[i : i + 1] for i in range(n_before, n_before + 4)]
@@ -202,20 +205,20 @@ def test_input_that_stops_is_restarted_after_100_ms_with_the_right_halves(
     assert received["n_lost"][-1] == 25
 
 
-def test_input_that_is_late_for_less_than_100_ms_is_left_alone(program):
+def test_input_that_is_late_by_less_than_100_ms_is_not_restarted(program):
     sound = noise(2)
     registers, received = run_input(program, [sound[:1], *([sound[:0]] * 24), sound[1:]] * 3)
     assert registers["n_restarts"] == 0 and received["n_lost"][-1] == 72
 
 
 @pytest.mark.parametrize("rest", [0, 16, 20_000, 65_520, 65_535])
-def test_resting_voltage_is_taken_off_within_a_second(rest, program):
+def test_resting_voltage_is_removed_within_a_second(rest, program):
     _, received = run_input(program, [np.full((1, 64), rest)] * 250)
     assert received["samples"][0].any()
     assert not received["samples"][200:].any()
 
 
-def test_tone_passes_the_high_pass_whole_and_what_exceeds_16_bits_saturates(program):
+def test_high_pass_passes_a_tone_unchanged_and_saturates_at_16_bits(program):
     t = np.arange(500 * 64) / 16_000
     tone = np.round(40_000 + 20_000 * np.sin(2 * np.pi * 100 * t)).astype(int).reshape(-1, 1, 64)
     _, received = run_input(program, list(tone))
@@ -233,9 +236,7 @@ DEMO, LIVE = 128, 129
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_short_press_asks_for_the_demo_when_it_ends_and_a_second_for_live_mode_at_once(
-    board, tmp_path
-):
+def test_short_press_requests_the_demo_and_a_long_one_live_mode(board, tmp_path):
     program = build_program(
         "host",
         [
@@ -247,7 +248,7 @@ def test_short_press_asks_for_the_demo_when_it_ends_and_a_second_for_live_mode_a
         defines=["FAKE_REGISTERS"],
         sanitize=True,
     )
-    lengths = [4, 5, 249, 250, 2000, 1]  # of presses, in blocks, with pauses between them
+    lengths = [4, 5, 249, 250, 2000, 1]  # durations of the presses in blocks
     pressed = b"".join(b"\0" * 10 + b"\1" * n for n in lengths) + b"\0"
     run = run_program(program, arguments=["pressed"], inputs={"pressed": pressed})
     requests = [tuple(map(int, line.split())) for line in run.console.splitlines()]
@@ -278,10 +279,10 @@ def test_codec_follows_its_datasheet_and_no_start_interrupts_a_stop(tmp_path):
     lines = run_program(program, arguments=["there"]).console.splitlines()
     assert lines[-1] == "answers 1" and "early" not in lines and "reset" not in lines
     written = [tuple(int(word) for word in line.split()) for line in lines[:-1]]
-    assert written[0] == (0x02, 0x01) and written[-1] == (0x02, 0x9E)  # asleep in between
+    assert written[0] == (0x02, 0x01) and written[-1] == (0x02, 0x9E)  # powered down in between
     assert [number for number, _ in written[1:6]] == [0x00, 0x47, 0x32, 0x32, 0x00]  # section 4.11
     assert [value for _, value in written[1:3]] == [0x99, 0x80] and written[5][1] == 0
     up, down = written[3][1], written[4][1]
-    assert up >> 7 == 1 and down >> 7 == 0 and up & 0x7F == down & 0x7F  # bit 7 alone
+    assert up >> 7 == 1 and down >> 7 == 0 and up & 0x7F == down & 0x7F  # only bit 7 changes
     for which in ("absent", "mute"):
         assert run_program(program, arguments=[which]).console.splitlines() == ["answers 0"]

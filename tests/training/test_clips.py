@@ -1,4 +1,4 @@
-"""The data stage: how recordings are cut and split; bad and interrupted input."""
+"""The data stage: how it cuts and splits recordings, and bad or interrupted input."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ MIN_FRAMES = 750
 
 
 def melody(seconds: float, seed: int = 0, level: float = 0.4) -> np.ndarray:
-    """Half-second notes of random pitch; shape [seconds * 16000], float64."""
+    """Returns half-second notes of random pitch, float64 of shape [seconds * 16000]."""
     rng = np.random.default_rng(seed)
     n_samples = round(seconds * SAMPLE_RATE)
     notes = rng.integers(62, 90, n_samples // 8000 + 1)
@@ -57,29 +57,29 @@ def features_of(loudness_db: np.ndarray) -> Features:
     return Features(f0_hz=440 * one, loudness_db=loudness_db.astype(np.float32), confidence=one)
 
 
-def test_silences_split_exactly_where_they_lie() -> None:
+def test_segments_end_exactly_at_the_silences() -> None:
     loudness_db = np.full(4000, -70.0)
     loudness_db[100:1200] = -20
-    loudness_db[1300:1400] = -30  # 100 frames of pause: 0.4 s, no split
-    loudness_db[1526:3000] = -59.9  # 126 frames: a split, and still within 40 dB
+    loudness_db[1300:1400] = -30  # after a pause of 100 frames, 0.4 s: no split
+    loudness_db[1526:3000] = -59.9  # after 126 frames: a split; the level is still within 40 dB
     assert clips.split_at_silences(features_of(loudness_db), FLUTE.data) == [
         (100, 1400),
         (1526, 3000),
     ]
 
 
-def test_clips_are_laid_as_documented() -> None:
-    def laid(n_frames: int, *segments: tuple[int, int]) -> list[int]:
+def test_clips_are_placed_as_documented() -> None:
+    def placed(n_frames: int, *segments: tuple[int, int]) -> list[int]:
         return clips.chunk(n_frames, list(segments), MIN_FRAMES)
 
-    assert laid(5000, (100, 2100)) == [100, 1100]
-    assert laid(5000, (100, 2849)) == [100, 1100]  # a rest of less than 3 s is left
-    assert laid(5000, (100, 2850)) == [100, 1100, 2100]  # runs on beyond 2850
-    assert laid(5000, (4200, 5000)) == [4000]  # no zeros: begins earlier
-    assert laid(5000, (0, 749), (1000, 1750)) == [1000]
-    assert laid(1000, (500, 600)) == [0]  # somebody else's clip stays whole
-    assert laid(750, (0, 750)) == [0]
-    assert laid(749, (0, 749)) == []
+    assert placed(5000, (100, 2100)) == [100, 1100]
+    assert placed(5000, (100, 2849)) == [100, 1100]  # less than 3 s remain: no further clip
+    assert placed(5000, (100, 2850)) == [100, 1100, 2100]  # the last clip extends beyond 2850
+    assert placed(5000, (4200, 5000)) == [4000]  # starts earlier to avoid padding
+    assert placed(5000, (0, 749), (1000, 1750)) == [1000]
+    assert placed(1000, (500, 600)) == [0]  # one clip for the whole recording
+    assert placed(750, (0, 750)) == [0]
+    assert placed(749, (0, 749)) == []
 
 
 @settings(deadline=None)
@@ -98,7 +98,9 @@ def test_clips_lie_within_the_recording(n_frames: int, edges: list[int]) -> None
 @given(
     names=st.lists(st.text(min_size=1), min_size=2, max_size=60, unique=True), seed=st.integers()
 )
-def test_every_recording_is_in_one_split_whatever_the_order(names: list[str], seed: int) -> None:
+def test_every_recording_is_in_one_split_independent_of_the_order(
+    names: list[str], seed: int
+) -> None:
     splits = dataset_building.split_recordings(names, seed)
     assert splits == dataset_building.split_recordings(names[::-1], seed)
     counts = np.bincount(list(splits.values()), minlength=3)
@@ -149,7 +151,7 @@ def test_unpitched_and_duplicate_recordings_are_dropped_and_counted(tmp_path: Pa
     assert summary["dropped"] == dropped and summary["n_clips"] == 2
 
 
-def test_split_of_recordings_stays_when_a_corpus_is_added(
+def test_split_of_recordings_does_not_change_when_a_corpus_is_added(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_recordings(tmp_path / "in", 4, seconds=4.0)
@@ -191,7 +193,7 @@ def lose_numbers(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [corrupt, fall_silent, lose_numbers])
-def test_a_bad_file_stops_the_stage_and_what_was_there_stays(
+def test_bad_file_stops_the_stage_and_existing_files_stay(
     tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
     write_recordings(tmp_path / "in", 2)
@@ -206,7 +208,7 @@ def test_a_bad_file_stops_the_stage_and_what_was_there_stays(
     assert not [name for name in left if name.startswith(".")]
 
 
-def test_an_interrupted_stage_continues_where_it_stopped(
+def test_interrupted_stage_continues_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_recordings(tmp_path / "in", 4)
@@ -229,13 +231,13 @@ def test_an_interrupted_stage_continues_where_it_stopped(
         lambda path, *rest: (analysed.append(path.name), analyse_file(path, *rest)),
     )
     resumed = run(tmp_path / "in", tmp_path / "out")
-    assert analysed == [f"take_{i:02d}.wav" for i in range(4)]  # each of them once
+    assert analysed == [f"take_{i:02d}.wav" for i in range(4)]  # each exactly once
     unbroken = run(tmp_path / "in", tmp_path / "fresh")
     for name, values in unbroken.items():
         np.testing.assert_array_equal(resumed[name], values)
 
 
-def test_many_recordings_are_analysed_in_parallel_to_the_same_result(tmp_path: Path) -> None:
+def test_parallel_analysis_gives_the_same_result(tmp_path: Path) -> None:
     write_recordings(tmp_path / "in", 5, seconds=4.0)
     dataset = run(tmp_path / "in", tmp_path / "out")
     assert len(dataset["audio"]) == 5
@@ -251,7 +253,7 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def test_urmp_layout_gives_the_instruments_own_tracks(tmp_path: Path) -> None:
+def test_urmp_layout_gives_only_the_tracks_of_the_instrument(tmp_path: Path) -> None:
     touch(
         tmp_path,
         "01_Jupiter_vn_vc/AuSep_1_vn_01_Jupiter.wav",
@@ -312,7 +314,7 @@ def test_default_corpus_covers_the_instrument(instrument: str) -> None:
         assert len(swells) > 50 and len(bends) > 50
 
 
-def test_default_corpus_is_drawn_from_the_seed_alone() -> None:
+def test_default_corpus_depends_only_on_the_seed() -> None:
     corpus, again = compose_corpus(FLUTE, n_phrases=4), compose_corpus(FLUTE, n_phrases=4)
     assert [midi.tracks[0] for midi in corpus] == [midi.tracks[0] for midi in again]
     other = compose_corpus(replace(FLUTE, data=replace(FLUTE.data, seed=1)), n_phrases=4)
@@ -341,9 +343,8 @@ def test_rendered_notes_sound_at_their_pitch(tmp_path: Path) -> None:
     f0_hz = extract_features(audio, f0_min_hz=230, f0_max_hz=2300).f0_hz
     for i, note in enumerate((60, 72, 84, 96)):
         middle = f0_hz[250 * i + 60 : 250 * i + 220]
-        assert (
-            abs(69 + 12 * np.log2(np.median(middle) / 440) - note) < 0.3
-        )  # the soundfont is not tuned to the cent
+        # The soundfont is not tuned exactly.
+        assert abs(69 + 12 * np.log2(np.median(middle) / 440) - note) < 0.3
 
 
 @pytest.mark.fluidsynth
@@ -360,7 +361,7 @@ def test_missing_synthesizer_and_wrong_scores_are_named(
 
 
 @pytest.mark.slow
-def test_a_killed_stage_loses_nothing(tmp_path: Path) -> None:
+def test_killed_stage_leaves_only_complete_files(tmp_path: Path) -> None:
     write_recordings(tmp_path / "in", 6, seconds=4.0)
     run(tmp_path / "in", tmp_path / "unbroken")
     command = [sys.executable, "-m", "pipeline.data", "--instrument", "flute"]
@@ -375,7 +376,7 @@ def test_a_killed_stage_loses_nothing(tmp_path: Path) -> None:
         time.sleep(random.uniform(0, 0.3))
         process.kill()
         process.wait()
-        for entry in features.glob("[!.]*.npz"):  # whole, whatever was being written
+        for entry in features.glob("[!.]*.npz"):  # complete, even if the kill interrupted a write
             with np.load(entry) as stored:
                 assert np.isfinite(stored["f0_hz"]).all()
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Training learns, and neither an interruption nor a kill changes or loses anything."""
+"""Training reduces the loss, and an interruption or a kill neither changes nor loses anything."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ SETTINGS = {"batch_size": 2, "crop_frames": 64, "warmup_steps": 2, "validate_eve
 
 
 def write_dataset(path, n_clips=6):
-    """Tones of the flute's own patch, whose level follows the loudness: easy to learn."""
+    """Writes tones of the flute patch whose level follows the loudness, which are easy to learn."""
     random = np.random.default_rng(7)
     f0_hz = np.tile(random.uniform(300, 900, (n_clips, 1)), (1, CLIP_FRAMES))
     loudness_db = -30 + 15 * np.sin(
@@ -74,7 +74,7 @@ def weights_of(run_dir):
 
 
 @pytest.mark.slow
-def test_a_resumed_run_equals_an_unbroken_one(tmp_path, dataset, replace):
+def test_resumed_run_equals_an_uninterrupted_one(tmp_path, dataset, replace):
     keras.utils.set_random_seed(0)
     import tensorflow as tf
 
@@ -110,7 +110,7 @@ def test_training_lowers_the_loss(tmp_path, dataset):
     assert best == min(training_losses.score(row) for row in metrics["history"])
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path, dataset, replace):
+def test_finished_run_is_not_trained_again(tmp_path, dataset, replace):
     first = loop.train_model(tmp_path / "run", settings(steps=3), dataset)
     replace(Learner, None)
     assert loop.train_model(tmp_path / "run", settings(steps=3), dataset) == first
@@ -124,7 +124,7 @@ def test_another_configuration_does_not_overwrite_a_run(tmp_path, dataset):
     assert (tmp_path / "run" / "model.weights.h5").read_bytes() == before
 
 
-def test_batches_are_a_function_of_seed_and_step_and_hold_training_clips_alone(dataset):
+def test_batches_depend_only_on_seed_and_step_and_contain_only_training_clips(dataset):
     config = settings(batch_size=8, real_share=0.25).train
     for step in (0, 1, 12345):
         clips, starts = draw_batch(dataset, config, step)
@@ -136,7 +136,7 @@ def test_batches_are_a_function_of_seed_and_step_and_hold_training_clips_alone(d
         assert (starts + config.crop_frames <= CLIP_FRAMES).all()
 
 
-def test_crops_are_slices_of_features_and_of_the_samples_under_them(dataset):
+def test_crops_are_matching_slices_of_features_and_samples(dataset):
     clips, starts = np.array([3, 0], np.int32), np.array([5, 400], np.int32)
     config = TcnConfig(n_blocks=2, hidden_channels=4)
     padded = {**dataset, "features": prepend_context(dataset["features"], config)}
@@ -154,7 +154,7 @@ def test_crops_are_slices_of_features_and_of_the_samples_under_them(dataset):
         np.testing.assert_array_equal(batch["phase"][row], dataset["phase"][clip, samples])
 
 
-def test_padding_behind_a_clips_end_does_not_count(dataset):
+def test_padding_after_the_end_of_a_clip_does_not_count(dataset):
     shortened = {**dataset, "n_valid_frames": np.full(6, 500, np.int32)}
     batch = crop_clips(shortened, np.array([0]), np.array([0]), CLIP_FRAMES, 0)
     kept = np.asarray(
@@ -165,7 +165,7 @@ def test_padding_behind_a_clips_end_does_not_count(dataset):
 
 
 @pytest.mark.parametrize("method", ["audio", "control"])
-def test_a_student_that_equals_its_teacher_has_no_distillation_loss(tmp_path, dataset, method):
+def test_student_equal_to_its_teacher_has_no_distillation_loss(tmp_path, dataset, method):
     loop.train_model(tmp_path / "teacher", settings(steps=3), dataset)
     teacher = load_model(tmp_path / "teacher")
     rendered = distillation.render_teacher(tmp_path / "teacher", dataset, method)
@@ -185,8 +185,8 @@ def test_a_student_that_equals_its_teacher_has_no_distillation_loss(tmp_path, da
 
 
 @pytest.mark.slow
-def test_a_training_that_is_killed_loses_nothing(tmp_path, dataset_path):
-    """Kills the command at random moments; checkpoint and weights stay whole and it finishes."""
+def test_killed_training_loses_nothing(tmp_path, dataset_path):
+    """Kills the command at random times; checkpoint and weights stay valid and training ends."""
     command = [
         sys.executable,
         "-m",
