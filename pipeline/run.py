@@ -2,8 +2,8 @@
 
     python -m pipeline.run --instrument flute --audio DIR
 
-A stage is skipped if its result is newer than everything it needs, and training resumes from its
-checkpoint, so the same command continues wherever it was interrupted or killed.
+A stage is skipped if its result is newer than everything that it needs, and training resumes from
+its checkpoint, so the same command continues after an interruption.
 """
 
 import json
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     find_patch(load_instrument(args.instrument))
     for place in args.audio:
         if not place.is_dir():
-            raise UserError(f"{place} is no folder: give a folder of recordings")
+            raise UserError(f"{place} is not a folder: give a folder of recordings")
     files = InstrumentFiles(args.instrument, args.runs / args.instrument)
     training = ["--profile", args.profile]
     training += [] if args.steps is None else ["--steps", str(args.steps)]
@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             args.audio,
             training,
             args.students,
-            learn_expression=not args.audio or args.profile == "full",  # takes minutes by itself
+            # Learning takes minutes, because it renders the default corpus.
+            learn_expression=not args.audio or args.profile == "full",
         )
         for number, stage in enumerate(stages, 1):
             _run_stage(stage, f"[{number}/{len(stages)}]", files)
@@ -62,7 +63,7 @@ def _parser() -> Parser:
         nargs="+",
         default=[],
         metavar="DIR",
-        help="folders of recordings (default: the default corpus is composed and rendered)",
+        help="folders of recordings (default: compose and render the default corpus)",
     )
     add_profile(parser)
     add_training_field(parser, "steps")
@@ -78,7 +79,7 @@ def _parser() -> Parser:
 
 
 def _keep_request(path: Path, training: Sequence[str], audio: Sequence[Path]) -> None:
-    """Writes what was asked for, unless the file holds just that: a newer file outdates stages."""
+    """Writes the request unless it is unchanged, because a newer file outdates all stages."""
     recordings = [str(recording.resolve()) for recording in list_recordings(audio)]
     text = json.dumps({"training": training, "recordings": recordings}, indent=2) + "\n"
     if not path.exists() or path.read_text(errors="replace") != text:
@@ -103,7 +104,7 @@ def _print_results(folder: Path, played: str) -> None:
     print(f"models:    {folder}/full, reduced...: metrics.json, decoder_*.tflite, C in c_*")
     print(f"firmware:  {folder}/firmware/render, for a Cortex-M4F, plays {played}")
     print(f"sound:     {folder}/page/audio, <recording>.<system>.wav, figures in metrics.json")
-    print(f"next: open {folder}/page/index.html, where the firmware plays {played}")
+    print(f"next: open {folder}/page/index.html, which compares the systems")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from scipy import optimize, signal
 from pipeline.core.constants import SAMPLE_RATE
 
 POLES_HZ = (20.598997, 107.65265, 737.86223)  # the fourth pole, at 12.2 kHz, is fitted
-_CURVE_HZ = (12194.217, *POLES_HZ)  # as librosa.A_weighting has them
+_CURVE_HZ = (12194.217, *POLES_HZ)  # the values of librosa.A_weighting
 
 Floats = npt.NDArray[np.floating]
 Section = tuple[Floats, Floats]  # numerator, denominator
@@ -17,7 +17,7 @@ def a_weighting_db(frequencies_hz: npt.ArrayLike) -> Floats:
     """Returns the A-weighting at frequencies above 0 Hz, in dB, 0 at 1 kHz."""
     squared = np.asarray(frequencies_hz, np.float64) ** 2.0
     poles = np.array(_CURVE_HZ) ** 2.0
-    # The order of the operations is librosa's, to which loudness stays equal in every bit.
+    # The operations are in librosa's order, so that loudness equals librosa's bit for bit.
     weights: Floats = 2.0 + 20.0 * (
         np.log10(poles[0])
         + 2 * np.log10(squared)

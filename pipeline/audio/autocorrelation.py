@@ -14,7 +14,7 @@ from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 PITCH_WINDOW = 1024  # samples, Hann: 64 ms, at least three periods of the lowest pitch
 LOWEST_HZ = 3 * SAMPLE_RATE / PITCH_WINDOW
 HIGHEST_HZ = SAMPLE_RATE / 4
-OVERSAMPLING = 4  # of the autocorrelation: the shortest period, at HIGHEST_HZ, is 16 lags
+OVERSAMPLING = 4  # lags per sample: the shortest period, at HIGHEST_HZ, is 16 lags
 LAGS_PER_SECOND = OVERSAMPLING * SAMPLE_RATE
 _N_FFT = 2 * PITCH_WINDOW  # twice the window: the circular autocorrelation equals the linear one
 
@@ -55,9 +55,11 @@ def periodicity(windows: Floats, lags: Indices, *, high_pass_hz: float) -> npt.N
     pass_band = np.fft.rfftfreq(_N_FFT, 1 / SAMPLE_RATE) >= high_pass_hz
     power = np.abs(np.fft.rfft(windows * window, _N_FFT)) ** 2 * pass_band
     correlation = np.fft.irfft(power, OVERSAMPLING * _N_FFT)
-    of_window = np.fft.irfft(np.abs(np.fft.rfft(window, _N_FFT)) ** 2, OVERSAMPLING * _N_FFT)
+    window_power = np.abs(np.fft.rfft(window, _N_FFT)) ** 2
+    window_correlation = np.fft.irfft(window_power, OVERSAMPLING * _N_FFT)
     energy = np.maximum(correlation[:, :1], 1e-9)
-    return np.asarray(correlation[:, lags] / energy * (of_window[0] / of_window[lags]))
+    correction = window_correlation[0] / window_correlation[lags]
+    return np.asarray(correlation[:, lags] / energy * correction)
 
 
 def local_maxima(curve: Floats) -> npt.NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Composes music to learn from where there are no recordings, and to listen to.
+"""Composes music: a corpus to train on without recordings, and examples to listen to.
 
 Phrases are drawn from a seeded generator, so a corpus is the same on every machine: scales,
 arpeggios, leaps, chromatic runs, repeated notes, melodies and long tones through the whole range of
@@ -15,12 +15,12 @@ import numpy as np
 from pipeline.core.instrument_config import CorpusConfig, InstrumentConfig
 
 TICKS_PER_SECOND = 1000  # at mido's default tempo of two beats per second
-CONTROL_SECONDS = 0.02  # between two points of an expression or vibrato curve
+CONTROL_SECONDS = 0.02  # interval between points of an expression or vibrato curve
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10), (0, 2, 4, 7, 9))
 CHORDS = ((0, 4, 7), (0, 3, 7), (0, 4, 7, 10), (0, 3, 6, 9))
 EXPRESSION, MONOPHONIC = 11, 126  # MIDI controllers
 
-Pitches = Iterator[int]  # MIDI note numbers, without end
+Pitches = Iterator[int]  # endless sequence of MIDI note numbers
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def compose_examples(config: InstrumentConfig) -> dict[str, mido.MidiFile]:
     """Composes the short phrases of the listening page, none of which is in the corpus.
 
     Returns:
-        By name: a melody, and a phrase that suits the instrument, which is swelling long tones, or
+        Music by name: a melody, and a phrase that suits the instrument: swelling long tones, or
         arpeggios if its tones decay.
     """
     kind = "arpeggios" if config.corpus.decays else "long tones"
@@ -214,7 +214,7 @@ def _into_range(pitch: int, corpus: CorpusConfig) -> int:
 
 
 def _up_and_down(rng: np.random.Generator, pitch: int, steps: tuple[int, ...]) -> Pitches:
-    """Runs through steps upwards and back, or mirrored, from ever other pitches."""
+    """Runs through steps upwards and back, or mirrored, and each time from another pitch."""
     while True:
         n_notes = int(rng.integers(len(steps) + 1, 2 * len(steps) + 2))
         rising = [pitch + 12 * (i // len(steps)) + steps[i % len(steps)] for i in range(n_notes)]
@@ -232,7 +232,7 @@ def _arpeggios(rng: np.random.Generator, pitch: int) -> Pitches:
 
 
 def _walk(intervals: tuple[int, ...]) -> Callable[[np.random.Generator, int], Pitches]:
-    """Returns a random walk by intervals within 14 semitones of where it begins."""
+    """Returns a random walk by intervals, within 14 semitones of its first pitch."""
 
     def pitches(rng: np.random.Generator, pitch: int) -> Pitches:
         centre = pitch

@@ -1,7 +1,7 @@
 """Features of audio: pitch, loudness and confidence at 250 Hz.
 
-Frame k describes the end of block k: its windows are centred on sample ``64 * (k + 1)``, so a ramp
-from frame k-1 to frame k plays through block k what was measured at the two ends of the block.
+Frame k describes the end of block k: its windows are centred on sample ``64 * (k + 1)``, so block
+k, which ramps from frame k-1 to frame k, plays the values measured at its two ends.
 
 The peaks of the short-time autocorrelation (`pipeline.audio.autocorrelation`) are the pitch
 candidates. One Viterbi path through the recording chooses among them and "unvoiced". The height of
@@ -33,11 +33,11 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 LOUDNESS_WINDOW = 2048  # samples, Hann
 N_CANDIDATES = 8  # peaks kept per frame
-PERIOD_COST = 0.24  # of the longest versus the shortest period: among equals the shortest wins
+PERIOD_COST = 0.24  # longest versus shortest period; among equal peaks, the shortest wins
 JUMP_COST = 0.8  # per octave between neighbouring frames
 VOICING_COST = 0.5  # for starting or ending a tone
-VOICING_THRESHOLD = 0.7  # the periodicity of breath and bow noise stays below it
-HIGH_PASS = 0.7  # of f0_min_hz; rumble below it carries no information about the pitch
+VOICING_THRESHOLD = 0.7  # breath and bow noise have a lower periodicity
+HIGH_PASS = 0.7  # relative to f0_min_hz; rumble below it carries no information about the pitch
 SILENCE_DB = 60.0  # frames this far below the loudest one are unvoiced
 BATCH_FRAMES = 2000  # limits the memory that a long recording takes
 
@@ -107,7 +107,8 @@ def a_weighted_loudness(audio: Floats) -> Floats:
     frequencies_hz = np.fft.rfftfreq(LOUDNESS_WINDOW, 1 / SAMPLE_RATE)
     weights = np.zeros(len(frequencies_hz))
     weights[1:] = 10 ** (a_weighting_db(frequencies_hz[1:]) / 10)
-    full_scale = LOUDNESS_WINDOW * np.sum(window**2) / 4  # of a sine, summed over half the spectrum
+    # Power of a full-scale sine, summed over half the spectrum.
+    full_scale = LOUDNESS_WINDOW * np.sum(window**2) / 4
     padded = np.pad(
         audio, (LOUDNESS_WINDOW // 2, LOUDNESS_WINDOW // 2 + HOP_SAMPLES), mode="reflect"
     )

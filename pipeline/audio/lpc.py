@@ -16,7 +16,7 @@ from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 LPC_ORDER = 10
 LPC_WINDOW = 800  # samples, Hann, overlapping by half
 _SILENCE = 1e-5  # windows with a lower peak stay silent
-_WARM_UP = LPC_WINDOW  # samples; each filter starts this early, so that it rings in its window
+_WARM_UP = LPC_WINDOW  # samples by which each filter starts early, so that it already rings
 
 
 def impulse_train(f0_hz: npt.ArrayLike, n_samples: int) -> npt.NDArray[np.float64]:
@@ -68,7 +68,7 @@ def lpc_anchor(audio: npt.ArrayLike, f0_hz: npt.ArrayLike) -> npt.NDArray[np.flo
             continue
         try:
             poles = librosa.lpc(frame, order=LPC_ORDER)
-        except FloatingPointError:  # the prediction error is 0 already
+        except FloatingPointError:  # the prediction error has reached 0
             continue
         excitation = source[start : start + _WARM_UP + LPC_WINDOW]
         voice = scipy.signal.lfilter([1.0], poles, excitation)[_WARM_UP:] * window

@@ -1,12 +1,12 @@
-"""Checks of recordings: no clear pitch, a pitch out of range, clipping.
+"""Checks recordings for an unclear pitch, a pitch out of range, and clipping.
 
-A recording with such issues is used all the same, because its owner may know better; but a warning
-reports it, so that a voice over the music or a wrong folder is noticed before a model is trained.
+A recording with such issues is used anyway, because its owner may know better. A warning reports
+them, so that a voice over the music or a wrong folder is noticed before a model is trained.
 
 Measured on 54 excerpts of URMP and on rendered phrases of the four instruments: the mean confidence
 is at least 0.84, except for two trumpets (0.76 in noise, 0.01 in a pause). Chords have 0.3 to 0.8,
 a tone in white noise of half its power 0.68. At most 3.4 % of their frames appear to lie below the
-pitch range and 4.4 % above it (9.4 % for the noisy trumpet); all frames do of tones out of range.
+pitch range and 4.4 % above it (9.4 % for the noisy trumpet); for tones out of range, all do.
 """
 
 import sys
@@ -28,19 +28,20 @@ from pipeline.audio.autocorrelation import (
 from pipeline.audio.features import Features, Floats
 from pipeline.core.instrument_config import DataConfig
 
-OUT_OF_RANGE_SHARE = 0.2  # of the audible frames
+OUT_OF_RANGE_SHARE = 0.2  # share of the audible frames
 CLEAR = 0.8  # periodicity from which a pitch counts
 LONGER_IS_BETTER = 0.1  # a period below the range must be this much clearer than the one found,
 # because a signal with a period in the range also repeats after every multiple of it
-SHORTER_IS_AS_GOOD = 0.95  # a period above the range needs this share of the clearness only,
+SHORTER_IS_AS_GOOD = 0.95  # a period above the range needs only this share of the clearness,
 # because the period found may be a multiple of it
 MAX_CHECKED_FRAMES = 500  # limits time and memory
-CLIPPED_SHARE = 1e-3  # of the samples
-CLIPPING_PEAK = 0.1  # of full scale; in quieter files, 16-bit steps make rows of equal samples too
+CLIPPED_SHARE = 1e-3  # share of the samples
+# Relative to full scale; in quieter files, 16-bit steps also make neighbouring samples equal.
+CLIPPING_PEAK = 0.1
 
 
 def audible_frames(features: Features, config: DataConfig) -> npt.NDArray[np.bool_]:
-    """Marks the frames that are less than `silence_db` below the loudest one, shape [n_frames]."""
+    """Marks the frames less than ``silence_db`` below the loudest one, shape [n_frames]."""
     return np.asarray(features.loudness_db >= features.loudness_db.max() - config.silence_db)
 
 
@@ -59,10 +60,10 @@ def find_issues(path: Path, audio: Floats, features: Features, config: DataConfi
     """Describes the issues of a recording, in a few words each.
 
     Args:
-        path: The recording; clipping shows in the file itself only.
+        path: The recording; only the file itself shows clipping.
         audio: The recording, loaded at 16 kHz, shape [n].
         features: Features of `audio`.
-        config: Pitch range, and which frames are audible and confident.
+        config: Pitch range, and thresholds for audible and confident frames.
 
     Returns:
         An empty list if there is none.

@@ -40,7 +40,7 @@ class Recording:
     Attributes:
         name: A name that is the same on every machine.
         path: The file.
-        real: Whether it is a recording of a player, and not rendered.
+        real: Whether a musician was recorded; False for rendered audio.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Recording:
 def find_recordings(folder: Path, config: DataConfig) -> list[Recording]:
     """Lists the recordings in a folder, recursively and ordered by name.
 
-    From a folder in URMP's layout, only the separate tracks of the instrument are taken; from one
-    in Jazznet's layout, only arpeggios and scales; from any other folder, all audio. Hidden files
-    and files of other kinds are ignored.
+    A folder in URMP's layout gives only the instrument's separate tracks, one in Jazznet's layout
+    only arpeggios and scales, and any other folder all audio. Hidden files and files of other kinds
+    are ignored.
 
     Args:
         folder: A folder, or a single file.
-        config: Names the instrument's tag in URMP.
+        config: Contains the instrument's tag in URMP.
 
     Raises:
         UserError: The folder is missing or has no suitable recording.
@@ -122,7 +122,7 @@ def render_corpus(config: InstrumentConfig, folder: Path) -> list[Recording]:
         content = io.BytesIO()
         midi.save(file=content)
         if not (sound.is_file() and score.is_file() and score.read_bytes() == content.getvalue()):
-            with atomic_write(score) as temporary:  # the score appears after its sound is complete
+            with atomic_write(score) as temporary:  # renamed only after its sound is complete
                 temporary.write_bytes(content.getvalue())
                 render_midi(temporary, config.corpus.gm_program, sound)
         recordings.append(Recording(f"corpus/{name}", sound, real=False))
@@ -132,18 +132,18 @@ def render_corpus(config: InstrumentConfig, folder: Path) -> list[Recording]:
 def analyse(
     recordings: Sequence[Recording], config: DataConfig, cache: Path
 ) -> Iterator[tuple[Recording, npt.NDArray[np.int16], Features]]:
-    """Yields samples and features of every recording, in order, from the cache where it has them.
+    """Yields samples and features of every recording, in order, from the cache if possible.
 
     Recordings with the same content are yielded once.
 
     Args:
         recordings: The recordings.
         config: The pitch range.
-        cache: Folder with an entry per recording; made if needed.
+        cache: Folder with an entry per recording; created if needed.
 
     Raises:
-        UserError: A file is not usable audio, or a cache entry is damaged. What was analysed before
-            stays in the cache.
+        UserError: A file is not usable audio, or a cache entry is damaged. Features extracted so
+            far stay in the cache.
     """
     entries: dict[Path, Recording] = {}
     for recording in recordings:
@@ -157,7 +157,7 @@ def analyse(
 
 
 def _fill_cache(missing: dict[Path, Path], config: DataConfig) -> None:
-    """Analyses the files of missing cache entries, in worker processes where there are many."""
+    """Analyses the files of missing cache entries, in worker processes if there are many."""
     jobs = [(path, config, entry) for entry, path in missing.items()]
     with tqdm(total=len(jobs), desc="features", unit="recording", disable=None) as progress:
         if len(jobs) < MIN_PARALLEL:

@@ -1,4 +1,4 @@
-"""Renders MIDI by FluidSynth with Debian's soundfont, dry."""
+"""Renders MIDI with FluidSynth and Debian's soundfont, dry."""
 
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 RENDER_RATE = 48_000  # Hz: the soundfont's partials above 8 kHz are filtered out, not aliased
 RENDER_GAIN = 1.4  # peaks of loud notes stay just below full scale
 SILENCE = 1e-3  # peak: -60 dBFS
-TAIL_SAMPLES = SAMPLE_RATE // 2  # kept of the silence at the end of an excerpt
+TAIL_SAMPLES = SAMPLE_RATE // 2  # silence that is kept at the end of an excerpt
 
 
 def render_midi(path: Path, program: int, out: Path, *, soundfont: Path = SOUNDFONT) -> None:

@@ -11,12 +11,13 @@ CLIP_FRAMES: Final = CLIP_SAMPLES // HOP_SAMPLES
 
 N_OPERATORS: Final = 6
 MAX_LEVEL: Final = 0.32  # largest output level of an operator, in turns of phase
-LEVEL_FLOOR: Final = 1e-3  # of MAX_LEVEL; added before log() so that inaudible levels barely count
-LOGIT_RANGE: Final = (-12.0, 6.0)  # outside it the level is inaudible, or practically MAX_LEVEL
+# Relative to MAX_LEVEL; added before log() so that inaudible levels barely count.
+LEVEL_FLOOR: Final = 1e-3
+LOGIT_RANGE: Final = (-12.0, 6.0)  # outside it, the level is inaudible or practically MAX_LEVEL
 
 MIN_F0_HZ: Final = 20.0
 MAX_F0_HZ: Final = 4000.0
-DEFAULT_F0_HZ: Final = 440.0  # pitch of a device that has received none yet
+DEFAULT_F0_HZ: Final = 440.0  # pitch of a device before its first frame
 LOUDNESS_RANGE_DB: Final = 80.0
 MIN_LOUDNESS_DB: Final = -LOUDNESS_RANGE_DB
 MAX_LOUDNESS_DB: Final = 0.0
@@ -32,7 +33,10 @@ RANDOM_MULTIPLIER: Final = 1664525
 RANDOM_INCREMENT: Final = 1013904223
 RANDOM_SEED_STEP: Final = 0x9E3779B9  # distance between the seeds of neighbouring voices
 
-Format = Literal["int8", "int16x8"]  # of a decoder's activations; its weights are int8 in both
+Format = Literal["int8", "int16x8"]  # type of a decoder's activations; its weights are int8 in both
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+ENGINES: Final = ("aot", "tflm")  # decoders of the firmware: generated C, and the TFLM interpreter
 INSTRUMENTS: Final = ("flute", "trumpet", "violin", "piano")
 VARIANTS: Final = ("full", "reduced", "reduced_ad", "reduced_cd")
+SPLITS: Final = ("train", "valid", "test")  # parts of a data set
+TRAIN, VALID, TEST = range(len(SPLITS))  # their numbers in ``dataset.npz``

@@ -64,7 +64,7 @@ def load_arrays(
         with stored:
             arrays = {name: stored[name] for name in (stored.files if names is None else names)}
         for name, array in arrays.items():
-            if not isinstance(array, np.ndarray):  # NumPy returns members of another kind as bytes
+            if not isinstance(array, np.ndarray):  # NumPy returns other members as bytes
                 raise ValueError(f"{name} is not an array")
         return arrays
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def to_toml(table: dict[str, Any]) -> str:
-    """Formats a table of numbers, strings, booleans and such tables as TOML."""
+    """Formats a table of numbers, strings, booleans and nested tables as TOML."""
     plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
     lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
     for key, value in table.items():

@@ -45,7 +45,7 @@ class CorpusConfig:
     gm_program: Annotated[int, Within(0, 127)]  # General MIDI, counted from 0
     lowest_note: _MidiNote
     highest_note: _MidiNote
-    decays: bool = False  # plucked or struck: no swells, and long tones die away
+    decays: bool = False  # plucked or struck: there are no swells, and long tones die away
 
     def __post_init__(self) -> None:
         if self.highest_note - self.lowest_note < MIN_RANGE:
@@ -65,7 +65,7 @@ class DataConfig:
     silence_db: Annotated[float, Within(0, 120)] = 40.0  # below the loudest frame
     min_clip_seconds: Annotated[float, Within(0.05, 4)] = 3.0
     pause_seconds: Annotated[float, Within(0, 60)] = 0.5  # shorter pauses do not end a phrase
-    urmp_tag: str = ""  # the instrument in the file names of URMP
+    urmp_tag: str = ""  # abbreviation of the instrument in URMP's file names
     seed: _Seed = 0
 
     def __post_init__(self) -> None:
@@ -77,7 +77,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Hyper-parameters of one training; the defaults are the paper's unless others work better."""
+    """Hyper-parameters of a training run; the paper's, except where other values work better."""
 
     steps: Annotated[_Steps, "optimizer steps"] = 120_000
     batch_size: Annotated[int, Within(1, 1024), "clips per step"] = 16
@@ -91,17 +91,17 @@ class TrainConfig:
         int, Within(0, 10_000_000), "steps in which the learning rate rises from 0"
     ] = 500
     final_learning_rate: Annotated[
-        float, Within(0, 1), "learning rate at the last step; a cosine leads there"
+        float, Within(0, 1), "learning rate at the last step, the end of a cosine decay"
     ] = 1e-5
     weight_decay: Annotated[_Share, "weight decay per step, as a share of the learning rate"] = 1e-2
     gradient_clip: Annotated[
         float, Within(1e-6, 1e6), "largest norm of the gradient; larger ones are scaled down"
     ] = 3.0
-    dropout: Annotated[float, Within(0, 0.99), "share of hidden values that training sets to 0"] = (
-        0.0
-    )
+    dropout: Annotated[
+        float, Within(0, 0.99), "share of hidden values that are set to 0 in training"
+    ] = 0.0
     real_share: Annotated[
-        _Share, "share of real recordings in a batch, if the data set has rendered ones, too"
+        _Share, "share of real recordings in a batch, if the data set also has rendered ones"
     ] = 0.5
     validate_every: Annotated[_Steps, "steps between validations"] = 1_000
     patience: Annotated[
@@ -112,7 +112,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class InstrumentConfig:
-    """Everything that is particular to an instrument."""
+    """Everything that differs between instruments."""
 
     instrument: Annotated[str, Identifier()]
     patch: str  # a key of `pipeline.model.patches.PATCHES`

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.constants import FORMATS, VARIANTS
+from pipeline.core.constants import ENGINES, FORMATS, VARIANTS
 from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.parser import number, real
 from pipeline.core.paths import REPOSITORY, RUN_DIR
 from pipeline.core.schema import Within, fields_of
 
 INSTRUMENT_HELP = "instrument: flute, trumpet, violin, piano, or a file of data/instruments"
-PRETRAINED_HELP = "run folder of a model of your own (default: the pretrained model)"
+PRETRAINED_HELP = "run folder of your own model (default: the pretrained model)"
 
 
 def add_instrument(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -53,8 +53,9 @@ def add_runs(parser: argparse.ArgumentParser, *, or_pretrained: bool = False) ->
 
     Args:
         parser: The parser.
-        or_pretrained: The command only reads models and takes pretrained ones where the folder has
-            none: the default is None, for `pipeline.core.runs.find_run`.
+        or_pretrained: Whether the command only reads models, and uses pretrained ones for those
+            that the folder does not contain. The default is then None, as
+            `pipeline.core.runs.find_run` expects.
     """
     default = f"{_shown(RUN_DIR)}, then the pretrained models" if or_pretrained else RUN_DIR
     parser.add_argument(
@@ -73,7 +74,7 @@ def add_out(
     default: Path | None = None,
     required: bool = True,
 ) -> None:
-    """Adds ``--out PATH``, what the command writes; required if there is no default.
+    """Adds ``--out PATH``, where the command writes; required if there is no default.
 
     Args:
         parser: The parser.
@@ -98,7 +99,7 @@ def add_board(
     default: str | None = None,
     help: str = "board whose firmware is built and run",
 ) -> None:
-    """Adds ``--board NAME``, where the firmware runs; required if there is no default.
+    """Adds ``--board NAME``, the board that runs the firmware; required if there is no default.
 
     Args:
         parser: The parser, or a group of it.
@@ -116,11 +117,11 @@ def add_board(
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--engine aot|tflm`` and ``--tflm-dir DIR``, what runs the decoder in the firmware."""
+    """Adds ``--engine aot|tflm`` and ``--tflm-dir DIR``: what runs the decoder in the firmware."""
     parser.add_argument(
         "--engine",
-        choices=("aot", "tflm"),
-        default="aot",
+        choices=ENGINES,
+        default=ENGINES[0],
         help=_help("decoder of the firmware: generated C, or the TFLM interpreter"),
     )
     add_tflm_dir(parser, "built tflite-micro tree for --engine tflm")
@@ -154,7 +155,7 @@ def add_variant(
 
 
 def add_systems(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--variants`` and ``--mcu``, which models are compared, and how."""
+    """Adds ``--variants`` and ``--mcu``, which select the systems to compare."""
     parser.add_argument(
         "--variants",
         nargs="*",
@@ -172,7 +173,7 @@ def add_systems(parser: argparse.ArgumentParser) -> None:
 
 
 def add_reverb_seconds(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--reverb SECONDS``, how much of the learnt reverb is played; 0 by default."""
+    """Adds ``--reverb SECONDS``, the length of the learnt reverb that is played; 0 by default."""
     parser.add_argument(
         "--reverb",
         type=real(0, 10),
@@ -188,12 +189,12 @@ def add_dataset(parser: argparse.ArgumentParser, help: str) -> None:
 
 
 def add_profile(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--profile quick|full``, how long training takes."""
+    """Adds ``--profile quick|full``, which selects how long training takes."""
     parser.add_argument(
         "--profile",
         choices=("quick", "full"),
         default="full",
-        help=_help("quick: train for minutes on two cores; full: as the instrument's TOML says"),
+        help=_help("quick: train for minutes on two cores; full: use the instrument's TOML"),
     )
 
 
@@ -214,7 +215,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--restart",
         action="store_true",
-        help="start anew and replace what the run folder holds (default: resume)",
+        help="start again and replace the content of the run folder (default: resume)",
     )
 
 

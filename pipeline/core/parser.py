@@ -9,7 +9,7 @@ from pipeline.core.schema import Restriction, Within
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser of a command, whose errors are a `UserError`: one line, exit status 2."""
+    """An argument parser that reports errors as a `UserError`: one line, exit status 2."""
 
     def __init__(self, command: str, description: str | None) -> None:
         """Creates the parser of ``python -m pipeline.<command>``.
@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Raises what argparse found wrong as a `UserError`."""
+        """Raises the error that argparse reports as a `UserError`."""
         raise UserError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
 
 
@@ -38,7 +38,7 @@ def real(lowest: float, highest: float) -> Callable[[str], float]:
 
 
 def number(kind: Any, restriction: Restriction) -> Callable[[str], Any]:
-    """Returns an option's ``type`` for numbers of `kind`, int or float, that are allowed."""
+    """Returns an option's ``type`` for numbers of `kind` (int or float) within `restriction`."""
     noun = "a whole number" if kind is int else "a number"
 
     def parse(text: str) -> Any:
@@ -59,7 +59,7 @@ class _Renamed(argparse.Action):
 
 
 def renamed_option(parser: argparse.ArgumentParser, old: str, new: str) -> None:
-    """Makes a parser refuse an option's former name with a line that says the new one.
+    """Makes a parser refuse an option's former name with a message that names the new one.
 
     Args:
         parser: The parser.
@@ -70,10 +70,10 @@ def renamed_option(parser: argparse.ArgumentParser, old: str, new: str) -> None:
 
 
 def renamed_values(choices: Mapping[str, str]) -> Callable[[str], str]:
-    """Returns an option's ``type`` that refuses former values with what to use instead.
+    """Returns an option's ``type`` that refuses former values and names their replacements.
 
     Args:
-        choices: By former value, what completes the sentence "int8_room is now ...".
+        choices: Replacement of each former value; completes the sentence "int8_room is now ...".
     """
 
     def parse(text: str) -> str:

@@ -12,9 +12,9 @@ N_HELD_OUT = 4  # clips that training has not used, for the evaluation and the p
 
 _TITLES = {
     "full": "the full model, the teacher",
-    "reduced": "the reduced model by itself",
-    "reduced_ad": "the reduced model by audio distillation",
-    "reduced_cd": "the reduced model by control distillation",
+    "reduced": "the reduced model, trained alone",
+    "reduced_ad": "the reduced model, from audio distillation",
+    "reduced_cd": "the reduced model, from control distillation",
 }
 
 
@@ -32,7 +32,7 @@ class InstrumentFiles:
 
     @property
     def request(self) -> Path:
-        """What `pipeline.run` was asked for; every stage is outdated if that changes."""
+        """Arguments of `pipeline.run`; if they change, every stage is outdated."""
         return self.folder / "request.json"
 
     @property
@@ -47,7 +47,7 @@ class InstrumentFiles:
 
     @property
     def held_out(self) -> Path:
-        """Folder with a folder of held-out clips for the evaluation."""
+        """Folder that contains, per instrument, a folder of held-out clips for the evaluation."""
         return self.folder / "held_out"
 
     @property
@@ -73,11 +73,11 @@ def plan_stages(
 
     Args:
         files: Where they read and write.
-        audio: Folders of recordings; none for the default corpus.
-        training: Options of every training.
+        audio: Folders of recordings; empty for the default corpus.
+        training: Options of every training command.
         students: Reduced variants; the firmware plays the last one.
-        learn_expression: Learn how notes are played, for which the default corpus is rendered; if
-            False, the table that is kept with the repository serves.
+        learn_expression: Whether to learn how notes are played, for which the default corpus is
+            rendered. If False, the pretrained table in the repository is used.
     """
     stages = [_data_stage(files, audio)]
     if learn_expression:
@@ -103,7 +103,7 @@ def _data_stage(files: InstrumentFiles, audio: Sequence[Path]) -> Stage:
 
 def _expression_stage(files: InstrumentFiles) -> Stage:
     needs = [files.request, files.dataset]
-    title = "how its notes begin, swell and fade"
+    title = "how notes begin, swell and fade"
     return Stage(title, "expression", files.options, files.expression, needs)
 
 
@@ -122,20 +122,20 @@ def _training_stage(files: InstrumentFiles, variant: str, training: Sequence[str
 
 
 def _quantization_stages(files: InstrumentFiles, variant: str) -> list[Stage]:
-    """Lists what turns a float model into .tflite files and these into C."""
+    """Lists the stages that turn a float model into .tflite files, and these into C."""
     run_dir = files.folder / variant
     run = ["--run", str(run_dir)]
     decoders = {fmt: run_dir / f"decoder_{fmt}.tflite" for fmt in FORMATS}
     stages = [
         Stage(
-            f"{variant} in integers",
+            f"{variant}, quantized",
             "quantize",
             [*run, "--dataset", str(files.dataset)],
             run_dir / "quantization.json",
             [run_dir / "metrics.json"],
         ),
         Stage(
-            f"{variant} as .tflite",
+            f"{variant}, as .tflite",
             "convert",
             run,
             decoders[FORMATS[-1]],
@@ -161,7 +161,7 @@ def _firmware_stage(files: InstrumentFiles, played: str) -> Stage:
 def _comparison_stages(
     files: InstrumentFiles, students: Sequence[str], *, rendered: bool
 ) -> list[Stage]:
-    """Lists what measures every system on held-out clips and makes a page of them."""
+    """Lists the stages that measure every system on held-out clips and write a page of them."""
     folder, played = files.folder, students[-1]
     out = files.page / "audio" / files.instrument  # where the page looks for what it plays
     report = out / "metrics.json"
@@ -170,10 +170,10 @@ def _comparison_stages(
     options += [*files.options, *systems, "--format", *FORMATS, "--reverb"]
     needs = [folder / variant / "metrics.json" for variant in ("full", *students)]
     needs += [folder / played / f"decoder_{fmt}.tflite" for fmt in FORMATS]
-    title = "every system by ear and measure"
+    title = "every system, rendered and measured"
     stages = [Stage(title, "evaluate", options, report, needs)]
     options = ["--audio", str(files.held_out), "--takes", str(N_HELD_OUT), *files.options]
     options += [*systems, "--out", str(files.page), *(["--rendered"] if rendered else [])]
-    title = "a page to hear and judge them"
+    title = "a page to compare them"
     stages.append(Stage(title, "page", options, files.page / "index.html", [report]))
     return stages

@@ -1,4 +1,4 @@
-"""Worker and child processes."""
+"""Helpers for child processes: how many to start, and how they end with their parent."""
 
 import ctypes
 import os

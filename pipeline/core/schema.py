@@ -1,4 +1,4 @@
-"""Checks of configuration values: the fields of a dataclass declare what they accept.
+"""Checks configuration values: the fields of a dataclass declare what they accept.
 
 A field is annotated with its type and, where the type alone allows too much, with a restriction::
 
@@ -45,7 +45,7 @@ class OneOf:
     choices: Sequence[str]
 
     def __str__(self) -> str:
-        return f"out of {', '.join(self.choices)}"
+        return f"that is one of {', '.join(self.choices)}"
 
     def accepts(self, value: str) -> bool:
         """Returns whether `value` is one of the choices."""
@@ -84,8 +84,8 @@ class Field:
         name: Its name, also the key in TOML.
         type: bool, int, float, str, a list of these, or a dataclass for a nested table.
         restriction: What it accepts of this type; None for everything.
-        default: Its default; None if it has none.
-        is_required: Whether a table must have it.
+        default: Its default; None if there is none.
+        is_required: Whether a table must contain it.
         help: What it means, for ``--help``.
     """
 
@@ -115,7 +115,7 @@ def _has_type(value: Any, wanted: Any) -> bool:
         return isinstance(value, list) and all(_has_type(each, item) for each in value)
     if is_dataclass(wanted):
         return isinstance(value, dict)
-    if wanted is float:  # TOML's 230 is as good as 230.0, but true, inf and nan are no figures
+    if wanted is float:  # 230 is accepted as 230.0; true, inf and nan are not
         return type(value) in (int, float) and math.isfinite(value)
     return type(value) is wanted
 

@@ -70,7 +70,7 @@ class Stage:
         if process.returncode < 0:
             name = signal.Signals(-process.returncode).name
             raise UserError(
-                f"pipeline.{self.module} was ended by {name}: the same command continues from here"
+                f"pipeline.{self.module} was killed by {name}: the same command continues from here"
             )
         if process.returncode:
             raise SystemExit(process.returncode)
@@ -83,13 +83,13 @@ class Stage:
 
 @contextmanager
 def only_run(folder: Path) -> Iterator[None]:
-    """Locks `folder` against a second run, and removes temporary files of a killed one."""
+    """Locks `folder` against a second run, and removes the temporary files of a killed run."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{folder} is in use by another run: wait for it, or end it") from None
+            raise UserError(f"{folder} is in use by another run: wait for it or stop it") from None
         for path in folder.rglob(".[0-9]*.*"):  # see `pipeline.core.files.atomic_write`
             path.unlink()
         yield

@@ -33,11 +33,11 @@ Floats = npt.NDArray[np.floating]
 
 
 class Ddx7(keras.Model):
-    """From scaled features and base phase to logits, levels and audio.
+    """Computes logits, levels and audio from scaled features and the base phase.
 
     Attributes:
         tcn: The decoder network.
-        noise: The noise beside the operators.
+        noise: The noise that is added to the operators.
         reverb: The reverb.
         patch: The FM patch.
     """
@@ -63,7 +63,7 @@ class Ddx7(keras.Model):
                 `pipeline.model.noise.grain_offsets`), shape [batch, n_frames]. The context fills
                 the network's receptive field (see `pipeline.model.inputs.prepend_context`) and is
                 not rendered.
-            training: Whether dropout is on.
+            training: Whether dropout is active.
 
         Returns:
             ``logits`` of the network and ``levels`` in turns, shape [batch, n_frames, 6]; ``dry``
@@ -151,7 +151,7 @@ def load_model(run_dir: Path, *, instrument: str | None = None) -> Ddx7:
         instrument: If given, the instrument that the folder must belong to.
 
     Raises:
-        UserError: The folder has no trained model, or one of another instrument.
+        UserError: The folder has no trained model, or belongs to another instrument.
     """
     config = load_run(run_dir, instrument=instrument)
     model = Ddx7(config)

@@ -23,7 +23,7 @@ MAX_CURVES = 12
 KNOTS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])  # frames
 N_RELEASE_KNOTS = 11
 LOWEST_DB = -96.0
-# Gain in dB (Q8) of every velocity and controller value
+# Gain in dB (Q8) of every velocity and controller value.
 GAIN_DB_Q8 = [-96 * 256] + [round(256 * 40 * math.log10(value / 127)) for value in range(1, 128)]
 
 
@@ -49,7 +49,7 @@ class Expression:
         vibrato_growth_ms: Time in which the vibrato then reaches its depth.
         pitch_drift_cents: Standard deviation of the pitch's slow random drift.
         loudness_drift_db: Standard deviation of the loudness's slow random drift.
-        loudest_db: Loudness that no note exceeds.
+        loudest_db: Largest loudness of any note.
     """
 
     lowest_note: int
@@ -84,7 +84,7 @@ class Expression:
             temporary.write_text("\n".join(lines) + "\n")
 
 
-# For an instrument without a learnt table: a plain organ-like tone.
+# A plain organ-like tone, for an instrument without a learnt table.
 PLAIN = Expression(
     lowest_note=24,
     envelope_db=[[-16.0, -10.0, -7.0, -5.0, -3.0, -2.0, -1.0] + [0.0] * 11] * 11,
@@ -106,7 +106,7 @@ PLAIN = Expression(
 def find_expression(run_dir: Path) -> Expression:
     """Loads the table that belongs to a model.
 
-    It is the one beside the model's run folder, else the pretrained one of the instrument.
+    This is the table beside the model's run folder, or else the instrument's pretrained table.
 
     Args:
         run_dir: The model's run folder, such as ``runs/flute/reduced_cd``.
@@ -142,7 +142,7 @@ def load_expression(path: Path) -> Expression:
 
 
 def _check(expression: Expression) -> None:
-    """Raises ValueError that names the first entry out of bounds."""
+    """Raises a ValueError that names the first entry out of bounds."""
     n_curves = np.size(expression.envelope_slope)
     shapes = {
         "envelope_db": (n_curves, len(KNOTS)),

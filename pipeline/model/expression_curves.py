@@ -15,17 +15,17 @@ DETACHED_SECONDS = 0.1  # a note after a longer gap begins from silence
 REST_SECONDS = 0.25  # releases are learnt from notes with a longer rest after them ...
 MIN_ENDED_SECONDS = 0.2  # ... that are longer than this
 SLURRED_SECONDS = 0.25  # slurs are learnt from longer notes
-MIN_NOTES = 8  # from which a point of a curve, a slur or a movement is learnt
-DEAD_DB = -45.0  # notes that stay below are dead keys of the soundfont
-FARTHEST = 16  # semitones; notes farther from a curve do not count for it
+MIN_NOTES = 8  # fewest notes from which a point of a curve, or a slur, is learnt
+DEAD_DB = -45.0  # notes that stay softer are dead keys of the soundfont
+FARTHEST = 16  # semitones; a curve is not learnt from notes farther away
 ATTACK_KNOTS = 7  # up to 12 frames, which every note lasts
 BODY_KNOTS = slice(9, 12)  # 32 to 64 frames
-RELEASE_FIT = (16, 48)  # frames; below their level, the noise of the room prevails
-DECAY_SLOPE = -1.0  # dB per second, at least
+RELEASE_FIT = (16, 48)  # frames; later, background noise prevails
+DECAY_SLOPE = -1.0  # dB per second; decaying tones fall at least as fast
 
 
 def learn_curves(notes: Sequence[Note], config: InstrumentConfig) -> dict[str, object]:
-    """Learns the curves over pitch of `Expression`: at each pitch, means over the notes around it.
+    """Learns the curves of `Expression` at each pitch, from the notes around that pitch.
 
     Args:
         notes: Measured notes of the corpus.
@@ -68,8 +68,8 @@ def learn_curves(notes: Sequence[Note], config: InstrumentConfig) -> dict[str, o
 def _mean(notes: Sequence[Note], values: npt.ArrayLike, pitch: int) -> Floats:
     """Averages measurements of the notes within half a step of a pitch, or of the nearest ones.
 
-    It takes means, because the means of steps add up along a curve even where the notes are of two
-    kinds.
+    The average is the mean and not the median, because means of steps add up along a curve even if
+    there are two kinds of notes.
 
     Args:
         notes: The notes, for their pitches.
@@ -92,8 +92,8 @@ def _mean(notes: Sequence[Note], values: npt.ArrayLike, pitch: int) -> Floats:
 def _continue(attack: Floats, steps: Floats, *, decays: bool) -> Floats:
     """Continues an attack by the mean steps from knot to knot.
 
-    It takes steps instead of levels, because not the same notes last to every knot. Where a step is
-    unknown, a decaying tone continues with the last slope, and a sustained tone stays level.
+    Steps are averaged instead of levels, because different notes last to different knots. Where a
+    step is unknown, a decaying tone keeps the last slope, and a sustained tone stays level.
     """
     envelope = list(attack)
     slope = 0.0

@@ -1,9 +1,9 @@
 """Learns an instrument's expression table from its corpus and its data set.
 
-The corpus, whose notes are known, shows how notes begin, develop, end and are slurred; the real
-recordings of the data set show vibrato and drift. Everything is measured in features, so the frames
-that the firmware plays are of the kind that the decoder was trained with. Loudness is measured in a
-window of 128 ms, so notes rise and fall at least that slowly.
+The corpus, whose notes are known, shows how notes begin, develop, end and are slurred. The real
+recordings of the data set show vibrato and drift. Everything is measured in features, so the
+firmware plays frames like those that the decoder was trained with. Loudness is measured in a window
+of 128 ms, so notes rise and fall no faster than that.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Learns vibrato and drift of an expression table from the steady tones of real recordings."""
+"""Learns the vibrato and drift of an expression table from steady tones in real recordings."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -6,20 +6,21 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.audio.pitch import hz_to_note
 from pipeline.core.constants import FRAME_RATE
 
 Floats = npt.NDArray[np.floating]
-MIN_STRETCHES = 8  # from which anything is learnt
+MIN_STRETCHES = 8  # with fewer, nothing is learnt
 MIN_STRETCH_FRAMES = 100
 STRETCH_MARGIN = 15  # frames at the ends of a stretch that are not used
 MAX_JUMP = 0.35  # semitones between the frames of a stretch
 MIN_CONFIDENCE = 0.9
 MIN_LOUDNESS_DB = -45.0
 VIBRATO_BAND_HZ = (4.0, 8.0)
-MIN_VIBRATO_CENTS = 8  # stretches with a smaller depth do not count for the rate
+MIN_VIBRATO_CENTS = 8  # the rate is learnt from stretches with a larger depth
 DRIFT_BAND_HZ = 3.0
-# The onset of the vibrato is not learnt, because recordings give no reliable figure for it; it is
-# the onset in the corpus. The rate is the default where too few stretches have a vibrato.
+# The onset of the vibrato is that of the corpus, because recordings give no reliable figure for it.
+# The rate is a default, for recordings without vibrato.
 VIBRATO_DELAY_MS, VIBRATO_GROWTH_MS, VIBRATO_HZ = 200.0, 300.0, 5.5
 
 
@@ -63,7 +64,7 @@ def _steady_stretches(
     f0_hz: Floats, loudness_db: Floats, confidence: Floats
 ) -> Iterator[tuple[Floats, Floats]]:
     """Yields pitch in semitones and loudness in dB within long notes, without their trends."""
-    pitch = 69 + 12 * np.log2(f0_hz / 440)
+    pitch = hz_to_note(f0_hz)
     jumps = np.abs(np.diff(pitch, prepend=pitch[0])) > MAX_JUMP
     unclear = (confidence < MIN_CONFIDENCE) | (loudness_db < MIN_LOUDNESS_DB)
     edges = np.concatenate([[-1], np.flatnonzero(jumps | unclear), [len(pitch)]])
@@ -74,7 +75,7 @@ def _steady_stretches(
 
 
 def _without_trend(values: Floats, degree: int) -> Floats:
-    """Subtracts the polynomial of a degree that fits best."""
+    """Subtracts the best-fitting polynomial of some degree."""
     time = np.linspace(-1, 1, len(values))
     return np.asarray(values - np.polyval(np.polyfit(time, values, degree), time))
 

@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.constants import DEFAULT_F0_HZ, LOUDNESS_RANGE_DB
+from pipeline.audio.pitch import hz_to_note, note_to_hz
+from pipeline.core.constants import DEFAULT_F0_HZ, LOUDNESS_RANGE_DB, MAX_NOTE
 from pipeline.core.instrument_config import TcnConfig
 
 Floats = npt.NDArray[np.float32]
@@ -19,20 +20,20 @@ def scale_features(f0_hz: npt.ArrayLike, loudness_db: npt.ArrayLike) -> Floats:
     Returns:
         float32, shape [..., n_frames, 2]: MIDI note / 127 and loudness / 80 + 1, both about 0 to 1.
     """
-    note = 69.0 + 12.0 * np.log2(np.asarray(f0_hz) / 440.0)
+    pitch = hz_to_note(f0_hz) / MAX_NOTE
     loudness = np.asarray(loudness_db) / LOUDNESS_RANGE_DB + 1.0
-    return np.stack([note / 127.0, loudness], axis=-1).astype(np.float32)
+    return np.stack([pitch, loudness], axis=-1).astype(np.float32)
 
 
 def unscale_f0(features: Floats) -> npt.NDArray[np.float64]:
     """Returns the pitch in Hz of scaled features; shape [..., n_frames, 2] to [..., n_frames]."""
-    return np.asarray(440.0 * 2 ** ((features[..., 0].astype(np.float64) * 127 - 69) / 12))
+    return np.asarray(note_to_hz(features[..., 0].astype(np.float64) * MAX_NOTE), np.float64)
 
 
 def prepend_context(features: Floats, config: TcnConfig) -> Floats:
-    """Prepends silence to features, as many frames as the network looks back.
+    """Prepends as many frames of silence as the network looks back.
 
-    A playing decoder has received silence before its first note, not zeros:
+    A playing decoder has received silence before its first note, and not zeros;
     ``tflm_app/instrument/instrument.c`` fills its rings with the same frames.
 
     Args:

@@ -1,12 +1,12 @@
 """The multi-scale spectral loss (MSS), which trains and compares models, and a loudness distance.
 
-For Hann windows of 2048 to 64 samples with a hop of a quarter, normalized by the square root of the
-window's length: the mean absolute difference of the magnitudes plus that of their logarithms,
-summed over the windows (Engel et al., "DDSP", ICLR 2020; windows and normalization as in Caspe et
-al., "DDX7", ISMIR 2022).
+The MSS is the mean absolute difference of the magnitudes plus that of their logarithms, summed over
+Hann windows of 2048 to 64 samples (Engel et al., "DDSP", ICLR 2020). The hop is a quarter of the
+window, and magnitudes are normalized by the square root of its length, as in Caspe et al., "DDX7"
+(ISMIR 2022).
 
 The logarithmic part is nearly all of the MSS, and most bins lie between the partials. A model that
-is trained by the MSS alone matches the noise there and plays 8 to 14 dB too softly; the loudness
+is trained with the MSS alone matches the noise there and plays 8 to 14 dB too softly; the loudness
 distance prevents that.
 """
 
@@ -18,7 +18,7 @@ from pipeline.core.constants import SAMPLE_RATE
 from pipeline.model.synth import Tensor
 
 MSS_WINDOWS = (2048, 1024, 512, 256, 128, 64)
-LOG_FLOOR = 1e-7  # added to magnitudes before the logarithm
+LOG_FLOOR = 1e-7  # added to magnitudes before log()
 LOUDNESS_FLOOR_DB = -60.0  # re a full-scale sine; softer windows are pauses
 # Keeps the gradient of the magnitude finite at silence; small compared with LOG_FLOOR squared.
 _ROOT_FLOOR = 1e-16

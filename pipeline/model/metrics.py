@@ -1,4 +1,4 @@
-"""Distances between a rendering and a recording, and between a quantized model and its float one.
+"""Distances of a rendering to its recording, and of a quantized model to the float model.
 
 Distances compare audio at 16 kHz of the same length, mono, in [-1, 1]; 0 means equal. Errors
 compare features (`pipeline.audio.features`), that is, the quantities that the decoder was given.
@@ -96,10 +96,10 @@ def f0_error_cents(
 
 
 def loudness_error_db(reference: Features, estimate: Features) -> float | None:
-    """Measures the mean absolute error of loudness in dB over frames that are no pause.
+    """Measures the mean absolute error of loudness in dB over frames that are not pauses.
 
     Returns:
-        None if the recording is one pause.
+        None if all frames of the recording are pauses.
     """
     sounding = reference.loudness_db > MIN_LOUDNESS_DB
     if not sounding.any():

@@ -1,4 +1,4 @@
-"""Filtered noise beside the operators, which follows the notes; its parameters and its tables.
+"""The filtered noise that is added to the operators: its parameters and its tables.
 
 FM produces partials only. A recording also has breath, bow, hammer or room noise between them,
 where most bins of a spectrogram lie. The noise is read from two tables, the layers, with learnt
@@ -10,7 +10,7 @@ controls the noise too. Below a loudness of -70 dB, the gain falls by 12 dB per 
 is silent.
 
 `pipeline.model.noise_layer` learns the noise; ``tflm_app/noise/noise.h`` plays it on the device
-with the same tables and the same random positions.
+with the same tables and random positions.
 """
 
 from dataclasses import dataclass
@@ -27,17 +27,17 @@ from pipeline.core.constants import (
     SAMPLE_RATE,
 )
 
-TABLE_SAMPLES = 1024  # the noise repeats after it, so a grain may begin anywhere
+TABLE_SAMPLES = 1024  # period of the noise, so that a grain may begin anywhere
 GRAIN_SAMPLES = 2 * HOP_SAMPLES
 N_LAYERS = 2
-COLOUR_HZ = (  # frequencies of the learnt spectra: dense where rooms rumble and recordings end
+COLOUR_HZ = (  # frequencies of the learnt spectra, dense at room rumble and at the band limit
     *(0, 60, 125, 250, 375, 500, 750, 1000, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 7000),
     *(7400, 7600, 7800, 8000),
 )
 MIDDLE = (0.55, 0.7, *[-0.6] * N_OPERATORS)  # controls at which a gain is 0 dB
 QUIET_DB = -70.0  # the noise fades below this loudness
-FADE = 2  # octaves of amplitude per dB below it
-OCTAVE_DB = 20 * np.log10(2.0)  # of amplitude
+FADE = 2  # octaves of amplitude per dB below QUIET_DB
+OCTAVE_DB = 20 * np.log10(2.0)  # dB per doubling of the amplitude
 UNIT_DB = 40.0  # unit of the parameters, so that steps of the optimizer are of a similar size
 
 Floats = npt.NDArray[np.floating]

@@ -14,7 +14,7 @@ from pipeline.model.synth import Tensor
 
 @keras.saving.register_keras_serializable(package="ddx7")
 class FilteredNoise(keras.layers.Layer):
-    """Learnable noise beside the operators; `pipeline.model.noise` describes it."""
+    """Learnable noise; `pipeline.model.noise` describes it."""
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the weights: colour, shape [20, 2], and slopes, shape [8, 2]."""

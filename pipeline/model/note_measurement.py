@@ -1,4 +1,4 @@
-"""Measures the notes of a rendered corpus, whose score is known, in its features."""
+"""Measures notes in the features of a rendered corpus, whose score is known."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,15 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.audio.composition import EXPRESSION
+from pipeline.audio.pitch import hz_to_note
 from pipeline.core.constants import FRAME_RATE
 from pipeline.model.expression import GAIN_DB_Q8, KNOTS, N_RELEASE_KNOTS
 
 Floats = npt.NDArray[np.floating]
-GAIN_DB = np.array(GAIN_DB_Q8) / 256  # of velocity and controller values
-EDGE_SECONDS = 0.06  # half a loudness window; closer to its neighbours, a note is not measured
+GAIN_DB = np.array(GAIN_DB_Q8) / 256  # gain of each velocity and controller value
+EDGE_SECONDS = 0.06  # half a loudness window; notes are not measured closer to their neighbours
 SLIDE_SECONDS = 0.25  # a pitch slide is measured between notes of at least this length
-BEFORE_END_SECONDS = 0.08  # where the loudness at the end of a note is measured
-SLIDE_FRAMES = np.arange(-12, 25)  # around the onset
+BEFORE_END_SECONDS = 0.08  # the loudness at the end of a note is measured this much earlier
+SLIDE_FRAMES = np.arange(-12, 25)  # frames relative to the onset
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Note:
         seconds: From the onset to the end, or to the next onset.
         loudness_db: Loudness at `KNOTS` frames after the onset, without the gain of velocity and
             controllers; NaN where the note or a neighbour begins or ends.
-        release_db: Loudness at the first `KNOTS` frames after the end, relative to before the end;
-            NaN as for `loudness_db`.
+        release_db: Loudness at the first `KNOTS` frames after the end, relative to that before the
+            end; NaN as for `loudness_db`.
         slide: Pitch at every frame from 12 before to 24 after the onset, where 0 is the pitch of
             the previous note and 1 that of this one; None if it was not measured.
     """
@@ -64,7 +65,7 @@ def measure_notes(midi: mido.MidiFile, f0_hz: Floats, loudness_db: Floats) -> It
         loudness_db: Loudness of the rendering, shape [n_frames].
     """
     score, times, gains = _read_score(midi)
-    semitones = 69 + 12 * np.log2(f0_hz / 440)
+    semitones = hz_to_note(f0_hz)
     previous = None
     for i, note in enumerate(score):
         following = score[i + 1].start if i + 1 < len(score) else np.inf

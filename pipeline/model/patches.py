@@ -1,4 +1,4 @@
-"""The FM patches: one table for the Keras synthesizer, the generated C and the documentation.
+"""The FM patches, in one table for the Keras synthesizer, the generated C and the documentation.
 
 A routing is written as chains of operators: ``"6>5>1 4>3>1 2>1"`` means that operator 6 modulates
 5, which modulates 1, and so on. Operators that modulate no other are the carriers. Ratios are exact
@@ -98,5 +98,5 @@ def find_patch(config: InstrumentConfig | RunConfig) -> Patch:
     """
     if config.patch not in PATCHES:
         path = INSTRUMENT_DIR / f"{config.instrument}.toml"
-        raise UserError(f"{path}: patch = {config.patch!r}: give one out of {', '.join(PATCHES)}")
+        raise UserError(f"{path}: patch = {config.patch!r}: give one of {', '.join(PATCHES)}")
     return PATCHES[config.patch]

@@ -55,9 +55,9 @@ def _exp(x: Floats) -> Floats:
     Args:
         x: float32, at most 88.
     """
-    x = np.maximum(x, np.float32(-104))  # the result is 0 from there on
+    x = np.maximum(x, np.float32(-104))  # the result is 0 at and below -104
     exponent = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
-    # exponent * ln(2) in two parts, the first of which is exact
+    # Subtracts exponent * ln(2) in two parts, the first of which is exact.
     r = x + exponent * np.float32(-0.693359375) + exponent * np.float32(2.12194440e-4)
     r2 = r * r
     even = (r2 * np.float32(1.37449638e-3) + np.float32(4.16696519e-2)) * r2 + np.float32(

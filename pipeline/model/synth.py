@@ -15,15 +15,15 @@ from keras import ops
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.model.patches import Patch
 
-Tensor = Any  # of Keras' backend, or a NumPy array
+Tensor = Any  # a tensor of Keras' backend, or a NumPy array
 
 
 def base_phase(f0_hz: npt.ArrayLike, patch: Patch) -> npt.NDArray[np.float32]:
     """Integrates f0 into the patch's base phase; every operator's phase is a multiple of it.
 
-    The sum is in float64, because in float32 it would be off by radians after seconds. Wrapping it
-    to one turn loses nothing, because every operator's ratio is a multiple of the base ratio; a
-    wrapped phase of ratio 1 would be wrong for ratios such as 1.5.
+    The sum is in float64, because in float32 it would be wrong by radians after some seconds.
+    Wrapping it to one turn loses nothing, because every operator's ratio is a multiple of the base
+    ratio; wrapping the phase of ratio 1 would be wrong for ratios such as 1.5.
 
     Args:
         f0_hz: Pitch in Hz, shape [..., n_frames].

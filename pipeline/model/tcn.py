@@ -2,7 +2,7 @@
 
 Its layers are those of `pipeline.model.topology` (Caspe et al., "DDX7", ISMIR 2022, section 3.2).
 The full network has 5 blocks of 128 channels and 398 604 parameters, the reduced one (Giudici et
-al., "Distilling DDSP", JAES 2025) 3 blocks of 64 channels and 51 596.
+al., "Distilling DDSP", JAES 2025) has 3 blocks of 64 channels and 51 596.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.model.topology import FRAME, LOGITS, LayerSpec, topology
 
-INITIAL_LOGIT = -3.0  # an untrained network plays softly and almost without modulation
+INITIAL_LOGIT = -3.0  # makes an untrained network play softly and almost without modulation
 Tensor = Any
 Floats = npt.NDArray[np.float32]
 

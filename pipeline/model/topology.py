@@ -1,9 +1,9 @@
-"""The layers of the TCN, stated once.
+"""The layers of the TCN, from which everything that handles the network is derived.
 
 The network is a chain of blocks. A block is two causal convolutions of the same dilation, which
 doubles from block to block. The first and the last block change the number of channels, so there a
-1x1 convolution of the block's input, the residual, is added to the output of the second. Whatever
-builds, converts, quantizes, reads or compiles the network walks the layers that `topology` returns.
+1x1 convolution of the block's input, the residual, is added to the output of the second. The code
+that builds, converts, quantizes, reads or compiles the network walks the layers of `topology`.
 
 A *value* is an array of one vector per frame. The output of a layer, after its ReLU if it has one,
 is a value with the layer's name. Three values are not the output of a layer: ``frame``, the input;

@@ -14,7 +14,7 @@ def design_taps() -> npt.NDArray[np.int32]:
 
     Returns:
         int32, Q15, shape [96]. Phase 0 is 1 at one tap and copies the input samples. The taps of
-        each other phase sum to 1, because a constant would become a tone of 16 kHz otherwise.
+        each other phase sum to 1; otherwise a constant would become a tone of 16 kHz.
     """
     distance = np.arange(N_TAPS) - N_TAPS // 2
     window = np.concatenate([[0.0], np.kaiser(N_TAPS - 1, KAISER_BETA)])

@@ -1,7 +1,7 @@
 """The weights file of a run folder, ``model.weights.h5``, read and written without Keras.
 
-Its layout is the one in which Keras saves the model: a group per layer, which carries the layer's
-name as an attribute and holds its weights as datasets ``0``, ``1``, ... in half precision.
+Its layout is Keras' own: a group per layer, with the layer's name as an attribute and its weights
+as datasets ``0``, ``1``, ... in half precision.
 """
 
 import io
@@ -16,8 +16,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 
 FILE_NAME = "model.weights.h5"
-NOISE_LAYER = "breath"  # names that the filtered noise and the reverb have in every weights file
-REVERB_LAYER = "reverb"
+NOISE_LAYER, REVERB_LAYER = "breath", "reverb"  # names in every weights file, so never change them
 HDF5_FORMAT = ("v110", "v110")  # compact, and readable by every h5py; "latest" is not
 
 Floats = npt.NDArray[np.float32]
@@ -26,8 +25,8 @@ Floats = npt.NDArray[np.float32]
 def write_weights(path: Path, layers: Mapping[str, Sequence[Floats]]) -> None:
     """Writes a weights file.
 
-    Half precision changes the MSS of no system in its third digit. The file is composed in memory,
-    because HDF5 does not survive a full disk.
+    Half precision does not change the third digit of any system's MSS. The file is composed in
+    memory, because HDF5 cannot recover from a full disk.
 
     Args:
         path: Where to write.

@@ -25,10 +25,10 @@ class Clip:
 
     Attributes:
         recording: Name of the recording.
-        real: Whether it is a recording of a player.
+        real: Whether a musician was recorded; False for rendered audio.
         audio: Samples, shape [64000].
         features: Features, 1000 frames.
-        n_valid_frames: Frames after them are padding.
+        n_valid_frames: Number of frames before the padding.
     """
 
     recording: str
@@ -41,8 +41,8 @@ class Clip:
 def split_at_silences(features: Features, config: DataConfig) -> list[tuple[int, int]]:
     """Finds the stretches of sound.
 
-    Frames less than `silence_db` below the loudest one are sound, and so are pauses shorter than
-    `pause_seconds`.
+    Frames less than ``silence_db`` below the loudest one are sound, and so are pauses shorter than
+    ``pause_seconds``.
 
     Returns:
         Pairs of first and past-the-end frame.
@@ -59,9 +59,8 @@ def chunk(n_frames: int, segments: list[tuple[int, int]], min_frames: int) -> li
     """Places clips in the stretches of sound.
 
     A stretch gives whole clips, and one more if at least `min_frames` remain; that clip continues
-    into what follows in the recording, or begins earlier at its end. A recording that is no longer
-    than a clip is one clip, because somebody has cut it already, unless it is shorter than
-    `min_frames`.
+    beyond the stretch, or begins earlier if the recording ends. A recording that is no longer than
+    a clip is one clip, because somebody has already cut it, unless it is shorter than `min_frames`.
 
     Args:
         n_frames: Length of the recording.

@@ -1,4 +1,4 @@
-"""The data set in memory, and the batches that training draws from it."""
+"""Loads the data set into memory, and draws the batches of training from it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from pipeline.core.constants import HOP_SAMPLES
+from pipeline.audio.pcm import from_pcm
+from pipeline.core.constants import HOP_SAMPLES, TRAIN
 from pipeline.core.errors import UserError
 from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import InstrumentConfig, TrainConfig
@@ -17,7 +18,6 @@ from pipeline.model.noise import grains_like
 from pipeline.model.patches import find_patch
 from pipeline.model.synth import Tensor, base_phase
 
-TRAIN, VALID, TEST = 0, 1, 2  # values of the data set's `split`
 STORED = (  # arrays of ``dataset.npz``, which `pipeline.training.dataset_building` writes
     *("audio", "f0_hz", "loudness_db", "confidence", "n_valid_frames"),
     *("split", "recording", "real"),
@@ -47,7 +47,7 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
     dataset = load_arrays(path, remedy=remedy, names=STORED)
     if not (dataset["split"] == TRAIN).any():
         raise UserError(f"{path} has no clips to train on: give pipeline.data more recordings")
-    dataset["audio"] = dataset["audio"].astype(np.float32) / 32768.0
+    dataset["audio"] = from_pcm(dataset["audio"])
     dataset["features"] = scale_features(dataset["f0_hz"], dataset["loudness_db"])
     dataset["phase"] = base_phase(dataset["f0_hz"], find_patch(config))
     dataset["grains"] = grains_like(dataset["f0_hz"])
@@ -57,8 +57,8 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
 def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices, Indices]:
     """Draws the clips of a step and where their crops start, from the seed and the step alone.
 
-    Starts of clips are drawn more often than other positions, because notes begin out of silence
-    there.
+    Starts of clips are drawn more often than other positions, because notes there begin from
+    silence.
 
     Args:
         dataset: From `load_dataset`.

@@ -12,22 +12,21 @@ import numpy as np
 from pipeline.audio.pcm import from_pcm
 from pipeline.audio.recording_checks import warn_of_issues
 from pipeline.audio.recordings import Recording, analyse
-from pipeline.core.constants import FRAME_RATE, SAMPLE_RATE
+from pipeline.core.constants import FRAME_RATE, SAMPLE_RATE, SPLITS
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
 from pipeline.training.clips import Clip, cut_clips
 
-SPLITS = ("train", "valid", "test")
-HELD_OUT_SHARE = 1 / 8  # of the recordings, for validation and again for the test
+HELD_OUT_SHARE = 1 / 8  # share of the recordings for validation, and again for the test
 DUPLICATE, SHORT, UNCLEAR = "duplicate recordings", "too short", "low confidence"
 
 
 def split_recordings(names: Sequence[str], seed: int) -> dict[str, int]:
     """Assigns every recording to a split, in an order drawn from its name and the seed.
 
-    An eighth each goes to validation and test; a validation split needs two recordings, a test
-    split three.
+    An eighth goes to validation and another to the test. A validation split needs two recordings, a
+    test split three.
 
     Args:
         names: Names of the recordings; each may occur more than once.
@@ -68,12 +67,13 @@ def build_dataset(
     clips, warnings = _cut_all(recordings, config.data, run_dir / "features", dropped)
     if not clips:
         raise UserError(
-            f"no usable clip for the {config.instrument}: of {len(recordings)} recordings "
-            f"{dropped[SHORT]} have no {config.data.min_clip_seconds:g} s of sound and "
-            f"{dropped[UNCLEAR]} clips no clear pitch; give longer, solo recordings"
+            f"no usable clip for the {config.instrument}: of {len(recordings)} recordings, "
+            f"{dropped[SHORT]} have less than {config.data.min_clip_seconds:g} s of sound, and "
+            f"{dropped[UNCLEAR]} clips have no clear pitch; give longer, solo recordings"
         )
     splits: dict[str, int] = {}
-    # Separately, so that adding a corpus does not change the split of the real recordings.
+    # Real and rendered recordings are split separately, so that adding a corpus does not change the
+    # split of the real ones.
     for real in (True, False):
         names = [clip.recording for clip in clips if clip.real is real]
         splits |= split_recordings(names, config.data.seed)
@@ -131,7 +131,7 @@ def _summary(
     dropped: Counter[str],
     n_recordings: int,
 ) -> dict[str, Any]:
-    """Returns the content of ``dataset.json``, but for the warnings."""
+    """Returns the content of ``dataset.json``, except the warnings."""
     valid = [slice(0, clip.n_valid_frames) for clip in clips]
     loudness_db = np.concatenate(
         [clip.features.loudness_db[v] for clip, v in zip(clips, valid, strict=True)]

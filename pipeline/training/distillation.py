@@ -1,4 +1,4 @@
-"""Distillation: the reduced student learns from the recording and from the full teacher.
+"""Distillation: what the reduced student learns from the full teacher.
 
 After Giudici et al., "Distilling DDSP", JAES 2025: audio distillation (AD) adds the MSS to the
 teacher's audio, control distillation (CD) the mean absolute difference between the logarithms of
@@ -24,13 +24,13 @@ VARIANT_OF_METHOD = {"audio": "reduced_ad", "control": "reduced_cd"}
 
 
 def audio_distillation_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
-    """0.5 * loss to the recording + 0.5 * MSS of the dry audio to the teacher's dry audio."""
+    """Computes 0.5 * loss to the recording + 0.5 * MSS of the dry audio to the teacher's."""
     to_teacher = ops.mean(mss(batch["teacher_audio"], outputs["dry"]))
     return 0.5 * reconstruction_loss(outputs, batch) + 0.5 * to_teacher
 
 
 def control_distillation_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
-    """0.5 * loss to the recording + mean absolute difference of log levels to the teacher's.
+    """Computes 0.5 * loss to the recording + mean absolute difference of log levels to the teacher.
 
     `LEVEL_FLOOR` is added to the levels, so that inaudible ones barely count.
     """

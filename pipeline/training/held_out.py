@@ -1,4 +1,4 @@
-"""Clips of a data set that training has not used, as recordings for the evaluation."""
+"""Writes clips that training has not used as recordings for the evaluation."""
 
 import shutil
 from pathlib import Path
@@ -6,19 +6,20 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.audio.pcm import write_wav
+from pipeline.core.constants import TEST, TRAIN, VALID
 from pipeline.core.files import load_arrays
 
 
 def write_held_out(dataset_path: Path, folder: Path, n_clips: int) -> None:
-    """Writes held-out clips as WAV files; what the folder held is replaced.
+    """Writes held-out clips as WAV files and replaces the content of the folder.
 
-    They come from the test split, or the validation split if there is no test split. A single
-    recording has neither: then they are clips that training has used.
+    The clips come from the test split, or from the validation split if there is no test split. A
+    single recording has neither; then they are clips that training has used.
 
     Args:
         dataset_path: A ``dataset.npz``.
         folder: Where the WAV files go.
-        n_clips: Most clips to write; the first ones are taken.
+        n_clips: Largest number of clips; the first ones are written.
 
     Raises:
         UserError: The data set is missing or damaged.
@@ -29,7 +30,7 @@ def write_held_out(dataset_path: Path, folder: Path, n_clips: int) -> None:
         names=("split", "recording", "audio"),
     )
     split = dataset["split"]
-    wanted = next(number for number in (2, 1, 0) if (split == number).any())
+    wanted = next(number for number in (TEST, VALID, TRAIN) if (split == number).any())
     shutil.rmtree(folder, ignore_errors=True)
     for clip in np.flatnonzero(split == wanted)[:n_clips]:
         name = f"{Path(str(dataset['recording'][clip])).stem}_{clip:03d}.wav"

@@ -1,49 +1,36 @@
 """The training step, compiled by JAX: many steps in one call, so that a GPU never waits."""
 
+from functools import cached_property
 from typing import Any
 
 import jax
-import keras
-import numpy as np
-import numpy.typing as npt
 
-from pipeline.model.ddx7 import Ddx7
 from pipeline.model.synth import Tensor
-from pipeline.training.objective import Batch, Objective
+from pipeline.training.compiled_step import CompiledStep, Indices
+from pipeline.training.objective import Batch
 
-Indices = npt.NDArray[np.int32]
-Values = list[Tensor]  # of a group of variables
+Values = list[Tensor]  # values of a group of variables
 State = tuple[Values, Values, Values]  # trainable, fixed, and the optimizer's
 
 
-class JaxStep:
-    """Takes optimizer steps and measures clips as JAX functions.
+class JaxStep(CompiledStep):
+    """Takes optimizer steps and measures clips with JAX functions.
 
-    JAX functions have no side effects, so the values of all variables go in and out.
+    JAX functions have no side effects, so they receive and return the values of all variables.
     """
 
     steps_at_once = 50
 
-    def __init__(
-        self, model: Ddx7, optimizer: keras.Optimizer, arrays: Batch, objective: Objective
-    ) -> None:
-        """Prepares the functions; they are compiled when they are called first.
+    @cached_property
+    def _compiled_steps(self) -> Any:
+        return jax.jit(self._steps)
 
-        Args:
-            model: The model to train.
-            optimizer: Its optimizer, already built.
-            arrays: The data set's tensors.
-            objective: What a step computes.
-        """
-        self._model = model
-        self._optimizer = optimizer
-        self._arrays = arrays
-        self._objective = objective
-        self._compiled_steps = jax.jit(self._steps)
-        self._compiled_distances = jax.jit(self._distances)
+    @cached_property
+    def _compiled_distances(self) -> Any:
+        return jax.jit(self._distances)
 
     def steps(self, clips: Indices, starts: Indices) -> Tensor:
-        """Takes steps; see `pipeline.training.learner.Learner.steps`."""
+        """Takes steps; see `CompiledStep.steps`."""
         groups = (
             self._model.trainable_variables,
             self._model.non_trainable_variables,
@@ -56,7 +43,7 @@ class JaxStep:
         return losses
 
     def distances(self, clips: Indices) -> Tensor:
-        """Returns the distances of whole clips, shape [n_clips, 4]."""
+        """Returns the distances of whole clips; see `CompiledStep.distances`."""
         groups = (self._model.trainable_variables, self._model.non_trainable_variables)
         return self._compiled_distances(*_values(*groups), self._arrays, clips)
 
@@ -66,12 +53,10 @@ class JaxStep:
         gradient = jax.value_and_grad(self._loss, has_aux=True)
 
         def step(state: State, batch: tuple[Tensor, Tensor]) -> tuple[State, Tensor]:
-            trainable, fixed, of_optimizer = state
+            trainable, fixed, slots = state
             (loss, fixed), gradients = gradient(trainable, fixed, arrays, *batch)
-            trainable, of_optimizer = self._optimizer.stateless_apply(
-                of_optimizer, gradients, trainable
-            )
-            return (trainable, fixed, of_optimizer), loss
+            trainable, slots = self._optimizer.stateless_apply(slots, gradients, trainable)
+            return (trainable, fixed, slots), loss
 
         result: tuple[State, Tensor] = jax.lax.scan(step, state, (clips, starts))
         return result

@@ -1,7 +1,5 @@
 """A model in training: its optimizer and its compiled step."""
 
-from typing import Protocol
-
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -10,24 +8,12 @@ from keras import ops
 from pipeline.core.instrument_config import TrainConfig
 from pipeline.model.ddx7 import Ddx7
 from pipeline.model.synth import Tensor
+from pipeline.training.compiled_step import CompiledStep, Indices
 from pipeline.training.dataset import Arrays
 from pipeline.training.losses import Loss
 from pipeline.training.objective import VALIDATION_BATCH, Objective
 
-Indices = npt.NDArray[np.int32]
-UNDECAYED = ("bias", "noise", "decay", "wet")  # parts of the names of variables without decay
-
-
-class CompiledStep(Protocol):
-    """What a backend of Keras implements; see `Learner` for the methods."""
-
-    steps_at_once: int
-
-    def steps(self, clips: Indices, starts: Indices) -> Tensor:
-        """Takes optimizer steps and returns the losses."""
-
-    def distances(self, clips: Indices) -> Tensor:
-        """Measures one batch of whole clips."""
+UNDECAYED = ("bias", "noise", "decay", "wet")  # variables with such names have no weight decay
 
 
 class Learner:
@@ -64,15 +50,7 @@ class Learner:
         return [*self.model.variables, *self.optimizer.variables]
 
     def steps(self, clips: Indices, starts: Indices) -> Tensor:
-        """Takes optimizer steps, at most `steps_at_once`, on crops of clips.
-
-        Args:
-            clips: Clip indices, shape [n_steps, batch].
-            starts: First frames of the crops, shape [n_steps, batch].
-
-        Returns:
-            The losses, a tensor of shape [n_steps].
-        """
+        """Takes optimizer steps; see `CompiledStep.steps`."""
         return self._step.steps(clips, starts)
 
     def distances(self, clips: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
@@ -103,7 +81,7 @@ def build_optimizer(model: Ddx7, config: TrainConfig) -> keras.Optimizer:
 def _compile(
     model: Ddx7, optimizer: keras.Optimizer, tensors: dict[str, Tensor], objective: Objective
 ) -> CompiledStep:
-    """Returns the step of the backend in use; the other backend need not be installed."""
+    """Returns the step for the backend in use; the other backend need not be installed."""
     if keras.backend.backend() == "jax":
         from pipeline.training.jax_step import JaxStep
 

@@ -1,8 +1,8 @@
 """The training loop, which can be interrupted and resumed.
 
-Batches depend on the seed and the step alone, and a checkpoint holds every variable, so a training
-that was killed resumes exactly where it was. The loop is the same for TensorFlow and, on a GPU, for
-JAX (``KERAS_BACKEND=jax``).
+Batches depend on the seed and the step alone, and a checkpoint holds every variable, so a killed
+training run resumes exactly where it stopped. The loop is the same for TensorFlow and, on a GPU,
+for JAX (``KERAS_BACKEND=jax``).
 """
 
 import json
@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
+from pipeline.core.constants import TEST, VALID
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import TrainConfig
@@ -22,13 +23,13 @@ from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.inputs import prepend_context
 from pipeline.model.synth import Tensor
 from pipeline.training.checkpoints import History, load_checkpoint, save_checkpoint
-from pipeline.training.dataset import TEST, VALID, Arrays, draw_batch
+from pipeline.training.dataset import Arrays, draw_batch
 from pipeline.training.learner import Learner
 from pipeline.training.losses import DISTANCES, Loss, reconstruction_loss, score
 from pipeline.training.run_log import RunLog
 
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"
-INPUTS = ("audio", "features", "phase", "grains", "n_valid_frames")  # of every loss
+INPUTS = ("audio", "features", "phase", "grains", "n_valid_frames")  # arrays that every loss needs
 
 
 def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str, float]:
@@ -64,13 +65,13 @@ def train_model(
         run_dir: Receives ``config.toml``, ``checkpoint.npz`` while training, the best weights,
             ``metrics.json`` and TensorBoard logs.
         config: The resolved configuration.
-        dataset: From `pipeline.training.dataset.load_dataset`, and arrays named ``teacher_...``
-            that `loss` needs.
+        dataset: From `pipeline.training.dataset.load_dataset`, with the arrays ``teacher_...`` that
+            `loss` needs.
         loss: Maps the model's outputs and the batch to a scalar.
-        warm_start: Run folder whose network, of the same shape, training starts from; its noise and
-            reverb are not used.
-        teacher: Run folder whose noise and reverb training starts from.
-        resume: Whether to resume from a checkpoint; otherwise training starts anew.
+        warm_start: Run folder whose network, of the same shape, is the initial network; its noise
+            and reverb are not used.
+        teacher: Run folder whose noise and reverb are the initial ones.
+        resume: Whether to resume from a checkpoint; otherwise training starts again.
 
     Returns:
         The figures of ``metrics.json``.
@@ -110,11 +111,11 @@ def train_model(
 
 
 def _finished_metrics(run_dir: Path, config: RunConfig, *, resume: bool) -> dict[str, Any] | None:
-    """Returns the metrics of a finished training that is not to be restarted, else None.
+    """Returns the metrics of a finished training run unless it is restarted, else None.
 
     Raises:
-        UserError: The folder belongs to another instrument, which not even a restart replaces, or
-            to another configuration.
+        UserError: The folder belongs to another instrument, which even a restart does not replace,
+            or to another configuration.
     """
     if not (run_dir / "config.toml").exists():
         return None
@@ -124,7 +125,7 @@ def _finished_metrics(run_dir: Path, config: RunConfig, *, resume: bool) -> dict
     if found.hash != config.hash:
         raise UserError(
             f"{run_dir} was trained with another configuration: "
-            "choose another --runs, or --restart to replace it"
+            "choose another --runs, or give --restart to replace it"
         )
     path = run_dir / METRICS
     if not path.exists() or (run_dir / CHECKPOINT).exists():
@@ -148,8 +149,8 @@ def _initial_model(config: RunConfig, *, warm_start: Path | None, teacher: Path 
 
 def _training_arrays(dataset: Arrays, config: RunConfig) -> Arrays:
     """Selects the arrays that a step needs, and prepends the context to the features."""
-    of_teacher = [name for name in dataset if name.startswith("teacher_")]
-    arrays = {name: dataset[name] for name in (*INPUTS, *of_teacher)}
+    targets = [name for name in dataset if name.startswith("teacher_")]
+    arrays = {name: dataset[name] for name in (*INPUTS, *targets)}
     arrays["features"] = prepend_context(arrays["features"], config.tcn)
     return arrays
 
@@ -201,6 +202,6 @@ def _run(
 
 
 def _is_over(step: int, best: dict[str, float] | None, settings: TrainConfig) -> bool:
-    """Whether all steps were taken, or the last improvement is too long ago."""
+    """Whether all steps are done, or the last improvement is too long ago."""
     patience = settings.patience * settings.validate_every
     return step >= settings.steps or (best is not None and step - best["step"] >= patience)

@@ -1,4 +1,4 @@
-"""Training losses, and the distances that select the best weights."""
+"""The training loss, and the distances that select the best weights."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from pipeline.model.losses import loudness_distance, mss, spectrograms
 from pipeline.model.synth import Tensor
 
 DISTANCES = ("", "_dry", "_loudness_db", "_dry_loudness_db")  # see `distances`
-DISTANCE_WEIGHTS = (0.5, 0.5, 0.1, 0.1)  # in the loss, and in the selection of the best weights
+DISTANCE_WEIGHTS = (0.5, 0.5, 0.1, 0.1)  # in the loss and in the selection of the best weights
 Loss = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]  # outputs, batch -> scalar
 
 
@@ -32,8 +32,8 @@ def silence_padding(audio: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
 def distances(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
     """Measures renderings against the recordings, with reverb and dry.
 
-    Both count: otherwise the reverb would be trained to do a part of the synthesizer's work, and
-    the dry sound of a device without reverb would be too soft, and octaves off.
+    Both count. Otherwise the reverb would be trained to do part of the synthesizer's work, and the
+    dry sound of a device without reverb would be too soft and octaves off.
 
     Args:
         outputs: ``audio`` and ``dry`` of the model, shape [batch, n_samples].
@@ -71,12 +71,12 @@ def reconstruction_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tenso
 
 
 def score(row: Mapping[str, float]) -> float:
-    """Returns the figure that selects the best weights, lower is better.
+    """Returns the figure that selects the best weights; lower is better.
 
     It is computed on real recordings if there are any, else on rendered ones.
 
     Args:
-        row: A row of a training's history.
+        row: A row of the training history.
     """
     for kind in ("real", "rendered"):
         if kind in row:

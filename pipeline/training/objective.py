@@ -1,4 +1,4 @@
-"""What a training step computes of a batch, independent of Keras' backend."""
+"""What a training step computes from a batch, independent of Keras' backend."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Configuration and summary of a training, for the commands that train."""
+"""Configuration and summary of a training run, for the commands that train."""
 
 import dataclasses
 from pathlib import Path
@@ -23,7 +23,7 @@ def resolve(config: InstrumentConfig, variant: str, profile: str, **changes: Any
     Args:
         config: Configuration of the instrument.
         variant: One of `VARIANTS`.
-        profile: ``full`` for the instrument's own training, ``quick`` for the changes in `QUICK`.
+        profile: ``full`` for the instrument's own settings, ``quick`` to replace some by `QUICK`.
         **changes: Fields of `TrainConfig` that the user set.
     """
     quick: dict[str, Any] = QUICK if profile == "quick" else {}
@@ -32,7 +32,7 @@ def resolve(config: InstrumentConfig, variant: str, profile: str, **changes: Any
 
 
 def print_metrics(metrics: dict[str, Any], run_dir: Path) -> None:
-    """Prints the run folder of a training and its figures."""
+    """Prints the run folder and the figures of a training run."""
     best, steps = metrics["best_step"], metrics["steps"]
     print(f"{run_dir}: {metrics['parameters']} parameters, best at step {best} of {steps}")
     for split, figures in metrics["mss"].items():

@@ -1,4 +1,4 @@
-"""TensorBoard logs of a training."""
+"""Writes the TensorBoard logs of a training run."""
 
 from pathlib import Path
 from typing import Any
@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.constants import SAMPLE_RATE, TRAIN
 from pipeline.model.ddx7 import Ddx7
 from pipeline.model.inputs import prepend_context
-from pipeline.training.dataset import TRAIN, Arrays
+from pipeline.training.dataset import Arrays
 
 IMAGE_ROWS = 16  # pixels per operator
 
 
 class RunLog:
-    """Writes losses to TensorBoard, and the audio and the levels of a held-out clip."""
+    """Writes losses, and the audio and levels of a held-out clip, for TensorBoard."""
 
     def __init__(self, folder: Path) -> None:
-        """Opens the log; without TensorFlow (training with JAX) nothing is written."""
+        """Opens the log; without TensorFlow, as when training with JAX, nothing is written."""
         self._summary: Any = None
         try:
             import tensorflow as tf

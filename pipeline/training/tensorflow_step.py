@@ -1,47 +1,34 @@
 """The training step, compiled by TensorFlow."""
 
-import keras
-import numpy as np
-import numpy.typing as npt
+from functools import cached_property
+from typing import Any
+
 import tensorflow as tf
 
-from pipeline.model.ddx7 import Ddx7
 from pipeline.model.synth import Tensor
-from pipeline.training.objective import Batch, Objective
-
-Indices = npt.NDArray[np.int32]
+from pipeline.training.compiled_step import CompiledStep, Indices
 
 
-class TensorFlowStep:
-    """Takes optimizer steps and measures clips as TensorFlow functions."""
+class TensorFlowStep(CompiledStep):
+    """Takes optimizer steps and measures clips with TensorFlow functions."""
 
     steps_at_once = 1
 
-    def __init__(
-        self, model: Ddx7, optimizer: keras.Optimizer, arrays: Batch, objective: Objective
-    ) -> None:
-        """Prepares the functions; they are compiled when they are called first.
+    @cached_property
+    def _compiled_step(self) -> Any:
+        return tf.function(self._step)
 
-        Args:
-            model: The model to train.
-            optimizer: Its optimizer, already built.
-            arrays: The data set's tensors.
-            objective: What a step computes.
-        """
-        self._model = model
-        self._optimizer = optimizer
-        self._arrays = arrays
-        self._objective = objective
-        self._compiled_step = tf.function(self._step)
-        self._compiled_distances = tf.function(self._distances)
+    @cached_property
+    def _compiled_distances(self) -> Any:
+        return tf.function(self._distances)
 
     def steps(self, clips: Indices, starts: Indices) -> Tensor:
-        """Takes steps; see `pipeline.training.learner.Learner.steps`."""
+        """Takes steps; see `CompiledStep.steps`."""
         batches = zip(clips, starts, strict=True)
         return tf.stack([self._compiled_step(*batch) for batch in batches])
 
     def distances(self, clips: Indices) -> Tensor:
-        """Returns the distances of whole clips, shape [n_clips, 4]."""
+        """Returns the distances of whole clips; see `CompiledStep.distances`."""
         return self._compiled_distances(clips)
 
     def _step(self, clips: Tensor, starts: Tensor) -> Tensor:

@@ -128,7 +128,7 @@ def test_page_plays_what_was_evaluated(finished):
     folder, output = finished
     assert f"everything in {folder}/page/audio/flute is up to date" in output  # not rendered again
     page = (folder / "page" / "index.html").read_text()
-    assert page.count('<article class="player"') == 7 and "not there yet" not in page
+    assert page.count('<article class="player"') == 7 and "not available" not in page
 
 
 @pytest.mark.parametrize(("audio", "learnt"), [([], True), ([Path("recordings")], False)])
@@ -204,7 +204,7 @@ def test_stage_is_outdated_only_by_newer_inputs(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--audio", "no/such/folder"], "no/such/folder is no folder: give a folder of recordings"),
+        (["--audio", "no/such/folder"], "no/such/folder is not a folder: give a folder"),
         (["--audio", "EMPTY"], "empty holds no audio: put recordings there"),
     ],
 )
