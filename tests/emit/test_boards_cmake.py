@@ -1,4 +1,4 @@
-"""The file from which CMake reads the facts of a board."""
+"""The generated file from which CMake reads the properties of a board."""
 
 import subprocess
 from pathlib import Path
@@ -55,7 +55,7 @@ def read(script: Path, board: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_cmake_reads_the_facts_of_the_selected_board(script):
+def test_cmake_reads_the_properties_of_the_selected_board(script):
     status, text = read(script, "small")
     assert status == 0
     assert text.splitlines() == [
@@ -83,7 +83,7 @@ def test_cmake_reads_the_facts_of_the_selected_board(script):
     ]
 
 
-def test_without_a_board_no_fact_is_set(script):
+def test_without_a_board_no_property_is_set(script):
     assert read(script, "") == (0, "".join(f"{name}=\n" for name in FACTS))
 
 

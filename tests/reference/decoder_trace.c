@@ -1,4 +1,4 @@
-/* Runs the aot engine over frames and records everything that can be observed of it.
+/* Runs the aot engine over frames and records its complete observable state.
  *
  *     trace FRAMES TRACE [ROUNDS]
  *

@@ -2,7 +2,7 @@
  *
  *     play_notes PRESET STEPS FRAMES
  *
- * STEPS holds records of step_t, the event before each frame. FRAMES receives 12 bytes per frame: f0_hz,
+ * STEPS holds one step_t per frame, the event that precedes it. FRAMES receives 12 bytes per frame: f0_hz,
  * loudness_db and whether anything sounds.
  */
 #include "board.h"

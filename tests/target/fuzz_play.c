@@ -2,8 +2,8 @@
  *
  * The first byte selects the destination. In MIDI input, 0xF9, which MIDI leaves undefined, renders a block,
  * so that intermediate states are rendered, too. At the console, a byte above 0x7F sends part of the pending
- * output. In live mode the player follows arbitrary frames. After each input, all sound off must lead to
- * silence within two blocks, and console and parser must have kept their bounds.
+ * output. In live mode the player follows arbitrary frames. After each input, all sound off must
+ * silence the player within two blocks, and console and parser must not have exceeded their bounds.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-"""Another CMake project adds tflm_app: it gets the libraries, and keeps its own flags.
+"""Another CMake project that adds tflm_app gets the libraries and keeps its own flags.
 
-Of the pipeline, only ``python -m pipeline.codegen`` is used, as a command.
+The tests use only one command of the pipeline, ``python -m pipeline.codegen``.
 """
 
 import json
@@ -80,14 +80,14 @@ class Build:
 
     Attributes:
         folder: The build folder, with the programs ``in_c`` and ``in_cpp``.
-        link_log: What was executed to build it.
+        link_log: Commands that the build executed.
     """
 
     folder: Path
     link_log: str
 
     def flags(self, source: str) -> list[str]:
-        """Returns the options that a source was compiled with, but for its paths."""
+        """Returns the options with which a source was compiled, except its paths."""
         entries = json.loads((self.folder / "compile_commands.json").read_text())
         (command,) = (e["command"] for e in entries if Path(e["file"]).name == source)
         words = shlex.split(command)[1:]
@@ -145,7 +145,7 @@ def test_programs_in_c_and_cpp_play_what_the_firmware_plays(host, generated):
     assert in_cpp == in_c and in_c[0] != in_c[1]
 
 
-def test_flags_of_the_other_project_stay_its_own_and_ours_stay_with_us(host):
+def test_flags_of_the_two_projects_stay_separate(host):
     assert host.flags("mine.c") == ["-Og", "-std=gnu17"]
     assert host.flags("mine.cpp") == ["-Og"]
     ours = host.flags("decoder_aot.c")

@@ -7,21 +7,21 @@
 #include "dsp/transform_functions.h"
 
 #define SAMPLE_RATE ((float)SHARED_SAMPLE_RATE)
-#define NEARLY_AS_DEEP 0.06f /* with twice as much trumpets jump up an octave, with half flutes drop one */
-#define SHORT_LAG 5.2f       /* samples; the shorter the lag, the less certain is the depth of a dip */
-#define SILENCE_POWER 1e-8f  /* -80 dB */
+#define NEARLY_AS_DEEP 0.06f      /* at twice this, trumpets jump up an octave; at half, flutes drop one */
+#define SHORT_LAG 5.2f            /* samples; shorter lags make the depth of a dip less certain */
+#define SILENCE_POWER 1e-8f       /* -80 dB */
 #define DB_PER_OCTAVE 3.01029996f /* dB per factor of two in power */
 
 SHARED_ASSERT(ANALYSIS_N_BLOCKS == 5, "the window below has five steps");
 
-/* sin^2 over five blocks, times 2 because the power of a full-scale sine is half of that of full scale. */
+/* sin^2 over five blocks, times 2 because a full-scale sine has half the power of full scale. */
 static const float energy_weights[ANALYSIS_N_BLOCKS] = {
     0.0954915f * 0.8f / ANALYSIS_BLOCK_SAMPLES, 0.6545085f * 0.8f / ANALYSIS_BLOCK_SAMPLES,
     1.0f * 0.8f / ANALYSIS_BLOCK_SAMPLES,       0.6545085f * 0.8f / ANALYSIS_BLOCK_SAMPLES,
     0.0954915f * 0.8f / ANALYSIS_BLOCK_SAMPLES,
 };
 
-/* Equals the instance that arm_rfft_fast_init_512_f32 makes, but is in flash. */
+/* This instance equals the one that arm_rfft_fast_init_512_f32 initializes, but is in flash. */
 static const arm_rfft_fast_instance_f32 fft = {
     .Sint = {ANALYSIS_FFT_SAMPLES / 2, twiddleCoef_256, armBitRevIndexTable256,
              ARMBITREVINDEXTABLE_256_TABLE_LENGTH},
@@ -101,8 +101,8 @@ static void correlate(analysis_t *analysis) {
     arm_rfft_fast_f32(&fft, bins, time, 1);
 }
 
-/* Computes the difference function, the mean square of x[i] - x[i + lag], for each lag up to `last`, and the
- * same divided by its mean up to the lag. */
+/* Computes the difference function, the mean square of x[i] - x[i + lag], for each lag up to `last`, and a
+ * normalized version of it: each value divided by the mean of the values up to its lag. */
 static void make_differences(const analysis_t *analysis, float *difference, float *normalized, size_t last) {
     const float *const x = analysis->window, *const correlation = analysis->time;
     float energy = 0.0f; /* of both samples, summed over all pairs */
@@ -131,7 +131,7 @@ static float vertex(const float *dip) {
     return offset > 0.5f ? 0.5f : offset < -0.5f ? -0.5f : offset;
 }
 
-/* Returns the value at that vertex. For a short period, no sample of the function may be close to it. */
+/* Returns the value at that vertex. For short periods, no sample may be close to the true minimum. */
 static float depth(const float *dip) { return dip[0] - 0.25f * (dip[-1] - dip[1]) * vertex(dip); }
 
 /* Returns the shortest lag whose dip is nearly as deep as the deepest; 0 if there is no dip. */

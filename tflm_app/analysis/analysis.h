@@ -1,10 +1,10 @@
 /* Live analysis: pitch and A-weighted loudness of a sound input, one frame per block.
  *
- * A frame describes the last 320 samples (20 ms), and therefore in effect their middle, 10 ms ago. The
- * instrument renders the block that plays next from it:
+ * A frame describes the last 320 samples (20 ms), so in effect it refers to their middle, 10 ms ago. The
+ * instrument renders the next block from it. The latency is the sum of:
  *
  *     10 ms   from the middle of the window to the end of the block that completes it
- *      4 ms   at most, because a sound waits for the end of the block in which it arrives
+ *      4 ms   at most, until the block in which a sound arrives is complete
  *      4 ms   while the block is rendered and another one plays
  *      4 ms   until the ramps of the block have reached the frame
  *     -----
@@ -43,18 +43,18 @@ extern "C" {
 #endif
 
 #define ANALYSIS_BLOCK_SAMPLES SHARED_HOP_SAMPLES  /* 64 */
-#define ANALYSIS_N_BLOCKS SHARED_ANALYSIS_N_BLOCKS /* in the window */
+#define ANALYSIS_N_BLOCKS SHARED_ANALYSIS_N_BLOCKS /* blocks in the window */
 #define ANALYSIS_WINDOW_SAMPLES (ANALYSIS_N_BLOCKS * ANALYSIS_BLOCK_SAMPLES)
 #define ANALYSIS_FFT_SAMPLES 512                     /* at least the window plus the longest lag */
-#define ANALYSIS_MIN_F0_HZ SHARED_ANALYSIS_MIN_F0_HZ /* two periods in the window */
+#define ANALYSIS_MIN_F0_HZ SHARED_ANALYSIS_MIN_F0_HZ /* the window contains two periods */
 #define ANALYSIS_MAX_F0_HZ FRAME_MAX_F0_HZ
-#define ANALYSIS_MAX_APERIODICITY 0.5f /* above this the pitch is held */
+#define ANALYSIS_MAX_APERIODICITY 0.5f /* above this value, the pitch is held */
 
 /* Caller-owned state; the caller may read `aperiodicity`. */
 typedef struct {
     uint32_t shortest_lag, longest_lag; /* bounds of the search, in samples */
-    float f0_hz;                        /* last pitch that was found */
-    float aperiodicity;                 /* of the last block: 0 for a perfectly periodic sound, 1 for noise */
+    float f0_hz;                        /* the last detected pitch */
+    float aperiodicity;                 /* last block: 0 for a perfectly periodic sound, 1 for noise */
     float filter[6];
     float window[ANALYSIS_WINDOW_SAMPLES]; /* oldest first */
     float energies[ANALYSIS_N_BLOCKS];     /* energies of the weighted blocks, oldest first */
@@ -63,14 +63,14 @@ typedef struct {
 } analysis_t;
 
 /* Initializes the analysis for pitches between two bounds, which are clamped to 100 to 4000 Hz. Choose them a
- * little wider than the range that is played; the narrower they are, the fewer octave errors occur. */
+ * little wider than the range to be played; narrower bounds cause fewer octave errors. */
 void analysis_init(analysis_t *analysis, float f0_min_hz, float f0_max_hz);
 
-/* Resets the state as if silence had lasted for ever. */
+/* Resets to the state after infinitely long silence. */
 void analysis_reset(analysis_t *analysis);
 
-/* Analyses the next block, int16 at 16 kHz, any values. Returns f0 within the bounds, or 440 Hz before the
- * first pitch is found, and a loudness of -80 to 0 dB. */
+/* Analyses the next block, int16 at 16 kHz; all sample values are valid. Returns f0 within the bounds, or 440
+ * Hz before the first detected pitch, and a loudness of -80 to 0 dB. */
 frame_t analysis_step(analysis_t *analysis, const int16_t samples[ANALYSIS_BLOCK_SAMPLES]);
 
 /* Sections of the A-weighting filter, b0 b1 b2 -a1 -a2 each (analysis_tables.c). */

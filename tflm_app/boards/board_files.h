@@ -16,13 +16,13 @@ extern "C" {
 int board_open_read(const char *path);
 int board_open_write(const char *path);
 
-/* Reads up to `size` bytes and returns how many were read: fewer at the end of the file, 0 after it. */
+/* Reads up to `size` bytes; returns the number of bytes read: fewer at the end of the file, 0 after it. */
 size_t board_read(int file, void *data, size_t size);
 
-/* Writes `size` bytes and returns how many were written: fewer if the disk is full. */
+/* Writes `size` bytes; returns the number of bytes written: fewer if the disk is full. */
 size_t board_write(int file, const void *data, size_t size);
 
-/* Closes a file; returns 0, or -1 if data that was written did not reach it. */
+/* Closes a file; returns 0, or -1 if written data did not reach it. */
 int board_close(int file);
 
 #ifdef __cplusplus

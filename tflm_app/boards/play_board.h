@@ -1,4 +1,4 @@
-/* What a board offers the player (apps/play), besides board_init and board_stack_used of board.h.
+/* The functions that a board provides for the player (apps/play), besides board_init and board_stack_used.
  *
  *     MIDI UART ──interrupt──► FIFO ──board_midi_read──►┐
  *     debug UART ◄─► FIFOs ◄──board_console_*──────────►│ main loop ──board_audio_put──► half that is free
@@ -10,8 +10,8 @@
  * put a block there. If it does not, that half plays silence: an underrun, which the application counts. A
  * MIDI byte is therefore audible 4 to 8 ms after it arrived.
  *
- * A board may have a sound input as well. It fills two halves of a buffer in the same way and at exactly the
- * same rate, so that every block of output has its block of input.
+ * A board may also have a sound input. It fills two halves of a buffer in the same way and at exactly the
+ * same rate, so that there is one block of input per block of output.
  *
  * Nothing here blocks, allocates or waits for a peripheral. Real boards implement this header in
  * boards/<name>/ and boards/ports/; the host and the emulated boards share boards/ports/hosted/, which plays
@@ -32,7 +32,7 @@ extern "C" {
 #define BOARD_SAMPLE_RATE 16000 /* Hz, of the output: 16000 or 48000 */
 #endif
 #define BOARD_BLOCK_SAMPLES (BOARD_SAMPLE_RATE / 250) /* 4 ms */
-#define BOARD_INPUT_SAMPLES 64                        /* 4 ms at 16 kHz, whatever the rate of the output is */
+#define BOARD_INPUT_SAMPLES 64                        /* 4 ms at 16 kHz, independent of the output rate */
 
 /* Starts output and input; both halves are silent. `tick` is called in the audio interrupt, once every 4 ms,
  * and must return within some tens of instructions. */
@@ -41,21 +41,21 @@ void board_audio_start(void (*tick)(void));
 /* Copies a block to the half that is not playing, in the format of the output. */
 void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]);
 
-/* Copies the latest block of input; called once for every block of output, and only on boards that
- * boards.cmake lists with an input.
+/* Copies the latest block of input. Call it once per block of output, and only on boards that boards.cmake
+ * lists with an input.
  *
  * One channel, int16. Full scale is the range of the converter. A high pass removes the resting voltage, so
  * silence is 0. With nothing connected, the block holds the noise of the converter, about -65 dB. Returns
- * false, with zeros, if no whole block has arrived since the last call: the converter does not run, or the
- * file has ended. */
+ * false and a block of zeros if no complete block has arrived since the last call, because the converter does
+ * not run or the file has ended. */
 bool board_audio_get(int16_t samples[BOARD_INPUT_SAMPLES]);
 
-/* Number of input blocks that were overwritten before they were read or that, after the first block, did not
- * arrive. Same boards as board_audio_get. */
+/* Returns the number of input blocks that were overwritten before they were read, or that did not arrive
+ * after the first block. Provided by the same boards as board_audio_get. */
 uint32_t board_audio_lost(void);
 
-/* Reads up to `capacity` bytes that arrived at the MIDI input; returns how many. The FIFO holds at least 64
- * bytes (20 ms); board_midi_lost counts the bytes that found it full. */
+/* Reads up to `capacity` bytes from the MIDI input; returns their number. The FIFO holds at least 64 bytes
+ * (20 ms); board_midi_lost counts the bytes that were dropped because it was full. */
 size_t board_midi_read(uint8_t *bytes, size_t capacity);
 uint32_t board_midi_lost(void);
 
@@ -67,14 +67,14 @@ uint32_t board_midi_lost(void);
 #define BOARD_PANEL_LIVE 129
 bool board_panel_read(uint8_t *control, uint8_t *value);
 
-/* Reads up to `capacity` bytes that were typed at the console; returns how many. */
+/* Reads up to `capacity` bytes that were typed at the console; returns their number. */
 size_t board_console_read(char *text, size_t capacity);
 
-/* Sends as much of a text as fits at once; returns the number of bytes sent. */
+/* Sends as much of a text as fits without waiting; returns the number of bytes sent. */
 size_t board_console_write(const char *text, size_t n_bytes);
 
-/* Cycles of the core since some moment, modulo 2^32 (from DWT, or from SysTick extended to 32 bits), and the
- * number of cycles per block. */
+/* Return the core cycles since an arbitrary moment, modulo 2^32 (from DWT, or from SysTick extended to 32
+ * bits), and the core cycles per block. */
 uint32_t board_cycles(void);
 uint32_t board_cycles_per_block(void);
 

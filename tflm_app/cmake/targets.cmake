@@ -1,6 +1,6 @@
 # Defines how targets are made. All options belong to targets, so that a project that adds this one keeps its own.
 
-# The options that code for the core of BOARD needs, and everything that links it; empty without a board.
+# The options for compiling and linking code for the core of BOARD; empty without a board.
 add_library(neural_fm_core INTERFACE)
 if(BOARD_CORE_FLAGS)
   target_compile_options(neural_fm_core INTERFACE -mthumb ${BOARD_CORE_FLAGS})

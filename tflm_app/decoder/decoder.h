@@ -6,7 +6,7 @@
  *
  * Each defines `struct decoder_model`, which is constant, generated and begins with `const decoder_io_t *io`,
  * and `struct decoder`, the caller-owned state, whose size is set by the generated decoder_config.h. Both
- * engines output the same bytes for the same frames. Nothing is allocated. For their cost see their headers.
+ * engines output the same bytes for the same frames. Nothing is allocated. Their headers state the cost.
  */
 #ifndef DECODER_H
 #define DECODER_H
@@ -25,25 +25,25 @@ extern "C" {
 typedef struct decoder_model decoder_model_t;
 typedef struct decoder decoder_t;
 
-/* What the engines share: the quantization of frames, and the mapping from logits to levels. */
+/* Data that both engines use: the quantization of frames, and the mapping from logits to levels. */
 typedef struct {
-    float frame_scale;         /* a value of a frame is frame_scale * (quantized - frame_zero_point) */
+    float frame_scale;         /* frame value = frame_scale * (quantized - frame_zero_point) */
     int16_t frame_zero_point;  /* 16x8: 0 */
     int16_t bits;              /* width of quantized values: 8 (-128 to 127) or 16 (-32768 to 32767) */
-    float logit_scale;         /* a logit is logit_scale * (quantized - logit_zero_point) */
+    float logit_scale;         /* logit = logit_scale * (quantized - logit_zero_point) */
     int16_t logit_zero_point;  /* 16x8: 0 */
     const int32_t *levels_q32; /* [257] 0.32 * sigmoid(logit) turns, Q32, at every 2^bits / 256
-                                * steps; 0 if below one step of the samples, -90 dB */
+                                * steps; 0 if below one PCM step, -90 dB */
 } decoder_io_t;
 
 /* Binds the state to a model, which must outlive it, and resets it. */
 void decoder_init(decoder_t *decoder, const decoder_model_t *model);
 
-/* Resets the state: every ring holds its zero point, as before the first frame. */
+/* Resets the state: fills every ring with its zero point, as before the first frame. */
 void decoder_reset(decoder_t *decoder);
 
-/* Fills the rings as if `frame`, as for decoder_step, had been decoded for ever. This costs about as much as
- * one step with aot, and as one step per ring with tflm. */
+/* Primes the rings: sets them to the state after decoding `frame`, quantized as for decoder_step, for ever.
+ * Costs about as much as one step with aot, and as one step per ring with tflm. */
 void decoder_prime(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]);
 
 /* Advances by one frame (4 ms). `frame` and `logits` are quantized; `frame` is clamped to the range of

@@ -25,7 +25,7 @@ static inline void add(const decoder_add_t *add, int16_t *values, const int16_t 
     }
 }
 
-/* Copies an even number of values between word-aligned addresses, in blocks that compile to LDM and STM. */
+/* Copies an even number of values between word-aligned addresses; the blocks compile to LDM and STM. */
 static inline void copy(int16_t *to, const int16_t *from, uint32_t n) {
     int16_t *target = __builtin_assume_aligned(to, 4);
     const int16_t *source = __builtin_assume_aligned(from, 4);

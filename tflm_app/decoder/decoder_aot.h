@@ -2,8 +2,8 @@
  *
  * pipeline.codegen generates the table from the quantized .tflite step model. A layer is a 1x1 convolution of
  * a vector that is gathered from ring buffers: the past taps, oldest first, and the current input. A residual
- * is a layer whose result is added to that of the previous layer. Every byte equals that of the reference
- * kernels of TensorFlow Lite Micro.
+ * is a layer whose result is added to that of the previous layer. Every output byte equals that of the
+ * reference kernels of TensorFlow Lite Micro.
  *
  * Cost of the reduced model (3 blocks of 64 channels, 51 200 MAC), by python -m pipeline.bench:
  *
@@ -27,9 +27,8 @@
 extern "C" {
 #endif
 
-/* Weights are stored in the order in which the inner loop of the kernel reads them, that of
- * decoder_kernel_dsp.h or of decoder_kernel_armv6m.h. A generated model contains both orders and compiles
- * one. */
+/* Weights are stored in the order in which the inner loop of decoder_kernel_dsp.h or
+ * decoder_kernel_armv6m.h reads them. A generated model contains both orders, of which one is compiled. */
 #ifndef DECODER_KERNEL_DSP
 #ifdef __ARM_FEATURE_DSP
 #define DECODER_KERNEL_DSP 1
@@ -59,9 +58,9 @@ typedef struct {
 
 /* One of the three rescalings of an addition. */
 typedef struct {
-    int32_t zero;        /* zero point; of an input, times 2^20 (int8) or 2^15 (16x8) */
+    int32_t zero;        /* zero point; for an input times 2^20 (int8) or 2^15 (16x8) */
     int32_t multiplier;  /* Q31 */
-    int32_t right_shift; /* with rounding, 0..31 */
+    int32_t right_shift; /* rounding shift, 0..31 */
 } decoder_scale_t;
 
 /* Addition of two quantized vectors: both are rescaled to a common scale, and their sum to that of the
@@ -79,13 +78,13 @@ typedef struct {
     uint16_t n_inputs;        /* weights per channel, a multiple of 8; padded with zeros */
     uint16_t n_outputs;       /* a multiple of 8 */
     int16_t offset;           /* 1 + 2 * zero point of the output */
-    int16_t lowest;       /* lower bound of the output: 0 for 16x8 after a ReLU, otherwise that of the type */
-    uint16_t n_past;      /* past taps; 0: a residual, whose input is the newest vector of the ring */
-    uint16_t ring;        /* index of its ring */
-    uint16_t ring_start;  /* index in decoder_t.rings */
-    uint16_t ring_slots;  /* n_past * dilation */
-    uint16_t slot_values; /* channels of the input, rounded up to an even number */
-    uint16_t dilation;    /* slots between taps */
+    int16_t lowest;           /* lower bound of the output: 0 for 16x8 after a ReLU, otherwise the type's */
+    uint16_t n_past;          /* past taps; 0: a residual, whose input is the newest vector of the ring */
+    uint16_t ring;            /* index of its ring */
+    uint16_t ring_start;      /* index in decoder_t.rings */
+    uint16_t ring_slots;      /* n_past * dilation */
+    uint16_t slot_values;     /* channels of the input, rounded up to an even number */
+    uint16_t dilation;        /* slots between taps */
 } decoder_layer_t;
 
 struct decoder_model {
@@ -97,8 +96,7 @@ struct decoder_model {
     uint16_t n_rings;
 };
 
-/* Caller-owned state, read-only for the caller. Arrays are aligned to words because values are copied in
- * pairs. */
+/* Caller-owned, read-only state. Arrays are word-aligned because values are copied in pairs. */
 struct decoder {
     int16_t rings[DECODER_RING_VALUES] __attribute__((aligned(4)));
     int16_t input[DECODER_INPUT_VALUES] __attribute__((aligned(4)));   /* gathered input of a layer */

@@ -12,7 +12,7 @@ static inline int32_t multiply_high(int32_t x, int32_t multiplier) {
     __asm__("smmulr %0, %1, %2" : "=r"(product) : "r"(x * 2), "r"(multiplier));
     return product;
 #elif defined(__thumb__) && !defined(__thumb2__)
-    /* As the C below; the last rounding uses the carry of the last shift. */
+    /* Same result as the C below; the last rounding uses the carry of the last shift. */
     int32_t low, high, result;
     /* clang-format off */
     __asm__(
@@ -57,8 +57,8 @@ static inline int32_t multiply_16(int32_t x, int32_t multiplier) {
 #endif
 }
 
-/* Returns round(x / 2^(shift + 1)), halves away from zero, except for the last step: add 1 and shift right by
- * 1. */
+/* Returns the value from which adding 1 and shifting right by 1 gives round(x / 2^(shift + 1)), halves away
+ * from zero. */
 static inline int32_t twice_rounded(int32_t x, int32_t shift) { return (x + (x >> 31)) >> shift; }
 
 /* Saturates a value to 8 or 16 bits. */

@@ -211,7 +211,7 @@ DECODER_HOT __attribute__((naked, noipa)) static const uint32_t *digits_sum_int1
     "1:\n"                                                \
     "strh r3, [r2, #" OUTPUT "]\n"
 
-/* Requantizes four sums, as `digits_requantize` below. */
+/* Requantizes four sums, like `digits_requantize` below. */
 DECODER_HOT __attribute__((naked, noipa)) static void digits_requantize_int8(
     const decoder_channels_t *channels, const int32_t sums[4], int16_t output[4], int32_t offset) {
     (void)channels, (void)sums, (void)output, (void)offset;
@@ -230,7 +230,7 @@ DECODER_HOT __attribute__((naked, noipa)) static void digits_requantize_int8(
 
 /* clang-format on */
 
-#else /* not Armv6-M: the same in C */
+#else /* other cores: the same in C */
 
 static inline const uint32_t *digits_sum_int8(const uint32_t *weights, const uint16_t *input,
                                               const uint16_t *end, uint32_t sums[6]) {
@@ -284,7 +284,7 @@ static inline void digits_requantize(const decoder_layer_t *layer, const decoder
 static inline void digits_solve_int8(const uint32_t products[3], uint32_t offset, int32_t sums[4]) {
     const uint32_t cd = products[1], dcba = products[2]; /* C + 2^8 D; D + 2^8 C + 2^16 B + 2^24 A */
     const uint32_t ab = products[0] - (cd << 16);        /* A + 2^8 B */
-    const uint32_t d0 = dcba & 0xffu; /* known digit by digit: cd and d0 give the low bytes of C, and so on */
+    const uint32_t d0 = dcba & 0xffu; /* digit by digit: cd and d0 give the low bytes of C, and so on */
     const uint32_t c01 = (cd - (d0 << 8)) & 0xffffu;
     const uint32_t d01 = (dcba - (c01 << 8)) & 0xffffu;
     const uint32_t c = (cd - (d01 << 8)) & 0xffffffu;

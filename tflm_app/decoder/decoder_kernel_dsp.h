@@ -109,7 +109,7 @@ typedef struct {
     "it lt\n"                                     \
     "movlt " SUM ", " SHIFT "\n"
 
-/* A layer: for each four channels, the sums over the inputs, then their requantization. */
+/* Computes a layer: for each four channels the sums over the inputs, then their requantization. */
 #define LANES_LAYER(INPUTS_8, SUMS, SCALE)                                        \
     "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                               \
     "ldmia r1, {r4, r5, r6, r7, r8, r9, r10, r11}\n"                              \
@@ -181,7 +181,7 @@ static inline void convolve(const decoder_layer_t *layer, const int16_t *input, 
     (is_int8 ? lanes_int8 : lanes_int16)(layer->weights, &lanes);
 }
 
-#else /* no DSP extension: the same in C */
+#else /* without the DSP extension: the same in C */
 
 /* Returns the sum of the products of two 16-bit lanes with a pair of inputs. */
 static inline uint32_t lanes_multiply(uint32_t lanes, const int16_t *input) {

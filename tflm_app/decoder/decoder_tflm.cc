@@ -22,12 +22,12 @@ void board_exit(int status) __attribute__((weak, noreturn));
 
 namespace {
 
-constexpr int kExitStatus = 71;  // of a program whose decoder cannot start
+constexpr int kExitStatus = 71;  // exit status if the decoder cannot start
 
 #define TEXT_OF_VALUE(value) #value
 #define TEXT_OF(macro) TEXT_OF_VALUE(macro)
 
-// Ends the program with a line on the console; without a board, with a processor fault.
+// Ends the program with a message on the console, or without a board with a processor fault.
 [[noreturn]] void fail(const char *reason, const char *detail = "") {
     if (board_print != nullptr && board_exit != nullptr) {
         board_print("error: ");
@@ -52,8 +52,8 @@ void __assert_func(const char *, int, const char *, const char *) { abort(); }
 
 namespace {
 
-// The interpreter and its operations. They are placed at the end of the arena and never destroyed: they own
-// nothing else.
+// The interpreter and its operations. They are placed at the end of the arena and never destroyed, because
+// they own no other resources.
 struct Engine {
     Engine(const tflite::Model *model, tflite::MicroAllocator *allocator)
         : interpreter(model, operations, allocator) {}
@@ -156,7 +156,7 @@ void decoder_reset(decoder_t *decoder) {
 }
 
 void decoder_prime(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]) {
-    // Each step settles one more ring, so there are as many steps as rings.
+    // Each step primes one more ring, so there are as many steps as rings.
     int16_t logits[DECODER_N_OUTPUTS];
     for (size_t round = 0; round < decoder->model->n_rings; ++round) {
         decoder_step(decoder, frame, logits);

@@ -23,7 +23,7 @@ extern "C" {
 
 #define DECODER_TFLM_FRAME (-1)
 
-/* The past of one dilated convolution: a ring of n_past * dilation vectors of n_channels values. */
+/* The past inputs of one dilated convolution: a ring of n_past * dilation vectors of n_channels values. */
 typedef struct {
     uint8_t taps_input; /* index of the model input [1, 1, 1, n_past * n_channels], oldest tap first */
     int8_t new_tap;     /* index of the model output that enters the ring, or DECODER_TFLM_FRAME */
@@ -46,7 +46,7 @@ struct decoder_model {
 struct decoder {
     const decoder_model_t *model;
     void *engine;                     /* in the arena: the interpreter and its operations */
-    size_t arena_used_bytes;          /* of the arena, including the engine */
+    size_t arena_used_bytes;          /* used bytes of the arena, including the engine */
     uint16_t oldest[DECODER_N_RINGS]; /* slot that the next vector overwrites */
     uint8_t rings[DECODER_TFLM_RING_BYTES];
     uint8_t arena[DECODER_TFLM_ARENA_BYTES] __attribute__((aligned(16)));

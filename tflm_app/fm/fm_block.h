@@ -33,7 +33,7 @@ void fm_block_ramp_f0(fm_block_t *block, fm_voice_t *voice, float f0_hz);
  * bits. One bit less than fits leaves headroom to sum two or three carriers. */
 #define FM_CARRIER_BITS(n_carriers) ((n_carriers) == 1 ? 15 : 14)
 
-/* Computes the ramps from the last levels of the voice to `levels_q32`, and keeps these. Bit i of `carriers`
+/* Computes the ramps from the last levels of the voice to `levels_q32`, and stores these. Bit i of `carriers`
  * is set if operator i + 1 is a carrier. Inline because the carriers are constants of each algorithm. */
 FM_INLINE void fm_block_ramp_levels(fm_block_t *block, fm_voice_t *voice,
                                     const int32_t levels_q32[FM_N_OPERATORS], unsigned carriers,

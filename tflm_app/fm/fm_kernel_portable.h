@@ -1,4 +1,4 @@
-/* Portable FM kernel, also the one for cores with few registers: one operator at a time over the whole block.
+/* Portable FM kernel, also used on cores with few registers: one operator at a time over the whole block.
  *
  * On Armv6-M an operator takes 15 instructions per sample, 3 more if its phase is modulated and 2 more if it
  * is added to a mix. The mixes take 512 bytes of stack.
@@ -165,7 +165,7 @@ FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulati
 
 #else
 
-/* An operator on its way through the block; fm_next returns its product for the next sample. */
+/* The state of an operator within the block; fm_next returns its product for the next sample. */
 typedef struct {
     fm_turns_t turns;
     int32_t level, level_step;

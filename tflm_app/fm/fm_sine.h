@@ -1,4 +1,4 @@
-/* The arithmetic of an operator: a sine and a product, with the same bits on every core. */
+/* The arithmetic of an operator: a sine and a product, bit-identical on every core. */
 #ifndef FM_SINE_H
 #define FM_SINE_H
 

@@ -20,8 +20,8 @@ void fm_voice_render(fm_voice_t *voice, float f0_hz, const int32_t levels_q32[FM
     voice->patch->render(voice, f0_hz, levels_q32, pcm);
 }
 
-/* The bits of positive floats, as integers, are ordered like the floats; those of negative floats are
- * negative. */
+/* As integers, the bits of positive floats have the same order as the floats, and those of negative floats
+ * are negative. */
 #define FLOAT_BITS_20 0x41A00000
 #define FLOAT_BITS_4000 0x457A0000
 #define FLOAT_BITS_INFINITY 0x7F800000

@@ -22,7 +22,7 @@
 extern "C" {
 #endif
 
-#define FM_BLOCK_SAMPLES SHARED_HOP_SAMPLES /* 64: 4 ms at 16 kHz, for which patches are generated */
+#define FM_BLOCK_SAMPLES SHARED_HOP_SAMPLES /* 64: 4 ms at 16 kHz; patches are generated for this rate */
 #define FM_N_OPERATORS SHARED_N_OPERATORS
 #define FM_LEVEL_MAX_Q32 SHARED_FM_LEVEL_MAX_Q32 /* 0.32 turns, less the headroom that rounding needs */
 

@@ -1,8 +1,8 @@
 /* A frame of control data: clamped to a playable range and quantized for the decoder.
  *
- * 250 times per second a player, a MIDI part or a pitch tracker sets the pitch and the loudness of the
- * instrument. Neither number is trusted: they may be out of range, infinite or NaN. The output of this module
- * is always playable.
+ * A MIDI player or a pitch tracker sets the pitch and the loudness of the instrument 250 times per second.
+ * Neither number is trusted: they may be out of range, infinite or NaN. The output of this module is always
+ * playable.
  *
  * The arithmetic is float32, multiplications and additions in a fixed order without contraction, so every
  * core, with or without an FPU, and pipeline/reference/device.py compute the same bits.

@@ -1,6 +1,6 @@
 #include "instrument/instrument.h"
 
-/* Stores and quantizes a frame that has been clamped. */
+/* Stores and quantizes a clamped frame. */
 static void take_frame(instrument_t *instrument, frame_t frame) {
     instrument->frame = frame;
     instrument->log2_f0 = frame_log2(frame.f0_hz);

@@ -41,7 +41,7 @@ typedef struct {
     noise_t noise;
     uint32_t seed; /* seed of the noise */
 
-    /* The values of the last block; read-only for the caller. */
+    /* Values of the last block, read-only for the caller. */
     frame_t frame; /* after clamping */
     float log2_f0;
     int16_t quantized[DECODER_N_INPUTS];
@@ -52,18 +52,18 @@ typedef struct {
 /* Binds the state to `preset`, which must outlive it, and resets it. `seed`: NOISE_SEED of the voice. */
 void instrument_init(instrument_t *instrument, const instrument_preset_t *preset, uint32_t seed);
 
-/* Resets the state as if 440 Hz at -80 dB had sounded for ever; phases and levels are 0. */
+/* Resets the state and primes the decoder with 440 Hz at -80 dB; phases and levels are 0. */
 void instrument_reset(instrument_t *instrument);
 
-/* Renders the block of 64 samples, int16 at 16 kHz, that ramps to `frame`, any values; `samples` is aligned
- * to 4 bytes. */
+/* Renders the block of 64 samples, int16 at 16 kHz, that ramps to `frame`. All values of the frame are valid,
+ * because they are clamped. `samples` is aligned to 4 bytes. */
 void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t samples[FM_BLOCK_SAMPLES]);
 
 /* Renders a block in which the sound fades to silence, without running the decoder; call instrument_reset
  * then. */
 void instrument_fade(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
 
-/* The five stages that instrument_render runs in this order; public for measurements of each of them. */
+/* The five stages that instrument_render runs in this order; public so that each can be measured. */
 void instrument_set_frame(instrument_t *instrument, const frame_t *frame);
 void instrument_decode(instrument_t *instrument);
 void instrument_set_levels(instrument_t *instrument);

@@ -26,6 +26,6 @@ bool midi_parser_feed(midi_parser_t *parser, uint8_t byte, midi_message_t *messa
     message->channel = parser->status & 0x0Fu;
     message->data[0] = parser->has_first ? parser->first : byte;
     message->data[1] = parser->has_first ? byte : 0;
-    parser->has_first = false; /* with running status the next message has no status byte */
+    parser->has_first = false; /* with running status, the next message has no status byte */
     return true;
 }

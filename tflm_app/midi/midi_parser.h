@@ -20,7 +20,7 @@ extern "C" {
 
 enum { /* kinds of channel message: the upper half of the status byte */
        MIDI_NOTE_OFF = 0x80,
-       MIDI_NOTE_ON = 0x90, /* with velocity 0, a note off */
+       MIDI_NOTE_ON = 0x90, /* a note off if the velocity is 0 */
        MIDI_KEY_PRESSURE = 0xA0,
        MIDI_CONTROL_CHANGE = 0xB0,
        MIDI_PROGRAM_CHANGE = 0xC0,
@@ -34,10 +34,10 @@ typedef struct {
     uint8_t data[2]; /* 0 to 127; the second is 0 if the message has one data byte */
 } midi_message_t;
 
-/* Caller-owned state; all zero, the parser waits for a status byte. */
+/* Caller-owned state. All zero is the initial state, in which the parser waits for a status byte. */
 typedef struct {
-    uint8_t status; /* status byte of the message that data bytes belong to; 0: none */
-    uint8_t first;  /* first data byte, which waits for the second */
+    uint8_t status; /* status byte that the next data bytes belong to; 0: none */
+    uint8_t first;  /* first data byte, until the second arrives */
     bool has_first;
 } midi_parser_t;
 

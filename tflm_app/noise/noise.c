@@ -9,7 +9,7 @@
 #include "fm/fm_block.h"
 #include "fm/fm_sine.h"
 
-#define NOISE_MAX_GAIN_Q12 SHARED_NOISE_MAX_GAIN_Q12 /* a half: the sum of both layers fits into 16 bits */
+#define NOISE_MAX_GAIN_Q12 SHARED_NOISE_MAX_GAIN_Q12 /* 1/2: the sum of both layers fits into 16 bits */
 
 void noise_reset(noise_t *state, uint32_t seed) {
     state->random = seed;

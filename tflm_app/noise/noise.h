@@ -1,11 +1,10 @@
 /* Coloured noise that is added to the FM voice and follows pitch, loudness and the operator levels.
  *
- * FM produces partials and nothing between them; a recording also contains breath, bow or hammer noise. Here
- * that noise comes from two tables with the colours that the model has learnt (pipeline/model/noise.py). A
- * grain of two blocks starts at a random place, the same in both tables. It fades in during one block, and
- * fades out during the next while another grain fades in. The level of a frame is therefore reached at the
- * end of its block, like that of an operator. Each table has its own gain, so the colour changes with the two
- * gains.
+ * FM produces only partials; a recording also contains the noise of breath, bow or hammer. Here that noise
+ * comes from two tables with the colours that the model has learnt (pipeline/model/noise.py). A grain of two
+ * blocks starts at a random position, the same in both tables. It fades in during one block, and fades out
+ * during the next while another grain fades in. The noise therefore reaches the level of a frame at the end
+ * of its block, like an operator. Each table has its own gain, so the two gains also set the colour.
  *
  * The arithmetic gives the same bits on every core; pipeline/reference/noise.py does the same in NumPy.
  *
@@ -23,11 +22,11 @@
 extern "C" {
 #endif
 
-/* A table has 1024 samples, and the first 128 of them again, so that a grain may begin anywhere. */
+/* A table has 1024 samples, followed by the first 128 again, so that a grain may start at any sample. */
 #define NOISE_TABLE_SAMPLES SHARED_NOISE_TABLE_SAMPLES
 #define NOISE_GRAIN_SAMPLES (2 * FM_BLOCK_SAMPLES)
 
-/* Below this loudness the gain falls by 12 dB per dB, so that silence is silent. */
+/* Below this loudness the gain falls by 12 dB per dB, so that the noise fades out in silence. */
 #define NOISE_QUIET_DB SHARED_NOISE_QUIET_DB
 
 /* Seed of the noise of a voice; each voice of a player has its own noise. */
@@ -67,7 +66,7 @@ typedef struct {
 #define NOISE_SILENCE ((noise_gain_t){{0}, {0}})
 
 typedef struct {
-    uint32_t random; /* state of a linear congruential generator modulo 2^32, which repeats after 198 days */
+    uint32_t random;            /* linear congruential generator modulo 2^32, which repeats after 198 days */
     const noise_pair_t *ending; /* second half of the last grain; NULL before the first */
     noise_gain_t gain;          /* gain of the last grain */
 } noise_t;
@@ -75,13 +74,13 @@ typedef struct {
 /* Resets the noise to silence; `seed` selects its random sequence. */
 void noise_reset(noise_t *state, uint32_t seed);
 
-/* Returns the gains for a frame. log2_f0: 4 to 12; loudness_db: -80 to 0; levels_q32: from decoder_levels, in
- * turns, Q32, 0 to 0.32. */
+/* Returns the gains for a frame. log2_f0: log2(f0 in Hz), 4 to 12; loudness_db: -80 to 0; levels_q32: from
+ * decoder_levels, in turns, Q32, 0 to 0.32. */
 noise_gain_t noise_gain(const noise_preset_t *preset, float log2_f0, float loudness_db,
                         const int32_t levels_q32[NOISE_N_LEVELS]);
 
-/* Adds the next block of noise, whose gain ramps to `gain`, to `pcm` with saturation; `pcm` is aligned to 4
- * bytes. */
+/* Adds the next block of noise, whose gain ramps to `gain`, to `pcm` with saturation. `pcm` is int16 at 16
+ * kHz, aligned to 4 bytes. */
 void noise_add(noise_t *state, const noise_preset_t *preset, noise_gain_t gain,
                int16_t pcm[FM_BLOCK_SAMPLES]);
 

@@ -1,4 +1,4 @@
-/* The text console of the player: it executes a line of input and answers with text, without ever waiting.
+/* The text console of the player: it executes a line of input and prints an answer, and never blocks.
  *
  *     help                 lists the commands
  *     stats                shows load (last and worst block), underruns, stolen voices, lost bytes and stack
@@ -28,7 +28,7 @@ extern "C" {
 /* Statistics that the main loop keeps; times in cycles of the core. */
 typedef struct {
     uint32_t block_cycles; /* duration of a block */
-    uint32_t last_cycles;  /* spent on the last block */
+    uint32_t last_cycles;  /* cycles of the last block */
     uint32_t worst_cycles;
     uint32_t n_blocks;
     uint32_t n_underruns;
@@ -39,7 +39,7 @@ typedef struct {
 /* State of live mode: the console switches it, the main loop runs it. */
 typedef struct {
     bool is_on;
-    bool has_input;  /* there was input for the last block */
+    bool has_input;  /* the last block had input */
     uint32_t n_lost; /* blocks of input that were late or missing */
 } live_t;
 
@@ -51,14 +51,14 @@ typedef struct {
     char line[CONSOLE_LINE_BYTES];
     size_t n_line; /* CONSOLE_LINE_BYTES: the line is too long */
     char out[CONSOLE_OUT_BYTES];
-    size_t n_written, n_sent; /* since the start; their places are modulo CONSOLE_OUT_BYTES */
+    size_t n_written, n_sent; /* counts since the start; indices are modulo CONSOLE_OUT_BYTES */
 } console_t;
 
 /* Initializes a console and writes its greeting; `live` is NULL if there is no sound input. */
 void console_init(console_t *console, player_t *player, demo_phrase_t *phrase, play_stats_t *stats,
                   live_t *live);
 
-/* Handles a typed byte; the end of a line executes it. */
+/* Handles a typed byte; a line end executes the line. */
 void console_receive(console_t *console, char byte);
 
 /* console_pending returns the next bytes to be sent and sets their number; console_sent removes the first

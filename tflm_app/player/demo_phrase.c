@@ -3,7 +3,7 @@
 enum { MODULATION = 1, EXPRESSION = 11, SUSTAIN = 64, ALL_SOUND_OFF = 120, RESET_CONTROLLERS = 121 };
 
 typedef struct {
-    uint16_t block; /* of 4 ms, before which the message is sent */
+    uint16_t block; /* the message is sent before this block of 4 ms */
     uint8_t kind;
     uint8_t data[2];
 } event_t;
@@ -33,7 +33,7 @@ static const event_t events[] = {
     {700, MIDI_CONTROL_CHANGE, {EXPRESSION, 127}},
     {700, MIDI_NOTE_ON, {71, 120}},
     {790, MIDI_NOTE_OFF, {71, 0}},
-    {800, MIDI_CONTROL_CHANGE, {SUSTAIN, 127}}, /* three notes in turn, held by the pedal */
+    {800, MIDI_CONTROL_CHANGE, {SUSTAIN, 127}}, /* three successive notes, held by the pedal */
     {800, MIDI_NOTE_ON, {60, 80}},
     {850, MIDI_NOTE_OFF, {60, 0}},
     {850, MIDI_NOTE_ON, {67, 90}},

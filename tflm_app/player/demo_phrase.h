@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* Caller-owned state; all zero, the phrase does not play. */
+/* Caller-owned state. All zero is the initial state, in which the phrase does not play. */
 typedef struct {
     bool is_playing;
     uint8_t next;   /* index of the next message */

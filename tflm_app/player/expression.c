@@ -5,9 +5,9 @@
 
 #define NOTHING_DB DB_Q16(SHARED_EXPRESSION_NOTHING_DB)
 #define LONGEST SHARED_EXPRESSION_LONGEST_FRAMES      /* counters stop here, after 33 s */
-#define ATTACK_FRAMES SHARED_EXPRESSION_ATTACK_FRAMES /* for so long a held note may be below silence */
-#define VELOCITY_SMOOTHING 2                          /* a slur moves the velocity by a quarter per frame */
-#define DRIFT_SMOOTHING 5                             /* random numbers are low-passed at 1.2 Hz */
+#define ATTACK_FRAMES SHARED_EXPRESSION_ATTACK_FRAMES /* how long a held note may stay below silence */
+#define VELOCITY_SMOOTHING 2 /* per frame, a slur moves the velocity by a quarter of the distance */
+#define DRIFT_SMOOTHING 5    /* random numbers are low-passed at 1.2 Hz */
 
 void expression_reset(expression_state_t *state, uint32_t seed) {
     *state = (expression_state_t){.level_db = NOTHING_DB, .tail_db = NOTHING_DB, .noise = seed};
@@ -69,8 +69,8 @@ static int32_t curve_at(const int16_t *knots, uint32_t n_knots, int32_t slope, u
     return knots[knot] * 256 + (((knots[knot + 1] - knots[knot]) * 256 * past) >> half_bits);
 }
 
-/* Returns the curves below and, next to them, above a pitch, and the distance of the pitch from the lower
- * ones, Q11. */
+/* Returns the curves below a pitch, which the curves above it follow in memory, and the distance of the pitch
+ * from the lower ones, Q11. */
 static const expression_curves_t *curves_around(const expression_t *expression, int32_t pitch,
                                                 int32_t *fraction_q11) {
     const int32_t highest = (expression->n_curves - 1) << (EXPRESSION_PITCH_STEP_BITS + 16);

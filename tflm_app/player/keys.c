@@ -28,7 +28,7 @@ static void key_down_poly(player_t *player, player_key_t key) {
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
         if (voice->phase != VOICE_IDLE && voice->note == key.note) {
-            best = voice; /* repeated notes share a voice, as they share a string */
+            best = voice; /* a repeated note uses the same voice */
             break;
         }
         if (availability(player, voice) > availability(player, best)) {
@@ -155,7 +155,7 @@ static void pedal_up_mono(player_t *player) {
     }
 }
 
-/* --- either ----------------------------------------------------------------------------------------- */
+/* --- both modes ------------------------------------------------------------------------------------- */
 
 void player_key_down(player_t *player, uint8_t note, uint8_t velocity) {
     const player_key_t key = {note, velocity};

@@ -10,7 +10,7 @@
 #define MAX_BEND_SEMITONES 24
 #define VOLUME_100_DB_Q8 1063 /* 40 log10(127 / 100): the corpus was rendered at volume 100 */
 #define FULL_VIBRATO PITCH_Q16(0.5)
-#define CONTROL_SMOOTHING 2 /* per block the gain moves a quarter of the remaining way, the bend half */
+#define CONTROL_SMOOTHING 2 /* per block, the gain moves by a quarter of the distance, the bend by half */
 
 enum { /* controllers */
        CC_MODULATION = 1,

@@ -87,7 +87,7 @@ void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]) {
     player_start_live_voice(player);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
-        const int32_t gain = voice->is_live ? 1 << MIX_SHIFT : 1; /* a live voice sounds alone */
+        const int32_t gain = voice->is_live ? 1 << MIX_SHIFT : 1; /* a live voice plays alone */
         if (player_voice_render(player, voice, voice_samples)) {
             for (int n = 0; n < FM_BLOCK_SAMPLES; n++) {
                 mix[n] += voice_samples[n] * gain;

@@ -5,9 +5,9 @@
  *
  *   note on, note off     with velocity; monophonic with last-note priority and slurs, or polyphonic
  *   pitch bend            its range is set by RPN 0; the default is 2 semitones
- *   CC 1                  vibrato depth, 0 to half a semitone; before the first CC 1, the instrument's usual
+ *   CC 1                  vibrato depth, 0 to half a semitone; until the first CC 1, the instrument's usual
  *                         depth
- *   CC 2, 7, 11           breath, volume, expression: the loudness that the instrument plays at, not a fader
+ *   CC 2, 7, 11           breath, volume, expression: change the loudness input of the decoder, not the gain
  *   CC 5, 65              portamento: time (0 to 2 s), on or off
  *   CC 6, 38, 100, 101    RPN 0
  *   CC 64                 sustain pedal
@@ -20,8 +20,8 @@
  * released first, or else the quietest one. A voice that plays another instrument first fades out within one
  * block (4 ms).
  *
- * Instead of notes, the player can follow frames that were measured in another sound (player_follow). The
- * first voice then plays alone and at its full level. Program changes and the loudness controllers still
+ * Instead of notes, the player can follow frames that were measured in another sound (player_follow). Only
+ * the first voice then plays, at its full level. Program changes and the loudness controllers still
  * apply; keys, bend and vibrato do not.
  *
  * With one voice (PLAYER_N_VOICES 1) the player is monophonic and outputs the voice unscaled. With more
@@ -47,9 +47,9 @@ extern "C" {
 #endif
 
 #ifndef PLAYER_N_VOICES
-#define PLAYER_N_VOICES 4 /* the build sets what the board has time and memory for */
+#define PLAYER_N_VOICES 4 /* the build sets the number that the board has time and memory for */
 #endif
-#define PLAYER_N_KEYS 16 /* held keys that a monophonic player remembers: the latest ones */
+#define PLAYER_N_KEYS 16 /* number of held keys that a monophonic player remembers */
 #define PLAYER_ALL_CHANNELS 16
 
 typedef enum {
@@ -84,7 +84,7 @@ typedef struct {
     uint8_t event;      /* voice_event_t of the last block */
     uint8_t played;     /* preset that was played in the last block */
     bool is_fresh;      /* nothing has been rendered since the decoder was reset */
-    bool is_live;       /* its sound, or the fade of it, follows measured frames instead of keys */
+    bool is_live;       /* its sound or fade-out follows measured frames instead of keys */
     uint32_t released;  /* value of n_released at its release: smaller is older */
     player_key_t next;  /* note that waits until the voice has faded */
     uint8_t next_phase; /* phase in which that note begins, VOICE_HELD or VOICE_PEDAL; VOICE_IDLE: no note
@@ -111,7 +111,7 @@ typedef struct {
     uint16_t parameter;     /* RPN that data entry sets */
     uint8_t bend_semitones; /* bend range, at most 24 */
     uint8_t bend_cents;
-    int32_t last_pitch; /* of the last note, semitones in Q16; negative: there was none */
+    int32_t last_pitch; /* last note, semitones in Q16; negative: none yet */
     uint32_t n_released;
     uint32_t n_stolen; /* notes that were cut off to free a voice */
 } player_t;
@@ -119,18 +119,18 @@ typedef struct {
 /* Initializes a player: silent, first instrument, all channels, polyphonic if it has more than one voice. */
 void player_init(player_t *player);
 
-/* Handles a message; a note that it starts sounds from the next block on. */
+/* Handles a message; its effect starts with the next block. */
 void player_receive(player_t *player, const midi_message_t *message);
 
-/* Makes the next block follow a measured frame, any values, instead of the keys; NULL returns to the keys.
- * When the source changes, everything that sounds fades out within a block and all held keys are
- * forgotten. */
+/* Makes the next block follow a measured frame instead of the keys; NULL returns to the keys. All values of
+ * the frame are valid, because they are clamped. When the source changes, all sound fades out within a block
+ * and all held keys are forgotten. */
 void player_follow(player_t *player, const frame_t *live_frame);
 
 /* Renders the next block of 64 samples, int16 at 16 kHz; `samples` is aligned to 4 bytes. */
 void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]);
 
-/* Ends all sound within a block and releases every key. */
+/* Fades all sound out within a block and releases every key. */
 void player_panic(player_t *player);
 
 /* Returns the number of voices that are not idle. */

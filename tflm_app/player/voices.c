@@ -23,7 +23,7 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
         expression_reset(&voice->expression, voice->expression.noise);
         voice->is_fresh = true;
     } else if (glide_frames > 0 && player->is_mono) {
-        from = voice->expression.pitch; /* where an unfinished glide has come to */
+        from = voice->expression.pitch; /* the current pitch of an unfinished glide */
     }
     expression_start(&voice->expression, key.note, key.velocity, from, glide_frames);
     voice->note = key.note;
@@ -110,7 +110,7 @@ bool player_voice_render(player_t *player, player_voice_t *voice, int16_t sample
     if (voice->phase == VOICE_IDLE) {
         voice->event = VOICE_SILENT;
         if (voice->preset != player->program) {
-            /* Binding now, while the voice is idle, saves that time when a note starts. */
+            /* Binding the voice while it is idle saves that time when a note starts. */
             player_voice_bind_preset(voice, player->program, voice->instrument.seed);
         }
         return false;

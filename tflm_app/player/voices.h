@@ -8,8 +8,8 @@
 
 #include "player/player.h"
 
-/* Returns how many frames the pitch glides to the next note; 0 without portamento or without a note
- * before. */
+/* Returns the duration of the glide to the next note in frames; 0 without portamento or without a previous
+ * note. */
 static inline uint32_t player_portamento_frames(const player_t *player) {
     const uint32_t time = player->portamento_time;
     return player->has_portamento && player->last_pitch >= 0 ? (time * time * 127) >> 12 : 0;
@@ -22,10 +22,10 @@ void player_voice_bind_preset(player_voice_t *voice, uint8_t preset, uint32_t se
  * first. */
 void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key_t key);
 
-/* Ends the note of a held voice, which then dies away. */
+/* Releases the note of a held voice, which then dies away. */
 void player_voice_release(player_t *player, player_voice_t *voice);
 
-/* Renders the next block of a voice; returns false, and leaves `samples` alone, if the voice is silent. */
+/* Renders the next block of a voice; returns false and leaves `samples` unchanged if the voice is silent. */
 bool player_voice_render(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]);
 
 /* Fades every voice out within a block, drops notes that wait, and forgets all held keys. */

@@ -129,8 +129,8 @@ enum {
     TAIL_GROUPS = TAIL_FLOATS / GROUP_FLOATS,
 };
 
-/* How many groups are multiplied by the end of each step. The first and the last step also transform, so they
- * multiply fewer; with the 61 partitions of a whole second all four cost about the same. */
+/* The number of groups multiplied by the end of each step. The first and the last step also transform, so
+ * they multiply fewer; with the 61 partitions of a whole second, all four cost about the same. */
 static const uint8_t groups_done[N_STEPS] = {10, TAIL_GROUPS / 2, TAIL_GROUPS - 10, TAIL_GROUPS};
 
 static const arm_rfft_fast_instance_f32 tail_fft = {
@@ -164,7 +164,7 @@ static void tail_process(reverb_tail_t *tail, const reverb_response_t *response,
 }
 #endif
 
-/* --- both -------------------------------------------------------------------------------------------- */
+/* --- head and tail ----------------------------------------------------------------------------------- */
 
 /* Rounds to the nearest sample and saturates; NaN becomes full scale. */
 static int16_t saturate(float sample) {

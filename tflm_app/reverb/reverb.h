@@ -10,14 +10,14 @@
  * a long response continues in partitions of 256 taps, the tail. The output of the tail is due two such spans
  * later, so its work is spread over four blocks: transform; multiply; multiply; transform back. All of it is
  * overlap-save with float32 spectra and the real FFT of CMSIS-DSP. The output is the integer samples plus the
- * rounded wet part, saturated. The gain is not reduced, so a response of gain 3 clips where the recording of
- * the float model does.
+ * rounded wet part, saturated. The gain is not reduced, so a response of gain 3 clips in the same places as
+ * the recording of the float model.
  *
  * The spectra are float32 because the learnt responses are loud (the root of the sum of their squared taps is
- * 0.4 to 0.9): 16-bit spectra, scaled so that a full-scale tone does not overflow, would add noise of some 6
- * LSB however soft the music is. Every core and the host give the same bits. Convolution in float64 differs
+ * 0.4 to 0.9): 16-bit spectra, scaled so that a full-scale tone does not overflow, would add noise of about
+ * 6 LSB even to soft music. Every core and the host give the same bits. Convolution in float64 differs
  * from them by at most 1 LSB, where a float32 sum falls on the other side of a half. There is no feedback, so
- * no input can do harm for longer than the response lasts.
+ * the effect of any input ends with the response.
  *
  * Cost in instructions per block on Cortex-M4F, M7F and M33, mean and worst, and in bytes:
  *
@@ -26,8 +26,8 @@
  *     0.25 s       43 800     56 000       33 kB, 11.2 kB                     41.5 kB
  *     0.1 s        29 300     29 400       13 kB,  5.7 kB                     14.3 kB
  *
- * The spectra are kept in flash because computing them at start-up from 16-bit taps, a quarter of their size,
- * would take as much RAM again, and RAM is what chips have less of. Stack: 500 bytes.
+ * The spectra are stored in flash. Computing them at start-up from 16-bit taps, a quarter of their size,
+ * would double the RAM, which is scarcer than flash. Stack: 500 bytes.
  */
 #ifndef REVERB_H
 #define REVERB_H
@@ -47,7 +47,7 @@ extern "C" {
 #endif
 
 #define REVERB_IS_PRESENT 1
-#define REVERB_ONLY(entry) entry /* for a list that has one more entry if there is a reverb */
+#define REVERB_ONLY(entry) entry /* a list entry that exists only with a reverb */
 
 #define REVERB_BLOCK_SAMPLES SHARED_HOP_SAMPLES        /* 64, also the taps of a partition of the head */
 #define REVERB_TAIL_SAMPLES SHARED_REVERB_TAIL_SAMPLES /* 256, the taps of a partition of the tail */
@@ -66,7 +66,7 @@ extern const reverb_response_t *const reverb_presets[]; /* by preset, generated 
 /* Caller-owned state, private to the functions below. */
 typedef struct {
     size_t newest;                            /* slot of the ring that holds the spectrum of the last block */
-    float window[2 * REVERB_BLOCK_SAMPLES];   /* the block before, and this one */
+    float window[2 * REVERB_BLOCK_SAMPLES];   /* the previous block and this one */
     float time[2 * REVERB_BLOCK_SAMPLES];     /* scratch */
     float spectrum[2 * REVERB_BLOCK_SAMPLES]; /* scratch */
     float ring[REVERB_MAX_HEAD * 2 * REVERB_BLOCK_SAMPLES]; /* past spectra of the input */
@@ -75,11 +75,11 @@ typedef struct {
 #if REVERB_MAX_TAIL > 0
 typedef struct {
     size_t newest;
-    size_t step;                             /* 0 to 3: the step of the work, and the block within its span */
-    float window[2 * REVERB_TAIL_SAMPLES];   /* the span before, and this one so far */
+    size_t step;                             /* 0 to 3: step of the work and block within the span */
+    float window[2 * REVERB_TAIL_SAMPLES];   /* the previous span, and this one so far */
     float time[2 * REVERB_TAIL_SAMPLES];     /* scratch */
-    float spectrum[2 * REVERB_TAIL_SAMPLES]; /* the products so far */
-    float output[REVERB_TAIL_SAMPLES];       /* for this span */
+    float spectrum[2 * REVERB_TAIL_SAMPLES]; /* the sum of products so far */
+    float output[REVERB_TAIL_SAMPLES];       /* output for this span */
     float ring[REVERB_MAX_TAIL * 2 * REVERB_TAIL_SAMPLES];
 } reverb_tail_t;
 #endif
@@ -102,7 +102,7 @@ void reverb_init(reverb_t *reverb, const reverb_response_t *response);
 /* Resets the state to silence. */
 void reverb_reset(reverb_t *reverb);
 
-/* Adds the reverb to the next block of samples, int16 at 16 kHz, any values, in place. */
+/* Adds the reverb to the next block in place; int16 at 16 kHz, all values are valid. Saturates. */
 void reverb_process(reverb_t *reverb, int16_t samples[REVERB_BLOCK_SAMPLES]);
 
 /* Does the same with `response`, which may change from block to block: during the block of a change the
@@ -110,7 +110,7 @@ void reverb_process(reverb_t *reverb, int16_t samples[REVERB_BLOCK_SAMPLES]);
 void reverb_process_in(reverb_t *reverb, const reverb_response_t *response,
                        int16_t samples[REVERB_BLOCK_SAMPLES]);
 
-/* Returns for how many blocks a response sounds on. */
+/* Returns the duration of a response in blocks. */
 static inline uint32_t reverb_n_blocks(const reverb_response_t *response) {
     return (uint32_t)(response->n_head + response->n_tail * (REVERB_TAIL_SAMPLES / REVERB_BLOCK_SAMPLES));
 }

@@ -16,7 +16,7 @@ extern "C" {
 
 #define REVERB_BLOCK_SAMPLES SHARED_HOP_SAMPLES
 
-typedef struct reverb_response reverb_response_t; /* there is none */
+typedef struct reverb_response reverb_response_t; /* no response */
 
 typedef struct {
     uint8_t unused; /* C99 has no empty structures; the compiler drops variables of this type */

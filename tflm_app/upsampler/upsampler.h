@@ -5,7 +5,8 @@
  * filters of 32 taps each (arm_fir_q15 of CMSIS-DSP). The response is flat to 7 kHz, -6 dB at 8 kHz and below
  * -60 dB from 9 kHz on; the delay is 1 ms. README.md compares this with other ways to 48 kHz.
  *
- * Integer arithmetic, the same bits on every core; pipeline/reference/upsampler.py does the same in NumPy.
+ * The integer arithmetic gives the same bits on every core; pipeline/reference/upsampler.py does the same in
+ * NumPy.
  *
  * Cost in instructions per block of 4 ms: 8 600 on Cortex-M4F, M7F and M33, 55 000 on M0+. State: 416 bytes;
  * stack: 460 bytes. Flash: 1.2 kB.
@@ -35,7 +36,8 @@ typedef struct {
 /* Resets the state to silence. */
 void upsampler_reset(upsampler_t *upsampler);
 
-/* Converts the next block at 16 kHz, any values, to three times as many samples at 48 kHz, saturated. */
+/* Converts the next block at 16 kHz to three times as many samples at 48 kHz, saturated; int16, all values
+ * are valid. */
 void upsampler_process(upsampler_t *upsampler, const int16_t in[UPSAMPLER_BLOCK_SAMPLES],
                        int16_t out[UPSAMPLER_FACTOR * UPSAMPLER_BLOCK_SAMPLES]);
 

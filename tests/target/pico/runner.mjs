@@ -4,9 +4,9 @@
 //
 // SCORE holds
 //   frames   number of sound frames to record
-//   output   "i2s", or "pwm": then a frame is a duty of channel A of slice 4, twice
-//   events   [{frame, port, bytes}]: bytes that arrive at the "midi" or "console" UART from a frame on
-//   broken   "crystal" or "pll", which never start, or "sound", which stops after half the frames; or nothing
+//   output   "i2s", or "pwm": both words of a frame are then the duty of slice 4, channel A
+//   events   [{frame, port, bytes}]: bytes that arrive at the "midi" or "console" UART, starting at a frame
+//   broken   "crystal" or "pll", which never starts, or "sound", which stops after half the frames; or nothing
 //
 // Writes the left and right words of every frame (int32) to OUT and prints JSON: the text of the console, the
 // active cycles of the core per block of 4 ms, the frequency of the core, the divider of the PIO (256ths),
@@ -20,7 +20,7 @@ const score = JSON.parse(readFileSync(scorePath, "utf8"));
 
 const FLASH = 0x10000000;
 const SRAM = 0x20000000;
-const LOADER = 0x20041f00; // where the boot ROM puts the first 256 bytes of the flash
+const LOADER = 0x20041f00; // the boot ROM copies the first 256 bytes of the flash here
 const PIN = { data: 9, bck: 10, lrck: 11, led: 25 };
 const PWM_SLICE = 4;
 const PWM_CC = 0x0c;
@@ -35,7 +35,7 @@ let nResets = 0;
 const watchdog = chip.peripherals[0x40058];
 watchdog.onWatchdogTrigger = () => {
   nResets++;
-  watchdog.alarm.enable = false; // otherwise it would fire again at once
+  watchdog.alarm.enable = false; // otherwise the alarm would fire again immediately
 };
 
 // --- the work of the boot ROM: flash the UF2, check the loader, start it -----------------------------
@@ -156,10 +156,10 @@ function feed() {
 
 // --- time -------------------------------------------------------------------------------------------
 
-const NEVER = 1000; // cycles to sleep when no event is scheduled
-let pioDebt = 0; // 256ths of a cycle that the PIO has not been stepped yet
+const NEVER = 1000; // cycles to sleep if no event is scheduled
+let pioDebt = 0; // 256ths of a cycle by which the PIO lags behind the core
 const cycles = [];
-let startNanos = null; // of the sound
+let startNanos = null; // start of the sound
 
 // Returns the cycles until the next event while the core sleeps.
 function sleep(divider) {

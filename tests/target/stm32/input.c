@@ -88,7 +88,7 @@ static void start(void) {
     input_start();
     PRINT(clocks.core_hz);
     PRINT(clocks.timer_hz);
-    PRINT(TIM2_CR1); /* the input waits for the output */
+    PRINT(TIM2_CR1); /* 0: the input waits for the output */
     input_step();
     PRINT(TIM2_ARR);
     PRINT(TIM2_CNT);

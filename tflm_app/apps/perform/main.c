@@ -88,8 +88,7 @@ int main(int argc, char **argv) {
     bool is_trace_lost = false;
     uint64_t instructions = 0;
     uint32_t worst = 0, block = 0, last = 0;
-    uint32_t n_silent = 0,
-             n_echoing = 0; /* blocks without a voice so far, and for which the reverb sounds on */
+    uint32_t n_silent = 0, n_echoing = 0; /* blocks since the last voice, and duration of the reverb */
     while (has_record || (player_n_sounding(&player) > 0 && block <= last + TAIL_BLOCKS + 1) ||
            n_silent < n_echoing) {
         const uint32_t start = board_instruction_count();

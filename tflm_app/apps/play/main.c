@@ -46,15 +46,15 @@ static console_t console;
 static play_stats_t stats;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
 
-static volatile uint32_t n_begun;    /* halves of the buffer that began to play; written by the interrupt */
-static volatile uint32_t n_rendered; /* blocks that were due for them; written by the main loop */
+static volatile uint32_t n_begun;    /* number of halves that have begun to play; written by the interrupt */
+static volatile uint32_t n_rendered; /* number of blocks handled for them; written by the main loop */
 
 /* Runs in the audio interrupt. */
 static void tick(void) { n_begun++; }
 
 #ifdef PLAY_LIVE
-/* Takes the next block of input, and analyses it in live mode. Without live mode the block is dropped, so
- * that none is stale when live mode starts. */
+/* Takes the next block of input and analyses it in live mode. Otherwise it drops the block, so that live mode
+ * never starts with stale input. */
 static void read_input(void) {
     live.has_input = board_audio_get(samples);
     live.n_lost = board_audio_lost();
@@ -102,7 +102,7 @@ static void receive_panel(void) {
     }
 }
 
-/* Renders the block that is due. Blocks that were not rendered in time have played as silence. */
+/* Renders the block that is due. Blocks that were not rendered in time have been played as silence. */
 static void render_block(void) {
     const uint32_t start = board_cycles();
     read_input();

@@ -24,7 +24,7 @@ enum {
     STAGE_LEVELS,
     STAGE_FM,
     STAGE_NOISE,
-    STAGE_REVERB, /* the last one, because it may be missing */
+    STAGE_REVERB, /* last, because it may be absent */
     N_STAGES = STAGE_REVERB + REVERB_IS_PRESENT
 };
 static const char *const stage_names[N_STAGES] = {"frame", "decoder", "levels",
@@ -35,8 +35,8 @@ static reverb_t reverb;
 static pcm_writer_t writer;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
 
-/* Returns 4096 times the difference between two successive readings of the counter. The counter moves in
- * steps of 40 or 50 instructions, so only many readings in a row show it. */
+/* Returns 4096 times the difference between two successive readings of the counter. The counter advances in
+ * steps of 40 or 50 instructions, so the difference can only be measured over many readings. */
 static uint32_t measure_reading_cost(void) {
     const uint32_t start = board_instruction_count();
     for (int i = 0; i < 4095; i++) {
@@ -88,7 +88,7 @@ int main(int argc, char **argv) {
     uint32_t worst_reverb = 0;
     reverb_init(&reverb, reverb_response(preset));
     while (board_read(frames, &frame, sizeof frame) == sizeof frame) {
-        /* A wait whose length varies spreads the readings evenly over the steps of the counter. */
+        /* Waits of varying length spread the readings evenly over the steps of the counter. */
         for (uint32_t wait = (uint32_t)n_frames % 16u; wait > 0; wait--) {
             __asm__ volatile("");
         }

@@ -2,12 +2,12 @@
  *
  *     transfer PCM_IN PCM_OUT FRAMES F0_MIN F0_MAX [PRESET]
  *
- * PCM_IN, PCM_OUT: int16 at 16 kHz; samples after the last whole block of 64 are ignored. Each input block is
- * answered by the output block of the same number, which a device plays 8 ms later. FRAMES: the measured
- * frames, float32 f0_hz and loudness_db per block. F0_MIN, F0_MAX: bounds of the pitch in whole Hz. PRESET:
- * number of an instrument of this firmware, 0 by default. All files are little-endian. If responses were
- * generated, the preset has its reverb. Prints one line of JSON with the instructions of the analysis and of
- * the synthesis.
+ * PCM_IN, PCM_OUT: int16 at 16 kHz; samples after the last whole block of 64 are ignored. Each output
+ * block is rendered from the input block of the same number; a device plays it 8 ms later. FRAMES: the
+ * measured frames, float32 f0_hz and loudness_db per block. F0_MIN, F0_MAX: bounds of the pitch in whole Hz.
+ * PRESET: number of an instrument of this firmware, 0 by default. All files are little-endian. If responses
+ * were generated, the preset has its reverb. Prints one line of JSON with the instructions of the analysis
+ * and of the synthesis.
  */
 #include "analysis/analysis.h"
 #include "apps/arguments.h"

@@ -1,7 +1,7 @@
 /* The start of an ADC, and ADC3, channel 6, as the sound input: each sample is the mean of 16 successive
  * conversions, with 16 bits.
  *
- * The ADC clock is 64 MHz / 4, which the chip halves again from revision V on, to 8 MHz. A conversion then
+ * The ADC clock is 64 MHz / 4; from revision V on, the chip halves it again to 8 MHz. A conversion then
  * takes 16.5 + 8.5 clocks, so the 16 conversions take 50 of the 62.5 us of a sample: averaging over nearly
  * all of it is a filter against aliasing. Source: RM0433 sections 8.7.19 (kernel clock), 25.4 and 25.6.
  */
@@ -13,8 +13,8 @@
 #define KERNEL_CLOCK (2u << 16) /* the 64 MHz oscillator, whether the core uses it or not */
 #define CALIBRATE (1u << 31)
 
-/* Turns an ADC on. It ignores the request for four of its clocks after a calibration, so the request is
- * repeated until the ADC is ready. */
+/* Turns an ADC on. After a calibration it ignores the request for four ADC clocks, so the request is repeated
+ * until the ADC is ready. */
 static bool turn_on(uintptr_t adc) {
     REGISTER(ADC_ISR(adc)) = ADC_READY;
     uint32_t polls = WAIT_POLLS;
@@ -29,9 +29,9 @@ static bool turn_on(uintptr_t adc) {
 bool adc_start(uintptr_t adc, uint32_t clock_divider, uint32_t boost) {
     RCC_D3CCIPR = (RCC_D3CCIPR & ~(3u << 16)) | KERNEL_CLOCK;
     ADC_CCR(adc) = clock_divider;
-    REGISTER(ADC_CR(adc)) = 0; /* out of deep power-down */
+    REGISTER(ADC_CR(adc)) = 0; /* leave deep power-down */
     REGISTER(ADC_CR(adc)) = ADC_REGULATOR | boost;
-    (void)wait_until(ADC_ISR(adc), ADC_REGULATOR_READY, ADC_REGULATOR_READY); /* or longer than 10 us */
+    (void)wait_until(ADC_ISR(adc), ADC_REGULATOR_READY, ADC_REGULATOR_READY); /* or over 10 us */
     REGISTER(ADC_CR(adc)) |= CALIBRATE;
     return wait_until(ADC_CR(adc), CALIBRATE, 0) && turn_on(adc);
 }

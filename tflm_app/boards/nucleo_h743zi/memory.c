@@ -24,7 +24,7 @@
 #define ICIALLU REGISTER(0xE000EF50u)
 #define DCISW REGISTER(0xE000EF60u)
 
-/* Set by link.ld; only its address has a meaning. */
+/* Defined by link.ld; only its address is meaningful. */
 extern uint32_t link_dma_region[];
 
 static void barrier(void) { __asm__ volatile("dsb\n\tisb" ::: "memory"); }

@@ -1,9 +1,9 @@
 /* Two potentiometers at ADC1, for loudness and vibrato, and the user button, which plays the demo phrase or
  * switches live mode.
  *
- * One conversion follows the other: each read of the panel takes the result of the last one and starts the
- * next, so each potentiometer is read every 8 ms. Its value is smoothed, and reported when it moves by more
- * than half a step.
+ * Conversions alternate: each read of the panel takes the last result and starts the conversion of the
+ * other potentiometer, so each one is read every 8 ms. Its value is smoothed, and reported when it moves by
+ * more than half a step.
  *
  * Source: RM0433 sections 25.4 and 25.6 (ADC).
  */
@@ -16,8 +16,8 @@
 #define ADC_LONGEST_SAMPLES(channel) (7u << 3 * ((channel)-10u)) /* in SMPR2 */
 
 typedef struct {
-    uint8_t channel;    /* of ADC1 */
-    uint8_t controller; /* of MIDI */
+    uint8_t channel;    /* channel of ADC1 */
+    uint8_t controller; /* MIDI controller */
     bool is_known;
     uint8_t value;     /* last reported, 0 to 127 */
     uint32_t smoothed; /* 0 to 65535 */

@@ -3,9 +3,9 @@
  * The boot ROM copies the first 256 bytes of the flash to the end of SRAM, checks the CRC32 in the last four
  * of them, and jumps to the first (RP2040 datasheet, section 2.8.1).
  *
- * The flash is read only once, so the loader uses the mode that every chip supports: command 03h, one bit at
- * a time (section 4.10, SSI; EEPROM_READ is a read that begins with command and address). The core still runs
- * from the ring oscillator at about 6.5 MHz, and SCK at half of that, so 90 kB take about 0.4 s.
+ * The flash is read only once, so the loader uses the mode that every flash chip supports: command 03h, one
+ * bit at a time (section 4.10, SSI; EEPROM_READ is a read that begins with command and address). The core
+ * still runs from the ring oscillator at about 6.5 MHz, and SCK at half of that, so 90 kB take about 0.4 s.
  */
 #include "load_image.h"
 

@@ -42,7 +42,7 @@ void board_reset(void) {
     paint_stack();
     for (void (*const *construct)(void) = link_init_array_start; construct < link_init_array_end;
          construct++) {
-        (*construct)(); /* constructors of C++, if any */
+        (*construct)(); /* C++ constructors, if any */
     }
     board_run();
 }

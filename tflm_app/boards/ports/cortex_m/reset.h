@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-/* Set by sections.ld; only its address has a meaning. */
+/* Defined by sections.ld; only its address is meaningful. */
 extern uint32_t link_stack_end[];
 
 void board_reset(void) __attribute__((noreturn));

@@ -32,7 +32,7 @@ static score_t midi, console;
 static int audio_file, console_file, input_file;
 static void (*audio_tick)(void);
 static int16_t halves[2][BOARD_BLOCK_SAMPLES];
-static uint32_t block; /* that plays, from halves[block % 2] */
+static uint32_t block; /* the block that plays, from halves[block % 2] */
 static uint32_t last_event;
 static bool is_idle_turn;
 static uint32_t n_input, n_input_lost; /* blocks that arrived, and the number of them that were not read */
@@ -111,7 +111,7 @@ bool board_panel_read(uint8_t *control, uint8_t *value) {
 size_t board_console_read(char *text, size_t capacity) { return take(&console, text, capacity); }
 
 size_t board_console_write(const char *text, size_t n_bytes) {
-    const size_t n = n_bytes < 16 ? n_bytes : 16; /* as much as the FIFO of a UART takes */
+    const size_t n = n_bytes < 16 ? n_bytes : 16; /* the size of a UART's FIFO */
     return board_write(console_file, text, n);
 }
 

@@ -1,4 +1,4 @@
-/* What audio.c offers the vector table, besides play_board.h. */
+/* The interrupt handler of audio.c, for the vector table. */
 #ifndef AUDIO_H
 #define AUDIO_H
 

@@ -130,6 +130,6 @@ void board_watchdog_start(void) {
 void board_watchdog_feed(void) { REGISTER(WATCHDOG_LOAD) = WATCHDOG_US * WATCHDOG_COUNTS_PER_TICK; }
 
 bool board_wait(void) {
-    __asm__ volatile("wfe"); /* returns at once if an interrupt has set the event register meanwhile */
+    __asm__ volatile("wfe"); /* returns immediately if an interrupt has set the event register */
     return true;
 }

@@ -1,4 +1,5 @@
-/* I2S by a state machine of PIO 0: DIN, BCK and LRCK for a DAC that makes its own system clock (PCM5102A).
+/* I2S from a state machine of PIO 0: DIN, BCK and LRCK for a DAC that generates its own system clock
+ * (PCM5102A).
  *
  * A sample goes to both channels, in slots of 32 bits, because the PLL of the DAC requires 64 BCK per sample
  * at 16 kHz (TI, PCM510xA data sheet, BCK rates for PLL operation). Two instructions per bit make 128 PIO
@@ -18,7 +19,7 @@
 #include "pins.h"
 #include "registers.h"
 
-/* An instruction is an operation with operands, or-ed with the levels that side-set puts on LRCK and BCK. */
+/* An instruction is an operation with operands, ORed with the levels of LRCK and BCK for the side-set. */
 #define SIDE(lrck, bck) ((uint32_t)(lrck) << 12 | (uint32_t)(bck) << 11)
 #define OUT_PINS_1 0x6001u
 #define JMP_X_DEC(address) (0x0040u | (address))

@@ -1,4 +1,4 @@
-/* What board.c offers startup.c and audio.c. */
+/* The functions of board.c for startup.c and audio.c. */
 #ifndef RP2_H
 #define RP2_H
 

@@ -30,7 +30,7 @@ void uart_receive(uart_t *uart) {
 }
 
 size_t uart_read(uart_t *uart, uint8_t *bytes, size_t capacity) {
-    __asm__ volatile("cpsid i" ::: "memory"); /* the interrupt calls uart_receive, too */
+    __asm__ volatile("cpsid i" ::: "memory"); /* the interrupt also calls uart_receive */
     uart_receive(uart);
     __asm__ volatile("cpsie i" ::: "memory");
     size_t n = 0;

@@ -13,8 +13,8 @@
 
 typedef struct {
     uint32_t base;
-    volatile uint32_t n_received, n_taken; /* since the start; indices into the ring modulo UART_RING_BYTES */
-    volatile uint32_t n_lost; /* bytes that found the ring full; an overrun of the FIFO counts as one */
+    volatile uint32_t n_received, n_taken; /* counts; ring indices modulo UART_RING_BYTES */
+    volatile uint32_t n_lost; /* bytes dropped because the ring was full; a FIFO overrun counts as one */
     uint8_t ring[UART_RING_BYTES];
 } uart_t;
 
@@ -24,10 +24,10 @@ void uart_start(uart_t *uart, uint32_t base, uint32_t irq, uint32_t baud);
 /* Moves the received bytes from the FIFO to the ring. */
 void uart_receive(uart_t *uart);
 
-/* Reads up to `capacity` bytes from the ring; returns how many. */
+/* Reads up to `capacity` bytes from the ring; returns their number. */
 size_t uart_read(uart_t *uart, uint8_t *bytes, size_t capacity);
 
-/* Sends as many bytes as fit into the FIFO of the transmitter (32 bytes); returns how many. */
+/* Sends as many bytes as fit into the FIFO of the transmitter (32 bytes); returns their number. */
 size_t uart_write(uart_t *uart, const char *text, size_t n_bytes);
 
 #endif

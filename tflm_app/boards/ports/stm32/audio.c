@@ -17,7 +17,7 @@ typedef struct {
     int16_t left, right;
 } stereo_t;
 
-/* In memory that the DMA can access and that is not cached. */
+/* The buffer is in uncached memory that the DMA can access. */
 static stereo_t halves[2][BOARD_BLOCK_SAMPLES] __attribute__((aligned(4), section(CHIP_DMA_SECTION)));
 static volatile uint32_t playing; /* the half that the DMA reads */
 static volatile bool is_i2s = true;

@@ -46,7 +46,7 @@ static void start_cycles(void) {
 
 void board_init(void) {
     static bool is_started;
-    if (is_started) { /* the start-up code has called it; main calls it again */
+    if (is_started) { /* already called by the start-up code; main calls it again */
         return;
     }
     is_started = true;
@@ -76,7 +76,7 @@ uint32_t board_cycles(void) {
         return DWT_CYCCNT;
     }
     uint32_t periods, ticks;
-    do { /* again if a period ended in between */
+    do { /* repeat if a period ended in between */
         periods = systick_periods;
         ticks = board_cycles_per_block() - 1 - SYST_CVR;
     } while (periods != systick_periods);

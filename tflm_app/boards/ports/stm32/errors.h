@@ -1,5 +1,5 @@
-/* Errors with which a board continues to play. The red LED blinks the number of the first one. The console
- * prints all errors at the start, and later ones when they are found. */
+/* Errors after which a board continues to play. The red LED blinks the number of the first one. The console
+ * prints all errors at the start, and later ones when they occur. */
 #ifndef ERRORS_H
 #define ERRORS_H
 

@@ -4,16 +4,16 @@
  * Rate. TIM2 counts the core clock and I2S has a PLL of its own, but both PLLs multiply the same oscillator,
  * by ratios with which 64 periods of TIM2 last exactly one block of output (clocks.c of the board). Input and
  * output therefore never drift apart, and no block has to be dropped or repeated. SysTick, which replaces I2S
- * if that does not run, also counts the core clock. Only if the crystal runs and the PLL of the core does not
- * (error 2), input and output have different oscillators: then a block is missing or dropped now and then,
- * and is counted.
+ * if that does not run, also counts the core clock. Input and output only have different oscillators if
+ * the crystal runs and the PLL of the core does not (error 2): a block is then missing or dropped now and
+ * then, and is counted.
  *
- * Phase. TIM2 starts in the interrupt in which a half of the output begins to play, with such a delay that
- * every half of the input is full LEAD_SAMPLES before a half of the output begins: in time, whatever other
- * interrupts do, and with a wait of no more than 0.25 ms.
+ * Phase. TIM2 starts in the interrupt in which a half of the output begins to play. Its delay is chosen so
+ * that every half of the input is full LEAD_SAMPLES before a half of the output begins: in time even if other
+ * interrupts interfere, and at most 0.25 ms early.
  *
  * Restart. After an overrun the ADC may send no more DMA requests. If blocks have arrived and then none for
- * 100 ms, ADC, DMA and timer start again as at the beginning.
+ * 100 ms, ADC, DMA and timer are restarted.
  *
  * DC. The resistors at the input set its resting voltage. A first-order high pass at 2.5 Hz removes it and
  * has settled within 0.8 s.
@@ -31,14 +31,14 @@
 #define LEAD_SAMPLES 4u
 #define N_TRANSFERS (2u * BOARD_INPUT_SAMPLES)
 #define MEAN_SHIFT 10      /* 16 kHz / 2^10 / (2 pi) = 2.5 Hz */
-#define MISSING_BLOCKS 25u /* after 100 ms without a block, the input does not run */
+#define MISSING_BLOCKS 25u /* 100 ms without a block: the input has stopped */
 #define MID_SCALE_Q10 (32768 << MEAN_SHIFT)
 
-/* In memory that the DMA can access and that is not cached. */
+/* The buffer is in uncached memory that the DMA can access. */
 static uint16_t input_halves[2][BOARD_INPUT_SAMPLES] __attribute__((aligned(4), section(CHIP_DMA_SECTION)));
-static volatile uint32_t n_filled;          /* halves since the start; written by the interrupt */
-static volatile bool is_waiting;            /* for a half of the output to begin */
-static uint32_t n_taken, n_missing, n_lost; /* n_missing: in succession */
+static volatile uint32_t n_filled;          /* number of halves since the start; written by the interrupt */
+static volatile bool is_waiting;            /* waits for a half of the output to begin */
+static uint32_t n_taken, n_missing, n_lost; /* n_missing: blocks in succession */
 static int32_t mean_q10 = MID_SCALE_Q10;
 
 static void start_dma(void) {
@@ -78,7 +78,7 @@ void input_interrupt(void) {
     n_filled += (flags & DMA_STREAM0_COMPLETE) != 0 ? 1u : 0u;
 }
 
-/* The DMA begins with the first half again, so n_filled must be even. */
+/* The DMA restarts with the first half, so n_filled must be even. */
 static void restart(void) {
     TIM2_CR1 = 0;
     DMA2_S0CR &= ~DMA_ENABLE; /* sets a flag, and takes effect when the current transfer has ended */

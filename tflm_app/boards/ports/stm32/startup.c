@@ -11,13 +11,13 @@ int main(void);
 
 static void fault(void) {
     board_print("fault\r\n");
-    for (;;) { /* until the watchdog resets the board; interrupts are no longer taken, so this sends the text
+    for (;;) { /* until the watchdog resets the board; interrupts are masked here, so this sends the text
                 */
         uart_interrupt(&console_uart);
     }
 }
 
-/* Where I2S does not run, SysTick paces the output. */
+/* If I2S does not run, SysTick paces the output. */
 static void systick_interrupt(void) {
     systick_periods++;
     if (!audio_is_i2s()) {

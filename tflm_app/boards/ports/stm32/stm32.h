@@ -12,10 +12,10 @@
 
 typedef struct {
     uint32_t core_hz;
-    uint32_t usart_hz; /* of USART2 and USART3 */
+    uint32_t usart_hz; /* clock of USART2 and USART3 */
     uint32_t usart6_hz;
-    uint32_t control_hz; /* of I2C */
-    uint32_t timer_hz;   /* of TIM2 */
+    uint32_t control_hz; /* clock of I2C */
+    uint32_t timer_hz;   /* clock of TIM2 */
 } clocks_t;
 
 extern clocks_t clocks;
@@ -52,13 +52,13 @@ void adc_start_input(void);
 /* Makes the ADC send DMA requests again after an overrun; the timer and the DMA must be stopped. */
 void adc_resume_input(void);
 
-#define AUDIO_PRIORITY 1 /* of output and input */
+#define AUDIO_PRIORITY 1 /* of the interrupts of output and input */
 
 /* --- board.c -------------------------------------------------------------------------------------------- */
 
 extern uart_t console_uart, midi_uart, sample_uart;
 
-/* Periods of SysTick since the start, 4 ms each; its interrupt counts them. */
+/* Number of SysTick periods of 4 ms since the start; its interrupt counts them. */
 extern volatile uint32_t systick_periods;
 
 /* Makes board_wait return; every interrupt calls it. */
@@ -78,18 +78,18 @@ bool button_read(uint8_t *control);
 /* Prepares the sound input, which begins with the next half of the output. */
 void input_start(void);
 
-/* Starts an input that is prepared; called in the audio interrupt, when a half of the output begins. */
+/* Starts a prepared input; called in the audio interrupt, when a half of the output begins. */
 void input_step(void);
 
-/* The handler of its DMA interrupt. */
+/* Handles the DMA interrupt of the input. */
 void input_interrupt(void);
 
 /* --- audio.c -------------------------------------------------------------------------------------------- */
 
-/* The handler of its DMA interrupt. */
+/* Handles the DMA interrupt of the output. */
 void audio_interrupt(void);
 
-/* Whether sound leaves by I2S; otherwise SysTick paces the output, and it leaves by the sample USART. */
+/* Returns whether I2S plays the sound; otherwise SysTick paces the output to the sample USART. */
 bool audio_is_i2s(void);
 
 /* Plays the next half by the sample USART; called every 4 ms by SysTick if I2S does not run. */

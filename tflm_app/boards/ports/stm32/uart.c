@@ -73,14 +73,15 @@ size_t uart_read(uart_t *uart, void *bytes, size_t capacity) {
 
 size_t uart_write(uart_t *uart, const void *bytes, size_t n_bytes) {
     ring_t *const ring = &uart->waiting;
-    __asm__ volatile("cpsid i" ::: "memory"); /* for some hundred cycles: the interrupt uses the rings, too */
+    /* Interrupts are masked for a few hundred cycles, because the handler also uses the rings. */
+    __asm__ volatile("cpsid i" ::: "memory");
     size_t n = 0;
     send_waiting(uart);
     while (n < n_bytes && used(ring) < ring->capacity) {
         ring->bytes[ring->n_written % ring->capacity] = ((const uint8_t *)bytes)[n++];
         ring->n_written++;
     }
-    send_waiting(uart); /* at once, if the transmitter is idle */
+    send_waiting(uart); /* immediately if the transmitter is idle */
     set_room_interrupt(uart);
     __asm__ volatile("cpsie i" ::: "memory");
     return n;

@@ -12,13 +12,13 @@
 typedef struct {
     uint8_t *bytes;
     uint32_t capacity;                   /* a power of two */
-    volatile uint32_t n_written, n_read; /* since the start; indices modulo the capacity */
+    volatile uint32_t n_written, n_read; /* counts since the start; indices are modulo the capacity */
 } ring_t;
 
 typedef struct {
     uintptr_t base;
     ring_t received, waiting;
-    volatile uint32_t n_lost; /* received bytes that found the ring full; an overrun counts as one */
+    volatile uint32_t n_lost; /* received bytes dropped because the ring was full; an overrun counts as one */
 } uart_t;
 
 /* Starts a USART with 8 bits and no parity. `clock_hz` is its input clock; the handler of interrupt `irq`
@@ -27,10 +27,10 @@ void uart_start(uart_t *uart, uint32_t irq, uint32_t clock_hz, uint32_t baud);
 
 void uart_interrupt(uart_t *uart);
 
-/* Reads up to `capacity` received bytes; returns how many. */
+/* Reads up to `capacity` received bytes; returns their number. */
 size_t uart_read(uart_t *uart, void *bytes, size_t capacity);
 
-/* Queues as many bytes as fit; returns how many. */
+/* Queues as many bytes as fit; returns their number. */
 size_t uart_write(uart_t *uart, const void *bytes, size_t n_bytes);
 
 #endif
