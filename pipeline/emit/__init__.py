@@ -1,1 +1,1 @@
-"""Writes the C that is generated from models, patches and tables."""
+"""Generates C from models, patches and tables, and the board facts for CMake."""

@@ -1,4 +1,4 @@
-"""Text of ``tflm_app/boards/boards.cmake``, from which the build reads the facts of a board."""
+"""Generates ``tflm_app/boards/boards.cmake``, from which the build reads the facts of a board."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -23,7 +23,7 @@ class BoardFacts(Protocol):
 
     @property
     def clock_hz(self) -> int | None:
-        """Clock of the core, on the boards of QEMU of SysTick; None for the host."""
+        """Clock of the core, or of SysTick on emulated boards; None for the host."""
 
     @property
     def has_fpu(self) -> bool:
@@ -35,7 +35,7 @@ class BoardFacts(Protocol):
 
     @property
     def has_data_cache(self) -> bool:
-        """Whether a data cache is in front of the weights in flash."""
+        """Whether weights in flash are read through a data cache."""
 
     @property
     def n_voices(self) -> int:
@@ -68,7 +68,7 @@ def boards_cmake_text(boards: Sequence[BoardFacts]) -> str:
 
 
 def _facts(board: BoardFacts) -> dict[str, str]:
-    """Returns the CMake variables of a board; a fact that it does not have is empty."""
+    """Returns the CMake variables of a board; facts that it does not have are empty."""
 
     def switch(is_on: bool) -> str:
         return "ON" if is_on else "OFF"

@@ -1,4 +1,4 @@
-"""Pieces of C text that all generated files share."""
+"""Formats the pieces of C that generated files share."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,7 +7,7 @@ TABLES_BANNER = "/* Made by python -m pipeline.tables; do not edit. */\n"
 
 
 def rows(items: Iterable[object], per_line: int) -> str:
-    """Returns the lines of an initializer with `per_line` items each, indented by four blanks."""
+    """Returns the lines of an initializer with `per_line` items each, indented by four spaces."""
     texts = [str(item) for item in items]
     lines = (texts[i : i + per_line] for i in range(0, len(texts), per_line))
     return "".join(f"    {', '.join(line)},\n" for line in lines)

@@ -1,4 +1,4 @@
-"""Constants that Python and C share, as the C header ``tflm_app/shared_constants.h``.
+"""Generates ``tflm_app/shared_constants.h``, the constants that Python and C share.
 
 The values come from the Python modules that own them. The C headers define their public names from
 this header, or assert that their own values agree with it, so the two sides cannot diverge.
@@ -32,13 +32,12 @@ from pipeline.model.noise import FADE, N_LAYERS, QUIET_DB, TABLE_SAMPLES
 from pipeline.model.upsampler import FACTOR, N_TAPS
 from pipeline.reference import expression, fm, noise, reverb
 
-N_INPUTS = 2  # of the decoder: f0 and loudness
+N_INPUTS = 2  # inputs of the decoder: f0 and loudness
 VOICE_EVENTS = ("SILENT", "BEGUN", "PLAYED", "FADED")  # what a voice of the player did in a block
-VOICE_BEGUN, VOICE_PLAYED, VOICE_FADED = range(1, len(VOICE_EVENTS))
 
 ANALYSIS_BLOCKS = 5  # blocks in the window of the live analysis
-ANALYSIS_MIN_F0_HZ = 100.0  # two periods of it fit in that window
-LIVE_F0_HZ = (100.0, 1500.0)  # pitches that a live player follows: voices, most instruments
+ANALYSIS_MIN_F0_HZ = 100.0  # two of its periods fit into that window
+LIVE_F0_HZ = (100.0, 1500.0)  # pitches that live playing follows: voices, most instruments
 
 
 def _float(value: float) -> str:

@@ -1,8 +1,8 @@
-"""Writes the C of a decoder model for both engines of ``tflm_app/decoder``, and the level table.
+"""Generates the C of a decoder model for both engines of ``tflm_app/decoder``.
 
-``<name>_model.c`` holds the tables of the aot engine and, behind ``DECODER_ENGINE_TFLM``, the
-.tflite itself with the map of its tensors for the tflm engine. All of it is constant, so it stays
-in flash, and equal models give equal text.
+``<name>_model.c`` contains the level table, the tables of the aot engine and, if
+``DECODER_ENGINE_TFLM`` is defined, the .tflite itself with the map of its tensors for the tflm
+engine. All of it is constant, so it stays in flash. Equal models give equal text.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def model_texts(name: str, model: StepModel) -> dict[str, str]:
     """Returns the C of a model by file name: ``<name>_model.h`` and ``<name>_model.c``.
 
     Args:
-        name: Beginning of the symbols: a C identifier.
+        name: Prefix of the symbols, a C identifier.
         model: From `pipeline.quantization.tflite_reader.read_step_model`.
 
     Raises:

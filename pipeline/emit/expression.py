@@ -1,4 +1,4 @@
-"""Writes the C of the expression tables (``tflm_app/player/expression.c``)."""
+"""Generates the C of the expression tables (``tflm_app/player/expression.c``)."""
 
 from pipeline.emit.c_text import BANNER, braces
 from pipeline.model.expression import Expression

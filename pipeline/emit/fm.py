@@ -1,7 +1,7 @@
-"""Writes the C of an FM patch (``tflm_app/fm``).
+"""Generates the C of an FM patch (``tflm_app/fm``).
 
-A patch becomes a header and a short source that states, in the vocabulary of
-``fm/fm_algorithm.h``, where each operator goes.
+A patch becomes a header and a short source file, which states with the functions of
+``fm/fm_algorithm.h`` where the output of each operator goes.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ def patch_texts(patch: Patch) -> dict[str, str]:
     """Returns the C of a patch by file name: ``<name>_patch.h`` and ``<name>_patch.c``.
 
     Raises:
-        UserError: The C core does not have room for the algorithm.
+        UserError: The C core cannot play the algorithm.
     """
     name = f"{patch.name}_patch"
     declaration = f'#include "fm/fm_voice.h"\n\nextern const fm_patch_t {name};\n'
@@ -52,7 +52,7 @@ const fm_patch_t {name} = {{
 
 
 def algorithm_lines(patch: Patch) -> list[str]:
-    """Returns the body of the loop: a line for each phase, before its first use, and each operator.
+    """Returns the body of the loop: a line per operator, and one per phase before its first use.
 
     Operators whose outputs are added up, because they modulate the same operators or are all
     carriers, share a mix. The first of them to run takes the mix. The mix is free again once the
@@ -116,7 +116,7 @@ def _free_mix(patch: Patch, operator: int, taken: Iterable[str]) -> str:
 
 
 def _depth_first(patch: Patch, operators: Iterable[int]) -> list[int]:
-    """Orders the operators so that one chain ends before the next begins: few signals are alive."""
+    """Orders the operators chain by chain, so that few signals are alive at a time."""
     order: list[int] = []
 
     def visit(operator: int) -> None:

@@ -1,4 +1,4 @@
-"""Writes the C of a model's noise (``tflm_app/noise``)."""
+"""Generates the C of a model's noise (``tflm_app/noise``)."""
 
 from pipeline.emit.c_text import BANNER, braces, rows
 from pipeline.model.noise import N_LAYERS, NoiseParameters

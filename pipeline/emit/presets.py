@@ -1,9 +1,9 @@
-"""Writes all C of a firmware from its presets: quantized step models, FM patches, noise, reverbs.
+"""Generates all C of a firmware from its presets: step models, FM patches, noise, reverbs.
 
-Each preset has a decoder, a patch and a noise of its own. All presets together have
-``decoder_config.h``, which states the sizes of the decoder's state, ``instruments.c``, the table of
-presets, and ``expressions.c``, which describes how they play MIDI. Reverbs are written only if the
-presets have them; a firmware that finds them plays every preset in its own.
+Each preset has its own decoder, patch and noise. All presets share ``decoder_config.h``, which
+states the sizes of the decoder's state, ``instruments.c``, the table of presets, and
+``expressions.c``, which describes how they play MIDI. Reverbs are written only if the presets have
+them; a firmware that finds them plays every preset with its own reverb.
 """
 
 import re
@@ -33,7 +33,7 @@ class Preset:
     """A preset of the firmware.
 
     Attributes:
-        name: Name of the preset and beginning of its C symbols.
+        name: Name of the preset and prefix of its C symbols.
         tflite: A quantized step model.
         patch: Name of an FM patch.
         noise: The noise that the model has learnt.
@@ -77,7 +77,7 @@ def write_firmware_source(presets: Sequence[Preset], out: Path) -> list[Path]:
 
     Args:
         presets: At least one, of different names.
-        out: Folder, made if needed. Files that an earlier call left there are replaced or removed.
+        out: Folder, created if needed. Files of an earlier call are replaced or removed.
 
     Returns:
         The files, in the order in which they were written.
@@ -106,7 +106,10 @@ def _check(presets: Sequence[Preset]) -> None:
     for preset in presets:
         is_identifier = re.fullmatch(r"[A-Za-z_]\w*", preset.name, re.ASCII)
         if not is_identifier or names.count(preset.name) > 1:
-            raise UserError(f"{preset.name!r} is no C identifier of its own: rename the preset")
+            raise UserError(
+                f"{preset.name!r} is not a C identifier, or names two presets: give each model "
+                "its own instrument or variant"
+            )
         if preset.patch not in PATCHES:
             known = ", ".join(PATCHES)
             raise UserError(f"unknown patch {preset.patch!r}: choose one of {known}")
@@ -139,7 +142,7 @@ def _reverb_texts(presets: Sequence[Preset]) -> dict[str, str]:
     if not responses:
         return {}
     if len(responses) < len(presets):
-        raise UserError("some presets have a reverb and others none: give all of them one")
+        raise UserError("some presets have a reverb and others do not: give all of them one")
     texts = shared_texts(list(responses), list(responses.values()))
     for name, response in responses.items():
         texts[f"{name}_reverb.c"] = reverb_text(name, response)

@@ -1,6 +1,7 @@
-"""Writes the C of the reverb that an instrument learnt (``tflm_app/reverb``).
+"""Generates the C of the reverb that an instrument has learnt (``tflm_app/reverb``).
 
-The impulse response, cut to the length that a chip has memory for, becomes spectra of partitions.
+The impulse response, cut to the length that a chip has memory for, is stored as spectra of its
+partitions.
 """
 
 from collections.abc import Sequence
@@ -55,7 +56,7 @@ def _table(name: str, spectra: npt.NDArray[np.float32]) -> str:
 
 
 def shared_texts(names: Sequence[str], responses: Sequence[Array]) -> dict[str, str]:
-    """Returns the C that a firmware's reverbs share by file name: their table, the state's size.
+    """Returns the C that a firmware's reverbs share, by file name: their table and state size.
 
     Args:
         names: Names of the presets, in order.

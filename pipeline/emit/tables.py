@@ -1,4 +1,4 @@
-"""The constant tables of the firmware that are committed as C."""
+"""Generates the constant tables of the firmware, which are committed as C."""
 
 import re
 from collections.abc import Callable
@@ -60,8 +60,8 @@ const int16_t upsampler_taps[UPSAMPLER_FACTOR - 1][UPSAMPLER_PHASE_TAPS] = {{
 def analysis_tables_text() -> str:
     """Returns ``analysis_tables.c``. The filter design needs scipy and librosa.
 
-    The last digits of the design depend on the machine's linear algebra, so the stored coefficients
-    stay as they are as long as they agree with the design to 1e-6.
+    The last digits of the design depend on the machine's linear algebra library, so the stored
+    coefficients are kept as long as they agree with the design to 1e-6.
     """
     from pipeline.audio.a_weighting import weighting_sections
 

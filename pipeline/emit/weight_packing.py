@@ -1,9 +1,9 @@
 """Packs weights and constants of the aot engine in the order in which its inner loops read them.
 
-The same weights, one byte each, come in two layouts, named after the kernels that read them:
+The weights, one byte each, are packed in two layouts, named after the kernels that read them:
 ``dsp`` for cores with the DSP extension (``decoder_kernel_dsp.h``) and ``armv6m`` for cores without
-(``decoder_kernel_armv6m.h``). Zero points are folded into the biases. A model for which the
-engine's 32-bit arithmetic would not be exact is refused here.
+it (``decoder_kernel_armv6m.h``). Zero points are folded into the biases. Models for which the
+engine's 32-bit arithmetic would not be exact are refused.
 """
 
 import math
@@ -20,12 +20,12 @@ Layout = Literal["dsp", "armv6m"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 INPUT_MULTIPLE = 8  # weights per output channel are padded to a multiple of this
 OUTPUT_MULTIPLE = 8  # output channels of a layer, likewise
-MAX_INPUTS_INT8 = 512  # see `prepare` in decoder_kernel_armv6m.h
+MAX_INPUTS_INT8 = 512  # see ``prepare`` in decoder_kernel_armv6m.h
 
 
 @dataclass(frozen=True)
 class Ring:
-    """Place of the past inputs of a convolution in the state, in values."""
+    """Where the state stores the past inputs of a convolution, in values."""
 
     start: int
     slots: int
@@ -53,7 +53,7 @@ def round_up(n: int, multiple: int) -> int:
 
 
 def ring_index(model: StepModel, layer: Layer) -> int:
-    """Returns the number of the ring that takes the input of a layer.
+    """Returns the number of the ring that stores the input of a layer.
 
     A residual has no ring of its own; it reads the newest vector of the ring of its block's first
     convolution, which has the same input.
@@ -62,7 +62,7 @@ def ring_index(model: StepModel, layer: Layer) -> int:
 
 
 def used_inputs(layer: Layer) -> int:
-    """Returns how many inputs a layer gathers: its taps, each padded to an even size."""
+    """Returns the number of inputs that a layer reads: its taps, each padded to an even size."""
     return layer.spec.taps * round_up(layer.input.channels, 2)
 
 
@@ -136,7 +136,7 @@ def channel_constants(model: StepModel, layer: Layer, layout: Layout) -> list[tu
         if exponent > -2:
             raise UserError(
                 f"{model.path}: {layer.name} scales its sums by {real:.3g} where less than 0.25 is "
-                "needed: calibrate with livelier frames"
+                "needed: calibrate with frames that vary more in pitch and loudness"
             )
         shift = -exponent - 1
         if model.bits == 16:  # the reference kernels round these multipliers to 15 bits
@@ -153,7 +153,7 @@ def channel_constants(model: StepModel, layer: Layer, layout: Layout) -> list[tu
 
 
 def _check_sums(model: StepModel, layer: Layer) -> None:
-    """Raises `UserError` where the engine's arithmetic would not be exact."""
+    """Raises `UserError` if the engine's arithmetic would not be exact."""
     weights = layer.weights.reshape(len(layer.weights), -1).astype(np.int64)
     low, high = (-128, 127) if model.bits == 8 else (-32768, 32767)
     offsets = layer.bias - layer.input.zero_point * weights.sum(1)
@@ -194,7 +194,8 @@ def addition_constants(
         multiplier, exponent = quantize_multiplier(real)
         if not -31 <= exponent <= 0:
             raise UserError(
-                f"{model.path}: the scales of the addition after {layer.name} are too far apart"
+                f"{model.path}: the scales of the addition after {layer.name} are too far apart: "
+                "train the model again"
             )
         rows[name] = (zero, multiplier, -exponent)
     return rows

@@ -49,7 +49,7 @@ def mss(reference: Tensor | list[Tensor], estimate: Tensor | list[Tensor]) -> Te
     """Computes the multi-scale spectral distance of each clip.
 
     Args:
-        reference: Audio, shape [batch, n_samples], or its `spectrograms` if they are at hand.
+        reference: Audio, shape [batch, n_samples], or its `spectrograms` if they are known.
         estimate: The same.
 
     Returns:
@@ -67,7 +67,7 @@ def loudness_distance(reference: Tensor | list[Tensor], estimate: Tensor | list[
     """Computes the mean absolute difference of A-weighted levels over windows of 2048 samples.
 
     Args:
-        reference: Audio, shape [batch, n_samples], or its `spectrograms` if they are at hand.
+        reference: Audio, shape [batch, n_samples], or its `spectrograms` if they are known.
         estimate: The same.
 
     Returns:

@@ -47,7 +47,7 @@ class LayerSpec:
         out_channels: Size of an output vector.
         relu: Whether a ReLU follows.
         source: Name of the value that the layer reads.
-        sum: For a residual, the addition behind it.
+        sum: For a residual, the addition that follows it.
     """
 
     name: str

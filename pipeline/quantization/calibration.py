@@ -1,7 +1,7 @@
-"""The clips on which quantization is calibrated and judged: a fixed list, kept with the model.
+"""The fixed list of clips with which quantization is calibrated and judged.
 
-They are drawn from the data set once and written to the run folder as ``calibration.npz``, so that
-quantization can be repeated without the data set.
+The clips are drawn from the data set once and kept in the run folder as ``calibration.npz``, so
+that quantization can be repeated without the data set.
 """
 
 import dataclasses
@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.constants import TEST, TRAIN, VALID
 from pipeline.core.files import atomic_write, load_arrays
 from pipeline.model.inputs import scale_features
 
-CLIP_FRAMES = 250  # frames per clip: a second
+CLIP_FRAMES = 250  # frames per clip: one second
 SILENT_FRAMES = 25  # frames of silence before a phrase
 N_TRAIN, N_VALID = 44, 16  # clips
 Floats = npt.NDArray[np.float32]
@@ -34,18 +35,18 @@ class Calibration:
 
     @classmethod
     def draw(cls, dataset_path: Path, *, seed: int = 0) -> "Calibration":
-        """Draws clips from a data set; half of them begin with the silence before a phrase.
+        """Draws clips from a data set; half of them begin with silence, as before a phrase.
 
-        The training clips also include sweeps of pitch and loudness to the ends of what the
-        instrument plays, so that the ranges are valid there too.
+        The training clips also include sweeps of pitch and loudness over the range of the
+        instrument, so that the ranges of the values are valid at its ends.
 
         Raises:
             UserError: The data set is missing or damaged.
         """
         remedy = (
-            "run pipeline.data again"
+            "run python -m pipeline.data again"
             if dataset_path.is_file()
-            else "run pipeline.data first, or give --dataset"
+            else "run python -m pipeline.data first, or give --dataset"
         )
         names = ("split", "n_valid_frames", "f0_hz", "loudness_db")
         stored = load_arrays(dataset_path, remedy=remedy, names=names)
@@ -64,14 +65,14 @@ class Calibration:
                 drawn.append(frames[:CLIP_FRAMES])
             return np.stack(drawn)
 
-        members = [np.flatnonzero(split == number) for number in range(3)]
-        held_out = next(group for group in (members[1], members[2], members[0]) if len(group))
-        played = features[members[0]].reshape(-1, 2)
+        train, valid, test = (np.flatnonzero(split == number) for number in (TRAIN, VALID, TEST))
+        held_out = next(group for group in (valid, test, train) if len(group))
+        played = features[train].reshape(-1, 2)
         sweeps = _sweeps(*np.percentile(played[played[:, 1] > 0.25], [0.1, 99.9], axis=0))
-        return cls(np.concatenate([clips(members[0], N_TRAIN), sweeps]), clips(held_out, N_VALID))
+        return cls(np.concatenate([clips(train, N_TRAIN), sweeps]), clips(held_out, N_VALID))
 
     def save(self, path: Path) -> None:
-        """Writes the clips as 16-bit fractions, small enough to be kept with a model."""
+        """Writes the clips as 16-bit fractions, a file small enough to keep with a model."""
         arrays = {
             name: np.round(clips * 65535).astype(np.uint16) for name, clips in vars(self).items()
         }

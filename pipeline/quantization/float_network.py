@@ -1,4 +1,4 @@
-"""The network in float32 NumPy, with every intermediate value."""
+"""The network in float32 NumPy, which returns every intermediate value."""
 
 import numpy as np
 
@@ -37,6 +37,6 @@ def _convolve(layer: LayerSpec, x: Floats, kernel: Floats, bias: Floats) -> Floa
 
 
 def collect_values(weights: Weights, config: TcnConfig, clips: Floats) -> dict[str, Floats]:
-    """Streams clips through the float network; returns every value by name, clips joined."""
+    """Streams clips through the float network; returns every value by name, over all clips."""
     streams = [tcn_activations(weights, config, clip) for clip in clips]
     return {name: np.concatenate([stream[name] for stream in streams]) for name in streams[0]}

@@ -1,10 +1,10 @@
 """Quantization-aware training with tfmot: the network learns to compensate its own rounding.
 
 The student is its own teacher: the quantized network is trained to output the levels of the float
-network, so that no audio is needed. tfmot's own quantizers start at -6 to 6 and approach the true
-ranges by moving averages, which ends worse than no training at all. Here every quantizer starts at
-a calibrated range and learns its width by gradient (Esser et al., "Learned Step Size Quantization",
-ICLR 2020). tfmot needs Keras 2 (tf_keras), which is installed beside Keras 3.
+network, so no audio is needed. tfmot's own quantizers start at -6 to 6 and approach the true ranges
+by moving averages, which gives worse results than no training at all. Here every quantizer starts
+at a calibrated range and learns its width by gradient (Esser et al., "Learned Step Size
+Quantization", ICLR 2020). tfmot needs Keras 2 (tf_keras), which is installed beside Keras 3.
 """
 
 from typing import Any
@@ -18,8 +18,8 @@ from pipeline.quantization.weights import Floats, Ranges, Weights
 FRAME_STEPS = 255  # steps of the int8 frame over its range 0 to 1
 LEARNING_RATE = 1e-3
 CLIPS_PER_STEP = 8
-SILENCE_DB = -80.0  # relative to the largest level; below, all levels count as equal
-PATIENCE = 40  # epochs without a better validation before training stops
+SILENCE_DB = -80.0  # relative to the largest level; all lower levels count as equal
+PATIENCE = 40  # epochs without improvement before training stops
 
 
 def train_quantized(
@@ -41,7 +41,7 @@ def train_quantized(
         ranges: Calibrated range of every value.
         train: Scaled features, shape [n_clips, n_frames, 2], and the float network's logits,
             [n_clips, n_frames, 6].
-        valid: The same for other clips; the epoch that does best on them is kept.
+        valid: The same for other clips; the epoch with the best result on them is kept.
         epochs: Largest number of passes over `train`.
         learning_rate: Learning rate of the first step; it falls to 0.
         seed: Seed of the order of the clips.
@@ -91,7 +91,7 @@ def _batch_arrays(clips: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
 
 
 def _trained(model: Any, weights: Weights, ranges: Ranges) -> tuple[Weights, Ranges]:
-    """Reads weights and ranges from a trained model; takes what it does not train from before."""
+    """Reads weights and ranges from a trained model; those that it does not train are kept."""
     trained_weights, trained_ranges = dict(weights), dict(ranges)
     for wrapper in model.layers:
         name = wrapper.name.removeprefix("quant_")

@@ -1,4 +1,4 @@
-"""The network with a quantizer behind every value, for training with tfmot and Keras 2.
+"""The network with a quantizer after every value, for training with tfmot and Keras 2.
 
 This module imports TensorFlow, tfmot and tf_keras, so import it only where a network is trained.
 """
@@ -108,7 +108,8 @@ def quantized_tcn(weights: Weights, config: TcnConfig, ranges: Ranges) -> Any:
     """
 
     def quantized(layer: Any, inputs: Any) -> Tensor:
-        # The logits keep their range: a mean over frames would give up its end at silence.
+        # The range of the logits is not trained, because the loss is a mean over frames, which
+        # would sacrifice the end of the range that stands for silence.
         step = StepConfig(*ranges[layer.name], trainable=layer.name != LOGITS)
         return quantization.quantize_annotate_layer(layer, step)(inputs)
 

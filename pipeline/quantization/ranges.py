@@ -1,4 +1,4 @@
-"""Ranges of the quantized values: calibration, equalization, and what the device needs."""
+"""Ranges of the quantized values: calibration, equalization, and the limits of the device."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from pipeline.core.instrument_config import TcnConfig
 from pipeline.model.topology import FRAME, LOGITS, topology
 from pipeline.quantization.weights import Floats, Ranges, Weights
 
-SMALLEST_SHARE = 1e-3  # smaller channels are scaled as if they had this share of the largest
-LARGEST_SUM_STEP = 0.24  # largest step of a layer's sums, in steps of its output
+SMALLEST_SHARE = 1e-3  # channels with a smaller share of the largest are scaled as if they had it
+LARGEST_SUM_STEP = 0.24  # largest step of a layer's sums, in steps of the layer's output
 TINY = 1e-20
 
 
 def plain_ranges(values: dict[str, Floats]) -> Ranges:
-    """Returns the ends of all values; the frame's are 0 and 1, the logits' are clamped."""
+    """Returns the range of every value; the frame's is 0 to 1, and the logits' is clamped."""
     ranges = {
         name: (min(float(value.min()), 0.0), max(float(value.max()), 0.0))
         for name, value in values.items()
@@ -27,12 +27,12 @@ def plain_ranges(values: dict[str, Floats]) -> Ranges:
 
 
 def equalize_channels(weights: Weights, config: TcnConfig, values: dict[str, Floats]) -> Weights:
-    """Scales the hidden channels so that rounding costs each about the same; the logits stay.
+    """Scales the hidden channels so that rounding affects all of them about equally.
 
     All channels of a hidden value share one scale, and so do all inputs of a kernel's output
-    channel. Behind a ReLU a channel may be divided by any factor above 0 if the kernels that read
-    it are multiplied by it. The factor here balances the channel's largest value against its
-    largest weight (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias
+    channel. After a ReLU, a channel may be divided by any factor above 0 if the kernels that read
+    it are multiplied by that factor. The factor here balances the channel's largest value against
+    its largest weight (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias
     Correction", ICCV 2019).
 
     Args:
@@ -41,7 +41,7 @@ def equalize_channels(weights: Weights, config: TcnConfig, values: dict[str, Flo
         values: Values of the network, from `collect_values`.
 
     Returns:
-        Weights of the same function.
+        Weights that compute the same function.
     """
     weights = dict(weights)
     readers: dict[str, list[str]] = {}  # value -> layers that read it
@@ -71,9 +71,9 @@ def widen_for_device(weights: Weights, ranges: Ranges, config: TcnConfig, fmt: F
 
     `pipeline.emit.weight_packing` states the limits of that arithmetic. A bias counts in steps of
     input times kernel. Where a network has learnt hardly anything, or has seen hardly any sound,
-    its values are so small that these steps are too fine for the sums. And a step of a sum must be
-    less than a quarter of a step of the output, which is too fine where a network is very sensitive
-    to its input.
+    its values are so small that these steps are too fine for the sums. A step of a sum must also be
+    less than a quarter of a step of the output, which is too fine if a network is very sensitive to
+    its input.
 
     Args:
         weights: Rounded weights.

@@ -1,19 +1,19 @@
-"""Decides by comparison how the network is rounded to integers, and keeps the results.
+"""Compares the ways to round a network to integers, and keeps the best.
 
 Besides weights, a quantized network needs the range of every value. Ranges are calibrated on a
 fixed list of clips, drawn once and kept as ``calibration.npz`` in the run folder, so that
-quantization can be repeated without the data set. For int8 three ways are compared:
+quantization can be repeated without the data set. For int8, three methods are compared:
 
 - ``ptq``: ranges from the smallest to the largest value;
 - ``ptq_equalized``: the same after scaling the hidden channels to similar ranges, which does not
   change the function of the float network;
-- ``qat``: training under quantization from there on (`pipeline.quantization.qat`).
+- ``qat``: quantization-aware training that starts from ``ptq_equalized``
+  (`pipeline.quantization.qat`).
 
-Each candidate is converted and run by the kernels with which the device agrees to the bit. It is
-judged by its distance to the float network: the error of the audible levels in dB, and the spectral
-distance of the audio. The candidate with the smallest product of both is stored as
-``decoder_int8.npz``, plain ``ptq`` at 16x8 as ``decoder_int16x8.npz``, and the .tflite files beside
-them.
+Each candidate is converted and run by kernels that equal the device's bit for bit. It is judged by
+its distance to the float network: the error of the audible levels in dB, and the spectral distance
+of the audio. The candidate with the smallest product of both is stored as ``decoder_int8.npz``, and
+plain ``ptq`` at 16x8 as ``decoder_int16x8.npz``, with the .tflite files beside them.
 """
 
 import math
@@ -74,6 +74,9 @@ def judge(
         clips: Scaled features, shape [n_clips, n_frames, 2].
         reference: The float network's logits for them, shape [n_clips, n_frames, 6].
         noise: The noise with which both are played.
+
+    Returns:
+        ``level_error_db`` and ``mss_to_float``.
     """
     decoder = StreamingDecoder(convert_step_model(weights, run.tcn, ranges, fmt))
     logits = []
@@ -149,7 +152,7 @@ class _Task:
         )
 
     def candidates(self, epochs: int) -> dict[str, Candidate]:
-        """Returns weights and ranges of every way to quantize, by name."""
+        """Returns weights and ranges by method."""
         tcn, clips = self.run.tcn, self.calibration
         plain = self.weights, plain_ranges(self.values)
         weights = equalize_channels(self.weights, tcn, self.values)
@@ -161,7 +164,7 @@ class _Task:
         return candidates
 
     def finish(self, candidate: Candidate, fmt: Format) -> Candidate:
-        """Rounds the weights of a candidate and widens its ranges where the device needs that."""
+        """Rounds the weights of a candidate and widens its ranges where the device requires it."""
         weights = round_kernels(candidate[0])
         return weights, widen_for_device(weights, candidate[1], self.run.tcn, fmt)
 
@@ -173,13 +176,13 @@ class _Task:
 def quantize_run(
     run_dir: Path, *, dataset: Path | None = None, epochs: int = 150
 ) -> dict[str, Any]:
-    """Compares the ways to quantize a run's network and leaves the best in its folder.
+    """Compares the ways to quantize a run's network and keeps the best in its folder.
 
     Args:
         run_dir: A trained run folder.
         dataset: The data set to draw calibration clips from. Without it the ``calibration.npz`` of
             the folder is used, or, if there is none, the data set beside the run folder.
-        epochs: Largest number of epochs of training under quantization; 0 skips it.
+        epochs: Largest number of epochs of quantization-aware training; 0 skips it.
 
     Returns:
         The results, as written to ``quantization.json``.

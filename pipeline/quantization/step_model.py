@@ -1,12 +1,12 @@
-"""Reads and checks the step model, the .tflite that turns one frame into logits.
+"""Reads and checks the step model, the .tflite that computes the logits of one frame.
 
 The step model keeps no state. Its inputs are the current ``frame`` and, for each convolution that
 has a ring, ``<conv>_taps``: the past inputs that the convolution still needs, oldest first. Its
 outputs are the ``logits`` and, as ``<conv>_new_tap``, each convolution's current input, which the
 caller pushes into a ring buffer. The first convolution has no such output because its ring takes
-the frame itself. A ring holds ``n_past * dilation`` vectors (see `pipeline.model.topology`).
-Written as 1x1 CONV_2D over a CONCATENATION of taps and current input, the network is a graph of
-three ops, in which CONCATENATION forces a returned tap and its ring to share one scale.
+the frame itself. A ring holds ``n_past * dilation`` vectors (see `pipeline.model.topology`). Each
+convolution is a 1x1 CONV_2D over a CONCATENATION of taps and current input, so the graph needs only
+three ops, and CONCATENATION forces a returned tap and its ring to share one scale.
 """
 
 import os
@@ -23,6 +23,7 @@ from pipeline.model.topology import FRAME, LOGITS, LayerSpec, topology
 OPS = {0: "ADD", 2: "CONCATENATION", 3: "CONV_2D"}  # ops of a step model, by tflite BuiltinOperator
 INT64 = 4  # tflite TensorType
 DTYPES = {0: np.float32, 7: np.int16, 9: np.int8}  # by tflite TensorType
+MAKE_AGAIN = "make it with python -m pipeline.convert"
 
 
 def read_model(source: Path | bytes) -> Any:
@@ -33,16 +34,14 @@ def read_model(source: Path | bytes) -> Any:
     """
     name, data = name_and_bytes(source)
     if data[4:8] != b"TFL3":
-        raise UserError(f"{name} is not a .tflite model: make it again with pipeline.convert")
+        raise UserError(f"{name} is not a .tflite model: {MAKE_AGAIN}")
     try:
         model = tflm.convert_bytearray_to_object(bytearray(data))
         if len(model.subgraphs) != 1 or len(model.signatureDefs) != 1:
             raise ValueError
         return model
     except Exception:  # damaged offsets make the flatbuffer reader raise anything
-        raise UserError(
-            f"{name} is damaged or cut short: make it again with pipeline.convert"
-        ) from None
+        raise UserError(f"{name} is damaged or cut short: {MAKE_AGAIN}") from None
 
 
 def signature(model: Any) -> tuple[dict[str, int], dict[str, int]]:
@@ -66,9 +65,7 @@ def network_config(model: Any, name: str) -> TcnConfig:
     """
 
     def refuse(problem: str) -> UserError:
-        return UserError(
-            f"{name} is no decoder step model: {problem}; make it with pipeline.convert"
-        )
+        return UserError(f"{name} is not a decoder step model: {problem}; {MAKE_AGAIN}")
 
     inputs, outputs = signature(model)
     taps = {input_name for input_name in inputs if input_name != FRAME}
@@ -76,8 +73,8 @@ def network_config(model: Any, name: str) -> TcnConfig:
     rings = [layer for layer in named if layer.has_ring]
     if len(rings) < 4 or taps != {layer.taps_input for layer in rings}:
         raise refuse(
-            f"its inputs {', '.join(sorted(taps)) or 'but the frame'} are not the taps of two "
-            "convolutions for each of 2 or more blocks"
+            f"it has the inputs {', '.join(sorted(inputs)) or 'none'} instead of the frame and the "
+            "taps of two convolutions per block, for 2 or more blocks"
         )
     needed = {LOGITS, *(layer.new_tap_output for layer in rings if layer.new_tap_output)}
     if missing := {FRAME} - set(inputs) | needed - set(outputs):
@@ -97,7 +94,9 @@ def network_config(model: Any, name: str) -> TcnConfig:
     )
     for layer in topology(config):
         if layer.has_ring and channels(inputs[layer.taps_input]) != n_past * layer.in_channels:
-            raise refuse(f"{layer.taps_input} has another size than {n_past} inputs of its layer")
+            raise refuse(
+                f"{layer.taps_input} does not have the size of {n_past} inputs of its layer"
+            )
     return config
 
 
@@ -109,9 +108,9 @@ def check_step_model(model: Any, name: str) -> None:
         name: Name of the model for an error message.
 
     Raises:
-        UserError: The model is not a step model, has an op other than the three, a ring whose scale
-            or zero point differs from that of the vectors pushed into it, a bias whose scale is not
-            that of its products, or sums that could overflow 32 bits.
+        UserError: The model is not a step model, or has an op other than the three, a ring whose
+            scale or zero point differs from that of the vectors pushed into it, a bias whose scale
+            is not that of its products, or sums that could overflow 32 bits.
     """
     graph = model.subgraphs[0]
     inputs, outputs = signature(model)
@@ -120,19 +119,22 @@ def check_step_model(model: Any, name: str) -> None:
             ring, pushed = inputs[layer.taps_input], pushed_tensor(layer, inputs, outputs)
             if quantization(graph.tensors[ring]) != quantization(graph.tensors[pushed]):
                 raise UserError(
-                    f"{name}: {layer.taps_input} and the vectors pushed into its ring "
-                    "differ in scale"
+                    f"{name}: {layer.taps_input} and the vectors pushed into its ring differ in "
+                    f"scale; {MAKE_AGAIN}"
                 )
     for operator in graph.operators:
         code = model.operatorCodes[operator.opcodeIndex].builtinCode
         if code not in OPS:
-            raise UserError(f"{name} has an op that a step model has not (tflite builtin {code})")
+            raise UserError(
+                f"{name} has an op that step models do not have (tflite builtin {code}); "
+                f"{MAKE_AGAIN}"
+            )
         if OPS[code] == "CONV_2D":
             _check_convolution(model, operator, name)
 
 
 def pushed_tensor(layer: LayerSpec, inputs: dict[str, int], outputs: dict[str, int]) -> int:
-    """Returns the tensor that goes into the ring of a layer."""
+    """Returns the index of the tensor that is pushed into the ring of a layer."""
     name = layer.new_tap_output
     return inputs[FRAME] if name is None else outputs[name]
 
@@ -141,13 +143,18 @@ def _check_convolution(model: Any, operator: Any, name: str) -> None:
     x, kernel, bias = (model.subgraphs[0].tensors[index] for index in operator.inputs)
     products = np.float32(x.quantization.scale[0]) * np.float32(kernel.quantization.scale)
     if not np.allclose(bias.quantization.scale, products, rtol=1e-5, atol=0):
-        raise UserError(f"{name}: {bias.name.decode()} has another scale than input times kernel")
+        raise UserError(
+            f"{name}: the scale of {bias.name.decode()} is not that of input times kernel; "
+            f"{MAKE_AGAIN}"
+        )
     weights = model.buffers[kernel.buffer].data.view(np.int8).reshape(kernel.shape[0], -1)
     offsets = model.buffers[bias.buffer].data.view(np.int64 if bias.type == INT64 else np.int32)
     largest_input = 255 if DTYPES[x.type] == np.int8 else 32768  # distance to the zero point
     sums = np.abs(weights.astype(np.int64)).sum(axis=1) * largest_input + np.abs(offsets)
     if sums.max() >= 2**31:
-        raise UserError(f"{name}: sums of {kernel.name.decode()} may overflow 32 bits")
+        raise UserError(
+            f"{name}: sums of {kernel.name.decode()} may overflow 32 bits: train the model again"
+        )
 
 
 def name_and_bytes(source: Path | bytes) -> tuple[str, bytes]:
@@ -155,19 +162,21 @@ def name_and_bytes(source: Path | bytes) -> tuple[str, bytes]:
     if isinstance(source, bytes):
         return "the model", source
     if not source.is_file():
-        raise UserError(f"{source} is missing: make it with pipeline.quantize and pipeline.convert")
+        raise UserError(
+            f"{source} is missing: make it with python -m pipeline.quantize --run {source.parent}"
+        )
     return str(source), source.read_bytes()
 
 
 def quantization(tensor: Any) -> tuple[float, int]:
-    """Returns scale and zero point of a tensor; 1 and 0 in float."""
+    """Returns scale and zero point of a tensor; 1 and 0 if it is not quantized."""
     if tensor.quantization is None or tensor.quantization.scale is None:
         return 1.0, 0
     return float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0])
 
 
 def import_tensorflow() -> Any:
-    """Imports TensorFlow, which takes seconds and is needed only to make a model."""
+    """Imports TensorFlow, which takes seconds and is needed only to make models."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow
 

@@ -1,4 +1,4 @@
-"""Runs a step model frame by frame, by the kernels with which the device agrees to the bit."""
+"""Runs a step model frame by frame, with kernels that equal the device's bit for bit."""
 
 import warnings
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class StreamingDecoder:
         dtype: Type of frames and logits: int8, int16, or float32 for a model that is not quantized.
         input_quantization: Scale and zero point of the frame (1 and 0 in float).
         output_quantization: Scale and zero point of the logits.
-        trace: By convolution, every vector pushed into its ring since the last reset.
+        trace: Vectors pushed into the ring of each convolution since the last reset.
     """
 
     def __init__(
@@ -75,16 +75,16 @@ class StreamingDecoder:
         self.reset()
 
     def reset(self) -> None:
-        """Sets every ring to its zero point, which stands for 0, and clears the trace."""
+        """Sets every ring to its zero point, which represents 0, and clears the trace."""
         for layer, ring in self._rings.items():
             ring[:] = self._zero_points[layer]
         self.trace = {layer: [] for layer in self._rings}
         self._n_frames = 0
 
     def prime(self, frame: Array) -> None:
-        """Sets every ring as if a quantized frame, shape [2], had been decoded forever."""
+        """Sets every ring as if one quantized frame, shape [2], had been decoded forever."""
         self.reset()
-        for _ in self._rings:  # each step makes the rings of one more layer right
+        for _ in self._rings:  # each step settles the ring of one more layer
             self.step(frame)
             for layer, ring in self._rings.items():
                 ring[:] = self.trace[layer][-1]
@@ -149,10 +149,10 @@ def _tflm_step(data: bytes, graph: Any) -> Step:
 
 
 def _reference_step(data: bytes, graph: Any) -> Step:
-    """Returns the same function as `_tflm_step`, by TensorFlow Lite's reference kernels."""
+    """Returns the same function as `_tflm_step`, with TensorFlow Lite's reference kernels."""
     lite = import_tensorflow().lite
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the announcement of a successor
+        warnings.simplefilter("ignore")  # TensorFlow announces a successor of its interpreter
         resolver = lite.experimental.OpResolverType.BUILTIN_REF
         interpreter = lite.Interpreter(model_content=data, experimental_op_resolver_type=resolver)
     interpreter.allocate_tensors()

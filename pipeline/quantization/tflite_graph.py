@@ -1,4 +1,4 @@
-"""The tensors and nodes of a .tflite, read with checks that name what is wrong."""
+"""Reads the tensors and nodes of a .tflite, with checks whose messages name the problem."""
 
 import math
 import re
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import UserError
-from pipeline.quantization.step_model import OPS, read_model, signature
+from pipeline.quantization.step_model import MAKE_AGAIN, OPS, read_model, signature
 
 _OTHER_OPS = {  # by tflite BuiltinOperator
     4: "DEPTHWISE_CONV_2D",
@@ -28,7 +28,6 @@ _OTHER_OPS = {  # by tflite BuiltinOperator
 TYPES = {0: "FLOAT32", 2: "INT32", 4: "INT64", 7: "INT16", 9: "INT8", 17: "INT4"}  # TensorType
 INT32, INT64, INT16, INT8 = 2, 4, 7, 9
 _DTYPES = {INT32: np.int32, INT64: np.int64, INT8: np.int8}
-MAKE_AGAIN = "make it with python -m pipeline.convert"
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,13 @@ class Quantized:
 
 
 class TfliteGraph:
-    """The graph of one file, whose nodes are taken out one by one.
+    """The graph of one file, from which nodes are removed one by one.
 
     Attributes:
         path: Path of the file.
         model: The file as Python objects, from `read_model`.
         graph: The only subgraph.
-        nodes: The nodes that have not been taken.
+        nodes: The nodes that have not been removed.
         inputs: Tensor of each input by its name in the signature.
         outputs: Tensor of each output by its name in the signature.
         type: Type that activations must have, once it is known.
@@ -79,12 +78,12 @@ class TfliteGraph:
         return UserError(f"{self.path}: {problem}; {MAKE_AGAIN}")
 
     def check_ops(self) -> None:
-        """Raises `UserError` where a node has an op that step models do not have."""
+        """Raises `UserError` if a node has an op that step models do not have."""
         for position, node in enumerate(self.nodes):
             if (code := self._code(node)) not in OPS:
                 name = _OTHER_OPS.get(code, f"of builtin code {code}")
                 raise self.fail(
-                    f"node {position} is an op {name}, and only {', '.join(OPS.values())} are known"
+                    f"node {position} is an op {name}, not one of {', '.join(OPS.values())}"
                 )
 
     def take(self, name: str, op: str, *inputs: int) -> Any:
@@ -94,13 +93,13 @@ class TfliteGraph:
             found = [int(index) for index in node.inputs]
             if op == "CONV_2D":
                 found = found[:1]
-            if op == "ADD":  # its inputs may stand in either order
+            if op == "ADD":  # its inputs may be in either order
                 return self.op(node) == op and sorted(found) == sorted(inputs)
             return self.op(node) == op and found == list(inputs)
 
         found = [node for node in self.nodes if fits(node)]
         if len(found) != 1:
-            raise self.fail(f"{name} does not have its inputs where a decoder has them")
+            raise self.fail(f"there is not exactly one {op} with the inputs of {name}")
         self.nodes = [node for node in self.nodes if node is not found[0]]
         return found[0]
 
@@ -130,7 +129,7 @@ class TfliteGraph:
             )
         quantization = tensor.quantization
         if quantization is None or quantization.scale is None or len(quantization.scale) != 1:
-            raise self.fail(f"tensor {self._text(index)!r} is not quantized as a whole")
+            raise self.fail(f"tensor {self._text(index)!r} is not quantized with a single scale")
         scale, zero_point = float(np.float32(quantization.scale[0])), int(quantization.zeroPoint[0])
         if not (math.isfinite(scale) and scale > 0) or not -128 <= zero_point <= 127:
             raise self.fail(
@@ -143,11 +142,11 @@ class TfliteGraph:
         tensor = self.tensor(index)
         data = self.model.buffers[tensor.buffer].data
         if tensor.type != kind or data is None:
-            met = "no constant" if data is None else TYPES.get(tensor.type, tensor.type)
-            raise self.fail(f"{name} has weights or bias of {met} where {TYPES[kind]} is needed")
+            found = "no constant" if data is None else TYPES.get(tensor.type, tensor.type)
+            raise self.fail(f"{name} has weights or bias of {found} where {TYPES[kind]} is needed")
         values = np.frombuffer(bytes(data), _DTYPES[kind])
         if values.size != math.prod(int(size) for size in tensor.shape):
             raise self.fail(
-                f"{name} has {values.size} weights or biases, which does not fit its shape"
+                f"{name} has {values.size} weights or biases, which does not match its shape"
             )
         return values

@@ -1,9 +1,9 @@
 """Reads the decoder network back out of its quantized .tflite step model.
 
-The compiler of the aot engine trusts only the file. The reader walks the layers of
+The code generator of the aot engine uses only the file. The reader walks the layers of
 `pipeline.model.topology` and follows the tensors from the frame to the logits. If the graph differs
-from the one that `pipeline.quantization.step_model` describes, it raises one line that names the
-difference. Only the dilation of a convolution is not in the graph; it follows from the topology.
+from the one that `pipeline.quantization.step_model` describes, the error names the difference. Only
+the dilation of a convolution is not in the graph; it follows from the topology.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,12 @@ import numpy.typing as npt
 
 from pipeline.core.errors import UserError
 from pipeline.model.topology import FRAME, LOGITS, LayerSpec, topology
-from pipeline.quantization.step_model import network_config
+from pipeline.quantization.step_model import MAKE_AGAIN, network_config
 from pipeline.quantization.tflite_graph import (
     INT8,
     INT16,
     INT32,
     INT64,
-    MAKE_AGAIN,
     TYPES,
     Quantized,
     TfliteGraph,
@@ -32,7 +31,7 @@ _RELU = 1  # tflite ActivationFunctionType
 
 @dataclass(frozen=True)
 class Addition:
-    """ADD of a convolution's output, `first`, and a residual's output, `second`."""
+    """The ADD of a convolution's output, `first`, and a residual's output, `second`."""
 
     first: Quantized
     second: Quantized
@@ -50,7 +49,7 @@ class Layer:
         weights: int8, shape [output channels, taps, input channels], oldest tap first.
         weight_scales: float64, shape [output channels].
         bias: int64, shape [output channels].
-        addition: For a residual, the ADD of its output and another layer's.
+        addition: For a residual, the ADD of its output and another layer's output.
     """
 
     spec: LayerSpec
@@ -77,8 +76,9 @@ class StepModel:
         bits: Size of an activation: 8 or 16.
         frame: The input tensor.
         logits: The output tensor.
-        inputs: By signature name, the position among the graph's inputs.
-        outputs: By signature name, the position among the graph's outputs.
+        layers: The layers.
+        inputs: Position among the graph's inputs by signature name.
+        outputs: Position among the graph's outputs by signature name.
     """
 
     path: Path
@@ -119,7 +119,7 @@ def read_step_model(path: Path) -> StepModel:
 
 
 class _Reader:
-    """Follows the graph of one file and takes every node exactly once."""
+    """Follows the graph of one file and removes every node exactly once."""
 
     def __init__(self, path: Path) -> None:
         self.file = TfliteGraph(path)
@@ -137,7 +137,7 @@ class _Reader:
         if file.nodes:
             name = file.op(file.nodes[0])
             raise file.fail(
-                f"{len(file.nodes)} nodes, the first a {name}, are not part of a decoder"
+                f"{len(file.nodes)} nodes are not part of a decoder; the first is a {name}"
             )
         input_positions, output_positions = (
             {int(index): position for position, index in enumerate(indices)}
@@ -183,7 +183,7 @@ class _Reader:
             self.file.quantized(index) for index in (source, node.inputs[0], node.outputs[0])
         )
         if (current.scale, current.zero_point) != (whole.scale, whole.zero_point):
-            raise self.file.fail(f"{spec.name} reads taps and current input of different scales")
+            raise self.file.fail(f"{spec.name} reads taps and a current input of different scales")
         activation = node.builtinOptions.fusedActivationFunction
         if activation not in (0, _RELU):
             raise self.file.fail(f"{spec.name} has an activation other than ReLU")
@@ -214,7 +214,7 @@ class _Reader:
         )
 
     def _bias(self, spec: LayerSpec, node: Any) -> npt.NDArray[np.int64]:
-        """Reads the bias of a CONV_2D, which has none if it is folded into another."""
+        """Reads the bias of a CONV_2D; 0 if the bias is folded into another layer's."""
         if len(node.inputs) == 3 and node.inputs[2] >= 0:
             kind = INT32 if self.file.type == INT8 else INT64
             bias = self.file.constant(spec.name, node.inputs[2], kind)
@@ -226,12 +226,12 @@ class _Reader:
         return np.zeros(spec.out_channels, np.int64)
 
     def _concatenation(self, name: str, taps: int, current: int) -> int:
-        """Takes the CONCATENATION of taps and current input and returns its output."""
+        """Removes the CONCATENATION of taps and current input; returns its output."""
         node = self.file.take(name, "CONCATENATION", taps, current)
         self._check_no_activation(name, node)
         past, newest, joined = (self.file.quantized(i) for i in (taps, current, node.outputs[0]))
         if (past.scale, past.zero_point) != (newest.scale, newest.zero_point):
-            raise self.file.fail(f"{name} reads taps and current input of different scales")
+            raise self.file.fail(f"{name} reads taps and a current input of different scales")
         if joined.channels != past.channels + newest.channels:
             raise self.file.fail(
                 f"{name} reads {past.channels} values of taps for {newest.channels} channels"
@@ -239,7 +239,7 @@ class _Reader:
         return joined.index
 
     def _addition(self, name: str, first: int, second: int) -> Addition:
-        """Takes the ADD of two tensors, which may stand in either order."""
+        """Removes the ADD of two tensors, which may be in either order."""
         node = self.file.take(name, "ADD", first, second)
         self._check_no_activation(name, node)
         return Addition(*(self.file.quantized(index) for index in (first, second, node.outputs[0])))

@@ -1,4 +1,4 @@
-"""Writes the quantized step model, which the device runs one frame at a time, from the float TCN.
+"""Writes the quantized step model, which the device runs once per frame, from the float TCN.
 
 The step model (see `pipeline.quantization.step_model`) computes the same function as the network,
 as 1x1 convolutions over each convolution's past and current inputs. `pipeline.quantize` decides on
@@ -98,10 +98,10 @@ def convert_step_model(weights: Weights, config: TcnConfig, ranges: Ranges, fmt:
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils
 
-    # The ranges are written onto the float model's tensors, where the calibrator would leave them,
-    # because the range of a ring must equal that of the vectors pushed into it to the last bit.
+    # The ranges are written into the float model's tensors instead of being left to the converter's
+    # calibrator, because the range of a ring must equal that of the vectors pushed into it exactly.
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(float_step_model(weights, config)))
-    if not model.signatureDefs:  # TensorFlow ignores that it could not write a file
+    if not model.signatureDefs:  # TensorFlow ignores errors when it writes temporary files
         raise UserError(
             f"{tempfile.gettempdir()}: no space left; free some space and run the command again"
         )
@@ -126,7 +126,7 @@ def convert_step_model(weights: Weights, config: TcnConfig, ranges: Ranges, fmt:
 
 
 def _tidy(model: Any, fmt: Format) -> None:
-    """Names the tensors; sets the zero points and the bias type that 16x8 specifies."""
+    """Names the tensors, and sets the zero points and the bias type that 16x8 specifies."""
     graph = model.subgraphs[0]
     values = _name_values(model)
     for index, value in values.items():
@@ -140,7 +140,7 @@ def _tidy(model: Any, fmt: Format) -> None:
             kernel.name = f"{values[operator.outputs[0]]}/kernel".encode()
             bias.name = f"{values[operator.outputs[0]]}/bias".encode()
             biases.append(bias)
-    if fmt == "int16x8":  # with 32-bit biases the kernels of TensorFlow Lite and TFLM differ
+    if fmt == "int16x8":  # with 32-bit biases, the kernels of TensorFlow Lite and TFLM differ
         for number in {bias.buffer for bias in biases}:  # equal biases share a buffer
             data = model.buffers[number].data.view(np.int32).astype(np.int64)
             model.buffers[number].data = data.view(np.uint8)
@@ -173,7 +173,7 @@ def _name_values(model: Any) -> dict[int, str]:
 
 
 def random_step_model(config: TcnConfig, seed: int, fmt: Format) -> bytes:
-    """Makes a step model with random weights and fitting ranges, for tests."""
+    """Makes a step model with random weights and fitting ranges, where any decoder will do."""
     rng = np.random.default_rng(seed)
     weights: Weights = {}
     for layer, shape in kernel_shapes(config).items():
@@ -181,7 +181,7 @@ def random_step_model(config: TcnConfig, seed: int, fmt: Format) -> bytes:
         weights[layer] = kernel.astype(np.float32), rng.normal(0, 0.1, shape[-1]).astype(np.float32)
     frames = rng.uniform(0, 1, (200, config.n_inputs)).astype(np.float32)
     values = tcn_activations(fold_residual_bias(weights, config), config, frames)
-    ranges = {  # up to 0.1 at least: a channel that never fires would make biases overflow
+    ranges = {  # at least up to 0.1, because a channel that is always 0 would make biases overflow
         name: (float(value.min()), max(float(value.max()), 0.1)) for name, value in values.items()
     }
     return convert_step_model(weights, config, {**ranges, FRAME: (0.0, 1.0)}, fmt)

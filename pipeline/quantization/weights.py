@@ -24,7 +24,7 @@ Ranges = dict[str, tuple[float, float]]  # value -> smallest, largest
 def fold_residual_bias(weights: Weights, config: TcnConfig) -> Weights:
     """Moves the last residual's bias into the convolution that it is added to.
 
-    The converter would merge two equal biases, and this way one addition is saved.
+    The converter would merge two equal biases. Folding also saves an addition.
     """
     folded = dict(weights)
     for layer in topology(config):
@@ -37,7 +37,7 @@ def fold_residual_bias(weights: Weights, config: TcnConfig) -> Weights:
 
 
 def round_kernels(weights: Weights) -> Weights:
-    """Rounds every kernel to int8 steps per output channel, the largest weight being 127 steps."""
+    """Rounds kernels to int8 steps per output channel, in which the largest weight is 127."""
     return {layer: (_scale(*_round(kernel)), bias) for layer, (kernel, bias) in weights.items()}
 
 
@@ -79,7 +79,7 @@ def load_noise(run_dir: Path) -> NoiseParameters:
     """Loads the noise parameters that a run's model has learnt.
 
     Raises:
-        UserError: The folder holds no trained model, or a damaged one.
+        UserError: The folder has no trained model, or the model is damaged.
     """
     path = run_dir / FILE_NAME
     stored = read_weights(path).get(NOISE_LAYER, [])
@@ -99,7 +99,7 @@ def load_ranges(path: Path) -> Ranges:
 
 
 def save_quantization(path: Path, weights: Weights, ranges: Ranges) -> None:
-    """Writes ``decoder_<format>.npz``: kernels as int8 and step per channel, biases, ranges."""
+    """Writes ``decoder_<format>.npz``: int8 kernels, a step per channel, biases and ranges."""
     arrays: dict[str, npt.NDArray[Any]] = {}
     for layer, (kernel, bias) in weights.items():
         arrays[f"{layer}/kernel"], arrays[f"{layer}/step"] = _round(kernel)

@@ -1,1 +1,1 @@
-"""The device in NumPy, bit for bit; mirrors ``tflm_app`` folder by folder."""
+"""The device in NumPy, bit for bit; the modules mirror the folders of ``tflm_app``."""

@@ -1,4 +1,4 @@
-"""The level table of the device and its interpolation (``tflm_app/decoder/decoder_levels.c``)."""
+"""The device's level table and its interpolation (``tflm_app/decoder/decoder_levels.c``)."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ def level_table(scale: float, zero_point: int, bits: int) -> Levels:
 
     Returns:
         int32, shape [257]: level in turns, Q32, at every ``2**bits / 256`` steps from the smallest
-        logit. Levels below one step of the samples are 0: rounded, they would set single bits here
-        and there where there should be silence.
+        logit. Levels below one PCM step are 0; otherwise rounding would set single bits of what
+        should be silence.
     """
     quantized = np.arange(-128, 129) * 2.0 ** (bits - 8)
     levels = MAX_LEVEL / (1.0 + np.exp(-scale * (quantized - zero_point)))

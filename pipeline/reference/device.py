@@ -1,9 +1,9 @@
-"""The whole device in Python: everything that the firmware does to a frame, to the bit.
+"""The whole device in Python: everything that the firmware does with a frame, bit for bit.
 
-`frame` clamps and quantizes, the tflite-micro package runs the .tflite itself, `decoder` looks up
-the levels, `fm` plays them, `noise` adds the noise and `reverb` the reverb. The firmware's logits,
-levels and PCM equal the results on every target. With a reverb its PCM differs by at most 1,
-because the device convolves in float32.
+`pipeline.reference.frame` clamps and quantizes, the tflite-micro package runs the .tflite itself,
+and `pipeline.reference` looks up the levels, plays them with FM, and adds the noise and the reverb.
+The firmware's logits, levels and PCM equal the results on every board. With a reverb, its PCM
+differs by at most 1, because the device convolves in float32.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class DeviceRendering:
         pcm: int16, shape [64 * n_frames].
         quantized: Input of the decoder, int8 or int16, shape [n_frames, 2].
         logits: Output of the decoder, int8 or int16, shape [n_frames, 6].
-        levels_q32: int32, shape [n_frames, 6]; turns times 2**32.
+        levels_q32: Operator levels, turns times 2**32, int32, shape [n_frames, 6].
     """
 
     pcm: npt.NDArray[np.int16]
@@ -52,14 +52,14 @@ def simulate(
 
     Args:
         tflite: The quantized step model.
-        patch: The FM voice.
+        patch: The FM patch.
         noise: The noise that the model has learnt (see `pipeline.quantization.weights.load_noise`).
         frames: f0_hz and loudness_db, float32 of shape [n_frames, 2]; any values.
         response: Impulse response of the reverb (see `pipeline.model.reverb.shorten`), None to play
             dry.
 
     Returns:
-        What the firmware returns on every target, bit for bit; with a reverb, PCM within 1.
+        What the firmware returns on every board, bit for bit; with a reverb, PCM within 1.
 
     Raises:
         UserError: The model is missing, damaged, or not a step model.

@@ -1,7 +1,7 @@
-"""Expression: from notes to frames, to the bit as in ``tflm_app/player/expression.c``.
+"""Expression: from notes to frames, bit for bit as in ``tflm_app/player/expression.c``.
 
-Pitch is in semitones and loudness in dB, both times 2**16. Python's ``>>`` rounds down as the
-firmware's does; only the division of a glide rounds towards 0.
+Pitch is in semitones and loudness in dB, both times 2**16. Shifts round down, as in the firmware;
+only the division of a glide rounds towards 0.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ from pipeline.core.constants import (
 from pipeline.model.expression import GAIN_DB_Q8, KNOTS, PITCH_STEP, Expression
 from pipeline.reference.fm import sine
 
-NOTHING_DB = -128 << 16  # level of no sound at all
+NOTHING_DB = -128 << 16  # level of a voice that does not sound
 SILENCE_DB = -75 << 16  # level below which a voice has ended
 LONGEST = 1 << 13  # largest count of frames
-ATTACK_FRAMES = 64  # frames in which a held note counts as sounding, however soft it is
-USUAL_VIBRATO = -1  # vibrato depth of the table, not of a controller
+ATTACK_FRAMES = 64  # for so many frames a held note counts as sounding, however soft it is
+USUAL_VIBRATO = -1  # stands for the table's vibrato depth, instead of a controller's
 LOG2_HZ_OF_NOTE_0_Q26 = round(2**26 * -NOTE_OF_1_HZ / SEMITONES_PER_OCTAVE)
 EXP2_Q30 = [round(2**30 * 2 ** (i / 64)) for i in range(65)]
 DRIFT_GAIN = 2.327  # standard deviation of the low-passed noise, relative to its largest step
@@ -102,7 +102,7 @@ def pitch_to_hz(pitch: int) -> np.float32:
 
 
 class FixedExpressionVoice:
-    """A voice that turns notes into frames, one per `step`.
+    """A voice that turns notes into frames; `step` returns the next one.
 
     Attributes:
         level: Loudness before controllers and drift.
@@ -110,7 +110,7 @@ class FixedExpressionVoice:
     """
 
     def __init__(self, table: FixedExpression, seed: int) -> None:
-        """Starts silent; `seed` is the 32-bit seed of the drift."""
+        """Creates a silent voice; `seed` is the 32-bit seed of the drift."""
         self.table = table
         self.level = self._tail = NOTHING_DB
         self.pitch = self._pitch_goal = self._pitch_step = self._glide_frames = 0
@@ -123,7 +123,7 @@ class FixedExpressionVoice:
     def start(
         self, note: int, velocity: int, *, start: int | None = None, glide_frames: int = 0
     ) -> None:
-        """Attacks a note; its pitch glides there from `start`, if given."""
+        """Attacks a note; if `start` is given, the pitch glides from there."""
         if self._held:
             self.release()
         self._held, self._slurred = True, False

@@ -1,4 +1,4 @@
-"""The FM arithmetic of the device in NumPy: the integers of ``tflm_app/fm``, bit for bit.
+"""The FM arithmetic of the device in NumPy, bit for bit (``tflm_app/fm``).
 
 A turn of phase is 2**64 units for the base oscillator from block to block, 2**32 within a block,
 2**31 for modulation, and 2**24 for the argument of the sine. A sine and a level are multiplied with
@@ -19,7 +19,7 @@ from pipeline.core.constants import (
 )
 from pipeline.model.patches import Patch
 
-LEVEL_MAX_Q32 = 1374367488  # 0.32 turns, less the rounding of a level of full scale
+LEVEL_MAX_Q32 = 1374367488  # 0.32 turns, minus the rounding of a full-scale level
 MAX_SUMMED = 3  # the sum of this many products fits 32 bits
 SINE_LINES = 512
 Ints = npt.NDArray[np.int64]
@@ -28,8 +28,8 @@ Ints = npt.NDArray[np.int64]
 def sine_table() -> npt.NDArray[np.int32]:
     """Fits a straight line to the sine over every 512th of a turn.
 
-    From each 256th of a turn one line leads back and one ahead. The low 16 bits of a phase (2**24
-    per turn), signed, are the distance from that point, and ``sine = line + distance *
+    From each 256th of a turn, one line leads back and one leads ahead. The low 16 bits of a phase
+    (2**24 per turn), signed, are the distance from that point, and ``sine = line + distance *
     int16(line)`` in Q31. The slope in the lower half of the word therefore also adds to the value
     above it, so the word is found by search: among the words near the best line, the one with the
     least squared error that fits 32 bits. Half a unit of the upper 16 bits is added, so that
@@ -65,7 +65,7 @@ SINE_TABLE = sine_table()
 
 
 def sine(turns: npt.ArrayLike) -> Ints:
-    """Returns the sine by the table, Q31 as int64; its upper 16 bits are the rounded result.
+    """Returns the sine from the table, Q31 as int64; its upper 16 bits are the rounded result.
 
     Args:
         turns: Phase, 2**24 per turn; higher bits are ignored.
@@ -86,10 +86,10 @@ def carrier_bits(patch: Patch) -> int:
 
 
 class FixedVoice:
-    """The device's voice; `render` takes frames in portions of any size."""
+    """The device's voice; `render` accepts frames in portions of any size."""
 
     def __init__(self, patch: Patch) -> None:
-        """Starts silent, with all phases at 0."""
+        """Creates a silent voice with all phases at 0."""
         self.patch = patch
         self.reset()
 

@@ -17,7 +17,7 @@ from pipeline.core.constants import (
     SEMITONES_PER_OCTAVE,
 )
 
-_LOG2_COEFFICIENTS = (  # the polynomial of `frame_log2`, highest power first
+_LOG2_COEFFICIENTS = (  # the polynomial of ``frame_log2``, highest power first
     *(0.17063432, -0.27269839, 0.2972626, -0.35896174, 0.48046504, -0.72137588, 1.44269973),
 )
 Floats = npt.NDArray[np.float32]

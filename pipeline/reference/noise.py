@@ -1,4 +1,4 @@
-"""The filtered noise in the integers of the device, bit for bit (``tflm_app/noise/noise.c``)."""
+"""The filtered noise in the device's integers, bit for bit (``tflm_app/noise/noise.c``)."""
 
 from dataclasses import dataclass
 
@@ -28,19 +28,19 @@ from pipeline.model.noise import (
     noise_tables,
 )
 
-# Largest gain of a layer, where 16 * 4096 is a gain of 1: the sum of both layers fits 16 bits.
+# Largest gain of a layer, so that the sum of both layers fits 16 bits; 16 * 4096 is a gain of 1.
 MAX_GAIN_Q12 = 15 * 4096 - 1
 Int32s = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class FixedNoise:
-    """The noise in the device's numbers. The last axis of an array is the layer.
+    """The noise in the device's integers. The last axis of an array is the layer.
 
     Attributes:
         tables: The noise, its peak at half of full scale, int16, shape [1024 + 128, 2].
-        gain_q12: Exponent of the gain, a power of two, at 1 Hz, 0 dB and the largest levels, plus
-            16; times 2**12. Shape [2], as the next two.
+        gain_q12: Exponent of two of the gain at 1 Hz, 0 dB and the largest levels, plus 16; times
+            2**12. Shape [2], like the next two.
         per_octave_q12: How much the exponent grows per octave of pitch, times 2**12.
         per_db_q16: How much the exponent grows per dB of loudness, times 2**16.
         per_level_q12: How much the exponent grows per octave of an operator's level, times 2**12,
@@ -122,12 +122,12 @@ def noise_gains(
 
 
 def noise_pcm(noise: FixedNoise, gains: Int32s, *, voice: int = 0) -> Int32s:
-    """Plays the noise from reset on.
+    """Plays the noise, starting from reset.
 
     Args:
         noise: The noise of the model.
         gains: From `noise_gains`; 0 is silence.
-        voice: Number of the player's voice; each voice has a noise of its own.
+        voice: Number of the player's voice; each voice has its own random positions.
 
     Returns:
         The samples to add to the voice's PCM, int32, shape [64 * n_frames].

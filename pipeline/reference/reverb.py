@@ -1,17 +1,15 @@
-"""The reverb of the device, to one step of the samples (``tflm_app/reverb``)."""
+"""The reverb of the device, exact to one PCM step (``tflm_app/reverb``)."""
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.audio.pcm import FULL_SCALE
+from pipeline.audio.pcm import FULL_SCALE, Pcm
 from pipeline.core.constants import HOP_SAMPLES
 from pipeline.model.reverb import Array, wet_taps
 
 TAIL_SAMPLES = 256  # taps of a partition of the tail; partitions of the head have 64
-TAIL_START = 2 * TAIL_SAMPLES  # taps of a head before a tail: the tail's work takes that long
-LONGEST_HEAD = 3200  # taps: up to 0.2 s a head alone is cheaper
-GROUP_FLOATS = 8  # four bins, neighbours in memory
-Pcm = npt.NDArray[np.int16]
+TAIL_START = 2 * TAIL_SAMPLES  # taps of a head before a tail, whose result takes that long
+LONGEST_HEAD = 3200  # taps; up to this length, 0.2 s, a head alone is cheaper
+GROUP_FLOATS = 8  # floats of four bins that are neighbours in memory
 
 
 def n_partitions(n_taps: int) -> tuple[int, int]:
@@ -22,7 +20,7 @@ def n_partitions(n_taps: int) -> tuple[int, int]:
 
 
 def play_reverb(pcm: Pcm, response: Array) -> Pcm:
-    """Adds the reverb to samples, from silence.
+    """Adds the reverb to samples that follow silence.
 
     Args:
         pcm: int16, shape [n].

@@ -1,22 +1,19 @@
 """The upsampler of the device, bit for bit (``tflm_app/upsampler``)."""
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.audio.pcm import FULL_SCALE
+from pipeline.audio.pcm import FULL_SCALE, Pcm
 from pipeline.model.upsampler import FACTOR, design_taps
-
-Pcm = npt.NDArray[np.int16]
 
 
 def upsample(pcm: Pcm) -> Pcm:
-    """Interpolates samples to three times their rate, from silence, as the firmware does.
+    """Interpolates samples that follow silence to three times their rate, as the firmware does.
 
     Args:
         pcm: int16 at 16 kHz, shape [n].
 
     Returns:
-        int16 at 48 kHz, shape [3 n], 48 samples (1 ms) late.
+        int16 at 48 kHz, shape [3 n], delayed by 48 samples (1 ms).
     """
     stuffed = np.zeros(FACTOR * len(pcm), np.int64)
     stuffed[::FACTOR] = pcm

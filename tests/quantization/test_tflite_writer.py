@@ -264,12 +264,12 @@ def set_largest_bias(model):
         (lambda model: setattr(model.operatorCodes[0], "builtinCode", 14), "an op that"),
         (
             lambda model: model.subgraphs[0].tensors[0].quantization.scale.__imul__(2),
-            "differ in scale|another scale",
+            "differ in scale|not that of input times kernel",
         ),
         (set_largest_bias, "overflow"),
         (
             lambda model: setattr(model.signatureDefs[0].outputs[-1], "name", b"levels"),
-            "no decoder",
+            "not a decoder",
         ),
     ],
 )

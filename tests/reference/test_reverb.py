@@ -313,6 +313,6 @@ def test_generating_again_without_reverb_removes_its_files(tmp_path, tflite):
     dry = presets.Preset("flute", tflite, "flute", UNTRAINED)
     presets.write_firmware_source([dry], tmp_path)
     assert not list(tmp_path.glob("*reverb*"))
-    with pytest.raises(UserError, match="others none"):
+    with pytest.raises(UserError, match="others do not"):
         wet = presets.Preset("other", tflite, "flute", UNTRAINED, decaying_noise(100, 9))
         presets.write_firmware_source([dry, wet], tmp_path)
