@@ -1,4 +1,4 @@
-"""Plays an instrument live from another sound, and writes a WAV file.
+"""Plays an instrument live from another sound and writes a WAV file.
 
     python -m pipeline.transfer --audio voice.wav --instrument flute --out flute.wav
 
@@ -26,13 +26,14 @@ from pipeline.core.options import (
 )
 from pipeline.core.parser import Parser, real, renamed_option
 from pipeline.core.paths import MODEL_DIR
+from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.target.boards import LIVE_BOARDS
 from pipeline.target.sources import generate
-from pipeline.target.transfer import F0_RANGE_HZ, build_transfer, transfer
+from pipeline.target.transfer import build_transfer, transfer
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Plays an instrument live from another sound, and writes a WAV file."""
+    """Plays an instrument live from another sound and writes a WAV file."""
     parser = Parser("transfer", main.__doc__)
     parser.add_argument(
         "--audio",
@@ -50,10 +51,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--f0",
         type=real(100, 4000),
         nargs=2,
-        default=F0_RANGE_HZ,
+        default=LIVE_F0_HZ,
         metavar=("MIN", "MAX"),
-        help="lowest and highest pitch in the recording, in Hz, within 100 and 4000 "
-        f"(default: {F0_RANGE_HZ[0]:g} {F0_RANGE_HZ[1]:g})",
+        help="lowest and highest pitch in the recording, in Hz, from 100 to 4000 "
+        f"(default: {LIVE_F0_HZ[0]:g} {LIVE_F0_HZ[1]:g})",
     )
     add_reverb_seconds(parser)
     add_out(parser, "WAV file to write")
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for part in ("analysis", "sound")
         )
         print(f"instructions per block of 4 ms: {counts}")
-    print("next: listen to it")
+    print("next: listen to it; --reverb SECONDS adds the learnt reverb")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Measures how clean the firmware's sound is after its upsampling from 16 to 48 kHz.
 
-The comparison is an FM core that runs at 48 kHz, on a whole-tone scale.
+It is compared with an FM core that runs at 48 kHz, on a whole-tone scale.
 """
 
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.audio.pcm import FULL_SCALE
+from pipeline.audio.pitch import note_to_hz
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
 from pipeline.model.patches import Patch, find_patch
@@ -21,7 +22,7 @@ from pipeline.reference.upsampler import upsample
 NOTES = range(60, 97, 2)  # MIDI notes of the scale
 NOTE_FRAMES = 60
 IDEAL_FACTOR = 48  # times 16 kHz: FM at these levels has no components above half of that rate
-PASS_HZ, STOP_HZ = 7000, 9000
+PASS_HZ, STOP_HZ = 7000, 9000  # edges of the upsampler's pass band and stop band
 
 
 def ideal_spectrum(patch: Patch, f0_hz: float, levels: np.ndarray, rate_factor: int) -> np.ndarray:
@@ -31,7 +32,7 @@ def ideal_spectrum(patch: Patch, f0_hz: float, levels: np.ndarray, rate_factor: 
         patch: The FM patch.
         f0_hz: Pitch.
         levels: Operator levels in turns, shape [6].
-        rate_factor: 1 gives the aliases of the device's core, `IDEAL_FACTOR` none.
+        rate_factor: 1 gives the aliases of the device's core, `IDEAL_FACTOR` gives none.
 
     Returns:
         Complex amplitudes from 0 to 24 kHz of a tone of `NOTE_FRAMES` frames with a Hann window.
@@ -68,7 +69,7 @@ def compare(run_dir: Path, instrument: str) -> dict[str, float]:
     hz = np.arange(NOTE_FRAMES * HOP_SAMPLES * FACTOR // 2) * SAMPLE_RATE / HOP_SAMPLES
     hz = hz / NOTE_FRAMES
     for note in NOTES:
-        f0_hz = 440 * 2 ** ((note - 69) / 12)
+        f0_hz = float(note_to_hz(note))
         frame = np.array([f0_hz, -20], np.float32)
         frames = clamp_frames(np.tile(frame, (2 * NOTE_FRAMES, 1)))
         logits = decoder.run(quantize_frames(frames, *decoder.input_quantization, decoder.dtype))

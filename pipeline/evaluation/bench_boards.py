@@ -1,10 +1,10 @@
-"""Measures the instrument as a whole on the boards that are flashed.
+"""Measures the whole instrument on the boards that are flashed.
 
 The instructions of a voice are counted on the emulated board with the same core, where
 ``apps/perform`` plays a long note: MIDI, expression, decoder, voice, noise and mix. For boards with
-a sound input, those of a live block are counted as well, in which ``apps/transfer`` plays from a
-scale. Flash and RAM are the linker's, for the image that is flashed; the limit on RAM applies to an
-image with a single voice. Only the shares of the time are estimates, made by
+a sound input, the instructions of a live block are counted too, in which ``apps/transfer`` plays
+from a scale. Flash and RAM come from the linker, for the image that is flashed; the limit on RAM
+applies to an image with a single voice. Only the shares of the time are estimates, made by
 `pipeline.target.cycle_model`.
 """
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.runs import load_run
+from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.evaluation.bench_cores import run_name
 from pipeline.evaluation.bench_firmware import bench_firmware, bench_frames, build_dir
 from pipeline.target import firmware, link_map, sources, transfer
@@ -36,15 +37,16 @@ AUDIBLE = 2  # PCM steps: more than the rounding of silence
 
 
 def note_on_ms(pcm: npt.NDArray[np.int16]) -> dict[str, float]:
-    """Adds up the time from a note-on to its first sample.
+    """Returns the time from a note-on to its first sample, and its parts.
 
     Args:
         pcm: Output of the player for a note-on before its first block.
 
     Returns:
-        ``midi``, the time of three bytes at 31 250 baud; ``wait``, the longest time until the next
-        block is rendered; ``buffer``, while the previous block plays; ``attack``, until the first
-        audible sample of the block; and their sum, ``total``.
+        In milliseconds: ``midi``, the time of three bytes at 31 250 baud; ``wait``, the longest
+        time until the next block is rendered; ``buffer``, the time in which the previous block
+        plays; ``attack``, the time until the first audible sample of the block; and their sum,
+        ``total``.
     """
     first = int(np.argmax(np.abs(pcm.astype(np.int32)) >= AUDIBLE))
     parts = {
@@ -83,7 +85,7 @@ def bench_live(
     program = transfer.build_transfer(
         emulated, generated, build_dir=build_dir(emulated, "transfer")
     )
-    f0_min_hz, f0_max_hz = transfer.F0_RANGE_HZ
+    f0_min_hz, f0_max_hz = LIVE_F0_HZ
     pcm = bench_sound()
     report = transfer.transfer(program, pcm, f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz).report
     executed = trace_instructions(
@@ -125,6 +127,13 @@ def _image_ram_bytes(board: Board, generated: Path, n_voices: int) -> int:
     ).ram_bytes
 
 
+def _mean_cycles_per_instruction(rendered: Mapping[str, Any]) -> float:
+    """Returns the cycles per instruction over all stages of a result of `bench_firmware`."""
+    instructions, ratios = rendered["instructions_per_frame"], rendered["cycles_per_instruction"]
+    cycles = sum(instructions[stage] * ratio for stage, ratio in ratios.items())
+    return float(cycles / instructions["total"])
+
+
 def bench_board(run_dir: Path, name: str, *, fmt: str = "int8") -> dict[str, Any]:
     """Measures one instrument on a board.
 
@@ -134,7 +143,8 @@ def bench_board(run_dir: Path, name: str, *, fmt: str = "int8") -> dict[str, Any
         fmt: Format of the model.
 
     Returns:
-        Figures as the JSON file contains them, and whether each is within its limit.
+        The board's entry in the JSON file, which also states whether each figure is within its
+        limit.
 
     Raises:
         UserError: A tool or the model is missing, or the model does not fit the board.
@@ -147,12 +157,8 @@ def bench_board(run_dir: Path, name: str, *, fmt: str = "int8") -> dict[str, Any
     )
     played = _play_note(board, generated)
     per_block = played.report["instructions"] / played.report["n_blocks"]
-    of_stages = rendered["instructions_per_frame"]
-    cycles = sum(
-        of_stages[stage] * ratio for stage, ratio in rendered["cycles_per_instruction"].items()
-    )
-    # What the player does besides is assumed to take the mean of what was traced.
-    per_instruction = cycles / of_stages["total"]
+    # The player's other work is assumed to take as many cycles per instruction as these stages.
+    per_instruction = _mean_cycles_per_instruction(rendered)
     share = chip_share(board, per_block * per_instruction, rendered["bytes"]["model"])
     image = firmware.build(name, generated, build_dir=build_dir(name, "play"))
     one, two = (_image_ram_bytes(board, generated, n_voices) for n_voices in (1, 2))

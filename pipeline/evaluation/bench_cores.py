@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.audio.pcm import FULL_SCALE
-from pipeline.core.constants import INSTRUMENTS, VARIANTS
+from pipeline.core.constants import ENGINES, INSTRUMENTS, VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import RunConfig, load_run
@@ -41,11 +41,11 @@ def bench_reverb(run_dir: Path, board: str, seconds: float, *, fmt: str = "int8"
         fmt: Format of the model.
 
     Returns:
-        Figures as the JSON file contains them. ``error_dbfs`` is the root mean square difference
-        from convolution in float64, for which rounding to 16 bits alone gives -101.1.
+        The reverb's entry in the JSON file. ``error_dbfs`` is the root mean square difference from
+        convolution in float64; rounding to 16 bits alone gives -101.1.
 
     Raises:
-        UserError: The run folder contains no trained model, or no quantized one.
+        UserError: The run folder contains no trained or no quantized model.
     """
     frames = bench_frames()
     generated = sources.generate(run_dir, fmt=fmt, reverb_seconds=seconds)
@@ -86,7 +86,7 @@ def bench_reverb(run_dir: Path, board: str, seconds: float, *, fmt: str = "int8"
 def bench_reverbs(
     run_dirs: Sequence[Path], *, boards: Sequence[str], fmt: str = "int8"
 ) -> list[dict[str, Any]]:
-    """Measures the `REVERBS` of some boards with the smallest of some quantized models."""
+    """Measures the `REVERBS` of `boards` with the smallest quantized model of `run_dirs`."""
     quantized = [folder for folder in run_dirs if _decoder(folder, fmt).is_file()]
     if not quantized:
         return []
@@ -95,7 +95,7 @@ def bench_reverbs(
 
 
 def about_model(run_dir: Path, fmt: str) -> dict[str, Any]:
-    """Describes a model: its size, and its quality if ``metrics.json`` is there."""
+    """Describes a model: its size and, if ``metrics.json`` exists, its quality."""
     config = load_run(run_dir)
     try:
         quality = json.loads((run_dir / "metrics.json").read_text())["mss"]["valid"]
@@ -146,13 +146,13 @@ def bench_models(
         tflm_dir: tflite-micro tree with a built library; the tflm engine is measured as well.
 
     Returns:
-        Rows for the JSON file, and a line for each model that is not quantized and each engine
+        Rows for the JSON file, and a message for each model that is not quantized and each engine
         that cannot be built.
     """
     rows: list[dict[str, Any]] = []
     missing: list[str] = []
     per_instruction: dict[Any, dict[str, float]] = {}  # models of one shape have the same code
-    cases = list(product(run_dirs, formats, boards, firmware.ENGINES if tflm_dir else ("aot",)))
+    cases = list(product(run_dirs, formats, boards, ENGINES if tflm_dir else ENGINES[:1]))
     for run_dir, fmt, board, engine in tqdm(cases, desc="bench", unit="firmware", disable=None):
         config = load_run(run_dir)
         if not _decoder(run_dir, fmt).is_file():
@@ -173,7 +173,7 @@ def bench_models(
         except UserError as error:
             if engine == "aot":
                 raise
-            # The library is built for one core; the tree may lack that of another.
+            # A library is built for one core; the tree may lack those for other cores.
             missing.append(f"without the tflm engine on {board}: {error}")
             continue
         code = (board, engine, fmt, config.tcn, config.patch)
@@ -198,5 +198,7 @@ def small_runs() -> list[Path]:
     """
     folders = [folder for folder in pretrained_runs() if folder.name == "reduced_cd"]
     if not folders:
-        raise UserError(f"{MODEL_DIR} contains no reduced_cd model: train one first, or give --run")
+        raise UserError(
+            f"{MODEL_DIR} contains no reduced_cd model: run python -m pipeline.run, then give --run"
+        )
     return folders

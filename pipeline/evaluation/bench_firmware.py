@@ -1,8 +1,8 @@
 """Measures what one firmware costs on its emulated core.
 
-Instructions are counted, sizes are read from the link map. Cycles are estimated from a trace of the
-executed instructions (`pipeline.target.cycle_model`); with a chip's clock and the wait states of
-its memory they give the share of its time.
+Instructions are counted, and sizes are read from the link map. Cycles are estimated from a trace of
+the executed instructions (`pipeline.target.cycle_model`). With a chip's clock and the wait states
+of its memory, they give the share of its time.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ STAGES = {  # the function that runs each stage
     "noise": "instrument_add_noise",
 }
 REVERB_STAGE = {"reverb": "reverb_process"}
-N_TRACED_FRAMES, N_TRACED_REVERB_FRAMES = 1, 4  # the reverb goes through all its steps in four
+N_TRACED_FRAMES, N_TRACED_REVERB_FRAMES = 1, 4  # the reverb takes all of its steps in four
 
 
 def bench_frames(n_frames: int = 250) -> npt.NDArray[np.float32]:
@@ -42,9 +42,9 @@ def bench_frames(n_frames: int = 250) -> npt.NDArray[np.float32]:
 
 
 def build_dir(board: str, kind: str) -> Path:
-    """Returns one build folder for all models, so that building the next model is quick.
+    """Returns a build folder that all models share, so that building the next model is quick.
 
-    The folder belongs to this process alone: if two processes built there, one would measure the
+    The folder is reserved for this process. If two processes built there, one would measure the
     model of the other.
     """
     folders = (paths.BUILD_DIR / "firmware" / f"bench{i}-{board}-{kind}" for i in count(1))
@@ -88,7 +88,7 @@ def bench_firmware(
             with the same code.
 
     Returns:
-        Figures as the JSON file contains them.
+        The firmware's entry in the JSON file.
     """
     board = FILE_BOARDS[built.program.board]
     frames = bench_frames() if frames is None else frames
@@ -129,5 +129,5 @@ def bench_firmware(
 
 
 def flash_bytes(parts: Mapping[str, link_map.PartSize], name: str) -> int:
-    """Returns the flash that a part of the firmware takes; 0 if the firmware does not have it."""
+    """Returns the bytes of flash of a part of the firmware; 0 if there is no such part."""
     return parts[name].flash_bytes if name in parts else 0

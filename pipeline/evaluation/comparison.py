@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.audio.features import Features, extract_features
-from pipeline.audio.pcm import from_pcm, to_pcm
+from pipeline.audio.pcm import Pcm, from_pcm, to_pcm
 from pipeline.core.instrument_config import DataConfig
-from pipeline.evaluation.rendering import Array, Pcm, synthesize
+from pipeline.evaluation.rendering import Array, synthesize
 from pipeline.model.ddx7 import Ddx7
 from pipeline.model.metrics import (
     f0_error_cents,
@@ -20,7 +20,7 @@ from pipeline.model.metrics import (
 from pipeline.target import firmware
 
 AUDIBLE_DBFS = -40.0  # recordings with a lower peak are left out of ``mss_audible``
-Q32 = 2.0**32  # levels of the device per turn
+Q32 = 2.0**32  # the device's levels per turn
 Figures = dict[str, float | None]
 """Figures by name; None where a figure is not defined, such as the pitch error of noise."""
 
@@ -32,7 +32,7 @@ def compare(reference: Pcm, estimate: Pcm, target: Features, config: DataConfig)
         reference: The recording, shape [n].
         estimate: The rendering, shape [n].
         target: Features of the recording.
-        config: Range of the pitch, and the confidence above which a frame has one.
+        config: Pitch range, and the confidence above which a frame is voiced.
     """
     audio = from_pcm(estimate)
     found = extract_features(audio, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)
@@ -73,7 +73,7 @@ def compare_to_float(
 
 
 def mean_figures(per_recording: Iterable[Figures], peaks_dbfs: Sequence[float]) -> dict[str, Any]:
-    """Averages figures over recordings, ignoring those that are None; adds ``mss_audible``."""
+    """Averages figures over recordings, ignoring None, and adds ``mss_audible``."""
     rows = list(per_recording)
     audible = [
         row["mss"] for row, peak in zip(rows, peaks_dbfs, strict=True) if peak > AUDIBLE_DBFS

@@ -1,10 +1,10 @@
-"""Plays a recording with the float model and with the firmware, and compares them.
+"""Plays a recording with the float model and the firmware, and compares them.
 
 The firmware is compared with the float model and, bit by bit, with the tflite-micro package and
 with the Python simulation of the whole device.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from pipeline.audio.features import Features, extract_features
 from pipeline.audio.loading import load_audio
-from pipeline.audio.pcm import from_pcm, to_pcm
+from pipeline.audio.pcm import Pcm, from_pcm, to_pcm
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.instrument_config import InstrumentConfig
 from pipeline.evaluation.bench_firmware import bench_firmware
@@ -50,7 +50,7 @@ class Demo:
     features: Features
     float_levels: npt.NDArray[np.floating]
     device_levels: npt.NDArray[np.floating]
-    pcm: dict[str, npt.NDArray[np.int16]]
+    pcm: dict[str, Pcm]
 
 
 def cycles_per_instruction(chip: dict[str, Any], row: dict[str, Any]) -> float:
@@ -58,7 +58,7 @@ def cycles_per_instruction(chip: dict[str, Any], row: dict[str, Any]) -> float:
     return float(chip["cycles_per_frame"] / row["instructions_per_frame"]["total"])
 
 
-NAMED_CHIPS = ("STM32F407", "RP2040")  # whose shares the last line states
+NAMED_CHIPS = ("STM32F407", "RP2040")  # chips of the last line
 
 
 def play(
@@ -90,18 +90,14 @@ def play(
     frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
     floating = render_float(load_model(run_dir, instrument=config.instrument), features)
     generated = sources.generate(run_dir)
-    costs = {}
-    for board in tqdm(boards, desc="boards", unit="board", disable=None):
-        built = firmware.build(board, generated)
-        costs[board] = bench_firmware(built, frames)
-        if board == target:
-            played = firmware.render(built, frames)
+    progress = tqdm(boards, desc="boards", unit="board", disable=None)
+    costs = {board: bench_firmware(firmware.build(board, generated), frames) for board in progress}
+    played = firmware.render(firmware.build(target, generated), frames)
     simulated = device.simulate(
         run_dir / "decoder_int8.tflite", find_patch(config), load_noise(run_dir), frames
     )
     pcm = {"input": audio, "float": floating["dry"], "firmware": from_pcm(played.pcm)}
     samples = {name: to_pcm(values)[: len(audio)] for name, values in pcm.items()}
-    sound = {name: from_pcm(values) for name, values in samples.items()}
     device_levels = played.levels_q32 / Q32
     summary = {
         "instrument": config.instrument,
@@ -110,8 +106,7 @@ def play(
         "engine": costs[target]["engine"],
         "audio_seconds": round(len(audio) / SAMPLE_RATE, 3),
         "bit_exact": np.array_equal(played.logits, simulated.logits),
-        "mss_to_reference": round(mss_distance(sound["input"], sound["firmware"]), 4),
-        "mss_to_float": round(mss_distance(sound["float"], sound["firmware"]), 4),
+        **_distances(samples),
         "level_error_db": round(level_error_db(floating["levels"], device_levels), 4),
         **_cost_summary(played, costs[target]),
         "cpu_share": _cpu_shares(costs),
@@ -127,8 +122,17 @@ def play(
     )
 
 
+def _distances(samples: Mapping[str, Pcm]) -> dict[str, float]:
+    """Returns the spectral distances of the firmware to the input and to the float model."""
+    sound = {name: from_pcm(pcm) for name, pcm in samples.items()}
+    return {
+        "mss_to_reference": round(mss_distance(sound["input"], sound["firmware"]), 4),
+        "mss_to_float": round(mss_distance(sound["float"], sound["firmware"]), 4),
+    }
+
+
 def _cost_summary(played: firmware.Rendering, cost: dict[str, Any]) -> dict[str, Any]:
-    """Returns what ``summary.json`` contains of the cost on the target."""
+    """Returns the entries of ``summary.json`` about the cost on the board that plays."""
     size = cost["bytes"]
     return {
         "decoder_instructions_per_frame": round(played.instructions["decoder"], 1),
@@ -142,12 +146,12 @@ def _cost_summary(played: firmware.Rendering, cost: dict[str, Any]) -> dict[str,
 
 
 def _cpu_shares(costs: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Returns the estimated share of the time by chip."""
+    """Returns the estimated CPU share by chip."""
     return {chip["name"]: chip["cpu_share"] for row in costs.values() for chip in row["chips"]}
 
 
 def five_lines(demo: Demo, out: Path) -> list[str]:
-    """Returns five lines for people: what was written, whether it is exact, and what it costs."""
+    """Returns five lines of text: what was written, whether it is exact, and what it costs."""
     summary, cost = demo.summary, demo.costs[demo.summary["target"]]
     core, total = cost["core"], cost["instructions_per_frame"]["total"]
     chips = {chip["name"]: (chip, row) for row in demo.costs.values() for chip in row["chips"]}

@@ -1,8 +1,8 @@
 """Evaluates systems on recordings: plays each recording with every system and measures the result.
 
-For every recording and system, a 16-bit WAV file ``<name>.<system>.wav`` is written; the figures
-compare the samples of these files, so that all systems share the rounding to 16 bits and anyone can
-compute them again. ``metrics.json`` contains all figures.
+For every recording and system, a 16-bit WAV file ``<name>.<system>.wav`` is written. The figures
+compare the samples of these files, so all systems share the rounding to 16 bits, and anyone can
+compute the figures again. ``metrics.json`` contains them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ class Evaluation:
 
     Attributes:
         systems: The requested systems whose models exist.
-        missing: For each system without a model the reason, and the command to run first.
-        sources: Which folders contain the models (see `model_sources`).
+        missing: For each system without a model, the reason and the command to run first.
+        sources: Folders that contain the models (see `model_sources`).
         peaks_dbfs: Peak of every evaluated recording.
     """
 

@@ -24,7 +24,7 @@ from pipeline.target.player import Performance, Score, perform_preset, stretches
 
 
 def render_stretches(performance: Performance, model: Ddx7) -> np.ndarray:
-    """Renders what the player asked of its voices by the float model, dry.
+    """Renders the frames that the player sent to its voices with the float model, dry.
 
     Returns:
         int16 PCM, shape [64 * n_blocks].
@@ -48,10 +48,10 @@ def render_stretches(performance: Performance, model: Ddx7) -> np.ndarray:
 def render_score(
     score: Score, run_dir: Path, instrument: str, *, n_voices: int, reverb_seconds: float = 0.0
 ) -> Performance:
-    """Plays a score with the float model: the firmware's player makes the frames, on the host.
+    """Plays a score with the float model; the firmware's player makes the frames, on the host.
 
     Args:
-        score: From `load_score`.
+        score: From `pipeline.target.player.load_score`.
         run_dir: Run folder with the model.
         instrument: The instrument that the folder must belong to.
         n_voices: Number of the player's voices.
@@ -70,7 +70,7 @@ def render_score(
 
 
 def _generate_for_frames(run_dir: Path) -> Path:
-    """Generates a firmware that plays a model's expression through an arbitrary tiny decoder."""
+    """Generates a firmware with a model's expression and an arbitrary tiny decoder."""
     config = load_run(run_dir)
     expression = find_expression(run_dir)
     place = hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:8]

@@ -10,6 +10,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.paths import REPOSITORY
 from pipeline.core.runs import find_run
 from pipeline.evaluation.systems import System, float_system
+from pipeline.model.weights_file import FILE_NAME
 
 
 def file_digest(path: Path) -> str:
@@ -37,8 +38,8 @@ def find_models(
         runs: Folder of run folders; pretrained models are used for what it does not contain.
 
     Returns:
-        The file of each system, including the float model of every variant that the firmware plays;
-        and for each system without a file the reason, and the command to run first.
+        The file of each system, including the float model of every variant that the firmware plays.
+        And, for each system without a file, the reason and the command to run first.
     """
     files: dict[System, Path] = {}
     missing: dict[System, str] = {}
@@ -52,7 +53,7 @@ def find_models(
             continue
         for system in own:
             if not system.is_firmware:
-                files[system] = folder / "model.weights.h5"
+                files[system] = folder / FILE_NAME
                 continue
             decoder = folder / f"decoder_{system.format}.tflite"
             if decoder.is_file():
@@ -67,8 +68,8 @@ def model_sources(files: Mapping[System, Path]) -> str:
     """Describes which folders contain the models that `find_models` found.
 
     Returns:
-        One folder such as ``data/models``, or each with its variants, as in ``runs (full, reduced)
-        and data/models (reduced_ad)``.
+        One folder, such as ``data/models``, or several with their variants, such as ``runs (full,
+        reduced) and data/models (reduced_ad)``.
     """
     variants: dict[str, list[str]] = {}
     for variant in VARIANTS:

@@ -8,9 +8,9 @@ import numpy as np
 
 from pipeline.audio.features import Features
 from pipeline.audio.lpc import lpc_anchor
-from pipeline.audio.pcm import to_pcm
+from pipeline.audio.pcm import Pcm, to_pcm
 from pipeline.evaluation.comparison import Figures, compare_to_float
-from pipeline.evaluation.rendering import Array, Pcm, render_float
+from pipeline.evaluation.rendering import Array, render_float
 from pipeline.evaluation.systems import LPC, REFERENCE, System
 from pipeline.model.ddx7 import Ddx7, load_model
 from pipeline.target import firmware, sources
@@ -21,7 +21,7 @@ REVERB_BOARD = "qemu_m7"  # has memory for the whole learnt reverb
 
 @dataclass(frozen=True)
 class Played:
-    """What a system made of a recording.
+    """What a system played for a recording.
 
     Attributes:
         pcm: int16, as long as the recording.

@@ -11,13 +11,12 @@ from pipeline.model.inputs import scale_features
 from pipeline.model.noise import grain_offsets
 from pipeline.model.synth import base_phase
 
-CHUNK_FRAMES = 5000  # 20 s are synthesized at once, to limit the memory
+CHUNK_FRAMES = 5000  # limits memory: 20 s are synthesized at once
 Array = npt.NDArray[np.floating]
-Pcm = npt.NDArray[np.int16]
 
 
 def synthesize(levels: Array, features: Features, model: Ddx7) -> Array:
-    """Synthesizes levels of any length as a model does, dry, in chunks without discontinuities.
+    """Synthesizes any number of frames as a model does, dry, in chunks without discontinuities.
 
     Args:
         levels: Operator levels in turns, shape [n_frames, 6].

@@ -1,4 +1,4 @@
-"""The systems that are evaluated: the recording, the anchor, float models, and the firmware."""
+"""The systems that are evaluated: recording, anchor, float models, and firmware."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class System:
 
     @classmethod
     def from_name(cls, name: str) -> "System":
-        """Returns the system of a name, as file names and ``metrics.json`` contain it.
+        """Returns the system with a name, which is that in file names and ``metrics.json``.
 
         Raises:
             KeyError: There is no such system.
@@ -62,7 +62,7 @@ class System:
 
     @property
     def domain(self) -> str:
-        """What the sound is, for people: a phrase that ``metrics.json`` contains."""
+        """Description of the sound for readers, which ``metrics.json`` contains."""
         if self.variant is None:
             return {"recording": "recording", "lpc": "linear prediction of the recording"}[
                 self.format
@@ -87,14 +87,14 @@ def float_system(variant: str) -> System:
 
 
 def live_system(variant: str) -> System:
-    """Returns the float model of a variant, playing from live features."""
+    """Returns the float model of a variant, which plays from live features."""
     return System(variant, "float", reverb=True, live=True)
 
 
 def firmware_systems(
     variant: str, formats: Sequence[str] = FORMATS, *, reverb: bool = False
 ) -> list[System]:
-    """Returns the firmware with the quantized models of a variant.
+    """Returns the firmware with each quantized model of a variant.
 
     Args:
         variant: One of `VARIANTS`.

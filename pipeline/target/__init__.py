@@ -1,1 +1,1 @@
-"""Everything between C and a chip: boards, builds, emulators, sizes, cycles, flash images."""
+"""Runs C on boards: the boards, builds, emulators, sizes, cycles and flash images."""

@@ -11,13 +11,13 @@ README = APP_DIR / "boards" / "README.md"
 
 
 def readme_text() -> str:
-    """Returns the README with current tables between its marks.
+    """Returns the README with current tables between its marker lines.
 
     A table follows the line ``<!-- table: files -->`` or ``<!-- table: instruments -->``, and ends
     with ``<!-- end -->``.
 
     Raises:
-        UserError: The README lacks the marks of a table.
+        UserError: The README lacks the marker lines of a table.
     """
     text = README.read_text()
     tables = {
@@ -29,7 +29,9 @@ def readme_text() -> str:
         before, found_begin, after = text.partition(begin)
         _, found_end, after = after.partition(end)
         if not (found_begin and found_end):
-            raise UserError(f"{README} lacks the lines {begin.strip()} and {end} around its table")
+            raise UserError(
+                f"{README} lacks the lines {begin.strip()} and {end} around a table: restore them"
+            )
         text = f"{before}{begin}\n{table}\n{end}{after}"
     return text
 

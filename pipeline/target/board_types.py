@@ -1,4 +1,4 @@
-"""What a board is made of; `pipeline.target.boards` is the table."""
+"""Types that describe a board; `pipeline.target.boards` is the table of boards."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ class Core:
     """A processor core.
 
     Attributes:
-        name: Name of the core, for people; "host" stands for that of the developer's own machine.
+        name: Name of the core for readers; "host" is the core of the developer's machine.
         flags: Compiler options that select its instructions and calling convention.
         has_fpu: Whether it computes float32 in hardware.
-        has_data_cache: Whether weights in flash lie behind a data cache.
+        has_data_cache: Whether weights in flash are read through a data cache.
     """
 
     name: str
@@ -31,15 +31,16 @@ class Memory:
 
 @dataclass(frozen=True)
 class WeightMemory:
-    """The memory from which a chip is assumed to read code and weights, and what that costs.
+    """The memory from which a chip is assumed to read code and weights, and its wait states.
 
     Attributes:
         description: One phrase for reports.
         n_bytes: Space for weights.
         line_bytes: Bytes that one read of the memory returns.
-        wait_cycles: Cycles that the core waits for a line; loops run from the instruction cache.
-        model_wait_cycles: Cycles that it waits for a line of the model, which the decoder may have
-            prefetched.
+        wait_cycles: Cycles for which the core waits for a line; loops run from the instruction
+            cache.
+        model_wait_cycles: Cycles for which the core waits for a line of the model, which the
+            decoder may have prefetched.
     """
 
     description: str
@@ -69,7 +70,7 @@ class Flasher:
 
     @property
     def remedy(self) -> str:
-        """What to do when no board answers."""
+        """What the user can do when no board answers."""
         if self.drive:
             return (
                 f"hold BOOTSEL while you plug it in, and mount the drive {self.drive} "
@@ -80,13 +81,13 @@ class Flasher:
 
 @dataclass(frozen=True)
 class Limits:
-    """Requirements on a board: on one voice, and on a firmware with one instrument and no reverb.
+    """Requirements on a board, for a firmware with one instrument and no reverb.
 
     Attributes:
         cpu_share: Largest share of the chip's time for one voice.
         note_on_ms: Longest time from a note-on to its first sample.
-        flash_bytes: Most bytes of flash.
-        ram_bytes: Most bytes of RAM, with one voice.
+        flash_bytes: Largest number of bytes of flash.
+        ram_bytes: Largest number of bytes of RAM, with one voice.
     """
 
     cpu_share: float
@@ -102,23 +103,23 @@ class Board:
     Attributes:
         name: Name of the folder.
         processor: Its core.
-        title: What its maker calls it.
-        chip: Name of the chip, or of the machine that stands for one.
+        title: The maker's name for the board.
+        chip: Name of the chip, or of the emulated machine.
         clock_hz: Clock of the core, or of SysTick on emulated boards; 0 on the host.
-        flash: Where the image is stored; None on the host.
-        ram: Where data and the stack lie; None on the host.
+        flash: Memory of the image; None on the host.
+        ram: Memory of data and the stack; None on the host.
         n_voices: Default number of the player's voices.
         sample_rate_hz: Default rate of the output.
-        has_input: Whether there is a sound input and an FPU to analyse it with.
-        reverb_seconds: Longest learnt reverb that chips with this core have memory for; 0 where
-            there is no FPU.
-        tflm_arch: ``TARGET_ARCH`` of the TensorFlow Lite Micro library; None where the tflm engine
+        has_input: Whether there is a sound input, and an FPU for its analysis.
+        reverb_seconds: Longest learnt reverb that chips with this core have memory for; 0 if there
+            is no FPU.
+        tflm_arch: ``TARGET_ARCH`` of the TensorFlow Lite Micro library; None if the tflm engine
             does not run.
-        has_files: Whether programs read and write files of the developer's machine; such boards
-            run tests and benchmarks, the others are flashed and played.
-        machine: QEMU's name of a machine that runs the board's programs; None if there is none.
+        has_files: Whether programs read and write files of the developer's machine. Such boards run
+            tests and benchmarks; the others are flashed and played.
+        machine: QEMU machine that runs the board's programs; None if there is none.
         image_emulator: Emulator other than QEMU that runs the board's image.
-        emulated_by: Board with files and the same core, on which instructions are counted.
+        emulated_by: Emulated board with the same core, on which instructions are counted.
         weight_memory: Memory that the cycle model assumes for the chip.
         flasher: How the board is flashed; None if it is not.
         limits: Requirements that the benchmark checks; None if there are none.
@@ -146,7 +147,7 @@ class Board:
 
     @property
     def core(self) -> str:
-        """Name of the core, for people."""
+        """Name of the core for readers."""
         return self.processor.name
 
     @property
@@ -161,5 +162,5 @@ class Board:
 
     @property
     def has_data_cache(self) -> bool:
-        """Whether weights in flash lie behind a data cache."""
+        """Whether weights in flash are read through a data cache."""
         return self.processor.has_data_cache

@@ -1,4 +1,4 @@
-"""The boards, one entry each: build, bench, flash, CMake's defaults and README tables use it."""
+"""The table of boards, from which build, benchmark, flasher, CMake and READMEs take their facts."""
 
 from pipeline.target import uf2
 from pipeline.target.board_types import Board, Core, Flasher, Limits, Memory, WeightMemory
@@ -11,14 +11,14 @@ M7 = Core(
 M33 = Core("Cortex-M33", ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"))
 M0 = Core("Cortex-M0+", ("-mcpu=cortex-m0plus", "-mfloat-abi=soft"), has_fpu=False)
 
-# Cycles of the core to fill a line of the STM32H743's data cache from flash; its bus takes two per
-# cycle of its own: 4 waits and a read (RM0433, section 4.3.8), 4 transfers of 64 bits, and an
-# assumed 9 for the way through the core's interface and the interconnect and back.
+# Core cycles to fill a line of the STM32H743's data cache from flash. A bus cycle takes two core
+# cycles; there are 4 waits and a read (RM0433, section 4.3.8), 4 transfers of 64 bits, and an
+# assumed 9 bus cycles for the way through the core's interface and the interconnect and back.
 H743_FILL = 2 * (4 + 1 + 4 + 9)
-# The decoder prefetches a line of weights 54 instructions before it needs it, longer than a fill
-# takes. Nothing prefetches the rest of a model, one line in eight: 36 / 8 = 4.5 on average. The
-# assumption is more than twice that, for the tables of FM and noise that the weights evict from the
-# cache; if nothing were hidden, a voice would take 2.5 % more of the chip.
+# The decoder prefetches a line of weights 54 instructions before it needs it, which is longer than
+# a fill takes. The rest of a model, one line in eight, is not prefetched: 36 / 8 = 4.5 cycles on
+# average. The assumed value is more than twice that, because the weights evict the tables of FM and
+# noise from the cache. If no fill were hidden, a voice would take 2.5 % more of the chip.
 H743_PREFETCHED_FILL = 10
 
 _PROBE = "interface/cmsis-dap.cfg"
@@ -26,7 +26,7 @@ _TABLE = (
     Board(
         "host",
         HOST,
-        title="the developer's own machine",
+        title="the developer's machine",
         chip="",
         clock_hz=0,
         flash=None,
@@ -166,7 +166,7 @@ _TABLE = (
 
 ALL_BOARDS = {board.name: board for board in _TABLE}
 FILE_BOARDS = {name: board for name, board in ALL_BOARDS.items() if board.has_files}
-"""Boards that run tests and benchmarks, on files: the host and the emulated ones."""
+"""Boards that read and write files, for tests and benchmarks: the host and the emulated boards."""
 LIVE_BOARDS = {name: board for name, board in FILE_BOARDS.items() if board.has_fpu}
 """Boards with files that can analyse sound or play a reverb, both of which need an FPU."""
 EMULATED_BOARDS = tuple(name for name, board in FILE_BOARDS.items() if board.machine)
@@ -179,4 +179,4 @@ ESTIMATED_BOARDS = tuple(
     for board in INSTRUMENT_BOARDS.values()
     if board.emulated_by == emulated
 )
-"""Boards whose cost is estimated from instructions of an emulated board, in the order of those."""
+"""Boards whose cost is estimated from an emulated board, in the order of the emulated boards."""

@@ -22,8 +22,8 @@ class OverflowingError(UserError):
     """A program is larger than a memory of its board.
 
     Attributes:
-        what: Which program, which board, and the missing bytes.
-        regions: The memories, as the linker script calls them.
+        what: Names the program, the board, and the missing bytes.
+        regions: Names of the memories in the linker script.
     """
 
     def __init__(self, what: str, regions: Sequence[str], remedy: str) -> None:
@@ -52,7 +52,7 @@ def application_settings(
 
     Args:
         generated_dir: Output of `pipeline.codegen`; None for an application without an instrument.
-        analyses: Whether the application analyses sound, for which the host needs CMSIS-DSP too.
+        analyses: Whether the application analyses sound, for which the host also needs CMSIS-DSP.
         sanitize: Build under AddressSanitizer and UBSan (only on the host).
 
     Raises:
@@ -72,12 +72,12 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
 
     Args:
         board: One of `ALL_BOARDS`.
-        build_dir: Build folder, made if needed; a second build there is incremental.
+        build_dir: Build folder, created if needed; later builds are incremental.
         settings: CMake cache variables.
         target: Name of an executable.
 
     Raises:
-        UserError: A tool is missing, or the target does not compile.
+        UserError: The board is unknown, a tool is missing, or the target does not compile.
         OverflowingError: The program does not fit the board.
     """
     if board not in ALL_BOARDS:
@@ -130,9 +130,9 @@ def build_program(
 
     Args:
         board: One of `ALL_BOARDS`.
-        sources: C files, one with ``int main(int argc, char **argv)``, and every source of the
-            firmware that it needs; includes are relative to ``tflm_app``.
-        out: Build folder, made if needed; a second build there is incremental.
+        sources: C files, one of which has ``int main(int argc, char **argv)``, including all
+            sources of the firmware that they need; includes are relative to ``tflm_app``.
+        out: Build folder, created if needed; later builds are incremental.
         include_dirs: Further include folders, such as that of generated code.
         defines: ``NAME`` or ``NAME=VALUE``.
         sanitize: Build under AddressSanitizer and UBSan (only on the host).

@@ -1,4 +1,4 @@
-"""Estimates clock cycles, and the share of a chip's time, from executed instructions.
+"""Estimates clock cycles and the share of a chip's time from executed instructions.
 
 The emulator counts instructions; a core takes one to a few cycles for each. For two cores, Arm
 publishes how many, assuming memory without wait states:
@@ -11,8 +11,8 @@ publishes how many, assuming memory without wait states:
 
 There is no such table for Cortex-M7 and Cortex-M33, which issue some instructions in pairs. Their
 cycles are those of the M4, scaled by the ratio of the CoreMark scores. CoreMark contains no
-floating-point arithmetic, so this is the roughest estimate here, and a conservative one for the
-reverb: the M7 completes a fused multiply-add every cycle.
+floating-point arithmetic, so this estimate is the roughest. For the reverb it is conservative,
+because the M7 completes a fused multiply-add every cycle.
 """
 
 import re
@@ -23,9 +23,8 @@ from pipeline.core.constants import FRAME_RATE
 from pipeline.target.board_types import Board
 from pipeline.target.disassembly import Instruction
 
-PIPELINE_REFILL = (
-    2  # cycles of a taken branch of the M4: 1 to 3, depending on the target's alignment
-)
+# Cycles of a taken branch of the M4, which are 1 to 3, depending on the target's alignment.
+PIPELINE_REFILL = 2
 COREMARK_PER_MHZ = {
     "Cortex-M4F": 3.40,  # NXP AN12284, section 1: "official"
     "Cortex-M33": 4.02,  # likewise
@@ -34,11 +33,12 @@ COREMARK_PER_MHZ = {
 
 
 def count_cycles(core: str, executed: Sequence[int], code: dict[int, Instruction]) -> int:
-    """Adds up the cycles of a trace.
+    """Counts the cycles of a trace.
 
     Args:
         core: One of Cortex-M4F, Cortex-M7F, Cortex-M33, Cortex-M0+.
-        executed: Addresses in order, 0 after each call (`emulator.trace_instructions`).
+        executed: Addresses in order, 0 after each call, from
+            `pipeline.target.emulator.trace_instructions`.
         code: Instructions by address.
 
     Returns:
@@ -55,7 +55,7 @@ def count_cycles(core: str, executed: Sequence[int], code: dict[int, Instruction
 def _steps(
     executed: Sequence[int], code: dict[int, Instruction]
 ) -> Iterator[tuple[int, bool, int]]:
-    """Yields each address, whether the next one does not follow it, and the previous address."""
+    """Yields each address, whether a branch is taken after it, and the previous address."""
     before = 0
     for address, following in zip(executed, [*executed[1:], 0], strict=True):
         if address:
@@ -89,7 +89,7 @@ def _m0_cycles(instruction: Instruction, taken: bool) -> int:
         return 2
     if name == "bl":
         return 3
-    return 2 if taken else 1  # branches and writes to pc; the RP2040 multiplies in one cycle
+    return 2 if taken else 1  # the RP2040 multiplies in one cycle, too
 
 
 def _m4_cycles(instruction: Instruction, taken: bool, before: Instruction | None) -> int:
@@ -110,7 +110,7 @@ def _m4_cycles(instruction: Instruction, taken: bool, before: Instruction | None
     if name.startswith("tb"):
         return 2 + refill
     if name.startswith(("sdiv", "udiv")):
-        return 7  # 2 to 12
+        return 7  # the mean of 2 to 12
     if name.startswith(("vdiv", "vsqrt")):
         return 14 + stall
     if name.startswith(_M4_ACCUMULATE):
@@ -161,10 +161,11 @@ def chip_share(
     """Estimates the share of a chip's time.
 
     Args:
-        board: One of `boards.ESTIMATED_BOARDS`.
+        board: One of `pipeline.target.boards.ESTIMATED_BOARDS`.
         cycles_per_frame: Cycles with memory without wait states.
         model_bytes: Bytes of the model, which are read once per frame.
-        other_bytes: Bytes of other tables that are, such as those of a reverb and of an FFT.
+        other_bytes: Bytes of other tables that are read once per frame, such as those of a reverb
+            and an FFT.
 
     Returns:
         The assumptions about the chip, and the estimates ``fits``, ``cycles_per_frame`` and

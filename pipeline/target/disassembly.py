@@ -1,4 +1,4 @@
-"""Disassembles programs, for the cycle model."""
+"""Disassembles programs for the cycle model."""
 
 import re
 from dataclasses import dataclass

@@ -13,12 +13,12 @@ from pathlib import Path
 from pipeline.core.errors import UserError
 from pipeline.target.boards import FILE_BOARDS
 from pipeline.target.build import Program
-from pipeline.target.tools import require_tools, telling_line
+from pipeline.target.tools import require_tools, run_command, telling_line
 
 
 @dataclass(frozen=True)
 class ProgramRun:
-    """What a program did.
+    """The result of a program.
 
     Attributes:
         status: Exit status.
@@ -32,7 +32,7 @@ class ProgramRun:
 
 
 def command_line(program: Program, arguments: Sequence[str]) -> list[str]:
-    """Returns the command that starts a program on its board: the program or the emulator."""
+    """Returns the command that starts a program: the program itself, or its board's emulator."""
     elf = str(program.elf.resolve())
     machine = FILE_BOARDS[program.board].machine
     if machine is None:
@@ -58,13 +58,13 @@ def run_program(
     outputs: Sequence[str] = (),
     timeout_s: float = 300.0,
 ) -> ProgramRun:
-    """Runs a program on its board, in a temporary folder of its own.
+    """Runs a program on its board, in its own temporary folder.
 
     Args:
         program: Program for one of `FILE_BOARDS`.
         arguments: Arguments from ``argv[1]`` on; words without blanks or commas.
         inputs: Files that are put into the folder first.
-        outputs: Names of files to read afterwards; those that were not written are left out.
+        outputs: Names of files to read afterwards; files that were not written are left out.
         timeout_s: Seconds of wall-clock time after which the program is killed.
 
     Raises:
@@ -74,17 +74,7 @@ def run_program(
     with tempfile.TemporaryDirectory(prefix="firmware-") as scratch:
         _write_files(Path(scratch), inputs)
         try:
-            done = subprocess.run(
-                command,
-                cwd=scratch,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=timeout_s,
-                check=False,
-            )
+            done = run_command(command, folder=Path(scratch), timeout_s=timeout_s)
         except subprocess.TimeoutExpired:
             raise UserError(
                 f"{program.elf.name} on {program.board} took over {timeout_s:g} s"
@@ -103,19 +93,19 @@ def run_checked(
     outputs: Sequence[str] = (),
     timeout_s: float = 300.0,
 ) -> ProgramRun:
-    """Runs a program like `run_program`, and takes an exit status other than 0 as an error.
+    """Runs a program like `run_program`, and treats an exit status other than 0 as an error.
 
     Args:
         program: Program for one of `FILE_BOARDS`.
-        what: What the program is, as the subject of the message about its failure.
+        what: Name of the program; the subject of the message about its failure.
         arguments: As for `run_program`.
         inputs: As for `run_program`.
         outputs: As for `run_program`.
         timeout_s: As for `run_program`.
 
     Raises:
-        UserError: The emulator is missing, or the program failed; the message contains the line
-            with which the program explained it.
+        UserError: The emulator is missing, or the program failed; the message contains the line of
+            its output that states why.
     """
     run = run_program(
         program, arguments=arguments, inputs=inputs, outputs=outputs, timeout_s=timeout_s
@@ -133,7 +123,7 @@ def trace_instructions(
     arguments: Sequence[str] = (),
     inputs: Mapping[str, bytes] | None = None,
 ) -> dict[str, list[int]]:
-    """Lists every instruction that some functions, and the functions they call, execute.
+    """Lists every instruction that some functions, and the functions that they call, execute.
 
     Args:
         program: Program for an emulated board. Every instruction writes a line to a log, so the
@@ -143,7 +133,7 @@ def trace_instructions(
         inputs: As for `run_program`.
 
     Returns:
-        By function, addresses in the order of execution; a 0 ends every call.
+        Addresses in the order of execution by function; a 0 ends every call.
 
     Raises:
         UserError: The emulator is missing.
@@ -166,7 +156,7 @@ def trace_instructions(
                 # Trace 0: <host address> [<...>/<pc>/<flags>/<...>] <function>
                 words = line.split("/")
                 if len(words) != 4:
-                    continue  # some other message of the emulator
+                    continue  # the emulator printed another message
                 function = words[3].split()[-1]
                 if function == "main":
                     if current:

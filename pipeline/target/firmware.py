@@ -1,4 +1,4 @@
-"""Builds the firmware around generated models, and plays frames on its board."""
+"""Builds the firmware around generated models and plays frames on its board."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.constants import N_OPERATORS
+from pipeline.core.constants import ENGINES, N_OPERATORS
 from pipeline.core.errors import UserError
 from pipeline.core.paths import BUILD_DIR
 from pipeline.target.boards import ALL_BOARDS, INSTRUMENT_BOARDS
@@ -26,9 +26,6 @@ from pipeline.target.build import (
 from pipeline.target.emulator import run_checked
 from pipeline.target.link_map import PartSize, read_link_map
 
-ENGINES = ("aot", "tflm")
-"""Decoder engines: ahead-of-time generated C, and the TensorFlow Lite Micro interpreter."""
-
 
 @dataclass(frozen=True)
 class Firmware:
@@ -36,7 +33,7 @@ class Firmware:
 
     Attributes:
         program: The executable.
-        engine: One of `ENGINES`.
+        engine: One of `pipeline.core.constants.ENGINES`.
         flash_bytes: Code, constants and initial values (0 on the host).
         ram_bytes: Data and the reserved stack (0 on the host).
         parts: Sizes by part, which is a library of ``tflm_app``, ``app`` for the application, or
@@ -79,7 +76,7 @@ def build(
     _check_request(board, generated_dir, engine, tflm_dir)
     settings = application_settings(generated_dir, sanitize=sanitize) | {
         "TFLM_DIR": tflm_dir.resolve() if tflm_dir is not None and engine == "tflm" else "",
-        "PLAYER_VOICES": "",  # the board's default, whatever was built in this folder before
+        "PLAYER_VOICES": "",  # resets CMake's cache, which may contain another build's number
         **(options or {}),
     }
     if build_dir is None:
@@ -101,7 +98,7 @@ def build(
 
 
 def _check_request(board: str, generated_dir: Path, engine: str, tflm_dir: Path | None) -> None:
-    """Raises `UserError` if the arguments of `build` do not go together."""
+    """Raises `UserError` if the arguments of `build` contradict each other."""
     if not (generated_dir / "instruments.c").is_file():
         raise UserError(
             f"{generated_dir} contains no generated instruments: run python -m pipeline.codegen "
@@ -118,7 +115,7 @@ def _check_request(board: str, generated_dir: Path, engine: str, tflm_dir: Path 
 
 
 def _remedy_for_ram(board: str, build_dir: Path, settings: Settings) -> str:
-    """Returns the remedy for a player that does not fit, having tried how many voices do."""
+    """Returns the remedy for a player that does not fit; builds it to find how many voices do."""
     voices = re.search(r"PLAYER_N_VOICES=(\d+)", (build_dir / "build.ninja").read_text())
     assert voices is not None
 
@@ -144,11 +141,12 @@ class Rendering:
     Attributes:
         pcm: int16, shape [64 * n_frames].
         logits: int16, shape [n_frames, 6].
-        levels_q32: int32, shape [n_frames, 6]; turns times 2**32.
+        levels_q32: Operator levels, turns times 2**32, int32, shape [n_frames, 6].
         instructions: Executed instructions per frame, by stage: ``frame``, ``decoder``, ``levels``,
             ``fm``, ``noise`` and, if there is a reverb, ``reverb`` (0 on the host).
         worst_reverb: Instructions of the stage ``reverb`` in its most expensive frame, exact to 50.
-        state_bytes: RAM of the ``decoder``, the ``voice`` and, if there is one, the ``reverb``.
+        state_bytes: RAM of the ``decoder``, the ``voice`` and, if there is a reverb, the
+            ``reverb``.
         stack_bytes: Stack that was used (0 on the host).
     """
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 
-ERASED = 0xFF  # value of erased flash, between the parts
-LOADER_BYTES = 256  # loader of an RP2040, with its checksum at the end
+ERASED = 0xFF  # value of erased flash, which fills gaps
+LOADER_BYTES = 256  # size of an RP2040's loader with its checksum
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def read_elf(path: Path, *, address: int, size: int) -> Image:
         raise UserError(f"{path} is missing: build the firmware first")
     data = path.read_bytes()
     if data[:6] != b"\x7fELF\x01\x01":
-        raise UserError(f"{path} is not a 32-bit little-endian ELF file")
+        raise UserError(f"{path} is not a 32-bit little-endian ELF file: build it for a board")
     try:
         parts = list(_stored_parts(data))
     except struct.error:
@@ -93,7 +93,7 @@ def seal_loader(image: Image) -> Image:
 
 
 def to_hex(image: Image) -> str:
-    """Returns an image as Intel HEX: records of 16 bytes, and one per change of the upper half."""
+    """Returns an image as Intel HEX: 16 bytes per record, and a record per upper half."""
 
     def record(kind: int, address: int, data: bytes) -> str:
         body = struct.pack(">BHB", len(data), address, kind) + data

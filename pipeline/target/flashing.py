@@ -1,8 +1,8 @@
 """Converts images for a board, and writes them to the board's flash.
 
-A board whose boot loader appears as a drive is flashed by copying a UF2 file to it; the others, and
-those whose drive is not mounted, by the first installed tool of ``openocd``, ``st-flash`` and
-``pyocd``.
+A board whose boot loader appears as a drive is flashed by copying a UF2 file to that drive. Other
+boards, and those whose drive is not mounted, are flashed with the first installed tool of
+``openocd``, ``st-flash`` and ``pyocd``.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from pipeline.core.files import atomic_write
 from pipeline.target import flash_image, uf2
 from pipeline.target.board_types import Flasher, Memory
 from pipeline.target.boards import INSTRUMENT_BOARDS
-from pipeline.target.tools import telling_line
+from pipeline.target.tools import run_command, telling_line
 
 DRIVE_PLACES = ("/media/*/*", "/media/*", "/run/media/*/*", "/mnt/*", "/Volumes/*")
 TOOL_TIMEOUT_S = 120
@@ -29,7 +29,7 @@ def flash_memory(board: str) -> Memory:
 
 
 def flasher(board: str) -> Flasher:
-    """Returns how one of `INSTRUMENT_BOARDS` is flashed."""
+    """Returns the description of how one of `INSTRUMENT_BOARDS` is flashed."""
     how = INSTRUMENT_BOARDS[board].flasher
     assert how is not None
     return how
@@ -46,7 +46,7 @@ def convert(elf: Path, board: str) -> dict[str, Path]:
         Files by suffix: ``bin``, ``hex``, and ``uf2`` if the board accepts it.
 
     Raises:
-        UserError: The file is missing, or not for this board's flash.
+        UserError: The file is missing, or does not fit this board's flash.
     """
     memory, family = flash_memory(board), flasher(board).uf2_family
     image = flash_image.read_elf(elf, address=memory.address, size=memory.n_bytes)
@@ -75,7 +75,7 @@ def find_drive(board_id: str, folders: Iterable[Path]) -> Path | None:
 
 
 def commands(board: str, files: Mapping[str, Path]) -> list[list[str]]:
-    """Returns the commands that could flash a board by a debug probe, in order of preference."""
+    """Returns the commands that flash a board with a debug probe, in order of preference."""
     how = flasher(board)
     setup = [word for config in how.openocd for word in ("-f", config)]
     found = [["openocd", *setup, "-c", f"program {files['hex']} verify reset exit"]]
@@ -92,14 +92,14 @@ def flash(board: str, files: Mapping[str, Path], *, drive: Path | None, dry_run:
     Args:
         board: One of `INSTRUMENT_BOARDS`.
         files: Files from `convert`.
-        drive: Folder at which the boot loader's drive is mounted, if it is.
+        drive: Folder where the boot loader's drive is mounted; None if it is not.
         dry_run: Only return the command.
 
     Returns:
         The command that flashes the board.
 
     Raises:
-        UserError: There is no tool to do it, or no board answers.
+        UserError: No tool is installed, or no board answers.
     """
     how = flasher(board)
     if drive is not None:
@@ -124,16 +124,7 @@ def flash(board: str, files: Mapping[str, Path], *, drive: Path | None, dry_run:
 def _run(command: list[str], board: str) -> None:
     remedy = flasher(board).remedy
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=TOOL_TIMEOUT_S,
-            check=False,
-        )
+        done = run_command(command, timeout_s=TOOL_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         raise UserError(
             f"no {board} answered {command[0]} within {TOOL_TIMEOUT_S} s: {remedy}"

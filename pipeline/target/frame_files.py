@@ -1,4 +1,4 @@
-"""Files of decoder frames, for the firmware to play."""
+"""Reads files of decoder frames that the firmware plays."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def load_frames(path: Path) -> npt.NDArray[np.float32]:
         f0_hz and loudness_db, shape [n_frames, 2].
 
     Raises:
-        UserError: The file is missing, damaged or contains something else.
+        UserError: The file is missing or damaged, or contains something else.
     """
     if not path.is_file():
         raise UserError(
@@ -25,7 +25,9 @@ def load_frames(path: Path) -> npt.NDArray[np.float32]:
         try:
             frames = np.load(path, allow_pickle=False)
         except Exception:  # altered bytes raise almost anything inside NumPy
-            raise UserError(f"{path} is no .npy file, or a damaged one") from None
+            raise UserError(
+                f"{path} is damaged or not a .npy file: save frames with numpy.save"
+            ) from None
         if frames.ndim != 2 or frames.shape[1] != 2 or frames.dtype.kind not in "fiu":
             raise UserError(
                 f"{path} holds {frames.dtype} {frames.shape}, not numbers of shape [n_frames, 2]"

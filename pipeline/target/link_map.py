@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 IN_FLASH = (".boot", ".text", ".rodata", ".vectors", ".init_array", ".ARM.ex")
 IN_RAM = (".bss", ".stack", ".dma", ".reverb", "COMMON")
-IN_BOTH = (".data",)  # stored in flash, and copied to RAM at start-up
+IN_BOTH = (".data",)  # stored in flash and copied to RAM at start-up
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class PartSize:
 
 
 def read_link_map(link_map: str) -> tuple[int, int, dict[str, PartSize]]:
-    """Reads bytes of flash and RAM, in total and by part, from GNU ld's map file."""
+    """Reads the bytes of flash and RAM, in total and by part, from GNU ld's map file."""
     link_map = link_map[link_map.index("Linker script and memory map") :]
     # Output sections start at the beginning of a line. The input sections that they consist of are
     # indented by one blank and followed by their object; a long name moves the numbers to the next
@@ -42,7 +42,7 @@ def read_link_map(link_map: str) -> tuple[int, int, dict[str, PartSize]]:
 
 
 def _bytes_of(section: str, size: int) -> tuple[int, int]:
-    """Returns how many bytes of flash and of RAM a section takes."""
+    """Returns the bytes of flash and of RAM that a section takes."""
     flash = size if section.startswith((*IN_FLASH, *IN_BOTH)) else 0
     return flash, size if section.startswith((*IN_RAM, *IN_BOTH)) else 0
 

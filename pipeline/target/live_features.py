@@ -1,9 +1,10 @@
-"""Features as the firmware measures them in live sound, by ``tflm_app/analysis`` on this machine.
+"""Measures features like the firmware in live sound, with ``tflm_app/analysis`` on this machine.
 
 The C code is the firmware's own and gives the same bits on every core, so a model receives the
-frames that it would receive on the device. The analysis uses the latest 20 ms, where
-`pipeline.audio.features` looks ahead as well, so it errs more often. Both kinds of `Features` are
-aligned in time: the 10 ms from the middle of the window to its end are a delay, not an error.
+frames that it would receive on the device. The analysis uses only the latest 20 ms, whereas
+`pipeline.audio.features` also looks ahead, so the analysis makes more errors. Both kinds of
+`Features` are aligned in time: the 10 ms from the middle of the window to its end are a delay, not
+an error.
 """
 
 import json
@@ -16,20 +17,21 @@ from pipeline.audio.features import Features, Floats
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import HOP_SAMPLES
 from pipeline.core.paths import BUILD_DIR
+from pipeline.emit.constants import ANALYSIS_BLOCKS
 from pipeline.target.build import Program, application_settings, make
 from pipeline.target.emulator import run_checked
 
-WINDOW_SAMPLES = 320  # of the analysis; its result describes the middle of the window
+WINDOW_SAMPLES = ANALYSIS_BLOCKS * HOP_SAMPLES  # the result describes the middle of the window
 _RECORD = np.dtype([("f0_hz", "<f4"), ("loudness_db", "<f4"), ("aperiodicity", "<f4")])
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the firmware measured.
+    """The result of the firmware's analysis.
 
     Attributes:
-        features: One frame per block, in the order and at the time of the blocks.
-        report: Counts by the application: ``instructions`` in total, ``worst_block_instructions``,
+        features: One frame per block, at the time of the block.
+        report: Figures of the application: ``instructions`` in total, ``worst_block_instructions``,
             ``state_bytes``, ``stack_bytes`` (0 on the host, except for the state).
     """
 
@@ -41,7 +43,7 @@ def build_analyser(board: str = "host", *, sanitize: bool = False) -> Program:
     """Builds ``apps/analyse`` for a board.
 
     Args:
-        board: One of `boards.LIVE_BOARDS`.
+        board: One of `pipeline.target.boards.LIVE_BOARDS`.
         sanitize: Build under AddressSanitizer and UBSan (only on the host).
 
     Raises:
@@ -60,7 +62,8 @@ def analyse(
     Args:
         analyser: Program from `build_analyser`.
         pcm: int16, shape [n]; samples after the last whole block are ignored.
-        f0_min_hz: Lowest pitch to detect, rounded to 1 Hz; the firmware limits it to 100..4000 Hz.
+        f0_min_hz: Lowest pitch to detect, rounded to 1 Hz; the firmware limits it to 100 to 4000
+            Hz.
         f0_max_hz: Highest pitch to detect, with the same rounding and limits.
 
     Raises:
@@ -93,12 +96,13 @@ def extract_live_features(audio: Floats, *, f0_min_hz: float, f0_max_hz: float) 
 
     Returns:
         n_frames = ceil(n / 64) frames that describe the same moments as those of
-        `pipeline.audio.features.extract_features`: the delay is compensated. f0 is 440 Hz until the
-        first pitch is found. Confidence is that of YIN: 0.5 and less is unvoiced.
+        `pipeline.audio.features.extract_features`, because the delay is compensated. f0 is 440 Hz
+        until the first pitch is found. Confidence is that of YIN; frames with 0.5 or less are
+        unvoiced.
     """
     n_frames = -(-len(audio) // HOP_SAMPLES)
     n_later = -(-WINDOW_SAMPLES // 2 // HOP_SAMPLES)  # blocks
-    # Samples of silence before the recording, so that the middles of window and frame coincide.
+    # Silence before the recording makes the middles of window and frame coincide.
     n_before = n_later * HOP_SAMPLES - WINDOW_SAMPLES // 2
     n_after = (n_frames + n_later) * HOP_SAMPLES - n_before - len(audio)
     padded = np.pad(to_pcm(audio), (n_before, n_after), mode="symmetric")

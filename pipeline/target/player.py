@@ -18,6 +18,7 @@ import numpy.typing as npt
 from pipeline.core.constants import FRAME_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.paths import BUILD_DIR
+from pipeline.emit.constants import VOICE_EVENTS
 from pipeline.target.build import Program, application_settings, make
 from pipeline.target.emulator import run_checked
 
@@ -25,7 +26,7 @@ MAX_SECONDS = 3600
 MAX_VOICES = 16
 POLYPHONIC_VOICES = 4  # default for instruments that do not slur
 Score = list[tuple[int, bytes]]
-"""Number of the block before which MIDI bytes arrive, and the bytes; in the order of time."""
+"""MIDI bytes in the order of time, each with the number of the block before which they arrive."""
 SCORE_RECORD = np.dtype([("block", "<u4"), ("n_bytes", "u1"), ("bytes", "u1", 3)])
 TRACE_RECORD = np.dtype(
     [
@@ -38,7 +39,7 @@ TRACE_RECORD = np.dtype(
         ("loudness_db", "<f4"),
     ]
 )
-BEGUN, PLAYED, FADED = 1, 2, 3  # voice_event_t
+BEGUN, FADED = VOICE_EVENTS.index("BEGUN"), VOICE_EVENTS.index("FADED")
 
 
 def load_score(path: Path) -> Score:
@@ -62,7 +63,9 @@ def load_score(path: Path) -> Score:
                 n_notes += message.type == "note_on"
     except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
         reason = str(error) or type(error).__name__
-        raise UserError(f"{path} is not a MIDI file that can be played ({reason})") from None
+        raise UserError(
+            f"{path} is not a MIDI file that can be played ({reason}): export it again"
+        ) from None
     if not n_notes:
         raise UserError(f"{path} holds no note: export the part to be played")
     return score
@@ -74,7 +77,7 @@ def build_player(
     """Builds the application that performs scores, with a reverb if one was generated.
 
     Args:
-        board: One of `boards.FILE_BOARDS`, with an FPU if there is a reverb.
+        board: One of `pipeline.target.boards.FILE_BOARDS`, with an FPU if there is a reverb.
         generated_dir: Output of `pipeline.codegen`.
         n_voices: Number of voices of the player.
         build_dir: Build folder.
@@ -89,13 +92,13 @@ def build_player(
 
 @dataclass(frozen=True)
 class Performance:
-    """What the player made of a score.
+    """What the player played.
 
     Attributes:
         pcm: int16, shape [64 * n_blocks].
         trace: `TRACE_RECORD` of every voice in every block in which it sounded.
         n_voices: Number of voices of the player.
-        report: Counts by the application: ``n_blocks``, ``n_stolen``, ``n_sounding`` (at the end),
+        report: Figures of the application: ``n_blocks``, ``n_stolen``, ``n_sounding`` (at the end),
             ``instructions`` in total, ``worst_block_instructions``, ``player_state_bytes``,
             ``stack_bytes``.
     """
@@ -137,11 +140,11 @@ def perform_preset(generated: Path, score: Score, board: str, *, n_voices: int) 
     Args:
         generated: Output of `pipeline.codegen`.
         score: From `load_score`.
-        board: One of `boards.FILE_BOARDS`.
+        board: One of `pipeline.target.boards.FILE_BOARDS`.
         n_voices: Number of voices, up to `MAX_VOICES`.
 
     Raises:
-        UserError: A tool is missing, or the program does not compile or fit, or it failed.
+        UserError: A tool is missing, or the program does not compile, does not fit, or failed.
     """
     place = hashlib.sha256(str(generated).encode()).hexdigest()[:8]
     build_dir = BUILD_DIR / "player" / f"{board}-{n_voices}-{place}"
@@ -170,12 +173,12 @@ class Stretch:
 def stretches(performance: Performance) -> Iterator[Stretch]:
     """Yields what each voice played, in the order of voices and time."""
     for voice in range(performance.n_voices):
-        of_voice = performance.trace[performance.trace["voice"] == voice]
-        begins = np.flatnonzero(of_voice["event"] == BEGUN)
-        for records in np.split(of_voice, begins)[1:]:
+        trace = performance.trace[performance.trace["voice"] == voice]
+        begins = np.flatnonzero(trace["event"] == BEGUN)
+        for records in np.split(trace, begins)[1:]:
             frames = np.stack([records["f0_hz"], records["loudness_db"]], axis=1)
             is_faded = bool(records["event"][-1] == FADED)
-            if is_faded:  # the voice keeps its pitch, but was reset before it was traced
+            if is_faded:  # the voice keeps its frame, but is reset before the trace is written
                 frames[-1] = frames[-2]
             yield Stretch(
                 voice=voice,

@@ -1,4 +1,4 @@
-"""Generated C for the models that a command names."""
+"""Generates C for the models that a command names."""
 
 import argparse
 import hashlib
@@ -20,7 +20,7 @@ def generate(*run_dirs: Path, fmt: str = "int8", reverb_seconds: float = 0.0) ->
         run_dirs: Run folders with a quantized model, at least one.
         fmt: Format of the models.
         reverb_seconds: Length of the learnt reverbs; 0 for dry instruments. `Board.reverb_seconds`
-            is the longest that a board has memory for.
+            is the longest reverb that a board has memory for.
 
     Raises:
         UserError: A run folder, or its quantized model, is missing or damaged.
@@ -41,8 +41,8 @@ def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> 
     source = parser.add_mutually_exclusive_group(required=required)
     add_run(
         source,
-        "run folder with a quantized model; MIDI's program change selects among several, the "
-        "first of which is 0" + ("" if required else " (default: the pretrained flute)"),
+        "run folder with a quantized model; MIDI's program change selects among several, "
+        "counted from 0" + ("" if required else " (default: the pretrained flute)"),
         several=True,
     )
     source.add_argument(
@@ -87,7 +87,7 @@ def generate_source(arguments: argparse.Namespace) -> Path:
         arguments: Options ``board`` and those of `add_source_arguments`.
 
     Raises:
-        UserError: The options contradict each other or the board, or as for `generate`.
+        UserError: The options contradict each other or the board, or `generate` raises it.
     """
     seconds: float | None = arguments.reverb
     if arguments.generated:
@@ -105,7 +105,7 @@ def generate_source(arguments: argparse.Namespace) -> Path:
 
 
 def flash_command(arguments: argparse.Namespace) -> str:
-    """Returns the command that flashes what a command's options, as above, select."""
+    """Returns the command that flashes what the options of `add_source_arguments` select."""
     words = ["python", "-m", "pipeline.flash", "--board", arguments.board]
     for run_dir in arguments.run or []:
         words += ["--run", str(run_dir)]

@@ -1,4 +1,4 @@
-"""External tools: whether they are installed, what they report on failure, and locks."""
+"""Runs external tools: checks that they are installed, reports failures, and locks folders."""
 
 import fcntl
 import shutil
@@ -15,12 +15,12 @@ DEBIAN_REQUIREMENTS = "requirements-debian.txt"
 
 
 def debian_packages(text: str) -> dict[str, list[str]]:
-    """Reads which Debian packages bring which tools.
+    """Reads which Debian packages contain which tools.
 
     Args:
         text: Content of ``requirements-debian.txt``: one package per line, followed by a comment
-            with the tools that it brings, a colon, and its purpose. A comment without a colon is
-            the purpose alone.
+            with the tools that it contains, a colon, and its purpose. A comment without a colon is
+            only the purpose.
 
     Returns:
         Packages by tool.
@@ -36,7 +36,7 @@ def debian_packages(text: str) -> dict[str, list[str]]:
 
 
 def require_tools(*tools: str) -> None:
-    """Raises `UserError` naming the Debian packages of the first tool that is not installed."""
+    """Raises a `UserError` with the Debian packages of the first tool that is not installed."""
     for tool in tools:
         if shutil.which(tool) is None:
             requirements = REPOSITORY / DEBIAN_REQUIREMENTS
@@ -55,26 +55,47 @@ def telling_line(output: str) -> str:
     return next(found, lines[-1])
 
 
-def run_tool(command: Sequence[object], *, purpose: str, log: Path | None = None) -> str:
-    """Runs a tool and returns its output.
+def run_command(
+    command: Sequence[object], *, folder: Path | None = None, timeout_s: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command without input.
 
     Args:
-        command: The tool and its arguments.
-        purpose: What it is run for, as the subject of the message about its failure.
-        log: File for the whole output.
+        command: The program and its arguments.
+        folder: Working folder; None for the current one.
+        timeout_s: Seconds of wall-clock time after which the program is killed; None for no limit.
+
+    Returns:
+        The exit status as ``returncode``, and stdout and stderr together as ``stdout``.
 
     Raises:
-        UserError: The tool failed; the message contains the line that states why.
+        subprocess.TimeoutExpired: The program was killed.
     """
-    done = subprocess.run(
+    return subprocess.run(
         [str(word) for word in command],
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        timeout=timeout_s,
         check=False,
     )
+
+
+def run_tool(command: Sequence[object], *, purpose: str, log: Path | None = None) -> str:
+    """Runs a tool and returns its output.
+
+    Args:
+        command: The tool and its arguments.
+        purpose: Why it runs; the subject of the message about its failure.
+        log: File for the whole output.
+
+    Raises:
+        UserError: The tool failed; the message contains the line of its output that states why.
+    """
+    done = run_command(command)
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(done.stdout)
@@ -86,7 +107,7 @@ def run_tool(command: Sequence[object], *, purpose: str, log: Path | None = None
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Makes other processes wait while this one writes to `folder`."""
+    """Makes other processes wait while this process writes to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -97,7 +118,7 @@ _claims: dict[Path, TextIO] = {}
 
 
 def claim(folder: Path) -> bool:
-    """Reserves a folder for this process until it ends; returns False if another one has it."""
+    """Reserves a folder until this process ends; returns False if another process has it."""
     if folder not in _claims:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".claim").open("w")

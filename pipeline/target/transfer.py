@@ -17,18 +17,16 @@ from pipeline.core.paths import BUILD_DIR
 from pipeline.target.build import Program, application_settings, make
 from pipeline.target.emulator import run_checked
 
-F0_RANGE_HZ = (100.0, 1500.0)  # covers voices and most instruments
-
 
 @dataclass(frozen=True)
 class Transfer:
-    """What the firmware made of a sound.
+    """What the firmware played from a sound.
 
     Attributes:
-        pcm: int16, shape [64 * n_blocks]; each block answers the input block of the same number and
-            is played 8 ms later.
+        pcm: int16, shape [64 * n_blocks]; each block results from the input block of the same
+            number and is played 8 ms later.
         frames: Measured f0_hz and loudness_db, float32, shape [n_blocks, 2].
-        report: Counts by the application: ``analysis_instructions`` and ``sound_instructions`` in
+        report: Figures of the application: ``analysis_instructions`` and ``sound_instructions`` in
             total, ``worst_block_instructions``, ``stack_bytes``.
     """
 
@@ -43,7 +41,7 @@ def build_transfer(
     """Builds the application around generated models.
 
     Args:
-        board: One of `boards.LIVE_BOARDS`.
+        board: One of `pipeline.target.boards.LIVE_BOARDS`.
         generated_dir: Output of `pipeline.codegen`.
         build_dir: Build folder; below ``build/transfer`` by default.
         sanitize: Build under AddressSanitizer and UBSan (only on the host).

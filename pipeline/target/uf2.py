@@ -1,4 +1,4 @@
-"""UF2, the file format of boot loaders that appear as a USB drive.
+"""Writes and reads UF2, the file format of boot loaders that appear as a USB drive.
 
 A file is a sequence of blocks of 512 bytes. Each block contains the address of its payload, so a
 boot loader can process them in any order. Source: Microsoft, "USB Flashing Format (UF2)"; the
@@ -53,7 +53,7 @@ def write(image: Image, family: int) -> bytes:
 
 
 def read_blocks(file: bytes) -> Iterator[Block]:
-    """Yields the blocks of a file for one of these families.
+    """Yields the blocks of a file.
 
     Raises:
         UserError: A block is damaged, of another kind, or out of order.
@@ -65,9 +65,9 @@ def read_blocks(file: bytes) -> Iterator[Block]:
         *magic, flags, address, size, number, n_blocks, family = _HEADER.unpack_from(block)
         where = f"block {offset // BLOCK_BYTES} of the UF2 file"
         if tuple(magic) != MAGIC_START or struct.unpack_from("<I", block, 508)[0] != MAGIC_END:
-            raise UserError(f"{where} lacks its magic numbers")
+            raise UserError(f"{where} does not have UF2's magic numbers")
         if number != offset // BLOCK_BYTES or n_blocks != len(file) // BLOCK_BYTES:
-            raise UserError(f"{where} says it is {number} of {n_blocks}")
+            raise UserError(f"{where} claims to be block {number} of {n_blocks}")
         if flags != FLAG_FAMILY or size != PAYLOAD_BYTES:
             raise UserError(f"{where} has flags {flags:#x} and {size} bytes, not 0x2000 and 256")
         payload = block[_HEADER.size : _HEADER.size + size]
@@ -75,7 +75,7 @@ def read_blocks(file: bytes) -> Iterator[Block]:
 
 
 def read(file: bytes) -> tuple[Image, int]:
-    """Reads a file of `write`: the image, in whole pages, and its family.
+    """Reads a file from `write`; returns the image, in whole pages, and its family.
 
     Raises:
         UserError: A block is damaged, or the blocks leave a gap or are of several families.

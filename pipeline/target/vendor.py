@@ -1,4 +1,4 @@
-"""Sources from package registries, pinned by version and checksum."""
+"""Fetches sources from package registries, pinned by version and checksum."""
 
 import hashlib
 import sys
@@ -21,8 +21,8 @@ class Archive:
         name: Name in the registry.
         version: Pinned version.
         sha256: Checksum of the pinned file.
-        content: Folder inside the archive that is kept.
-        scope: What precedes the name in the npm registry.
+        content: Folder of the archive that is kept.
+        scope: Prefix of the name in the npm registry.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Archive:
 
     @property
     def folder(self) -> Path:
-        """Where the content lies once it has been fetched."""
+        """Folder of the fetched content."""
         return BUILD_DIR / "third_party" / f"{self.name}-{self.version}"
 
 
@@ -110,8 +110,8 @@ def _unpack(archive: Archive, scratch: Path) -> None:
     digest = hashlib.sha256(packed.read_bytes()).hexdigest()
     if digest != archive.sha256:
         raise UserError(
-            f"{packed.name} has SHA-256 {digest} instead of {archive.sha256}: "
-            "the registry serves a file other than the pinned one; do not use it"
+            f"{packed.name} has SHA-256 {digest} instead of {archive.sha256}: the registry serves "
+            "another file than the pinned one; do not use it"
         )
     with tarfile.open(packed) as tar:
         tar.extractall(scratch / "unpacked")  # safe, because its checksum is known

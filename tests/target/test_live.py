@@ -14,6 +14,7 @@ from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.paths import MODEL_DIR
 from pipeline.emit import presets
+from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.model.expression import load_expression
 from pipeline.reference import upsampler as reference_upsampler
 from pipeline.target import transfer
@@ -75,7 +76,7 @@ def play(program: Program, sound: np.ndarray | None, midi=(), console=LIVE, end=
 def transferred(generated: Path, sound: np.ndarray) -> np.ndarray:
     """Returns the output of apps/transfer for a sound."""
     program = transfer.build_transfer("host", generated, build_dir=generated.parent / "transfer")
-    f0_min_hz, f0_max_hz = transfer.F0_RANGE_HZ
+    f0_min_hz, f0_max_hz = LIVE_F0_HZ
     return transfer.transfer(program, sound, f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz).pcm
 
 
