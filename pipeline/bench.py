@@ -1,13 +1,13 @@
-"""Measures what the firmware costs on every emulated core, and estimates that for real chips.
+"""Measures what the firmware costs on every emulated core, and estimates the cost on real chips.
 
     python -m pipeline.bench --json build/bench.json
 
-measures every quantized model below ``data/models``, and what its learnt reverb adds. Instructions
-are counted, and bytes are read from the link map. Cycles are estimated from a trace of the executed
-instructions (`pipeline.target.cycle_model`); with a chip's clock and the waits of its flash, they
-give the share of its time. With ``--boards``, the firmware of the flashable boards is measured
-instead, with one model (`pipeline.evaluation.bench_boards`). `pipeline.bench_report` turns the JSON
-into tables and a picture.
+This measures every quantized model in ``data/models``, and the cost of a learnt reverb.
+Instructions are counted, and bytes are read from the link map. Cycles are estimated from a trace of
+the executed instructions (`pipeline.target.cycle_model`). With a chip's clock and the wait states
+of its flash, they give the share of its time. With ``--boards``, the firmware of the flashable
+boards is measured instead, with one model (`pipeline.evaluation.bench_boards`).
+`pipeline.bench_report` turns the JSON into tables and a picture.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     if args.boards:
         if args.run and len(args.run) > 1:
-            raise UserError("--boards measures one model: give --run once")
+            raise UserError("--boards measures one model: give --run only once")
         run_dir = (args.run or small_runs())[0]
         measured = {"rows": [], "reverbs": [], "boards": bench_boards(run_dir)}
         print(markdown(measured))
@@ -43,7 +43,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     formats = args.format or ["int8"]
     rows, missing = bench_models(run_dirs, formats=formats, boards=boards, tflm_dir=args.tflm_dir)
     if not rows:
-        raise UserError(missing[0] if missing else f"{MODEL_DIR} holds no models: train some first")
+        raise UserError(
+            missing[0]
+            if missing
+            else f"{MODEL_DIR} holds no models: run python -m pipeline.run, then give --run"
+        )
     reverbs = bench_reverbs(run_dirs, boards=boards, fmt=formats[0])
     print_models(rows)
     print_reverbs(reverbs)
@@ -64,7 +68,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--boards",
         action="store_true",
-        help="measure the flashable boards, with one model (default: the emulated cores)",
+        help="measure one model on the flashable boards (default: models on the emulated cores)",
     )
     add_run(parser, "run folder of a model (default: all of data/models)", several=True)
     parser.add_argument(
@@ -84,9 +88,9 @@ def _parser() -> Parser:
 
 
 def _finish(figures: Mapping[str, Any], path: Path | None) -> None:
-    """Writes the results if there is a file for them, and prints what comes next."""
+    """Writes the results if there is a file for them, and prints the next command."""
     if path is None:
-        print("next: the same with --json FILE, for pipeline.bench_report")
+        print("next: the same command with --json FILE, for python -m pipeline.bench_report FILE")
         return
     write_json(path, figures)
     print(f"{path} written; next: python -m pipeline.bench_report {path}")

@@ -4,8 +4,8 @@
 
 Each run folder becomes a preset: its decoder (`pipeline.emit.decoder`), FM patch
 (`pipeline.emit.fm`), noise (`pipeline.emit.noise`) and, with ``--reverb``, reverb
-(`pipeline.emit.reverb`). All presets share ``decoder_config.h``, the size of the decoder's state;
-``instruments.c``, the table of presets; and ``expressions.c``, which says how they play MIDI.
+(`pipeline.emit.reverb`). All presets share ``decoder_config.h``, the size of the decoder's state,
+``instruments.c``, the table of presets, and ``expressions.c``, which states how they play MIDI.
 """
 
 from collections.abc import Sequence

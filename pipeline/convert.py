@@ -1,11 +1,11 @@
-"""Converts a quantized network to the .tflite models that the device runs, one step per frame.
+"""Converts a quantized network to the .tflite models that the device runs once per frame.
 
     python -m pipeline.convert --run runs/flute/reduced_cd
 
 The step model (`pipeline.quantization.step_model`) computes the network as 1x1 convolutions over
 the past and current inputs of each convolution. `pipeline.quantize` chooses weights and ranges and
-writes them as ``decoder_<format>.npz``; this command converts these files to
-``decoder_<format>.tflite``, always with the same bytes.
+writes them as ``decoder_<format>.npz``. This command converts these files to
+``decoder_<format>.tflite``; equal files give equal bytes.
 """
 
 import hashlib

@@ -5,8 +5,8 @@
     python -m pipeline.data --instrument flute --audio DIR --corpus    from both
 
 Writes ``runs/<instrument>/dataset.npz`` and its summary, ``dataset.json``. The features of every
-recording are cached in ``runs/<instrument>/features``, so the same command resumes an interrupted
-run.
+recording are cached in ``runs/<instrument>/features``, so the same command resumes after an
+interruption.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         action="extend",
         default=[],
         metavar="DIR",
-        help="folders of recordings, or single files (default: none)",
+        help="folders of recordings, or single files (default: only the corpus)",
     )
     parser.add_argument(
         "--corpus",
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     renamed_option(parser, "--out", "--runs")
     args = parser.parse_args(argv)
     config = load_instrument(args.instrument)
-    find_patch(config)  # training needs it; better refused now than after this
+    find_patch(config)  # training needs the patch, so a wrong one is reported before the work
     use_corpus = not args.audio if args.corpus is None else args.corpus
     if not args.audio and not use_corpus:
         raise UserError("no recordings: give --audio DIR, or leave out --no-corpus")

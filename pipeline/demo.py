@@ -2,8 +2,8 @@
 
     python -m pipeline.demo
 
-composes a melody, renders it as a recording of an instrument, extracts its features, compiles the
-pretrained model into the firmware and plays the features on it. Writes ``input.wav``,
+This composes a melody, renders it as a recording of an instrument, extracts its features, compiles
+the pretrained model into the firmware and plays the features with it. Writes ``input.wav``,
 ``float.wav``, ``firmware.wav``, ``index.html`` and ``summary.json`` to ``build/demo``. The firmware
 is compared with the float model and, bit by bit, with the tflite-micro package and with the Python
 simulation of the whole device.
@@ -32,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser("demo", main.__doc__)
     add_instrument(parser, default="flute")
     add_variant(parser, help="pretrained variant that is played")
-    add_board(parser, EMULATED_BOARDS, default="qemu_m4", help="emulated board that plays")
+    add_board(
+        parser, EMULATED_BOARDS, default="qemu_m4", help="emulated board that runs the firmware"
+    )
     renamed_option(parser, "--target", "--board")
     add_run(parser)
     add_out(parser, "folder for the sound and the page", default=REPOSITORY / "build" / "demo")

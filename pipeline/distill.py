@@ -6,7 +6,7 @@ After Giudici et al., "Distilling DDSP", JAES 2025: audio distillation (AD) adds
 the teacher's audio, control distillation (CD) the mean absolute difference between the logarithms
 of the student's and the teacher's operator levels. The teacher's outputs are rendered once, and the
 student starts with the teacher's noise and reverb. Writes the run folder
-``runs/<instrument>/reduced_ad`` or ``reduced_cd``; the same command resumes it.
+``runs/<instrument>/reduced_ad`` or ``reduced_cd``. The same command resumes an interrupted run.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_training_arguments(parser)
     parser.add_argument(
         "--method",
-        choices=("audio", "control"),
+        choices=tuple(LOSS_OF_METHOD),
         required=True,
         help="what the student learns from the teacher: its audio, or its operator levels",
     )

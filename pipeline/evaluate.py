@@ -1,4 +1,4 @@
-"""Plays recordings with every system and measures how far off they are.
+"""Plays recordings with every system and measures how close the results are.
 
     python -m pipeline.evaluate --instrument flute --audio DIR --out DIR
 
@@ -8,15 +8,15 @@ The systems are:
 - ``reference``: the recording itself;
 - ``lpc``: a vocoder that every model should beat;
 - ``full``, ``reduced``, ``reduced_ad``, ``reduced_cd``: the float models with their learnt reverb;
-- ``<variant>_live``, with ``--features live``: the same from the features that the firmware
+- ``<variant>_live``, with ``--features live``: the same, with the features that the firmware
   extracts from live sound (`pipeline.target.live_features`);
 - ``<variant>_mcu``: the int8 model in the firmware on an emulated board, dry;
-- ``<variant>_mcu16``, with ``--format int16x8``: the same with activations of 16 bits;
+- ``<variant>_mcu16``, with ``--format int16x8``: the same, with 16-bit activations;
 - ``<variant>_mcu_reverb``, with ``--reverb``: the int8 model with all of its learnt reverb, on a
   Cortex-M7.
 
-All figures compare samples of the WAV files, so all systems share the noise of 16 bits, and anyone
-can compute the figures again.
+All figures compare samples of the WAV files, so all systems share the rounding to 16 bits, and
+anyone can compute the figures again.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ from pipeline.target.boards import FILE_BOARDS
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Plays recordings with every system and measures how far off they are."""
+    """Plays recordings with every system and measures how close the results are."""
     args = _parser().parse_args(argv)
     config = load_instrument(args.instrument)
     recordings = find_recordings(args.audio, config.data)
@@ -52,7 +52,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     evaluation = Evaluation(args.instrument, systems, runs=args.runs, board=args.board)
     if not evaluation.has_models:
-        raise UserError(next(iter(evaluation.missing.values()), "give --variants or --mcu"))
+        raise UserError(
+            next(
+                iter(evaluation.missing.values()), "no systems to compare: give --variants or --mcu"
+            )
+        )
     print(f"models: {evaluation.sources}")
     for system, reason in evaluation.missing.items():
         print(f"left out: {system.name}: {reason}")
@@ -94,15 +98,15 @@ def _parser() -> Parser:
     parser.add_argument(
         "--reverb",
         action="store_true",
-        help="also play the int8 models with their learnt reverb (default: only dry)",
+        help="also let the firmware play int8 models with the learnt reverb (default: only dry)",
     )
     add_board(parser, FILE_BOARDS, default="qemu_m4")
     parser.add_argument(
         "--features",
         choices=("offline", "live"),
         default="offline",
-        help="live: also evaluate the float models with the firmware's own features "
-        "(default: %(default)s)",
+        help="live: also evaluate the float models with the features of the firmware's live "
+        "analysis (default: %(default)s)",
     )
     return parser
 

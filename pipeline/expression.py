@@ -1,12 +1,12 @@
-"""Learns from an instrument's corpus how its notes begin, swell, fade and tremble.
+"""Learns how an instrument's notes begin, swell, fade and vibrate.
 
     python -m pipeline.expression --instrument flute
 
-reads the default corpus, whose notes are known, and the data set, whose real recordings show how
-players vary pitch and loudness. Writes ``runs/<instrument>/expression.toml``, the table with which
-the firmware plays MIDI (`pipeline.model.expression`). It is learnt from features, so the firmware
-plays what the decoder was trained with. Loudness is measured in a window of 128 ms; a note
-therefore rises and falls at least as slowly as that.
+This reads the default corpus, whose notes are known, and the data set, whose real recordings show
+how musicians vary pitch and loudness. Writes ``runs/<instrument>/expression.toml``, the table with
+which the firmware plays MIDI (`pipeline.model.expression`). It is learnt from features, so the
+firmware plays frames like those that the decoder was trained with. Loudness is measured in a window
+of 128 ms, so notes rise and fall no faster than that.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from pipeline.model.expression_learning import learn
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Learns from an instrument's corpus how its notes begin, swell, fade and tremble."""
+    """Learns how an instrument's notes begin, swell, fade and vibrate."""
     parser = Parser("expression", main.__doc__)
     add_instrument(parser)
     add_runs(parser)

@@ -1,9 +1,9 @@
-"""Builds the firmware around generated models, and plays frames on its board.
+"""Builds the firmware around generated models and plays frames on its board.
 
     python -m pipeline.firmware --run data/models/flute/reduced_cd --frames frames.npy --out out.wav
 
-``--frames`` needs a board that reads files (the host or an emulated one); the others are flashed
-with `pipeline.flash`.
+``--frames`` needs a board that reads files, which is the host or an emulated board. The other
+boards are flashed with `pipeline.flash`.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from pipeline.target.sources import add_source_arguments, flash_command, generat
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Builds the firmware around generated models, and plays frames on its board."""
+    """Builds the firmware around generated models and plays frames on its board."""
     args = _parser().parse_args(argv)
     if (args.frames is None) != (args.out is None):
         raise UserError("--frames and --out belong together: give both, or neither to only build")
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.board in INSTRUMENT_BOARDS:
         print(f"next: {flash_command(args)}")
     else:
-        print("next: python -m pipeline.bench, which compares all boards")
+        print("next: python -m pipeline.bench")
 
 
 def _parser() -> Parser:
@@ -65,7 +65,7 @@ def _parser() -> Parser:
         "--build-dir",
         type=Path,
         metavar="DIR",
-        help="build folder (default: a folder of its own below build/firmware)",
+        help="build folder (default: one per board, engine and model in build/firmware)",
     )
     parser.add_argument(
         "--frames",

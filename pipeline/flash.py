@@ -4,7 +4,8 @@
 
 ``--run`` may be repeated; MIDI's program change then selects the instrument, and the first one is
 program 0. A board whose boot loader appears as a drive is flashed through the drive (UF2) if it is
-mounted, every other one by the first installed tool of ``openocd``, ``st-flash`` and ``pyocd``.
+mounted. Any other board is flashed with the first installed tool of ``openocd``, ``st-flash`` and
+``pyocd``.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from pipeline.target.flashing import DRIVE_PLACES, convert, find_drive, flash, f
 def main(argv: Sequence[str] | None = None) -> None:
     """Builds instruments, by default the pretrained flute, and writes them to a board's flash."""
     parser = Parser("flash", main.__doc__)
-    add_board(parser, INSTRUMENT_BOARDS, help="board to build for and to flash")
+    add_board(parser, INSTRUMENT_BOARDS, help="board to build for and flash")
     sources.add_source_arguments(parser, required=False)
     parser.add_argument(
         "--drive",
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="build, and only print the command that would flash the board (default: flash it)",
+        help="build, but only print the command that flashes the board (default: flash it)",
     )
     args = parser.parse_args(argv)
     board, how = args.board, flasher(args.board)

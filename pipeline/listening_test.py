@@ -2,7 +2,7 @@
 
     python -m pipeline.listening_test ratings_*.csv --out ratings.png
 
-reads the CSV files that ``listening_test.html`` of `pipeline.page` saves. As ITU-R BS.1534-3
+This reads the CSV files that ``listening_test.html`` of `pipeline.page` saves. As ITU-R BS.1534-3
 recommends, listeners who rate the hidden reference below 90 in more than 15 % of the trials are
 left out, unless ``--keep-all`` is given.
 """
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     if args.out.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise UserError(f"{args.out}: choose a name that ends with .png, .svg or .pdf")
+        raise UserError(f"{args.out}: give --out a name that ends with .png, .svg or .pdf")
     ratings = [rating for path in args.csv for rating in read_ratings(path)]
     if not args.keep_all:
         for (listener, date), share in unreliable(ratings).items():

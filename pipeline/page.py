@@ -2,10 +2,10 @@
 
     python -m pipeline.page --out build/page [--instrument flute ...] [--audio DIR]
 
-The folder works from a disk as well as from a server: ``index.html`` holds the tables of players,
-``listening_test.html`` the blind test, and both play what lies beside them. The command evaluates
-what has not been evaluated yet or has changed, and keeps the rest (``audio/<instrument>``, as
-`pipeline.evaluate` writes it). Without recordings it renders short phrases that no training used.
+The folder works from a disk as well as from a server: ``index.html`` contains the tables of
+players, ``listening_test.html`` the blind test, and both play the files beside them. The command
+evaluates what is new or has changed, and keeps the rest (``audio/<instrument>``, in the format of
+`pipeline.evaluate`). Without recordings, it renders short phrases that were not used in training.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     configs = [load_instrument(name) for name in dict.fromkeys(args.instrument)]
     if args.audio and not any((args.audio / c.instrument).is_dir() for c in configs):
         names = ", ".join(c.instrument for c in configs)
-        raise UserError(f"{args.audio} holds no folder named {names}: put recordings into these")
+        raise UserError(
+            f"{args.audio} holds no folder named {names}: put each instrument's recordings into one"
+        )
     variants = [v for v in VARIANTS if v in (*args.variants, *args.mcu)]
     if not variants:
         raise UserError("no systems to compare: give --variants or --mcu")
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f"missing: {reason}")
     n_takes = sum(len(instrument.takes) for instrument in instruments)
     print(f"{args.out}: {n_takes} takes of {len(instruments)} instruments; open index.html")
-    print("next: python -m pipeline.listening_test CSV... --out FILE.png, with ratings of the test")
+    print("next: python -m pipeline.listening_test CSV... --out FILE.png, with saved ratings")
 
 
 def _parser() -> Parser:
@@ -68,12 +70,12 @@ def _parser() -> Parser:
         type=whole(1, 100),
         default=3,
         metavar="N",
-        help="most recordings per instrument (default: %(default)s)",
+        help="largest number of recordings per instrument (default: %(default)s)",
     )
     parser.add_argument(
         "--rendered",
         action="store_true",
-        help="the files of --audio are rendered, and labelled so (default: recorded)",
+        help="label the files of --audio as rendered (default: as recorded)",
     )
     add_systems(parser)
     add_runs(parser, or_pretrained=True)

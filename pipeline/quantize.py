@@ -14,8 +14,8 @@ so that this command can be repeated without the data set. Three methods compete
 
 Each candidate is converted, run by kernels that equal the device's bit for bit, and scored by its
 distance to the float network: the error of the audible levels in dB times the spectral distance of
-the audio. The best becomes ``decoder_int8.npz``, plain ``ptq`` at 16x8 ``decoder_int16x8.npz``,
-with the .tflite files beside them.
+the audio. The best becomes ``decoder_int8.npz``, and plain ``ptq`` at 16x8 becomes
+``decoder_int16x8.npz``, with the .tflite files beside them.
 """
 
 from collections.abc import Sequence
@@ -31,14 +31,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser("quantize", main.__doc__)
     add_run(parser, "run folder of the trained model", required=True)
     add_dataset(
-        parser, "data set to draw new calibration clips from (default: keep the run folder's clips)"
+        parser, "data set to draw new calibration clips from (default: use the run folder's clips)"
     )
     parser.add_argument(
         "--epochs",
         type=whole(0, 10_000),
         default=150,
         metavar="N",
-        help="most epochs of quantization-aware training; 0 for none (default: %(default)s)",
+        help="largest number of epochs of quantization-aware training; 0 for none "
+        "(default: %(default)s)",
     )
     args = parser.parse_args(argv)
     figures = quantize_run(args.run, dataset=args.dataset, epochs=args.epochs)

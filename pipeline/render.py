@@ -1,4 +1,4 @@
-"""Plays a Standard MIDI File with an instrument, and writes a WAV file.
+"""Plays a Standard MIDI File with an instrument and writes a WAV file.
 
     python -m pipeline.render --midi tune.mid --instrument flute --board qemu_m4 --out tune.wav
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.audio.pcm import write_wav
+from pipeline.audio.pcm import FULL_SCALE, write_wav
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
@@ -33,7 +33,7 @@ from pipeline.target.sources import generate
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Plays a Standard MIDI File with an instrument, and writes a WAV file."""
+    """Plays a Standard MIDI File with an instrument and writes a WAV file."""
     args = _parser().parse_args(argv)
     n_voices = args.voices
     if n_voices is None:
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         played = perform_preset(generated, score, args.board, n_voices=n_voices)
     write_wav(args.out, played.pcm)
     seconds = len(played.pcm) / SAMPLE_RATE
-    peak = np.abs(played.pcm.astype(int)).max(initial=0) / 32768
+    peak = np.abs(played.pcm.astype(int)).max(initial=0) / FULL_SCALE
     player = "the float model" if args.float else f"the firmware on {args.board}"
     print(
         f"{args.out}: {seconds:.2f} s of {args.instrument} by {player}, "

@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing: list the files that are out of date and exit with status 1 if there "
-        "are any (default: write them)",
+        help="write nothing, list the files that are out of date, and exit with status 1 if "
+        "there are any (default: write them)",
     )
     args = parser.parse_args(argv)
     texts = {path: text() for path, text in GENERATED.items()}

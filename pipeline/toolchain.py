@@ -1,9 +1,9 @@
-"""Checks that every tool is installed and fetches what the firmware is built with.
+"""Checks that all tools are installed, and fetches the sources that the firmware needs.
 
     python -m pipeline.toolchain
 
-CMSIS and rp2040js come from package registries, pinned by version and checksum, into
-``build/third_party``.
+CMSIS and the emulator rp2040js come from package registries, pinned by version and checksum. They
+are stored in ``build/third_party``.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from pipeline.target.vendor import fetch_cmsis, fetch_rp2040js
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Checks that every tool is installed and fetches what the firmware is built with."""
+    """Checks that all tools are installed, and fetches the sources that the firmware needs."""
     Parser("toolchain", main.__doc__).parse_args(argv)
     require_tools(
         "cmake", "ninja", "cc", "arm-none-eabi-gcc", "arm-none-eabi-objdump", "qemu-system-arm"

@@ -1,11 +1,11 @@
-"""Trains a model of an instrument, full or reduced, on its data set by spectral loss.
+"""Trains the full or the reduced model of an instrument with a spectral loss.
 
     python -m pipeline.train --instrument flute --variant full
 
-reads ``runs/<instrument>/dataset.npz`` and writes the run folder ``runs/<instrument>/<variant>``.
-The same command resumes an interrupted training exactly where it stopped: batches depend on the
-seed and the step alone, and a checkpoint holds every variable. ``KERAS_BACKEND=jax`` trains on a
-GPU.
+This reads ``runs/<instrument>/dataset.npz`` and writes the run folder
+``runs/<instrument>/<variant>``. The same command resumes an interrupted run exactly where it
+stopped: batches depend on the seed and the step alone, and a checkpoint holds every variable.
+``KERAS_BACKEND=jax`` trains on a GPU.
 """
 
 from collections.abc import Sequence

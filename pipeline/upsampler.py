@@ -1,9 +1,9 @@
-"""Measures how clean the firmware's sound is after its way from 16 to 48 kHz.
+"""Measures how clean the firmware's sound is after upsampling from 16 to 48 kHz.
 
     python -m pipeline.upsampler --compare
 
-plays a scale with every pretrained instrument and compares the upsampled sound
-(``tflm_app/upsampler``) with that of an FM core that runs at 48 kHz.
+This plays a scale with every pretrained instrument and compares the upsampled sound
+(``tflm_app/upsampler``) with that of an FM core at 48 kHz.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ from pipeline.evaluation.aliasing import compare
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measures how clean the firmware's sound is after its way from 16 to 48 kHz."""
+    """Measures how clean the firmware's sound is after upsampling from 16 to 48 kHz."""
     parser = Parser("upsampler", main.__doc__)
     parser.add_argument(
         "--compare",
         action="store_true",
         required=True,
-        help="compare with an FM core at 48 kHz, for every pretrained instrument",
+        help="compare with an FM core at 48 kHz, for every pretrained instrument (required)",
     )
     renamed_option(parser, "--taps", "python -m pipeline.tables")
     parser.parse_args(argv)
     runs = {name: MODEL_DIR / name / "reduced_cd" for name in INSTRUMENTS}
     runs = {name: run for name, run in runs.items() if (run / "decoder_int8.tflite").is_file()}
     if not runs:
-        raise UserError(f"{MODEL_DIR} holds no models: train some first")
+        raise UserError(f"{MODEL_DIR} holds no quantized reduced_cd model: restore the folder")
     for name, run_dir in runs.items():
         figures = ", ".join(f"{key} {db:.1f} dB" for key, db in compare(run_dir, name).items())
         print(f"{name}: {figures}")

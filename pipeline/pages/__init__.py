@@ -1,1 +1,1 @@
-"""The HTML pages and pictures: demo, listening page, blind test, cost tables."""
+"""Writes what people look at: demo page, listening page, blind test, tables, pictures."""

@@ -1,4 +1,4 @@
-"""Tables of the figures that `pipeline.bench` measured: for the terminal and as Markdown."""
+"""Formats the results of `pipeline.bench` as tables, for the terminal and as Markdown."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ def print_models(rows: Sequence[Row]) -> None:
 
 
 def print_reverbs(reverbs: Sequence[Row]) -> None:
-    """Prints what each reverb adds, one line per reverb."""
+    """Prints the cost of each reverb, one line per reverb."""
     print(f"{'reverb':<8}{'core':<12}{'mean':>8}{'worst':>8}{'flash':>9}{'RAM':>9}{'error':>14}")
     for row in reverbs:
         per_frame, size = row["instructions_per_frame"], row["bytes"]

@@ -1,4 +1,4 @@
-"""The takes that the listening page and the listening test play, and the systems that play them."""
+"""Takes and systems of the listening page and the listening test."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from pipeline.core.instrument_config import InstrumentConfig
 from pipeline.evaluation.systems import LPC, REFERENCE, System, requested_systems
 
 Source = Literal["recorded", "rendered", "composed"]
-KEYS = "123456789ABCDEFGHIJKMNOPQRSTUVWXYZ"  # select a system, in order; L toggles the loop
+KEYS = "123456789ABCDEFGHIJKMNOPQRSTUVWXYZ"  # keys of the systems, in order; L toggles the loop
 
 
 @dataclass(frozen=True)
 class Take:
-    """A recording, or a composed phrase, as every system plays it.
+    """A recording or a composed phrase, played by every system.
 
     Attributes:
         id: Short name for files and scripts.
@@ -37,12 +37,12 @@ class InstrumentSection:
 
     Attributes:
         config: Configuration of the instrument.
-        source: Whether the takes are recordings, rendered audio of the user, or phrases composed
-            for the page.
+        source: Whether the takes are recordings, the user's rendered audio, or phrases composed for
+            the page.
         takes: Takes to choose from.
         systems: Entries of ``metrics.json`` by system.
         models: Folders of its models (see `pipeline.evaluation.model_files.model_sources`).
-        missing: For each missing system the reason.
+        missing: Reason by missing system.
     """
 
     config: InstrumentConfig
@@ -73,7 +73,7 @@ def page_systems(variants: Sequence[str], mcu: Sequence[str]) -> list[System]:
 
 
 def catalogue_json(instruments: Sequence[InstrumentSection], systems: Sequence[System]) -> str:
-    """Describes the takes for the scripts, as JSON that can be embedded in HTML."""
+    """Describes the takes for the page's scripts, as JSON that can be embedded in HTML."""
     entries = [
         {
             "id": take.id,

@@ -1,4 +1,4 @@
-"""The page that the demo writes: three sounds, the network's input and output, and the cost."""
+"""Writes the page of the demo: three sounds, the network's input and output, and the cost."""
 
 from pathlib import Path
 

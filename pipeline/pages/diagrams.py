@@ -1,7 +1,7 @@
-"""SVG drawings of the instrument: its signal path, its two networks and its FM patches.
+"""Draws the instrument as SVG: its signal path, its two networks and its FM patches.
 
 The drawings take their colours and fonts from the page that contains them (``assets/page.css``).
-`picture_text` embeds these rules into the README's picture of the signal path.
+`picture_text` embeds these style rules into the README's picture of the signal path.
 """
 
 import re
@@ -19,7 +19,7 @@ PICTURE = REPOSITORY / "data" / "pictures" / "signal_path.svg"
 ASSETS = Path(__file__).parent / "assets"
 OPERATOR_SIZE = (54, 30)
 OPERATOR_PITCH = (70, 58)  # distance between neighbouring operators, across and down
-LAYER_PITCH = 15  # distance between convolutions, where the network is 1000 units wide
+LAYER_PITCH = 15  # distance between convolutions; the network is 1000 units wide
 Point = tuple[float, float]
 
 
@@ -57,7 +57,7 @@ def _line(*points: Point, kind: str = "wire") -> str:
 
 
 def signal_path_svg(full: TcnConfig, reduced: TcnConfig) -> str:
-    """Draws the path from a recording to sound, and what each part of training compares."""
+    """Draws the path from a recording to sound, and what training compares."""
     steps = [
         ("recording", f"{SAMPLE_RATE // 1000} kHz", 1, 104, "box"),
         ("features", f"{FRAME_RATE} frames/s", 140, 142, "box"),

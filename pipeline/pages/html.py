@@ -1,7 +1,7 @@
-"""HTML building blocks that all pages share: players, spectrograms, curves and tables.
+"""Makes the HTML that all pages share: players, spectrograms, curves and tables.
 
-Styles and scripts from ``assets`` are embedded in the page. Curves are SVG in the colours of the
-reader's scheme. No page loads anything from a server.
+Styles and scripts from ``assets`` are embedded in the page. Curves are SVG, so they take the
+reader's light or dark colours. No page loads anything from a server.
 """
 
 import base64
@@ -134,7 +134,7 @@ def plot(content: str, *, top: str, bottom: str, size: str, caption: str = "") -
 
 
 def time_axis(seconds: float) -> str:
-    """Labels whole seconds below plots."""
+    """Returns labels at whole seconds, for the space below plots."""
     step = max(round(seconds / 8), 1)
     marks = "".join(
         f'<span style="left:{100 * second / seconds:.2f}%">{second} s</span>'

@@ -1,4 +1,4 @@
-"""The two pages that `pipeline.page` writes: tables of players, and the blind listening test."""
+"""Writes the pages of `pipeline.page`: the tables of players and the blind listening test."""
 
 from collections.abc import Sequence
 from html import escape
@@ -79,8 +79,8 @@ def _index(
         ),
         (
             "Firmware",
-            f"the quantized network and the integer synthesizer, run on {place}, or, "
-            "with reverb, on a Cortex-M7 if that has too little memory",
+            f"the quantized network and the integer synthesizer, run on {place}; with reverb, on a "
+            "Cortex-M7 if that has too little memory",
             [system for system in systems if system.is_firmware],
         ),
     ]
@@ -184,7 +184,7 @@ def _picker(instrument: InstrumentSection) -> str:
 def _cell(instrument: InstrumentSection, system: System) -> str:
     if system in instrument.missing:
         label, reason = escape(system.label), escape(instrument.missing[system])
-        return f'<div class="missing"><b>{label}: not there yet</b><p>{reason}</p></div>'
+        return f'<div class="missing"><b>{label}: not available</b><p>{reason}</p></div>'
     return "".join(
         _player(instrument, take, system, hidden=index > 0)
         for index, take in enumerate(instrument.takes)

@@ -1,4 +1,4 @@
-"""Ratings of the listening test: CSV files, reliability of listeners, box plots and a table."""
+"""Evaluates ratings of the listening test: reliability of listeners, box plots and a table."""
 
 import csv
 from collections import defaultdict
@@ -22,7 +22,7 @@ matplotlib.use("Agg")
 COLUMNS = ("listener", "date", "trial", "instrument", "take", "system", "letter", "rating")
 LOWEST_REFERENCE = 90  # rating below which a listener has missed the hidden reference
 MISSED_SHARE = 0.15  # largest share of trials in which a reliable listener may miss it
-COLOURS = matplotlib.colormaps["turbo"]  # distributed over the systems in their order
+COLOURS = matplotlib.colormaps["turbo"]  # spread over the systems in their order
 INK, GREY, GRID = "#1c1e21", "#5a6068", "#dfe0dc"
 LEGEND_INCHES = 2.4  # width of a legend entry
 BOX_STYLE: dict[str, Any] = {
@@ -100,7 +100,7 @@ def unreliable(ratings: Sequence[Rating]) -> dict[tuple[str, str], float]:
     """Finds listeners who miss the hidden reference too often, as ITU-R BS.1534-3 recommends.
 
     Returns:
-        Share of trials in which the hidden reference was missed, by session, for these listeners.
+        Share of trials in which these listeners missed the hidden reference, by session.
     """
     missed = defaultdict(list)
     for rating in ratings:
@@ -111,7 +111,7 @@ def unreliable(ratings: Sequence[Rating]) -> dict[tuple[str, str], float]:
 
 
 def group(ratings: Sequence[Rating]) -> dict[str, dict[str, list[float]]]:
-    """Sorts ratings by instrument, and within by system in the order of the page.
+    """Groups ratings by instrument and by system, in the order of the page.
 
     If there are several instruments, the group ``all`` is added at the end.
     """
@@ -182,7 +182,7 @@ def _format_axes(axes: Any) -> None:
 
 
 def print_table(groups: Ratings) -> None:
-    """Prints for each box: number, median, quartiles, and mean with its 95 % interval."""
+    """Prints the number, median, quartiles, and mean with its 95 % interval for each box."""
     print(f"{'':<10}{'system':<32}{'n':>5}{'median':>8}{'quartiles':>12}{'mean':>7}{'95 %':>7}")
     for instrument, by_system in groups.items():
         for system, values in by_system.items():

@@ -1,4 +1,4 @@
-"""The picture of quality against cost: spectral distance of the models over their instructions."""
+"""Draws quality against cost: the models' spectral distance over their instructions."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,13 +31,13 @@ STYLE: dict[Any, Any] = {
 
 
 def picture_points(rows: Sequence[Row]) -> list[Point]:
-    """Selects what is drawn: int8 models with the ``aot`` engine on the Cortex-M4F.
+    """Selects the models to draw: int8 with the ``aot`` engine on the Cortex-M4F.
 
     Models without metrics are left out.
 
     Returns:
         For each model its row, its MSS on the validation split, and whether that MSS was measured
-        on real recordings; instruments that have none are judged by rendered ones.
+        on real recordings; instruments without real recordings are judged by rendered ones.
     """
     points = []
     for row in rows:
@@ -58,17 +58,18 @@ def draw(rows: Sequence[Row], out: Path) -> None:
         out: Picture to write; its suffix selects SVG or PNG.
 
     Raises:
-        UserError: No model has both figures, or the suffix is not supported.
+        UserError: No model has quality and cost, or the suffix is not supported.
     """
     import matplotlib.pyplot as plt  # importing it takes a second, and only pictures need it
 
     points = picture_points(rows)
     if not points:
         raise UserError(
-            f"nothing to draw: the file has no int8 model on {BOARD} with validation figures"
+            f"nothing to draw: there is no int8 model on {BOARD} with validation figures; run "
+            "python -m pipeline.bench with that board"
         )
     if out.suffix not in SUFFIXES:
-        raise UserError(f"{out} has to end with {' or '.join(SUFFIXES)}")
+        raise UserError(f"{out}: give a name that ends with {' or '.join(SUFFIXES)}")
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6, 3.4), layout="constrained")
         for place, instrument in enumerate(COLOURS):
@@ -86,7 +87,7 @@ def _cost(row: Row) -> float:
 
 
 def _draw_instrument(axes: Any, instrument: str, place: int, points: Sequence[Point]) -> None:
-    """Draws the points of an instrument, filled where real recordings judge it, and a line."""
+    """Draws an instrument's points, filled if measured on real recordings, and a line."""
     colour = COLOURS[instrument]
     own = [point for point in points if point[0]["instrument"] == instrument]
     sideways = DODGE ** (place - (len(COLOURS) - 1) / 2)
@@ -115,7 +116,7 @@ def _format_axes(axes: Any, costs: Sequence[float]) -> None:
 
 
 def _add_legend(axes: Any, points: Sequence[Point]) -> None:
-    """Explains colours and markers by entries without points."""
+    """Explains colours and markers with entries that have no points."""
 
     def add_entry(label: str, colour: str, marker: str = "o", face: str | None = None) -> None:
         axes.plot([], [], marker, color=colour, markerfacecolor=face or colour, label=label)

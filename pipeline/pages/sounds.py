@@ -1,4 +1,4 @@
-"""The files beside the listening page: the sounds of each take and their spectrograms."""
+"""Writes the files beside the listening page: the sounds of each take, and spectrograms."""
 
 import base64
 import io
@@ -22,9 +22,9 @@ def image_path(take: Take, system: System) -> str:
 
 
 def write_take(take: Take, out: Path) -> None:
-    """Writes the sounds of a take as a script, and a spectrogram for each.
+    """Writes the sounds of a take as one script, and a spectrogram of each sound.
 
-    The script passes the sounds to the page as FLAC; ``mixer.js`` explains why it is a script.
+    The script passes the sounds to the page as FLAC; ``mixer.js`` explains why a script is used.
 
     Args:
         take: Take whose WAV files exist.

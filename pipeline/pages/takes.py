@@ -1,6 +1,6 @@
 """Gathers the content of the listening page: chooses takes and evaluates every system on them.
 
-An evaluation that is still valid is kept, so that writing the page again is quick.
+Evaluations that are still valid are kept, so writing the page again is quick.
 """
 
 import json
@@ -128,7 +128,7 @@ def _excerpts(config: InstrumentConfig, folder: Path, n_takes: int, out: Path) -
 def _evaluate(
     instrument: str, recordings: Mapping[str, Path], options: Options, out: Path
 ) -> dict[str, Any]:
-    """Evaluates every system on recordings, unless `out` already holds the result.
+    """Evaluates every system on recordings, unless `out` already contains the result.
 
     Returns:
         The content of ``metrics.json`` (see `pipeline.evaluate`) with the currently missing systems

@@ -187,7 +187,7 @@ def test_board_figures_are_printed_and_written_to_the_json_file(run_dir, tmp_pat
     bench.main([*arguments, "--json", str(tmp_path / "boards.json")])
     *table, following = capsys.readouterr().out.splitlines()
     assert printed.splitlines()[:-1] == table
-    assert printed.endswith("next: the same with --json FILE, for pipeline.bench_report\n")
+    assert printed.splitlines()[-1].startswith("next: the same command with --json FILE")
     assert following.endswith(f"next: python -m pipeline.bench_report {tmp_path / 'boards.json'}")
     assert json.loads((tmp_path / "boards.json").read_text())["boards"] == []
 

@@ -96,8 +96,8 @@ def test_every_system_of_every_take_has_a_player_or_is_reported_missing(written,
     assert len(cells) == len(MISSING) + len(SYSTEMS) - 2 + len(MISSING)
     # The flute comes first, and after reversal its entry replaces that of the violin.
     reasons = dict(reversed(cells))
-    assert "python -m pipeline.quantize" in reasons["Reduced + CD, 16x8: not there yet"]
-    assert "python -m pipeline.train" in reasons["Reduced: not there yet"]
+    assert "python -m pipeline.quantize" in reasons["Reduced + CD, 16x8: not available"]
+    assert "python -m pipeline.train" in reasons["Reduced: not available"]
     assert "low &amp; &lt;loud&gt;" in html and "<loud>" not in html
     assert f"The models of flute are those in {setting / 'runs'}." in html
 
