@@ -18,7 +18,6 @@ from pipeline.quantization.weights import Floats, Ranges, Weights
 FRAME_STEPS = 255  # steps of the int8 frame over its range 0 to 1
 LEARNING_RATE = 1e-3
 CLIPS_PER_STEP = 8
-SILENCE_DB = -80.0  # relative to the largest level; all lower levels count as equal
 PATIENCE = 40  # epochs without improvement before training stops
 
 
@@ -52,13 +51,13 @@ def train_quantized(
     import_tensorflow()
     import tf_keras as keras
 
-    from pipeline.quantization.qat_network import quantized_tcn
+    from pipeline.quantization.qat_network import level_distance, quantized_tcn
 
     keras.utils.set_random_seed(seed)
     model = quantized_tcn(weights, config, ranges)
     n_steps = epochs * -(-len(train[0]) // CLIPS_PER_STEP)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, n_steps)
-    model.compile(keras.optimizers.Adam(schedule), loss=_level_distance)
+    model.compile(keras.optimizers.Adam(schedule), loss=level_distance)
     best = keras.callbacks.EarlyStopping(
         patience=PATIENCE, restore_best_weights=True, start_from_epoch=1
     )
@@ -71,16 +70,6 @@ def train_quantized(
         callbacks=[best],
     )
     return _trained(model, weights, ranges)
-
-
-def _level_distance(target: Any, found: Any) -> Any:
-    """Returns the mean distance in dB between the levels of two sets of logits."""
-    tf = import_tensorflow()
-
-    def level_db(logits: Any) -> Any:
-        return tf.maximum(tf.math.log_sigmoid(logits) * (20 / np.log(10)), SILENCE_DB)
-
-    return tf.reduce_mean(tf.abs(level_db(target) - level_db(found)))
 
 
 def _batch_arrays(clips: tuple[Floats, Floats]) -> tuple[Floats, Floats]:

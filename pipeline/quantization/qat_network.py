@@ -5,6 +5,7 @@ This module imports TensorFlow, tfmot and tf_keras, so import it only where a ne
 
 from typing import Any
 
+import numpy as np
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 from tensorflow_model_optimization.python.core.quantization.keras import quantize_scheme
@@ -20,6 +21,8 @@ from pipeline.quantization.weights import Ranges, Weights
 tf: Any = import_tensorflow()
 quantization: Any = tfmot.quantization.keras
 Tensor = Any
+
+SILENCE_DB = -80.0  # relative to the largest level; all lower levels count as equal
 
 
 class LearnedRange(quantization.quantizers.Quantizer):
@@ -72,6 +75,7 @@ class StepConfig(quantization.QuantizeConfig):
 
     def set_quantize_activations(self, layer: Any, quantize_activations: list[Any]) -> None:
         """Does nothing; there are none."""
+        pass  # AutoGraph cannot transform a function without a statement
 
     def get_output_quantizers(self, layer: Any) -> list[LearnedRange]:
         """Returns the quantizer of the output."""
@@ -81,6 +85,15 @@ class StepConfig(quantization.QuantizeConfig):
         """Returns the arguments of the constructor."""
         low, high, trainable = self.range
         return {"low": low, "high": high, "trainable": trainable}
+
+
+def level_distance(target: Tensor, found: Tensor) -> Tensor:
+    """Returns the mean distance in dB between the levels of two sets of logits."""
+
+    def level_db(logits: Tensor) -> Tensor:
+        return tf.maximum(tf.math.log_sigmoid(logits) * (20 / np.log(10)), SILENCE_DB)
+
+    return tf.reduce_mean(tf.abs(level_db(target) - level_db(found)))
 
 
 class _Unchanged:
