@@ -3,6 +3,7 @@
 import faulthandler
 import os
 import sys
+from types import TracebackType
 
 if sys.argv[0] == "-m":  # run as a command, python -m pipeline.<stage>
     # TensorFlow's C++ code prints messages that no option silences. So Python gets its own copy of
@@ -10,3 +11,24 @@ if sys.argv[0] == "-m":  # run as a command, python -m pipeline.<stage>
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     faulthandler.enable(sys.stderr)
+
+
+def _report_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Ends a command that lacks a package with one line and status 2; shows other errors whole."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.split(".")[0]
+        if package != __name__:
+            print(
+                f"error: the Python package {package} is not installed: install it, or everything "
+                "that the project needs with pip install .",
+                file=sys.stderr,
+            )
+            sys.stdout.flush()
+            os._exit(2)  # the interpreter would end with status 1 after this hook
+    sys.__excepthook__(kind, error, trace)
+
+
+if sys.argv[0] == "-m":
+    sys.excepthook = _report_uncaught

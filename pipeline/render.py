@@ -25,8 +25,7 @@ from pipeline.core.options import (
     add_variant,
 )
 from pipeline.core.parser import Parser, renamed_option, whole
-from pipeline.core.paths import MODEL_DIR
-from pipeline.core.runs import load_run
+from pipeline.core.runs import load_run, pretrained_run
 from pipeline.target.boards import FILE_BOARDS
 from pipeline.target.player import MAX_VOICES, POLYPHONIC_VOICES, load_score, perform_preset
 from pipeline.target.sources import generate
@@ -39,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if n_voices is None:
         n_voices = POLYPHONIC_VOICES if load_instrument(args.instrument).corpus.decays else 1
     score = load_score(args.midi)
-    run_dir = args.run or MODEL_DIR / args.instrument / args.variant
+    run_dir = args.run or pretrained_run(args.instrument, args.variant)
     if args.float:
         # Imported here because it needs Keras, which playing the firmware does not.
         from pipeline.evaluation.float_player import render_score

@@ -25,7 +25,7 @@ from pipeline.core.options import (
     add_variant,
 )
 from pipeline.core.parser import Parser, real, renamed_option
-from pipeline.core.paths import MODEL_DIR
+from pipeline.core.runs import pretrained_run
 from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.target.boards import LIVE_BOARDS
 from pipeline.target.sources import generate
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f"--f0 {f0_min_hz:g} {f0_max_hz:g}: give the lower bound first")
     load_instrument(args.instrument)
     audio = load_audio(args.audio)
-    run_dir = args.run or MODEL_DIR / args.instrument / args.variant
+    run_dir = args.run or pretrained_run(args.instrument, args.variant)
     program = build_transfer(args.board, generate(run_dir, reverb_seconds=args.reverb))
     played = transfer(program, to_pcm(audio), f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz)
     write_wav(args.out, played.pcm)

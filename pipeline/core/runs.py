@@ -90,6 +90,21 @@ def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
     )
 
 
+def pretrained_run(instrument: str, variant: str) -> Path:
+    """Returns the run folder of a pretrained model.
+
+    Raises:
+        UserError: The repository has none.
+    """
+    folder = MODEL_DIR / instrument / variant
+    if not (folder / "config.toml").is_file():
+        raise UserError(
+            f"there is no pretrained {variant} {instrument}: give a run folder of your own, "
+            f"such as --run runs/{instrument}/{variant}"
+        )
+    return folder
+
+
 def training_command(run_dir: Path) -> str:
     """Returns the command that trains the model of a run folder, judging by the folder's path."""
     stages = {variant: f"train --variant {variant}" for variant in VARIANTS}

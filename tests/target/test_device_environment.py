@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
 
-    def run(*arguments: object) -> str:
+    def run(*arguments: object, status: int = 0) -> str:
         done = subprocess.run(
             [python, *map(str, arguments)],
             cwd=REPOSITORY,
@@ -53,8 +53,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stderr if status else done.stdout
 
     run("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS)
     return run
@@ -117,3 +117,17 @@ def test_midi_file_is_played(run, tmp_path):
     options = ["--midi", tmp_path / "tune.mid", "--instrument", "flute", "--board", "host"]
     run("-m", "pipeline.render", *options, "--out", tmp_path / "tune.wav")
     assert (tmp_path / "tune.wav").stat().st_size > 16_000
+
+
+@pytest.mark.parametrize(
+    ("command", "package"),
+    [
+        ("transfer --audio in.wav --instrument flute --out out.wav", "librosa"),
+        ("train --instrument flute", "keras"),
+    ],
+)
+def test_command_that_needs_another_package_names_it_in_one_line(run, command, package):
+    module, *options = command.split()
+    line = run("-m", f"pipeline.{module}", *options, status=2)
+    assert line.startswith(f"error: the Python package {package} is not installed: ")
+    assert line.count("\n") == 1
