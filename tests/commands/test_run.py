@@ -49,7 +49,12 @@ def command(recordings, runs):
 def start_until(path, recordings, runs):
     """Starts the command and returns its process as soon as `path` exists."""
     process = subprocess.Popen(
-        command(recordings, runs), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(recordings, runs),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs inherit that SIGINT is ignored; a user's Ctrl-C is not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not path.exists():
         assert process.poll() is None, process.stderr.read()
