@@ -18,6 +18,7 @@ from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_board, add_out, add_runs, add_systems
 from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import REPOSITORY
+from pipeline.model.patches import find_patch
 from pipeline.pages.catalogue import page_systems
 from pipeline.pages.listening_page import write_pages
 from pipeline.pages.takes import Options, gather
@@ -28,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Writes a page to compare all systems of all instruments, and a blind listening test."""
     args = _parser().parse_args(argv)
     configs = [load_instrument(name) for name in dict.fromkeys(args.instrument)]
+    for config in configs:
+        find_patch(config)
     if args.audio and not any((args.audio / c.instrument).is_dir() for c in configs):
         names = ", ".join(c.instrument for c in configs)
         raise UserError(

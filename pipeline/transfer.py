@@ -25,7 +25,7 @@ from pipeline.core.options import (
     add_variant,
 )
 from pipeline.core.parser import Parser, real, renamed_option
-from pipeline.core.runs import pretrained_run
+from pipeline.core.runs import load_run, pretrained_run
 from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.target.boards import LIVE_BOARDS
 from pipeline.target.sources import generate
@@ -65,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     load_instrument(args.instrument)
     audio = load_audio(args.audio)
     run_dir = args.run or pretrained_run(args.instrument, args.variant)
+    load_run(run_dir, instrument=args.instrument)
     program = build_transfer(args.board, generate(run_dir, reverb_seconds=args.reverb))
     played = transfer(program, to_pcm(audio), f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz)
     write_wav(args.out, played.pcm)

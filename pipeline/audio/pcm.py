@@ -27,7 +27,7 @@ def from_pcm(pcm: Pcm) -> npt.NDArray[np.float32]:
 
 def write_wav(path: Path, pcm: Pcm) -> None:
     """Writes int16 samples as a mono WAV file at 16 kHz, atomically."""
-    with atomic_write(path) as temporary, wave.open(str(temporary), "wb") as wav:
+    with atomic_write(path) as temporary, temporary.open("wb") as file, wave.open(file) as wav:
         wav.setnchannels(1)
         wav.setsampwidth(2)
         wav.setframerate(SAMPLE_RATE)

@@ -12,6 +12,8 @@ import numpy as np
 
 from pipeline.core.errors import UserError
 
+TEMPORARY = ".partial-"  # how names of unfinished files begin
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -23,15 +25,21 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Yields:
         The path to write to.
+
+    Raises:
+        UserError: `path` is a folder.
     """
     path = Path(path)
+    if not path.name or path.is_dir():
+        raise UserError(f"{path} is a folder: give the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}.{path.name}")
     try:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if error.filename in (None, str(temporary), temporary):
+            error.filename = str(path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -82,7 +90,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid TOML: {error}") from None
 
 

@@ -134,7 +134,7 @@ def load_instrument(name: str) -> InstrumentConfig:
         UserError: There is no such instrument, or an entry of the file is missing or not allowed.
     """
     path = INSTRUMENT_DIR / f"{name}.toml"
-    if not path.is_file():
+    if not Identifier().accepts(name) or not path.is_file():
         known = ", ".join(sorted(p.stem for p in INSTRUMENT_DIR.glob("*.toml")))
         raise UserError(f"unknown instrument {name!r}: choose one of {known}, or write {path}")
     config = from_table(InstrumentConfig, read_toml(path), path)

@@ -116,7 +116,7 @@ def _has_type(value: Any, wanted: Any) -> bool:
     if is_dataclass(wanted):
         return isinstance(value, dict)
     if wanted is float:  # 230 is accepted as 230.0; true, inf and nan are not
-        return type(value) in (int, float) and math.isfinite(value)
+        return type(value) in (int, float) and abs(value) < math.inf
     return type(value) is wanted
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import UserError
+from pipeline.core.files import TEMPORARY
 from pipeline.core.processes import end_with_parent
 
 
@@ -90,6 +91,6 @@ def only_run(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(f"{folder} is in use by another run: wait for it or stop it") from None
-        for path in folder.rglob(".[0-9]*.*"):  # see `pipeline.core.files.atomic_write`
+        for path in folder.rglob(f"{TEMPORARY}*"):
             path.unlink()
         yield

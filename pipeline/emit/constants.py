@@ -148,7 +148,7 @@ _ASSERTION = """\
 #ifdef __cplusplus
 #define SHARED_ASSERT(condition, message) static_assert(condition, message)
 #else
-#define SHARED_ASSERT(condition, message) _Static_assert(condition, message)
+#define SHARED_ASSERT(condition, message) __extension__ _Static_assert(condition, message)
 #endif
 """
 

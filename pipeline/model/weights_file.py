@@ -70,7 +70,7 @@ def read_weights(path: Path) -> dict[str, list[Floats]]:
     try:
         with h5py.File(path) as stored:
             stored.visititems(collect)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # altered bytes raise almost anything inside HDF5
         raise UserError(
             f"{path} is damaged ({error}): delete it and train the model again"
         ) from None

@@ -24,6 +24,8 @@ def load_frames(path: Path) -> npt.NDArray[np.float32]:
     if path.suffix == ".npy":
         try:
             frames = np.load(path, allow_pickle=False)
+            if not isinstance(frames, np.ndarray):
+                raise ValueError
         except Exception:  # altered bytes raise almost anything inside NumPy
             raise UserError(
                 f"{path} is damaged or not a .npy file: save frames with numpy.save"

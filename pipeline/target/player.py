@@ -61,7 +61,9 @@ def load_score(path: Path) -> Score:
             if not message.is_meta:
                 score.append((int(seconds * FRAME_RATE), bytes(message.bytes())))
                 n_notes += message.type == "note_on"
-    except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # altered bytes raise almost anything inside mido
         reason = str(error) or type(error).__name__
         raise UserError(
             f"{path} is not a MIDI file that can be played ({reason}): export it again"

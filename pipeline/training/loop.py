@@ -143,7 +143,12 @@ def _initial_model(config: RunConfig, *, warm_start: Path | None, teacher: Path 
         model.noise.set_weights(source.noise.get_weights())
     if warm_start is not None:
         source = load_model(warm_start, instrument=config.instrument)
-        model.tcn.set_weights(source.tcn.get_weights())
+        try:
+            model.tcn.set_weights(source.tcn.get_weights())
+        except ValueError:
+            raise UserError(
+                f"{warm_start} has a network of another shape: give a run folder of this variant"
+            ) from None
     return model
 
 

@@ -122,7 +122,7 @@ def test_run_makes_models_c_firmware_and_sounds(finished):
     for system in ("reference", *report["systems"]):
         audio, rate = sf.read(audio_folder / f"{recording}.{system}.wav")
         assert (len(audio), rate) == (64_000, 16_000)
-    assert not list(folder.rglob(".[0-9]*"))  # no temporary file remains
+    assert not list(folder.rglob(".partial-*"))  # no temporary file remains
     assert str(folder / "page/index.html") in output and output.splitlines()[-1].startswith(
         "next: "
     )

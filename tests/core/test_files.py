@@ -1,6 +1,7 @@
 """Archives are read back as written; a damaged one is refused with a line that says what to do."""
 
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import load_arrays
+from pipeline.core.files import atomic_write, load_arrays
 
 ARRAYS = {"numbers": np.arange(500), "name": np.array("flute"), "levels": np.linspace(0, 1, 90)}
 
@@ -71,3 +72,17 @@ def test_file_that_is_not_an_archive_is_named_with_the_remedy(tmp_path, make, me
     with pytest.raises(UserError, match=f"some.npz {message}") as refusal:
         load_arrays(path, remedy="make it again", names=["numbers"])
     assert str(refusal.value).endswith(": make it again")
+
+
+@pytest.mark.parametrize("name", [".", "/", ""])
+def test_folder_is_refused_as_the_name_of_a_file(name):
+    message = "is a folder: give the name of a file"
+    with pytest.raises(UserError, match=message), atomic_write(Path(name)):
+        pass
+
+
+def test_error_of_writing_names_the_final_file(tmp_path):
+    path = tmp_path / "figures.json"
+    with pytest.raises(OSError) as error, atomic_write(path) as temporary:
+        raise PermissionError(13, "Permission denied", str(temporary))
+    assert error.value.filename == str(path)

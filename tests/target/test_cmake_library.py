@@ -46,6 +46,8 @@ LISTS = """
 cmake_minimum_required(VERSION 3.21)
 project(mine C CXX)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(BOARD my_board) # variables of its own, whose names the firmware uses for itself
+set(SANITIZE ON)
 set(GENERATED_DIR {generated})
 add_subdirectory({app} neural_fm)
 add_executable(in_c mine.c)
