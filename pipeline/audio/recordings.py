@@ -19,7 +19,7 @@ from pipeline.audio import features as features_module
 from pipeline.audio.composition import compose_corpus
 from pipeline.audio.features import Features, extract_features
 from pipeline.audio.loading import AUDIO_SUFFIXES, load_audio
-from pipeline.audio.soundfont import render_midi
+from pipeline.audio.soundfont import SOUNDFONT, render_midi
 from pipeline.core import constants
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, load_arrays
@@ -41,11 +41,13 @@ class Recording:
         name: A name that is the same on every machine.
         path: The file.
         real: Whether a musician was recorded; False for rendered audio.
+        source: The folder that it came from, or the sound set that rendered it.
     """
 
     name: str
     path: Path
     real: bool
+    source: str
 
 
 def find_recordings(folder: Path, config: DataConfig) -> list[Recording]:
@@ -75,8 +77,9 @@ def find_recordings(folder: Path, config: DataConfig) -> list[Recording]:
     if not files:
         kinds = "WAV, FLAC, OGG, MP3, AIFF"
         raise UserError(f"{folder} holds no audio: put recordings there ({kinds} and others)")
+    source = base.resolve().name
     return [
-        Recording(f"{base.resolve().name}/{path.relative_to(base).as_posix()}", path, real=True)
+        Recording(f"{source}/{path.relative_to(base).as_posix()}", path, real=True, source=source)
         for path in _suitable(files, folder, config)
     ]
 
@@ -125,7 +128,7 @@ def render_corpus(config: InstrumentConfig, folder: Path) -> list[Recording]:
             with atomic_write(score) as temporary:  # renamed only after its sound is complete
                 temporary.write_bytes(content.getvalue())
                 render_midi(temporary, config.corpus.gm_program, sound)
-        recordings.append(Recording(f"corpus/{name}", sound, real=False))
+        recordings.append(Recording(f"corpus/{name}", sound, real=False, source=SOUNDFONT.stem))
     return recordings
 
 

@@ -158,7 +158,7 @@ def test_split_of_recordings_does_not_change_when_a_corpus_is_added(
     alone = run(tmp_path / "in", tmp_path / "out")
     write_recordings(tmp_path / "rendered", 4, seconds=4.1)
     rendered = [
-        recordings.Recording(f"corpus/{path.stem}", path, real=False)
+        recordings.Recording(f"corpus/{path.stem}", path, real=False, source="FluidR3_GM")
         for path in sorted((tmp_path / "rendered").iterdir())
     ]
     monkeypatch.setattr(data, "render_corpus", lambda config, folder: rendered)
