@@ -18,9 +18,11 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import FORMATS, FRAME_RATE, HOP_SAMPLES
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
-from pipeline.core.options import add_run, add_tflm_dir
+from pipeline.core.model_choice import chosen_models
+from pipeline.core.options import add_models, add_tflm_dir
 from pipeline.core.parser import Parser
 from pipeline.core.paths import MODEL_DIR
+from pipeline.core.runs import decoder_name
 from pipeline.evaluation.bench_boards import bench_boards
 from pipeline.evaluation.bench_cores import bench_models, bench_reverbs, pretrained_runs, small_runs
 from pipeline.pages.bench_tables import markdown, print_models, print_reverbs
@@ -30,17 +32,21 @@ from pipeline.target.boards import EMULATED_BOARDS
 def main(argv: Sequence[str] | None = None) -> None:
     """Measures what the firmware costs on every emulated core, or on every flashable board."""
     args = _parser().parse_args(argv)
+    formats = args.format or ["int8"]
+    models = chosen_models(args, file=decoder_name(formats[0]))
+    for model in models:
+        print(f"model: {model}", flush=True)
+    given = [model.run_dir for model in models]
     if args.boards:
-        if args.run and len(args.run) > 1:
+        if len(given) > 1:
             raise UserError("--boards measures one model: give --run only once")
-        run_dir = (args.run or small_runs())[0]
+        run_dir = (given or small_runs())[0]
         measured = {"rows": [], "reverbs": [], "boards": bench_boards(run_dir)}
         print(markdown(measured))
         _finish(measured, args.json)
         return
-    run_dirs = args.run or pretrained_runs()
+    run_dirs = given or pretrained_runs()
     boards = args.board or EMULATED_BOARDS
-    formats = args.format or ["int8"]
     rows, missing = bench_models(run_dirs, formats=formats, boards=boards, tflm_dir=args.tflm_dir)
     if not rows:
         raise UserError(
@@ -70,7 +76,12 @@ def _parser() -> Parser:
         action="store_true",
         help="measure one model on the flashable boards (default: models on the emulated cores)",
     )
-    add_run(parser, "run folder of a model (default: all of data/models)", several=True)
+    add_models(
+        parser,
+        parser.add_mutually_exclusive_group(),
+        help="a quantized model",
+        default="all of data/models",
+    )
     parser.add_argument(
         "--format",
         action="append",

@@ -11,21 +11,25 @@ Each run folder becomes a preset: its decoder (`pipeline.emit.decoder`), FM patc
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
-from pipeline.core.options import add_format, add_out, add_reverb_seconds, add_run
+from pipeline.core.options import add_format, add_models, add_out, add_reverb_seconds
 from pipeline.core.parser import Parser
 from pipeline.emit import weight_packing
 from pipeline.emit.presets import load_preset, write_firmware_source
 from pipeline.quantization.tflite_reader import read_step_model
+from pipeline.target.sources import select_models
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Compiles quantized models and FM patches to the C of a firmware."""
     parser = Parser("codegen", main.__doc__)
-    add_run(parser, "run folder with a quantized model", required=True, several=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    add_models(parser, source, help="a quantized model")
     add_format(parser)
     add_reverb_seconds(parser)
     add_out(parser, "folder for the C files")
     args = parser.parse_args(argv)
+    for line in select_models(args):
+        print(line)
     presets = [
         load_preset(run_dir, fmt=args.format, reverb_seconds=args.reverb) for run_dir in args.run
     ]

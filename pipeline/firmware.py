@@ -18,7 +18,12 @@ from pipeline.core.parser import Parser
 from pipeline.target.boards import ALL_BOARDS, FILE_BOARDS, INSTRUMENT_BOARDS
 from pipeline.target.firmware import build, render
 from pipeline.target.frame_files import load_frames
-from pipeline.target.sources import add_source_arguments, flash_command, generate_source
+from pipeline.target.sources import (
+    add_source_arguments,
+    flash_command,
+    generate_source,
+    select_models,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -29,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.frames is not None and args.board not in FILE_BOARDS:
         raise UserError(f"{args.board} plays MIDI, not frames: leave out --frames and --out")
     frames = None if args.frames is None else load_frames(args.frames)
+    for line in select_models(args):
+        print(line, flush=True)
     built = build(
         args.board,
         generate_source(args),

@@ -2,10 +2,10 @@
 
     python -m pipeline.flash --board pico --run data/models/flute/reduced_cd
 
-``--run`` may be repeated; MIDI's program change then selects the instrument, and the first one is
-program 0. A board whose boot loader appears as a drive is flashed through the drive (UF2) if it is
-mounted. Any other board is flashed with the first installed tool of ``openocd``, ``st-flash`` and
-``pyocd``.
+``--run`` or ``--instrument`` may be repeated; MIDI's program change then selects the instrument,
+and the first one is program 0. A board whose boot loader appears as a drive is flashed through the
+drive (UF2) if it is mounted. Any other board is flashed with the first installed tool of
+``openocd``, ``st-flash`` and ``pyocd``.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,13 @@ from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.options import add_board
 from pipeline.core.parser import Parser
-from pipeline.core.paths import MODEL_DIR
 from pipeline.target import firmware, sources
 from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.flashing import DRIVE_PLACES, convert, find_drive, flash, flasher
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Builds instruments, by default the pretrained flute, and writes them to a board's flash."""
+    """Builds instruments, by default the flute, and writes them to a board's flash."""
     parser = Parser("flash", main.__doc__)
     add_board(parser, INSTRUMENT_BOARDS, help="board to build for and flash")
     sources.add_source_arguments(parser, required=False)
@@ -46,8 +45,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         drive = find_drive(how.drive, [args.drive] if args.drive else mounted)
     if args.drive and drive is None:
         raise UserError(f"{args.drive} is not the drive of a {board}: {how.remedy}")
-    if not (args.run or args.generated):
-        args.run = [MODEL_DIR / "flute" / "reduced_cd"]
+    if not (args.run or args.instrument or args.generated):
+        args.instrument = ["flute"]
+    for line in sources.select_models(args):
+        print(line, flush=True)
     built = firmware.build(board, sources.generate_source(args), options=dict(args.option))
     files = convert(built.program.elf, board)
     print(f"{board}: flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack")

@@ -8,14 +8,16 @@ evaluates what is new or has changed, and keeps the rest (``audio/<instrument>``
 `pipeline.evaluate`). Without recordings, it renders short phrases that were not used in training.
 """
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.cli import run_main
-from pipeline.core.constants import INSTRUMENTS, VARIANTS
+from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_board, add_out, add_runs, add_systems
+from pipeline.core.instrument_config import InstrumentConfig, load_instrument
+from pipeline.core.model_choice import modelled_instruments
+from pipeline.core.options import add_board, add_out, add_runs, add_systems, list_instruments
 from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import REPOSITORY
 from pipeline.model.patches import find_patch
@@ -28,7 +30,8 @@ from pipeline.target.boards import FILE_BOARDS
 def main(argv: Sequence[str] | None = None) -> None:
     """Writes a page to compare all systems of all instruments, and a blind listening test."""
     args = _parser().parse_args(argv)
-    configs = [load_instrument(name) for name in dict.fromkeys(args.instrument)]
+    configs = [load_instrument(name) for name in dict.fromkeys(args.instrument or [])]
+    configs = configs or _playable(args)
     for config in configs:
         find_patch(config)
     if args.audio and not any((args.audio / c.instrument).is_dir() for c in configs):
@@ -51,21 +54,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     print("next: python -m pipeline.listening_test CSV... --out FILE.png, with saved ratings")
 
 
+def _playable(args: argparse.Namespace) -> list[InstrumentConfig]:
+    """Returns the instruments that have a model, and recordings or a corpus to play."""
+    playable = []
+    for config in map(load_instrument, modelled_instruments(args.runs)):
+        if config.corpus or (args.audio and (args.audio / config.instrument).is_dir()):
+            playable.append(config)
+        else:
+            print(f"left out: {config.instrument}: its file has no [corpus], and no recordings")
+    if not playable:
+        raise UserError("no instrument has a model: run python -m pipeline.run first")
+    return playable
+
+
 def _parser() -> Parser:
     parser = Parser("page", main.__doc__)
     add_out(parser, "folder for the page", default=REPOSITORY / "build" / "page")
     parser.add_argument(
         "--instrument",
         nargs="+",
-        default=list(INSTRUMENTS),
         metavar="NAME",
-        help=f"instruments to compare (default: {' '.join(INSTRUMENTS)})",
+        help=f"instruments to compare: {list_instruments()} (default: all that have a model)",
     )
     parser.add_argument(
         "--audio",
         type=Path,
         metavar="DIR",
-        help="folder with a folder of recordings per instrument: DIR/flute, DIR/trumpet, ... "
+        help="folder with a folder of recordings per instrument: DIR/flute, DIR/clarinet, ... "
         "(default: short phrases are composed and rendered)",
     )
     parser.add_argument(

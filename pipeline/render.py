@@ -16,16 +16,15 @@ from pipeline.audio.pcm import FULL_SCALE, write_wav
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
+from pipeline.core.model_choice import chosen_models
 from pipeline.core.options import (
     add_board,
-    add_instrument,
+    add_model,
     add_out,
     add_reverb_seconds,
-    add_run,
-    add_variant,
 )
 from pipeline.core.parser import Parser, renamed_option, whole
-from pipeline.core.runs import load_run, pretrained_run
+from pipeline.core.runs import WEIGHTS, decoder_name, load_run
 from pipeline.target.boards import FILE_BOARDS
 from pipeline.target.player import MAX_VOICES, POLYPHONIC_VOICES, load_score, perform_preset
 from pipeline.target.sources import generate
@@ -36,9 +35,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     n_voices = args.voices
     if n_voices is None:
-        n_voices = POLYPHONIC_VOICES if load_instrument(args.instrument).corpus.decays else 1
+        n_voices = POLYPHONIC_VOICES if load_instrument(args.instrument).decays else 1
     score = load_score(args.midi)
-    run_dir = args.run or pretrained_run(args.instrument, args.variant)
+    (model,) = chosen_models(args, file=WEIGHTS if args.float else decoder_name("int8"))
+    run_dir = model.run_dir
+    print(f"model: {model}", flush=True)
     if args.float:
         # Imported here because it needs Keras, which playing the firmware does not.
         from pipeline.evaluation.float_player import render_score
@@ -70,7 +71,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--midi", type=Path, required=True, metavar="FILE", help="Standard MIDI File to play"
     )
-    add_instrument(parser)
+    add_model(parser)
     player = parser.add_mutually_exclusive_group()
     add_board(player, FILE_BOARDS, default="host")
     player.add_argument(
@@ -79,7 +80,6 @@ def _parser() -> Parser:
         help="play with the float model instead of the firmware (default: the firmware)",
     )
     renamed_option(parser, "--engine", "--board, or --float for the float model")
-    add_variant(parser, help="pretrained variant that plays")
     parser.add_argument(
         "--voices",
         type=whole(1, MAX_VOICES),
@@ -87,7 +87,6 @@ def _parser() -> Parser:
         help=f"voices of the player, 1 to {MAX_VOICES} (default: 1 if the instrument slurs, else "
         f"{POLYPHONIC_VOICES})",
     )
-    add_run(parser)
     add_reverb_seconds(parser)
     add_out(parser, "WAV file to write")
     return parser

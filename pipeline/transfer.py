@@ -16,16 +16,15 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
+from pipeline.core.model_choice import chosen_models
 from pipeline.core.options import (
     add_board,
-    add_instrument,
+    add_model,
     add_out,
     add_reverb_seconds,
-    add_run,
-    add_variant,
 )
 from pipeline.core.parser import Parser, real, renamed_option
-from pipeline.core.runs import load_run, pretrained_run
+from pipeline.core.runs import decoder_name, load_run
 from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.target.boards import LIVE_BOARDS
 from pipeline.target.sources import generate
@@ -42,11 +41,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar="FILE",
         help="recording to play from, of any length, rate and number of channels",
     )
-    add_instrument(parser)
+    add_model(parser)
     add_board(parser, LIVE_BOARDS, default="host")
     renamed_option(parser, "--engine", "--board")
-    add_variant(parser, help="pretrained variant that plays")
-    add_run(parser)
     parser.add_argument(
         "--f0",
         type=real(100, 4000),
@@ -64,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f"--f0 {f0_min_hz:g} {f0_max_hz:g}: give the lower bound first")
     load_instrument(args.instrument)
     audio = load_audio(args.audio)
-    run_dir = args.run or pretrained_run(args.instrument, args.variant)
+    (model,) = chosen_models(args, file=decoder_name("int8"))
+    run_dir = model.run_dir
+    print(f"model: {model}", flush=True)
     load_run(run_dir, instrument=args.instrument)
     program = build_transfer(args.board, generate(run_dir, reverb_seconds=args.reverb))
     played = transfer(program, to_pcm(audio), f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz)

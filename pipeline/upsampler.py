@@ -9,8 +9,8 @@ This plays a scale with every pretrained instrument and compares the upsampled s
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
-from pipeline.core.constants import INSTRUMENTS
 from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.parser import Parser, renamed_option
 from pipeline.core.paths import MODEL_DIR
 from pipeline.evaluation.aliasing import compare
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     renamed_option(parser, "--taps", "python -m pipeline.tables")
     parser.parse_args(argv)
-    runs = {name: MODEL_DIR / name / "reduced_cd" for name in INSTRUMENTS}
+    runs = {name: MODEL_DIR / name / "reduced_cd" for name in shipped_instruments()}
     runs = {name: run for name, run in runs.items() if (run / "decoder_int8.tflite").is_file()}
     if not runs:
         raise UserError(f"{MODEL_DIR} holds no quantized reduced_cd model: restore the folder")

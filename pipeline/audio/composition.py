@@ -65,14 +65,15 @@ def compose_corpus(config: InstrumentConfig, *, n_phrases: int = 42) -> list[mid
 
     The kinds of phrase alternate, and their registers cover the range evenly.
     """
+    corpus = config.require_corpus()
     phrases = []
     for index in range(n_phrases):
         rng = np.random.default_rng([config.data.seed, index])
         register = (0.31 + index * 0.618034) % 1.0  # golden ratio: even for any n_phrases
         kind = list(PATTERNS)[index % len(PATTERNS)]
         seconds = (12.0, 16.0, 20.0)[index // len(PATTERNS) % 3]
-        phrase = compose_phrase(config.corpus, rng, kind=kind, register=register, seconds=seconds)
-        phrases.append(to_midi(phrase, config.corpus))
+        phrase = compose_phrase(corpus, rng, kind=kind, register=register, seconds=seconds)
+        phrases.append(to_midi(phrase, corpus))
     return phrases
 
 
@@ -84,7 +85,7 @@ def compose_melody(config: InstrumentConfig, seed: int = 0) -> mido.MidiFile:
         seed: Selects the melody.
     """
     rng = np.random.default_rng([seed, 8])
-    corpus = config.corpus
+    corpus = config.require_corpus()
     beat = 0.42
     tonic = (corpus.lowest_note + corpus.highest_note) // 2 - 4
     rhythms = ((1.5, 0.5, 1, 1), (1, 0.5, 0.5, 2), (0.5, 0.5, 1, 2), (1, 1, 0.5, 0.5, 1))
@@ -118,10 +119,11 @@ def compose_examples(config: InstrumentConfig) -> dict[str, mido.MidiFile]:
         Music by name: a melody, and a phrase that suits the instrument: swelling long tones, or
         arpeggios if its tones decay.
     """
-    kind = "arpeggios" if config.corpus.decays else "long tones"
+    corpus = config.require_corpus()
+    kind = "arpeggios" if corpus.decays else "long tones"
     rng = np.random.default_rng([config.data.seed, 1000])  # the corpus uses small numbers
-    phrase = compose_phrase(config.corpus, rng, kind=kind, register=0.4, seconds=6.0)
-    return {"melody": compose_melody(config, seed=1), kind: to_midi(phrase, config.corpus)}
+    phrase = compose_phrase(corpus, rng, kind=kind, register=0.4, seconds=6.0)
+    return {"melody": compose_melody(config, seed=1), kind: to_midi(phrase, corpus)}
 
 
 def compose_phrase(

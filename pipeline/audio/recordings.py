@@ -116,6 +116,7 @@ def render_corpus(config: InstrumentConfig, folder: Path) -> list[Recording]:
     Raises:
         UserError: FluidSynth or its soundfont is missing, or rendering failed.
     """
+    program = config.require_corpus().gm_program
     recordings = []
     for index, midi in enumerate(
         tqdm(compose_corpus(config), desc="corpus", unit="phrase", disable=None)
@@ -127,7 +128,7 @@ def render_corpus(config: InstrumentConfig, folder: Path) -> list[Recording]:
         if not (sound.is_file() and score.is_file() and score.read_bytes() == content.getvalue()):
             with atomic_write(score) as temporary:  # renamed only after its sound is complete
                 temporary.write_bytes(content.getvalue())
-                render_midi(temporary, config.corpus.gm_program, sound)
+                render_midi(temporary, program, sound)
         recordings.append(Recording(f"corpus/{name}", sound, real=False, source=SOUNDFONT.stem))
     return recordings
 

@@ -8,6 +8,7 @@ HOP_SAMPLES: Final = 64  # samples per frame, and per audio block of the firmwar
 FRAME_RATE: Final = SAMPLE_RATE // HOP_SAMPLES  # 250 frames per second
 CLIP_SAMPLES: Final = 4 * SAMPLE_RATE
 CLIP_FRAMES: Final = CLIP_SAMPLES // HOP_SAMPLES
+CONTEXT_FRAMES: Final = 124  # kept before each clip; the full network looks back as far
 
 N_OPERATORS: Final = 6
 MAX_LEVEL: Final = 0.32  # largest output level of an operator, in turns of phase
@@ -36,7 +37,6 @@ RANDOM_SEED_STEP: Final = 0x9E3779B9  # distance between the seeds of neighbouri
 Format = Literal["int8", "int16x8"]  # type of a decoder's activations; its weights are int8 in both
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 ENGINES: Final = ("aot", "tflm")  # decoders of the firmware: generated C, and the TFLM interpreter
-INSTRUMENTS: Final = ("flute", "trumpet", "violin", "piano")
 VARIANTS: Final = ("full", "reduced", "reduced_ad", "reduced_cd")
 SPLITS: Final = ("train", "valid", "test")  # parts of a data set
 TRAIN, VALID, TEST = range(len(SPLITS))  # their numbers in ``dataset.npz``

@@ -1,15 +1,17 @@
 """Instrument configuration: one TOML file per instrument fills frozen dataclasses.
 
-Every field declares the values that it accepts; `pipeline.core.schema` checks them.
+The file's name is the instrument's name. Every field declares the values that it accepts;
+`pipeline.core.schema` checks them when the file is read.
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from pipeline.core.constants import CLIP_FRAMES, N_OPERATORS
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
-from pipeline.core.paths import INSTRUMENT_DIR
+from pipeline.core.paths import INSTRUMENT_DIR, MODEL_DIR
 from pipeline.core.schema import Identifier, Within, from_table
 
 MIN_RANGE = 12  # semitones; the phrases of the corpus need an octave
@@ -117,7 +119,7 @@ class InstrumentConfig:
     instrument: Annotated[str, Identifier()]
     patch: str  # a key of `pipeline.model.patches.PATCHES`
     data: DataConfig
-    corpus: CorpusConfig
+    corpus: CorpusConfig | None = None
     full: TcnConfig = TcnConfig(n_blocks=5, hidden_channels=128)
     reduced: TcnConfig = TcnConfig(n_blocks=3, hidden_channels=64)
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -126,6 +128,36 @@ class InstrumentConfig:
         """Returns the network's shape for one of `VARIANTS`."""
         return self.full if variant == "full" else self.reduced
 
+    def require_corpus(self) -> CorpusConfig:
+        """Returns how music is composed for the instrument.
+
+        Raises:
+            UserError: Its file has no ``[corpus]``, so that it can only learn from recordings.
+        """
+        if self.corpus is None:
+            path = INSTRUMENT_DIR / f"{self.instrument}.toml"
+            raise UserError(
+                f"{path} has no [corpus], so no music can be composed for it: add gm_program, "
+                "lowest_note and highest_note under [corpus], or give recordings with --audio"
+            )
+        return self.corpus
+
+    @property
+    def decays(self) -> bool:
+        """Whether it is plucked or struck, as far as its file says."""
+        return self.corpus is not None and self.corpus.decays
+
+
+def known_instruments() -> list[str]:
+    """Lists the instruments of ``data/instruments`` by name."""
+    names = (path.stem for path in INSTRUMENT_DIR.glob("*.toml"))
+    return sorted(name for name in names if Identifier().accepts(name))
+
+
+def shipped_instruments() -> list[str]:
+    """Lists the instruments that have a pretrained model in ``data/models``."""
+    return sorted({path.parts[-3] for path in MODEL_DIR.glob("*/*/config.toml")})
+
 
 def load_instrument(name: str) -> InstrumentConfig:
     """Loads an instrument's configuration from ``data/instruments/<name>.toml``.
@@ -133,13 +165,31 @@ def load_instrument(name: str) -> InstrumentConfig:
     Raises:
         UserError: There is no such instrument, or an entry of the file is missing or not allowed.
     """
-    path = INSTRUMENT_DIR / f"{name}.toml"
-    if not Identifier().accepts(name) or not path.is_file():
-        known = ", ".join(sorted(p.stem for p in INSTRUMENT_DIR.glob("*.toml")))
-        raise UserError(f"unknown instrument {name!r}: choose one of {known}, or write {path}")
-    config = from_table(InstrumentConfig, read_toml(path), path)
-    if config.instrument != path.stem:
+    known = known_instruments()
+    if name not in known:
+        maker = name if Identifier().accepts(name) else "NAME"
         raise UserError(
-            f"{path}: instrument = {config.instrument!r}: give {path.stem!r}, the file's name"
+            f"unknown instrument {name!r}: choose one of {', '.join(known)}, or describe your own "
+            f"with python -m pipeline.new_instrument {maker} --audio DIR"
         )
-    return config
+    path = INSTRUMENT_DIR / f"{name}.toml"
+    return instrument_from_table(read_toml(path), path)
+
+
+def instrument_from_table(table: dict[str, Any], path: Path) -> InstrumentConfig:
+    """Checks the content of an instrument's file.
+
+    Args:
+        table: The content.
+        path: The file, whose name is the instrument's name.
+
+    Raises:
+        UserError: An entry is missing or not allowed, or names another instrument.
+    """
+    given = table.get("instrument", path.stem)
+    if given != path.stem:
+        raise UserError(
+            f"{path}: instrument = {given!r}: give {path.stem!r}, which is the file's name, or "
+            "remove the entry"
+        )
+    return from_table(InstrumentConfig, table | {"instrument": path.stem}, path)

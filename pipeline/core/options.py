@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.constants import ENGINES, FORMATS, VARIANTS
-from pipeline.core.instrument_config import TrainConfig
+from pipeline.core.instrument_config import TrainConfig, known_instruments, shipped_instruments
 from pipeline.core.parser import number, real
-from pipeline.core.paths import REPOSITORY, RUN_DIR
+from pipeline.core.paths import MODEL_DIR, REPOSITORY, RUN_DIR
+from pipeline.core.profiles import WITH_GPU, WITHOUT_GPU, known_profiles
 from pipeline.core.schema import Within, fields_of
-
-INSTRUMENT_HELP = "instrument: flute, trumpet, violin, piano, or a file of data/instruments"
-PRETRAINED_HELP = "run folder of your own model (default: the pretrained model)"
 
 
 def add_instrument(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -23,13 +21,84 @@ def add_instrument(parser: argparse.ArgumentParser, *, default: str | None = Non
         required=default is None,
         default=default,
         metavar="NAME",
-        help=_help(INSTRUMENT_HELP, default),
+        help=_help(f"instrument: {list_instruments()}", default),
     )
 
 
-def add_run(
-    parser: Any, help: str = PRETRAINED_HELP, *, required: bool = False, several: bool = False
+def list_instruments() -> str:
+    """Lists the instruments that there are, for ``--help``."""
+    shipped = shipped_instruments()
+    own = [name for name in known_instruments() if name not in shipped]
+    listed = ", ".join(shipped)
+    return f"{listed}; your own: {', '.join(own)}" if own else f"{listed}, or your own"
+
+
+def add_model(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
+    """Adds the options that select the model that plays.
+
+    These are ``--instrument``, ``--variant``, and one of ``--run``, ``--runs`` and
+    ``--pretrained``; `pipeline.core.model_choice.chosen_models` reads them.
+    """
+    add_instrument(parser, default=default)
+    place = parser.add_mutually_exclusive_group()
+    add_run(place, "run folder of the model that plays (default: choose by --instrument)")
+    _add_places(place)
+    _add_preferred_variant(parser)
+
+
+def add_models(
+    parser: argparse.ArgumentParser, source: Any, *, help: str, default: str | None = None
 ) -> None:
+    """Adds the options that select several models: as `add_model`, but two may be repeated.
+
+    Args:
+        parser: The parser.
+        source: A group of it of which one option may be given; gets ``--run`` and
+            ``--instrument``.
+        help: What the models are for.
+        default: What the command does without any of them.
+    """
+    otherwise = f" (default: {default})" if default else ""
+    add_run(source, f"run folder of {help}{otherwise}", several=True)
+    source.add_argument(
+        "--instrument",
+        action="append",
+        metavar="NAME",
+        help=f"may be repeated: instrument whose model is used instead of --run: "
+        f"{list_instruments()} (default: none)",
+    )
+    _add_places(parser.add_mutually_exclusive_group())
+    _add_preferred_variant(parser)
+
+
+def _add_preferred_variant(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        help="variant of the model (default: the first of "
+        f"{', '.join(reversed(VARIANTS))} that is there)",
+    )
+
+
+def _add_places(group: Any) -> None:
+    """Adds ``--runs`` and ``--pretrained``, where a command looks for the models it reads."""
+    group.add_argument(
+        "--runs",
+        type=Path,
+        metavar="DIR",
+        help="folder with the run folders, as DIR/<instrument>/<variant> (default: "
+        f"{_shown(RUN_DIR)}, then the pretrained models)",
+    )
+    group.add_argument(
+        "--pretrained",
+        dest="runs",
+        action="store_const",
+        const=MODEL_DIR,
+        help="use only pretrained models (default: your own models come first)",
+    )
+
+
+def add_run(parser: Any, help: str, *, required: bool = False, several: bool = False) -> None:
     """Adds ``--run DIR``, a run folder; with `several`, it may be repeated and gives a list.
 
     Args:
@@ -55,15 +124,17 @@ def add_runs(parser: argparse.ArgumentParser, *, or_pretrained: bool = False) ->
         parser: The parser.
         or_pretrained: Whether the command only reads models, and uses pretrained ones for those
             that the folder does not contain. The default is then None, as
-            `pipeline.core.runs.find_run` expects.
+            `pipeline.core.runs.find_run` expects, and ``--pretrained`` is added.
     """
-    default = f"{_shown(RUN_DIR)}, then the pretrained models" if or_pretrained else RUN_DIR
+    if or_pretrained:
+        _add_places(parser.add_mutually_exclusive_group())
+        return
     parser.add_argument(
         "--runs",
         type=Path,
-        default=None if or_pretrained else RUN_DIR,
+        default=RUN_DIR,
         metavar="DIR",
-        help=_help("folder with the run folders, as DIR/<instrument>/<variant>", default),
+        help=_help("folder with the run folders, as DIR/<instrument>/<variant>", RUN_DIR),
     )
 
 
@@ -189,12 +260,12 @@ def add_dataset(parser: argparse.ArgumentParser, help: str) -> None:
 
 
 def add_profile(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--profile quick|full``, which selects how long training takes."""
+    """Adds ``--profile NAME``, which selects how training is done and how long it takes."""
     parser.add_argument(
         "--profile",
-        choices=("quick", "full"),
-        default="full",
-        help=_help("quick: train for minutes on two cores; full: use the instrument's TOML"),
+        metavar="NAME",
+        help=f"how to train: {', '.join(known_profiles())}, or your copy of such a file of "
+        f"data/profiles, as FILE.toml (default: {WITHOUT_GPU}, or {WITH_GPU} if there is a GPU)",
     )
 
 
@@ -210,7 +281,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         "--warm-start",
         type=Path,
         metavar="DIR",
-        help="run folder whose network to start from (default: random weights)",
+        help="run folder whose network to start from (default: what the profile says)",
     )
     parser.add_argument(
         "--restart",
@@ -227,8 +298,7 @@ def add_training_field(parser: argparse.ArgumentParser, name: str) -> None:
         f"--{name.replace('_', '-')}",
         type=number(field.type, field.restriction),
         metavar="N" if field.type is int else "X",
-        help=f"{field.help} (default: {field.default} unless the instrument's TOML or the profile "
-        "sets it)",
+        help=f"{field.help} (default: {field.default} unless the profile sets it)",
     )
 
 

@@ -4,7 +4,15 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 INSTRUMENT_DIR = REPOSITORY / "data" / "instruments"
+PATCH_DIR = REPOSITORY / "data" / "patches"
+PROFILE_DIR = REPOSITORY / "data" / "profiles"
 MODEL_DIR = REPOSITORY / "data" / "models"  # pretrained run folders
 RUN_DIR = REPOSITORY / "runs"
 APP_DIR = REPOSITORY / "tflm_app"
 BUILD_DIR = REPOSITORY / "build"
+
+
+def shown(path: Path) -> Path:
+    """Returns a path as a message shows it: relative to the current folder if it lies below."""
+    current = Path.cwd()
+    return path.relative_to(current) if path.is_relative_to(current) else path

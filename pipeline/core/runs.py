@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,9 +10,16 @@ from typing import Annotated, Any
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, read_toml, to_toml
-from pipeline.core.instrument_config import TcnConfig, TrainConfig
-from pipeline.core.paths import INSTRUMENT_DIR, MODEL_DIR, RUN_DIR
+from pipeline.core.instrument_config import TcnConfig, TrainConfig, known_instruments
+from pipeline.core.paths import MODEL_DIR, RUN_DIR
 from pipeline.core.schema import Identifier, OneOf, from_table
+
+WEIGHTS = "model.weights.h5"  # name of the weights file in a run folder
+
+
+def decoder_name(fmt: str) -> str:
+    """Returns the name of the quantized model of a format in a run folder."""
+    return f"decoder_{fmt}.tflite"
 
 
 def config_hash(table: dict[str, Any]) -> str:
@@ -82,7 +90,7 @@ def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
     bases = dict.fromkeys((runs or RUN_DIR, MODEL_DIR))
     candidates = [base / instrument / variant for base in bases]
     for folder in candidates:
-        if (folder / "model.weights.h5").is_file():
+        if (folder / WEIGHTS).is_file():
             return folder
     raise UserError(
         f"no trained {variant} {instrument} in {' or '.join(map(str, candidates))}: "
@@ -90,28 +98,19 @@ def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
     )
 
 
-def pretrained_run(instrument: str, variant: str) -> Path:
-    """Returns the run folder of a pretrained model.
-
-    Raises:
-        UserError: The repository has none.
-    """
-    folder = MODEL_DIR / instrument / variant
-    if not (folder / "config.toml").is_file():
-        raise UserError(
-            f"there is no pretrained {variant} {instrument}: give a run folder of your own, "
-            f"such as --run runs/{instrument}/{variant}"
-        )
-    return folder
-
-
 def training_command(run_dir: Path) -> str:
     """Returns the command that trains the model of a run folder, judging by the folder's path."""
     stages = {variant: f"train --variant {variant}" for variant in VARIANTS}
     stages |= {"reduced_ad": "distill --method audio", "reduced_cd": "distill --method control"}
     *_, instrument, variant = run_dir.resolve().parts
-    if variant not in stages or not (INSTRUMENT_DIR / f"{instrument}.toml").is_file():
+    if variant not in stages or instrument not in known_instruments():
         return "python -m pipeline.train"
-    runs = run_dir.parent.parent
-    elsewhere = f" --runs {runs}" if runs.resolve() != RUN_DIR else ""
-    return f"python -m pipeline.{stages[variant]} --instrument {instrument}{elsewhere}"
+    runs = runs_option(run_dir.parent.parent)
+    return f"python -m pipeline.{stages[variant]} --instrument {instrument}{runs}"
+
+
+def runs_option(runs: Path | None) -> str:
+    """Returns `` --runs DIR`` for the next command, or nothing if it finds the folder by itself."""
+    if runs is None or runs.resolve() in (RUN_DIR, MODEL_DIR):
+        return ""
+    return f" --runs {shlex.quote(str(runs))}"

@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pipeline.core.errors import UserError
@@ -73,6 +74,7 @@ _NOUNS: dict[Any, str] = {
     str: "a string",
     list[float]: "a list of numbers",
     list[list[float]]: "a list of lists of numbers",
+    str | dict[str, Any]: "a name or a table",
 }
 
 
@@ -113,7 +115,9 @@ def _has_type(value: Any, wanted: Any) -> bool:
     if get_origin(wanted) is list:
         (item,) = get_args(wanted)
         return isinstance(value, list) and all(_has_type(each, item) for each in value)
-    if is_dataclass(wanted):
+    if get_origin(wanted) is UnionType:
+        return any(_has_type(value, each) for each in get_args(wanted))
+    if is_dataclass(wanted) or get_origin(wanted) is dict:
         return isinstance(value, dict)
     if wanted is float:  # 230 is accepted as 230.0; true, inf and nan are not
         return type(value) in (int, float) and abs(value) < math.inf
@@ -127,6 +131,8 @@ def fields_of(kind: type) -> dict[str, Field]:
     for field in fields(kind):
         hint = hints[field.name]
         base, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        if get_origin(base) is UnionType and NoneType in get_args(base):
+            base = get_args(base)[0]  # an optional table; TOML has no null
         restriction = next((note for note in notes if isinstance(note, Restriction)), None)
         explanation = next((note for note in notes if isinstance(note, str)), "")
         is_required = field.default is MISSING and field.default_factory is MISSING
@@ -159,7 +165,7 @@ def from_table(kind: type[T], table: dict[str, Any], path: Path, *, section: str
         field = declared[name]
         if not field.accepts(value):
             raise UserError(f"{path}: {section}{name} = {value!r}: give {field.allowed}")
-        if isinstance(value, dict):
+        if isinstance(value, dict) and is_dataclass(field.type):
             value = from_table(field.type, value, path, section=f"{section}{name}.")
         values[name] = value
     for name, field in declared.items():

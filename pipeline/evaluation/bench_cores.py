@@ -11,8 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.audio.pcm import FULL_SCALE
-from pipeline.core.constants import ENGINES, INSTRUMENTS, VARIANTS
+from pipeline.core.constants import ENGINES, VARIANTS
 from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import RunConfig, load_run
 from pipeline.evaluation.bench_firmware import (
@@ -186,7 +187,7 @@ def bench_models(
 
 def pretrained_runs() -> list[Path]:
     """Returns the folders of ``data/models``, instrument by instrument, the full model first."""
-    folders = [MODEL_DIR / i / v for i, v in product(INSTRUMENTS, VARIANTS)]
+    folders = [MODEL_DIR / i / v for i, v in product(shipped_instruments(), VARIANTS)]
     return [folder for folder in folders if (folder / "config.toml").is_file()]
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.paths import REPOSITORY
-from pipeline.core.runs import find_run
+from pipeline.core.runs import WEIGHTS, find_run
 from pipeline.evaluation.systems import System, float_system
-from pipeline.model.weights_file import FILE_NAME
 
 
 def file_digest(path: Path) -> str:
@@ -53,7 +52,7 @@ def find_models(
             continue
         for system in own:
             if not system.is_firmware:
-                files[system] = folder / FILE_NAME
+                files[system] = folder / WEIGHTS
                 continue
             decoder = folder / f"decoder_{system.format}.tflite"
             if decoder.is_file():

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import UserError
-from pipeline.core.runs import RunConfig, load_run
+from pipeline.core.runs import WEIGHTS, RunConfig, load_run
 from pipeline.model.dry import synthesize_dry
 from pipeline.model.inputs import prepend_context, scale_features
 from pipeline.model.noise import grains_like
@@ -22,7 +22,6 @@ from pipeline.model.reverb_layer import Reverb
 from pipeline.model.synth import Tensor, base_phase, fm_levels
 from pipeline.model.tcn import build_tcn
 from pipeline.model.weights_file import (
-    FILE_NAME,
     NOISE_LAYER,
     REVERB_LAYER,
     read_weights,
@@ -123,7 +122,7 @@ def weighted_layers(model: Ddx7) -> dict[str, keras.layers.Layer]:
 def save_model(model: Ddx7, run_dir: Path) -> None:
     """Writes the model's weights into `run_dir` (see `pipeline.model.weights_file`)."""
     layers = weighted_layers(model).items()
-    write_weights(run_dir / FILE_NAME, {name: layer.get_weights() for name, layer in layers})
+    write_weights(run_dir / WEIGHTS, {name: layer.get_weights() for name, layer in layers})
 
 
 def restore_weights(model: Ddx7, run_dir: Path) -> None:
@@ -132,7 +131,7 @@ def restore_weights(model: Ddx7, run_dir: Path) -> None:
     Raises:
         UserError: The folder has no weights file, or the file is damaged or has other shapes.
     """
-    path = run_dir / FILE_NAME
+    path = run_dir / WEIGHTS
     stored = read_weights(path)
     for name, layer in weighted_layers(model).items():
         try:

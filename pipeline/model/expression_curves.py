@@ -35,7 +35,7 @@ def learn_curves(notes: Sequence[Note], config: InstrumentConfig) -> dict[str, o
         Fields of `Expression`: lowest_note, envelope_db, envelope_slope, release_db and
         release_slope.
     """
-    corpus = config.corpus
+    corpus = config.require_corpus()
     n_curves = max(2, -(-(corpus.highest_note - corpus.lowest_note) // PITCH_STEP) + 1)
     alive = [n for n in notes if n.loudness_db[:ATTACK_KNOTS].max() > DEAD_DB]
     from_silence = [n for n in alive if n.gap > DETACHED_SECONDS]

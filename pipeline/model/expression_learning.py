@@ -48,7 +48,7 @@ def learn(config: InstrumentConfig, run_dir: Path) -> tuple[Expression, int]:
     for recording, _, found in analyse(recordings, config.data, run_dir / "features"):
         midi = mido.MidiFile(recording.path.with_suffix(".mid"))
         notes += measure_notes(midi, found.f0_hz, found.loudness_db)
-    decays = config.corpus.decays
+    decays = config.decays
     fields: dict[str, Any] = learn_curves(notes, config) | learn_slur(notes, decays=decays)
     fields |= learn_movement(*(dataset[name][dataset["real"]] for name in features))
     loudest_db = float(np.percentile(dataset["loudness_db"], LOUDEST_PERCENTILE))

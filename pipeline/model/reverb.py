@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
-from pipeline.model.weights_file import FILE_NAME, REVERB_LAYER, read_weights
+from pipeline.core.runs import WEIGHTS
+from pipeline.model.weights_file import REVERB_LAYER, read_weights
 
 DECAY_SCALE = 500.0  # per second
 FADE_SECONDS = 0.02  # fade-out at the end of a shortened response
@@ -32,7 +33,7 @@ def learnt_response(run_dir: Path) -> Floats:
     Raises:
         UserError: The folder has no trained model, or its weights are damaged.
     """
-    path = run_dir / FILE_NAME
+    path = run_dir / WEIGHTS
     stored = read_weights(path).get(REVERB_LAYER, [])
     if [weight.shape for weight in stored] != [(SAMPLE_RATE,), (), ()]:
         raise UserError(f"{path} has missing reverb weights: train the model again")

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 
-FILE_NAME = "model.weights.h5"
 NOISE_LAYER, REVERB_LAYER = "breath", "reverb"  # names in every weights file, so never change them
 HDF5_FORMAT = ("v110", "v110")  # compact, and readable by every h5py; "latest" is not
 

@@ -102,10 +102,11 @@ def gather(config: InstrumentConfig, options: Options, out: Path) -> InstrumentS
 
 def _composed_phrases(config: InstrumentConfig, out: Path) -> dict[str, Path]:
     """Renders the example phrases into `out`; returns WAV files by name."""
+    program = config.require_corpus().gm_program
     chosen = {}
     for name, midi in compose_examples(config).items():
         chosen[name] = out / f"{name}.wav"
-        render_excerpt(midi, config.corpus.gm_program, chosen[name])
+        render_excerpt(midi, program, chosen[name])
     return chosen
 
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from pipeline.core.constants import Format
 from pipeline.core.files import write_json
-from pipeline.core.runs import RunConfig, load_run
+from pipeline.core.runs import WEIGHTS, RunConfig, load_run
 from pipeline.model.dry import synthesize_dry
 from pipeline.model.inputs import unscale_f0
 from pipeline.model.losses import mss
@@ -34,7 +34,6 @@ from pipeline.model.noise import NoiseParameters, grain_offsets
 from pipeline.model.noise_layer import noise_layer
 from pipeline.model.patches import find_patch
 from pipeline.model.synth import base_phase, fm_levels
-from pipeline.model.weights_file import FILE_NAME
 from pipeline.quantization.calibration import Calibration
 from pipeline.quantization.float_network import collect_values
 from pipeline.quantization.qat import train_quantized
@@ -133,7 +132,7 @@ class _Task:
     @classmethod
     def load(cls, run_dir: Path, dataset: Path | None) -> "_Task":
         run = load_run(run_dir)
-        weights = fold_residual_bias(load_weights(run_dir / FILE_NAME, run.tcn), run.tcn)
+        weights = fold_residual_bias(load_weights(run_dir / WEIGHTS, run.tcn), run.tcn)
         stored = run_dir / "calibration.npz"
         if dataset is not None or not stored.is_file():
             Calibration.draw(dataset or run_dir.parent / "dataset.npz").save(stored)

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, load_arrays
 from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.runs import WEIGHTS
 from pipeline.model.noise import UNTRAINED, NoiseParameters
 from pipeline.model.topology import kernel_shapes, topology
-from pipeline.model.weights_file import FILE_NAME, NOISE_LAYER, read_weights
+from pipeline.model.weights_file import NOISE_LAYER, read_weights
 
 Floats = npt.NDArray[np.float32]
 Weights = dict[str, tuple[Floats, Floats]]  # layer -> kernel [taps, in, out], bias [out]
@@ -81,7 +82,7 @@ def load_noise(run_dir: Path) -> NoiseParameters:
     Raises:
         UserError: The folder has no trained model, or the model is damaged.
     """
-    path = run_dir / FILE_NAME
+    path = run_dir / WEIGHTS
     stored = read_weights(path).get(NOISE_LAYER, [])
     if [weight.shape for weight in stored] != [w.shape for w in vars(UNTRAINED).values()]:
         raise UserError(f"{path} has missing noise weights: train the model again")

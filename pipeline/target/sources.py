@@ -6,9 +6,11 @@ import shlex
 from pathlib import Path
 
 from pipeline.core.errors import UserError
-from pipeline.core.options import add_format, add_run
+from pipeline.core.model_choice import chosen_models
+from pipeline.core.options import add_format, add_models
 from pipeline.core.parser import real
 from pipeline.core.paths import BUILD_DIR
+from pipeline.core.runs import decoder_name
 from pipeline.emit import presets
 from pipeline.target.boards import ALL_BOARDS
 
@@ -39,11 +41,11 @@ def generate(*run_dirs: Path, fmt: str = "int8", reverb_seconds: float = 0.0) ->
 def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
     """Adds the options that select what is built, for `generate_source` and `flash_command`."""
     source = parser.add_mutually_exclusive_group(required=required)
-    add_run(
+    add_models(
+        parser,
         source,
-        "run folder with a quantized model; MIDI's program change selects among several, "
-        "counted from 0" + ("" if required else " (default: the pretrained flute)"),
-        several=True,
+        help="a quantized model; MIDI's program change selects among several, counted from 0",
+        default=None if required else "--instrument flute",
     )
     source.add_argument(
         "--generated",
@@ -80,11 +82,30 @@ def _option(text: str) -> tuple[str, str]:
     return name, value
 
 
+def select_models(arguments: argparse.Namespace) -> list[str]:
+    """Finds the models of ``--instrument`` and stores their folders as if ``--run`` gave them.
+
+    Args:
+        arguments: Those of `add_source_arguments`.
+
+    Returns:
+        A line for each model, which says where it comes from.
+
+    Raises:
+        UserError: An instrument has no quantized model.
+    """
+    models = chosen_models(arguments, file=decoder_name(arguments.format))
+    arguments.run = [model.run_dir for model in models]
+    if len(models) < 2:
+        return [f"model: {model}" for model in models]
+    return [f"program {number}: {model}" for number, model in enumerate(models)]
+
+
 def generate_source(arguments: argparse.Namespace) -> Path:
     """Generates the C that a command's options select; returns the folder with it.
 
     Args:
-        arguments: Options ``board`` and those of `add_source_arguments`.
+        arguments: Options ``board`` and those of `add_source_arguments`, after `select_models`.
 
     Raises:
         UserError: The options contradict each other or the board, or `generate` raises it.

@@ -8,15 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.core.constants import INSTRUMENTS
-from pipeline.core.instrument_config import TcnConfig, TrainConfig
+from pipeline.core.instrument_config import TcnConfig, TrainConfig, shipped_instruments
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import RunConfig
 from pipeline.model.ddx7 import Ddx7, load_model, save_model
 from pipeline.model.reverb import learnt_response
 
 
-@pytest.mark.parametrize("instrument", INSTRUMENTS)
+@pytest.mark.parametrize("instrument", shipped_instruments())
 def test_response_equals_the_keras_layers_bit_for_bit(instrument: str) -> None:
     run_dir = MODEL_DIR / instrument / "reduced_cd"
     expected = keras.ops.convert_to_numpy(load_model(run_dir).reverb.impulse_response())

@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
-from pipeline.core.constants import INSTRUMENTS
-from pipeline.core.instrument_config import TcnConfig, TrainConfig, load_instrument
+from pipeline.core.instrument_config import (
+    TcnConfig,
+    TrainConfig,
+    load_instrument,
+    shipped_instruments,
+)
 from pipeline.core.runs import RunConfig
 from pipeline.model.ddx7 import Ddx7, load_model, save_model
 from pipeline.model.inputs import scale_features
@@ -61,7 +65,7 @@ def test_pitch_is_scaled_by_midi_note_and_loudness_by_80_db():
     np.testing.assert_allclose(scaled, [[69 / 127, 1.0], [81 / 127, 0.0]], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", INSTRUMENTS)
+@pytest.mark.parametrize("name", shipped_instruments())
 def test_every_instrument_has_a_configuration_and_a_patch(name):
 
     config = load_instrument(name)

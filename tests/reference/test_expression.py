@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pipeline import expression
-from pipeline.core.constants import FRAME_RATE, INSTRUMENTS
+from pipeline.core.constants import FRAME_RATE
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import load_instrument
+from pipeline.core.instrument_config import load_instrument, shipped_instruments
 from pipeline.core.paths import APP_DIR, MODEL_DIR
 from pipeline.emit.expression import expressions_text
 from pipeline.model.expression import (
@@ -120,7 +120,7 @@ def steady(table: Expression, *, note: int, velocity: int = 127, n_frames: int =
     return np.array([voice.step(vibrato_depth=0)[1] for _ in range(n_frames)])
 
 
-@pytest.mark.parametrize("instrument", INSTRUMENTS)
+@pytest.mark.parametrize("instrument", shipped_instruments())
 def test_note_follows_the_learnt_curves(instrument):
     table = load_expression(MODEL_DIR / instrument / "expression.toml")
     for curve in (0, 2, table.n_curves - 2):

@@ -1,0 +1,117 @@
+"""Chooses the model that a command plays: one's own if there is one, else the pretrained one."""
+
+import argparse
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.constants import VARIANTS
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import known_instruments, shipped_instruments
+from pipeline.core.paths import MODEL_DIR, RUN_DIR, shown
+from pipeline.core.runs import WEIGHTS, runs_option
+
+PREFERRED = VARIANTS[::-1]  # the distilled students first, the teacher last
+
+
+@dataclass(frozen=True)
+class Model:
+    """The run folder of a model, and why it was chosen.
+
+    Attributes:
+        run_dir: The run folder.
+        reason: Where the model comes from, such as "pretrained".
+    """
+
+    run_dir: Path
+    reason: str
+
+    def __str__(self) -> str:
+        """Returns the folder and the reason, as commands print them."""
+        return f"{shown(self.run_dir)} ({self.reason})"
+
+
+def choose_model(
+    instrument: str, *, variant: str | None = None, runs: Path | None = None, file: str = WEIGHTS
+) -> Model:
+    """Chooses the model that plays an instrument.
+
+    Models in `runs` come before pretrained ones, and among those in the same folder the order is
+    that of `PREFERRED`.
+
+    Args:
+        instrument: Name of the instrument.
+        variant: The only variant to consider, one of `VARIANTS`; None for all.
+        runs: Folder of run folders; `RUN_DIR` if None.
+        file: What the run folder must contain to be played, such as ``decoder_int8.tflite``.
+
+    Raises:
+        UserError: There is no such model; the message names the command that makes one.
+    """
+    variants = PREFERRED if variant is None else (variant,)
+    bases = list(dict.fromkeys((runs or RUN_DIR, MODEL_DIR)))
+    unquantized: list[Path] = []
+    for base in bases:
+        folders = [base / instrument / name for name in variants]
+        if ready := [folder for folder in folders if (folder / file).is_file()]:
+            reason = "pretrained" if base == MODEL_DIR else "trained here"
+            if unquantized:
+                reason += f"; {_quantize_first(unquantized[0])}"
+            return Model(ready[0], reason)
+        unquantized += [folder for folder in folders if (folder / WEIGHTS).is_file()]
+    if unquantized:
+        raise UserError(f"no {instrument} can be played: {_quantize_first(unquantized[0])}")
+    wanted = f"{variant} {instrument}" if variant else f"model of {instrument}"
+    if bases == [MODEL_DIR]:
+        shipped = ", ".join(shipped_instruments())
+        raise UserError(
+            f"there is no pretrained {wanted}: leave out --pretrained, or choose one of {shipped}"
+        )
+    places = " or ".join(str(shown(base / instrument)) for base in bases)
+    raise UserError(
+        f"no trained {wanted} in {places}: run python -m pipeline.run --instrument {instrument} "
+        f"--audio DIR{runs_option(runs)} first"
+    )
+
+
+def modelled_instruments(runs: Path | None = None) -> list[str]:
+    """Lists the known instruments that have a trained or a pretrained model.
+
+    Args:
+        runs: Folder of run folders; `RUN_DIR` if None.
+    """
+    bases = dict.fromkeys((runs or RUN_DIR, MODEL_DIR))
+    modelled = {path.parts[-3] for base in bases for path in base.glob(f"*/*/{WEIGHTS}")}
+    return [name for name in known_instruments() if name in modelled]
+
+
+def _quantize_first(run_dir: Path) -> str:
+    folder = shown(run_dir)
+    command = f"python -m pipeline.quantize --run {shlex.quote(str(folder))}"
+    return f"{folder} is trained but not quantized: run {command}"
+
+
+def chosen_models(arguments: argparse.Namespace, *, file: str = WEIGHTS) -> list[Model]:
+    """Returns the models that the options of `pipeline.core.options.add_model` select.
+
+    Args:
+        arguments: The options ``run``, ``instrument``, ``variant`` and ``runs``. ``run`` and
+            ``instrument`` may be lists.
+        file: What a run folder must contain to be played.
+
+    Raises:
+        UserError: An instrument has no such model.
+    """
+    if given := _listed(arguments.run):
+        return [Model(run_dir, "given by --run") for run_dir in given]
+    return [
+        choose_model(name, variant=arguments.variant, runs=arguments.runs, file=file)
+        for name in _listed(arguments.instrument)
+    ]
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]

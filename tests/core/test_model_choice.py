@@ -1,0 +1,101 @@
+"""One's own model plays first, and the reason says which model it is."""
+
+from argparse import Namespace
+
+import pytest
+
+from pipeline.core import paths
+from pipeline.core.errors import UserError
+from pipeline.core.model_choice import choose_model, chosen_models, modelled_instruments
+from pipeline.core.runs import decoder_name
+
+DECODER = decoder_name("int8")
+
+
+@pytest.fixture
+def places(tmp_path, replace, monkeypatch):
+    """Empty folders of runs and of pretrained models below the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for name, path in (("runs", paths.RUN_DIR), ("models", paths.MODEL_DIR)):
+        (tmp_path / name).mkdir()
+        replace(path, tmp_path / name)
+    return tmp_path
+
+
+def make(folder, *, quantized=True):
+    folder.mkdir(parents=True)
+    for name in ("config.toml", "model.weights.h5", *([DECODER] if quantized else [])):
+        (folder / name).touch()
+    return folder
+
+
+def choose(instrument="flute", **options):
+    return str(choose_model(instrument, file=DECODER, **options))
+
+
+def test_own_model_comes_before_the_pretrained_one(places):
+    make(places / "models/flute/reduced_cd")
+    assert choose() == "models/flute/reduced_cd (pretrained)"
+    make(places / "runs/flute/reduced")
+    assert choose() == "runs/flute/reduced (trained here)"
+    assert choose(runs=places / "models") == "models/flute/reduced_cd (pretrained)"
+    make(places / "elsewhere/flute/full")
+    assert choose(runs=places / "elsewhere") == "elsewhere/flute/full (trained here)"
+
+
+def test_distilled_students_come_before_others_unless_a_variant_is_given(places):
+    for variant in ("full", "reduced", "reduced_ad", "reduced_cd"):
+        make(places / "runs/flute" / variant)
+        assert choose() == f"runs/flute/{variant} (trained here)"
+    assert choose(variant="reduced") == "runs/flute/reduced (trained here)"
+
+
+def test_own_model_that_is_not_quantized_is_named_with_the_command(places):
+    own = make(places / "runs/clarinet/reduced_cd", quantized=False)
+    command = "run python -m pipeline.quantize --run runs/clarinet/reduced_cd"
+    with pytest.raises(UserError, match=f"^no clarinet can be played: runs/clarinet/.*: {command}"):
+        choose("clarinet")
+    assert choose_model("clarinet").run_dir == own  # a float model needs no decoder
+    make(places / "models/clarinet/reduced")
+    assert choose("clarinet").startswith("models/clarinet/reduced (pretrained; runs/clarinet/red")
+    assert choose("clarinet").endswith(f"not quantized: {command})")
+
+
+def test_missing_model_is_reported_with_the_command_that_makes_it(places):
+    make(places / "models/flute/reduced_cd")
+    for options, message in (
+        ({}, "no trained model of kazoo in runs/kazoo or models/kazoo: run python -m "),
+        ({"variant": "full"}, "no trained full kazoo in"),
+        ({"runs": places / "models"}, "no pretrained model of kazoo: leave out --pretrained, or "),
+        ({"runs": places / "my"}, f"--instrument kazoo --audio DIR --runs {places}/my first"),
+    ):
+        with pytest.raises(UserError, match=message):
+            choose("kazoo", **options)
+    with pytest.raises(UserError, match=r"choose one of flute$"):
+        choose("kazoo", runs=places / "models")
+
+
+def test_several_instruments_or_run_folders_keep_their_order(places):
+    for place in ("runs/clarinet/full", "models/flute/reduced_cd"):
+        make(places / place)
+    asked = Namespace(run=None, instrument=["flute", "clarinet"], variant=None, runs=None)
+    chosen = chosen_models(asked, file=DECODER)
+    assert list(map(str, chosen)) == [
+        "models/flute/reduced_cd (pretrained)",
+        "runs/clarinet/full (trained here)",
+    ]
+    asked = Namespace(run=places / "x", instrument="flute", variant=None, runs=None)
+    assert list(map(str, chosen_models(asked))) == ["x (given by --run)"]
+    assert chosen_models(Namespace(run=None, instrument=None)) == []
+
+
+def test_modelled_instruments_are_known_and_have_weights(places, replace):
+    (places / "instruments").mkdir()
+    replace(paths.INSTRUMENT_DIR, places / "instruments")
+    for name in ("clarinet", "flute", "oboe"):
+        (places / "instruments" / f"{name}.toml").touch()
+    make(places / "models/flute/reduced_cd")
+    make(places / "runs/clarinet/full", quantized=False)
+    make(places / "runs/undescribed/full")
+    assert modelled_instruments() == ["clarinet", "flute"]
+    assert modelled_instruments(places / "models") == ["flute"]
