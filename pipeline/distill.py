@@ -14,13 +14,13 @@ from pathlib import Path
 
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_training_arguments, training_changes
+from pipeline.core.options import add_training_arguments
 from pipeline.core.parser import Parser
 from pipeline.core.runs import find_run, load_run
 from pipeline.training.dataset import load_dataset
 from pipeline.training.distillation import LOSS_OF_METHOD, VARIANT_OF_METHOD, render_teacher
 from pipeline.training.loop import train_model
-from pipeline.training.options import print_metrics, resolve
+from pipeline.training.options import chosen_start, chosen_training, print_metrics, resolve
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -47,13 +47,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     dataset = load_dataset(args.dataset or folder / "dataset.npz", instrument)
     dataset |= render_teacher(teacher, dataset, args.method)
     variant = VARIANT_OF_METHOD[args.method]
-    config = resolve(instrument, variant, args.profile, **training_changes(args))
+    training = chosen_training(args, variant)
     metrics = train_model(
         folder / variant,
-        config,
+        resolve(instrument, variant, training),
         dataset,
         loss=LOSS_OF_METHOD[args.method],
-        warm_start=args.warm_start,
+        warm_start=chosen_start(args, instrument, variant, training),
         teacher=teacher,
         resume=not args.restart,
     )

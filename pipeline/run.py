@@ -2,31 +2,38 @@
 
     python -m pipeline.run --instrument flute --audio DIR
 
-A stage is skipped if its result is newer than everything that it needs, and training resumes from
-its checkpoint, so the same command continues after an interruption.
+A profile (``data/profiles``) says which models are trained and how. A stage is skipped if its
+result is newer than everything that it needs, and training resumes from its checkpoint, so the same
+command continues after an interruption.
 """
 
+import argparse
 import json
+import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from pipeline.core.cli import run_main
+from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write
+from pipeline.core.files import atomic_write, write_json
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_instrument, add_profile, add_runs, add_training_field
 from pipeline.core.parser import Parser
-from pipeline.core.plan import (
-    N_HELD_OUT,
-    STUDENTS,
-    InstrumentFiles,
-    list_recordings,
-    plan_stages,
-)
-from pipeline.core.stages import Stage, only_run
+from pipeline.core.paths import shown
+from pipeline.core.plan import InstrumentFiles, Request, list_recordings, plan_stages
+from pipeline.core.processes import worker_count
+from pipeline.core.profiles import default_profile, load_profile
+from pipeline.core.run_progress import in_words
+from pipeline.core.stage_runner import StageRunner
+from pipeline.core.stages import only_run
 from pipeline.model.patches import find_patch
 from pipeline.training.held_out import write_held_out
+
+STUDENTS = VARIANTS[1:]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -36,22 +43,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     for place in args.audio:
         if not place.is_dir():
             raise UserError(f"{place} is not a folder: give a folder of recordings")
+    request = _request(args)
     files = InstrumentFiles(args.instrument, args.runs / args.instrument)
-    training = ["--profile", args.profile]
-    training += [] if args.steps is None else ["--steps", str(args.steps)]
+    folder, profile = files.held_out / files.instrument, request.profile
+    stages = plan_stages(
+        files, request, lambda: write_held_out(files.dataset, folder, profile.takes)
+    )
+    began = time.monotonic()
     with only_run(files.folder):
-        _keep_request(files.request, training, args.audio)
-        stages = plan_stages(
-            files,
-            args.audio,
-            training,
-            args.students,
-            # Learning takes minutes, because it renders the default corpus.
-            learn_expression=not args.audio or args.profile == "full",
-        )
-        for number, stage in enumerate(stages, 1):
-            _run_stage(stage, f"[{number}/{len(stages)}]", files)
-    _print_results(files.folder, args.students[-1])
+        _keep_request(files.request, request)
+        runner = StageRunner(stages, at_once=profile.stages_at_once, n_cores=worker_count())
+        print(f"profile {profile.name}: {profile.description}", flush=True)
+        runner.run()
+        write_json(files.folder / "times.json", runner.times())
+    _print_results(files, request, time.monotonic() - began)
 
 
 def _parser() -> Parser:
@@ -61,9 +66,11 @@ def _parser() -> Parser:
         "--audio",
         type=Path,
         nargs="+",
+        action="extend",
         default=[],
         metavar="DIR",
-        help="folders of recordings (default: compose and render the default corpus)",
+        help="may be repeated: folders of recordings (default: compose and render the default "
+        "corpus)",
     )
     add_profile(parser)
     add_training_field(parser, "steps")
@@ -71,40 +78,51 @@ def _parser() -> Parser:
         "--students",
         nargs="+",
         choices=STUDENTS,
-        default=STUDENTS,
-        help=f"reduced variants; the firmware plays the last one (default: {' '.join(STUDENTS)})",
+        help="reduced variants; the firmware plays the last one (default: set by the profile)",
     )
     add_runs(parser)
     return parser
 
 
-def _keep_request(path: Path, training: Sequence[str], audio: Sequence[Path]) -> None:
+def _request(args: argparse.Namespace) -> Request:
+    profile = load_profile(args.profile or default_profile())
+    return Request(
+        profile=profile,
+        variants=profile.variants_for(args.students),
+        audio=args.audio,
+        minutes=_minutes(args.audio),
+        changes={} if args.steps is None else {"steps": args.steps},
+    )
+
+
+def _minutes(audio: Sequence[Path]) -> float:
+    """Estimates the length of recordings from the sizes of the files, as if they were FLAC."""
+    bytes_per_minute = 1.5e6
+    return sum(path.stat().st_size for path in list_recordings(audio)) / bytes_per_minute
+
+
+def _keep_request(path: Path, request: Request) -> None:
     """Writes the request unless it is unchanged, because a newer file outdates all stages."""
-    recordings = [str(recording.resolve()) for recording in list_recordings(audio)]
-    text = json.dumps({"training": training, "recordings": recordings}, indent=2) + "\n"
+    content: dict[str, Any] = {
+        "variants": request.variants,
+        "profile": asdict(request.profile),
+        "changes": request.changes,
+        "data": request.data_options,
+        "recordings": [str(path.resolve()) for path in list_recordings(request.audio)],
+    }
+    text = json.dumps(content, indent=2) + "\n"
     if not path.exists() or path.read_text(errors="replace") != text:
         with atomic_write(path) as temporary:
             temporary.write_text(text)
 
 
-def _run_stage(stage: Stage, position: str, files: InstrumentFiles) -> None:
-    name = f"{position} {stage.module}: {stage.title}"
-    if stage.is_done:
-        print(f"{name} (up to date)")
-        return
-    print(name, flush=True)
-    began = time.monotonic()
-    if stage.module == "evaluate":
-        write_held_out(files.dataset, files.held_out / files.instrument, N_HELD_OUT)
-    stage.run()
-    print(f"    {time.monotonic() - began:.0f} s", flush=True)
-
-
-def _print_results(folder: Path, played: str) -> None:
-    print(f"models:    {folder}/full, reduced...: metrics.json, decoder_*.tflite, C in c_*")
-    print(f"firmware:  {folder}/firmware/render, for a Cortex-M4F, plays {played}")
-    print(f"sound:     {folder}/page/audio, <recording>.<system>.wav, figures in metrics.json")
-    print(f"next: open {folder}/page/index.html, which compares the systems")
+def _print_results(files: InstrumentFiles, request: Request, seconds: float) -> None:
+    run_dir, page = shown(files.folder / request.played), shown(files.page)
+    run = f"--run {shlex.quote(str(run_dir))}"
+    print(f"{run_dir}: the instrument, made in {in_words(seconds)}")
+    print(f"{page / 'index.html'}: open it to compare the systems; figures in {page}/audio")
+    print(f"play a MIDI file: python -m pipeline.render {run} --midi FILE.mid --out FILE.wav")
+    print(f"next: python -m pipeline.flash --board pico {run}")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_training_arguments, add_variant, training_changes
+from pipeline.core.options import add_training_arguments, add_variant
 from pipeline.core.parser import Parser
 from pipeline.training.dataset import load_dataset
 from pipeline.training.loop import train_model
-from pipeline.training.options import print_metrics, resolve
+from pipeline.training.options import chosen_start, chosen_training, print_metrics, resolve
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,9 +28,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     instrument = load_instrument(args.instrument)
     folder = args.runs / args.instrument
     dataset = load_dataset(args.dataset or folder / "dataset.npz", instrument)
-    config = resolve(instrument, args.variant, args.profile, **training_changes(args))
+    training = chosen_training(args, args.variant)
     metrics = train_model(
-        folder / args.variant, config, dataset, warm_start=args.warm_start, resume=not args.restart
+        folder / args.variant,
+        resolve(instrument, args.variant, training),
+        dataset,
+        warm_start=chosen_start(args, instrument, args.variant, training),
+        resume=not args.restart,
     )
     print_metrics(metrics, folder / args.variant)
     following = "train --variant reduced" if args.variant == "full" else "distill --method control"

@@ -1,14 +1,13 @@
 """The stages that take an instrument from recordings to firmware, in order, for `pipeline.run`."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.core.constants import FORMATS, VARIANTS
+from pipeline.core.constants import FORMATS, FRAME_RATE
+from pipeline.core.instrument_config import TrainConfig
+from pipeline.core.profiles import Profile
 from pipeline.core.stages import Stage
-
-STUDENTS = VARIANTS[1:]
-N_HELD_OUT = 4  # clips that training has not used, for the evaluation and the page
 
 _TITLES = {
     "full": "the full model, the teacher",
@@ -16,6 +15,15 @@ _TITLES = {
     "reduced_ad": "the reduced model, from audio distillation",
     "reduced_cd": "the reduced model, from control distillation",
 }
+
+# Seconds on two cores of a 2023 laptop, for the estimate of the time left.
+_START_SECONDS = 8.0  # until a command has loaded TensorFlow and compiled its step
+_SECONDS_PER_MINUTE = 2.3  # features of a minute of recordings
+_CORPUS_SECONDS = 90.0
+_STEP_SECONDS = 0.02  # a training step, per second of sound in its batch
+_QUANTIZE_SECONDS, _EPOCH_SECONDS = 10.0, 0.12
+_TAKE_SECONDS = 2.5
+_SHORT_SECONDS = 2.0  # C code, firmware, page
 
 
 @dataclass(frozen=True)
@@ -61,32 +69,62 @@ class InstrumentFiles:
         return ["--instrument", self.instrument, "--runs", str(self.folder.parent)]
 
 
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+        profile: The profile.
+        variants: Models to train, in order; the firmware plays the last one.
+        audio: Folders of recordings; empty for the default corpus.
+        minutes: Length of the recordings, for the estimate of the time.
+        data_options: Further options of `pipeline.data`.
+        changes: Entries of `TrainConfig` that replace those of the profile.
+    """
+
+    profile: Profile
+    variants: Sequence[str]
+    audio: Sequence[Path] = ()
+    minutes: float = 0.0
+    data_options: Sequence[str] = ()
+    changes: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def played(self) -> str:
+        """The variant that the firmware plays."""
+        return self.variants[-1]
+
+    @property
+    def learns_expression(self) -> bool:
+        """Whether to learn how notes are played; with the corpus rendered, it takes seconds."""
+        return self.profile.expression or not self.audio
+
+    @property
+    def training_options(self) -> list[str]:
+        """Options of every training command."""
+        changes = [f"--{name.replace('_', '-')}={x}" for name, x in self.changes.items()]
+        return ["--profile", self.profile.name, *changes]
+
+
 def plan_stages(
-    files: InstrumentFiles,
-    audio: Sequence[Path],
-    training: Sequence[str],
-    students: Sequence[str] = STUDENTS,
-    *,
-    learn_expression: bool = True,
+    files: InstrumentFiles, request: Request, write_held_out: Callable[[], None] | None = None
 ) -> list[Stage]:
     """Lists the stages of an instrument.
 
     Args:
         files: Where they read and write.
-        audio: Folders of recordings; empty for the default corpus.
-        training: Options of every training command.
-        students: Reduced variants; the firmware plays the last one.
-        learn_expression: Whether to learn how notes are played, for which the default corpus is
-            rendered. If False, the pretrained table in the repository is used.
+        request: What the user asked for.
+        write_held_out: Writes the clips that are evaluated, as WAV files.
     """
-    stages = [_data_stage(files, audio)]
-    if learn_expression:
-        stages.append(_expression_stage(files))
-    stages += [_training_stage(files, variant, training) for variant in ("full", *students)]
-    for variant in students:
-        stages += _quantization_stages(files, variant)
-    stages.append(_firmware_stage(files, students[-1]))
-    stages += _comparison_stages(files, students, rendered=not audio)
+    stages = [_data_stage(files, request)]
+    if request.learns_expression:
+        stages.append(_expression_stage(files, request))
+    stages += [_training_stage(files, variant, request) for variant in request.variants]
+    students = [v for v in request.variants if v != "full" and request.profile.quantize_all]
+    for variant in dict.fromkeys([*students, request.played]):
+        stages += _quantization_stages(files, variant, request)
+    stages.append(_firmware_stage(files, request.played))
+    stages += _comparison_stages(files, request, write_held_out)
     return stages
 
 
@@ -95,20 +133,32 @@ def list_recordings(audio: Iterable[Path]) -> list[Path]:
     return [path for place in audio for path in sorted(place.rglob("*")) if path.is_file()]
 
 
-def _data_stage(files: InstrumentFiles, audio: Sequence[Path]) -> Stage:
-    options = [*files.options, *(["--audio", *map(str, audio)] if audio else [])]
-    needs = [files.request, *list_recordings(audio)]
-    return Stage("clips with pitch and loudness", "data", options, files.dataset, needs)
+def training_seconds(config: TrainConfig) -> float:
+    """Estimates how long a training takes on two cores."""
+    sound = config.batch_size * config.crop_frames / FRAME_RATE
+    return _START_SECONDS + config.steps * sound * _STEP_SECONDS
 
 
-def _expression_stage(files: InstrumentFiles) -> Stage:
+def _data_stage(files: InstrumentFiles, request: Request) -> Stage:
+    options = [*files.options, *request.data_options]
+    options += ["--audio", *map(str, request.audio)] if request.audio else []
+    needs = [files.request, *list_recordings(request.audio)]
+    seconds = _START_SECONDS / 2 + _SECONDS_PER_MINUTE * request.minutes
+    seconds += 0 if request.audio else _CORPUS_SECONDS
+    title = "clips with pitch and loudness"
+    return Stage(title, "data", options, files.dataset, needs, seconds=seconds)
+
+
+def _expression_stage(files: InstrumentFiles, request: Request) -> Stage:
     needs = [files.request, files.dataset]
     title = "how notes begin, swell and fade"
-    return Stage(title, "expression", files.options, files.expression, needs)
+    seconds = _START_SECONDS + (_CORPUS_SECONDS if request.audio else 0)
+    return Stage(title, "expression", files.options, files.expression, needs, seconds=seconds)
 
 
-def _training_stage(files: InstrumentFiles, variant: str, training: Sequence[str]) -> Stage:
+def _training_stage(files: InstrumentFiles, variant: str, request: Request) -> Stage:
     run_dir, teacher = files.folder / variant, files.folder / "full"
+    training = request.profile.training(variant, **request.changes)
     needs = [files.request, files.dataset]
     if variant in ("full", "reduced"):
         module, options = "train", ["--variant", variant]
@@ -116,36 +166,38 @@ def _training_stage(files: InstrumentFiles, variant: str, training: Sequence[str
         method = "audio" if variant == "reduced_ad" else "control"
         module, options = "distill", ["--method", method, "--teacher", str(teacher)]
         needs.append(teacher / "metrics.json")
-    options += [*files.options, *training]
-    first, last = run_dir / "config.toml", run_dir / "metrics.json"
-    return Stage(_TITLES[variant], module, options, last, needs, starts=first)
+    if training.start == "reduced" and "reduced" in request.variants:
+        needs.append(files.folder / "reduced" / "metrics.json")
+    options += [*files.options, *request.training_options]
+    return Stage(
+        _TITLES[variant],
+        module,
+        options,
+        run_dir / "metrics.json",
+        needs,
+        seconds=training_seconds(training.config),
+        starts=run_dir / "config.toml",
+    )
 
 
-def _quantization_stages(files: InstrumentFiles, variant: str) -> list[Stage]:
+def _quantization_stages(files: InstrumentFiles, variant: str, request: Request) -> list[Stage]:
     """Lists the stages that turn a float model into .tflite files, and these into C."""
-    run_dir = files.folder / variant
-    run = ["--run", str(run_dir)]
-    decoders = {fmt: run_dir / f"decoder_{fmt}.tflite" for fmt in FORMATS}
+    run_dir, epochs = files.folder / variant, request.profile.qat_epochs
+    run, report = ["--run", str(run_dir)], run_dir / "quantization.json"
     stages = [
         Stage(
             f"{variant}, quantized",
             "quantize",
-            [*run, "--dataset", str(files.dataset)],
-            run_dir / "quantization.json",
+            [*run, "--dataset", str(files.dataset), "--epochs", str(epochs)],
+            report,
             [run_dir / "metrics.json"],
-        ),
-        Stage(
-            f"{variant}, as .tflite",
-            "convert",
-            run,
-            decoders[FORMATS[-1]],
-            [run_dir / f"decoder_{fmt}.npz" for fmt in FORMATS],
-        ),
+            seconds=_QUANTIZE_SECONDS + epochs * _EPOCH_SECONDS,
+        )
     ]
-    for fmt, decoder in decoders.items():
+    for fmt in FORMATS:
         out = run_dir / f"c_{fmt}"
         options = [*run, "--format", fmt, "--out", str(out)]
-        needs = [decoder, files.expression]
+        needs = [report, run_dir / f"decoder_{fmt}.tflite", files.expression]
         title = f"{variant}, {fmt}, as C"
         stages.append(Stage(title, "codegen", options, out / "instruments.c", needs))
     return stages
@@ -155,25 +207,34 @@ def _firmware_stage(files: InstrumentFiles, played: str) -> Stage:
     generated, build = files.folder / played / "c_int8", files.folder / "firmware"
     options = ["--generated", str(generated), "--build-dir", str(build)]
     needs = [generated / "instruments.c"]
-    return Stage(f"firmware with {played}", "firmware", options, build / "render", needs)
+    title = f"firmware with {played}"
+    seconds = _SHORT_SECONDS
+    return Stage(title, "firmware", options, build / "render", needs, seconds=seconds)
 
 
 def _comparison_stages(
-    files: InstrumentFiles, students: Sequence[str], *, rendered: bool
+    files: InstrumentFiles, request: Request, write_held_out: Callable[[], None] | None
 ) -> list[Stage]:
     """Lists the stages that measure every system on held-out clips and write a page of them."""
-    folder, played = files.folder, students[-1]
+    folder, played, takes = files.folder, request.played, request.profile.takes
     out = files.page / "audio" / files.instrument  # where the page looks for what it plays
     report = out / "metrics.json"
-    systems = ["--variants", "full", *students, "--mcu", played]
+    systems = ["--variants", *request.variants, "--mcu", played]
     options = ["--audio", str(files.held_out / files.instrument), "--out", str(out)]
     options += [*files.options, *systems, "--format", *FORMATS, "--reverb"]
-    needs = [folder / variant / "metrics.json" for variant in ("full", *students)]
-    needs += [folder / played / f"decoder_{fmt}.tflite" for fmt in FORMATS]
-    title = "every system, rendered and measured"
-    stages = [Stage(title, "evaluate", options, report, needs)]
-    options = ["--audio", str(files.held_out), "--takes", str(N_HELD_OUT), *files.options]
-    options += [*systems, "--out", str(files.page), *(["--rendered"] if rendered else [])]
-    title = "a page to compare them"
-    stages.append(Stage(title, "page", options, files.page / "index.html", [report]))
-    return stages
+    needs = [folder / variant / "metrics.json" for variant in request.variants]
+    needs += [folder / played / name for name in ("quantization.json", "c_int8/instruments.c")]
+    evaluation = Stage(
+        "every system, rendered and measured",
+        "evaluate",
+        options,
+        report,
+        needs,
+        seconds=_START_SECONDS + takes * _TAKE_SECONDS,
+        prepare=write_held_out,
+    )
+    options = ["--audio", str(files.held_out), "--takes", str(takes), *files.options]
+    options += [*systems, "--out", str(files.page), *([] if request.audio else ["--rendered"])]
+    title, page = "a page to compare them", files.page / "index.html"
+    seconds = 2 * _SHORT_SECONDS
+    return [evaluation, Stage(title, "page", options, page, [report], seconds=seconds)]

@@ -2,10 +2,9 @@
 
 import fcntl
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ from pathlib import Path
 from pipeline.core.errors import UserError
 from pipeline.core.files import TEMPORARY
 from pipeline.core.processes import end_with_parent
+
+THREAD_LIMITS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,13 @@ class Stage:
         module: Module of the command.
         arguments: Command-line arguments.
         makes: The file that it writes last.
-        needs: Files that it reads; if one is newer than `makes`, the stage runs again.
+        needs: Files that it reads; if one is newer than `makes`, the stage runs again. A stage
+            waits for the stages that make these files.
+        seconds: How long it takes on two idle cores, roughly; a run's time left is estimated from
+            these and from how fast the stages have been so far.
         starts: For training, the file that it writes first; if a needed file is newer, training
             restarts instead of resuming.
+        prepare: Called before the command starts, unless the stage is up to date.
     """
 
     title: str
@@ -34,48 +39,39 @@ class Stage:
     arguments: Sequence[str]
     makes: Path
     needs: Sequence[Path]
+    seconds: float = 1.0
     starts: Path | None = None
+    prepare: Callable[[], None] | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether its result exists and is up to date."""
         return self.makes.exists() and not self._is_outdated(self.makes)
 
-    def run(self) -> None:
-        """Runs the command in a child process that ends with this one, even if this one is killed.
+    def start(self, n_threads: int | None = None) -> subprocess.Popen[bytes]:
+        """Starts the command in a child process that ends with this one, even if that is killed.
 
-        Raises:
-            SystemExit: The stage failed; it has printed the reason.
-            UserError: The stage was killed by a signal.
+        Args:
+            n_threads: Threads that the command may use for its computations; None for all cores.
         """
         command = [sys.executable, "-u", "-m", f"pipeline.{self.module}", *self.arguments]
         if self.starts is not None and self.starts.exists() and self._is_outdated(self.starts):
             command.append("--restart")
-        with subprocess.Popen(
+        if self.prepare is not None:
+            self.prepare()
+        limits = {} if n_threads is None else dict.fromkeys(THREAD_LIMITS, str(n_threads))
+        return subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
-            stderr=sys.stderr,
-            text=True,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **limits},
             process_group=0,
             preexec_fn=end_with_parent,
-        ) as process:
-            assert process.stdout is not None
-            try:
-                for line in process.stdout:
-                    if not line.startswith("next: "):  # pipeline.run continues by itself
-                        print(f"    {line}", end="", flush=True)
-            except KeyboardInterrupt:  # not sent to the stage, which has its own process group
-                process.terminate()
-                print(file=sys.stderr)  # below a progress bar
-                raise
-        if process.returncode < 0:
-            name = signal.Signals(-process.returncode).name
-            raise UserError(
-                f"pipeline.{self.module} was killed by {name}: the same command continues from here"
-            )
-        if process.returncode:
-            raise SystemExit(process.returncode)
-        os.utime(self.makes)  # stages do not rewrite files whose content is unchanged
+        )
+
+    def mark_done(self) -> None:
+        """Makes the result newer than what it was made from, even if its content is unchanged."""
+        os.utime(self.makes)
 
     def _is_outdated(self, path: Path) -> bool:
         made = path.stat().st_mtime_ns

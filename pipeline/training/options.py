@@ -1,34 +1,38 @@
 """Configuration and summary of a training run, for the commands that train."""
 
-import dataclasses
+import argparse
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.instrument_config import InstrumentConfig
+from pipeline.core.options import training_changes
+from pipeline.core.paths import shown
+from pipeline.core.profiles import Training, default_profile, load_profile
 from pipeline.core.runs import RunConfig
+from pipeline.training.initial_run import initial_run
 from pipeline.training.losses import DISTANCES
 
-QUICK = {  # minutes on two cores
-    "steps": 450,
-    "batch_size": 4,
-    "learning_rate": 3e-3,
-    "warmup_steps": 60,
-    "validate_every": 150,
-}
+
+def chosen_training(args: argparse.Namespace, variant: str) -> Training:
+    """Returns how the profile and the other options of a training command train a variant."""
+    profile = load_profile(args.profile or default_profile())
+    return profile.training(variant, **training_changes(args))
 
 
-def resolve(config: InstrumentConfig, variant: str, profile: str, **changes: Any) -> RunConfig:
-    """Resolves an instrument's configuration for one variant.
+def resolve(config: InstrumentConfig, variant: str, training: Training) -> RunConfig:
+    """Resolves an instrument's configuration for one variant."""
+    tcn = config.tcn(variant)
+    return RunConfig(config.instrument, config.patch, variant, tcn, training.config)
 
-    Args:
-        config: Configuration of the instrument.
-        variant: One of `VARIANTS`.
-        profile: ``full`` for the instrument's own settings, ``quick`` to replace some by `QUICK`.
-        **changes: Fields of `TrainConfig` that the user set.
-    """
-    quick: dict[str, Any] = QUICK if profile == "quick" else {}
-    train = dataclasses.replace(config.train, **quick | changes)
-    return RunConfig(config.instrument, config.patch, variant, config.tcn(variant), train)
+
+def chosen_start(
+    args: argparse.Namespace, config: InstrumentConfig, variant: str, training: Training
+) -> Path | None:
+    """Returns and prints the run folder that training starts from; None for random weights."""
+    folder = args.runs / config.instrument
+    start = args.warm_start or initial_run(training.start, config, variant, folder)
+    print(f"start: {'random weights' if start is None else shown(start)}")
+    return start
 
 
 def print_metrics(metrics: dict[str, Any], run_dir: Path) -> None:
