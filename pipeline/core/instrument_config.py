@@ -4,13 +4,14 @@ The file's name is the instrument's name. Every field declares the values that i
 `pipeline.core.schema` checks them when the file is read.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pipeline.core.constants import CLIP_FRAMES, N_OPERATORS
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
+from pipeline.core.patch_files import PatchValue, resolve_patch
 from pipeline.core.paths import INSTRUMENT_DIR, MODEL_DIR
 from pipeline.core.schema import Identifier, Within, from_table
 
@@ -79,7 +80,11 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Hyper-parameters of a training run; the paper's, except where other values work better."""
+    """Hyper-parameters of a training run.
+
+    The defaults are the papers', except where other values work better for everyone; the profiles
+    in ``data/profiles`` replace some of them.
+    """
 
     steps: Annotated[_Steps, "optimizer steps"] = 120_000
     batch_size: Annotated[int, Within(1, 1024), "clips per step"] = 16
@@ -117,12 +122,14 @@ class InstrumentConfig:
     """Everything that differs between instruments."""
 
     instrument: Annotated[str, Identifier()]
-    patch: str  # a key of `pipeline.model.patches.PATCHES`
+    patch: PatchValue
     data: DataConfig
     corpus: CorpusConfig | None = None
     full: TcnConfig = TcnConfig(n_blocks=5, hidden_channels=128)
     reduced: TcnConfig = TcnConfig(n_blocks=3, hidden_channels=64)
-    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        resolve_patch(self.patch, self.instrument)
 
     def tcn(self, variant: str) -> TcnConfig:
         """Returns the network's shape for one of `VARIANTS`."""

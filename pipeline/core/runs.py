@@ -11,6 +11,7 @@ from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, read_toml, to_toml
 from pipeline.core.instrument_config import TcnConfig, TrainConfig, known_instruments
+from pipeline.core.patch_files import PatchValue, resolve_patch
 from pipeline.core.paths import MODEL_DIR, RUN_DIR
 from pipeline.core.schema import Identifier, OneOf, from_table
 
@@ -32,10 +33,13 @@ class RunConfig:
     """The resolved configuration of a run folder, its ``config.toml``."""
 
     instrument: Annotated[str, Identifier()]
-    patch: str
+    patch: PatchValue
     variant: Annotated[str, OneOf(VARIANTS)]
     tcn: TcnConfig
     train: TrainConfig
+
+    def __post_init__(self) -> None:
+        resolve_patch(self.patch, self.instrument)
 
     @property
     def hash(self) -> str:

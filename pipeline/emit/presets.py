@@ -8,11 +8,12 @@ them; a firmware that finds them plays every preset with its own reverb.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
+from pipeline.core.patch import Patch
 from pipeline.core.runs import load_run
 from pipeline.emit.c_text import BANNER, includes
 from pipeline.emit.decoder import config_text, model_texts
@@ -22,7 +23,7 @@ from pipeline.emit.noise import noise_text
 from pipeline.emit.reverb import reverb_text, shared_texts
 from pipeline.model.expression import PLAIN, Expression, find_expression
 from pipeline.model.noise import NoiseParameters
-from pipeline.model.patches import PATCHES
+from pipeline.model.patches import find_patch
 from pipeline.model.reverb import Array, learnt_response, shorten
 from pipeline.quantization.tflite_reader import read_step_model
 from pipeline.quantization.weights import load_noise
@@ -35,7 +36,7 @@ class Preset:
     Attributes:
         name: Name of the preset and prefix of its C symbols.
         tflite: A quantized step model.
-        patch: Name of an FM patch.
+        patch: The FM patch.
         noise: The noise that the model has learnt.
         response: Impulse response of the reverb (see `pipeline.model.reverb.shorten`), None to play
             dry. Either all presets of a firmware have a response or none.
@@ -44,7 +45,7 @@ class Preset:
 
     name: str
     tflite: Path
-    patch: str
+    patch: Patch
     noise: NoiseParameters
     response: Array | None = None
     expression: Expression = PLAIN
@@ -65,7 +66,7 @@ def load_preset(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0
     return Preset(
         name=f"{config.instrument}_{config.variant}",
         tflite=run_dir / f"decoder_{fmt}.tflite",
-        patch=config.patch,
+        patch=find_patch(config),
         noise=load_noise(run_dir),
         response=shorten(learnt_response(run_dir), reverb_seconds) if reverb_seconds else None,
         expression=find_expression(run_dir),
@@ -86,6 +87,7 @@ def write_firmware_source(presets: Sequence[Preset], out: Path) -> list[Path]:
         UserError: A model is missing or damaged, or the engine cannot run it.
     """
     _check(presets)
+    presets = _tell_patches_apart(presets)
     models = [read_step_model(preset.tflite) for preset in presets]
     texts = {
         "decoder_config.h": config_text(models),
@@ -94,7 +96,7 @@ def write_firmware_source(presets: Sequence[Preset], out: Path) -> list[Path]:
     }
     for preset, model in zip(presets, models, strict=True):
         texts |= model_texts(preset.name, model)
-        texts |= patch_texts(PATCHES[preset.patch])
+        texts |= patch_texts(preset.patch)
         texts[f"{preset.name}_noise.c"] = noise_text(preset.name, preset.noise)
     texts |= _reverb_texts(presets)
     _replace_generated(texts, out)
@@ -110,19 +112,29 @@ def _check(presets: Sequence[Preset]) -> None:
                 f"{preset.name!r} is not a C identifier, or names two presets: give each model "
                 "its own instrument or variant"
             )
-        if preset.patch not in PATCHES:
-            known = ", ".join(PATCHES)
-            raise UserError(f"unknown patch {preset.patch!r}: choose one of {known}")
+
+
+def _tell_patches_apart(presets: Sequence[Preset]) -> list[Preset]:
+    """Renames patches that share the name of a different one, because names become C symbols."""
+    named: dict[str, Patch] = {}
+    renamed = []
+    for preset in presets:
+        patch = preset.patch
+        if named.setdefault(patch.name, patch) != patch:
+            patch = replace(patch, name=f"{preset.name}_{patch.name}")
+            named[patch.name] = patch
+        renamed.append(replace(preset, patch=patch))
+    return renamed
 
 
 def _instruments_text(presets: Sequence[Preset]) -> str:
     """Returns ``instruments.c``, the table of presets."""
-    patches = sorted({preset.patch for preset in presets})
+    patches = sorted({preset.patch.name for preset in presets})
     headers = [f"{preset.name}_model.h" for preset in presets]
     headers += [f"{patch}_patch.h" for patch in patches]
     noises = "".join(f"extern const noise_preset_t {preset.name}_noise;\n" for preset in presets)
     table = "".join(
-        f'    {{"{preset.name}", &{preset.name}_model, &{preset.patch}_patch, '
+        f'    {{"{preset.name}", &{preset.name}_model, &{preset.patch.name}_patch, '
         f"&{preset.name}_noise}},\n"
         for preset in presets
     )

@@ -11,7 +11,8 @@ from pipeline.audio.pcm import FULL_SCALE
 from pipeline.audio.pitch import note_to_hz
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
-from pipeline.model.patches import Patch, find_patch
+from pipeline.core.patch import Patch
+from pipeline.model.patches import find_patch
 from pipeline.model.upsampler import FACTOR
 from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.reference.decoder import level_table, levels_q32

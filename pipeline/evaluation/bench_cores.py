@@ -24,6 +24,7 @@ from pipeline.evaluation.bench_firmware import (
     flash_bytes,
 )
 from pipeline.model import reverb as model_reverb
+from pipeline.model.patches import find_patch
 from pipeline.model.topology import kernel_shapes
 from pipeline.target import firmware, sources
 from pipeline.target.boards import EMULATED_BOARDS, FILE_BOARDS
@@ -177,7 +178,7 @@ def bench_models(
             # A library is built for one core; the tree may lack those for other cores.
             missing.append(f"without the tflm engine on {board}: {error}")
             continue
-        code = (board, engine, fmt, config.tcn, config.patch)
+        code = (board, engine, fmt, config.tcn, find_patch(config))
         if code not in per_instruction:
             per_instruction[code] = cycles_per_instruction(built, bench_frames())
         figures = bench_firmware(built, per_instruction=per_instruction[code])

@@ -17,6 +17,7 @@ from pipeline.model.ddx7 import Ddx7, load_model
 from pipeline.model.expression import find_expression
 from pipeline.model.inputs import scale_features
 from pipeline.model.noise import UNTRAINED, grain_offsets
+from pipeline.model.patches import find_patch
 from pipeline.quantization import tflite_writer
 from pipeline.reference import reverb as reference_reverb
 from pipeline.reference.frame import clamp_frames
@@ -81,7 +82,7 @@ def _generate_for_frames(run_dir: Path) -> Path:
         tflite_writer.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 0, "int8")
     )
     preset = presets.Preset(
-        config.instrument, tflite, config.patch, UNTRAINED, expression=expression
+        config.instrument, tflite, find_patch(config), UNTRAINED, expression=expression
     )
     presets.write_firmware_source([preset], out)
     return out

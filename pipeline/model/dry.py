@@ -4,8 +4,8 @@ Training, rendering, the player's float engine and quantization all play frames 
 function, so what they compare is the same sound.
 """
 
+from pipeline.core.patch import Patch
 from pipeline.model.noise_layer import FilteredNoise
-from pipeline.model.patches import Patch
 from pipeline.model.synth import Tensor, fm_synthesize
 
 

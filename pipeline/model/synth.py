@@ -13,7 +13,7 @@ import numpy.typing as npt
 from keras import ops
 
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
-from pipeline.model.patches import Patch
+from pipeline.core.patch import Patch
 
 Tensor = Any  # a tensor of Keras' backend, or a NumPy array
 

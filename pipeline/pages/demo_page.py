@@ -8,9 +8,9 @@ from pipeline.audio.features import Features
 from pipeline.audio.pcm import from_pcm
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.files import atomic_write
+from pipeline.core.patch import Patch
 from pipeline.evaluation.demo import Demo, cycles_per_instruction
 from pipeline.model.metrics import AUDIBLE_LEVEL
-from pipeline.model.patches import Patch
 from pipeline.pages import html
 from pipeline.pages.diagrams import roles
 

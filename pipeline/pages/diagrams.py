@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, N_OPERATORS, SAMPLE_RATE
 from pipeline.core.instrument_config import TcnConfig, load_instrument
+from pipeline.core.patch import Patch
 from pipeline.core.paths import REPOSITORY
-from pipeline.model.patches import Patch
 
 PICTURE = REPOSITORY / "data" / "pictures" / "signal_path.svg"
 ASSETS = Path(__file__).parent / "assets"

@@ -9,7 +9,7 @@ from pipeline.core.constants import FRAME_RATE, SAMPLE_RATE
 from pipeline.core.files import atomic_write
 from pipeline.core.instrument_config import InstrumentConfig
 from pipeline.evaluation.systems import REFERENCE, System
-from pipeline.model.patches import PATCHES
+from pipeline.model.patches import find_patch
 from pipeline.pages import diagrams, html
 from pipeline.pages.catalogue import KEYS, InstrumentSection, Source, Take, catalogue_json
 from pipeline.pages.sounds import image_path, write_take
@@ -148,10 +148,11 @@ def _networks(config: InstrumentConfig) -> str:
 
 
 def _patches(instruments: Sequence[InstrumentSection]) -> str:
+    patches = dict.fromkeys(find_patch(instrument.config) for instrument in instruments)
     return "".join(
-        f"<figure>{diagrams.patch_svg(PATCHES[name])}<figcaption><b>{name.capitalize()}</b>"
-        "</figcaption></figure>"
-        for name in dict.fromkeys(instrument.config.patch for instrument in instruments)
+        f"<figure>{diagrams.patch_svg(patch)}"
+        f"<figcaption><b>{patch.name.replace('_', ' ').capitalize()}</b></figcaption></figure>"
+        for patch in patches
     )
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.constants import DEFAULT_F0_HZ, MIN_LOUDNESS_DB
+from pipeline.core.patch import Patch
 from pipeline.model.noise import NoiseParameters
-from pipeline.model.patches import Patch
 from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.reference.decoder import level_table, levels_q32
 from pipeline.reference.fm import FixedVoice

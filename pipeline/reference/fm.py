@@ -17,10 +17,9 @@ from pipeline.core.constants import (
     N_OPERATORS,
     SAMPLE_RATE,
 )
-from pipeline.model.patches import Patch
+from pipeline.core.patch import Patch
 
 LEVEL_MAX_Q32 = 1374367488  # 0.32 turns, minus the rounding of a full-scale level
-MAX_SUMMED = 3  # the sum of this many products fits 32 bits
 SINE_LINES = 512
 Ints = npt.NDArray[np.int64]
 
@@ -81,8 +80,9 @@ def increment_per_f0(patch: Patch) -> int:
 
 
 def carrier_bits(patch: Patch) -> int:
-    """Returns how many bits of a carrier's product lie below the LSB: 15, or 14 for a sum."""
-    return 15 if len(patch.carriers) == 1 else 14
+    """Returns how many bits of a carrier's product lie below the LSB; sums need headroom."""
+    n_carriers = len(patch.carriers)
+    return 15 if n_carriers == 1 else 14 if n_carriers <= 3 else 13
 
 
 class FixedVoice:

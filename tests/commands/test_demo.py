@@ -16,8 +16,8 @@ from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import from_pcm
 from pipeline.core.constants import MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
+from pipeline.core.patch_files import load_patch
 from pipeline.evaluation import demo as evaluation_demo
-from pipeline.model.patches import PATCHES
 from pipeline.pages import demo_page, html
 from pipeline.reference import device
 
@@ -77,7 +77,7 @@ def page(played, tmp_path_factory):
     out = tmp_path_factory.mktemp("page")
     for name, samples in played.pcm.items():
         pcm.write_wav(out / f"{name}.wav", samples)
-    demo_page.write_page(played, PATCHES["flute"], out)
+    demo_page.write_page(played, load_patch("flute"), out)
     return (out / "index.html").read_text()
 
 

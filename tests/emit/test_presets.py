@@ -15,6 +15,7 @@ from pipeline import codegen
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.patch_files import load_patch
 from pipeline.emit import decoder as emit_decoder
 from pipeline.emit import weight_packing
 from pipeline.emit.presets import Preset, write_firmware_source
@@ -100,7 +101,7 @@ def test_packed_weights_hold_every_weight_once(tflite, layout, bits):
 
 
 def test_equal_models_give_equal_text_and_untouched_files(tflite, tmp_path):
-    instruments = [Preset("flute", tflite, "flute", UNTRAINED)]
+    instruments = [Preset("flute", tflite, load_patch("flute"), UNTRAINED)]
     first, second = (
         {path.name: path.read_bytes() for path in write_firmware_source(instruments, folder)}
         for folder in (tmp_path / "a", tmp_path / "b")
@@ -115,8 +116,8 @@ def test_state_is_large_enough_for_the_largest_of_several(tflite, tflite_16x8, t
     other = tmp_path / "other.tflite"
     other.write_bytes(tflite_writer.random_step_model(TcnConfig(3, 4, 2), 2, "int8"))
     instruments = [
-        Preset("a", tflite, "flute", UNTRAINED),
-        Preset("b", other, "piano", UNTRAINED),
+        Preset("a", tflite, load_patch("flute"), UNTRAINED),
+        Preset("b", other, load_patch("piano"), UNTRAINED),
     ]
     write_firmware_source(instruments, tmp_path)
     text = (tmp_path / "decoder_config.h").read_text()
@@ -128,9 +129,9 @@ def test_state_is_large_enough_for_the_largest_of_several(tflite, tflite_16x8, t
 
 
 def test_files_of_an_earlier_call_are_removed_and_others_stay(tflite, tmp_path):
-    write_firmware_source([Preset("old", tflite, "piano", UNTRAINED)], tmp_path)
+    write_firmware_source([Preset("old", tflite, load_patch("piano"), UNTRAINED)], tmp_path)
     (tmp_path / "mine.c").write_text("int mine;\n")
-    write_firmware_source([Preset("new", tflite, "flute", UNTRAINED)], tmp_path)
+    write_firmware_source([Preset("new", tflite, load_patch("flute"), UNTRAINED)], tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"mine.c", "new_model.c", "flute_patch.c"} < names
     assert not {"old_model.c", "old_model.h", "piano_patch.c", "piano_patch.h"} & names
@@ -299,7 +300,7 @@ def test_failing_command_prints_one_line_and_leaves_existing_files(
     run_dir, out = tmp_path / "run", tmp_path / "out"
     make_run(run_dir)
     (run_dir / "decoder_int8.tflite").unlink()
-    write_firmware_source([Preset("flute", tflite, "flute", UNTRAINED)], out)
+    write_firmware_source([Preset("flute", tflite, load_patch("flute"), UNTRAINED)], out)
     before = {path: path.read_bytes() for path in out.iterdir()}
     if content is not None:
         (run_dir / "decoder_int8.tflite").write_bytes(content)
@@ -313,18 +314,30 @@ def test_failing_command_prints_one_line_and_leaves_existing_files(
 
 
 @pytest.mark.parametrize(
-    ("instruments", "message"),
+    ("names", "message"),
     [
-        ([("two words", "flute")], "two words"),
-        ([("a", "flute"), ("a", "flute")], "'a'"),
-        ([("a", "tuba")], "tuba"),
+        (["two words"], "two words"),
+        (["a", "a"], "'a'"),
     ],
 )
-def test_presets_need_names_and_patches(tflite, tmp_path, instruments, message):
+def test_presets_need_names(tflite, tmp_path, names, message):
     with pytest.raises(UserError, match=message):
         write_firmware_source(
-            [Preset(name, tflite, patch, UNTRAINED) for name, patch in instruments], tmp_path
+            [Preset(name, tflite, load_patch("flute"), UNTRAINED) for name in names], tmp_path
         )
+
+
+def test_different_patches_of_one_name_get_symbols_of_their_own(tflite, tmp_path):
+    flute = load_patch("flute")
+    other = dataclasses.replace(load_patch("violin"), name="flute")
+    chosen = {"a": flute, "b": other, "c": flute, "d": other}
+    presets = [Preset(name, tflite, patch, UNTRAINED) for name, patch in chosen.items()]
+    write_firmware_source(presets, tmp_path)
+    table = (tmp_path / "instruments.c").read_text()
+    patches = re.findall(r"&(\w+)_patch", table)
+    assert patches == ["flute", "b_flute", "flute", "d_flute"]
+    assert "6>5>4>3 2>1" in (tmp_path / "b_flute_patch.c").read_text()
+    assert "6>5>1 4>3>1 2>1" in (tmp_path / "flute_patch.c").read_text()
 
 
 def test_reader_supports_every_layer_of_the_format(tflite_16x8):

@@ -12,6 +12,7 @@ from support.small_run import TCN, make_run
 
 from pipeline import bench, bench_report
 from pipeline.core.errors import UserError
+from pipeline.core.patch_files import load_patch
 from pipeline.emit import presets
 from pipeline.evaluation import bench_boards, bench_cores, bench_firmware
 from pipeline.model.tcn import build_tcn, tcn_weights
@@ -116,7 +117,7 @@ def test_report_agrees_with_the_measured_firmware(
     generated = tmp_path / "again"
     tflite = run_dir / "decoder_int8.tflite"
     presets.write_firmware_source(
-        [presets.Preset("flute_reduced", tflite, "flute", load_noise(run_dir))],
+        [presets.Preset("flute_reduced", tflite, load_patch("flute"), load_noise(run_dir))],
         generated,
     )
     built = firmware.build("qemu_m4", generated, build_dir=tmp_path / "build")

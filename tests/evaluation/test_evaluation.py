@@ -17,10 +17,10 @@ from pipeline.core import paths
 from pipeline.core.cli import run_main
 from pipeline.core.constants import FORMATS, HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.errors import UserError
+from pipeline.core.patch_files import load_patch
 from pipeline.evaluation import evaluation, model_files, rendering
 from pipeline.evaluation.systems import VARIANT_LABELS, System, requested_systems
 from pipeline.model import ddx7, metrics
-from pipeline.model.patches import PATCHES
 from pipeline.quantization.weights import load_noise
 from pipeline.reference import device
 
@@ -199,7 +199,7 @@ def test_mcu_system_equals_the_simulated_device(evaluated, runs):
     features = features_of(audio)
     frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
     tflite = runs / "flute" / "reduced_cd" / "decoder_int8.tflite"
-    simulated = device.simulate(tflite, PATCHES["flute"], load_noise(tflite.parent), frames)
+    simulated = device.simulate(tflite, load_patch("flute"), load_noise(tflite.parent), frames)
     played, _ = sf.read(out / "steady.reduced_cd_mcu.wav", dtype="int16")
     np.testing.assert_array_equal(played, simulated.pcm[: len(audio)])
     figures = report["systems"]["reduced_cd_mcu"]["recordings"]["steady"]

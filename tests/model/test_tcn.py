@@ -9,10 +9,10 @@ from pipeline.core.instrument_config import (
     load_instrument,
     shipped_instruments,
 )
+from pipeline.core.patch_files import load_patch
 from pipeline.core.runs import RunConfig
 from pipeline.model.ddx7 import Ddx7, load_model, save_model
 from pipeline.model.inputs import scale_features
-from pipeline.model.patches import PATCHES
 from pipeline.model.tcn import build_tcn, tcn_weights
 from pipeline.quantization.weights import load_weights
 
@@ -70,7 +70,7 @@ def test_every_instrument_has_a_configuration_and_a_patch(name):
 
     config = load_instrument(name)
     assert config.instrument == name
-    assert len(PATCHES[config.patch].ratios) == 6
+    assert len(load_patch(config.patch).ratios) == 6
 
 
 def test_saved_weights_load_for_keras_and_for_quantization(tmp_path):

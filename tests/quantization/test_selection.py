@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig, TrainConfig
+from pipeline.core.patch_files import load_patch
 from pipeline.core.runs import RunConfig
 from pipeline.emit.presets import Preset, write_firmware_source
 from pipeline.model.ddx7 import Ddx7, save_model
@@ -131,7 +132,9 @@ def test_untrained_network_fits_the_device(dataset, tmp_path):
         wide = widen_for_device(weights, tiny, SMALL, fmt)
         path = tmp_path / f"{fmt}.tflite"
         path.write_bytes(convert_step_model(weights, SMALL, wide, fmt))
-        write_firmware_source([Preset("flute", path, "flute", UNTRAINED)], tmp_path / fmt)
+        write_firmware_source(
+            [Preset("flute", path, load_patch("flute"), UNTRAINED)], tmp_path / fmt
+        )
         assert widen_for_device(weights, ranges, SMALL, fmt) == ranges
 
 
@@ -146,10 +149,10 @@ def test_ranges_too_narrow_for_the_device_are_widened(layer, fmt, dataset, tmp_p
     path = tmp_path / "decoder.tflite"
     path.write_bytes(convert_step_model(weights, SMALL, narrow, fmt))
     with pytest.raises(UserError, match="scales its sums"):
-        write_firmware_source([Preset("flute", path, "flute", UNTRAINED)], tmp_path)
+        write_firmware_source([Preset("flute", path, load_patch("flute"), UNTRAINED)], tmp_path)
     wide = widen_for_device(weights, narrow, SMALL, fmt)
     path.write_bytes(convert_step_model(weights, SMALL, wide, fmt))
-    write_firmware_source([Preset("flute", path, "flute", UNTRAINED)], tmp_path)
+    write_firmware_source([Preset("flute", path, load_patch("flute"), UNTRAINED)], tmp_path)
     assert np.ptp(wide[layer]) < high - low  # the range is widened only as far as needed
     assert {**wide, layer: ranges[layer]} == ranges
 

@@ -2,16 +2,13 @@
  *
  *     play_frames PATCH FRAMES PCM
  *
- * PATCH: 0 flute, 1 trumpet, 2 violin, 3 piano. FRAMES: a float32 f0_hz and six int32 levels per frame. PCM
+ * PATCH: index into the table of the generated patches.h. FRAMES: a float32 f0_hz and six int32 levels per frame. PCM
  * receives int16. Prints the total number of instructions in fm_voice_render. The exit status is 1 if a file
  * cannot be used.
  */
 #include "board.h"
 #include "board_files.h"
-#include "flute_patch.h"
-#include "piano_patch.h"
-#include "trumpet_patch.h"
-#include "violin_patch.h"
+#include "patches.h"
 
 typedef struct {
     float f0_hz;
@@ -30,7 +27,6 @@ static void print_number(uint32_t number) {
 }
 
 int main(int argc, char **argv) {
-    static const fm_patch_t *const patches[] = {&flute_patch, &trumpet_patch, &violin_patch, &piano_patch};
     if (argc != 4) {
         return 2;
     }

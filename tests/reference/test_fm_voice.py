@@ -7,19 +7,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.patches import PATCHES
 
 from pipeline.core.constants import HOP_SAMPLES
-from pipeline.core.errors import UserError
 from pipeline.core.paths import REPOSITORY
 from pipeline.emit import fm as emit_fm
-from pipeline.model.patches import PATCHES, Patch
 from pipeline.reference.fm import LEVEL_MAX_Q32, FixedVoice
 from pipeline.target.boards import EMULATED_BOARDS
 from pipeline.target.build import build_program
 from pipeline.target.emulator import run_program
 
 APP = REPOSITORY / "tflm_app"
-PATCH_ORDER = ("flute", "trumpet", "violin", "piano")  # as in tests/reference/play_frames.c
 FRAME = np.dtype([("f0_hz", "<f4"), ("levels_q32", "<i4", 6)])
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Wshadow", "-Werror"]
 
@@ -27,6 +25,11 @@ WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Wshadow"
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory):
     out = tmp_path_factory.mktemp("patches")
+    names = [f"{name}_patch" for name in PATCHES]
+    includes = "".join(f'#include "{name}.h"\n' for name in names)
+    addresses = ", ".join(f"&{name}" for name in names)
+    table = f"static const fm_patch_t *const patches[] = {{{addresses}}};\n"
+    (out / "patches.h").write_text(includes + table)
     for patch in PATCHES.values():
         for name, text in emit_fm.patch_texts(patch).items():
             (out / name).write_text(text)
@@ -63,7 +66,7 @@ def library(request, generated):
     """The voice with both schedules, as portable C."""
     out = generated / f"{request.param}.so"
     flags = ["-std=gnu99", "-O2", "-shared", "-fPIC", f"-I{APP}", f"-I{generated}", *WARNINGS]
-    flags.append(f"-DFM_PAIRS={int(request.param == 'pairs')}")
+    flags.append(f"-DFM_KERNEL_DSP={int(request.param == 'pairs')}")
     subprocess.run(["gcc", *flags, *core_sources(generated), "-o", out], check=True)
     return ctypes.CDLL(str(out))
 
@@ -126,7 +129,7 @@ def play(program, name, frames):
     """Returns the PCM that a board plays, and the number of instructions that it executed."""
     run = run_program(
         program,
-        arguments=[str(PATCH_ORDER.index(name)), "frames", "pcm"],
+        arguments=[str(list(PATCHES).index(name)), "frames", "pcm"],
         inputs={"frames": frames.tobytes()},
         outputs=["pcm"],
     )
@@ -166,16 +169,3 @@ def test_every_core_equals_simulation_within_its_instruction_budget(board, gener
         pcm, instructions = play(program, name, frames)
         assert np.array_equal(pcm, simulate(name, frames)), name
         assert instructions / len(pcm) <= (135 if board == "qemu_m0" else 60), name
-
-
-@pytest.mark.parametrize(
-    ("routing", "reason"),
-    [
-        ("2>1 3>1 4>1 5>1 6>1", "more than 2 others"),
-        ("6>5>3 6>4>3 5>2 1", "more than one way"),
-        ("6>4>1 5>3>1 2", "more than 2 signals"),
-    ],
-)
-def test_unsupported_algorithm_is_refused(routing, reason):
-    with pytest.raises(UserError, match=reason):
-        emit_fm.patch_texts(Patch("test", routing, PATCHES["flute"].ratios))

@@ -12,13 +12,13 @@ from support.small_player import off, on, program_change
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.patch_files import load_patch
 from pipeline.core.paths import APP_DIR
 from pipeline.emit import presets
 from pipeline.emit import reverb as emit_reverb
 from pipeline.evaluation.bench_firmware import bench_frames
 from pipeline.model import reverb as model_reverb
 from pipeline.model.noise import UNTRAINED
-from pipeline.model.patches import PATCHES
 from pipeline.quantization import tflite_writer
 from pipeline.reference import device
 from pipeline.reference import reverb as reference_reverb
@@ -217,7 +217,7 @@ def generate(out, tflite, seconds):
     whole = decaying_noise(SAMPLE_RATE, 8)
     response = model_reverb.shorten(whole, seconds)
     presets.write_firmware_source(
-        [presets.Preset("flute", tflite, "flute", UNTRAINED, response)], out
+        [presets.Preset("flute", tflite, load_patch("flute"), UNTRAINED, response)], out
     )
     return response
 
@@ -229,8 +229,8 @@ def test_firmware_plays_the_simulated_reverb_on_every_board(tmp_path, tflite, bo
     frames = bench_frames(400)
     frames[100:110] = np.nan
     frames[110:120] = np.inf
-    expected = device.simulate(tflite, PATCHES["flute"], UNTRAINED, frames, response)
-    dry = device.simulate(tflite, PATCHES["flute"], UNTRAINED, frames)
+    expected = device.simulate(tflite, load_patch("flute"), UNTRAINED, frames, response)
+    dry = device.simulate(tflite, load_patch("flute"), UNTRAINED, frames)
     assert np.abs(expected.pcm.astype(int) - dry.pcm).max() > 100  # the reverb is audible
     renderings = []
     for board in boards:
@@ -260,7 +260,12 @@ def test_player_plays_the_reverb_of_its_program_to_its_end(tmp_path, tflite):
     for kind, wet in (("dry", False), ("wet", True)):
         instruments = [
             presets.Preset(
-                name, tflite, name, UNTRAINED, response if wet else None, small_player.BARE
+                name,
+                tflite,
+                load_patch(name),
+                UNTRAINED,
+                response if wet else None,
+                small_player.BARE,
             )
             for name, response in responses.items()
         ]
@@ -310,9 +315,11 @@ def test_board_without_fpu_refuses_reverb(tmp_path, tflite):
 
 def test_generating_again_without_reverb_removes_its_files(tmp_path, tflite):
     generate(tmp_path, tflite, 0.1)
-    dry = presets.Preset("flute", tflite, "flute", UNTRAINED)
+    dry = presets.Preset("flute", tflite, load_patch("flute"), UNTRAINED)
     presets.write_firmware_source([dry], tmp_path)
     assert not list(tmp_path.glob("*reverb*"))
     with pytest.raises(UserError, match="others do not"):
-        wet = presets.Preset("other", tflite, "flute", UNTRAINED, decaying_noise(100, 9))
+        wet = presets.Preset(
+            "other", tflite, load_patch("flute"), UNTRAINED, decaying_noise(100, 9)
+        )
         presets.write_firmware_source([dry, wet], tmp_path)

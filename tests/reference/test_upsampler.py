@@ -10,9 +10,9 @@ from support.small_player import off, on
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
+from pipeline.core.patch_files import load_patch
 from pipeline.evaluation import aliasing
 from pipeline.model import upsampler as model_upsampler
-from pipeline.model.patches import PATCHES
 from pipeline.reference import upsampler as reference_upsampler
 from pipeline.target.build import make
 from pipeline.target.emulator import run_program
@@ -108,7 +108,7 @@ def test_unknown_rate_is_refused(generated):
 def test_rendering_at_16_khz_has_aliases_that_rendering_at_48_khz_lacks():
     levels = np.full(6, 0.1)
     ideal, core, core_48 = (
-        aliasing.ideal_spectrum(PATCHES["flute"], 1200.0, levels, factor)
+        aliasing.ideal_spectrum(load_patch("flute"), 1200.0, levels, factor)
         for factor in (aliasing.IDEAL_FACTOR, 1, model_upsampler.FACTOR)
     )
     audible = slice(0, len(ideal) * aliasing.PASS_HZ // 24_000)

@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.core.constants import N_OPERATORS
 from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.patch_files import load_patch
 from pipeline.emit import presets
 from pipeline.model.inputs import scale_features
 from pipeline.model.noise import UNTRAINED
@@ -44,5 +45,7 @@ def generate_following(folder: Path) -> Path:
     folder.mkdir()
     tflite = folder / "decoder.tflite"
     tflite.write_bytes(following_decoder())
-    presets.write_firmware_source([presets.Preset("violin", tflite, "violin", UNTRAINED)], folder)
+    presets.write_firmware_source(
+        [presets.Preset("violin", tflite, load_patch("violin"), UNTRAINED)], folder
+    )
     return folder

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.patch_files import load_patch
 from pipeline.core.paths import APP_DIR, MODEL_DIR
 from pipeline.emit import presets
 from pipeline.model.expression import PLAIN, load_expression
@@ -45,7 +46,10 @@ def generate(folder: Path) -> Path:
         tflite_writer.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 3, "int8")
     )
     presets.write_firmware_source(
-        [presets.Preset(name, model, name, NOISE, expression=TABLES[name]) for name in PATCH_NAMES],
+        [
+            presets.Preset(name, model, load_patch(name), NOISE, expression=TABLES[name])
+            for name in PATCH_NAMES
+        ],
         folder,
     )
     return model

@@ -17,6 +17,7 @@ from support.stm32_board import INSTRUCTIONS_PER_TICK, TICKS_PER_BLOCK, Stm32Boa
 
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.patch_files import load_patch
 from pipeline.core.paths import MODEL_DIR
 from pipeline.emit import presets
 from pipeline.evaluation import bench_firmware
@@ -363,7 +364,9 @@ def test_full_model_fits_the_nucleo_with_the_voices_that_its_error_names(tmp_pat
     generated.mkdir()
     model = generated / "decoder.tflite"
     model.write_bytes(tflite_writer.random_step_model(FULL, 5, "int8"))
-    presets.write_firmware_source([presets.Preset("flute", model, "flute", NOISE)], generated)
+    presets.write_firmware_source(
+        [presets.Preset("flute", model, load_patch("flute"), NOISE)], generated
+    )
     with pytest.raises(
         UserError, match=r"RAM are missing; there is memory for 3 of 8 voices"
     ) as full:

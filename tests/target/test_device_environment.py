@@ -26,14 +26,14 @@ COMPARE = f"""
 import sys, wave
 from pathlib import Path
 import numpy as np
-from pipeline.model.patches import PATCHES
+from pipeline.core.patch_files import load_patch
 from pipeline.quantization.weights import load_noise
 from pipeline.reference.device import simulate
 
 run, frames, wav = Path({str(RUN)!r}), np.load(sys.argv[1]), wave.open(sys.argv[2])
 played = np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
 model = run / "decoder_int8.tflite"
-expected = simulate(model, PATCHES["flute"], load_noise(run), frames).pcm
+expected = simulate(model, load_patch("flute"), load_noise(run), frames).pcm
 print(np.abs(expected).max() > 1000 and np.array_equal(played, expected))
 """
 

@@ -11,11 +11,11 @@ from pipeline import firmware as firmware_command
 from pipeline.core.constants import FORMATS, HOP_SAMPLES
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.patch_files import load_patch
 from pipeline.core.paths import APP_DIR
 from pipeline.emit import presets
 from pipeline.evaluation.bench_firmware import STAGES, bench_frames
 from pipeline.model.noise import UNTRAINED, NoiseParameters
-from pipeline.model.patches import PATCHES
 from pipeline.quantization import tflite_writer
 from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.reference import device, frame
@@ -64,7 +64,9 @@ def generated(work: Path, models: dict[str, Path]) -> dict[str, Path]:
     folders = {}
     for fmt, model in models.items():
         folders[fmt] = work / f"generated_{fmt}"
-        instruments = [presets.Preset(patch, model, patch, NOISE) for patch in ("flute", "violin")]
+        instruments = [
+            presets.Preset(name, model, load_patch(name), NOISE) for name in ("flute", "violin")
+        ]
         presets.write_firmware_source(instruments, folders[fmt])
     return folders
 
@@ -84,7 +86,7 @@ def built(work: Path, generated: dict[str, Path]) -> dict[tuple[str, str], firmw
 @pytest.mark.parametrize("what", FRAMES)
 def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt, what):
     frames = FRAMES[what]
-    expected = device.simulate(models[fmt], PATCHES["flute"], NOISE, frames)
+    expected = device.simulate(models[fmt], load_patch("flute"), NOISE, frames)
     assert expected.pcm.max() > 1000  # not silent
     for board in FILE_BOARDS:
         played = firmware.render(built[board, fmt], frames)
@@ -99,7 +101,7 @@ def test_each_preset_plays_its_own_patch(built, models):
     renderings = []
     for preset, patch in enumerate(("flute", "violin")):
         played = firmware.render(built["qemu_m4", "int8"], frames, preset=preset).pcm
-        expected = device.simulate(models["int8"], PATCHES[patch], NOISE, frames).pcm
+        expected = device.simulate(models["int8"], load_patch(patch), NOISE, frames).pcm
         np.testing.assert_array_equal(played, expected)
         renderings.append(played)
     assert not np.array_equal(*renderings)
@@ -176,7 +178,7 @@ def test_command_writes_the_output_of_the_firmware(generated, models, tmp_path, 
     with wave.open(str(tmp_path / "out.wav")) as wav:
         assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (16_000, 1, 2)
         pcm = np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
-    expected = device.simulate(models["int8"], PATCHES["flute"], NOISE, FRAMES["melody"]).pcm
+    expected = device.simulate(models["int8"], load_patch("flute"), NOISE, FRAMES["melody"]).pcm
     np.testing.assert_array_equal(pcm, expected)
     assert "next: python -m pipeline.bench" in capsys.readouterr().out
 

@@ -12,6 +12,7 @@ from support.sounds import envelope, make_tone
 
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
+from pipeline.core.patch_files import load_patch
 from pipeline.core.paths import MODEL_DIR
 from pipeline.emit import presets
 from pipeline.emit.constants import LIVE_F0_HZ
@@ -121,7 +122,7 @@ def test_live_mode_plays_with_reverb_and_at_48_khz(generated, tmp_path):
     wet = presets.Preset(
         "flute",
         model,
-        "flute",
+        load_patch("flute"),
         NOISE,
         response,
         load_expression(MODEL_DIR / "flute" / "expression.toml"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import small_player
+from support.patches import SHIPPED
 from support.small_player import (
     LEVEL_DB,
     NOISE,
@@ -22,8 +23,8 @@ from support.small_player import (
 
 from pipeline.audio.pcm import FULL_SCALE
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
+from pipeline.core.patch_files import load_patch
 from pipeline.model.noise import NoiseParameters
-from pipeline.model.patches import PATCHES
 from pipeline.reference import device, frame
 from pipeline.reference.fm import FixedVoice
 from pipeline.reference.noise import FixedNoise, noise_gains, noise_pcm, to_fixed_noise
@@ -395,7 +396,7 @@ def simulate(performance: Performance, model: Path) -> np.ndarray:
     """Simulates the device with the frames that the player gave to its voices."""
     mix = np.zeros(len(performance.pcm), np.int64)
     for stretch in stretches(performance):
-        patch = PATCHES[PATCH_NAMES[stretch.preset]]
+        patch = load_patch(PATCH_NAMES[stretch.preset])
         levels = device.simulate(model, patch, NOISE, stretch.frames).levels_q32
         f0_hz, loudness_db = frame.clamp_frames(stretch.frames).T
         noise = to_fixed_noise(NOISE)
@@ -467,7 +468,7 @@ def perform_an_hour(work: Path, generated: Path) -> dict[str, float]:
     sources = [Path(__file__).parent / "hour.c", *small_player.SOURCES]
     sources += sorted(generated.glob("*.c"))
     program = build_program("host", sources, out=work / "hour", include_dirs=[generated])
-    ratios = [str(float(PATCHES[name].base_ratio)) for name in PATCH_NAMES]
+    ratios = [str(float(load_patch(name).base_ratio)) for name in PATCH_NAMES]
     run = run_program(program, arguments=["3600", "1", *ratios])
     assert run.status == 0, run.console
     return json.loads(run.console)
@@ -475,7 +476,7 @@ def perform_an_hour(work: Path, generated: Path) -> dict[str, float]:
 
 def test_phases_do_not_drift_and_no_note_is_stuck_in_an_hour(work, generated):
     report = perform_an_hour(work, generated)
-    finest = max(max(PATCHES[name].multiples) for name in PATCH_NAMES)
+    finest = max(max(load_patch(name).multiples) for name in PATCH_NAMES)
     for who in ("drone", "busy"):
         error_db = 20 * np.log10(2 * np.pi * finest * report[f"{who}_error_turns"] + 1e-30)
         assert error_db < -80
@@ -535,7 +536,7 @@ def largest_noise_steps(noise: FixedNoise, gains: np.ndarray) -> np.ndarray:
     return (within * step[:, None, None] + (ramps * peak[:, None])[..., None]).sum(axis=0).ravel()
 
 
-@pytest.mark.parametrize("name", PATCHES)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_jumps_of_pitch_and_loudness_are_no_steeper_than_a_block_ramp(name, model):
     rng = np.random.default_rng(0)
     n_frames = 3000
@@ -545,7 +546,7 @@ def test_jumps_of_pitch_and_loudness_are_no_steeper_than_a_block_ramp(name, mode
     loudness_db = rng.uniform(-80, 0, n_frames)[held]
     frames = np.stack([f0_hz, loudness_db], axis=1).astype(np.float32)
     f0_hz, loudness_db = frames.T
-    patch = PATCHES[name]
+    patch = load_patch(name)
     dark = np.linspace(0.5, -1.5, len(NOISE.colour))[:, None]  # dark noise
     noise = to_fixed_noise(NoiseParameters(NOISE.colour + dark, NOISE.slopes))
     played = device.simulate(model, patch, NOISE, frames)

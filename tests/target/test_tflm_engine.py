@@ -11,6 +11,7 @@ from tensorflow.lite.python import schema_py_generated
 from pipeline.core.constants import FORMATS, FRAME_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.patch_files import load_patch
 from pipeline.core.paths import MODEL_DIR
 from pipeline.emit.presets import Preset, write_firmware_source
 from pipeline.evaluation import bench_firmware
@@ -52,9 +53,9 @@ def instruments(fmt: str, folder: Path) -> list[Preset]:
     for name, config in (("reduced", REDUCED), ("odd", ODD)):
         path = folder / f"{name}_{fmt}.tflite"
         path.write_bytes(random_step_model(config, 1, fmt))
-        made.append(Preset(name, path, "flute", UNTRAINED))
+        made.append(Preset(name, path, load_patch("flute"), UNTRAINED))
     for path in sorted(MODEL_DIR.glob(f"*/reduced_cd/decoder_{fmt}.tflite")):
-        made.append(Preset(path.parent.parent.name, path, "flute", UNTRAINED))
+        made.append(Preset(path.parent.parent.name, path, load_patch("flute"), UNTRAINED))
     return made
 
 

@@ -13,9 +13,10 @@ import pytest
 from pipeline.core.constants import CLIP_FRAMES, CLIP_SAMPLES
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig, load_instrument
+from pipeline.core.patch_files import load_patch
+from pipeline.core.profiles import load_profile
 from pipeline.model.ddx7 import load_model
 from pipeline.model.inputs import prepend_context
-from pipeline.model.patches import PATCHES
 from pipeline.model.synth import base_phase, fm_synthesize
 from pipeline.training import distillation, loop, options
 from pipeline.training import losses as training_losses
@@ -35,9 +36,9 @@ def write_dataset(path, n_clips=6):
     )
     levels = np.full((n_clips, CLIP_FRAMES, 6), 0.02)
     levels[..., 0] = 0.32 * 10 ** (loudness_db / 20)
-    phase = base_phase(f0_hz, PATCHES["flute"])
+    phase = base_phase(f0_hz, load_patch("flute"))
     audio = fm_synthesize(
-        keras.ops.convert_to_tensor(levels.astype(np.float32)), phase, PATCHES["flute"]
+        keras.ops.convert_to_tensor(levels.astype(np.float32)), phase, load_patch("flute")
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
@@ -66,7 +67,8 @@ def dataset(dataset_path):
 
 
 def settings(**changes):
-    return options.resolve(INSTRUMENT, "reduced", "full", **{**SETTINGS, "steps": 9, **changes})
+    training = load_profile("full").training("reduced", **{**SETTINGS, "steps": 9, **changes})
+    return options.resolve(INSTRUMENT, "reduced", training)
 
 
 def weights_of(run_dir):

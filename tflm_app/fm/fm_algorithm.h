@@ -1,6 +1,6 @@
 /* The vocabulary of generated patches; internal to fm/ and to the generated code.
  *
- * pipeline/emit/fm.py compiles an algorithm of pipeline/model/patches.py to a loop over slices of the block.
+ * pipeline/emit/fm.py compiles the routing of a patch to a loop over slices of the block.
  * The loop moves signals between two mixes, X and Y:
  *
  *     fm_start(&run, &block, pcm);

@@ -30,8 +30,8 @@ typedef struct {
 void fm_block_ramp_f0(fm_block_t *block, fm_voice_t *voice, float f0_hz);
 
 /* The level of a carrier is scaled so that its product with a sine is the audio with this many fractional
- * bits. One bit less than fits leaves headroom to sum two or three carriers. */
-#define FM_CARRIER_BITS(n_carriers) ((n_carriers) == 1 ? 15 : 14)
+ * bits. One bit less than fits leaves headroom to sum two or three carriers, two bits less up to six. */
+#define FM_CARRIER_BITS(n_carriers) ((n_carriers) == 1 ? 15 : (n_carriers) <= 3 ? 14 : 13)
 
 /* Computes the ramps from the last levels of the voice to `levels_q32`, and stores these. Bit i of `carriers`
  * is set if operator i + 1 is a carrier. Inline because the carriers are constants of each algorithm. */

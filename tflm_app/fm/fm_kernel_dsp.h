@@ -52,12 +52,12 @@ FM_INLINE uint32_t fm_pack(fm_pair_t y) {
     return packed;
 }
 
-/* Packs two samples from bits 14 and up, saturated. */
-FM_INLINE uint32_t fm_pack_saturated(fm_pair_t y) {
+/* Packs two samples from bits `bits` and up, saturated. */
+FM_INLINE uint32_t fm_pack_saturated(fm_pair_t y, int bits) {
     int32_t a, b;
     uint32_t packed;
-    __asm__("ssat %0, #16, %1, asr #14" : "=r"(a) : "r"(y.a));
-    __asm__("ssat %0, #16, %1, asr #14" : "=r"(b) : "r"(y.b));
+    __asm__("ssat %0, #16, %1, asr %2" : "=r"(a) : "r"(y.a), "n"(bits));
+    __asm__("ssat %0, #16, %1, asr %2" : "=r"(b) : "r"(y.b), "n"(bits));
     __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(packed) : "r"(a), "r"(b));
     return packed;
 }
@@ -71,8 +71,8 @@ FM_INLINE uint32_t fm_pack(fm_pair_t y) {
     return ((uint32_t)(y.a >> 15) & 0xFFFFu) | (((uint32_t)y.b << 1) & 0xFFFF0000u);
 }
 
-FM_INLINE uint32_t fm_pack_saturated(fm_pair_t y) {
-    return ((uint32_t)fm_saturate(y.a >> 14) & 0xFFFFu) | (uint32_t)fm_saturate(y.b >> 14) << 16;
+FM_INLINE uint32_t fm_pack_saturated(fm_pair_t y, int bits) {
+    return ((uint32_t)fm_saturate(y.a >> bits) & 0xFFFFu) | (uint32_t)fm_saturate(y.b >> bits) << 16;
 }
 
 #endif
@@ -101,7 +101,7 @@ FM_INLINE int fm_continue(fm_run_t *run) {
 }
 
 FM_INLINE fm_turns_t fm_turns(const fm_run_t *run, uint32_t multiple) {
-    const int zeros = __builtin_ctz(multiple);
+    const int zeros = (multiple & 255) != 0 ? __builtin_ctz(multiple) : 8;
     uint32_t odd = multiple >> zeros;
     if ((odd & (odd + 1)) != 0 && ((odd - 1) & (odd - 2)) != 0) {
         FM_KEEP(odd); /* neither 2^k - 1 nor 2^k + 1, so MUL is shorter than shifts and additions */
@@ -148,7 +148,8 @@ FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulati
         packed = fm_pack(fm_operator(run, number, turns, modulation, (fm_pair_t){half, half}));
     } else {
         const fm_pair_t sum = {run->mix[carriers].a + half, run->mix[carriers].b + half};
-        packed = fm_pack_saturated(fm_operator(run, number, turns, modulation, sum));
+        const fm_pair_t audio = fm_operator(run, number, turns, modulation, sum);
+        packed = fm_pack_saturated(audio, FM_CARRIER_BITS(n_carriers));
     }
     memcpy(run->pcm, &packed, sizeof packed);
     run->pcm += 2;

@@ -1,0 +1,183 @@
+"""An FM patch: which operator modulates which, and the frequency ratios of the operators.
+
+A routing is written as chains of operators: ``"6>5>1 4>3>1 2>1"`` means that operator 6 modulates
+5, which modulates 1, and so on. Operators that modulate no other are the carriers.
+"""
+
+import re
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+from math import gcd, lcm
+
+from pipeline.core.constants import N_OPERATORS
+from pipeline.core.patch_schedule import Step, find_schedule
+
+MAX_MODULATORS = 3  # more full-scale modulators would overflow the 32 bits of the device's sum
+MIN_RATIO, MAX_RATIO = Fraction(1, 100), Fraction(64)  # the DX7's are 0.5 to 61.69
+MAX_DENOMINATOR = 1000  # of all ratios together; a finer grid needs a finer phase
+MAX_DETUNE_CENTS = 100.0
+DETUNE_GRID = 4096  # ratios of a detuned patch are multiples of 1/4096: 0.2 cents at ratio 1
+EXAMPLE = '"6>5>1 4>3>1 2>1"'
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A patch of six operators, numbered from 1 in `routing` and from 0 elsewhere.
+
+    Patches that sound alike are equal whatever their names.
+
+    Attributes:
+        name: Name of the patch, also used in the generated C symbols.
+        routing: Chains such as ``"6>5>1"``, separated by blanks; a lone ``"1"`` is a carrier that
+            no operator modulates.
+        ratios: Frequency ratio of each operator to f0, operator 1 first.
+        detune_cents: Detuning of each operator in cents, added to its ratio.
+
+    Raises:
+        ValueError: The synthesizer cannot play the patch.
+    """
+
+    name: str = field(compare=False)
+    routing: str
+    ratios: tuple[Fraction, ...]
+    detune_cents: tuple[float, ...] = (0.0,) * N_OPERATORS
+
+    def __post_init__(self) -> None:
+        _check_routing(self)
+        _check_ratios(self)
+
+    @cached_property
+    def modulators(self) -> tuple[tuple[int, ...], ...]:
+        """For each operator, the operators that modulate its phase, ascending."""
+        return tuple(
+            tuple(sorted(source for source, target in self._links if target == operator))
+            for operator in range(N_OPERATORS)
+        )
+
+    @cached_property
+    def carriers(self) -> tuple[int, ...]:
+        """Operators whose sum is the output, because they modulate no other, ascending."""
+        modulators = {source for source, _ in self._links}
+        return tuple(operator for operator in range(N_OPERATORS) if operator not in modulators)
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """An evaluation order in which every operator follows its modulators.
+
+        Raises:
+            ValueError: Operators modulate each other in a circle.
+        """
+        done: list[int] = []
+        while len(done) < N_OPERATORS:
+            ready = [
+                operator
+                for operator in reversed(range(N_OPERATORS))
+                if operator not in done and set(self.modulators[operator]) <= set(done)
+            ]
+            if not ready:
+                circle = sorted(set(range(N_OPERATORS)) - set(done))
+                names = " and ".join(str(operator + 1) for operator in circle)
+                raise ValueError(
+                    f"routing = {self.routing!r}: operators {names} follow from each other; the "
+                    "synthesizer has no feedback, so leave out the chain that leads back"
+                )
+            done += ready
+        return tuple(done)
+
+    @cached_property
+    def played_ratios(self) -> tuple[Fraction, ...]:
+        """The ratios with which the operators play: `ratios` with the detuning.
+
+        The ratios of a detuned patch are rounded to multiples of 1/`DETUNE_GRID`, so that all
+        operators remain multiples of one oscillator.
+        """
+        if not any(self.detune_cents):
+            return self.ratios
+        exact = (
+            float(ratio) * 2 ** (cents / 1200)
+            for ratio, cents in zip(self.ratios, self.detune_cents, strict=True)
+        )
+        return tuple(Fraction(round(ratio * DETUNE_GRID), DETUNE_GRID) for ratio in exact)
+
+    @cached_property
+    def base_ratio(self) -> Fraction:
+        """The largest ratio of which 1 and every operator's ratio are integer multiples."""
+        denominator = lcm(*(ratio.denominator for ratio in self.played_ratios))
+        numerators = (int(ratio * denominator) for ratio in self.played_ratios)
+        return Fraction(gcd(denominator, *numerators), denominator)
+
+    @cached_property
+    def multiples(self) -> tuple[int, ...]:
+        """Each operator's played ratio in units of `base_ratio`."""
+        return tuple(int(ratio / self.base_ratio) for ratio in self.played_ratios)
+
+    @cached_property
+    def schedule(self) -> tuple[Step, ...]:
+        """How the device plays the operators, one after the other."""
+        return find_schedule(self.modulators, self.carriers)
+
+    @cached_property
+    def _links(self) -> frozenset[tuple[int, int]]:
+        """Pairs of a modulator and the operator that it modulates."""
+        chains = ([int(digit) - 1 for digit in chain.split(">")] for chain in self.routing.split())
+        return frozenset(link for chain in chains for link in pairwise(chain))
+
+
+def _check_routing(patch: Patch) -> None:
+    """Raises a `ValueError` unless all operators are used, once each, and sum up as they can."""
+    given = f"routing = {patch.routing!r}"
+    chain = f"[1-{N_OPERATORS}](>[1-{N_OPERATORS}])*"
+    if not re.fullmatch(rf"\s*{chain}(\s+{chain})*\s*", patch.routing, re.ASCII):
+        raise ValueError(f"{given}: give chains of operators 1 to {N_OPERATORS}, such as {EXAMPLE}")
+    missing = sorted(
+        set(range(1, N_OPERATORS + 1)) - set(map(int, re.findall(r"\d", patch.routing)))
+    )
+    if missing:
+        names = " and ".join(map(str, missing))
+        raise ValueError(f"{given}: operator {names} is missing; all six have to be used")
+    assert len(patch.order) == N_OPERATORS  # raises if there is a circle
+    inputs = {frozenset(modulators) for modulators in patch.modulators if modulators}
+    for operator in range(N_OPERATORS):
+        sums = [members for members in inputs if operator in members]
+        if len(sums) > 1:
+            raise ValueError(
+                f"{given}: operator {operator + 1} modulates operators that have other modulators "
+                "than each other; operators can share either all of their modulators or none"
+            )
+        if len(patch.modulators[operator]) > MAX_MODULATORS:
+            raise ValueError(
+                f"{given}: operator {operator + 1} has {len(patch.modulators[operator])} "
+                f"modulators; at most {MAX_MODULATORS} can be added up"
+            )
+    try:
+        assert patch.schedule
+    except ValueError as error:
+        raise ValueError(f"{given}: {error}") from None
+
+
+def _check_ratios(patch: Patch) -> None:
+    """Raises a `ValueError` unless there are six ratios and detunings that can be played."""
+    for name, values in (("ratios", patch.ratios), ("detune_cents", patch.detune_cents)):
+        if len(values) != N_OPERATORS:
+            raise ValueError(
+                f"{name}: {len(values)} given; give {N_OPERATORS}, one for each operator, "
+                "operator 1 first"
+            )
+    for ratio in patch.ratios:
+        if not MIN_RATIO <= ratio <= MAX_RATIO:
+            raise ValueError(
+                f"ratios: {ratio} is not from {float(MIN_RATIO):g} to {float(MAX_RATIO):g}"
+            )
+    for cents in patch.detune_cents:
+        if not abs(cents) <= MAX_DETUNE_CENTS:
+            raise ValueError(
+                f"detune_cents: {cents:g} is not from {-MAX_DETUNE_CENTS:g} to {MAX_DETUNE_CENTS:g}"
+            )
+    denominator = lcm(*(ratio.denominator for ratio in patch.ratios))
+    if denominator > MAX_DENOMINATOR:
+        raise ValueError(
+            f"ratios: their common denominator is {denominator}, at most {MAX_DENOMINATOR} is "
+            "possible; give decimals with two digits, and small deviations as detune_cents"
+        )

@@ -1,0 +1,25 @@
+"""Patches for tests: the shipped ones, and others with what these lack."""
+
+from fractions import Fraction
+
+from pipeline.core.dx7_algorithms import ALGORITHMS
+from pipeline.core.patch import Patch
+from pipeline.core.patch_files import load_patch
+
+SHIPPED = ("flute", "trumpet", "violin", "piano")
+
+
+def dx7_patch(name: str, algorithm: int, ratios: str, **settings) -> Patch:
+    """Returns a patch of one of the DX7's algorithms."""
+    return Patch(name, ALGORITHMS[algorithm], tuple(map(Fraction, ratios.split())), **settings)
+
+
+PATCHES = {
+    patch.name: patch
+    for patch in (
+        *map(load_patch, SHIPPED),
+        dx7_patch("four_carriers", 22, "1 0.5 2 3 4.04 14.14"),
+        dx7_patch("organ", 32, "1/2 1 3/2 2 3 4"),
+        dx7_patch("branches", 18, "1 1 61.69 0.505 2 256/100"),
+    )
+}
