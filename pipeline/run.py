@@ -19,7 +19,7 @@ from typing import Any
 from pipeline.core.cli import run_main
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write, write_json
+from pipeline.core.files import atomic_write
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_instrument, add_profile, add_runs, add_training_field
 from pipeline.core.parser import Parser
@@ -55,7 +55,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         runner = StageRunner(stages, at_once=profile.stages_at_once, n_cores=worker_count())
         print(f"profile {profile.name}: {profile.description}", flush=True)
         runner.run()
-        write_json(files.folder / "times.json", runner.times())
     _print_results(files, request, time.monotonic() - began)
 
 

@@ -3,12 +3,13 @@
 import os
 from pathlib import Path
 
-DEVICES = ("nvidia[0-9]*", "kfd", "dxg")  # of NVIDIA, of AMD, and of Windows' Linux, in /dev
+DEVICE_DIR = Path("/dev")
+DEVICES = ("nvidia[0-9]*", "kfd", "dxg")  # of NVIDIA, of AMD, and of Windows' Linux
 
 
 def has_gpu() -> bool:
     """Returns whether Keras' backend finds a GPU."""
-    if not any(device for pattern in DEVICES for device in Path("/dev").glob(pattern)):
+    if not any(device for pattern in DEVICES for device in DEVICE_DIR.glob(pattern)):
         return False
     if os.environ.get("KERAS_BACKEND") == "jax":
         import jax

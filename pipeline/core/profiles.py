@@ -132,7 +132,7 @@ def load_profile(name: str) -> Profile:
     path = Path(name) if name.endswith(".toml") else PROFILE_DIR / f"{name}.toml"
     if not path.is_file():
         raise UserError(
-            f"there is no profile {name}: choose one of {', '.join(known_profiles())}, or give a "
+            f"there is no profile {name!r}: choose one of {', '.join(known_profiles())}, or give a "
             f"copy of a file in {PROFILE_DIR}"
         )
     table = read_toml(path)

@@ -87,10 +87,6 @@ class StageRunner:
                 running.process.wait()
             self._selector.close()
 
-    def times(self) -> dict[str, float]:
-        """Returns the seconds that each stage took, by its title; 0 for one that was up to date."""
-        return {s.title: t.seconds for s, t in zip(self._stages, self._timings, strict=True)}
-
     def _start_ready(self) -> None:
         """Starts stages whose inputs are there, and passes over those that are up to date."""
         ready: list[int] = []
@@ -131,7 +127,7 @@ class StageRunner:
             text = line.decode(errors="replace")
             bars = _BAR.findall(text) if name == "stderr" else []
             if bars:
-                running.timing.progress(int(bars[-1]) / 100)
+                running.timing.fraction = int(bars[-1]) / 100
             elif name == "stderr" and text.strip():
                 self._line.print(text, file=sys.stderr)
             elif text and not text.startswith("next: "):  # pipeline.run continues by itself
