@@ -22,7 +22,7 @@ anyone can compute the figures again.
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.audio.recordings import find_recordings
+from pipeline.audio.recordings import open_recordings
 from pipeline.core.cli import run_main
 from pipeline.core.constants import FORMATS
 from pipeline.core.errors import UserError
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Plays recordings with every system and measures how close the results are."""
     args = _parser().parse_args(argv)
     config = load_instrument(args.instrument)
-    recordings = find_recordings(args.audio, config.data)
+    found = open_recordings([args.audio], config.data)
     base = args.audio if args.audio.is_dir() else args.audio.parent
     if args.audio.is_dir() and args.out.resolve().is_relative_to(args.audio.resolve()):
         raise UserError(f"{args.out} lies within {args.audio}: give --out another folder")
@@ -60,9 +60,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"models: {evaluation.sources}")
     for system, reason in evaluation.missing.items():
         print(f"left out: {system.name}: {reason}")
-    paths = [recording.path for recording in recordings]
+    paths = [recording.path for recording in found.recordings]
     names = output_names(paths, base)
-    summary, failures = evaluation.evaluate_all(dict(zip(names, paths, strict=True)), args.out)
+    found.warn(str(args.out / "metrics.json"))
+    summary, failures = evaluation.evaluate_all(
+        dict(zip(names, paths, strict=True)), args.out, passed_over=found.by_path()
+    )
     if summary["systems"]:
         print_table(summary["systems"])
         print(

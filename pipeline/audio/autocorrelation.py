@@ -5,6 +5,8 @@ After Boersma ("Accurate short-term analysis of the fundamental frequency", IFA 
 of a perfectly periodic signal, whatever the period.
 """
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import get_window
@@ -19,10 +21,11 @@ LAGS_PER_SECOND = OVERSAMPLING * SAMPLE_RATE
 _N_FFT = 2 * PITCH_WINDOW  # twice the window: the circular autocorrelation equals the linear one
 
 Floats = npt.NDArray[np.floating]
+Sample = TypeVar("Sample", bound=np.generic)
 Indices = npt.NDArray[np.int64]
 
 
-def pitch_windows(audio: Floats, frames: Indices) -> Floats:
+def pitch_windows(audio: npt.NDArray[Sample], frames: Indices) -> npt.NDArray[Sample]:
     """Cuts out the samples from which the pitch of frames is measured.
 
     Only whole windows are used; frames near an end of the audio take the nearest one.
@@ -34,7 +37,8 @@ def pitch_windows(audio: Floats, frames: Indices) -> Floats:
     Returns:
         Samples around the end of each frame's block, shape [n_frames, PITCH_WINDOW].
     """
-    padded = np.pad(audio, (0, max(0, PITCH_WINDOW - len(audio))))
+    missing = PITCH_WINDOW - len(audio)
+    padded = np.pad(audio, (0, missing)) if missing > 0 else audio  # a copy could be long
     starts = HOP_SAMPLES * (frames + 1) - PITCH_WINDOW // 2
     starts = np.clip(starts, 0, len(padded) - PITCH_WINDOW)
     return np.lib.stride_tricks.sliding_window_view(padded, PITCH_WINDOW)[starts]

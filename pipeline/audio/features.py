@@ -109,19 +109,28 @@ def a_weighted_loudness(audio: Floats) -> Floats:
     weights[1:] = 10 ** (a_weighting_db(frequencies_hz[1:]) / 10)
     # Power of a full-scale sine, summed over half the spectrum.
     full_scale = LOUDNESS_WINDOW * np.sum(window**2) / 4
-    padded = np.pad(
-        audio, (LOUDNESS_WINDOW // 2, LOUDNESS_WINDOW // 2 + HOP_SAMPLES), mode="reflect"
-    )
-    windows = np.lib.stride_tricks.sliding_window_view(padded, LOUDNESS_WINDOW)
     powers = [
-        np.abs(np.fft.rfft(windows[HOP_SAMPLES * (frames + 1)] * window)) ** 2
-        @ weights
-        / full_scale
+        np.abs(np.fft.rfft(_loudness_windows(audio, frames) * window)) ** 2 @ weights / full_scale
         for frames in _frame_batches(audio)
     ]
     floor = 10 ** (-LOUDNESS_RANGE_DB / 10)
     level_db = 10 * np.log10(np.clip(np.concatenate(powers), floor, 1.0))
     return np.asarray(level_db, np.float32)
+
+
+def _loudness_windows(audio: Floats, frames: npt.NDArray[np.int64]) -> Floats:
+    """Cuts out the samples around the ends of consecutive blocks; beyond its ends, audio reflects.
+
+    Returns:
+        Samples, shape [n_frames, LOUDNESS_WINDOW].
+    """
+    half = LOUDNESS_WINDOW // 2
+    start = HOP_SAMPLES * (int(frames[0]) + 1) - half
+    stop = HOP_SAMPLES * (int(frames[-1]) + 1) + half
+    first = max(start - LOUDNESS_WINDOW, 0)  # enough for the reflection at the end
+    padding = (max(-start, 0), max(stop - len(audio), 0))
+    padded = np.pad(audio[first:stop], padding, mode="reflect")[start - first + padding[0] :]
+    return np.lib.stride_tricks.sliding_window_view(padded, LOUDNESS_WINDOW)[::HOP_SAMPLES]
 
 
 def _frame_batches(audio: Floats) -> list[npt.NDArray[np.int64]]:
@@ -175,21 +184,26 @@ def _best_path(
         Index of the candidate, shape [n_frames].
     """
     n_frames, n_candidates = f0_hz.shape
-    octaves = np.log2(np.where(np.isfinite(f0_hz), f0_hz, f0_min_hz))
-    score = np.full((n_frames, n_candidates + 1), VOICING_THRESHOLD)
-    usable = np.isfinite(f0_hz) & ~silent[:, None]
-    preference = _preference(2**octaves, f0_min_hz, f0_max_hz)
-    score[:, :-1] = np.where(usable, heights + preference, -np.inf)
-
-    came_from = np.zeros((n_frames, n_candidates + 1), dtype=np.int64)
+    came_from = np.zeros((n_frames, n_candidates + 1), dtype=np.int8)
     cost = np.full((n_candidates + 1, n_candidates + 1), VOICING_COST)
     cost[-1, -1] = 0.0
-    total = score[0]
-    for t in range(1, n_frames):
-        cost[:-1, :-1] = JUMP_COST * np.abs(octaves[t][:, None] - octaves[t - 1][None, :])
-        reached = total[None, :] - cost
-        came_from[t] = reached.argmax(axis=1)
-        total = score[t] + reached.max(axis=1)
+    total = before = np.zeros(0)
+    for start in range(0, n_frames, BATCH_FRAMES):
+        batch = slice(start, start + BATCH_FRAMES)
+        usable = np.isfinite(f0_hz[batch]) & ~silent[batch, None]
+        octaves = np.log2(np.where(np.isfinite(f0_hz[batch]), f0_hz[batch], f0_min_hz))
+        preference = _preference(2**octaves, f0_min_hz, f0_max_hz)
+        score = np.full((len(octaves), n_candidates + 1), VOICING_THRESHOLD)
+        score[:, :-1] = np.where(usable, heights[batch] + preference, -np.inf)
+        for t, here in enumerate(octaves, start):
+            if t == 0:
+                total = score[0]
+            else:
+                cost[:-1, :-1] = JUMP_COST * np.abs(here[:, None] - before[None, :])
+                reached = total[None, :] - cost
+                came_from[t] = reached.argmax(axis=1)
+                total = score[t - start] + reached.max(axis=1)
+            before = here
 
     path = np.empty(n_frames, dtype=np.int64)
     path[-1] = total.argmax()

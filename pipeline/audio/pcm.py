@@ -10,19 +10,25 @@ from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.files import atomic_write
 
 FULL_SCALE = 32768
+PIECE = 1 << 20  # samples that are converted at a time; limits the memory for hours of audio
 
 Pcm = npt.NDArray[np.int16]
 
 
 def to_pcm(audio: npt.ArrayLike) -> Pcm:
     """Rounds samples in [-1, 1] to int16 and saturates, as the device does."""
-    scaled = np.round(FULL_SCALE * np.asarray(audio, np.float64))
-    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    samples = np.asarray(audio)
+    pcm = np.empty(samples.shape, np.int16)
+    flat, rounded = samples.reshape(-1), pcm.reshape(-1)
+    for start in range(0, len(flat), PIECE):
+        scaled = np.round(FULL_SCALE * flat[start : start + PIECE].astype(np.float64))
+        rounded[start : start + PIECE] = np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1)
+    return pcm
 
 
 def from_pcm(pcm: Pcm) -> npt.NDArray[np.float32]:
     """Scales int16 samples to float32 in [-1, 1)."""
-    return (pcm / np.float32(FULL_SCALE)).astype(np.float32)
+    return (pcm / np.float32(FULL_SCALE)).astype(np.float32, copy=False)
 
 
 def write_wav(path: Path, pcm: Pcm) -> None:

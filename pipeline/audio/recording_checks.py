@@ -1,4 +1,4 @@
-"""Checks recordings for an unclear pitch, a pitch out of range, and clipping.
+"""Checks recordings for an unclear pitch, a pitch out of range, and a damaged or disturbed sound.
 
 A recording with such issues is used anyway, because its owner may know better. A warning reports
 them, so that a voice over the music or a wrong folder is noticed before a model is trained.
@@ -9,23 +9,25 @@ a tone in white noise of half its power 0.68. At most 3.4 % of their frames appe
 pitch range and 4.4 % above it (9.4 % for the noisy trumpet); for tones out of range, all do.
 """
 
-import sys
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import soundfile as sf
-from tqdm import tqdm
 
+from pipeline.audio import file_facts
 from pipeline.audio.autocorrelation import (
-    HIGHEST_HZ,
     LAGS_PER_SECOND,
     LOWEST_HZ,
     local_maxima,
     periodicity,
     pitch_windows,
 )
-from pipeline.audio.features import Features, Floats
+from pipeline.audio.features import Features
+from pipeline.audio.file_facts import FileFacts
+from pipeline.audio.inspection_levels import Hum, find_hum
+from pipeline.audio.issue_log import Issue
+from pipeline.audio.pcm import Pcm, from_pcm
+from pipeline.core.constants import FRAME_RATE
 from pipeline.core.instrument_config import DataConfig
 
 OUT_OF_RANGE_SHARE = 0.2  # share of the audible frames
@@ -34,10 +36,58 @@ LONGER_IS_BETTER = 0.1  # a period below the range must be this much clearer tha
 # because a signal with a period in the range also repeats after every multiple of it
 SHORTER_IS_AS_GOOD = 0.95  # a period above the range needs only this share of the clearness,
 # because the period found may be a multiple of it
+HIGHEST_SEEN_HZ = 6400.0  # above what can be tracked, so that the reason is found
 MAX_CHECKED_FRAMES = 500  # limits time and memory
+MIN_PITCH_FRAMES = 5
 CLIPPED_SHARE = 1e-3  # share of the samples
-# Relative to full scale; in quieter files, 16-bit steps also make neighbouring samples equal.
-CLIPPING_PEAK = 0.1
+LOUD_HUM_DB = -60.0  # a softer hum is inaudible beside an instrument
+LOST_SHARE = 0.01  # of a file's announced length; some formats only estimate it
+
+UNCLEAR = "unclear pitch: several notes at once, noise, or a pitch out of range"
+BELOW = "lower than the pitches looked for, or a chord"
+ABOVE = "higher than the pitches looked for"
+CLIPPED = "clipped samples"
+ONE_SIDED = "silent channels, which are left out"
+OPPOSED = "channels that cancel each other, of which the loudest is used"
+OFFSET = "DC offset, which is removed"
+HUM = "mains hum"
+DAMAGED = "a damaged file, of which the beginning is used"
+
+
+@dataclass(frozen=True)
+class OutOfRange:
+    """What a recording has below or above the search range of the pitch tracker.
+
+    Attributes:
+        share: Share of the audible frames that a pitch out of range explains better.
+        hz: The pitch farthest out, without the last 5 % of these frames; None without any.
+    """
+
+    share: float
+    hz: float | None
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What was measured on a recording to find its issues.
+
+    Attributes:
+        file: What the file itself shows.
+        sounding_seconds: Duration of the audible frames.
+        confidence: Mean confidence of the audible frames.
+        pitch_hz: Median pitch of the audible and clear frames; None if there are hardly any.
+        below: What lies below the search range.
+        above: What lies above it.
+        hum: Mains hum, None without.
+    """
+
+    file: FileFacts
+    sounding_seconds: float
+    confidence: float
+    pitch_hz: float | None
+    below: OutOfRange
+    above: OutOfRange
+    hum: Hum | None
 
 
 def audible_frames(features: Features, config: DataConfig) -> npt.NDArray[np.bool_]:
@@ -45,93 +95,108 @@ def audible_frames(features: Features, config: DataConfig) -> npt.NDArray[np.boo
     return np.asarray(features.loudness_db >= features.loudness_db.max() - config.silence_db)
 
 
-def warn_of_issues(path: Path, audio: Floats, features: Features, config: DataConfig) -> list[str]:
-    """Prints the issues of a recording, if any, as one line on stderr, and returns them.
-
-    See `find_issues` for the arguments.
-    """
-    issues = find_issues(path, audio, features, config)
-    if issues:
-        tqdm.write(f"warning: {path}: {'; '.join(issues)}", file=sys.stderr)
-    return issues
-
-
-def find_issues(path: Path, audio: Floats, features: Features, config: DataConfig) -> list[str]:
-    """Describes the issues of a recording, in a few words each.
+def check_recording(audio: Pcm, features: Features, facts: FileFacts, config: DataConfig) -> Checks:
+    """Measures a recording to find its issues.
 
     Args:
-        path: The recording; only the file itself shows clipping.
-        audio: The recording, loaded at 16 kHz, shape [n].
-        features: Features of `audio`.
+        audio: The recording at 16 kHz, shape [n], at least 1024 samples.
+        features: Features of `audio`, extracted within the range.
+        facts: What its file shows.
         config: Pitch range, and thresholds for audible and confident frames.
-
-    Returns:
-        An empty list if there is none.
     """
     audible = audible_frames(features, config)
-    confidence = float(features.confidence[audible].mean())
-    below, above = out_of_range_shares(audio, features, config)
-    clipped = clipped_share(path)
-    issues = []
-    if confidence < config.confidence_threshold:
-        issues.append(
-            f"mean confidence {confidence:.2f}, less than {config.confidence_threshold:g}: several "
-            "notes at once, noise, or a pitch out of range"
-        )
-    if below > OUT_OF_RANGE_SHARE:
-        issues.append(
-            f"{100 * below:.0f} % repeats slower than {config.f0_min_hz:g} Hz, the lowest pitch "
-            "looked for: lower notes, or a chord"
-        )
-    if above > OUT_OF_RANGE_SHARE:
-        issues.append(
-            f"{100 * above:.0f} % lies above {config.f0_max_hz:g} Hz, the highest pitch looked for"
-        )
-    if clipped > CLIPPED_SHARE:
-        issues.append(f"{100 * clipped:.1f} % of its samples are clipped")
-    return issues
+    clear = audible & (features.confidence >= config.confidence_threshold)
+    below, above = find_out_of_range(audio, features, config)
+    return Checks(
+        file=facts,
+        sounding_seconds=float(audible.sum() / FRAME_RATE),
+        confidence=float(features.confidence[audible].mean()),
+        pitch_hz=float(np.median(features.f0_hz[clear]))
+        if clear.sum() >= MIN_PITCH_FRAMES
+        else None,
+        below=below,
+        above=above,
+        hum=find_hum(audio),
+    )
 
 
-def out_of_range_shares(
-    audio: Floats, features: Features, config: DataConfig
-) -> tuple[float, float]:
-    """Returns the shares of audible frames that a pitch out of range explains better.
+def find_issues(checks: Checks, config: DataConfig) -> list[Issue]:
+    """Names the issues of a recording; an empty list if there are none."""
+    file, below, above, hum = checks.file, checks.below, checks.above, checks.hum
+    percent_below = f"{100 * below.share:.0f} % repeats slower than {config.f0_min_hz:g} Hz"
+    percent_above = f"{100 * above.share:.0f} % lies above {config.f0_max_hz:g} Hz"
+    left_out = file.channels - len(file.used)
+    there = file.n_samples / max(file.n_samples + file.n_lost, 1)
+    found = (
+        (
+            checks.confidence < config.confidence_threshold,
+            Issue(UNCLEAR, f"mean confidence {checks.confidence:.2f}"),
+        ),
+        (below.share > OUT_OF_RANGE_SHARE, Issue(BELOW, percent_below)),
+        (above.share > OUT_OF_RANGE_SHARE, Issue(ABOVE, percent_above)),
+        (
+            file.clipped_share > CLIPPED_SHARE,
+            Issue(CLIPPED, f"{100 * file.clipped_share:.1f} % of its samples are clipped"),
+        ),
+        (
+            file.choice == file_facts.WITH_SOUND,
+            Issue(ONE_SIDED, f"{left_out} of {file.channels}"),
+        ),
+        (file.choice == file_facts.LOUDEST, Issue(OPPOSED, f"channel {file.used[0] + 1}")),
+        (file.removes_offset, Issue(OFFSET, f"{100 * file.offset:.1f} % of full scale")),
+        (
+            hum is not None and hum.level_db > LOUD_HUM_DB,
+            Issue(HUM, f"{hum.mains_hz} Hz at {hum.level_db:.0f} dBFS" if hum else ""),
+        ),
+        (1 - there > LOST_SHARE, Issue(DAMAGED, f"{100 * there:.0f} % of its length")),
+    )
+    return [issue for applies, issue in found if applies]
+
+
+def find_out_of_range(
+    audio: Pcm, features: Features, config: DataConfig
+) -> tuple[OutOfRange, OutOfRange]:
+    """Finds the audible frames that a pitch out of range explains better.
 
     Args:
         audio: Samples at 16 kHz, shape [n], at least 1024.
         features: Features of `audio`, extracted within the range.
-        config: The pitch range; pitches outside it are looked for from 47 Hz to 4 kHz.
+        config: The pitch range; pitches outside it are looked for from 47 Hz to 6.4 kHz.
 
     Returns:
-        The share below the range, and the share above it.
+        What lies below the range, and what lies above it.
     """
     frames = np.flatnonzero(audible_frames(features, config))
     frames = frames[:: -(-len(frames) // MAX_CHECKED_FRAMES)]
-    lags = np.arange(int(LAGS_PER_SECOND / HIGHEST_HZ), int(LAGS_PER_SECOND / LOWEST_HZ) + 1)
-    curve = periodicity(pitch_windows(audio, frames), lags, high_pass_hz=LOWEST_HZ / 2)
+    lags = np.arange(
+        int(LAGS_PER_SECOND / HIGHEST_SEEN_HZ) - 1, int(LAGS_PER_SECOND / LOWEST_HZ) + 1
+    )
+    windows = from_pcm(pitch_windows(audio, frames))
+    curve = periodicity(windows, lags, high_pass_hz=LOWEST_HZ / 2)
     peaks = np.where(local_maxima(curve), curve[:, 1:-1], 0.0)
     f0_hz = LAGS_PER_SECOND / lags[1:-1]
     confidence = features.confidence[frames]
-    lower = peaks.max(axis=1, initial=0.0, where=f0_hz < config.f0_min_hz)
-    higher = peaks.max(axis=1, initial=0.0, where=f0_hz > config.f0_max_hz)
-    below = lower > np.maximum(CLEAR, confidence + LONGER_IS_BETTER)
-    above = higher > np.maximum(CLEAR, SHORTER_IS_AS_GOOD * confidence)
-    return float(below.mean()), float(above.mean())
+    lower = np.where(f0_hz < config.f0_min_hz, peaks, 0.0)
+    higher = np.where(f0_hz > config.f0_max_hz, peaks, 0.0)
+    is_below = lower.max(axis=1) > np.maximum(CLEAR, confidence + LONGER_IS_BETTER)
+    is_above = higher.max(axis=1) > np.maximum(CLEAR, SHORTER_IS_AS_GOOD * confidence)
+    return (
+        _out_of_range(is_below, lower, f0_hz, percentile=5),
+        _out_of_range(is_above, higher, f0_hz, percentile=95),
+    )
 
 
-def clipped_share(path: Path) -> float:
-    """Returns the share of a file's samples that are clipped: at a peak, three or more in a row.
-
-    The peaks are the highest and the lowest value of the file, because the level may have been
-    turned down after the clipping. Lossy formats and resampling remove the rows of equal samples.
-    """
-    samples = sf.read(path, dtype="float32", always_2d=True)[0]
-    highest, lowest = samples.max(axis=0), samples.min(axis=0)
-    if max(highest.max(), -lowest.min()) < CLIPPING_PEAK:
-        return 0.0
-    clipped = np.zeros(samples.shape, bool)
-    for at_peak in (samples == highest, samples == lowest):
-        middle = at_peak[:-2] & at_peak[1:-1] & at_peak[2:]
-        for shift in range(3):
-            clipped[shift : len(samples) - 2 + shift] |= middle
-    return float(clipped.mean())
+def _out_of_range(
+    is_out: npt.NDArray[np.bool_],
+    peaks: npt.NDArray[np.float64],
+    f0_hz: npt.NDArray[np.float64],
+    *,
+    percentile: float,
+) -> OutOfRange:
+    """Describes the frames out of range by the shortest period that explains each of them."""
+    if not is_out.any():
+        return OutOfRange(0.0, None)
+    chosen = peaks[is_out]
+    # Lags ascend, so the first peak that is nearly as high as the highest has the shortest period.
+    first = (chosen >= SHORTER_IS_AS_GOOD * chosen.max(axis=1, keepdims=True)).argmax(axis=1)
+    return OutOfRange(float(is_out.mean()), float(np.percentile(f0_hz[first], percentile)))

@@ -1,36 +1,29 @@
-"""Finds recordings, renders the default corpus, and extracts and caches features."""
+"""Finds recordings and opens all of them, and renders the default corpus."""
 
-import hashlib
 import io
-import multiprocessing
 import re
-import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from pipeline.audio import a_weighting, autocorrelation, loading, pcm
-from pipeline.audio import features as features_module
+from pipeline.audio.audio_folders import PassedOver, list_sounds
 from pipeline.audio.composition import compose_corpus
-from pipeline.audio.features import Features, extract_features
-from pipeline.audio.loading import AUDIO_SUFFIXES, load_audio
+from pipeline.audio.issue_log import list_names
+from pipeline.audio.loading import check_file
+from pipeline.audio.sound_files import RecordingError
 from pipeline.audio.soundfont import SOUNDFONT, render_midi
-from pipeline.core import constants
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write, load_arrays
+from pipeline.core.files import atomic_write
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
-from pipeline.core.processes import end_with_parent, worker_count
 
 URMP_TRACK = re.compile(r"AuSep_\d+_(?P<tag>[a-z]+)_", re.IGNORECASE)
 JAZZNET_PATTERN = re.compile(r"^[A-G][#b]?-\d-(?P<mode>.+)-\d+$")
 JAZZNET_CHORDAL = {"chords", "progressions"}  # folders of recordings with several notes at once
-MIN_PARALLEL = 5  # recordings; starting worker processes does not pay off for fewer
-FEATURE_CODE = (constants, loading, pcm, autocorrelation, a_weighting, features_module)
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ class Recording:
     """A recording to learn from.
 
     Attributes:
-        name: A name that is the same on every machine.
+        name: A name that is the same on every machine: the source and the path within it.
         path: The file.
         real: Whether a musician was recorded; False for rendered audio.
         source: The folder that it came from, or the sound set that rendered it.
@@ -50,12 +43,87 @@ class Recording:
     source: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """What folders hold.
+
+    Attributes:
+        recordings: The usable recordings, ordered by folder and name.
+        passed_over: The files and folders that cannot be used.
+    """
+
+    recordings: list[Recording] = field(default_factory=list)
+    passed_over: list[PassedOver] = field(default_factory=list)
+
+    def by_path(self) -> dict[str, str]:
+        """Returns the whole list of what was passed over, for a JSON file: messages by path."""
+        return {_clean(str(passed.path)): _clean(passed.message) for passed in self.passed_over}
+
+    def lines(self) -> list[str]:
+        """Sums up what was passed over: for each reason, the number and the first three files."""
+        reasons: dict[str, list[PassedOver]] = {}
+        for passed in self.passed_over:
+            reasons.setdefault(passed.reason, []).append(passed)
+        texts = []
+        for reason, files in sorted(reasons.items(), key=lambda item: -len(item[1])):
+            names = list_names([_clean(passed.path.name) for passed in files])
+            remedy = _clean(files[0].message).rpartition(": ")[2]
+            noun = "file" if len(files) == 1 else "files"
+            texts.append(f"{len(files)} {noun}: {reason}: {names}: {remedy}")
+        return texts
+
+    def warn(self, where: str = "") -> None:
+        """Prints the lines on stderr.
+
+        Args:
+            where: The file that has the whole list (see `by_path`), if any.
+        """
+        lines = self.lines()
+        for number, line in enumerate(lines, 1):
+            rest = f"; all are listed in {where}" if where and number == len(lines) else ""
+            tqdm.write(f"passed over: {line}{rest}", file=sys.stderr)
+
+
+def open_recordings(folders: Sequence[Path], config: DataConfig) -> Found:
+    """Finds the recordings in folders and opens all of them, before any long work.
+
+    Every file is read once, so that files that are empty, silent, damaged, or no audio are known.
+    See `find_recordings` for what is looked for.
+
+    Args:
+        folders: Folders, or single files. Each is a source of its own.
+        config: Contains the instrument's tag in URMP.
+
+    Raises:
+        UserError: A folder does not exist, or no folder has a usable recording.
+    """
+    found = Found()
+    listed: list[Recording] = []
+    unique = list({folder.resolve(): folder for folder in folders}.values())
+    for folder, source in zip(unique, source_names(unique), strict=True):
+        recordings, passed_over = _list_folder(folder, config, source)
+        listed += recordings
+        found.passed_over.extend(passed_over)
+        if not recordings and not passed_over:
+            message = f"{folder} holds no audio: put recordings there (WAV, FLAC, OGG, MP3, AIFF)"
+            found.passed_over.append(PassedOver(folder, "a folder without audio", message))
+    for recording in tqdm(listed, desc="open", unit="recording", disable=None):
+        try:
+            check_file(recording.path)
+        except RecordingError as error:
+            found.passed_over.append(PassedOver(recording.path, error.reason, str(error)))
+        else:
+            found.recordings.append(recording)
+    if not found.recordings:
+        raise UserError(_why_nothing(folders, found))
+    return found
+
+
 def find_recordings(folder: Path, config: DataConfig) -> list[Recording]:
-    """Lists the recordings in a folder, recursively and ordered by name.
+    """Lists the recordings in a folder, recursively and ordered by name, without opening them.
 
     A folder in URMP's layout gives only the instrument's separate tracks, one in Jazznet's layout
-    only arpeggios and scales, and any other folder all audio. Hidden files and files of other kinds
-    are ignored.
+    only arpeggios and scales, and any other folder all audio; see `audio_folders.list_sounds`.
 
     Args:
         folder: A folder, or a single file.
@@ -64,24 +132,53 @@ def find_recordings(folder: Path, config: DataConfig) -> list[Recording]:
     Raises:
         UserError: The folder is missing or has no suitable recording.
     """
+    return _list_folder(folder, config, source_names([folder])[0])[0]
+
+
+def source_names(folders: Sequence[Path]) -> list[str]:
+    """Names the sources that folders are, by as little of their paths as tells them apart."""
+    bases = [folder.resolve() if folder.is_dir() else folder.resolve().parent for folder in folders]
+    names = [_clean(base.name or "audio") for base in bases]
+    depth = 1
+    while len(set(names)) < len(set(bases)) and depth < max(len(base.parts) for base in bases):
+        depth += 1
+        repeated = {name for name, count in Counter(names).items() if count > 1}
+        names = [
+            _clean("/".join(base.parts[1:][-depth:])) if name in repeated else name
+            for name, base in zip(names, bases, strict=True)
+        ]
+    return names
+
+
+def _list_folder(
+    folder: Path, config: DataConfig, source: str
+) -> tuple[list[Recording], list[PassedOver]]:
+    """Lists the sound files of a folder as recordings of a source; see `find_recordings`."""
     if not folder.exists():
         raise UserError(f"{folder} does not exist: give a folder of recordings to --audio")
     base = folder if folder.is_dir() else folder.parent
-    files = [
-        path
-        for path in (sorted(folder.rglob("*")) if folder.is_dir() else [folder])
-        if path.is_file()
-        and path.suffix.lower() in AUDIO_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(base).parts)
-    ]
-    if not files:
-        kinds = "WAV, FLAC, OGG, MP3, AIFF"
-        raise UserError(f"{folder} holds no audio: put recordings there ({kinds} and others)")
-    source = base.resolve().name
-    return [
-        Recording(f"{source}/{path.relative_to(base).as_posix()}", path, real=True, source=source)
+    files, passed_over = list_sounds(folder)
+    recordings = [
+        Recording(
+            _clean(f"{source}/{path.relative_to(base).as_posix()}"), path, real=True, source=source
+        )
         for path in _suitable(files, folder, config)
     ]
+    return recordings, passed_over
+
+
+def _clean(name: str) -> str:
+    """Makes a name from the file system printable and the same on Linux and macOS."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "?" for c in unicodedata.normalize("NFC", text))
+
+
+def _why_nothing(folders: Sequence[Path], found: Found) -> str:
+    """Explains in one line why no recording is left."""
+    if len(found.passed_over) == 1:
+        return found.passed_over[0].message
+    where = " and ".join(map(str, folders))
+    return f"{where}: no usable recording: {'; '.join(found.lines())}"
 
 
 def _suitable(files: Sequence[Path], folder: Path, config: DataConfig) -> Sequence[Path]:
@@ -95,7 +192,7 @@ def _suitable(files: Sequence[Path], folder: Path, config: DataConfig) -> Sequen
                 f"{folder} has URMP's layout but no AuSep_*_{tag or '?'}_* track: add some"
             )
         return chosen
-    if all(JAZZNET_PATTERN.match(path.stem) for path in files):
+    if files and all(JAZZNET_PATTERN.match(path.stem) for path in files):
         chosen = [path for path in files if _is_melodic(path)]
         if not chosen:
             raise UserError(f"{folder} has Jazznet's layout but no arpeggios or scales: add some")
@@ -131,76 +228,3 @@ def render_corpus(config: InstrumentConfig, folder: Path) -> list[Recording]:
                 render_midi(temporary, program, sound)
         recordings.append(Recording(f"corpus/{name}", sound, real=False, source=SOUNDFONT.stem))
     return recordings
-
-
-def analyse(
-    recordings: Sequence[Recording], config: DataConfig, cache: Path
-) -> Iterator[tuple[Recording, npt.NDArray[np.int16], Features]]:
-    """Yields samples and features of every recording, in order, from the cache if possible.
-
-    Recordings with the same content are yielded once.
-
-    Args:
-        recordings: The recordings.
-        config: The pitch range.
-        cache: Folder with an entry per recording; created if needed.
-
-    Raises:
-        UserError: A file is not usable audio, or a cache entry is damaged. Features extracted so
-            far stay in the cache.
-    """
-    entries: dict[Path, Recording] = {}
-    for recording in recordings:
-        entries.setdefault(cache / f"{_content_hash(recording.path, config)}.npz", recording)
-    _fill_cache({entry: r.path for entry, r in entries.items() if not entry.is_file()}, config)
-    for entry, recording in entries.items():
-        stored = load_arrays(
-            entry, remedy="delete it", names=("audio", "f0_hz", "loudness_db", "confidence")
-        )
-        yield recording, stored.pop("audio"), Features(**stored)
-
-
-def _fill_cache(missing: dict[Path, Path], config: DataConfig) -> None:
-    """Analyses the files of missing cache entries, in worker processes if there are many."""
-    jobs = [(path, config, entry) for entry, path in missing.items()]
-    with tqdm(total=len(jobs), desc="features", unit="recording", disable=None) as progress:
-        if len(jobs) < MIN_PARALLEL:
-            for job in jobs:
-                _analyse_file(*job)
-                progress.update()
-            return
-        context = multiprocessing.get_context("spawn")
-        n_workers = min(worker_count(), len(jobs))
-        with ProcessPoolExecutor(n_workers, context, initializer=_follow_parent) as pool:
-            try:
-                for _ in pool.map(_analyse_file, *zip(*jobs, strict=True)):
-                    progress.update()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-
-
-def _content_hash(path: Path, config: DataConfig) -> str:
-    """Names a cache entry after the recording, the pitch range and the code that analyses it."""
-    digest = hashlib.sha256()
-    for module in FEATURE_CODE:
-        digest.update(Path(str(module.__file__)).read_bytes())
-    digest.update(f"{config.f0_min_hz} {config.f0_max_hz}".encode())
-    try:
-        digest.update(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): check the file") from None
-    return digest.hexdigest()[:24]
-
-
-def _follow_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends its workers
-    end_with_parent()
-
-
-def _analyse_file(path: Path, config: DataConfig, entry: Path) -> None:
-    """Writes the cache entry of a recording."""
-    audio = load_audio(path)
-    features = extract_features(audio, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)
-    with atomic_write(entry) as temporary:
-        np.savez(temporary, audio=pcm.to_pcm(audio), **vars(features))

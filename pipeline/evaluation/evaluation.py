@@ -14,9 +14,10 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.audio.features import extract_features
-from pipeline.audio.loading import load_audio
-from pipeline.audio.pcm import write_wav
-from pipeline.audio.recording_checks import warn_of_issues
+from pipeline.audio.issue_log import IssueLog
+from pipeline.audio.loading import load_recording
+from pipeline.audio.pcm import to_pcm, write_wav
+from pipeline.audio.recording_checks import check_recording, find_issues
 from pipeline.core.constants import FORMATS, SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
@@ -74,7 +75,7 @@ class Evaluation:
         self._digests = {system: file_digest(path) for system, path in files.items()}
         self._hashes = {s: load_run(path.parent).hash for s, path in files.items()}
         self._figures: dict[System, dict[str, Figures]] = {}
-        self._warnings: dict[str, list[str]] = {}
+        self._issues = IssueLog()
 
     @property
     def has_models(self) -> bool:
@@ -84,18 +85,18 @@ class Evaluation:
     def evaluate(self, name: str, path: Path, out: Path) -> None:
         """Plays one recording with every system into `out` and measures the results.
 
-        A recording with issues is used, with a warning (see `pipeline.audio.recording_checks`).
+        A recording with issues is used; `evaluate_all` reports them in a warning.
 
         Raises:
             UserError: The recording is not usable.
         """
-        audio = load_audio(path)
+        audio, facts = load_recording(path)
         bounds = {"f0_min_hz": self.config.f0_min_hz, "f0_max_hz": self.config.f0_max_hz}
         features = extract_features(audio, **bounds)
         is_live = any(system.live for system in self.systems)
         live_features = extract_live_features(audio, **bounds) if is_live else None
-        if issues := warn_of_issues(path, audio, features, self.config):
-            self._warnings[name] = issues
+        checks = check_recording(to_pcm(audio), features, facts, self.config)
+        self._issues.add(name, find_issues(checks, self.config))
         played = self._players.play(self.systems, audio, features, live_features)
         reference = played[REFERENCE].pcm
         for system, result in played.items():
@@ -106,9 +107,18 @@ class Evaluation:
         self.peaks_dbfs[name] = float(20 * np.log10(np.abs(audio).max()))
 
     def evaluate_all(
-        self, recordings: Mapping[str, Path], out: Path
+        self,
+        recordings: Mapping[str, Path],
+        out: Path,
+        *,
+        passed_over: Mapping[str, str] | None = None,
     ) -> tuple[dict[str, Any], list[str]]:
         """Evaluates recordings by name and writes ``metrics.json`` into `out`.
+
+        Args:
+            recordings: The recordings by name.
+            out: Folder of ``metrics.json`` and of the WAV files.
+            passed_over: Files that cannot be used, with a message each, for ``metrics.json``.
 
         Returns:
             The summary of systems and recordings (see `summary`), and one line for each recording
@@ -123,7 +133,13 @@ class Evaluation:
                 tqdm.write(f"left out: {error}")
         summary = self.summary()
         if self._figures:
-            write_json(out / "metrics.json", self._about | {"failed": failures} | summary)
+            write_json(
+                out / "metrics.json",
+                self._about
+                | {"passed_over": dict(passed_over or {}), "failed": failures}
+                | summary,
+            )
+            self._issues.warn(str(out / "metrics.json"))
         return summary, failures
 
     def summary(self) -> dict[str, Any]:
@@ -141,7 +157,7 @@ class Evaluation:
             }
         return {
             "peak_dbfs": self.peaks_dbfs,
-            "warnings": self._warnings,
+            "warnings": self._issues.by_name(),
             "systems": systems,
             "missing": {system.name: reason for system, reason in self.missing.items()},
         }

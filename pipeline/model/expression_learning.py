@@ -12,7 +12,8 @@ from typing import Any
 import mido
 import numpy as np
 
-from pipeline.audio.recordings import analyse, render_corpus
+from pipeline.audio.analysis import analyse
+from pipeline.audio.recordings import render_corpus
 from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import InstrumentConfig
 from pipeline.model.expression import Expression
@@ -45,9 +46,9 @@ def learn(config: InstrumentConfig, run_dir: Path) -> tuple[Expression, int]:
     )
     notes: list[Note] = []
     recordings = render_corpus(config, run_dir / "corpus")
-    for recording, _, found in analyse(recordings, config.data, run_dir / "features"):
-        midi = mido.MidiFile(recording.path.with_suffix(".mid"))
-        notes += measure_notes(midi, found.f0_hz, found.loudness_db)
+    for analysis in analyse(recordings, config.data, run_dir / "features"):
+        midi = mido.MidiFile(analysis.recording.path.with_suffix(".mid"))
+        notes += measure_notes(midi, analysis.features.f0_hz, analysis.features.loudness_db)
     decays = config.decays
     fields: dict[str, Any] = learn_curves(notes, config) | learn_slur(notes, decays=decays)
     fields |= learn_movement(*(dataset[name][dataset["real"]] for name in features))

@@ -16,7 +16,7 @@ from pipeline.audio import pcm
 from pipeline.audio.composition import compose_examples
 from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import to_pcm
-from pipeline.audio.recordings import find_recordings
+from pipeline.audio.recordings import open_recordings
 from pipeline.audio.soundfont import render_excerpt
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
@@ -114,11 +114,13 @@ def _excerpts(config: InstrumentConfig, folder: Path, n_takes: int, out: Path) -
     """Copies the beginnings of recordings, chosen evenly from a folder; returns WAV files by name.
 
     Raises:
-        UserError: A recording is not usable.
+        UserError: No recording is usable.
     """
-    found = [recording.path for recording in find_recordings(folder, config.data)]
-    spread = np.linspace(0, len(found) - 1, min(n_takes, len(found))).round().astype(int)
-    paths = [found[index] for index in spread]
+    found = open_recordings([folder], config.data)
+    found.warn()
+    n_found = len(found.recordings)
+    spread = np.linspace(0, n_found - 1, min(n_takes, n_found)).round().astype(int)
+    paths = [found.recordings[index].path for index in spread]
     chosen = {}
     for name, path in zip(output_names(paths, folder), paths, strict=True):
         chosen[name] = out / f"{name}.wav"
