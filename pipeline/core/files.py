@@ -70,11 +70,19 @@ def load_arrays(
         if not isinstance(stored, np.lib.npyio.NpzFile):
             raise ValueError("not a .npz archive")
         with stored:
+            missing = [name for name in names or () if name not in stored.files]
+            if missing:
+                raise UserError(
+                    f"{path} has no {', '.join(missing)}, so another version has written it: "
+                    f"{remedy}"
+                )
             arrays = {name: stored[name] for name in (stored.files if names is None else names)}
         for name, array in arrays.items():
             if not isinstance(array, np.ndarray):  # NumPy returns other members as bytes
                 raise ValueError(f"{name} is not an array")
         return arrays
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"{path} is missing: {remedy}") from None
     except OSError as error:

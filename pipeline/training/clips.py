@@ -1,109 +1,142 @@
-"""Cuts recordings into clips of four seconds."""
+"""Fills clips of four seconds with pieces of recordings, so that no piece is lost for its length.
 
-from collections.abc import Iterator
+A long piece fills clips one after the other. Its rest, and all pieces that are shorter than a clip,
+are joined: notes in a random order, with a pause before each. A piece that begins while a note
+sounds comes first in its clip if possible; elsewhere its own past takes the place of the pause, so
+that it does not sound like an onset. Pauses and past do not count in the loss.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.audio.features import Features
 from pipeline.audio.pcm import Pcm
-from pipeline.audio.recording_checks import audible_frames
-from pipeline.audio.recordings import Recording
 from pipeline.core.constants import (
     CLIP_FRAMES,
     CLIP_SAMPLES,
-    FRAME_RATE,
+    CONTEXT_FRAMES,
     HOP_SAMPLES,
-    LOUDNESS_RANGE_DB,
+    MIN_LOUDNESS_DB,
 )
-from pipeline.core.instrument_config import DataConfig
+from pipeline.training.pieces import Piece
+
+PAUSE_FRAMES = (40, 100)  # shortest and longest pause before a joined note: 0.16 to 0.4 s
+MIN_CUT_FRAMES = 125  # a note is cut only if half a second of it fits; the rest begins a clip
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A piece in a clip, which begins with frame `at`, after `lead` frames of pause or past."""
+
+    piece: Piece
+    at: int
+    lead: int
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Four seconds of a recording.
+    """Four seconds of one or more recordings of a source.
 
     Attributes:
-        recording: Name of the recording.
-        real: Whether a musician was recorded; False for rendered audio.
-        audio: Samples, shape [64000].
-        features: Features, 1000 frames.
-        n_valid_frames: Number of frames before the padding.
+        pieces: The pieces, in order.
+        audio: Samples, shape [64000]; 0 where not sounding.
+        features: Features, 1000 frames; in pauses the pitch is held, the rest is that of silence.
+        sounding: Whether a frame belongs to a piece and counts in the loss, shape [1000].
+        context: Features of the `CONTEXT_FRAMES` frames before the clip.
     """
 
-    recording: str
-    real: bool
+    pieces: tuple[Piece, ...]
     audio: Pcm
     features: Features
-    n_valid_frames: int
+    sounding: npt.NDArray[np.bool_]
+    context: Features
+
+    @property
+    def n_valid_frames(self) -> int:
+        """Number of frames before the padding."""
+        return int(np.flatnonzero(self.sounding)[-1]) + 1
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether it has more than one piece."""
+        return len(self.pieces) > 1
 
 
-def split_at_silences(features: Features, config: DataConfig) -> list[tuple[int, int]]:
-    """Finds the stretches of sound.
-
-    Frames less than ``silence_db`` below the loudest one are sound, and so are pauses shorter than
-    ``pause_seconds``.
-
-    Returns:
-        Pairs of first and past-the-end frame.
-    """
-    audible = np.flatnonzero(audible_frames(features, config))
-    longest_gap = round(config.pause_seconds * FRAME_RATE)
-    breaks = np.flatnonzero(np.diff(audible) > longest_gap)
-    firsts = audible[np.concatenate(([0], breaks + 1))]
-    lasts = audible[np.concatenate((breaks, [len(audible) - 1]))]
-    return [(int(first), int(last) + 1) for first, last in zip(firsts, lasts, strict=True)]
-
-
-def chunk(n_frames: int, segments: list[tuple[int, int]], min_frames: int) -> list[int]:
-    """Places clips in the stretches of sound.
-
-    A stretch gives whole clips, and one more if at least `min_frames` remain; that clip continues
-    beyond the stretch, or begins earlier if the recording ends. A recording that is no longer than
-    a clip is one clip, because somebody has already cut it, unless it is shorter than `min_frames`.
+def fill_clips(pieces: Sequence[Piece], random: np.random.Generator) -> list[list[Placed]]:
+    """Arranges all pieces of a source and a split in clips.
 
     Args:
-        n_frames: Length of the recording.
-        segments: From `split_at_silences`.
-        min_frames: Shortest remainder that gives a clip.
+        pieces: The pieces, in the order of the recordings.
+        random: Draws the order of the notes, and the pauses.
 
     Returns:
-        First frame of every clip.
+        The pieces of every clip.
     """
-    if n_frames <= CLIP_FRAMES:
-        return [0] if n_frames >= min_frames else []
-    starts = []
-    for first, last in segments:
-        while last - first >= min_frames:
-            starts.append(min(first, n_frames - CLIP_FRAMES))
-            first += CLIP_FRAMES
-    return starts
+    rests = [piece for piece in pieces if not piece.has_onset]
+    onsets = [piece for piece in pieces if piece.has_onset]
+    long = [piece for piece in onsets if len(piece) >= CLIP_FRAMES]
+    short = [piece for piece in onsets if len(piece) < CLIP_FRAMES]
+    short = [short[i] for i in random.permutation(len(short))]
+    clips: list[list[Placed]] = []
+    while rests or long or short:
+        piece: Piece | None = next(pool for pool in (rests, long, short) if pool).pop(0)
+        clips.append([])
+        at = lead = 0
+        while piece is not None:
+            piece, rest = piece.split(CLIP_FRAMES - at)
+            clips[-1].append(Placed(piece, at, lead))
+            if rest is not None:
+                rests.insert(0, rest)
+                break
+            pause = int(random.integers(*PAUSE_FRAMES, endpoint=True))
+            room = CLIP_FRAMES - at - len(piece)
+            at, lead = at + len(piece) + pause, pause
+            piece = _take_fitting(short, room - pause, can_cut=True)
+            if piece is None:
+                piece = _take_fitting(rests, room - CONTEXT_FRAMES, can_cut=False)
+                at, lead = at - pause + CONTEXT_FRAMES, CONTEXT_FRAMES
+    return clips
 
 
-def cut_clips(
-    recording: Recording, audio: Pcm, features: Features, config: DataConfig
-) -> Iterator[tuple[Clip, float]]:
-    """Yields the clips of a recording, each with the mean confidence of its audible frames."""
-    n_frames = len(features.f0_hz)
-    audible = audible_frames(features, config)
-    min_frames = round(config.min_clip_seconds * FRAME_RATE)
-    for start in chunk(n_frames, split_at_silences(features, config), min_frames):
-        frames = slice(start, start + CLIP_FRAMES)
-        samples = audio[start * HOP_SAMPLES : start * HOP_SAMPLES + CLIP_SAMPLES]
-        n_valid = len(features.f0_hz[frames])
-        padding = (0, CLIP_FRAMES - n_valid)
-        clip = Clip(
-            recording=recording.name,
-            real=recording.real,
-            audio=np.pad(samples, (0, CLIP_SAMPLES - len(samples))),
-            features=Features(
-                f0_hz=np.pad(features.f0_hz[frames], padding, mode="edge"),
-                loudness_db=np.pad(
-                    features.loudness_db[frames], padding, constant_values=-LOUDNESS_RANGE_DB
-                ),
-                confidence=np.pad(features.confidence[frames], padding),
-            ),
-            n_valid_frames=n_valid,
-        )
-        confidence = features.confidence[frames][audible[frames]]
-        yield clip, float(confidence.mean()) if len(confidence) else 0.0
+def _take_fitting(pool: list[Piece], room: int, *, can_cut: bool) -> Piece | None:
+    """Removes and returns the first piece that fits, or else, if allowed, one to be cut."""
+    for index, piece in enumerate(pool):
+        if len(piece) <= room:
+            return pool.pop(index)
+    return pool.pop(0) if pool and can_cut and room >= MIN_CUT_FRAMES else None
+
+
+def make_clip(placed: Sequence[Placed]) -> Clip:
+    """Copies pieces into a clip."""
+    audio = np.zeros(CLIP_SAMPLES, np.int16)
+    f0_hz = np.zeros(CLIP_FRAMES, np.float32)
+    loudness_db = np.full(CLIP_FRAMES, MIN_LOUDNESS_DB, np.float32)
+    confidence = np.zeros(CLIP_FRAMES, np.float32)
+    sounding = np.zeros(CLIP_FRAMES, bool)
+
+    def write(at: int, features: Features) -> None:
+        end = at + len(features.f0_hz)
+        f0_hz[at:end], loudness_db[at:end] = features.f0_hz, features.loudness_db
+        confidence[at:end] = features.confidence
+
+    for item in placed:
+        piece, at = item.piece, item.at
+        if item.lead and piece.has_onset:
+            f0_hz[at - item.lead : at] = f0_hz[at - item.lead - 1]
+        elif item.lead:
+            write(at - item.lead, piece.past())
+        write(at, piece.features)
+        audio[at * HOP_SAMPLES : (at + len(piece)) * HOP_SAMPLES] = piece.audio
+        sounding[at : at + len(piece)] = True
+    end = placed[-1].at + len(placed[-1].piece)
+    f0_hz[end:] = f0_hz[end - 1]
+    return Clip(
+        pieces=tuple(item.piece for item in placed),
+        audio=audio,
+        features=Features(f0_hz=f0_hz, loudness_db=loudness_db, confidence=confidence),
+        sounding=sounding,
+        context=placed[0].piece.past(),
+    )

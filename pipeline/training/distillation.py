@@ -14,10 +14,9 @@ from keras import ops
 
 from pipeline.core.constants import LEVEL_FLOOR, MAX_LEVEL
 from pipeline.model.ddx7 import load_model
-from pipeline.model.inputs import prepend_context
 from pipeline.model.losses import mss
 from pipeline.model.synth import Tensor
-from pipeline.training.dataset import Arrays
+from pipeline.training.dataset import Arrays, prepend_past
 from pipeline.training.losses import Loss, reconstruction_loss
 
 VARIANT_OF_METHOD = {"audio": "reduced_ad", "control": "reduced_cd"}
@@ -61,8 +60,8 @@ def render_teacher(teacher_dir: Path, dataset: Arrays, method: str) -> Arrays:
         UserError: The folder has no trained model.
     """
     teacher = load_model(teacher_dir)
-    inputs = {key: dataset[key] for key in ("features", "phase", "grains")}
-    inputs["features"] = prepend_context(inputs["features"], teacher.config.tcn)
+    inputs = {key: dataset[key] for key in ("phase", "grains")}
+    inputs["features"] = prepend_past(dataset, teacher.config.tcn)
     rendered = []
     for clip in range(len(inputs["phase"])):
         outputs = teacher({key: array[None, clip] for key, array in inputs.items()})

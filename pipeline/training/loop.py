@@ -20,16 +20,15 @@ from pipeline.core.files import write_json
 from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.runs import RunConfig, load_run
 from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
-from pipeline.model.inputs import prepend_context
 from pipeline.model.synth import Tensor
 from pipeline.training.checkpoints import History, load_checkpoint, save_checkpoint
-from pipeline.training.dataset import Arrays, draw_batch
+from pipeline.training.dataset import Arrays, draw_batch, prepend_past
 from pipeline.training.learner import Learner
 from pipeline.training.losses import DISTANCES, Loss, reconstruction_loss, score
 from pipeline.training.run_log import RunLog
 
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"
-INPUTS = ("audio", "features", "phase", "grains", "n_valid_frames")  # arrays that every loss needs
+INPUTS = ("audio", "features", "phase", "grains", "sounding")  # arrays that every loss needs
 
 
 def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str, float]:
@@ -156,7 +155,7 @@ def _training_arrays(dataset: Arrays, config: RunConfig) -> Arrays:
     """Selects the arrays that a step needs, and prepends the context to the features."""
     targets = [name for name in dataset if name.startswith("teacher_")]
     arrays = {name: dataset[name] for name in (*INPUTS, *targets)}
-    arrays["features"] = prepend_context(arrays["features"], config.tcn)
+    arrays["features"] = prepend_past(dataset, config.tcn)
     return arrays
 
 

@@ -14,19 +14,18 @@ DISTANCE_WEIGHTS = (0.5, 0.5, 0.1, 0.1)  # in the loss and in the selection of t
 Loss = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]  # outputs, batch -> scalar
 
 
-def silence_padding(audio: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-    """Zeroes samples after the end of a padded clip, for which there is no recording.
+def silence_gaps(audio: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    """Zeroes samples for which there is no recording: in padding and between joined notes.
 
     Args:
         audio: Shape [batch, n_samples].
-        batch: ``valid_frames``, shape [batch].
+        batch: ``sounding``, shape [batch, n_frames].
 
     Returns:
         The same shape as `audio`.
     """
-    n_samples = audio.shape[-1]
-    valid = ops.arange(n_samples)[None] < (batch["valid_frames"] * HOP_SAMPLES)[:, None]
-    return audio * ops.cast(valid, audio.dtype)
+    sounding = ops.repeat(ops.cast(batch["sounding"], audio.dtype), HOP_SAMPLES, axis=-1)
+    return audio * sounding
 
 
 def distances(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
@@ -37,14 +36,15 @@ def distances(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Ten
 
     Args:
         outputs: ``audio`` and ``dry`` of the model, shape [batch, n_samples].
-        batch: ``audio`` of the recordings, same shape, and ``valid_frames``, shape [batch].
+        batch: ``audio`` of the recordings, same shape, and ``sounding``, shape [batch,
+            n_frames].
 
     Returns:
         Shape [batch, 4], with the columns `DISTANCES`: the MSS with reverb and dry, and the
         difference in loudness in dB with reverb and dry.
     """
     reference = spectrograms(batch["audio"])
-    found = [spectrograms(silence_padding(outputs[name], batch)) for name in ("audio", "dry")]
+    found = [spectrograms(silence_gaps(outputs[name], batch)) for name in ("audio", "dry")]
     columns = [distance(reference, s) for distance in (mss, loudness_distance) for s in found]
     return ops.stack(columns, axis=-1)
 

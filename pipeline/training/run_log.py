@@ -8,8 +8,7 @@ from keras import ops
 
 from pipeline.core.constants import SAMPLE_RATE, TRAIN
 from pipeline.model.ddx7 import Ddx7
-from pipeline.model.inputs import prepend_context
-from pipeline.training.dataset import Arrays
+from pipeline.training.dataset import Arrays, prepend_past
 
 IMAGE_ROWS = 16  # pixels per operator
 
@@ -33,8 +32,9 @@ class RunLog:
             return
         held_out = np.flatnonzero(dataset["split"] != TRAIN)
         clip = held_out[0] if len(held_out) else 0
-        inputs = {name: dataset[name][None, clip] for name in ("features", "phase", "grains")}
-        inputs["features"] = prepend_context(inputs["features"], model.config.tcn)
+        names = ("features", "context", "phase", "grains")
+        inputs = {name: dataset[name][None, clip] for name in names}
+        inputs["features"] = prepend_past(inputs, model.config.tcn)
         outputs = model(inputs)
         audio = ops.convert_to_numpy(outputs["audio"])[..., None]
         levels = ops.convert_to_numpy(outputs["levels"])[0]
