@@ -4,9 +4,11 @@ A patch becomes a header and a short source file, which states with the function
 ``fm/fm_algorithm.h`` where the output of each operator goes.
 """
 
+from collections.abc import Sequence
+
 from pipeline.core.patch import Patch
 from pipeline.emit.c_text import BANNER, header
-from pipeline.reference.fm import increment_per_f0
+from pipeline.reference.fm import MAX_SHARED_MULTIPLE, increment_per_f0
 
 MIXES = ("FM_X", "FM_Y")
 
@@ -17,6 +19,9 @@ def patch_texts(patch: Patch) -> dict[str, str]:
     declaration = f'#include "fm/fm_voice.h"\n\nextern const fm_patch_t {name};\n'
     carriers = sum(1 << carrier for carrier in patch.carriers)
     algorithm = "".join(f"        {line}\n" for line in algorithm_lines(patch))
+    before, after = (
+        "".join(f"    {line}\n" for line in lines) for lines in _ratio_lines(own_multiples(patch))
+    )
     source = f"""\
 {BANNER}/* {patch.name}: {patch.routing}; the base oscillator runs at {patch.base_ratio} of f0. */
 #include "{name}.h"
@@ -27,8 +32,8 @@ FM_HOT static void render(fm_voice_t *voice, float f0_hz, const int32_t levels_q
                           int16_t pcm[FM_BLOCK_SAMPLES]) {{
     fm_block_t block;
     fm_run_t run;
-    fm_block_ramp_f0(&block, voice, f0_hz);
-    fm_block_ramp_levels(&block, voice, levels_q32, 0x{carriers:02X}u, {len(patch.carriers)});
+{before}    fm_block_ramp_f0(&block, voice, f0_hz);
+{after}    fm_block_ramp_levels(&block, voice, levels_q32, 0x{carriers:02X}u, {len(patch.carriers)});
     fm_start(&run, &block, pcm);
     do {{
         fm_advance(&run);
@@ -45,6 +50,7 @@ const fm_patch_t {name} = {{
 
 def algorithm_lines(patch: Patch) -> list[str]:
     """Returns the body of the loop: a line per operator, and one per phase before its first use."""
+    own = own_multiples(patch)
     phases: set[str] = set()
     lines = []
     for step in patch.schedule:
@@ -53,6 +59,8 @@ def algorithm_lines(patch: Patch) -> list[str]:
         if turns not in phases:
             phases.add(turns)
             call = f"fm_turns(&run, {multiple})"
+            if multiple in own:
+                call = f"fm_ratio_turns(&ratios[{own.index(multiple)}])"
             ratio = f"ratio {float(patch.played_ratios[step.operator]):g}"
             lines.append(f"const fm_turns_t {turns} = {call}; /* {ratio} */")
         arguments = f"{step.operator + 1}, {turns}, {_mix(step.modulation)}"
@@ -62,6 +70,26 @@ def algorithm_lines(patch: Patch) -> list[str]:
             verb = "fm_set" if step.mix is None else "fm_add"
             lines.append(f"{verb}(&run, {_mix(step.target)}, {arguments});")
     return lines
+
+
+def own_multiples(patch: Patch) -> list[int]:
+    """Returns the multiples of the base oscillator that have a phase of their own, ascending."""
+    return sorted({multiple for multiple in patch.multiples if multiple > MAX_SHARED_MULTIPLE})
+
+
+def _ratio_lines(multiples: Sequence[int]) -> tuple[list[str], list[str]]:
+    """Returns the lines that prepare phases, before and after the base oscillator advances."""
+    if not multiples:
+        return [], []
+    before = [
+        f"fm_ratio_t ratios[{len(multiples)}];",
+        "const uint64_t phase = voice->phase, first = voice->increment;",
+    ]
+    after = [
+        f"fm_block_ramp_ratio(&ratios[{i}], phase, first, voice->increment, {multiple});"
+        for i, multiple in enumerate(multiples)
+    ]
+    return before, after
 
 
 def _mix(number: int | None) -> str:

@@ -24,7 +24,7 @@ def synthesize_dry(
     Args:
         levels: Operator levels in turns, shape [batch, n_frames, 6].
         features: Scaled features, from which the noise's gains follow, shape [batch, n_frames, 2].
-        phase: Base phase in turns, from `pipeline.model.synth.base_phase`, shape [batch, n_samples]
+        phase: Base phase, from `pipeline.model.synth.base_phase`, shape [batch, n_samples]
             with 64 samples per frame.
         grains: From `pipeline.model.noise.grain_offsets`, shape [batch or 1, n_frames].
         patch: The FM patch.

@@ -18,19 +18,20 @@ from pipeline.core.patch import Patch
 Tensor = Any  # a tensor of Keras' backend, or a NumPy array
 
 
-def base_phase(f0_hz: npt.ArrayLike, patch: Patch) -> npt.NDArray[np.float32]:
+def base_phase(f0_hz: npt.ArrayLike, patch: Patch) -> npt.NDArray[np.int32]:
     """Integrates f0 into the patch's base phase; every operator's phase is a multiple of it.
 
     The sum is in float64, because in float32 it would be wrong by radians after some seconds.
     Wrapping it to one turn loses nothing, because every operator's ratio is a multiple of the base
-    ratio; wrapping the phase of ratio 1 would be wrong for ratios such as 1.5.
+    ratio; wrapping the phase of ratio 1 would be wrong for ratios such as 1.5. As an integer, it
+    stays precise when it is multiplied by thousands, as in detuned patches.
 
     Args:
         f0_hz: Pitch in Hz, shape [..., n_frames].
         patch: The FM patch.
 
     Returns:
-        Phase in turns from 0 to 1, float32, shape [..., n_frames * 64].
+        Phase, 2**32 per turn, wrapped, int32, shape [..., n_frames * 64].
     """
     pitch_hz = np.asarray(f0_hz, np.float64)
     previous = np.concatenate([pitch_hz[..., :1], pitch_hz[..., :-1]], axis=-1)
@@ -38,7 +39,7 @@ def base_phase(f0_hz: npt.ArrayLike, patch: Patch) -> npt.NDArray[np.float32]:
     samples_hz = previous[..., None] + (pitch_hz - previous)[..., None] * ramp
     samples_hz = samples_hz.reshape(*samples_hz.shape[:-2], -1)
     turns = np.cumsum(samples_hz * float(patch.base_ratio) / SAMPLE_RATE, axis=-1)
-    return np.asarray(turns % 1.0, np.float32)
+    return (turns % 1.0 * 2.0**32).astype(np.uint32).view(np.int32)
 
 
 def upsample_frames(frames: Tensor) -> Tensor:
@@ -69,7 +70,7 @@ def fm_synthesize(levels: Tensor, phase: Tensor, patch: Patch) -> Tensor:
 
     Args:
         levels: Operator levels in turns, shape [batch, n_frames, 6].
-        phase: Base phase in turns (see `base_phase`), shape [batch, n_samples].
+        phase: Base phase (see `base_phase`), int32, shape [batch, n_samples].
         patch: Routing and ratios.
 
     Returns:
@@ -78,8 +79,8 @@ def fm_synthesize(levels: Tensor, phase: Tensor, patch: Patch) -> Tensor:
     levels = upsample_frames(levels)
     outputs: dict[int, Tensor] = {}
     for operator in patch.order:
-        turns = phase * patch.multiples[operator]
-        turns = turns - ops.floor(turns)  # float32 sines are accurate for small arguments
+        wrapped = phase * patch.multiples[operator]  # integers wrap around at half a turn
+        turns = ops.cast(wrapped, levels.dtype) / 2.0**32
         for modulator in patch.modulators[operator]:
             turns = turns + outputs[modulator]
         outputs[operator] = levels[..., operator] * ops.sin(2.0 * np.pi * turns)

@@ -21,6 +21,7 @@ from pipeline.core.patch import Patch
 
 LEVEL_MAX_Q32 = 1374367488  # 0.32 turns, minus the rounding of a full-scale level
 SINE_LINES = 512
+MAX_SHARED_MULTIPLE = 255  # larger multiples of the base have a phase of their own
 Ints = npt.NDArray[np.int64]
 
 
@@ -116,11 +117,11 @@ class FixedVoice:
         f0_hz = np.asarray(f0_hz, np.float32)
         if len(f0_hz) == 0:
             return np.zeros(0, np.int16)
-        base = self._base_phase(f0_hz)
+        phases = self._phases(f0_hz)
         levels = self._level_ramps(np.asarray(levels_q32, np.int32))
         outputs: dict[int, Ints] = {}
         for operator in self.patch.order:
-            turns = (base * self.patch.multiples[operator] % 2**32) >> 8
+            turns = phases[self.patch.multiples[operator]] >> 8
             if modulators := self.patch.modulators[operator]:
                 turns += sum(outputs[modulator] for modulator in modulators) >> 7
             outputs[operator] = (sine(turns) >> 16) * levels[operator]
@@ -129,8 +130,15 @@ class FixedVoice:
         samples = np.clip((total + 2 ** (bits - 1)) >> bits, -(2**15), 2**15 - 1)
         return np.asarray(samples, np.int16)
 
-    def _base_phase(self, f0_hz: npt.NDArray[np.float32]) -> Ints:
-        """Returns the base oscillator's phase, 2**32 per turn, int64, shape [n_samples]."""
+    def _phases(self, f0_hz: npt.NDArray[np.float32]) -> dict[int, Ints]:
+        """Returns the phase of every ratio by its multiple of the base, and advances the base.
+
+        Small multiples are taken of the base's 32-bit phase. Large ones, which would multiply its
+        rounding errors, are taken of its 64-bit phase and increments.
+
+        Returns:
+            2**32 per turn, int64, shape [n_samples].
+        """
         f0_hz = np.clip(np.nan_to_num(f0_hz, nan=MIN_F0_HZ), MIN_F0_HZ, MAX_F0_HZ)
         f0 = (f0_hz.astype(np.float64) * 2**19).astype(np.uint64)  # exact
         factor = increment_per_f0(self.patch)
@@ -139,17 +147,18 @@ class FixedVoice:
         first = np.roll(last, 1)
         first[0] = last[0] if self._increment is None else self._increment
 
-        half_step = (last - first).astype(np.int64) >> 7
-        mean = ((first + last) >> np.uint64(1)) + half_step.astype(np.uint64)
+        half_step = ((last - first).astype(np.int64) >> 7).astype(np.uint64)
+        mean = ((first + last) >> np.uint64(1)) + half_step
         end = self._phase + np.cumsum(mean << np.uint64(6), dtype=np.uint64)
         start = np.concatenate([[self._phase], end[:-1]])
         self._phase, self._increment = end[-1], last[-1]
-
-        step = (half_step + 2**30) >> 31
-        increment = _upper_word(mean + np.uint64(2**31)) - ((63 * step) >> 1)
-        n = np.arange(HOP_SAMPLES)
-        ramp = np.outer(increment, n + 1) + np.outer(step, n * (n + 1) // 2)
-        return np.asarray((_upper_word(start)[:, None] + ramp) % 2**32).ravel()
+        base = _ramp(start, mean, half_step)
+        return {
+            multiple: base * multiple % 2**32
+            if multiple <= MAX_SHARED_MULTIPLE
+            else _ramp(*(words * np.uint64(multiple) for words in (start, mean, half_step)))
+            for multiple in set(self.patch.multiples)
+        }
 
     def _level_ramps(self, levels_q32: npt.NDArray[np.int32]) -> Ints:
         """Returns the operators' 16-bit levels at every sample, int64, shape [6, n_samples]."""
@@ -163,6 +172,23 @@ class FixedVoice:
         to_go = np.arange(HOP_SAMPLES)[::-1, None]
         ramp = levels[:, None] + 2**15 - step[:, None] * to_go
         return np.asarray(ramp >> 16).reshape(-1, N_OPERATORS).T
+
+
+def _ramp(
+    start: npt.NDArray[np.uint64], mean: npt.NDArray[np.uint64], half_step: npt.NDArray[np.uint64]
+) -> Ints:
+    """Returns the phases of all samples of blocks, 2**32 per turn, int64, shape [n_samples].
+
+    Args:
+        start: Phase before each block, 2**64 per turn.
+        mean: Mean increment of each block.
+        half_step: Half of the increment's growth per sample, as two's complement.
+    """
+    step = (half_step.astype(np.int64) + 2**30) >> 31
+    increment = _upper_word(mean + np.uint64(2**31)) - ((63 * step) >> 1)
+    n = np.arange(HOP_SAMPLES)
+    ramp = np.outer(increment, n + 1) + np.outer(step, n * (n + 1) // 2)
+    return np.asarray((_upper_word(start)[:, None] + ramp) % 2**32).ravel()
 
 
 def _lower_half(words: Ints) -> Ints:

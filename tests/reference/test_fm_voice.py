@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.patches import PATCHES
+from support.patches import PATCHES, SHIPPED
 
 from pipeline.core.constants import HOP_SAMPLES
 from pipeline.core.paths import REPOSITORY
@@ -168,4 +168,5 @@ def test_every_core_equals_simulation_within_its_instruction_budget(board, gener
     for name in PATCHES:
         pcm, instructions = play(program, name, frames)
         assert np.array_equal(pcm, simulate(name, frames)), name
-        assert instructions / len(pcm) <= (135 if board == "qemu_m0" else 60), name
+        most = (135, 60) if name in SHIPPED else (140, 95)  # phases of their own take time
+        assert instructions / len(pcm) <= most[board != "qemu_m0"], name

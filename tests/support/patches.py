@@ -20,6 +20,7 @@ PATCHES = {
         *map(load_patch, SHIPPED),
         dx7_patch("four_carriers", 22, "1 0.5 2 3 4.04 14.14"),
         dx7_patch("organ", 32, "1/2 1 3/2 2 3 4"),
-        dx7_patch("branches", 18, "1 1 61.69 0.505 2 256/100"),
+        dx7_patch("branches", 18, "1 1 61.69 0.505 2 2.56"),
+        dx7_patch("detuned", 5, "1 14 1 2 3.52 0.5", detune_cents=(3.0, -7.0, -3.0, 0.0, 1.5, 0.0)),
     )
 }

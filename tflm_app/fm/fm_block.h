@@ -25,9 +25,36 @@ typedef struct {
     fm_ramp_t levels[FM_N_OPERATORS];
 } fm_block_t;
 
+/* The phase of one ratio, for ratios that are large multiples of the base: multiplying the 32-bit phase of
+ * the base would multiply its rounding errors. Members as in fm_block_t. */
+typedef struct {
+    uint32_t phase;
+    uint32_t increment;
+    uint32_t increment_step;
+} fm_ratio_t;
+
 /* Computes the ramp from the last f0 of the voice to `f0_hz`, and advances the voice to the end of the
  * block. */
 void fm_block_ramp_f0(fm_block_t *block, fm_voice_t *voice, float f0_hz);
+
+/* Computes the ramp of a ratio, as fm_block_ramp_f0 does for the base: `multiple` times the exact phase and
+ * increments, modulo one turn.
+ *
+ * phase, first  phase and increment of the voice before fm_block_ramp_f0
+ * last          its increment thereafter
+ */
+FM_INLINE void fm_block_ramp_ratio(fm_ratio_t *ratio, uint64_t phase, uint64_t first, uint64_t last,
+                                   uint32_t multiple) {
+    if (first == 0) {
+        first = last; /* the first block starts at its own f0 */
+    }
+    const uint64_t half_step = (uint64_t)((int64_t)(last - first) >> 7);
+    const uint64_t mean = (((first + last) >> 1) + half_step) * multiple;
+    const int32_t step = (int32_t)(((int64_t)(half_step * multiple) + (1 << 30)) >> 31);
+    ratio->phase = (uint32_t)((phase * multiple) >> 32);
+    ratio->increment = (uint32_t)((mean + (1u << 31)) >> 32) - (uint32_t)((63 * (int64_t)step) >> 1);
+    ratio->increment_step = (uint32_t)step;
+}
 
 /* The level of a carrier is scaled so that its product with a sine is the audio with this many fractional
  * bits. One bit less than fits leaves headroom to sum two or three carriers, two bits less up to six. */

@@ -112,6 +112,15 @@ FM_INLINE fm_turns_t fm_turns(const fm_run_t *run, uint32_t multiple) {
     return turns;
 }
 
+/* Advances a ratio by the pair; called once per pair. */
+FM_INLINE fm_turns_t fm_ratio_turns(fm_ratio_t *ratio) {
+    const uint32_t a = ratio->phase + ratio->increment;
+    const uint32_t increment = ratio->increment + ratio->increment_step;
+    ratio->phase = a + increment;
+    ratio->increment = increment + ratio->increment_step;
+    return (fm_turns_t){a >> 8, ratio->phase >> 8};
+}
+
 /* Returns sum + operator. */
 FM_INLINE fm_pair_t fm_operator(const fm_run_t *run, int number, fm_turns_t turns, int modulation,
                                 fm_pair_t sum) {

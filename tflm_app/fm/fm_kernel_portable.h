@@ -40,6 +40,10 @@ FM_INLINE fm_turns_t fm_turns(const fm_run_t *run, uint32_t multiple) {
                         block->increment_step * multiple};
 }
 
+FM_INLINE fm_turns_t fm_ratio_turns(const fm_ratio_t *ratio) {
+    return (fm_turns_t){ratio->phase, ratio->increment, ratio->increment_step};
+}
+
 /* Returns the level before the first sample. */
 FM_INLINE int32_t fm_first_level(fm_ramp_t ramp) {
     return (int32_t)((uint32_t)ramp.end - FM_BLOCK_SAMPLES * (uint32_t)ramp.step);
