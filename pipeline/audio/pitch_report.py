@@ -1,0 +1,187 @@
+"""Says which recordings the pitch tracker missed: out of its search range, or an octave off."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import ceil, floor
+
+import librosa
+from tqdm import tqdm
+
+from pipeline.audio.autocorrelation import HIGHEST_HZ
+from pipeline.audio.issue_log import Issue, IssueLog, list_names
+from pipeline.audio.note_names import NameComparison, compare_names
+from pipeline.audio.pitch import note_to_hz
+from pipeline.audio.recording_checks import ABOVE, BELOW, OUT_OF_RANGE_SHARE, Checks
+from pipeline.audio.recordings import Recording
+from pipeline.core.instrument_config import DataConfig
+
+LOWEST_SET_HZ = 47.0  # the lowest f0_min_hz that a configuration may have
+SEMITONE = 2 ** (1 / 12)
+HALF_SEMITONE = 2 ** (0.5 / 12)
+OCTAVE_ERROR = "found an octave or more away from the note in the name"
+
+
+@dataclass(frozen=True)
+class OutOfRangeNote:
+    """A recording of which a good part lies outside the search range.
+
+    Attributes:
+        name: Name of the recording.
+        hz: Pitch that its name says, or else the pitch farthest out that was seen.
+        seconds: How long it lies outside.
+        by_name_only: Whether only its name says that it lies outside.
+    """
+
+    name: str
+    hz: float
+    seconds: float
+    by_name_only: bool
+
+
+@dataclass(frozen=True)
+class PitchReport:
+    """What the pitch tracker missed in many recordings.
+
+    Attributes:
+        f0_min_hz: Lower end of the search range.
+        f0_max_hz: Upper end of it.
+        n_recordings: Number of recordings.
+        below: Recordings that lie below the range.
+        above: Recordings that lie above it.
+        names: What the names of recordings say, by source; only sources whose names carry a pitch.
+    """
+
+    f0_min_hz: float
+    f0_max_hz: float
+    n_recordings: int
+    below: list[OutOfRangeNote] = field(default_factory=list)
+    above: list[OutOfRangeNote] = field(default_factory=list)
+    names: dict[str, NameComparison] = field(default_factory=dict)
+
+    @property
+    def wider_range_hz(self) -> tuple[float, float]:
+        """The search range that takes in all notes that can be tracked, a semitone to spare."""
+        lowest = min((note.hz for note in self.below), default=self.f0_min_hz * SEMITONE)
+        highest = max((note.hz for note in self.above), default=self.f0_max_hz / SEMITONE)
+        low = self.f0_min_hz if not self.below else float(floor(lowest / SEMITONE))
+        high = self.f0_max_hz if not self.above else float(ceil(highest * SEMITONE))
+        return max(low, LOWEST_SET_HZ), min(high, HIGHEST_HZ)
+
+    def range_lines(self) -> list[str]:
+        """Says how many recordings lie out of range, and which range takes them in."""
+        lines = []
+        for side, notes, bound in (
+            ("below", self.below, self.f0_min_hz),
+            ("above", self.above, self.f0_max_hz),
+        ):
+            if notes:
+                seconds = sum(note.seconds for note in notes)
+                lines.append(
+                    f"{len(notes)} of {self.n_recordings} recordings ({seconds:.1f} s) lie {side} "
+                    f"{bound:g} Hz, where no pitch is looked for: "
+                    + list_names([f"{note.name} ({note.hz:.0f} Hz)" for note in notes])
+                )
+        low, high = self.wider_range_hz
+        entries = []
+        if low < self.f0_min_hz:
+            entries.append(f"f0_min_hz = {low:g}")
+        if high > self.f0_max_hz:
+            entries.append(f"f0_max_hz = {high:g}")
+        if entries:
+            lines.append(f"{' and '.join(entries)} under [data] would take them in")
+        beyond = [n.name for n in self.below if n.hz < LOWEST_SET_HZ * HALF_SEMITONE]
+        beyond += [n.name for n in self.above if n.hz > HIGHEST_HZ / HALF_SEMITONE]
+        if beyond:
+            lines.append(
+                f"{len(beyond)} of them have no pitch from {LOWEST_SET_HZ:g} to {HIGHEST_HZ:g} Hz, "
+                f"which is all that can be tracked: {list_names(beyond)}"
+            )
+        return lines
+
+    def name_lines(self) -> list[str]:
+        """Says, for each source whose names carry a pitch, how many were found as named."""
+        lines = []
+        for source, names in self.names.items():
+            n_found = names.n_agreeing + len(names.octave_errors) + len(names.others)
+            text = (
+                f"{source}: {names.n_agreeing} of {n_found} recordings have the note of their name"
+            )
+            if names.interval:
+                direction = "lower" if names.interval > 0 else "higher"
+                text += f", {abs(names.interval)} semitones {direction}"
+            if names.octave_errors:
+                text += f"; {len(names.octave_errors)} were found an octave or more away: "
+                text += list_names([str(error) for error in names.octave_errors])
+            if names.others:
+                text += f"; {len(names.others)} have another pitch, as phrases have: "
+                text += list_names([str(error) for error in names.others])
+            lines.append(text)
+        return lines
+
+    def add_issues(self, log: IssueLog) -> None:
+        """Adds octave errors, and notes whose names alone say that they are out of range."""
+        for names in self.names.values():
+            for error in names.octave_errors:
+                detail = f"{error.found_hz:.0f} Hz instead of {error.named_hz:.0f} Hz"
+                log.add(error.name, [Issue(OCTAVE_ERROR, detail)])
+        for kind, notes in ((BELOW, self.below), (ABOVE, self.above)):
+            for note in notes:
+                if note.by_name_only:
+                    named = librosa.hz_to_note(note.hz, unicode=False)
+                    log.add(note.name, [Issue(kind, f"named {named}, {note.hz:.0f} Hz")])
+
+    def warn(self) -> None:
+        """Prints what lies out of range on stderr."""
+        for line in self.range_lines():
+            tqdm.write(f"warning: {line}", file=sys.stderr)
+
+
+def report_pitches(checked: Iterable[tuple[Recording, Checks]], config: DataConfig) -> PitchReport:
+    """Finds what the pitch tracker missed.
+
+    Args:
+        checked: Recordings with what was measured on them, as `analysis.Analysis` has it.
+        config: The search range.
+    """
+    by_source: dict[str, dict[str, Checks]] = {}
+    for recording, checks in checked:
+        by_source.setdefault(recording.source, {})[recording.name] = checks
+    n_recordings = sum(map(len, by_source.values()))
+    report = PitchReport(config.f0_min_hz, config.f0_max_hz, n_recordings)
+    for source, found in by_source.items():
+        names = compare_names({name: _clear_pitch(checks) for name, checks in found.items()})
+        if names:
+            report.names[source] = names
+        for name, checks in found.items():
+            note = names.notes.get(name) if names else None
+            _sort_out(report, name, checks, None if note is None else float(note_to_hz(note)))
+    return report
+
+
+def _clear_pitch(checks: Checks) -> float | None:
+    """Returns the pitch of a recording unless most likely it is a part of one out of range."""
+    is_out = max(checks.below.share, checks.above.share) > OUT_OF_RANGE_SHARE
+    return None if is_out else checks.pitch_hz
+
+
+def _sort_out(report: PitchReport, name: str, checks: Checks, named_hz: float | None) -> None:
+    """Adds a recording to those below or above the range if its name or its sound says so."""
+    for notes, seen, is_named_out in (
+        (
+            report.below,
+            checks.below,
+            named_hz is not None and named_hz < report.f0_min_hz / HALF_SEMITONE,
+        ),
+        (
+            report.above,
+            checks.above,
+            named_hz is not None and named_hz > report.f0_max_hz * HALF_SEMITONE,
+        ),
+    ):
+        is_out = seen.share > OUT_OF_RANGE_SHARE
+        hz = named_hz if is_named_out else seen.hz
+        if hz is not None and (is_out or is_named_out):
+            share = seen.share if is_out else 1.0
+            seconds = share * checks.sounding_seconds
+            notes.append(OutOfRangeNote(name, hz, seconds, by_name_only=not is_out))
