@@ -14,9 +14,7 @@ recording are cached in ``runs/<instrument>/features``, so the same command resu
 interruption.
 """
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.audio.continuation import join_continued
 from pipeline.audio.recordings import Found, open_recordings, render_corpus
@@ -24,7 +22,7 @@ from pipeline.audio.soundfont import SOUNDFONT
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_instrument, add_runs
+from pipeline.core.options import add_instrument, add_runs, add_sources
 from pipeline.core.parser import Parser, renamed_option
 from pipeline.core.runs import runs_option
 from pipeline.model.patches import find_patch
@@ -62,30 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _parser() -> Parser:
     parser = Parser("data", main.__doc__)
     add_instrument(parser)
-    parser.add_argument(
-        "--audio",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="DIR",
-        help="folders of recordings, or single files; each is a source (default: only the corpus)",
-    )
-    parser.add_argument(
-        "--corpus",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="compose and render the default corpus (default: only without --audio)",
-    )
-    parser.add_argument(
-        "--hold-out",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="SOURCE",
-        help="sources that are kept for the test: the name of a folder given to --audio, or "
-        f"{SOUNDFONT.stem}, the corpus (default: none)",
-    )
+    add_sources(parser, corpus=SOUNDFONT.stem)
     add_runs(parser)
     renamed_option(parser, "--out", "--runs")
     return parser

@@ -16,12 +16,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pipeline.audio.soundfont import SOUNDFONT
 from pipeline.core.cli import run_main
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_instrument, add_profile, add_runs, add_training_field
+from pipeline.core.options import (
+    add_instrument,
+    add_profile,
+    add_runs,
+    add_sources,
+    add_training_field,
+)
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
 from pipeline.core.plan import InstrumentFiles, Request, list_recordings, plan_stages
@@ -41,8 +48,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     find_patch(load_instrument(args.instrument))
     for place in args.audio:
-        if not place.is_dir():
-            raise UserError(f"{place} is not a folder: give a folder of recordings")
+        if not place.exists():
+            raise UserError(f"{place} does not exist: give a folder of recordings")
+    if not args.audio and args.corpus is False:
+        raise UserError("no recordings: give --audio DIR, or leave out --no-corpus")
     request = _request(args)
     files = InstrumentFiles(args.instrument, args.runs / args.instrument)
     folder, profile = files.held_out / files.instrument, request.profile
@@ -61,16 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _parser() -> Parser:
     parser = Parser("run", main.__doc__)
     add_instrument(parser)
-    parser.add_argument(
-        "--audio",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="DIR",
-        help="may be repeated: folders of recordings (default: compose and render the default "
-        "corpus)",
-    )
+    add_sources(parser, corpus=SOUNDFONT.stem)
     add_profile(parser)
     add_training_field(parser, "steps")
     parser.add_argument(
@@ -90,8 +90,15 @@ def _request(args: argparse.Namespace) -> Request:
         variants=profile.variants_for(args.students),
         audio=args.audio,
         minutes=_minutes(args.audio),
+        data_options=_data_options(args),
         changes={} if args.steps is None else {"steps": args.steps},
     )
+
+
+def _data_options(args: argparse.Namespace) -> list[str]:
+    """Returns the options of `pipeline.data` besides ``--audio``."""
+    corpus = [] if args.corpus is None else ["--corpus" if args.corpus else "--no-corpus"]
+    return [*corpus, *(["--hold-out", *args.hold_out] if args.hold_out else [])]
 
 
 def _minutes(audio: Sequence[Path]) -> float:

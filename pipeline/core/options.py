@@ -259,6 +259,39 @@ def add_dataset(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument("--dataset", type=Path, metavar="FILE", help=help)
 
 
+def add_sources(parser: argparse.ArgumentParser, *, corpus: str) -> None:
+    """Adds the options that select recordings: ``--audio``, ``--corpus`` and ``--hold-out``.
+
+    Args:
+        parser: The parser.
+        corpus: Name of the source that ``--corpus`` renders.
+    """
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="folders of recordings, or single files; each is a source (default: only the corpus)",
+    )
+    parser.add_argument(
+        "--corpus",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="compose and render the default corpus (default: only without --audio)",
+    )
+    parser.add_argument(
+        "--hold-out",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="SOURCE",
+        help="sources that are kept for the test: the name of a folder given to --audio, or "
+        f"{corpus}, the corpus (default: none)",
+    )
+
+
 def add_profile(parser: argparse.ArgumentParser) -> None:
     """Adds ``--profile NAME``, which selects how training is done and how long it takes."""
     parser.add_argument(

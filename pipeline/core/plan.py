@@ -95,9 +95,14 @@ class Request:
         return self.variants[-1]
 
     @property
+    def renders_corpus(self) -> bool:
+        """Whether the data set contains the default corpus."""
+        return not self.audio or "--corpus" in self.data_options
+
+    @property
     def learns_expression(self) -> bool:
         """Whether to learn how notes are played; with the corpus rendered, it takes seconds."""
-        return self.profile.expression or not self.audio
+        return self.profile.expression or self.renders_corpus
 
     @property
     def training_options(self) -> list[str]:
@@ -129,8 +134,9 @@ def plan_stages(
 
 
 def list_recordings(audio: Iterable[Path]) -> list[Path]:
-    """Lists the files below some folders."""
-    return [path for place in audio for path in sorted(place.rglob("*")) if path.is_file()]
+    """Lists some files, and the files below some folders."""
+    paths = [path for place in audio for path in (place, *sorted(place.rglob("*")))]
+    return [path for path in paths if path.is_file()]
 
 
 def training_seconds(config: TrainConfig) -> float:
@@ -144,7 +150,7 @@ def _data_stage(files: InstrumentFiles, request: Request) -> Stage:
     options += ["--audio", *map(str, request.audio)] if request.audio else []
     needs = [files.request, *list_recordings(request.audio)]
     seconds = _START_SECONDS / 2 + _SECONDS_PER_MINUTE * request.minutes
-    seconds += 0 if request.audio else _CORPUS_SECONDS
+    seconds += _CORPUS_SECONDS if request.renders_corpus else 0
     title = "clips with pitch and loudness"
     return Stage(title, "data", options, files.dataset, needs, seconds=seconds)
 
@@ -152,7 +158,7 @@ def _data_stage(files: InstrumentFiles, request: Request) -> Stage:
 def _expression_stage(files: InstrumentFiles, request: Request) -> Stage:
     needs = [files.request, files.dataset]
     title = "how notes begin, swell and fade"
-    seconds = _START_SECONDS + (_CORPUS_SECONDS if request.audio else 0)
+    seconds = _START_SECONDS + (0 if request.renders_corpus else _CORPUS_SECONDS)
     return Stage(title, "expression", files.options, files.expression, needs, seconds=seconds)
 
 
