@@ -8,15 +8,14 @@ from math import ceil, floor
 import librosa
 from tqdm import tqdm
 
-from pipeline.audio.autocorrelation import HIGHEST_HZ
 from pipeline.audio.issue_log import Issue, IssueLog, list_names
 from pipeline.audio.note_names import NameComparison, compare_names
 from pipeline.audio.pitch import note_to_hz
 from pipeline.audio.recording_checks import ABOVE, BELOW, OUT_OF_RANGE_SHARE, Checks
 from pipeline.audio.recordings import Recording
-from pipeline.core.instrument_config import DataConfig
+from pipeline.core.instrument_config import TRACKED_F0, DataConfig
 
-LOWEST_SET_HZ = 47.0  # the lowest f0_min_hz that a configuration may have
+LOWEST_HZ, HIGHEST_HZ = TRACKED_F0.lowest, TRACKED_F0.highest
 SEMITONE = 2 ** (1 / 12)
 HALF_SEMITONE = 2 ** (0.5 / 12)
 OCTAVE_ERROR = "found an octave or more away from the note in the name"
@@ -28,12 +27,14 @@ class OutOfRangeNote:
 
     Attributes:
         name: Name of the recording.
+        nearest_hz: Pitch that its name says, or else the pitch seen nearest to the range.
         hz: Pitch that its name says, or else the pitch farthest out that was seen.
         seconds: How long it lies outside.
         by_name_only: Whether only its name says that it lies outside.
     """
 
     name: str
+    nearest_hz: float
     hz: float
     seconds: float
     by_name_only: bool
@@ -60,13 +61,24 @@ class PitchReport:
     names: dict[str, NameComparison] = field(default_factory=dict)
 
     @property
+    def beyond(self) -> list[OutOfRangeNote]:
+        """The notes that lie outside any range that can be searched."""
+        return [
+            note
+            for note in self.below + self.above
+            if not LOWEST_HZ / HALF_SEMITONE < note.nearest_hz < HIGHEST_HZ * HALF_SEMITONE
+        ]
+
+    @property
     def wider_range_hz(self) -> tuple[float, float]:
         """The search range that takes in all notes that can be tracked, a semitone to spare."""
-        lowest = min((note.hz for note in self.below), default=self.f0_min_hz * SEMITONE)
-        highest = max((note.hz for note in self.above), default=self.f0_max_hz / SEMITONE)
-        low = self.f0_min_hz if not self.below else float(floor(lowest / SEMITONE))
-        high = self.f0_max_hz if not self.above else float(ceil(highest * SEMITONE))
-        return max(low, LOWEST_SET_HZ), min(high, HIGHEST_HZ)
+        beyond = self.beyond
+        lower = [floor(n.hz / SEMITONE) for n in self.below if n not in beyond]
+        higher = [ceil(n.hz * SEMITONE) for n in self.above if n not in beyond]
+        return (
+            max(float(min(lower, default=self.f0_min_hz)), LOWEST_HZ),
+            min(float(max(higher, default=self.f0_max_hz)), HIGHEST_HZ),
+        )
 
     def range_lines(self) -> list[str]:
         """Says how many recordings lie out of range, and which range takes them in."""
@@ -83,19 +95,16 @@ class PitchReport:
                     + list_names([f"{note.name} ({note.hz:.0f} Hz)" for note in notes])
                 )
         low, high = self.wider_range_hz
-        entries = []
-        if low < self.f0_min_hz:
-            entries.append(f"f0_min_hz = {low:g}")
-        if high > self.f0_max_hz:
-            entries.append(f"f0_max_hz = {high:g}")
+        entries = [f"f0_min_hz = {low:g}"] * (low < self.f0_min_hz)
+        entries += [f"f0_max_hz = {high:g}"] * (high > self.f0_max_hz)
+        beyond = self.beyond
         if entries:
-            lines.append(f"{' and '.join(entries)} under [data] would take them in")
-        beyond = [n.name for n in self.below if n.hz < LOWEST_SET_HZ * HALF_SEMITONE]
-        beyond += [n.name for n in self.above if n.hz > HIGHEST_HZ / HALF_SEMITONE]
+            which = f"all but {len(beyond)} of them" if beyond else "them"
+            lines.append(f"{' and '.join(entries)} under [data] would take in {which}")
         if beyond:
             lines.append(
-                f"{len(beyond)} of them have no pitch from {LOWEST_SET_HZ:g} to {HIGHEST_HZ:g} Hz, "
-                f"which is all that can be tracked: {list_names(beyond)}"
+                f"{len(beyond)} of them lie outside {LOWEST_HZ:g} to {HIGHEST_HZ:g} Hz, which is "
+                f"all that can be tracked: {list_names([note.name for note in beyond])}"
             )
         return lines
 
@@ -180,8 +189,8 @@ def _sort_out(report: PitchReport, name: str, checks: Checks, named_hz: float | 
         ),
     ):
         is_out = seen.share > OUT_OF_RANGE_SHARE
-        hz = named_hz if is_named_out else seen.hz
-        if hz is not None and (is_out or is_named_out):
-            share = seen.share if is_out else 1.0
-            seconds = share * checks.sounding_seconds
-            notes.append(OutOfRangeNote(name, hz, seconds, by_name_only=not is_out))
+        hz = named_hz if is_named_out else seen.farthest_hz
+        nearest_hz = named_hz if is_named_out else seen.nearest_hz
+        if hz and nearest_hz and (is_out or is_named_out):
+            seconds = checks.sounding_seconds * (seen.share if is_out else 1.0)
+            notes.append(OutOfRangeNote(name, nearest_hz, hz, seconds, by_name_only=not is_out))

@@ -1,7 +1,9 @@
 """Checks recordings for an unclear pitch, a pitch out of range, and a damaged or disturbed sound.
 
-A recording with such issues is used anyway, because its owner may know better. A warning reports
-them, so that a voice over the music or a wrong folder is noticed before a model is trained.
+A recording with such issues is used anyway, because its owner may know better, unless most of it
+lies above the search range: a high note also repeats after twice its period, and would be learnt an
+octave too low. A warning reports the issues, so that a voice over the music or a wrong folder is
+noticed before a model is trained.
 
 Measured on 54 excerpts of URMP and on rendered phrases of the four instruments: the mean confidence
 is at least 0.84, except for two trumpets (0.76 in noise, 0.01 in a pause). Chords have 0.3 to 0.8,
@@ -31,6 +33,7 @@ from pipeline.core.constants import FRAME_RATE
 from pipeline.core.instrument_config import DataConfig
 
 OUT_OF_RANGE_SHARE = 0.2  # share of the audible frames
+MOSTLY = 0.5  # share of the audible frames
 CLEAR = 0.8  # periodicity from which a pitch counts
 LONGER_IS_BETTER = 0.1  # a period below the range must be this much clearer than the one found,
 # because a signal with a period in the range also repeats after every multiple of it
@@ -60,11 +63,14 @@ class OutOfRange:
 
     Attributes:
         share: Share of the audible frames that a pitch out of range explains better.
-        hz: The pitch farthest out, without the last 5 % of these frames; None without any.
+        nearest_hz: The pitch nearest to the range, without the last 5 % of these frames; None
+            without any.
+        farthest_hz: The pitch farthest out, likewise.
     """
 
     share: float
-    hz: float | None
+    nearest_hz: float | None = None
+    farthest_hz: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,11 @@ class Checks:
     below: OutOfRange
     above: OutOfRange
     hum: Hum | None
+
+    @property
+    def is_mostly_above(self) -> bool:
+        """Whether most of it is too high, so that the pitch found is a fraction of the true one."""
+        return self.above.share > MOSTLY
 
 
 def audible_frames(features: Features, config: DataConfig) -> npt.NDArray[np.bool_]:
@@ -181,8 +192,8 @@ def find_out_of_range(
     is_below = lower.max(axis=1) > np.maximum(CLEAR, confidence + LONGER_IS_BETTER)
     is_above = higher.max(axis=1) > np.maximum(CLEAR, SHORTER_IS_AS_GOOD * confidence)
     return (
-        _out_of_range(is_below, lower, f0_hz, percentile=5),
-        _out_of_range(is_above, higher, f0_hz, percentile=95),
+        _out_of_range(is_below, lower, f0_hz, percentiles=(95, 5)),
+        _out_of_range(is_above, higher, f0_hz, percentiles=(5, 95)),
     )
 
 
@@ -191,12 +202,13 @@ def _out_of_range(
     peaks: npt.NDArray[np.float64],
     f0_hz: npt.NDArray[np.float64],
     *,
-    percentile: float,
+    percentiles: tuple[float, float],
 ) -> OutOfRange:
     """Describes the frames out of range by the shortest period that explains each of them."""
     if not is_out.any():
-        return OutOfRange(0.0, None)
+        return OutOfRange(0.0)
     chosen = peaks[is_out]
     # Lags ascend, so the first peak that is nearly as high as the highest has the shortest period.
     first = (chosen >= SHORTER_IS_AS_GOOD * chosen.max(axis=1, keepdims=True)).argmax(axis=1)
-    return OutOfRange(float(is_out.mean()), float(np.percentile(f0_hz[first], percentile)))
+    nearest_hz, farthest_hz = np.percentile(f0_hz[first], percentiles)
+    return OutOfRange(float(is_out.mean()), float(nearest_hz), float(farthest_hz))

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.audio.analysis import Analysis, analyse
 from pipeline.audio.issue_log import IssueLog
+from pipeline.audio.pitch_report import PitchReport, report_pitches
 from pipeline.audio.recording_checks import find_issues
 from pipeline.audio.recordings import Recording
 from pipeline.core.constants import CLIP_FRAMES, CLIP_SAMPLES, CONTEXT_FRAMES, FRAME_RATE
@@ -53,13 +54,12 @@ def build_dataset(
     """
     check_hold_out(hold_out, {recording.source for recording in recordings})
     cuts, log = _cut_all(recordings, config.data, run_dir / "features")
+    real = ((take.recording, take.checks) for take, _ in cuts if take.recording.real)
+    pitches = report_pitches(real, config.data)
+    pitches.add_issues(log)
     useful = [cut for cut in cuts if cut[1]]
     if not useful:
-        raise UserError(
-            f"nothing usable for the {config.instrument}: none of {len(cuts)} recordings has "
-            f"a clear pitch between {config.data.f0_min_hz:g} and {config.data.f0_max_hz:g} Hz; "
-            "give solo recordings, or change f0_min_hz and f0_max_hz"
-        )
+        raise UserError(_why_nothing(config, len(cuts), pitches))
     sources: dict[str, dict[str, float]] = {}
     for take, pieces in useful:
         seconds = sum(map(len, pieces)) / FRAME_RATE
@@ -79,12 +79,25 @@ def build_dataset(
         },
         "passed_over": dict(passed_over or {}),
         "warnings": log.by_name(),
+        "out_of_range": pitches.range_lines(),
+        "notes_in_names": pitches.name_lines(),
     }
     with atomic_write(run_dir / "dataset.npz") as temporary:
         np.savez_compressed(temporary, allow_pickle=False, **arrays)
     write_json(run_dir / "dataset.json", summary)
     log.warn(str(run_dir / "dataset.json"))
+    pitches.warn()
     return summary
+
+
+def _why_nothing(config: InstrumentConfig, n_recordings: int, pitches: PitchReport) -> str:
+    """Explains why no recording is usable: the search range, or else that no pitch is clear."""
+    low, high = config.data.f0_min_hz, config.data.f0_max_hz
+    return (
+        f"nothing usable for the {config.instrument}: none of {n_recordings} recordings has a "
+        f"clear pitch between {low:g} and {high:g} Hz: "
+        + ("; ".join(pitches.range_lines()) or "give solo recordings")
+    )
 
 
 def _cut_all(
@@ -96,7 +109,7 @@ def _cut_all(
     for take in analyse(recordings, config, cache):
         if take.recording.real:
             log.add(take.recording.name, find_issues(take.checks, config))
-        cuts.append((take, cut_pieces(take, config)))
+        cuts.append((take, [] if take.checks.is_mostly_above else cut_pieces(take, config)))
     return cuts, log
 
 
