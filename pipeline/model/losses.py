@@ -10,82 +10,158 @@ is trained with the MSS alone matches the noise there and plays 8 to 14 dB too s
 distance prevents that.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from keras import ops
 
 from pipeline.audio.a_weighting import a_weighting_db
-from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
+from pipeline.model.stft import stft
 from pipeline.model.synth import Tensor
 
 MSS_WINDOWS = (2048, 1024, 512, 256, 128, 64)
+OVERLAP = 4  # windows that cover each sample
 LOG_FLOOR = 1e-7  # added to magnitudes before log()
 LOUDNESS_FLOOR_DB = -60.0  # re a full-scale sine; softer windows are pauses
 # Keeps the gradient of the magnitude finite at silence; small compared with LOG_FLOOR squared.
 _ROOT_FLOOR = 1e-16
+_UNIT_SAMPLES = 16  # the hops of all windows are multiples of it
 
 
-def magnitudes(audio: Tensor, window: int) -> Tensor:
-    """Computes a normalized magnitude spectrogram with reflected edges.
+@dataclass(frozen=True)
+class Spectra:
+    """What the distances compare.
+
+    Magnitude and logarithm rise and fall together, so the absolute difference of their sum is the
+    sum of their absolute differences. One array per window and one absolute value do.
+
+    Attributes:
+        compressed: Magnitude plus logarithm of the magnitude for each of `MSS_WINDOWS`, shape
+            [batch, n_windows, n_bins].
+        loudness_db: A-weighted level of the longest windows in dB re a full-scale 1 kHz sine, shape
+            [batch, n_windows].
+    """
+
+    compressed: list[Tensor]
+    loudness_db: Tensor
+
+
+def spectra(audio: Tensor, overlap: int = OVERLAP) -> Spectra:
+    """Computes the spectra of audio, whose edges are reflected.
 
     Args:
         audio: Shape [batch, n_samples].
-        window: Length of the Hann window and of the FFT in samples.
+        overlap: Number of windows that cover each sample, 2 or 4.
+    """
+    powers = [power_spectrogram(audio, window, overlap) for window in MSS_WINDOWS]
+    magnitudes = [
+        ops.sqrt(power + _ROOT_FLOOR / window)
+        for power, window in zip(powers, MSS_WINDOWS, strict=True)
+    ]
+    return Spectra([m + ops.log(m + LOG_FLOOR) for m in magnitudes], _loudness_db(powers[0]))
+
+
+def power_spectrogram(audio: Tensor, window: int, overlap: int = OVERLAP) -> Tensor:
+    """Computes squared magnitudes, divided by the length of the window.
+
+    Args:
+        audio: Shape [batch, n_samples].
+        window: Length of the Hann window in samples.
+        overlap: Number of windows that cover each sample.
 
     Returns:
-        Shape [batch, 1 + 4 * n_samples // window, window // 2 + 1].
+        Shape [batch, 1 + overlap * n_samples // window, window // 2 + 1].
     """
-    hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)).astype(np.float32)
-    padded = ops.pad(audio, [[0, 0], [window // 2, window // 2]], mode="reflect")
-    real, imaginary = ops.stft(padded, window, window // 4, window, window=hann, center=False)
-    return ops.sqrt(real**2 + imaginary**2 + _ROOT_FLOOR) / np.sqrt(window)
+    real, imaginary = stft(audio, window, window // overlap)
+    return real**2 + imaginary**2
 
 
-def spectrograms(audio: Tensor) -> list[Tensor]:
-    """Computes the magnitudes of `audio`, shape [batch, n_samples], for every window of the MSS."""
-    return [magnitudes(audio, window) for window in MSS_WINDOWS]
+def window_weights(sounding: Tensor, overlap: int = OVERLAP) -> list[Tensor]:
+    """Returns how much each window counts: the share of its samples that belong to a recording.
+
+    A window outside all recordings compares nothing, and one at an edge mostly compares the edge.
+
+    Args:
+        sounding: Whether a frame of 64 samples belongs to a recording, shape [batch, n_frames].
+        overlap: As in `spectra`.
+
+    Returns:
+        For each of `MSS_WINDOWS`, shape [batch, n_windows], 0 to 1.
+    """
+    units = ops.repeat(ops.cast(sounding, "float32"), HOP_SAMPLES // _UNIT_SAMPLES, axis=-1)
+    before = ops.pad(ops.cumsum(units, axis=-1), [[0, 0], [1, 0]])
+    n_units = units.shape[-1]
+    weights = []
+    for window in MSS_WINDOWS:
+        centres = np.arange(0, n_units * _UNIT_SAMPLES + 1, window // overlap) // _UNIT_SAMPLES
+        reach = window // 2 // _UNIT_SAMPLES
+        first, last = (np.clip(centres + d, 0, n_units) for d in (-reach, reach))
+        within = ops.take(before, last, axis=-1) - ops.take(before, first, axis=-1)
+        weights.append(within / (last - first).astype(np.float32))
+    return weights
 
 
-def mss(reference: Tensor | list[Tensor], estimate: Tensor | list[Tensor]) -> Tensor:
+def mss(
+    reference: Tensor | Spectra,
+    estimate: Tensor | Spectra,
+    weights: Sequence[Tensor] | None = None,
+) -> Tensor:
     """Computes the multi-scale spectral distance of each clip.
 
     Args:
-        reference: Audio, shape [batch, n_samples], or its `spectrograms` if they are known.
+        reference: Audio, shape [batch, n_samples], or its `spectra` if they are known.
         estimate: The same.
+        weights: From `window_weights`; without them, all windows count.
 
     Returns:
         Distance, shape [batch]; 0 for equal clips.
     """
     total = 0.0
-    for target, found in zip(_spectrograms(reference), _spectrograms(estimate), strict=True):
-        linear = ops.abs(target - found)
-        logarithmic = ops.abs(ops.log(target + LOG_FLOOR) - ops.log(found + LOG_FLOOR))
-        total = total + ops.mean(linear + logarithmic, axis=(1, 2))
+    pairs = zip(_spectra(reference).compressed, _spectra(estimate).compressed, strict=True)
+    for number, (target, found) in enumerate(pairs):
+        distances = ops.mean(ops.abs(target - found), axis=-1)
+        total = total + _mean(distances, weights[number] if weights else None)
     return total
 
 
-def loudness_distance(reference: Tensor | list[Tensor], estimate: Tensor | list[Tensor]) -> Tensor:
+def loudness_distance(
+    reference: Tensor | Spectra,
+    estimate: Tensor | Spectra,
+    weights: Sequence[Tensor] | None = None,
+) -> Tensor:
     """Computes the mean absolute difference of A-weighted levels over windows of 2048 samples.
 
     Args:
-        reference: Audio, shape [batch, n_samples], or its `spectrograms` if they are known.
+        reference: Audio, shape [batch, n_samples], or its `spectra` if they are known.
         estimate: The same.
+        weights: From `window_weights`; without them, all windows count.
 
     Returns:
         Difference in dB, shape [batch]; levels below `LOUDNESS_FLOOR_DB` barely count.
     """
-    target, found = (_loudness_db(_spectrograms(x)[0]) for x in (reference, estimate))
-    return ops.mean(ops.abs(target - found), axis=-1)
+    difference_db = ops.abs(_spectra(reference).loudness_db - _spectra(estimate).loudness_db)
+    return _mean(difference_db, weights[0] if weights else None)
 
 
-def _spectrograms(audio: Tensor | list[Tensor]) -> list[Tensor]:
-    return audio if isinstance(audio, list) else spectrograms(audio)
+def _spectra(audio: Tensor | Spectra) -> Spectra:
+    return audio if isinstance(audio, Spectra) else spectra(audio)
 
 
-def _loudness_db(spectrogram: Tensor) -> Tensor:
+def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Averages windows; values and weights have the shape [batch, n_windows]."""
+    if weights is None:
+        return ops.mean(values, axis=-1)
+    # A clip without any weight has the distance 0.
+    return ops.sum(values * weights, axis=-1) / ops.maximum(ops.sum(weights, axis=-1), 1e-3)
+
+
+def _loudness_db(power: Tensor) -> Tensor:
     """Computes dB re a full-scale 1 kHz sine, as `pipeline.audio.features` does.
 
     Args:
-        spectrogram: Magnitudes for the longest window, shape [batch, n_windows, n_bins].
+        power: Spectrogram for the longest window, shape [batch, n_windows, n_bins].
 
     Returns:
         Shape [batch, n_windows].
@@ -95,5 +171,5 @@ def _loudness_db(spectrogram: Tensor) -> Tensor:
     weights = 10 ** (a_weighting_db(frequencies_hz) / 10)
     full_scale = 3 * window / 32  # a sine's power over bins, for the Hann window, normalized
     weights = np.concatenate([[0.0], weights / full_scale]).astype(np.float32)
-    power = ops.sum(spectrogram**2 * weights, axis=-1)
-    return 10 / np.log(10) * ops.log(power + 10 ** (LOUDNESS_FLOOR_DB / 10))
+    level = ops.squeeze(ops.matmul(power, weights[:, None]), axis=-1)
+    return 10 / np.log(10) * ops.log(level + 10 ** (LOUDNESS_FLOOR_DB / 10))

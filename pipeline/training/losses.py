@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from pipeline.core.constants import HOP_SAMPLES, LOGIT_RANGE
-from pipeline.model.losses import loudness_distance, mss, spectrograms
+from pipeline.model.losses import loudness_distance, mss, spectra, window_weights
 from pipeline.model.synth import Tensor
 
 DISTANCES = ("", "_dry", "_loudness_db", "_dry_loudness_db")  # see `distances`
@@ -43,9 +43,14 @@ def distances(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Ten
         Shape [batch, 4], with the columns `DISTANCES`: the MSS with reverb and dry, and the
         difference in loudness in dB with reverb and dry.
     """
-    reference = spectrograms(batch["audio"])
-    found = [spectrograms(silence_gaps(outputs[name], batch)) for name in ("audio", "dry")]
-    columns = [distance(reference, s) for distance in (mss, loudness_distance) for s in found]
+    weights = window_weights(batch["sounding"])
+    reference = spectra(batch["audio"])
+    found = [spectra(silence_gaps(outputs[name], batch)) for name in ("audio", "dry")]
+    columns = [
+        distance(reference, estimate, weights)
+        for distance in (mss, loudness_distance)
+        for estimate in found
+    ]
     return ops.stack(columns, axis=-1)
 
 

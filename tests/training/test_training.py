@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.core.constants import CLIP_FRAMES, CLIP_SAMPLES
+from pipeline.core.constants import CLIP_FRAMES, CONTEXT_FRAMES, MIN_LOUDNESS_DB
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig, load_instrument
 from pipeline.core.patch_files import load_patch
@@ -48,8 +48,13 @@ def write_dataset(path, n_clips=6):
         loudness_db=loudness_db.astype(np.float32),
         confidence=np.ones((n_clips, CLIP_FRAMES), np.float32),
         n_valid_frames=np.full(n_clips, CLIP_FRAMES, np.int32),
+        sounding=np.ones((n_clips, CLIP_FRAMES), bool),
+        context_f0_hz=np.repeat(f0_hz[:, :1], CONTEXT_FRAMES, axis=1).astype(np.float32),
+        context_loudness_db=np.full((n_clips, CONTEXT_FRAMES), MIN_LOUDNESS_DB, np.float32),
         split=(np.arange(n_clips) % 3 == 2).astype(np.uint8),
         recording=np.array([f"tone{i}" for i in range(n_clips)]),
+        source=np.full(n_clips, "tones"),
+        joined=np.zeros(n_clips, bool),
         real=np.arange(n_clips) % 2 == 0,
     )
 
@@ -156,14 +161,12 @@ def test_crops_are_matching_slices_of_features_and_samples(dataset):
         np.testing.assert_array_equal(batch["phase"][row], dataset["phase"][clip, samples])
 
 
-def test_padding_after_the_end_of_a_clip_does_not_count(dataset):
-    shortened = {**dataset, "n_valid_frames": np.full(6, 500, np.int32)}
-    batch = crop_clips(shortened, np.array([0]), np.array([0]), CLIP_FRAMES, 0)
-    kept = np.asarray(
-        training_losses.silence_padding(np.ones((1, CLIP_SAMPLES), np.float32), batch)
-    )
-    assert kept[0, : 500 * 64].all()
-    assert not kept[0, 500 * 64 :].any()
+def test_gaps_are_silenced_before_the_loss(dataset):
+    sounding = np.ones((6, CLIP_FRAMES), bool)
+    sounding[0, 300:500] = False
+    batch = crop_clips({**dataset, "sounding": sounding}, np.array([0]), np.array([200]), 400, 0)
+    kept = np.asarray(training_losses.silence_gaps(np.ones((1, 400 * 64), np.float32), batch))
+    np.testing.assert_array_equal(kept[0], np.repeat(sounding[0, 200:600], 64))
 
 
 @pytest.mark.parametrize("method", ["audio", "control"])
