@@ -17,7 +17,8 @@ def patch_texts(patch: Patch) -> dict[str, str]:
     """Returns the C of a patch by file name: ``<name>_patch.h`` and ``<name>_patch.c``."""
     name = f"{patch.name}_patch"
     declaration = f'#include "fm/fm_voice.h"\n\nextern const fm_patch_t {name};\n'
-    carriers = sum(1 << carrier for carrier in patch.carriers)
+    n_carriers = len(patch.carriers)
+    carriers = f"0x{sum(1 << carrier for carrier in patch.carriers):02X}u, {n_carriers}"
     algorithm = "".join(f"        {line}\n" for line in algorithm_lines(patch))
     before, after = (
         "".join(f"    {line}\n" for line in lines) for lines in _ratio_lines(own_multiples(patch))
@@ -33,7 +34,7 @@ FM_HOT static void render(fm_voice_t *voice, float f0_hz, const int32_t levels_q
     fm_block_t block;
     fm_run_t run;
 {before}    fm_block_ramp_f0(&block, voice, f0_hz);
-{after}    fm_block_ramp_levels(&block, voice, levels_q32, 0x{carriers:02X}u, {len(patch.carriers)});
+{after}    fm_block_ramp_levels(&block, voice, levels_q32, {carriers});
     fm_start(&run, &block, pcm);
     do {{
         fm_advance(&run);
