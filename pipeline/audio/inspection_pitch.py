@@ -95,7 +95,7 @@ def measure_notes(features: Features, audible: Bools, confidence_threshold: floa
         confidence_threshold: Audible frames with at least this confidence have a pitch.
     """
     pitched = audible & (features.confidence >= confidence_threshold)
-    note = hz_to_note(features.f0_hz.astype(np.float64))
+    note = np.asarray(hz_to_note(features.f0_hz), np.float64)
     nearest = np.clip(np.round(note), 0, MAX_NOTE).astype(np.int64)
     level = (features.loudness_db.astype(np.float64) + 80).clip(0, 79.999)
     coverage = np.zeros((N_NOTES, N_LEVELS), np.int64)

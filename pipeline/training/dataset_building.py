@@ -1,28 +1,26 @@
 """Builds an instrument's data set from recordings: pieces, splits, clips and a summary."""
 
-import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.audio.analysis import Analysis, analyse
+from pipeline.audio.analysis import analyse
 from pipeline.audio.issue_log import IssueLog
 from pipeline.audio.pitch_report import PitchReport, report_pitches
 from pipeline.audio.recording_checks import find_issues
 from pipeline.audio.recordings import Recording
-from pipeline.core.constants import CLIP_FRAMES, CLIP_SAMPLES, CONTEXT_FRAMES, FRAME_RATE
+from pipeline.core.constants import CLIP_FRAMES, CLIP_SAMPLES, CONTEXT_FRAMES
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
-from pipeline.training.clips import Placed, fill_clips, make_clip
+from pipeline.training.clips import Placed, make_clip
 from pipeline.training.dataset import Arrays
+from pipeline.training.dataset_plan import Cut, arrange
 from pipeline.training.dataset_summary import account, summarize
-from pipeline.training.pieces import Piece, cut_pieces
-from pipeline.training.splits import check_hold_out, split_sources
-
-Cut = tuple[Analysis, list[Piece]]
+from pipeline.training.pieces import cut_pieces
+from pipeline.training.splits import check_hold_out
 
 
 def build_dataset(
@@ -60,12 +58,7 @@ def build_dataset(
     useful = [cut for cut in cuts if cut[1]]
     if not useful:
         raise UserError(_why_nothing(config, len(cuts), pitches))
-    sources: dict[str, dict[str, float]] = {}
-    for take, pieces in useful:
-        seconds = sum(map(len, pieces)) / FRAME_RATE
-        sources.setdefault(take.recording.source, {})[take.recording.name] = seconds
-    splits = split_sources(sources, config.data.seed, hold_out)
-    groups = list(_groups(useful, splits, config.data.seed))
+    splits, groups = arrange(useful, config.data.seed, hold_out)
     arrays = _stack(groups)
     summary = summarize(config, arrays, [account(*cut, splits, config.data) for cut in cuts])
     summary |= {
@@ -111,27 +104,6 @@ def _cut_all(
             log.add(take.recording.name, find_issues(take.checks, config))
         cuts.append((take, [] if take.checks.is_mostly_above else cut_pieces(take, config)))
     return cuts, log
-
-
-def _groups(
-    cuts: Sequence[Cut], splits: dict[str, int], seed: int
-) -> Iterator[tuple[int, list[Placed]]]:
-    """Yields the split and the pieces of every clip, one source and split after the other."""
-    keys = dict.fromkeys(
-        (take.recording.source, splits[take.recording.name])
-        for take, _ in sorted(cuts, key=lambda cut: splits[cut[0].recording.name])
-    )
-    for source, split in keys:
-        pieces = [
-            piece
-            for take, found in cuts
-            for piece in found
-            if (take.recording.source, splits[take.recording.name]) == (source, split)
-        ]
-        digest = hashlib.sha256(f"{seed}:{source}:{split}".encode()).digest()
-        random = np.random.default_rng(list(digest))
-        for placed in fill_clips(pieces, random):
-            yield split, placed
 
 
 def _stack(groups: Sequence[tuple[int, list[Placed]]]) -> Arrays:
