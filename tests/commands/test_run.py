@@ -17,13 +17,21 @@ from support.sounds import make_tone
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
-from pipeline.core.plan import InstrumentFiles, plan_stages
+from pipeline.core.paths import PROFILE_DIR
+from pipeline.core.plan import InstrumentFiles, Request, plan_stages
+from pipeline.core.profiles import known_profiles, load_profile
+from pipeline.core.stage_runner import StageRunner
 from pipeline.core.stages import Stage, only_run
 from pipeline.run import main
 
 pytestmark = [pytest.mark.firmware, pytest.mark.slow]
 
-STEPS = 2  # training steps; the result of training does not matter here
+SHORTER = {  # entries of the quick profile; the result of training does not matter here
+    "steps = 450": "steps = 2",
+    "batch_size = 4": "batch_size = 2\ncrop_frames = 40",
+    "qat_epochs = 150": "qat_epochs = 0",
+    "stages_at_once = 1": "stages_at_once = 2",
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +49,15 @@ def recordings(tmp_path_factory):
 
 
 def command(recordings, runs):
+    profile = runs / "test.toml"
+    if not profile.exists():
+        text = (PROFILE_DIR / "quick.toml").read_text()
+        for old, new in SHORTER.items():
+            assert old in text
+            text = text.replace(old, new)
+        profile.write_text(text)
     options = ["--instrument", "flute", "--audio", str(recordings), "--runs", str(runs)]
-    options += ["--profile", "quick", "--steps", str(STEPS), "--students", "reduced_cd"]
+    options += ["--profile", str(profile), "--students", "reduced_cd"]
     return [sys.executable, "-m", "pipeline.run", *options]
 
 
@@ -123,9 +138,13 @@ def test_run_makes_models_c_firmware_and_sounds(finished):
         audio, rate = sf.read(audio_folder / f"{recording}.{system}.wav")
         assert (len(audio), rate) == (64_000, 16_000)
     assert not list(folder.rglob(".partial-*"))  # no temporary file remains
-    assert str(folder / "page/index.html") in output and output.splitlines()[-1].startswith(
-        "next: "
-    )
+    *_, page, play, following = output.splitlines()
+    assert page.startswith(f"{folder}/page/index.html: open it")
+    for line, module in (
+        (play, "play a MIDI file: python -m pipeline.render"),
+        (following, "next: python -m pipeline.flash"),
+    ):
+        assert line.startswith(module) and f"--run {folder}/reduced_cd" in line
     assert output.count("next: ") == 1  # the stages print no such line
 
 
@@ -136,15 +155,20 @@ def test_page_plays_what_was_evaluated(finished):
     assert page.count('<article class="player"') == 7 and "not available" not in page
 
 
-@pytest.mark.parametrize(("audio", "learnt"), [([], True), ([Path("recordings")], False)])
-def test_expression_is_learnt_before_its_c_is_generated(tmp_path, audio, learnt):
-    files = InstrumentFiles("flute", tmp_path)
-    stages = plan_stages(files, audio, [], learn_expression=learnt)
+@pytest.mark.parametrize("name", known_profiles())
+@pytest.mark.parametrize("audio", [[], [Path("recordings")]])
+def test_stages_follow_the_profile(tmp_path, name, audio):
+    files, profile = InstrumentFiles("flute", tmp_path), load_profile(name)
+    stages = plan_stages(files, Request(profile, profile.variants, audio))
     modules = [stage.module for stage in stages]
-    assert modules.count("expression") == learnt
-    for stage in stages:
+    assert modules.count("expression") == (profile.expression or not audio)
+    assert modules.count("train") + modules.count("distill") == len(profile.variants)
+    assert modules.count("quantize") == (3 if profile.quantize_all else 1)
+    assert modules[-3:] == ["firmware", "evaluate", "page"]
+    for number, stage in enumerate(stages):
         assert stage.module != "codegen" or tmp_path / "expression.toml" in stage.needs
-    assert modules[-2:] == ["evaluate", "page"]
+        earlier = {before.makes for before in stages[:number]}
+        assert not number or earlier & {*stage.needs}  # every stage waits for another
     assert ("--rendered" in stages[-1].arguments) == (not audio)
 
 
@@ -196,20 +220,21 @@ def test_stage_is_outdated_only_by_newer_inputs(tmp_path):
     options = ["--run", str(tmp_path / "run"), "--out", str(out)]
     stage = Stage("C", "codegen", options, out / "instruments.c", [tflite, tmp_path / "absent"])
     assert not stage.is_done
-    stage.run()
+    StageRunner([stage], at_once=1, n_cores=1).run()
     assert stage.is_done
     later = time.time_ns() + 10**9
     os.utime(tflite, ns=(later, later))
     assert not stage.is_done
     os.utime(tflite)
-    stage.run()  # instruments.c has the same content as before, but a new time
+    # instruments.c has the same content as before, but a new time.
+    StageRunner([stage], at_once=1, n_cores=1).run()
     assert stage.is_done
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--audio", "no/such/folder"], "no/such/folder is not a folder: give a folder"),
+        (["--audio", "no/such/folder"], "no/such/folder does not exist: give a folder"),
         (["--audio", "EMPTY"], "empty holds no audio: put recordings there"),
     ],
 )
