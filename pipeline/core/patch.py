@@ -5,7 +5,7 @@ A routing is written as chains of operators: ``"6>5>1 4>3>1 2>1"`` means that op
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -22,11 +22,11 @@ DETUNE_GRID = 4096  # ratios of a detuned patch are multiples of 1/4096: 0.2 cen
 EXAMPLE = '"6>5>1 4>3>1 2>1"'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Patch:
     """A patch of six operators, numbered from 1 in `routing` and from 0 elsewhere.
 
-    Patches that sound alike are equal whatever their names.
+    Patches that sound alike are equal whatever their names and the order of their chains.
 
     Attributes:
         name: Name of the patch, also used in the generated C symbols.
@@ -39,7 +39,7 @@ class Patch:
         ValueError: The synthesizer cannot play the patch.
     """
 
-    name: str = field(compare=False)
+    name: str
     routing: str
     ratios: tuple[Fraction, ...]
     detune_cents: tuple[float, ...] = (0.0,) * N_OPERATORS
@@ -47,6 +47,17 @@ class Patch:
     def __post_init__(self) -> None:
         _check_routing(self)
         _check_ratios(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Patch) and self._sound == other._sound
+
+    def __hash__(self) -> int:
+        return hash(self._sound)
+
+    @property
+    def _sound(self) -> tuple[object, ...]:
+        """What decides how the patch sounds."""
+        return self.modulators, self.ratios, self.detune_cents
 
     @cached_property
     def modulators(self) -> tuple[tuple[int, ...], ...]:
@@ -131,12 +142,9 @@ def _check_routing(patch: Patch) -> None:
     chain = f"[1-{N_OPERATORS}](>[1-{N_OPERATORS}])*"
     if not re.fullmatch(rf"\s*{chain}(\s+{chain})*\s*", patch.routing, re.ASCII):
         raise ValueError(f"{given}: give chains of operators 1 to {N_OPERATORS}, such as {EXAMPLE}")
-    missing = sorted(
-        set(range(1, N_OPERATORS + 1)) - set(map(int, re.findall(r"\d", patch.routing)))
-    )
+    missing = [str(number) for number in range(1, N_OPERATORS + 1) if str(number) not in given]
     if missing:
-        names = " and ".join(map(str, missing))
-        raise ValueError(f"{given}: operator {names} is missing; all six have to be used")
+        raise ValueError(f"{given}: all six operators have to be used; add {', '.join(missing)}")
     assert len(patch.order) == N_OPERATORS  # raises if there is a circle
     inputs = {frozenset(modulators) for modulators in patch.modulators if modulators}
     for operator in range(N_OPERATORS):

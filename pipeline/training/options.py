@@ -6,9 +6,11 @@ from typing import Any
 
 from pipeline.core.instrument_config import InstrumentConfig
 from pipeline.core.options import training_changes
+from pipeline.core.patch_files import patch_table
 from pipeline.core.paths import shown
 from pipeline.core.profiles import Training, default_profile, load_profile
 from pipeline.core.runs import RunConfig
+from pipeline.model.patches import find_patch
 from pipeline.training.initial_run import initial_run
 from pipeline.training.losses import DISTANCES
 
@@ -21,8 +23,8 @@ def chosen_training(args: argparse.Namespace, variant: str) -> Training:
 
 def resolve(config: InstrumentConfig, variant: str, training: Training) -> RunConfig:
     """Resolves an instrument's configuration for one variant."""
-    tcn = config.tcn(variant)
-    return RunConfig(config.instrument, config.patch, variant, tcn, training.config)
+    patch, tcn = patch_table(find_patch(config)), config.tcn(variant)
+    return RunConfig(config.instrument, patch, variant, tcn, training.config)
 
 
 def chosen_start(

@@ -80,7 +80,8 @@ def test_detuning_is_played_to_a_fifth_of_a_cent():
 
 
 def test_patches_that_sound_alike_are_equal():
-    assert Patch("other", FLUTE.routing, FLUTE.ratios) == FLUTE
+    assert Patch("other", "2>1 4>3>1 6>5>1", FLUTE.ratios) == FLUTE
+    assert len({FLUTE, Patch("other", FLUTE.routing, FLUTE.ratios)}) == 1
     assert load_patch("violin") != FLUTE
 
 
