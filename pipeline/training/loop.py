@@ -18,6 +18,7 @@ from pipeline.core.constants import TEST, VALID
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import TrainConfig
+from pipeline.core.paths import shown
 from pipeline.core.runs import RunConfig, load_run
 from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.synth import Tensor
@@ -67,9 +68,9 @@ def train_model(
         dataset: From `pipeline.training.dataset.load_dataset`, with the arrays ``teacher_...`` that
             `loss` needs.
         loss: Maps the model's outputs and the batch to a scalar.
-        warm_start: Run folder whose network, of the same shape, is the initial network; its noise
-            and reverb are not used.
-        teacher: Run folder whose noise and reverb are the initial ones.
+        warm_start: Run folder of any instrument whose network, noise and reverb are the initial
+            ones; the network has the same shape.
+        teacher: Run folder whose noise and reverb are the initial ones instead.
         resume: Whether to resume from a checkpoint; otherwise training starts again.
 
     Returns:
@@ -98,6 +99,7 @@ def train_model(
         "variant": config.variant,
         "parameters": int(model.tcn.count_params()),
         "seed": config.train.seed,
+        "start": None if warm_start is None else str(shown(warm_start)),
         "steps": history[-1]["step"],
         "best_step": best["step"],
         "backend": keras.backend.backend(),
@@ -136,19 +138,24 @@ def _finished_metrics(run_dir: Path, config: RunConfig, *, resume: bool) -> dict
 def _initial_model(config: RunConfig, *, warm_start: Path | None, teacher: Path | None) -> Ddx7:
     """Builds the model that training starts from; see `train_model`."""
     model = Ddx7(config)
-    if teacher is not None:
-        source = load_model(teacher, instrument=config.instrument)
-        model.reverb.set_weights(source.reverb.get_weights())
-        model.noise.set_weights(source.noise.get_weights())
     if warm_start is not None:
-        source = load_model(warm_start, instrument=config.instrument)
+        source = load_model(warm_start)
         try:
             model.tcn.set_weights(source.tcn.get_weights())
         except ValueError:
             raise UserError(
                 f"{warm_start} has a network of another shape: give a run folder of this variant"
             ) from None
+        _copy_sound(source, model)
+    if teacher is not None:
+        _copy_sound(load_model(teacher, instrument=config.instrument), model)
     return model
+
+
+def _copy_sound(source: Ddx7, model: Ddx7) -> None:
+    """Gives a model the noise and the reverb of another."""
+    model.noise.set_weights(source.noise.get_weights())
+    model.reverb.set_weights(source.reverb.get_weights())
 
 
 def _training_arrays(dataset: Arrays, config: RunConfig) -> Arrays:
