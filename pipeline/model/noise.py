@@ -29,6 +29,7 @@ from pipeline.core.constants import (
 
 TABLE_SAMPLES = 1024  # period of the noise, so that a grain may begin anywhere
 GRAIN_SAMPLES = 2 * HOP_SAMPLES
+GRAIN_STEP = 2  # samples; grains begin at its multiples, so that the device reads pairs as words
 N_LAYERS = 2
 COLOUR_HZ = (  # frequencies of the learnt spectra, dense at room rumble and at the band limit
     *(0, 60, 125, 250, 375, 500, 750, 1000, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 7000),
@@ -106,13 +107,12 @@ def voice_seed(voice: int) -> int:
 def grain_offsets(n_frames: int, *, voice: int = 0) -> npt.NDArray[np.int32]:
     """Returns where in the table the grain of each frame after a reset begins, shape [n_frames].
 
-    Offsets are the upper bits of a linear congruential generator. They are even, so that the device
-    can read two samples as one word.
+    Offsets are the upper bits of a linear congruential generator, multiples of `GRAIN_STEP`.
     """
     gains = np.cumprod(np.full(n_frames, RANDOM_MULTIPLIER, np.uint32), dtype=np.uint32)
     terms = np.cumsum(np.concatenate([[1], gains[:-1]])[:n_frames], dtype=np.uint32)
     state = gains * np.uint32(voice_seed(voice)) + np.uint32(RANDOM_INCREMENT) * terms
-    return np.asarray(2 * (state >> np.uint32(23)).astype(np.int32))
+    return np.asarray(GRAIN_STEP * (state >> np.uint32(23)).astype(np.int32))
 
 
 def grains_like(frames: npt.NDArray[np.generic]) -> npt.NDArray[np.int32]:

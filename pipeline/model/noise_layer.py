@@ -65,8 +65,12 @@ class FilteredNoise(keras.layers.Layer):
         Returns:
             Audio, shape [batch, n_frames * 64].
         """
-        samples = grains[..., None] + np.arange(model_noise.GRAIN_SAMPLES, dtype=np.int32)
-        noise = ops.sum(gains[:, :, None] * ops.take(self.tables(), samples, axis=0), axis=-1)
+        # A gather of whole grains and its gradient take a fifth of the time of one of samples.
+        starts = np.arange(0, model_noise.TABLE_SAMPLES, model_noise.GRAIN_STEP)
+        samples = starts[:, None] + np.arange(model_noise.GRAIN_SAMPLES)
+        cut = ops.transpose(ops.take(self.tables(), samples, axis=0), (0, 2, 1))
+        layers = ops.take(cut, grains // model_noise.GRAIN_STEP, axis=0)
+        noise = ops.sum(gains[..., None] * layers, axis=2)
         ramp = np.arange(1, HOP_SAMPLES + 1, dtype=np.float32) / HOP_SAMPLES
         ending = noise[:, :-1, HOP_SAMPLES:] * (1 - ramp)
         audio = noise[..., :HOP_SAMPLES] * ramp + ops.pad(ending, [[0, 0], [1, 0], [0, 0]])

@@ -46,18 +46,15 @@ def upsample_frames(frames: Tensor) -> Tensor:
     """Ramps frames linearly to audio rate, causally; the first block ramps up from 0.
 
     Args:
-        frames: Shape [batch, n_frames, channels].
+        frames: Shape [..., n_frames].
 
     Returns:
-        Shape [batch, n_frames * 64, channels].
+        Shape [..., n_frames, 64].
     """
-    previous = ops.pad(frames[:, :-1], [[0, 0], [1, 0], [0, 0]])
-    ramp = ops.reshape(
-        ops.arange(1, HOP_SAMPLES + 1, dtype=frames.dtype) / HOP_SAMPLES, (1, 1, -1, 1)
-    )
-    samples = previous[:, :, None] + (frames - previous)[:, :, None] * ramp
-    batch, n_frames, channels = ops.shape(frames)
-    return ops.reshape(samples, (batch, n_frames * HOP_SAMPLES, channels))
+    first = ops.zeros_like(frames[..., :1])
+    previous = ops.concatenate([first, frames[..., :-1]], axis=-1)[..., None]
+    ramp = np.arange(1, HOP_SAMPLES + 1, dtype=np.float32) / HOP_SAMPLES
+    return previous + (frames[..., None] - previous) * ramp
 
 
 def fm_levels(logits: Tensor) -> Tensor:
@@ -76,12 +73,15 @@ def fm_synthesize(levels: Tensor, phase: Tensor, patch: Patch) -> Tensor:
     Returns:
         Audio, shape [batch, n_samples]; a single carrier ranges from -1 to 1.
     """
-    levels = upsample_frames(levels)
+    # Operators are separated as frames, because slices of samples have a slow gradient.
+    blocks = ops.reshape(phase, (-1, levels.shape[1], HOP_SAMPLES))
     outputs: dict[int, Tensor] = {}
     for operator in patch.order:
-        wrapped = phase * patch.multiples[operator]  # integers wrap around at half a turn
+        wrapped = blocks * patch.multiples[operator]  # integers wrap around at half a turn
         turns = ops.cast(wrapped, levels.dtype) / 2.0**32
         for modulator in patch.modulators[operator]:
             turns = turns + outputs[modulator]
-        outputs[operator] = levels[..., operator] * ops.sin(2.0 * np.pi * turns)
-    return sum(outputs[carrier] for carrier in patch.carriers) / MAX_LEVEL
+        ramp = upsample_frames(levels[..., operator])
+        outputs[operator] = ramp * ops.sin(2.0 * np.pi * turns)
+    audio = sum(outputs[carrier] for carrier in patch.carriers) / MAX_LEVEL
+    return ops.reshape(audio, (-1, levels.shape[1] * HOP_SAMPLES))
