@@ -1,6 +1,7 @@
 """How far a run of several stages is, how long the rest takes, and the line that says so."""
 
 import heapq
+import math
 import shutil
 import sys
 import time
@@ -115,6 +116,13 @@ def in_words(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def roughly(seconds: float) -> str:
+    """Formats an estimated duration, rounded up to 10 s, or from 10 min on to minutes."""
+    unit = 10 if seconds < 600 else 60
+    rounded = unit * math.ceil(seconds / unit)
+    return in_words(rounded).removesuffix(" 00 s")
 
 
 class ProgressLine:

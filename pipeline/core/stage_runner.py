@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.core.errors import UserError
-from pipeline.core.run_progress import ProgressLine, Timing, estimate_left, in_words
+from pipeline.core.run_progress import ProgressLine, Timing, estimate_left, in_words, roughly
 from pipeline.core.stages import Stage
 
 POLL_SECONDS = 0.5
@@ -152,8 +152,10 @@ class StageRunner:
                 raise SystemExit(status)
             running.stage.mark_done()
             running.timing.end()
+            left = self.seconds_left()
+            rest = f"; about {roughly(left)} left" if left else ""
             self._line.print(
-                f"    {running.position} took {in_words(running.timing.seconds)}{self._left()}"
+                f"    {running.position} took {in_words(running.timing.seconds)}{rest}"
             )
 
     def _position(self, number: int) -> str:
@@ -163,17 +165,13 @@ class StageRunner:
         stage = self._stages[number]
         return f"{self._position(number)} {stage.module}: {stage.title}"
 
-    def _left(self) -> str:
-        seconds = self.seconds_left()
-        return f"; about {in_words(seconds)} left" if seconds else ""
-
     def _progress(self) -> str:
-        """Describes what is running, in one line."""
+        """Describes in one line how long the run still takes, and what is running."""
         parts = [
             f"{running.position} {running.stage.title} {running.timing.fraction:.0%}"
             for running in self._running.values()
         ]
-        return ", ".join(parts) + self._left()
+        return f"about {roughly(self.seconds_left())} left: {', '.join(parts)}"
 
     def seconds_left(self) -> float:
         """Estimates the seconds until the last stage ends."""

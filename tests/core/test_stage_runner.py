@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.run_progress import Timing, estimate_left, in_words, pace_of
+from pipeline.core.run_progress import Timing, estimate_left, in_words, pace_of, roughly
 from pipeline.core.stage_runner import StageRunner
 from pipeline.core.stages import Stage
 
@@ -123,3 +123,11 @@ def test_stage_that_was_up_to_date_does_not_change_the_pace():
 )
 def test_durations_are_in_words(seconds, text):
     assert in_words(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(3, "10 s"), (51, "1 min"), (431, "7 min 20 s"), (601, "11 min"), (7500, "2 h 05 min")],
+)
+def test_estimates_are_rounded_up(seconds, text):
+    assert roughly(seconds) == text
