@@ -46,13 +46,16 @@ STUDENTS = VARIANTS[1:]
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs every stage in order, from recordings to an instrument's firmware."""
     args = _parser().parse_args(argv)
-    find_patch(load_instrument(args.instrument))
+    config = load_instrument(args.instrument)
+    find_patch(config)
     for place in args.audio:
         if not place.exists():
             raise UserError(f"{place} does not exist: give a folder of recordings")
     if not args.audio and args.corpus is False:
         raise UserError("no recordings: give --audio DIR, or leave out --no-corpus")
-    request = _request(args)
+    request = _request(args, has_corpus=config.corpus is not None)
+    if request.renders_corpus:
+        config.require_corpus()
     files = InstrumentFiles(args.instrument, args.runs / args.instrument)
     folder, profile = files.held_out / files.instrument, request.profile
     stages = plan_stages(
@@ -63,6 +66,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         _keep_request(files.request, request)
         runner = StageRunner(stages, at_once=profile.stages_at_once, n_cores=worker_count())
         print(f"profile {profile.name}: {profile.description}", flush=True)
+        if profile.expression and not request.has_corpus:
+            print(f"how notes are played is not learnt: the {config.instrument} has no [corpus]")
         runner.run()
     _print_results(files, request, time.monotonic() - began)
 
@@ -83,13 +88,14 @@ def _parser() -> Parser:
     return parser
 
 
-def _request(args: argparse.Namespace) -> Request:
+def _request(args: argparse.Namespace, *, has_corpus: bool) -> Request:
     profile = load_profile(args.profile or default_profile())
     return Request(
         profile=profile,
         variants=profile.variants_for(args.students),
         audio=args.audio,
         minutes=_minutes(args.audio),
+        has_corpus=has_corpus,
         data_options=_data_options(args),
         changes={} if args.steps is None else {"steps": args.steps},
     )

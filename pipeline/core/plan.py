@@ -78,6 +78,7 @@ class Request:
         variants: Models to train, in order; the firmware plays the last one.
         audio: Folders of recordings; empty for the default corpus.
         minutes: Length of the recordings, for the estimate of the time.
+        has_corpus: Whether music can be composed for the instrument.
         data_options: Further options of `pipeline.data`.
         changes: Entries of `TrainConfig` that replace those of the profile.
     """
@@ -86,6 +87,7 @@ class Request:
     variants: Sequence[str]
     audio: Sequence[Path] = ()
     minutes: float = 0.0
+    has_corpus: bool = True
     data_options: Sequence[str] = ()
     changes: dict[str, float] = field(default_factory=dict)
 
@@ -102,7 +104,7 @@ class Request:
     @property
     def learns_expression(self) -> bool:
         """Whether to learn how notes are played; with the corpus rendered, it takes seconds."""
-        return self.profile.expression or self.renders_corpus
+        return self.has_corpus and (self.profile.expression or self.renders_corpus)
 
     @property
     def training_options(self) -> list[str]:

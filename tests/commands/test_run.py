@@ -18,8 +18,6 @@ from support.sounds import make_tone
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.paths import PROFILE_DIR
-from pipeline.core.plan import InstrumentFiles, Request, plan_stages
-from pipeline.core.profiles import known_profiles, load_profile
 from pipeline.core.stage_runner import StageRunner
 from pipeline.core.stages import Stage, only_run
 from pipeline.run import main
@@ -153,23 +151,6 @@ def test_page_plays_what_was_evaluated(finished):
     assert f"everything in {folder}/page/audio/flute is up to date" in output  # not rendered again
     page = (folder / "page" / "index.html").read_text()
     assert page.count('<article class="player"') == 7 and "not available" not in page
-
-
-@pytest.mark.parametrize("name", known_profiles())
-@pytest.mark.parametrize("audio", [[], [Path("recordings")]])
-def test_stages_follow_the_profile(tmp_path, name, audio):
-    files, profile = InstrumentFiles("flute", tmp_path), load_profile(name)
-    stages = plan_stages(files, Request(profile, profile.variants, audio))
-    modules = [stage.module for stage in stages]
-    assert modules.count("expression") == (profile.expression or not audio)
-    assert modules.count("train") + modules.count("distill") == len(profile.variants)
-    assert modules.count("quantize") == (3 if profile.quantize_all else 1)
-    assert modules[-3:] == ["firmware", "evaluate", "page"]
-    for number, stage in enumerate(stages):
-        assert stage.module != "codegen" or tmp_path / "expression.toml" in stage.needs
-        earlier = {before.makes for before in stages[:number]}
-        assert not number or earlier & {*stage.needs}  # every stage waits for another
-    assert ("--rendered" in stages[-1].arguments) == (not audio)
 
 
 def test_finished_run_repeats_no_stage(finished, recordings, capsys):

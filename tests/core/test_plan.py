@@ -1,0 +1,99 @@
+"""The plan of a whole run follows the profile and the request."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.instrument_config import TrainConfig
+from pipeline.core.plan import (
+    InstrumentFiles,
+    Request,
+    list_recordings,
+    plan_stages,
+    training_seconds,
+)
+from pipeline.core.profiles import known_profiles, load_profile
+
+AUDIO = [Path("recordings")]
+
+
+def plan(tmp_path, name="quick", **options):
+    profile = load_profile(name)
+    request = Request(profile, **{"variants": profile.variants, "audio": AUDIO} | options)
+    return plan_stages(InstrumentFiles("flute", tmp_path), request)
+
+
+def stage_of(stages, module):
+    return next(stage for stage in stages if stage.module == module)
+
+
+@pytest.mark.parametrize("name", known_profiles())
+@pytest.mark.parametrize("audio", [[], AUDIO])
+def test_stages_follow_the_profile(tmp_path, name, audio):
+    profile = load_profile(name)
+    stages = plan(tmp_path, name, audio=audio)
+    modules = [stage.module for stage in stages]
+    assert modules.count("expression") == (profile.expression or not audio)
+    assert modules.count("train") + modules.count("distill") == len(profile.variants)
+    assert modules.count("quantize") == (3 if profile.quantize_all else 1)
+    assert modules[-3:] == ["firmware", "evaluate", "page"]
+    for number, stage in enumerate(stages):
+        assert stage.module != "codegen" or tmp_path / "expression.toml" in stage.needs
+        earlier = {before.makes for before in stages[:number]}
+        assert not number or earlier & {*stage.needs}  # every stage waits for another
+    assert ("--rendered" in stages[-1].arguments) == (not audio)
+
+
+def test_data_stage_receives_sources_and_options(tmp_path):
+    options = ["--corpus", "--hold-out", "two"]
+    audio = [Path("one"), Path("two")]
+    stages = plan(tmp_path, audio=audio, data_options=options)
+    assert " ".join(stages[0].arguments).endswith("--corpus --hold-out two --audio one two")
+    assert "--rendered" not in stages[-1].arguments
+    assert stage_of(stages, "expression")  # with the corpus rendered, learning takes seconds
+
+
+def test_instrument_without_a_corpus_learns_no_expression(tmp_path):
+    modules = [stage.module for stage in plan(tmp_path, "shipped", has_corpus=False)]
+    assert "expression" not in modules
+
+
+def test_firmware_plays_the_last_variant(tmp_path):
+    stages = plan(tmp_path, variants=["full", "reduced"])
+    assert str(tmp_path / "reduced" / "c_int8") in stage_of(stages, "firmware").arguments
+    quantize, evaluate = stage_of(stages, "quantize"), stage_of(stages, "evaluate")
+    assert quantize.arguments[:2] == ["--run", str(tmp_path / "reduced")]
+    assert "--variants full reduced --mcu reduced" in " ".join(evaluate.arguments)
+
+
+def test_training_receives_profile_and_changes(tmp_path):
+    stages = plan(tmp_path, changes={"batch_size": 3, "steps": 9})
+    for stage in stages:
+        trains = stage.module in ("train", "distill")
+        line = " ".join(stage.arguments)
+        assert trains == line.endswith("--profile quick --batch-size=3 --steps=9")
+
+
+def test_student_that_starts_from_the_reduced_model_waits_for_it(tmp_path):
+    for name, waits in (("quick", False), ("shipped", True)):
+        distill = stage_of(plan(tmp_path, name), "distill")
+        assert (tmp_path / "reduced" / "metrics.json" in distill.needs) == waits
+        assert tmp_path / "full" / "metrics.json" in distill.needs
+
+
+def test_planned_seconds_grow_with_the_sound_that_is_trained_on(tmp_path):
+    config = TrainConfig(steps=1000, batch_size=8, crop_frames=250)
+    start = training_seconds(replace(config, steps=1)) - training_seconds(config) / 1000
+    doubled = training_seconds(replace(config, batch_size=16)) - start
+    assert doubled == pytest.approx(2 * (training_seconds(config) - start), rel=0.01)
+    short, long = (stage_of(plan(tmp_path, minutes=m), "data").seconds for m in (1, 10))
+    assert long > short
+
+
+def test_recordings_are_files_and_the_files_of_folders(tmp_path):
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "b.wav").touch()
+    (tmp_path / "a.wav").touch()
+    found = list_recordings([tmp_path / "pack", tmp_path / "a.wav"])
+    assert found == [tmp_path / "pack" / "b.wav", tmp_path / "a.wav"]
