@@ -133,8 +133,8 @@ def cut_pieces(take: Analysis, config: DataConfig) -> list[Piece]:
     nexts = [first for first, _ in stretches[1:]] + [n_frames + LEAD_FRAMES]
     for (first, last), following in zip(stretches, nexts, strict=True):
         begin = max(first - LEAD_FRAMES, pieces[-1].last if pieces else 0)
-        limit = min(last + longest_fade, following - LEAD_FRAMES)
-        end = max(last, _end_of_fade(take.features.loudness_db[:limit], last))
+        gap = take.features.loudness_db[last : max(following - LEAD_FRAMES, last)]
+        end = last + min(_fade_frames(gap), longest_fade)
         for clear_first, clear_last in _clear_spans(take.features, (first, last), config):
             at_onset = clear_first == first and not (first == 0 and begins_within_note(take))
             pieces.append(
@@ -148,13 +148,12 @@ def cut_pieces(take: Analysis, config: DataConfig) -> list[Piece]:
     return pieces
 
 
-def _end_of_fade(loudness_db: npt.NDArray[np.float32], last: int) -> int:
-    """Returns the past-the-end frame of the fade that begins at frame `last`."""
-    after = loudness_db[last:]
-    if not len(after):
-        return last
-    at_floor = after <= max(float(after.min()), MIN_LOUDNESS_DB) + FADE_MARGIN_DB
-    return last + int(at_floor.argmax()) + 1
+def _fade_frames(gap_db: npt.NDArray[np.float32]) -> int:
+    """Returns how many frames of the gap after a sound its fade takes."""
+    if not len(gap_db):
+        return 0
+    floor_db = max(float(gap_db.min()), MIN_LOUDNESS_DB)
+    return int((gap_db <= floor_db + FADE_MARGIN_DB).argmax()) + 1
 
 
 def _clear_spans(features: Features, stretch: Span, config: DataConfig) -> Iterator[Span]:
