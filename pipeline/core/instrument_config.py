@@ -21,8 +21,10 @@ MIN_CROP_FRAMES = 17  # more than half of the longest window of the spectral los
 _Steps = Annotated[int, Within(1, 10_000_000)]
 _Share = Annotated[float, Within(0, 1)]
 _Seed = Annotated[int, Within(0, 2**32 - 1)]
-_MidiNote = Annotated[int, Within(12, 115)]  # phrases exceed the range by up to an octave
-_TrackedF0 = Annotated[float, Within(47, 4000)]  # what the pitch tracker can find
+MIDI_NOTE = Within(12, 115)  # phrases exceed the range by up to an octave
+TRACKED_F0 = Within(47, 4000)  # what the pitch tracker can find
+_MidiNote = Annotated[int, MIDI_NOTE]
+_TrackedF0 = Annotated[float, TRACKED_F0]
 
 
 @dataclass(frozen=True)

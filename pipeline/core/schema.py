@@ -165,7 +165,7 @@ def from_table(kind: type[T], table: dict[str, Any], path: Path, *, section: str
         field = declared[name]
         if not field.accepts(value):
             raise UserError(f"{path}: {section}{name} = {value!r}: give {field.allowed}")
-        if isinstance(value, dict) and is_dataclass(field.type):
+        if isinstance(field.type, type) and is_dataclass(field.type):
             value = from_table(field.type, value, path, section=f"{section}{name}.")
         values[name] = value
     for name, field in declared.items():

@@ -1,0 +1,74 @@
+"""One command describes an instrument that every other command then knows."""
+
+import shutil
+
+import pytest
+import soundfile as sf
+from support.sounds import make_tone
+
+from pipeline import new_instrument, train
+from pipeline.core import paths
+from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import load_instrument
+
+
+@pytest.fixture
+def instruments(tmp_path, replace):
+    """A folder of instruments, with recordings in its subfolder ``audio``."""
+    (tmp_path / "audio").mkdir()
+    for name, f0_hz in (("low", 146.83), ("high", 880.0)):
+        sf.write(tmp_path / "audio" / f"{name}.wav", make_tone(1.0, f0_hz), SAMPLE_RATE)
+    (tmp_path / "audio" / "notes.wav").write_text("no audio")
+    shutil.copy(paths.INSTRUMENT_DIR / "trumpet.toml", tmp_path)
+    replace(paths.INSTRUMENT_DIR, tmp_path)
+    return tmp_path
+
+
+def describe(folder, *options, name="clarinet"):
+    audio = ["--audio", str(folder / "audio"), "--runs", str(folder / "runs")]
+    new_instrument.main([name, *audio, *options])
+
+
+def test_recordings_become_an_instrument(instruments, capsys):
+    describe(instruments, "--patch", "violin")
+    config = load_instrument("clarinet")
+    assert config.patch == "violin" and config.corpus.gm_program == 71
+    assert (config.data.f0_min_hz, config.data.f0_max_hz) == (123, 1047)  # B2, C6
+    assert (config.corpus.lowest_note, config.corpus.highest_note) == (50, 81)
+    output = capsys.readouterr()
+    assert "passed over: 1 file: not audio: notes.wav" in output.err
+    assert "7 entries written" in output.out and "data.f0_min_hz = 123" in output.out
+    assert output.out.splitlines()[-1].startswith("next: ")
+    assert f"run --instrument clarinet --audio {instruments}/audio --runs " in output.out
+    with pytest.raises(UserError, match=r"python -m pipeline\.data"):
+        train.main(["--instrument", "clarinet", "--runs", str(instruments / "runs")])
+
+
+def test_second_measurement_leaves_what_was_edited(instruments, capsys):
+    describe(instruments)
+    path = instruments / "clarinet.toml"
+    path.write_text(path.read_text().replace("f0_max_hz = 1047.0", "f0_max_hz = 1100.0"))
+    (instruments / "audio" / "low.wav").unlink()
+    describe(instruments)
+    assert "data.f0_max_hz: left as edited; measured 1047" in capsys.readouterr().out
+    config = load_instrument("clarinet")
+    assert (config.data.f0_min_hz, config.data.f0_max_hz) == (739, 1100)
+    assert (config.corpus.lowest_note, config.corpus.highest_note) == (75, 87)  # an octave
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("flute", [], "'flute' is an instrument of this repository"),
+        ("two words", [], "cannot be an instrument's name"),
+        ("clarinet", ["--patch", "oboe"], "unknown patch 'oboe': choose one of flute, piano"),
+        ("clarinet", ["--audio", "nowhere"], "nowhere does not exist"),
+    ],
+)
+def test_bad_request_writes_nothing(instruments, monkeypatch, name, options, message):
+    monkeypatch.chdir(instruments)
+    before = sorted(instruments.rglob("*"))
+    with pytest.raises(UserError, match=message):
+        describe(instruments, *options, name=name)
+    assert sorted(instruments.rglob("*")) == before
