@@ -16,6 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pipeline.audio.audio_folders import list_sounds
+from pipeline.audio.durations import announced_seconds
 from pipeline.audio.soundfont import SOUNDFONT
 from pipeline.core.cli import run_main
 from pipeline.core.constants import VARIANTS
@@ -31,7 +33,7 @@ from pipeline.core.options import (
 )
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
-from pipeline.core.plan import InstrumentFiles, Request, list_recordings, plan_stages
+from pipeline.core.plan import InstrumentFiles, Request, plan_stages
 from pipeline.core.processes import worker_count
 from pipeline.core.profiles import default_profile, load_profile
 from pipeline.core.run_progress import in_words
@@ -90,11 +92,13 @@ def _parser() -> Parser:
 
 def _request(args: argparse.Namespace, *, has_corpus: bool) -> Request:
     profile = load_profile(args.profile or default_profile())
+    recordings = [path for place in args.audio for path in list_sounds(place)[0]]
     return Request(
         profile=profile,
         variants=profile.variants_for(args.students),
         audio=args.audio,
-        minutes=_minutes(args.audio),
+        recordings=recordings,
+        minutes=announced_seconds(recordings) / 60,
         has_corpus=has_corpus,
         data_options=_data_options(args),
         changes={} if args.steps is None else {"steps": args.steps},
@@ -107,12 +111,6 @@ def _data_options(args: argparse.Namespace) -> list[str]:
     return [*corpus, *(["--hold-out", *args.hold_out] if args.hold_out else [])]
 
 
-def _minutes(audio: Sequence[Path]) -> float:
-    """Estimates the length of recordings from the sizes of the files, as if they were FLAC."""
-    bytes_per_minute = 1.5e6
-    return sum(path.stat().st_size for path in list_recordings(audio)) / bytes_per_minute
-
-
 def _keep_request(path: Path, request: Request) -> None:
     """Writes the request unless it is unchanged, because a newer file outdates all stages."""
     content: dict[str, Any] = {
@@ -120,7 +118,7 @@ def _keep_request(path: Path, request: Request) -> None:
         "profile": asdict(request.profile),
         "changes": request.changes,
         "data": request.data_options,
-        "recordings": [str(path.resolve()) for path in list_recordings(request.audio)],
+        "recordings": [str(path.resolve()) for path in request.recordings],
     }
     text = json.dumps(content, indent=2) + "\n"
     if not path.exists() or path.read_text(errors="replace") != text:

@@ -1,6 +1,6 @@
 """The stages that take an instrument from recordings to firmware, in order, for `pipeline.run`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,6 +77,7 @@ class Request:
         profile: The profile.
         variants: Models to train, in order; the firmware plays the last one.
         audio: Folders of recordings; empty for the default corpus.
+        recordings: The files in them.
         minutes: Length of the recordings, for the estimate of the time.
         has_corpus: Whether music can be composed for the instrument.
         data_options: Further options of `pipeline.data`.
@@ -86,6 +87,7 @@ class Request:
     profile: Profile
     variants: Sequence[str]
     audio: Sequence[Path] = ()
+    recordings: Sequence[Path] = ()
     minutes: float = 0.0
     has_corpus: bool = True
     data_options: Sequence[str] = ()
@@ -135,12 +137,6 @@ def plan_stages(
     return stages
 
 
-def list_recordings(audio: Iterable[Path]) -> list[Path]:
-    """Lists some files, and the files below some folders."""
-    paths = [path for place in audio for path in (place, *sorted(place.rglob("*")))]
-    return [path for path in paths if path.is_file()]
-
-
 def training_seconds(config: TrainConfig) -> float:
     """Estimates how long a training takes on two cores."""
     sound = config.batch_size * config.crop_frames / FRAME_RATE
@@ -150,7 +146,7 @@ def training_seconds(config: TrainConfig) -> float:
 def _data_stage(files: InstrumentFiles, request: Request) -> Stage:
     options = [*files.options, *request.data_options]
     options += ["--audio", *map(str, request.audio)] if request.audio else []
-    needs = [files.request, *list_recordings(request.audio)]
+    needs = [files.request, *request.recordings]
     seconds = _START_SECONDS / 2 + _SECONDS_PER_MINUTE * request.minutes
     seconds += _CORPUS_SECONDS if request.renders_corpus else 0
     title = "clips with pitch and loudness"

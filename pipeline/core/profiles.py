@@ -14,7 +14,7 @@ from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
 from pipeline.core.instrument_config import TrainConfig
-from pipeline.core.paths import PROFILE_DIR
+from pipeline.core.paths import PROFILE_DIR, shown
 from pipeline.core.schema import OneOf, Within, from_table
 
 WITH_GPU, WITHOUT_GPU = "shipped", "laptop"  # default profiles
@@ -133,7 +133,7 @@ def load_profile(name: str) -> Profile:
     if not path.is_file():
         raise UserError(
             f"there is no profile {name!r}: choose one of {', '.join(known_profiles())}, or give a "
-            f"copy of a file in {PROFILE_DIR}"
+            f"copy of a file in {shown(PROFILE_DIR)}"
         )
     table = read_toml(path)
     shared = table.pop("train", {})

@@ -9,7 +9,6 @@ from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.plan import (
     InstrumentFiles,
     Request,
-    list_recordings,
     plan_stages,
     training_seconds,
 )
@@ -89,11 +88,3 @@ def test_planned_seconds_grow_with_the_sound_that_is_trained_on(tmp_path):
     assert doubled == pytest.approx(2 * (training_seconds(config) - start), rel=0.01)
     short, long = (stage_of(plan(tmp_path, minutes=m), "data").seconds for m in (1, 10))
     assert long > short
-
-
-def test_recordings_are_files_and_the_files_of_folders(tmp_path):
-    (tmp_path / "pack").mkdir()
-    (tmp_path / "pack" / "b.wav").touch()
-    (tmp_path / "a.wav").touch()
-    found = list_recordings([tmp_path / "pack", tmp_path / "a.wav"])
-    assert found == [tmp_path / "pack" / "b.wav", tmp_path / "a.wav"]
