@@ -70,6 +70,7 @@ class StageRunner:
             SystemExit: A stage failed; it has printed the reason.
             UserError: A stage was killed by a signal.
         """
+        self._print_outlook()
         try:
             self._start_ready()
             while self._running:
@@ -86,6 +87,19 @@ class StageRunner:
             for running in self._running.values():
                 running.process.wait()
             self._selector.close()
+
+    def _print_outlook(self) -> None:
+        """Says how many stages there are to do, and how long they take according to the plan."""
+        done: list[bool] = []
+        for stage, after in zip(self._stages, self._after, strict=True):
+            done.append(stage.is_done and all(done[earlier] for earlier in after))
+        planned = [
+            Timing(0.0 if is_done else stage.seconds)
+            for stage, is_done in zip(self._stages, done, strict=True)
+        ]
+        if seconds := estimate_left(planned, self._after, self._at_once, time.monotonic()):
+            text = f"{done.count(False)} of {len(done)} stages to do, about {roughly(seconds)}"
+            self._line.print(text)
 
     def _start_ready(self) -> None:
         """Starts stages whose inputs are there, and passes over those that are up to date."""

@@ -60,10 +60,25 @@ def test_output_is_printed_under_the_stage_and_bars_are_not(tmp_path, capsys):
     )
     run([script(tmp_path / "clips", text)])
     out, err = capsys.readouterr()
-    assert out.splitlines() == ["[1/1] script: clips", "    3 clips", "    [1/1] took 0 s"]
+    assert out.splitlines() == [
+        "1 of 1 stages to do, about 10 s",
+        "[1/1] script: clips",
+        "    3 clips",
+        "    [1/1] took 0 s",
+    ]
     assert err == "warning: low\n"
     run([script(tmp_path / "clips", text)])
     assert capsys.readouterr().out == "[1/1] script: clips (up to date)\n"
+
+
+def test_outlook_leaves_out_what_is_up_to_date(tmp_path, capsys):
+    text = "path.touch()"
+    first = script(tmp_path / "a", text, seconds=50)
+    second = script(tmp_path / "b", text, [first.makes], seconds=100)
+    run([first])
+    capsys.readouterr()
+    run([first, second])
+    assert capsys.readouterr().out.startswith("1 of 2 stages to do, about 1 min 40 s\n[1/2]")
 
 
 def test_failure_ends_the_other_stages(tmp_path, capsys):
