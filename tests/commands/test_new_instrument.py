@@ -62,7 +62,7 @@ def test_second_measurement_leaves_what_was_edited(instruments, capsys):
     [
         ("flute", [], "'flute' is an instrument of this repository"),
         ("two words", [], "cannot be an instrument's name"),
-        ("clarinet", ["--patch", "oboe"], "unknown patch 'oboe': choose one of flute, piano"),
+        ("clarinet", ["--patch", "oboe"], "unknown patch 'oboe': choose one of flute,"),
         ("clarinet", ["--audio", "nowhere"], "nowhere does not exist"),
     ],
 )

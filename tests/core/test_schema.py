@@ -10,7 +10,8 @@ import pytest
 from pipeline.core import paths
 from pipeline.core.errors import UserError
 from pipeline.core.files import to_toml
-from pipeline.core.instrument_config import InstrumentConfig, load_instrument
+from pipeline.core.instrument_config import InstrumentConfig, TrainConfig, load_instrument
+from pipeline.core.patch_files import PatchValue
 from pipeline.core.runs import RunConfig, load_run
 from pipeline.core.schema import Field, Identifier, OneOf, Within, fields_of, from_table
 
@@ -18,13 +19,14 @@ PATH = Path("some.toml")
 FLUTE = load_instrument("flute")
 WHOLE = {
     InstrumentConfig: asdict(FLUTE),
-    RunConfig: asdict(RunConfig("flute", "flute", "reduced", FLUTE.reduced, FLUTE.train)),
+    RunConfig: asdict(RunConfig("flute", "flute", "reduced", FLUTE.reduced, TrainConfig())),
 }
 WRONG_TYPES = {
     bool: (1, "true"),
     int: ("7", 7.5, True, [7], math.nan),
     float: ("7", True, [7.0], math.nan, math.inf),
     str: (7, True, ["flute"]),
+    PatchValue: (7, True, ["flute"]),
 }
 
 
@@ -108,8 +110,10 @@ def test_missing_entry_is_named_unless_it_has_a_default(kind, place, field):
 
 
 def test_unknown_entry_is_named_with_the_existing_entries():
-    table = table_with(InstrumentConfig, ("train", "stpes"), 7)
-    with pytest.raises(UserError, match=r"unknown entry train\.stpes; allowed: steps, batch_size"):
+    table = table_with(InstrumentConfig, ("data", "f0_mni_hz"), 7)
+    with pytest.raises(
+        UserError, match=r"unknown entry data\.f0_mni_hz; allowed: f0_min_hz, f0_max"
+    ):
         from_table(InstrumentConfig, table, PATH)
 
 
@@ -163,7 +167,7 @@ def test_instrument_file_is_checked_and_must_be_named_after_the_instrument(instr
 
 
 def test_edited_run_configuration_is_refused(tmp_path):
-    config = RunConfig("flute", "flute", "reduced", FLUTE.reduced, FLUTE.train)
+    config = RunConfig("flute", "flute", "reduced", FLUTE.reduced, TrainConfig())
     config.save(tmp_path)
     assert load_run(tmp_path) == config
     path = tmp_path / "config.toml"
@@ -176,7 +180,7 @@ def test_edited_run_configuration_is_refused(tmp_path):
 
 
 def test_whole_number_for_a_float_keeps_the_hash_of_its_file(tmp_path):
-    config = RunConfig("flute", "flute", "full", FLUTE.full, replace(FLUTE.train, weight_decay=0))
+    config = RunConfig("flute", "flute", "full", FLUTE.full, replace(TrainConfig(), weight_decay=0))
     config.save(tmp_path)
     assert load_run(tmp_path).hash == config.hash
 
