@@ -141,8 +141,8 @@ def _fill_cache(missing: dict[Path, Recording], config: DataConfig) -> None:
 def _content_hash(recording: Recording, config: DataConfig) -> str:
     """Names a cache entry after the recording, the settings and the code that analyses it."""
     digest = hashlib.sha256()
-    for module in ANALYSIS_CODE:
-        digest.update(Path(str(module.__file__)).read_bytes())
+    for code in (__file__, *(str(module.__file__) for module in ANALYSIS_CODE)):
+        digest.update(Path(code).read_bytes())
     settings = (
         recording.real,
         config.f0_min_hz,

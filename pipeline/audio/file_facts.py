@@ -8,7 +8,7 @@ are joined.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -80,18 +80,22 @@ def scan(blocks: Iterable[Floats], rate: int, channels: int, n_announced: int) -
     """
     total, products = np.zeros(channels), np.zeros((channels, channels))
     high, low = np.full(channels, -np.inf), np.full(channels, np.inf)
-    rows = [(_Rows(), _Rows()) for _ in range(channels)]
+    rows = [(_Rows(sign=1), _Rows(sign=-1)) for _ in range(channels)]
     n_samples = 0
     for block in blocks:
-        if not np.isfinite(block).all():
+        samples = np.ascontiguousarray(block.T)  # reductions along the last axis are fast
+        with np.errstate(invalid="ignore"):
+            sums = samples.sum(axis=1, dtype=np.float64)
+        if not np.isfinite(sums).all():
             return None
-        wide = block.astype(np.float64)
-        total += wide.sum(axis=0)
-        products += wide.T @ wide
-        high, low = np.maximum(high, block.max(axis=0)), np.minimum(low, block.min(axis=0))
+        total += sums
+        wide = samples.astype(np.float64)
+        products += wide @ wide.T
+        highs, lows = samples.max(axis=1), samples.min(axis=1)
+        high, low = np.maximum(high, highs), np.minimum(low, lows)
         for channel, (above, below) in enumerate(rows):
-            above.add(block[:, channel])
-            below.add(-block[:, channel])
+            above.add(samples[channel], float(highs[channel]))
+            below.add(samples[channel], float(lows[channel]))
         n_samples += len(block)
     if n_samples == 0:
         high, low = np.zeros(channels), np.zeros(channels)
@@ -126,7 +130,7 @@ def mix(block: Floats, facts: FileFacts) -> Floats:
 def _choose_channels(covariance: Doubles) -> tuple[list[int], str]:
     """Chooses the channels to mix; see `FileFacts`."""
     powers = np.diag(covariance)
-    loudest = int(powers.argmax())
+    loudest = int((powers >= 0.99 * powers.max()).argmax())  # the first of equally loud ones
     used = np.flatnonzero(powers >= MUCH_SOFTER * powers[loudest]).tolist()
     if covariance[np.ix_(used, used)].mean() < CANCELLED * powers[loudest]:
         return [loudest], LOUDEST
@@ -135,20 +139,21 @@ def _choose_channels(covariance: Doubles) -> tuple[list[int], str]:
 
 @dataclass
 class _Rows:
-    """Counts samples in rows at the highest value so far, over the blocks of a channel."""
+    """Counts samples in rows at the outermost value so far, over the blocks of a channel."""
 
-    highest: float = field(default=CLIPPING_PEAK)
+    sign: int  # 1 for the highest value, -1 for the lowest
+    peak: float = CLIPPING_PEAK  # times the sign
     n_clipped: int = 0
     _row: int = 0  # length of the row with which the last block ended
 
-    def add(self, samples: Floats) -> None:
-        peak = float(samples.max())
-        if peak < self.highest:
+    def add(self, samples: Floats, outermost: float) -> None:
+        peak = self.sign * outermost
+        if peak < self.peak:
             self._row = 0
             return
-        if peak > self.highest:
-            self.highest, self.n_clipped, self._row = peak, 0, 0
-        edges = np.flatnonzero(np.diff(samples == self.highest, prepend=False, append=False))
+        if peak > self.peak:
+            self.peak, self.n_clipped, self._row = peak, 0, 0
+        edges = np.flatnonzero(np.diff(samples == outermost, prepend=False, append=False))
         firsts, ends = edges[::2], edges[1::2]
         lengths = ends - firsts
         if firsts[0] > 0:

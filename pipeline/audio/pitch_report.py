@@ -100,7 +100,7 @@ class PitchReport:
         beyond = self.beyond
         if entries:
             which = f"all but {len(beyond)} of them" if beyond else "them"
-            lines.append(f"{' and '.join(entries)} under [data] would take in {which}")
+            lines.append(f"{' and '.join(entries)} under [data] would take {which} in")
         if beyond:
             lines.append(
                 f"{len(beyond)} of them lie outside {LOWEST_HZ:g} to {HIGHEST_HZ:g} Hz, which is "

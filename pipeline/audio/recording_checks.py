@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import get_window
 
 from pipeline.audio import file_facts
 from pipeline.audio.autocorrelation import (
@@ -24,12 +25,12 @@ from pipeline.audio.autocorrelation import (
     periodicity,
     pitch_windows,
 )
-from pipeline.audio.features import Features
+from pipeline.audio.features import Features, Floats
 from pipeline.audio.file_facts import FileFacts
 from pipeline.audio.inspection_levels import Hum, find_hum
 from pipeline.audio.issue_log import Issue
 from pipeline.audio.pcm import Pcm, from_pcm
-from pipeline.core.constants import FRAME_RATE
+from pipeline.core.constants import FRAME_RATE, SAMPLE_RATE
 from pipeline.core.instrument_config import DataConfig
 
 OUT_OF_RANGE_SHARE = 0.2  # share of the audible frames
@@ -40,6 +41,7 @@ LONGER_IS_BETTER = 0.1  # a period below the range must be this much clearer tha
 SHORTER_IS_AS_GOOD = 0.95  # a period above the range needs only this share of the clearness,
 # because the period found may be a multiple of it
 HIGHEST_SEEN_HZ = 6400.0  # above what can be tracked, so that the reason is found
+LOW_PARTIALS = 0.01  # share of the power
 MAX_CHECKED_FRAMES = 500  # limits time and memory
 MIN_PITCH_FRAMES = 5
 CLIPPED_SHARE = 1e-3  # share of the samples
@@ -64,7 +66,7 @@ class OutOfRange:
     Attributes:
         share: Share of the audible frames that a pitch out of range explains better.
         nearest_hz: The pitch nearest to the range, without the last 5 % of these frames; None
-            without any.
+            without any, and for chords, which repeat slower than any of their notes.
         farthest_hz: The pitch farthest out, likewise.
     """
 
@@ -191,10 +193,26 @@ def find_out_of_range(
     higher = np.where(f0_hz > config.f0_max_hz, peaks, 0.0)
     is_below = lower.max(axis=1) > np.maximum(CLEAR, confidence + LONGER_IS_BETTER)
     is_above = higher.max(axis=1) > np.maximum(CLEAR, SHORTER_IS_AS_GOOD * confidence)
-    return (
-        _out_of_range(is_below, lower, f0_hz, percentiles=(95, 5)),
-        _out_of_range(is_above, higher, f0_hz, percentiles=(5, 95)),
-    )
+    below = _out_of_range(is_below, lower, f0_hz, percentiles=(95, 5))
+    if below.farthest_hz and not _has_low_partials(windows[is_below], below.farthest_hz):
+        below = OutOfRange(below.share)
+    return below, _out_of_range(is_above, higher, f0_hz, percentiles=(5, 95))
+
+
+def _has_low_partials(windows: Floats, f0_hz: float) -> bool:
+    """Whether most windows have one of the lowest three partials of a pitch, as single notes do.
+
+    The partials of a chord begin higher: its lowest note is a multiple of what it repeats at.
+
+    Args:
+        windows: Samples, shape [n, PITCH_WINDOW].
+        f0_hz: The pitch.
+    """
+    n_samples = windows.shape[1]
+    power = np.abs(np.fft.rfft(windows * get_window("hann", n_samples))) ** 2
+    partial = np.fft.rfftfreq(n_samples, 1 / SAMPLE_RATE) / f0_hz
+    low = power[:, (partial > 0.5) & (partial < 3.5)].sum(axis=1)
+    return bool(np.median(low / np.maximum(power.sum(axis=1), 1e-12)) > LOW_PARTIALS)
 
 
 def _out_of_range(

@@ -87,8 +87,10 @@ class Found:
 def open_recordings(folders: Sequence[Path], config: DataConfig) -> Found:
     """Finds the recordings in folders and opens all of them, before any long work.
 
-    Every file is read once, so that files that are empty, silent, damaged, or no audio are known.
-    See `find_recordings` for what is looked for.
+    Folders are searched recursively (see `audio_folders.list_sounds`). One in URMP's layout gives
+    only the instrument's separate tracks, one in Jazznet's layout only arpeggios and scales, and
+    any other folder all audio. Every file is read once, so that files that are empty, silent,
+    damaged, or no audio are known.
 
     Args:
         folders: Folders, or single files. Each is a source of its own.
@@ -119,22 +121,6 @@ def open_recordings(folders: Sequence[Path], config: DataConfig) -> Found:
     return found
 
 
-def find_recordings(folder: Path, config: DataConfig) -> list[Recording]:
-    """Lists the recordings in a folder, recursively and ordered by name, without opening them.
-
-    A folder in URMP's layout gives only the instrument's separate tracks, one in Jazznet's layout
-    only arpeggios and scales, and any other folder all audio; see `audio_folders.list_sounds`.
-
-    Args:
-        folder: A folder, or a single file.
-        config: Contains the instrument's tag in URMP.
-
-    Raises:
-        UserError: The folder is missing or has no suitable recording.
-    """
-    return _list_folder(folder, config, source_names([folder])[0])[0]
-
-
 def source_names(folders: Sequence[Path]) -> list[str]:
     """Names the sources that folders are, by as little of their paths as tells them apart."""
     bases = [folder.resolve() if folder.is_dir() else folder.resolve().parent for folder in folders]
@@ -153,7 +139,7 @@ def source_names(folders: Sequence[Path]) -> list[str]:
 def _list_folder(
     folder: Path, config: DataConfig, source: str
 ) -> tuple[list[Recording], list[PassedOver]]:
-    """Lists the sound files of a folder as recordings of a source; see `find_recordings`."""
+    """Lists the sound files of a folder as recordings of a source."""
     if not folder.exists():
         raise UserError(f"{folder} does not exist: give a folder of recordings to --audio")
     base = folder if folder.is_dir() else folder.parent
@@ -182,7 +168,7 @@ def _why_nothing(folders: Sequence[Path], found: Found) -> str:
 
 
 def _suitable(files: Sequence[Path], folder: Path, config: DataConfig) -> Sequence[Path]:
-    """Chooses among the files of a folder by its layout; see `find_recordings`."""
+    """Chooses among the files of a folder by its layout; see `open_recordings`."""
     tracks = {path: URMP_TRACK.match(path.name) for path in files}
     if any(tracks.values()):
         tag = config.urmp_tag

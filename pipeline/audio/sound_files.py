@@ -71,6 +71,7 @@ _CONTAINERS = (  # (offset, bytes) of what is often given a wrong name
     (8, b"AVI ", "an AVI video"),
     (0, b"PK\x03\x04", "a ZIP archive"),
 )
+_KNOWN_CHUNKS = (b"list", b"id3 ", b"bext", b"cue ", b"fact", b"smpl", b"inst", b"junk", b"ixml")
 _SOUNDS = ((0, b"fLaC"), (0, b"OggS"), (0, b"ID3"), (8, b"WAVE"), (8, b"AIFF"), (8, b"AIFC"))
 
 Floats = npt.NDArray[np.float32]
@@ -185,15 +186,29 @@ def _correct_wav(file: BinaryIO) -> "_Patched | None":
             end = position + length + length % 2
             if end + 8 > size:  # at most a few bytes follow
                 return None
-            file.seek(end)
-            follows = file.read(4)
-            if length > 0 and follows.isascii() and follows.decode().isprintable():
+            if length > 0 and _is_chunk(file, end, size):
                 return None
             rest = min(size - position, 0xFFFFFFFF)
             return _Patched(Path(os.fsdecode(file.name)), position - 4, struct.pack("<I", rest))
         position += length + length % 2
         file.seek(position)
     return None
+
+
+def _is_chunk(file: BinaryIO, position: int, size: int) -> bool:
+    """Whether chunks from a position on fill a file to its end, or at least the first is known."""
+    is_first = True
+    while position + 8 <= size:
+        file.seek(position)
+        head = file.read(8)
+        if is_first and head[:4].lower() in _KNOWN_CHUNKS:
+            return True
+        if not (head[:4].isascii() and head[:4].decode().isprintable()):
+            return False
+        length = struct.unpack("<I", head[4:])[0]
+        position += 8 + length + length % 2
+        is_first = False
+    return position <= size + 1
 
 
 class _Patched(io.FileIO):

@@ -8,13 +8,11 @@ import pytest
 import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.bad_recordings import write_bad_recordings
 from support.sounds import make_curve_tone
 
 from pipeline.audio.features import a_weighted_loudness, extract_features
 from pipeline.audio.loading import load_audio
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
-from pipeline.core.errors import UserError
 
 Floats = npt.NDArray[np.float32]
 
@@ -185,14 +183,6 @@ def test_float_files_beyond_full_scale_are_scaled_down(tmp_path: Path) -> None:
         tmp_path / "hot.wav", 3 * make_curve_tone(440, level=1.0), SAMPLE_RATE, subtype="FLOAT"
     )
     assert np.abs(load_audio(tmp_path / "hot.wav")).max() == pytest.approx(1.0)
-
-
-def test_bad_files_are_refused_with_one_line_that_names_them(tmp_path: Path) -> None:
-    for name, word in write_bad_recordings(tmp_path).items():
-        with pytest.raises(UserError) as raised:
-            load_audio(tmp_path / name)
-        message = str(raised.value)
-        assert name in message and word in message and "\n" not in message, message
 
 
 def test_a_pitch_range_that_cannot_be_searched_is_refused() -> None:

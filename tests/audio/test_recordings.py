@@ -1,34 +1,218 @@
-"""The cache of features: its key covers the code that computes them."""
+"""Folders as they are found: broken files, odd names, links, and other things beside the sounds."""
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile as sf
+from support.bad_recordings import write_bad_recordings
+from support.sounds import make_tone
 
-from pipeline.audio import recordings
+from pipeline.audio.analysis import KEPT_SILENCE, analyse, find_sound
+from pipeline.audio.loading import load_audio
+from pipeline.audio.pcm import to_pcm
+from pipeline.audio.recordings import Found, open_recordings, source_names
+from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 
 FLUTE = load_instrument("flute").data
+NOBODY = 65534
 
 
-def test_cache_key_covers_all_modules_that_features_depend_on() -> None:
-    covered = {module.__name__ for module in recordings.FEATURE_CODE}
-    used = {
-        str(getattr(value, "__module__", ""))
-        for module in recordings.FEATURE_CODE
-        for value in vars(module).values()
+def write_tones(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        sf.write(folder / name, make_tone(0.1), SAMPLE_RATE, format="WAV")
+
+
+def names_of(found: Found) -> list[str]:
+    return [recording.name for recording in found.recordings]
+
+
+def test_bad_files_do_not_stop_good_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "pack"
+    write_tones(folder, "a.wav", "sub/z.flac")
+    bad = write_bad_recordings(folder)
+    found = open_recordings([folder], FLUTE)
+    assert names_of(found) == ["pack/a.wav", "pack/sub/z.flac"]
+    passed_over = {passed.path.name: passed for passed in found.passed_over}
+    assert set(passed_over) == set(bad) - {"absent.wav"}
+    for name, passed in passed_over.items():
+        assert bad[name] in passed.message
+    found.warn("dataset.json")
+    lines = capsys.readouterr().err.splitlines()
+    assert "passed over: 2 files: silent: offset.wav, silence.wav: " in "\n".join(lines)
+    assert "2 files: NaN or infinite samples: infinite.wav, nan.wav: export" in "\n".join(lines)
+    assert lines[-1].endswith("; all are listed in dataset.json")
+    assert len(lines) == len({passed.reason for passed in found.passed_over})
+    assert set(found.by_path()) == {str(passed.path) for passed in found.passed_over}
+
+
+def test_only_if_nothing_is_left_there_is_an_error_that_sums_up(tmp_path: Path) -> None:
+    bad = write_bad_recordings(tmp_path)
+    with pytest.raises(UserError) as raised:
+        open_recordings([tmp_path], FLUTE)
+    message = str(raised.value)
+    assert "\n" not in message and "no usable recording: 2 files: " in message
+    for reason in ("silent", "not audio", "empty file", "a format that is not read here"):
+        assert reason in message
+    for name in set(bad) - {"text.wav"}:
+        (tmp_path / name).unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"text\.wav is not readable audio \(it is text\): remove"):
+        open_recordings([tmp_path], FLUTE)
+    (tmp_path / "text.wav").rename(tmp_path / "text.txt")
+    with pytest.raises(UserError, match="holds no audio: put recordings there"):
+        open_recordings([tmp_path], FLUTE)
+    with pytest.raises(UserError, match="absent does not exist"):
+        open_recordings([tmp_path / "absent"], FLUTE)
+
+
+def test_sounds_that_are_not_read_are_named_and_other_files_are_not(tmp_path: Path) -> None:
+    folder = tmp_path / "pack"
+    write_tones(folder, "a.wav", "no suffix", "odd.wave")
+    for name in ("b.m4a", "c.M4A", "d.wma", "e.mp4", "f.mkv", "g.aac", "h.zip", "i.nki"):
+        (folder / name).write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
+    for name in ("readme.txt", "cover.jpg", "._a.wav", ".hidden.wav", "notes.mid", "empty"):
+        (folder / name).write_bytes(b"x" * (name != "empty"))
+    write_tones(folder, ".ipynb_checkpoints/a-checkpoint.wav", "__MACOSX/._a.wav")
+    found = open_recordings([folder], FLUTE)
+    assert names_of(found) == ["pack/a.wav", "pack/no suffix", "pack/odd.wave"]
+    reasons = {passed.path.name: passed.reason for passed in found.passed_over}
+    assert reasons == {
+        "b.m4a": "m4a is not read here",
+        "c.M4A": "m4a is not read here",
+        "d.wma": "wma is not read here",
+        "e.mp4": "mp4 is not read here",
+        "f.mkv": "mkv is not read here",
+        "g.aac": "aac is not read here",
+        "h.zip": "an archive",
+        "i.nki": "a sampler's own format",
     }
-    assert {name for name in used if name.startswith("pipeline.audio.")} <= covered
-    assert {"pipeline.core.constants", "pipeline.audio.autocorrelation"} < covered
+    assert (
+        found.lines()[0] == "2 files: m4a is not read here: b.m4a, c.M4A: convert it to WAV or FLAC"
+    )
 
 
-def test_cache_key_changes_with_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recording = tmp_path / "take.wav"
-    recording.write_bytes(b"the same recording")
-    before = recordings._content_hash(recording, FLUTE)
-    assert recordings._content_hash(recording, FLUTE) == before
-    for module in recordings.FEATURE_CODE:
-        altered = tmp_path / "altered.py"
-        altered.write_text(Path(str(module.__file__)).read_text() + "# altered\n")
-        with monkeypatch.context() as patch:
-            patch.setattr(module, "__file__", str(altered))
-            assert recordings._content_hash(recording, FLUTE) != before, module.__name__
+def test_links_are_followed_once_and_never_in_a_circle(tmp_path: Path) -> None:
+    folder = tmp_path / "pack"
+    write_tones(folder, "sub/a.wav")
+    write_tones(tmp_path, "elsewhere/b.wav")
+    (folder / "back").symlink_to(folder)
+    (folder / "sub" / "up").symlink_to("..")
+    (folder / "again").symlink_to("sub")
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "lost.wav").symlink_to("nowhere.wav")
+    (folder / "round.wav").symlink_to("round.wav")
+    os.mkfifo(folder / "pipe.wav")
+    found = open_recordings([folder], FLUTE)
+    assert names_of(found) == ["pack/linked/b.wav", "pack/sub/a.wav"]
+    assert {passed.path.name: passed.reason for passed in found.passed_over} == dict.fromkeys(
+        ("lost.wav", "round.wav", "pipe.wav"), "not a file"
+    )
+
+
+def test_names_with_anything_in_them_are_kept(tmp_path: Path) -> None:
+    names = ["a b.wav", "Flöte.wav", "🎷 solo.wav", "it's: 100 %.wav", "x" * 200 + ".wav"]
+    write_tones(tmp_path / "päck", *names)
+    raw = os.fsencode(tmp_path / "päck") + b"/gr\xfcn.wav"  # Latin-1, as from an old archive
+    shutil.copy(os.fsencode(tmp_path / "päck" / "a b.wav"), raw)
+    sf.write(tmp_path / "päck" / "new\nline.wav", make_tone(0.2), SAMPLE_RATE)
+    found = open_recordings([tmp_path / "päck"], FLUTE)
+    expected = [f"päck/{name}" for name in (*names, "gr\ufffdn.wav", "new?line.wav")]
+    assert sorted(names_of(found)) == sorted(expected)
+    analyses = list(analyse(found.recordings, FLUTE, tmp_path / "cache"))
+    assert len(analyses) == 2  # the content of all others is the same
+    for name in names_of(found):
+        name.encode()
+
+
+def test_umlauts_have_the_same_name_on_every_system(tmp_path: Path) -> None:
+    write_tones(tmp_path / "pack", "Flo\u0308te.wav")
+    assert names_of(open_recordings([tmp_path / "pack"], FLUTE)) == ["pack/Fl\u00f6te.wav"]
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """Yields a folder of a user whom permissions stop, and makes the test run as that user."""
+    folder = Path(tempfile.mkdtemp())
+    is_root = os.geteuid() == 0
+    if is_root:
+        if not all(parent.stat().st_mode & 0o001 for parent in folder.parents):
+            pytest.skip(f"{folder.parent} is closed to other users")
+        os.chown(folder, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        if is_root:
+            os.seteuid(0)
+        shutil.rmtree(folder)
+
+
+def test_what_may_not_be_read_is_named(unprivileged: Path) -> None:
+    folder = unprivileged / "pack"
+    write_tones(folder, "a.wav", "closed.wav", "closed/b.wav")
+    (folder / "closed.wav").chmod(0)
+    (folder / "closed").chmod(0)
+    folder.chmod(0o555)  # a read-only folder is enough
+    try:
+        found = open_recordings([folder], FLUTE)
+    finally:
+        folder.chmod(0o755)
+        (folder / "closed").chmod(0o755)
+    assert names_of(found) == ["pack/a.wav"]
+    assert {passed.path.name: passed.reason for passed in found.passed_over} == {
+        "closed.wav": "cannot be read",
+        "closed": "a folder that cannot be read",
+    }
+
+
+def test_sources_are_named_after_their_folders_and_told_apart(tmp_path: Path) -> None:
+    write_tones(tmp_path, "one/flute/a.wav", "two/flute/a.wav", "two/horn/a.wav")
+    folders = [tmp_path / "one/flute", tmp_path / "two/flute", tmp_path / "two/horn"]
+    assert source_names(folders) == ["one/flute", "two/flute", "horn"]
+    found = open_recordings([*folders, tmp_path / "one" / ".." / "one/flute"], FLUTE)
+    assert names_of(found) == ["one/flute/a.wav", "two/flute/a.wav", "horn/a.wav"]
+    assert [recording.source for recording in found.recordings] == source_names(folders)
+    assert source_names([tmp_path / "one/flute/a.wav"]) == ["flute"]
+
+
+def test_a_folder_without_audio_beside_a_good_one_is_named(tmp_path: Path) -> None:
+    write_tones(tmp_path, "good/a.wav")
+    (tmp_path / "empty").mkdir()
+    found = open_recordings([tmp_path / "good", tmp_path / "empty"], FLUTE)
+    assert names_of(found) == ["good/a.wav"]
+    assert "a folder without audio: empty" in found.lines()[0]
+
+
+def test_digital_silence_at_the_ends_is_cut_and_the_rest_stays(tmp_path: Path) -> None:
+    (tmp_path / "pack").mkdir()
+    tone = make_tone(1.0)
+    for name, before, after in (("long", 3.0, 2.0), ("short", 0.05, 0.0)):
+        parts = [np.zeros(round(before * SAMPLE_RATE)), tone, np.zeros(round(after * SAMPLE_RATE))]
+        sf.write(tmp_path / "pack" / f"{name}.wav", np.concatenate(parts), SAMPLE_RATE)
+    found = open_recordings([tmp_path / "pack"], FLUTE)
+    long, short = analyse(found.recordings, FLUTE, tmp_path / "cache")
+    whole = to_pcm(load_audio(tmp_path / "pack" / "long.wav"))
+    first, last = np.flatnonzero(whole)[[0, -1]]
+    assert long.n_cut == (first - KEPT_SILENCE, len(whole) - 1 - last - KEPT_SILENCE)
+    np.testing.assert_array_equal(long.audio, whole[long.n_cut[0] : len(whole) - long.n_cut[1]])
+    assert long.features.loudness_db[0] < -60  # the kept silence shows the onset
+    assert short.n_cut == (0, 0)
+    assert len(long.features.f0_hz) == -(-len(long.audio) // 64)
+
+
+def test_silence_with_an_offset_is_silence_and_pauses_stay() -> None:
+    quiet = np.full(5000, 7, np.int16)
+    sound = to_pcm(make_tone(0.5))
+    start, end = find_sound(np.concatenate([quiet, sound, quiet, sound, quiet]))
+    assert start == pytest.approx(5000 - KEPT_SILENCE, abs=1)
+    assert end == pytest.approx(10000 + 2 * len(sound) + KEPT_SILENCE, abs=2)
+    assert find_sound(quiet) == (0, 5000)

@@ -21,10 +21,12 @@ def write_bad_recordings(folder: Path) -> dict[str, str]:
     (folder / "text.wav").write_text("not a recording\n" * 100)
     (folder / "nothing.wav").write_bytes(b"")
     tone = make_curve_tone(440)
-    sf.write(folder / "cut.flac", tone, SAMPLE_RATE)
-    data = (folder / "cut.flac").read_bytes()
-    (folder / "cut.flac").write_bytes(data[: len(data) // 2])
-    sf.write(folder / "opposed.wav", np.stack([tone, -tone], axis=1), SAMPLE_RATE)
+    tone[1000] = np.inf
+    sf.write(folder / "infinite.wav", tone, SAMPLE_RATE, subtype="FLOAT")
+    sf.write(folder / "offset.wav", np.full(SAMPLE_RATE, 0.25), SAMPLE_RATE)
+    (folder / "noise.wav").write_bytes(np.random.default_rng(0).bytes(5000))
+    (folder / "video.wav").write_bytes(b"\0\0\0\x20ftypisom" + bytes(2000))
+    (folder / "film.wav").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(2000))
     return {
         "empty.wav": "0 samples",
         "one.wav": "1 samples",
@@ -32,7 +34,10 @@ def write_bad_recordings(folder: Path) -> dict[str, str]:
         "nan.wav": "NaN",
         "text.wav": "not readable audio",
         "nothing.wav": "not readable audio",
-        "cut.flac": "not readable audio",
-        "opposed.wav": "silent",
+        "infinite.wav": "infinite",
+        "offset.wav": "silent",
+        "noise.wav": "not readable audio",
+        "video.wav": "MPEG-4",
+        "film.wav": "Matroska",
         "absent.wav": "not a file",
     }
