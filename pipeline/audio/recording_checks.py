@@ -134,12 +134,10 @@ def check_recording(audio: Pcm, features: Features, facts: FileFacts, config: Da
 
 
 def find_issues(checks: Checks, config: DataConfig) -> list[Issue]:
-    """Names the issues of a recording; an empty list if there are none."""
-    file, below, above, hum = checks.file, checks.below, checks.above, checks.hum
+    """Names the issues of a recording, its file's included; an empty list if there are none."""
+    below, above, hum = checks.below, checks.above, checks.hum
     percent_below = f"{100 * below.share:.0f} % repeats slower than {config.f0_min_hz:g} Hz"
     percent_above = f"{100 * above.share:.0f} % lies above {config.f0_max_hz:g} Hz"
-    left_out = file.channels - len(file.used)
-    there = file.n_samples / max(file.n_samples + file.n_lost, 1)
     found = (
         (
             checks.confidence < config.confidence_threshold,
@@ -147,6 +145,19 @@ def find_issues(checks: Checks, config: DataConfig) -> list[Issue]:
         ),
         (below.share > OUT_OF_RANGE_SHARE, Issue(BELOW, percent_below)),
         (above.share > OUT_OF_RANGE_SHARE, Issue(ABOVE, percent_above)),
+        (
+            hum is not None and hum.level_db > LOUD_HUM_DB,
+            Issue(HUM, f"{hum.mains_hz} Hz at {hum.level_db:.0f} dBFS" if hum else ""),
+        ),
+    )
+    return [issue for applies, issue in found if applies] + find_file_issues(checks.file)
+
+
+def find_file_issues(file: FileFacts) -> list[Issue]:
+    """Names the issues that a file itself shows, and what was mended when it was loaded."""
+    left_out = file.channels - len(file.used)
+    there = file.n_samples / max(file.n_samples + file.n_lost, 1)
+    found = (
         (
             file.clipped_share > CLIPPED_SHARE,
             Issue(CLIPPED, f"{100 * file.clipped_share:.1f} % of its samples are clipped"),
@@ -157,10 +168,6 @@ def find_issues(checks: Checks, config: DataConfig) -> list[Issue]:
         ),
         (file.choice == file_facts.LOUDEST, Issue(OPPOSED, f"channel {file.used[0] + 1}")),
         (file.removes_offset, Issue(OFFSET, f"{100 * file.offset:.1f} % of full scale")),
-        (
-            hum is not None and hum.level_db > LOUD_HUM_DB,
-            Issue(HUM, f"{hum.mains_hz} Hz at {hum.level_db:.0f} dBFS" if hum else ""),
-        ),
         (1 - there > LOST_SHARE, Issue(DAMAGED, f"{100 * there:.0f} % of its length")),
     )
     return [issue for applies, issue in found if applies]
