@@ -192,6 +192,16 @@ def _place_operators(patch: Patch) -> dict[int, tuple[float, int]]:
     return {operator: (columns[operator] - used[0], rows[operator]) for operator in columns}
 
 
+def operator_rows(patch: Patch) -> list[str]:
+    """Places the operators as `patch_svg` does, in lines of text, the carriers in the last."""
+    places = _place_operators(patch)
+    n_rows = max(row for _, row in places.values()) + 1
+    lines = [[" "] * 24 for _ in range(n_rows)]
+    for operator, (column, row) in places.items():
+        lines[n_rows - 1 - row][round(4 * column)] = str(operator + 1)
+    return ["".join(line).rstrip() for line in lines]
+
+
 def roles(patch: Patch) -> Iterator[str]:
     """Yields the role of each operator in words, operator 1 first."""
     for operator in range(N_OPERATORS):

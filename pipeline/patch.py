@@ -1,0 +1,231 @@
+"""Lists, shows, imports and compares FM patches.
+
+    python -m pipeline.patch                                  the patches of data/patches
+    python -m pipeline.patch --show flute                     routing and ratios of one
+    python -m pipeline.patch --syx FILE                       the voices of a DX7's SysEx file
+    python -m pipeline.patch --syx FILE --voice 11            makes a patch of voice 11
+    python -m pipeline.patch --fit --audio DIR [--syx FILE]   which of them suits recordings best
+
+A patch is a file of ``data/patches``, or a table ``[patch]`` in an instrument's file; see
+`pipeline.core.patch_files`. ``--fit`` fits levels to frames of the recordings, with every patch of
+``data/patches`` and of the SysEx files, and then trains a small model for a short time with each of
+the best five. It writes a table, a picture and the figures to ``--out``.
+"""
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.core.cli import run_main
+from pipeline.core.dx7_algorithms import ALGORITHMS
+from pipeline.core.errors import UserError
+from pipeline.core.files import write_json
+from pipeline.core.instrument_config import DataConfig, InstrumentConfig, load_instrument
+from pipeline.core.parser import Parser, whole
+from pipeline.core.patch import Patch
+from pipeline.core.patch_files import known_patches, load_patch, patch_table, save_patch
+from pipeline.core.paths import BUILD_DIR, PATCH_DIR, shown
+from pipeline.model.dx7_sysex import Dx7Voice, read_voices
+from pipeline.pages.diagrams import operator_rows, roles
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Lists, shows, imports and compares FM patches."""
+    args = _parser().parse_args(argv)
+    _check(args)
+    if args.show is not None:
+        _show(load_patch(args.show))
+    elif args.fit:
+        _fit(args)
+    elif args.voice is not None:
+        _import(args)
+    elif args.syx:
+        _list_voices(args.syx[0])
+    else:
+        for name in known_patches():
+            print(_summary(load_patch(name)))
+        print("next: python -m pipeline.patch --show NAME, or patch = NAME in an instrument's file")
+
+
+def _parser() -> Parser:
+    parser = Parser("patch", main.__doc__)
+    parser.add_argument(
+        "--show", metavar="NAME", help="show the routing and the ratios of a patch (default: none)"
+    )
+    parser.add_argument(
+        "--syx",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="SysEx file of a DX7: a cartridge, or single voices (default: none)",
+    )
+    parser.add_argument(
+        "--voice",
+        type=whole(1, 100_000),
+        metavar="N",
+        help="write a patch of voice N of the SysEx file (default: only list the voices)",
+    )
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        help="name of the written patch, data/patches/NAME.toml (default: the voice's name)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="file of the written patch, or folder of --fit (default: data/patches/NAME.toml, or "
+        "build/patch_fit)",
+    )
+    parser.add_argument(
+        "--fit",
+        action="store_true",
+        help="compare how well all patches imitate recordings (default: no comparison)",
+    )
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="recordings for --fit: folders, or single files (default: none)",
+    )
+    parser.add_argument(
+        "--instrument",
+        metavar="NAME",
+        help="instrument whose pitch range --fit uses (default: 60 to 2000 Hz)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="only fit levels to frames (default: also train with the best five patches)",
+    )
+    return parser
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuses options that do not belong together."""
+    if args.show is not None and (args.syx or args.voice is not None):
+        raise UserError("--show shows a patch of data/patches: give it without --syx and --voice")
+    if args.voice is not None and len(args.syx) != 1:
+        raise UserError("--voice needs the file that contains the voice: give one --syx FILE")
+    if args.fit:
+        if not args.audio:
+            raise UserError("--fit needs recordings: give --audio DIR")
+        if args.show is not None or args.voice is not None or args.name is not None:
+            raise UserError("--fit compares all patches: leave out --show, --voice and --name")
+        return
+    if args.audio or args.instrument is not None or args.quick:
+        raise UserError("--audio, --instrument and --quick are for the comparison: give --fit")
+    if args.voice is None and (args.name is not None or args.out is not None):
+        raise UserError("--name and --out are for a voice that becomes a patch: give --voice N")
+    if args.name is not None and args.out is not None:
+        raise UserError("--out contains the patch's name: leave out --name")
+
+
+def _summary(patch: Patch) -> str:
+    numbers = [number for number in ALGORITHMS if _is_algorithm(patch, number)]
+    dx7 = f"DX7 algorithm {' or '.join(map(str, numbers))}" if numbers else "not a DX7 algorithm"
+    return f"{patch.name}: {patch.routing}; ratios {_ratios(patch)}; {dx7}"
+
+
+def _is_algorithm(patch: Patch, number: int) -> bool:
+    return Patch("dx7", ALGORITHMS[number], patch.ratios).modulators == patch.modulators
+
+
+def _ratios(patch: Patch) -> str:
+    return " ".join(
+        f"{float(ratio):g}" + (f"{cents:+g}ct" if cents else "")
+        for ratio, cents in zip(patch.ratios, patch.detune_cents, strict=True)
+    )
+
+
+def _show(patch: Patch) -> None:
+    print(_summary(patch))
+    print("\n".join(f"    {row}" for row in operator_rows(patch)))
+    for number, (ratio, role) in enumerate(zip(_ratios(patch).split(), roles(patch), strict=True)):
+        print(f"  operator {number + 1}, ratio {ratio}: {role}")
+
+
+def _list_voices(path: Path) -> None:
+    voices = read_voices(path)
+    for number, voice in enumerate(voices, 1):
+        print(f"{number:2d} {_voice_summary(voice)}")
+    noun = "voice" if len(voices) == 1 else "voices"
+    file = shlex.quote(str(path))
+    print(f"{path}: {len(voices)} {noun}")
+    print(f"next: python -m pipeline.patch --syx {file} --voice N writes one as a patch")
+
+
+def _voice_summary(voice: Dx7Voice) -> str:
+    lacking = voice.not_played()
+    without = f"; without {', '.join(lacking)}" if lacking else ""
+    patch = voice.patch()
+    return f"{voice.name:10s} algorithm {voice.algorithm:2d}, ratios {_ratios(patch)}{without}"
+
+
+def _import(args: argparse.Namespace) -> None:
+    voices = read_voices(args.syx[0])
+    if args.voice > len(voices):
+        raise UserError(f"{args.syx[0]} has {len(voices)} voices: give --voice 1 to {len(voices)}")
+    voice = voices[args.voice - 1]
+    path = args.out or PATCH_DIR / f"{args.name or voice.identifier}.toml"
+    patch = voice.patch(path.stem)
+    title = f"Voice {args.voice} of {args.syx[0].name}: {voice.name}, algorithm {voice.algorithm}."
+    lacking = voice.not_played()
+    save_patch(patch, path, [title, *([f"Not played: {', '.join(lacking)}."] if lacking else [])])
+    print(f"{args.voice} {_voice_summary(voice)}")
+    print(f"{shown(path)}: written")
+    if path.resolve().parent == PATCH_DIR:
+        print(f'next: write patch = "{patch.name}" into the file of an instrument')
+    else:
+        print("next: move it to data/patches, or copy it to [patch] in the file of an instrument")
+
+
+def _fit(args: argparse.Namespace) -> None:
+    # Imported here, because other uses need no TensorFlow, which takes seconds to import.
+    from pipeline.audio.recordings import open_recordings
+    from pipeline.pages.patch_chart import write_chart
+    from pipeline.training import patch_comparison
+
+    config = (
+        InstrumentConfig("recordings", known_patches()[0], DataConfig(60.0, 2000.0))
+        if args.instrument is None
+        else load_instrument(args.instrument)
+    )
+    candidates = [load_patch(name) for name in known_patches()]
+    candidates += [voice.patch() for path in args.syx for voice in read_voices(path)]
+    patches = patch_comparison.distinct_patches(candidates)
+    folder = args.out or BUILD_DIR / "patch_fit"
+    found = open_recordings(args.audio, config.data)
+    found.warn()
+    recordings = found.recordings
+    partials = patch_comparison.sample_partials(recordings, config.data, folder / "features")
+    fits = patch_comparison.fit_patches(patches, partials)
+    if not args.quick:
+        fits = patch_comparison.train_best(fits, config, recordings, folder)
+    write_json(
+        folder / "patches.json",
+        {
+            "n_frames": len(partials.amplitudes),
+            "patches": [
+                patch_table(fit.patch)
+                | {"error_db": fit.error_db, "errors_db": fit.errors_db, "mss_dry": fit.mss}
+                for fit in fits
+            ],
+        },
+    )
+    write_chart(fits, folder / "patches.svg")
+    print("error of the partials in dB, distance after a short training, patch")
+    for fit in fits:
+        distance = "     " if fit.mss is None else f"{fit.mss:5.2f}"
+        print(f"{fit.error_db:5.2f} {distance}  {_summary(fit.patch)}")
+    print(f"{shown(folder)}: patches.svg, patches.json")
+    print("next: write the best of data/patches into the instrument's file, as patch = NAME")
+
+
+if __name__ == "__main__":
+    run_main(main)
