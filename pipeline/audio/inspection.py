@@ -1,7 +1,7 @@
 """Inspects recordings before any training: what is there, and what is doubtful about it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,11 +13,13 @@ from pipeline.audio.analysis import Analysis
 from pipeline.audio.inspection_decay import decay_times
 from pipeline.audio.inspection_levels import noise_floor
 from pipeline.audio.inspection_pitch import Doubts, Notes, find_doubts, measure_notes, tuning_cents
+from pipeline.audio.instrument_measurement import Measured, measure_instrument
 from pipeline.audio.issue_log import Issue, IssueLog
 from pipeline.audio.pitch_report import PitchReport, report_pitches
 from pipeline.audio.recording_checks import Checks, audible_frames, find_issues
 from pipeline.audio.recordings import Recording
 from pipeline.core.constants import FRAME_RATE, MIN_LOUDNESS_DB, SAMPLE_RATE
+from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import DataConfig
 
 OCTAVE_SHARE = 0.1  # of the checked frames; solo recordings have at most 0.05
@@ -88,12 +90,14 @@ class Inspection:
         config: The search range and the thresholds that were used.
         n_duplicates: Number of recordings with the same content as another one, left out.
         pitches: What lies out of range, and how the names compare with the pitches.
+        measured: The range of the notes; None if no note has a clear pitch.
     """
 
     reports: Sequence[RecordingReport]
     config: DataConfig
     n_duplicates: int
     pitches: PitchReport
+    measured: Measured | None
 
     @cached_property
     def seconds(self) -> float:
@@ -105,20 +109,32 @@ class Inspection:
         """Length of all audible frames."""
         return sum(report.sounding_seconds for report in self.reports)
 
+    @property
+    def pitched_seconds(self) -> float:
+        """Length of all frames with a clear pitch."""
+        return sum(report.notes.n_pitched for report in self.reports) / FRAME_RATE
+
     @cached_property
     def coverage_seconds(self) -> Doubles:
-        """Seconds with a clear pitch by MIDI note and loudness, shape [128, 16]."""
+        """Sustained seconds with a clear pitch by MIDI note and loudness, shape [128, 16]."""
         total = np.sum([report.notes.coverage for report in self.reports], axis=0)
         return np.asarray(total / FRAME_RATE)
 
     @cached_property
     def note_seconds(self) -> Doubles:
-        """Seconds with a clear pitch by MIDI note, shape [128]."""
+        """Sustained seconds with a clear pitch by MIDI note, shape [128]."""
         return np.asarray(self.coverage_seconds.sum(axis=1))
+
+    @property
+    def played_notes(self) -> range:
+        """MIDI notes from the lowest to the highest one, without stray ones; may be empty."""
+        if self.measured is None:
+            return range(0)
+        return range(round(self.measured.lowest), round(self.measured.highest) + 1)
 
     @cached_property
     def loudness_seconds(self) -> Doubles:
-        """Audible seconds by loudness in steps of 1 dB from -80 dB, shape [80]."""
+        """Sustained seconds by loudness in steps of 1 dB from -80 dB, shape [80]."""
         total = np.sum([report.notes.loudness for report in self.reports], axis=0)
         return np.asarray(total / FRAME_RATE)
 
@@ -134,7 +150,7 @@ class Inspection:
 
     @property
     def loudness_db(self) -> tuple[float, float]:
-        """Soft and loud: percentiles of the loudness of the audible frames in dB."""
+        """Soft and loud: percentiles of the loudness of sustained sound in dB."""
         return loudness_range(self.loudness_seconds)
 
     @property
@@ -193,19 +209,24 @@ def loudness_range(seconds: Doubles) -> tuple[float, float]:
 
 
 def inspect_recordings(
-    analyses: Iterable[Analysis], n_recordings: int, config: DataConfig
+    analyses: Sequence[Analysis], n_recordings: int, config: DataConfig
 ) -> Inspection:
     """Measures recordings.
 
     Args:
         analyses: The recordings, analysed with `config`; at least one.
-        n_recordings: Number of recordings with duplicates, for the progress bar.
+        n_recordings: Number of recordings, with duplicates.
         config: The search range, and thresholds for audible and clear frames.
     """
-    bar = tqdm(analyses, total=n_recordings, desc="measure", unit="recording", disable=None)
+    bar = tqdm(analyses, desc="measure", unit="recording", disable=None)
     reports = [_inspect(analysis, config) for analysis in bar]
     checked = [(report.recording, report.checks) for report in reports]
-    return Inspection(reports, config, n_recordings - len(reports), report_pitches(checked, config))
+    try:
+        measured = measure_instrument(analyses)
+    except UserError:  # nothing has a clear pitch, and the reports say why
+        measured = None
+    pitches = report_pitches(checked, config)
+    return Inspection(reports, config, n_recordings - len(reports), pitches, measured)
 
 
 def _inspect(analysis: Analysis, config: DataConfig) -> RecordingReport:

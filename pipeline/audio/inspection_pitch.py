@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import median_filter
+from scipy.ndimage import maximum_filter1d, median_filter
 from scipy.signal import get_window
 
 from pipeline.audio.autocorrelation import (
@@ -26,7 +26,7 @@ from pipeline.audio.autocorrelation import (
     periodicity,
     pitch_windows,
 )
-from pipeline.audio.features import Features, Floats
+from pipeline.audio.features import Features
 from pipeline.audio.pcm import Pcm, from_pcm
 from pipeline.audio.pitch import hz_to_note
 from pipeline.core.constants import HOP_SAMPLES, MAX_NOTE, SAMPLE_RATE
@@ -37,6 +37,8 @@ Indices = npt.NDArray[np.int64]
 N_NOTES = MAX_NOTE + 1
 LOUDNESS_STEP_DB = 5
 N_LEVELS = 16  # steps from -80 dB to 0 dB
+SUSTAINED_FRAMES = 125
+SUSTAINED_DB = 6.0
 STEADY_FRAMES = 10  # over 40 ms, a steady note
 STEADY_NOTES = 0.3  # moves by less than this many semitones
 
@@ -62,15 +64,20 @@ MISSING_DB = 30.0  # below the strongest line
 class Notes:
     """The notes of a recording, from its audible frames.
 
+    Sustained frames are those near the loudest one around them, so that starts and ends of notes do
+    not count as soft playing.
+
     Attributes:
-        coverage: Number of pitched frames by MIDI note and by loudness in steps of 5 dB from
-            -80 dB, shape [128, 16].
-        loudness: Number of audible frames by loudness in steps of 1 dB from -80 dB, shape [80].
+        n_pitched: Number of frames with a clear pitch.
+        coverage: Number of these that are sustained, by MIDI note and by loudness in steps of 5 dB
+            from -80 dB, shape [128, 16].
+        loudness: Number of sustained frames by loudness in steps of 1 dB from -80 dB, shape [80].
         tuning: Sum of the deviations of steady frames from equal temperament at A4 = 440 Hz, by
             MIDI note, as unit vectors that go round once per semitone; complex, shape [128].
         median_note: Median of the pitched frames; None without pitched frames.
     """
 
+    n_pitched: int
     coverage: Indices
     loudness: Indices
     tuning: npt.NDArray[np.complex128]
@@ -99,13 +106,16 @@ def measure_notes(features: Features, audible: Bools, confidence_threshold: floa
     nearest = np.clip(np.round(note), 0, MAX_NOTE).astype(np.int64)
     level = (features.loudness_db.astype(np.float64) + 80).clip(0, 79.999)
     coverage = np.zeros((N_NOTES, N_LEVELS), np.int64)
-    np.add.at(coverage, (nearest[pitched], (level[pitched] // LOUDNESS_STEP_DB).astype(int)), 1)
+    sustained = audible & _is_sustained(level)
+    counted = pitched & sustained
+    np.add.at(coverage, (nearest[counted], (level[counted] // LOUDNESS_STEP_DB).astype(int)), 1)
     tuning = np.zeros(N_NOTES, np.complex128)
     steady = pitched & _is_steady(note)
     np.add.at(tuning, nearest[steady], np.exp(2j * np.pi * note[steady]))
     return Notes(
+        n_pitched=int(np.count_nonzero(pitched)),
         coverage=coverage,
-        loudness=np.bincount(level[audible].astype(int), minlength=80),
+        loudness=np.bincount(level[sustained].astype(int), minlength=80),
         tuning=tuning,
         median_note=float(np.median(note[pitched])) if pitched.any() else None,
     )
@@ -114,6 +124,12 @@ def measure_notes(features: Features, audible: Bools, confidence_threshold: floa
 def tuning_cents(tuning: npt.ArrayLike) -> float:
     """Returns the mean deviation from equal temperament, in [-50, 50] cents, of `Notes.tuning`."""
     return float(np.angle(np.sum(tuning)) / (2 * np.pi) * 100)
+
+
+def _is_sustained(level_db: Doubles) -> Bools:
+    """Marks frames that are nearly as loud as the loudest one within a quarter of a second."""
+    loudest_db = maximum_filter1d(level_db, SUSTAINED_FRAMES, mode="nearest")
+    return np.asarray(level_db >= loudest_db - SUSTAINED_DB)
 
 
 def _is_steady(note: Doubles) -> Bools:
@@ -139,8 +155,8 @@ def find_doubts(audio: Pcm, features: Features, audible: Bools) -> Doubts:
         return Doubts(0.0, 0.0, 0.0)
     frames = frames[:: -(-len(frames) // MAX_CHECKED_FRAMES)]
     lags = np.arange(int(LAGS_PER_SECOND / HIGHEST_HZ) - 1, int(LAGS_PER_SECOND / LOWEST_HZ) + 2)
-    samples = from_pcm(audio)
-    curve = periodicity(pitch_windows(samples, frames), lags, high_pass_hz=LOWEST_HZ / 2)
+    windows = from_pcm(pitch_windows(audio, frames))
+    curve = periodicity(windows, lags, high_pass_hz=LOWEST_HZ / 2)
     peaks = np.where(local_maxima(curve), curve[:, 1:-1], 0.0)
     lags = lags[1:-1]
     period = LAGS_PER_SECOND / features.f0_hz[frames]
@@ -151,7 +167,7 @@ def find_doubts(audio: Pcm, features: Features, audible: Bools) -> Doubts:
     octave = repeats & (longer > found + LONGER_IS_BETTER)
     octave |= (found >= REPEATS) & (half >= HALF_IS_AS_GOOD * found)
     chord = np.zeros(len(frames), bool)
-    power = _spectra(samples, frames)
+    power = _spectra(audio, frames)
     best_hz = _shortest_period(curve, peaks >= np.maximum(best[:, None] - AS_GOOD, 1e-9), lags)
     chord[repeats] = _lacks_low_harmonics(power[repeats], best_hz[repeats])
     chord[~repeats] = _line_shares(power[~repeats]) >= LINE_SHARE
@@ -177,11 +193,12 @@ def _shortest_period(curve: Doubles, candidates: Bools, lags: Indices) -> Double
     return np.asarray(LAGS_PER_SECOND / (lags[first[:, 0]] + offset))
 
 
-def _spectra(audio: Floats, frames: Indices) -> Doubles:
+def _spectra(audio: Pcm, frames: Indices) -> Doubles:
     """Returns the power spectra around the ends of frames, shape [n_frames, n_bins]."""
-    padded = np.pad(audio, LINE_WINDOW // 2)
-    starts = np.minimum(HOP_SAMPLES * (frames + 1), len(padded) - LINE_WINDOW)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, LINE_WINDOW)[starts]
+    padded = np.pad(audio, (0, max(0, LINE_WINDOW - len(audio))))
+    starts = HOP_SAMPLES * (frames + 1) - LINE_WINDOW // 2
+    starts = np.clip(starts, 0, len(padded) - LINE_WINDOW)
+    windows = from_pcm(np.lib.stride_tricks.sliding_window_view(padded, LINE_WINDOW)[starts])
     return np.asarray(np.abs(np.fft.rfft(windows * get_window("hann", LINE_WINDOW))) ** 2)
 
 

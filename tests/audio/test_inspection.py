@@ -132,10 +132,12 @@ def test_notes_are_counted_by_pitch_and_loudness() -> None:
     _, features, audible = analyse(audio)
     notes = measure_notes(features, audible, 0.8)
     by_note, by_level = notes.coverage.sum(axis=1) / 250, notes.coverage.sum(axis=0) / 250
-    assert by_note[69] == pytest.approx(2, abs=0.1) and by_note[76] == pytest.approx(1, abs=0.1)
-    assert by_note.sum() == pytest.approx(3, abs=0.1)
-    assert by_level[-3:].sum() == pytest.approx(2, abs=0.1)  # 15 dB and the 20 dB of the second
-    assert notes.loudness.sum() == audible.sum()
+    # Within 0.25 s of the loud note, the soft one might be its fade.
+    assert by_note[69] == pytest.approx(2, abs=0.1) and by_note[76] == pytest.approx(0.75, abs=0.1)
+    assert by_note.sum() == pytest.approx(2.75, abs=0.1)
+    assert by_level[-3:].sum() == pytest.approx(2, abs=0.1)  # from -15 dB up
+    assert notes.loudness[:60].sum() / 250 == pytest.approx(0.75, abs=0.1)  # below -20 dB
+    assert notes.n_pitched / 250 == pytest.approx(3, abs=0.05)
     assert notes.median_note == pytest.approx(69, abs=0.02)
 
 

@@ -1,0 +1,199 @@
+"""Says what a musician can do better, from what was measured on the recordings."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import librosa
+import numpy as np
+
+from pipeline.audio.inspection import (
+    LOW_SAMPLE_RATE,
+    MOSTLY_NOISE,
+    OCTAVE_DOUBT,
+    QUIETEST,
+    SEVERAL_NOTES,
+    Inspection,
+)
+from pipeline.audio.issue_log import list_names
+from pipeline.audio.pitch_report import OCTAVE_ERROR
+from pipeline.audio.recording_checks import CLIPPED, HUM, OPPOSED, UNCLEAR
+
+LOW_PEAK_DB = -20.0  # a louder recording would lift the sound above the noise of the converter
+NOISE_MARGIN_DB = 5.0  # noise must lie this much below the softest sound that counts
+ROOM_SECONDS = 0.6  # RT60 of a large living room
+NARROW_DB = 12.0  # from soft to loud
+SOURCE_DB = 6.0  # between the levels of sources
+SHORT_NOTE_SECONDS = 1.0
+MAX_MISSING = 10  # notes that are named
+FEW_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A sentence about what was found, and one about what to do."""
+
+    finding: str
+    remedy: str
+
+
+def note_name(note: float) -> str:
+    """Returns the name of a MIDI note, such as F#3."""
+    return str(librosa.midi_to_note(round(note), unicode=False))
+
+
+def give_advice(inspection: Inspection, used_seconds: float) -> list[Advice]:
+    """Returns what to do better, the most important first; empty if nothing needs to be done.
+
+    Args:
+        inspection: The measurements.
+        used_seconds: How many seconds training would use.
+    """
+    rules = (_pitch_advice, _level_advice, _coverage_advice)
+    found = [advice for rule in rules for advice in rule(inspection)]
+    if used_seconds < FEW_SECONDS:
+        found.append(
+            Advice(
+                f"Training would use {used_seconds:.0f} s",
+                "record more: three minutes are little, ten are good",
+            )
+        )
+    return found
+
+
+def _pitch_advice(inspection: Inspection) -> Iterator[Advice]:
+    """Finds recordings that are not what the pitch tracker expects."""
+    remedies = {
+        SEVERAL_NOTES: "play one note at a time; let a note end before the next begins",
+        MOSTLY_NOISE: "leave these out, or move the microphone closer to the instrument",
+        UNCLEAR: "leave these out, or record one note at a time in a quieter place",
+        OCTAVE_DOUBT: "listen to these, and leave out those that squeak or double the octave",
+        OCTAVE_ERROR: "narrow the search range to the instrument's notes, or correct the names",
+    }
+    for finding in inspection.pitches.range_lines():
+        yield Advice(finding, "widen the search range in the instrument's file")
+    by_kind = inspection.issues.by_kind()
+    for kind, remedy in remedies.items():
+        if names := by_kind.get(kind):
+            yield Advice(_with(kind, names), remedy)
+
+
+def _level_advice(inspection: Inspection) -> Iterator[Advice]:
+    """Finds what the microphone, the room and the gain spoil."""
+    by_kind = inspection.issues.by_kind()
+    if names := by_kind.get(CLIPPED):
+        yield Advice(
+            _with(CLIPPED, names),
+            "lower the gain by 6 dB and record these again",
+        )
+    elif inspection.peak_db < LOW_PEAK_DB:
+        yield Advice(
+            f"The highest peak is {inspection.peak_db:.0f} dBFS",
+            "raise the gain until loud notes peak at -6 dBFS",
+        )
+    if names := by_kind.get(HUM):
+        yield Advice(
+            _with(HUM, names),
+            "keep cables away from power supplies, or use another socket or battery power",
+        )
+    if names := by_kind.get(OPPOSED):
+        yield Advice(
+            _with(OPPOSED, names),
+            "check the polarity of one microphone",
+        )
+    if names := by_kind.get(LOW_SAMPLE_RATE):
+        yield Advice(
+            _with(LOW_SAMPLE_RATE, names),
+            "record at 44.1 or 48 kHz, because the brightness above half the rate is lost",
+        )
+    floor_db, (_, loud_db) = inspection.floor_db, inspection.loudness_db
+    if floor_db is None:
+        yield Advice(
+            "No recording has a pause, so the noise is unknown",
+            "leave half a second of silence before and after the notes",
+        )
+    elif floor_db > loud_db - inspection.config.silence_db - NOISE_MARGIN_DB:
+        yield Advice(
+            f"The noise in the pauses is only {loud_db - floor_db:.0f} dB below loud notes, so it "
+            "is learnt as sound",
+            "find a quieter room, move closer, or switch off fans and computers",
+        )
+    room = inspection.room_seconds
+    if room is not None and room > ROOM_SECONDS:
+        yield Advice(
+            f"Note ends ring for {room:.1f} s (RT60)",
+            "move closer, or hang blankets; otherwise the model learns the room as its reverb",
+        )
+
+
+def _coverage_advice(inspection: Inspection) -> Iterator[Advice]:
+    """Finds notes and levels that are missing, and sources that differ in level."""
+    missing = missing_notes(inspection)
+    if missing:
+        yield Advice(
+            f"Less than {SHORT_NOTE_SECONDS:g} s each of {_list_notes(missing)}",
+            "record these notes, soft and loud",
+        )
+    soft_db, loud_db = inspection.loudness_db
+    narrow = narrow_notes(inspection)
+    if loud_db - soft_db < NARROW_DB:
+        yield Advice(
+            f"Soft and loud are only {loud_db - soft_db:.0f} dB apart",
+            "play the same notes soft and loud, and swell on long ones",
+        )
+    elif narrow:
+        yield Advice(
+            f"Hardly any dynamics on {_list_notes(narrow)}",
+            "play these notes soft and loud, too",
+        )
+    levels = inspection.loudness_by_source()
+    loud = {name: loudest for name, (_, loudest) in levels.items()}
+    if loud and max(loud.values()) - min(loud.values()) > SOURCE_DB:
+        listed = ", ".join(f"{name} {level_db:.0f} dB" for name, level_db in loud.items())
+        yield Advice(
+            f"The sources differ in level: loud notes have {listed}",
+            "bring them to the same level, because the model takes level for playing louder",
+        )
+
+
+def missing_notes(inspection: Inspection) -> list[int]:
+    """Returns the notes within the range that hardly sound, as MIDI numbers."""
+    seconds = inspection.note_seconds
+    return [note for note in inspection.played_notes if seconds[note] < SHORT_NOTE_SECONDS]
+
+
+def narrow_notes(inspection: Inspection) -> list[int]:
+    """Returns the notes that are played at nearly one loudness, as MIDI numbers."""
+    found = []
+    for note, seconds in enumerate(inspection.coverage_seconds):
+        if seconds.sum() >= SHORT_NOTE_SECONDS:
+            share = np.cumsum(seconds) / seconds.sum()
+            soft, loud = np.searchsorted(share, [QUIETEST / 100, 1 - QUIETEST / 100])
+            if loud - soft < 2:  # steps of 5 dB
+                found.append(note)
+    return found
+
+
+def _list_notes(notes: Sequence[int]) -> str:
+    """Names notes, neighbours as a span: "C4, E4 to G4"."""
+    spans: list[list[int]] = []
+    for note in notes:
+        if spans and note == spans[-1][-1] + 1:
+            spans[-1].append(note)
+        else:
+            spans.append([note])
+    texts = [
+        note_name(span[0])
+        if len(span) == 1
+        else f"{note_name(span[0])}{' to ' if len(span) > 2 else ' and '}{note_name(span[-1])}"
+        for span in spans
+    ]
+    if len(texts) > MAX_MISSING:
+        texts = [*texts[:MAX_MISSING], f"{len(texts) - MAX_MISSING} more"]
+    return ", ".join(texts)
+
+
+def _with(kind: str, names: Sequence[str]) -> str:
+    """Says how many recordings have an issue, and names the files of the first ones."""
+    noun = "recording" if len(names) == 1 else "recordings"
+    files = list_names([name.rpartition("/")[2] for name in names])
+    return f"{len(names)} {noun} with {kind.partition(':')[0]}: {files}"

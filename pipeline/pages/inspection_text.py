@@ -1,0 +1,216 @@
+"""Prints an inspection as a short text: what is there, what it is for, what to do better."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pipeline.audio.inspection import Inspection
+from pipeline.audio.inspection_advice import Advice, note_name
+from pipeline.audio.inspection_levels import LOWEST_DB
+from pipeline.audio.note_names import NameComparison
+from pipeline.audio.pitch import note_to_hz
+from pipeline.core.constants import A4_HZ, SEMITONES_PER_OCTAVE, SPLITS
+from pipeline.training.dataset_plan import SourceUse
+
+LABEL = 14  # width of the labels
+WIDTH = 100
+BARS = "\N{MIDDLE DOT}▁▂▃▄▅▆▇█"  # the first one for notes that hardly sound
+HARDLY = 0.05  # seconds
+MAX_ADVICE = 8  # the page has all
+DRY_SECONDS, SMALL_SECONDS = 0.25, 0.6  # RT60
+IN_TUNE_CENTS = 5
+
+
+def inspection_lines(
+    inspection: Inspection, uses: Mapping[str, SourceUse], advice: Sequence[Advice], setting: str
+) -> list[str]:
+    """Returns the text, about 25 lines of at most 100 characters.
+
+    Args:
+        inspection: The measurements.
+        uses: What training would use, by source.
+        advice: What to do better.
+        setting: The search range and where it comes from, or what it should be.
+    """
+    lines = ["what is there"]
+    for label, text in facts(inspection, setting):
+        lines += _labelled(label, text)
+    lines += ["", "what training would use of it"]
+    for source, use in uses.items():
+        lines += _labelled(*_use_text(source, use))
+    lines += ["", "what to do better" if advice else "nothing needs to be done better"]
+    for number, item in enumerate(advice[:MAX_ADVICE], 1):
+        lines += _wrapped(f"{number:3d}. ", f"{item.finding}: {item.remedy}.")
+    if len(advice) > MAX_ADVICE:
+        lines.append(f"     {len(advice) - MAX_ADVICE} more on the page")
+    return lines
+
+
+def facts(inspection: Inspection, setting: str) -> list[tuple[str, str]]:
+    """Returns the measurements as pairs of a label and a text."""
+    soft_db, loud_db = inspection.loudness_db
+    found = [
+        ("recordings", _recordings_text(inspection)),
+        ("notes", _notes_text(inspection)),
+    ]
+    if len(inspection.played_notes):
+        found += [("", text) for text in note_bars(inspection)]
+    found += [
+        ("search range", setting),
+        ("tuning", tuning_text(inspection)),
+        *(("names", _names_text(names)) for names in inspection.pitches.names.values()),
+        (
+            "loudness",
+            f"{soft_db:.0f} dB (soft) to {loud_db:.0f} dB (loud), A-weighted; highest peak "
+            f"{inspection.peak_db:.1f} dBFS",
+        ),
+        ("noise", noise_text(inspection)),
+        ("room", room_text(inspection)),
+        ("doubts", _doubts_text(inspection)),
+    ]
+    return found
+
+
+def _recordings_text(inspection: Inspection) -> str:
+    parts = []
+    for (rate, channels), count in inspection.formats.most_common(2):
+        kind = {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels")
+        parts.append(f"{count} of {rate / 1000:g} kHz {kind}")
+    others = inspection.formats.total() - sum(n for _, n in inspection.formats.most_common(2))
+    parts += [f"{others} of other formats"] if others else []
+    if inspection.n_duplicates:
+        parts.append(f"{inspection.n_duplicates} duplicates left out")
+    return (
+        f"{len(inspection.reports)}, {duration(inspection.seconds)}, of which "
+        f"{duration(inspection.sounding_seconds)} sound and "
+        f"{duration(inspection.pitched_seconds)} have a clear pitch; {', '.join(parts)}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Formats a length in seconds, or from two minutes on in minutes."""
+    return f"{seconds / 60:.1f} min" if seconds >= 120 else f"{seconds:.1f} s"
+
+
+def _notes_text(inspection: Inspection) -> str:
+    notes = inspection.played_notes
+    if not notes:
+        return "none with a clear pitch"
+    low_hz, high_hz = note_to_hz([notes[0], notes[-1]])
+    n_played = sum(inspection.note_seconds[note] >= HARDLY for note in notes)
+    return (
+        f"{note_name(notes[0])} to {note_name(notes[-1])} ({low_hz:.0f} to {high_hz:.0f} Hz), "
+        f"{n_played} of {len(notes)} semitones"
+    )
+
+
+def note_bars(inspection: Inspection) -> list[str]:
+    """Draws the seconds per note as bars, an octave from C to B between two lines."""
+    notes, seconds = inspection.played_notes, inspection.note_seconds
+    first = notes[0] // SEMITONES_PER_OCTAVE * SEMITONES_PER_OCTAVE
+    highest = float(seconds[notes[0] : notes[-1] + 1].max())
+    octaves = []
+    for start in range(first, notes[-1] + 1, SEMITONES_PER_OCTAVE):
+        bars = ""
+        for note in range(start, start + SEMITONES_PER_OCTAVE):
+            share = float(np.sqrt(seconds[note] / highest)) if note in notes else 0.0
+            sounds = note in notes and seconds[note] >= HARDLY
+            bars += BARS[max(round(share * (len(BARS) - 1)), 1)] if sounds else BARS[0]
+        octaves.append(f"{note_name(start)} {bars}")
+    return [" ".join(octaves[row : row + 5]) for row in range(0, len(octaves), 5)]
+
+
+def tuning_text(inspection: Inspection) -> str:
+    """Says how far the notes lie from A4 = 440 Hz."""
+    cents = inspection.tuning_cents
+    if not inspection.tuning.any():
+        return "unknown, because no note is steady"
+    direction = "above" if cents > 0 else "below"
+    where = f"{abs(cents):.0f} cents {direction}" if round(cents) else "exactly at"
+    a4_hz = A4_HZ * 2 ** (cents / 1200)
+    text = f"{where} A4 = {A4_HZ:.0f} Hz, which is A4 = {a4_hz:.1f} Hz"
+    return text if abs(cents) > IN_TUNE_CENTS else f"{where} A4 = {A4_HZ:.0f} Hz"
+
+
+def _names_text(names: NameComparison) -> str:
+    """Says how the notes in file names compare with what was found."""
+    n_octaves, n_others = len(names.octave_errors), len(names.others)
+    text = f"{names.n_agreeing} of {names.n_agreeing + n_octaves + n_others} files sound as named"
+    if names.interval:
+        text += f", {abs(names.interval)} semitones {'lower' if names.interval > 0 else 'higher'}"
+    return (
+        f"{text}; {n_octaves} an octave or more away; {n_others} at another pitch, as phrases are"
+    )
+
+
+def noise_text(inspection: Inspection) -> str:
+    """Says how loud noise and hum are."""
+    floor_db = inspection.floor_db
+    if floor_db is None:
+        text = "unknown, because no recording has a pause"
+    elif floor_db <= LOWEST_DB:
+        text = "pauses are digital silence"
+    else:
+        _, loud_db = inspection.loudness_db
+        text = f"{floor_db:.0f} dBFS in pauses, {loud_db - floor_db:.0f} dB below loud notes"
+    hums = [report.checks.hum for report in inspection.reports if report.checks.hum]
+    if hums:
+        mains_hz = max((50, 60), key=lambda hz: sum(hum.mains_hz == hz for hum in hums))
+        loudest_db = max(hum.level_db for hum in hums)
+        text += (
+            f"; hum of {mains_hz} Hz in {len(hums)} of {len(inspection.reports)} recordings, up to "
+            f"{loudest_db:.0f} dBFS"
+        )
+    return text
+
+
+def room_text(inspection: Inspection) -> str:
+    """Says how long note ends ring."""
+    room = inspection.room_seconds
+    if room is None:
+        return "unknown, because too few notes end in a straight decay"
+    kind = (
+        "dry" if room < DRY_SECONDS else "a small room" if room < SMALL_SECONDS else "reverberant"
+    )
+    dies = inspection.measured is not None and inspection.measured.decays
+    dying = "; notes die away, so the instrument is plucked or struck" if dies else ""
+    return (
+        f"{len(inspection.decays)} note ends ring for {room:.2f} s (RT60, the shorter ones): "
+        f"{kind}{dying}"
+    )
+
+
+def _doubts_text(inspection: Inspection) -> str:
+    kinds = inspection.issues.by_kind()
+    if not kinds:
+        return "none"
+    return "; ".join(f"{len(names)} with {kind.partition(':')[0]}" for kind, names in kinds.items())
+
+
+def _use_text(source: str, use: SourceUse) -> tuple[str, str]:
+    """Returns label and text for a source; a long name does not fit into the label."""
+    label, start = (source, "") if len(source) < LABEL else ("", f"{source}: ")
+    seconds = use.seconds
+    used = seconds["whole"] + seconds["joined"]
+    splits = ", ".join(f"{name} {use.splits[name][1]:.0f} s" for name in SPLITS)
+    return label, (
+        f"{start}{used:.0f} of {seconds['given']:.0f} s in {use.n_clips} clips of 4 s: "
+        f"{seconds['whole']:.0f} s whole, {seconds['joined']:.0f} s of joined notes; not "
+        f"{seconds['silent']:.0f} s of silence and {seconds['unclear']:.0f} s without a clear "
+        f"pitch; {splits}"
+    )
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    return _wrapped(f"  {label:{LABEL}}", text)
+
+
+def _wrapped(start: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+    )
