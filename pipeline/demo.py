@@ -18,7 +18,7 @@ from pipeline.audio.soundfont import render_excerpt
 from pipeline.core.cli import run_main
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import load_instrument, shipped_instruments
-from pipeline.core.model_choice import chosen_models
+from pipeline.core.model_choice import chosen_model
 from pipeline.core.options import add_board, add_model, add_out
 from pipeline.core.parser import Parser, renamed_option
 from pipeline.core.paths import MODEL_DIR, REPOSITORY
@@ -39,12 +39,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     renamed_option(parser, "--target", "--board")
     add_out(parser, "folder for the sound and the page", default=REPOSITORY / "build" / "demo")
     args = parser.parse_args(argv)
-    config = load_instrument(args.instrument)
-    if args.runs is None and args.instrument in shipped_instruments():
+    if args.run is None and args.runs is None and args.instrument in shipped_instruments():
         args.runs = MODEL_DIR  # the demo plays the same notes whatever has been trained here
-    (model,) = chosen_models(args, file=decoder_name("int8"))
+    model = chosen_model(args, file=decoder_name("int8"))
     run_dir = model.run_dir
-    variant = load_run(run_dir, instrument=args.instrument).variant
+    config = load_instrument(args.instrument)
+    variant = load_run(run_dir).variant
     print(f"model: {model}")
     print(
         f"{args.instrument}, {variant}, on {args.board}: composing, building, playing", flush=True

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
+from pipeline.core.model_choice import describe_run
 from pipeline.core.options import add_training_arguments
 from pipeline.core.parser import Parser
 from pipeline.core.runs import find_run, load_run
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     folder = args.runs / args.instrument
     teacher = args.teacher or find_run(args.instrument, "full", args.runs)
     load_run(teacher, instrument=args.instrument)
+    print(f"teacher: {describe_run(teacher)}", flush=True)
     dataset = load_dataset(args.dataset or folder / "dataset.npz", instrument)
     dataset |= render_teacher(teacher, dataset, args.method)
     variant = VARIANT_OF_METHOD[args.method]

@@ -29,6 +29,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_board, add_instrument, add_out, add_runs, add_systems
 from pipeline.core.parser import Parser, renamed_values
+from pipeline.core.runs import runs_option
 from pipeline.evaluation.evaluation import Evaluation, print_table
 from pipeline.evaluation.model_files import output_names
 from pipeline.evaluation.systems import requested_systems
@@ -71,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(
             f"{len(evaluation.peaks_dbfs)} recordings; WAV files and metrics.json are in {args.out}"
         )
-        print("next: python -m pipeline.bench")
+        print(
+            f"next: python -m pipeline.bench --instrument {args.instrument}{runs_option(args.runs)}"
+        )
     if failures:
         others = f" ({len(failures)} of {len(paths)} recordings were left out)"
         raise UserError(failures[0] + (others if len(failures) > 1 else ""))

@@ -15,6 +15,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_instrument, add_runs
 from pipeline.core.parser import Parser
+from pipeline.core.runs import runs_option
 from pipeline.model.expression import load_expression
 from pipeline.model.expression_curves import BODY_KNOTS
 from pipeline.model.expression_learning import learn
@@ -45,7 +46,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"  vibrato {expression.vibrato_cents:g} cents at {expression.vibrato_hz:g} Hz, drift "
         f"{expression.pitch_drift_cents:g} cents and {expression.loudness_drift_db:g} dB"
     )
-    print(f"next: python -m pipeline.render --instrument {config.instrument} --midi FILE --out WAV")
+    print(
+        f"next: python -m pipeline.render --instrument {config.instrument} --midi FILE --out WAV"
+        f"{runs_option(args.runs)}"
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 boards are flashed with `pipeline.flash`.
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.board in INSTRUMENT_BOARDS:
         print(f"next: {flash_command(args)}")
     else:
-        print("next: python -m pipeline.bench")
+        runs = [f" --run {shlex.quote(str(run_dir))}" for run_dir in args.run]
+        print(f"next: python -m pipeline.bench{''.join(runs)}")
 
 
 def _parser() -> Parser:

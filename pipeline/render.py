@@ -15,16 +15,11 @@ import numpy as np
 from pipeline.audio.pcm import FULL_SCALE, write_wav
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
-from pipeline.core.instrument_config import load_instrument
-from pipeline.core.model_choice import chosen_models
-from pipeline.core.options import (
-    add_board,
-    add_model,
-    add_out,
-    add_reverb_seconds,
-)
+from pipeline.core.instrument_config import known_instruments, load_instrument
+from pipeline.core.model_choice import chosen_model
+from pipeline.core.options import add_board, add_model, add_out, add_reverb_seconds
 from pipeline.core.parser import Parser, renamed_option, whole
-from pipeline.core.runs import WEIGHTS, decoder_name, load_run
+from pipeline.core.runs import WEIGHTS, decoder_name
 from pipeline.target.boards import FILE_BOARDS
 from pipeline.target.player import MAX_VOICES, POLYPHONIC_VOICES, load_score, perform_preset
 from pipeline.target.sources import generate
@@ -33,13 +28,11 @@ from pipeline.target.sources import generate
 def main(argv: Sequence[str] | None = None) -> None:
     """Plays a Standard MIDI File with an instrument and writes a WAV file."""
     args = _parser().parse_args(argv)
-    n_voices = args.voices
-    if n_voices is None:
-        n_voices = POLYPHONIC_VOICES if load_instrument(args.instrument).decays else 1
     score = load_score(args.midi)
-    (model,) = chosen_models(args, file=WEIGHTS if args.float else decoder_name("int8"))
+    model = chosen_model(args, file=WEIGHTS if args.float else decoder_name("int8"))
     run_dir = model.run_dir
     print(f"model: {model}", flush=True)
+    n_voices = args.voices or _usual_voices(args.instrument)
     if args.float:
         # Imported here because it needs Keras, which playing the firmware does not.
         from pipeline.evaluation.float_player import render_score
@@ -48,7 +41,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             score, run_dir, args.instrument, n_voices=n_voices, reverb_seconds=args.reverb
         )
     else:
-        load_run(run_dir, instrument=args.instrument)
         generated = generate(run_dir, reverb_seconds=args.reverb)
         played = perform_preset(generated, score, args.board, n_voices=n_voices)
     write_wav(args.out, played.pcm)
@@ -64,6 +56,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         worst = played.report["worst_block_instructions"]
         print(f"instructions per block of 4 ms: {mean:,.0f} on average, at most {worst:,}")
     print("next: listen to it; --reverb SECONDS adds the reverb of the recordings")
+
+
+def _usual_voices(instrument: str) -> int:
+    """Returns 1 for an instrument that slurs; that is assumed of a run folder from elsewhere."""
+    decays = instrument in known_instruments() and load_instrument(instrument).decays
+    return POLYPHONIC_VOICES if decays else 1
 
 
 def _parser() -> Parser:

@@ -14,6 +14,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_training_arguments, add_variant
 from pipeline.core.parser import Parser
+from pipeline.core.runs import runs_option
 from pipeline.training.dataset import load_dataset
 from pipeline.training.loop import train_model
 from pipeline.training.options import chosen_start, chosen_training, print_metrics, resolve
@@ -38,7 +39,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     print_metrics(metrics, folder / args.variant)
     following = "train --variant reduced" if args.variant == "full" else "distill --method control"
-    print(f"next: python -m pipeline.{following} --instrument {args.instrument}")
+    print(
+        f"next: python -m pipeline.{following} --instrument {args.instrument}"
+        f"{runs_option(args.runs)}"
+    )
 
 
 if __name__ == "__main__":

@@ -7,28 +7,32 @@ decoder, voice, and the learnt reverb with ``--reverb``. The emulated boards and
 the same samples.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.audio.loading import load_audio
+from pipeline.audio.loading import load_recording
 from pipeline.audio.pcm import to_pcm, write_wav
+from pipeline.audio.recording_checks import find_file_issues
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
-from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import load_instrument
-from pipeline.core.model_choice import chosen_models
+from pipeline.core.model_choice import chosen_model
 from pipeline.core.options import (
     add_board,
+    add_f0,
     add_model,
     add_out,
     add_reverb_seconds,
+    f0_bounds,
 )
 from pipeline.core.parser import Parser, real, renamed_option
-from pipeline.core.runs import decoder_name, load_run
+from pipeline.core.runs import decoder_name
 from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.target.boards import LIVE_BOARDS
 from pipeline.target.sources import generate
 from pipeline.target.transfer import build_transfer, transfer
+
+MAX_GAIN_DB = 80.0  # from the softest recording that is not silent to full scale
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -45,27 +49,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_board(parser, LIVE_BOARDS, default="host")
     renamed_option(parser, "--engine", "--board")
     parser.add_argument(
-        "--f0",
-        type=real(100, 4000),
-        nargs=2,
-        default=LIVE_F0_HZ,
-        metavar=("MIN", "MAX"),
-        help="lowest and highest pitch in the recording, in Hz, from 100 to 4000 "
-        f"(default: {LIVE_F0_HZ[0]:g} {LIVE_F0_HZ[1]:g})",
+        "--gain",
+        type=_gain,
+        default=0.0,
+        metavar="DB",
+        help=f"amplifies the recording by this many dB, from {-MAX_GAIN_DB:g} to {MAX_GAIN_DB:g}, "
+        "or with auto to the level that the model was trained with, as far as it does not clip "
+        "(default: 0)",
     )
+    add_f0(parser, LIVE_F0_HZ)
     add_reverb_seconds(parser)
     add_out(parser, "WAV file to write")
     args = parser.parse_args(argv)
-    f0_min_hz, f0_max_hz = args.f0
-    if f0_min_hz >= f0_max_hz:
-        raise UserError(f"--f0 {f0_min_hz:g} {f0_max_hz:g}: give the lower bound first")
-    load_instrument(args.instrument)
-    audio = load_audio(args.audio)
-    (model,) = chosen_models(args, file=decoder_name("int8"))
-    run_dir = model.run_dir
+    bounds = f0_bounds(args)
+    model = chosen_model(args, file=decoder_name("int8"))
+    audio, facts = load_recording(args.audio)
+    for issue in find_file_issues(facts):
+        print(f"warning: {args.audio.name}: {issue}", file=sys.stderr)
     print(f"model: {model}", flush=True)
-    load_run(run_dir, instrument=args.instrument)
-    program = build_transfer(args.board, generate(run_dir, reverb_seconds=args.reverb))
+    program = build_transfer(args.board, generate(model.run_dir, reverb_seconds=args.reverb))
     played = transfer(program, to_pcm(audio), f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz)
     write_wav(args.out, played.pcm)
     seconds = len(played.pcm) / SAMPLE_RATE
@@ -78,6 +80,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         print(f"instructions per block of 4 ms: {counts}")
     print("next: listen to it; --reverb SECONDS adds the learnt reverb")
+
+
+def _gain(text: str) -> float | None:
+    """Reads ``--gain``: a number of dB, or None for ``auto``."""
+    return None if text == "auto" else real(-MAX_GAIN_DB, MAX_GAIN_DB)(text)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,18 @@ import argparse
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import known_instruments, shipped_instruments
+from pipeline.core.instrument_config import (
+    known_instruments,
+    load_instrument,
+    shipped_instruments,
+)
 from pipeline.core.paths import MODEL_DIR, RUN_DIR, shown
-from pipeline.core.runs import WEIGHTS, runs_option
+from pipeline.core.runs import WEIGHTS, load_run, runs_option
 
+GIVEN = "given by --run"
 PREFERRED = VARIANTS[::-1]  # the distilled students first, the teacher last
 
 
@@ -55,7 +59,7 @@ def choose_model(
     for base in bases:
         folders = [base / instrument / name for name in variants]
         if ready := [folder for folder in folders if (folder / file).is_file()]:
-            reason = "pretrained" if base == MODEL_DIR else "trained here"
+            reason = _origin(ready[0])
             if unquantized:
                 reason += f"; {_quantize_first(unquantized[0])}"
             return Model(ready[0], reason)
@@ -75,6 +79,15 @@ def choose_model(
     )
 
 
+def describe_run(run_dir: Path) -> str:
+    """Returns a run folder and whether its model is pretrained, as commands print them."""
+    return str(Model(run_dir, _origin(run_dir)))
+
+
+def _origin(run_dir: Path) -> str:
+    return "pretrained" if run_dir.resolve().is_relative_to(MODEL_DIR) else "trained here"
+
+
 def modelled_instruments(runs: Path | None = None) -> list[str]:
     """Lists the known instruments that have a trained or a pretrained model.
 
@@ -92,26 +105,44 @@ def _quantize_first(run_dir: Path) -> str:
     return f"{folder} is trained but not quantized: run {command}"
 
 
-def chosen_models(arguments: argparse.Namespace, *, file: str = WEIGHTS) -> list[Model]:
-    """Returns the models that the options of `pipeline.core.options.add_model` select.
+def chosen_model(arguments: argparse.Namespace, *, file: str = WEIGHTS) -> Model:
+    """Returns the model that the options of `pipeline.core.options.add_model` select.
 
     Args:
-        arguments: The options ``run``, ``instrument``, ``variant`` and ``runs``. ``run`` and
-            ``instrument`` may be lists.
-        file: What a run folder must contain to be played.
+        arguments: The options; ``instrument`` is set to the model's instrument if it is None.
+        file: What the run folder must contain to be played.
+
+    Raises:
+        UserError: Neither ``--instrument`` nor ``--run`` is given, the instrument has no such
+            model, or the run folder is damaged or belongs to another instrument.
+    """
+    if arguments.run is None and arguments.instrument is None:
+        raise UserError("give --instrument NAME or --run DIR, to say what plays")
+    if arguments.instrument is not None:
+        load_instrument(arguments.instrument)
+    if arguments.run is not None:
+        model = Model(arguments.run, GIVEN)
+    else:
+        model = choose_model(
+            arguments.instrument, variant=arguments.variant, runs=arguments.runs, file=file
+        )
+    arguments.instrument = load_run(model.run_dir, instrument=arguments.instrument).instrument
+    return model
+
+
+def chosen_models(arguments: argparse.Namespace, *, file: str = WEIGHTS) -> list[Model]:
+    """Returns the models that the options of `pipeline.core.options.add_models` select, in order.
+
+    Args:
+        arguments: The options.
+        file: What the run folders must contain to be played.
 
     Raises:
         UserError: An instrument has no such model.
     """
-    if given := _listed(arguments.run):
-        return [Model(run_dir, "given by --run") for run_dir in given]
+    if arguments.run:
+        return [Model(run_dir, GIVEN) for run_dir in arguments.run]
     return [
         choose_model(name, variant=arguments.variant, runs=arguments.runs, file=file)
-        for name in _listed(arguments.instrument)
+        for name in arguments.instrument or []
     ]
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list) else [value]

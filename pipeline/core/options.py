@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.constants import ENGINES, FORMATS, VARIANTS
+from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TrainConfig, known_instruments, shipped_instruments
 from pipeline.core.parser import number, real
 from pipeline.core.paths import MODEL_DIR, REPOSITORY, RUN_DIR
@@ -36,10 +37,16 @@ def list_instruments() -> str:
 def add_model(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
     """Adds the options that select the model that plays.
 
-    These are ``--instrument``, ``--variant``, and one of ``--run``, ``--runs`` and
-    ``--pretrained``; `pipeline.core.model_choice.chosen_models` reads them.
+    These are ``--instrument``, which may be left out with ``--run``, ``--variant``, and one of
+    ``--run``, ``--runs`` and ``--pretrained``; `pipeline.core.model_choice.chosen_model` reads
+    them.
     """
-    add_instrument(parser, default=default)
+    parser.add_argument(
+        "--instrument",
+        default=default,
+        metavar="NAME",
+        help=_help(f"instrument: {list_instruments()}", default or "that of --run"),
+    )
     place = parser.add_mutually_exclusive_group()
     add_run(place, "run folder of the model that plays (default: choose by --instrument)")
     _add_places(place)
@@ -252,6 +259,31 @@ def add_reverb_seconds(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="length of the learnt reverb in seconds; 0 for a dry sound (default: 0)",
     )
+
+
+def add_f0(parser: argparse.ArgumentParser, default: tuple[float, float]) -> None:
+    """Adds ``--f0 MIN MAX``, the bounds of the live analysis; `f0_bounds` checks their order."""
+    parser.add_argument(
+        "--f0",
+        type=real(100, 4000),
+        nargs=2,
+        default=default,
+        metavar=("MIN", "MAX"),
+        help="lowest and highest pitch in the recording, in Hz, from 100 to 4000 "
+        f"(default: {default[0]:g} {default[1]:g})",
+    )
+
+
+def f0_bounds(args: argparse.Namespace) -> dict[str, float]:
+    """Returns the bounds that ``--f0`` gives, as ``f0_min_hz`` and ``f0_max_hz``.
+
+    Raises:
+        UserError: The lower bound is not the lower one.
+    """
+    f0_min_hz, f0_max_hz = args.f0
+    if f0_min_hz >= f0_max_hz:
+        raise UserError(f"--f0 {f0_min_hz:g} {f0_max_hz:g}: give the lower bound first")
+    return {"f0_min_hz": f0_min_hz, "f0_max_hz": f0_max_hz}
 
 
 def add_dataset(parser: argparse.ArgumentParser, help: str) -> None:

@@ -16,6 +16,7 @@ from pipeline.audio.analysis import analyse
 from pipeline.audio.recordings import render_corpus
 from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import InstrumentConfig
+from pipeline.core.runs import runs_option
 from pipeline.model.expression import Expression
 from pipeline.model.expression_curves import learn_curves, learn_slur
 from pipeline.model.expression_movement import learn_movement
@@ -41,7 +42,8 @@ def learn(config: InstrumentConfig, run_dir: Path) -> tuple[Expression, int]:
     features = ("f0_hz", "loudness_db", "confidence")
     dataset = load_arrays(
         run_dir / "dataset.npz",
-        remedy=f"run python -m pipeline.data --instrument {config.instrument}",
+        remedy=f"run python -m pipeline.data --instrument {config.instrument}"
+        f"{runs_option(run_dir.parent)}",
         names=(*features, "real"),
     )
     notes: list[Note] = []

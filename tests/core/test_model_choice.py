@@ -6,8 +6,14 @@ import pytest
 
 from pipeline.core import paths
 from pipeline.core.errors import UserError
-from pipeline.core.model_choice import choose_model, chosen_models, modelled_instruments
-from pipeline.core.runs import decoder_name
+from pipeline.core.instrument_config import TcnConfig, TrainConfig
+from pipeline.core.model_choice import (
+    choose_model,
+    chosen_model,
+    chosen_models,
+    modelled_instruments,
+)
+from pipeline.core.runs import RunConfig, decoder_name
 
 DECODER = decoder_name("int8")
 
@@ -84,9 +90,26 @@ def test_several_instruments_or_run_folders_keep_their_order(places):
         "models/flute/reduced_cd (pretrained)",
         "runs/clarinet/full (trained here)",
     ]
-    asked = Namespace(run=places / "x", instrument="flute", variant=None, runs=None)
-    assert list(map(str, chosen_models(asked))) == ["x (given by --run)"]
+    asked = Namespace(run=[places / "y", places / "x"], instrument=None)
+    assert [str(model) for model in chosen_models(asked)] == [
+        *("y (given by --run)", "x (given by --run)")
+    ]
     assert chosen_models(Namespace(run=None, instrument=None)) == []
+
+
+def test_run_folder_says_which_instrument_plays(places):
+    run_dir = places / "mine"
+    run_dir.mkdir()
+    train = TrainConfig()
+    RunConfig("kazoo", "flute", "reduced", TcnConfig(2, 8), train).save(run_dir)
+    asked = Namespace(run=run_dir, instrument=None, variant=None, runs=None)
+    assert str(chosen_model(asked)) == "mine (given by --run)" and asked.instrument == "kazoo"
+    with pytest.raises(UserError, match="mine holds a kazoo, not a flute"):
+        chosen_model(Namespace(run=run_dir, instrument="flute", variant=None, runs=None))
+    with pytest.raises(UserError, match="give --instrument NAME or --run DIR"):
+        chosen_model(Namespace(run=None, instrument=None))
+    with pytest.raises(UserError, match="unknown instrument 'kazoo'"):
+        chosen_model(Namespace(run=None, instrument="kazoo", variant=None, runs=None))
 
 
 def test_modelled_instruments_are_known_and_have_weights(places, replace):
