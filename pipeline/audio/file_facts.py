@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.audio.autocorrelation import LOWEST_HZ
+
 MIN_OFFSET = 1e-3  # re full scale
 OFFSET_SHARE = 0.05  # of the RMS level
 MUCH_SOFTER = 1e-3  # power: a channel 30 dB below the loudest has no sound of its own
@@ -45,7 +47,8 @@ class FileFacts:
         removes_offset: Whether the offset is large enough to be removed.
         clipped_share: Share of the samples of the used channels that are clipped: three or more in
             a row at the highest or the lowest value of the channel, because the level may have been
-            turned down after the clipping. Lossy formats and resampling remove these rows.
+            turned down after the clipping; more where the steps of the samples explain such a row.
+            Lossy formats and resampling remove these rows.
     """
 
     rate: int
@@ -66,7 +69,9 @@ class FileFacts:
         return self.n_samples / self.rate
 
 
-def scan(blocks: Iterable[Floats], rate: int, channels: int, n_announced: int) -> FileFacts | None:
+def scan(
+    blocks: Iterable[Floats], rate: int, channels: int, n_announced: int, *, step: float
+) -> FileFacts | None:
     """Measures the samples of a file.
 
     Args:
@@ -74,13 +79,14 @@ def scan(blocks: Iterable[Floats], rate: int, channels: int, n_announced: int) -
         rate: Sample rate in Hz.
         channels: Number of channels.
         n_announced: Number of samples per channel that the header announces.
+        step: Distance of neighbouring values of loud samples, re full scale.
 
     Returns:
         None if a sample is NaN or infinite.
     """
     total, products = np.zeros(channels), np.zeros((channels, channels))
     high, low = np.full(channels, -np.inf), np.full(channels, np.inf)
-    rows = [(_Rows(sign=1), _Rows(sign=-1)) for _ in range(channels)]
+    rows = [[_Rows(sign, rate, step) for sign in (1, -1)] for _ in range(channels)]
     n_samples = 0
     for block in blocks:
         samples = np.ascontiguousarray(block.T)  # reductions along the last axis are fast
@@ -142,9 +148,12 @@ class _Rows:
     """Counts samples in rows at the outermost value so far, over the blocks of a channel."""
 
     sign: int  # 1 for the highest value, -1 for the lowest
+    rate: int
+    step: float
     peak: float = CLIPPING_PEAK  # times the sign
     n_clipped: int = 0
     _row: int = 0  # length of the row with which the last block ended
+    _shortest: int = CLIPPED_ROW  # a row from which samples count as clipped
 
     def add(self, samples: Floats, outermost: float) -> None:
         peak = self.sign * outermost
@@ -153,6 +162,10 @@ class _Rows:
             return
         if peak > self.peak:
             self.peak, self.n_clipped, self._row = peak, 0, 0
+            # A low note stays within a step of its peak for some samples.
+            width = 2 * np.sqrt(2 * self.step / peak)
+            explained = width * self.rate / (2 * np.pi * LOWEST_HZ)
+            self._shortest = max(CLIPPED_ROW, int(np.ceil(explained)))
         edges = np.flatnonzero(np.diff(samples == outermost, prepend=False, append=False))
         firsts, ends = edges[::2], edges[1::2]
         lengths = ends - firsts
@@ -160,6 +173,6 @@ class _Rows:
             self._row = 0
         carried = self._row
         lengths[0] += carried
-        counted = carried if carried >= CLIPPED_ROW else 0
-        self.n_clipped += int(lengths[lengths >= CLIPPED_ROW].sum()) - counted
+        counted = carried if carried >= self._shortest else 0
+        self.n_clipped += int(lengths[lengths >= self._shortest].sum()) - counted
         self._row = int(lengths[-1]) if ends[-1] == len(samples) else 0

@@ -13,6 +13,12 @@ from pipeline.audio.file_facts import FileFacts
 from pipeline.audio.sound_files import RecordingError, open_sound, read_blocks
 from pipeline.core.constants import SAMPLE_RATE
 
+STEPS = {"PCM_S8": 2**-7, "PCM_U8": 2**-7, "PCM_24": 2**-23, "PCM_32": 2**-31} | {
+    "FLOAT": 0.0,
+    "DOUBLE": 0.0,
+    "ULAW": 2**-5,
+    "ALAW": 2**-5,
+}  # of samples near full scale; 16 bits for all others
 MIN_PEAK = 1e-4  # -80 dBFS; a file with a lower peak is silent
 
 
@@ -74,7 +80,13 @@ def check_file(path: Path) -> FileFacts:
 
 
 def _check(path: Path, sound: sf.SoundFile) -> FileFacts:
-    facts = file_facts.scan(read_blocks(sound), sound.samplerate, sound.channels, sound.frames)
+    facts = file_facts.scan(
+        read_blocks(sound),
+        sound.samplerate,
+        sound.channels,
+        sound.frames,
+        step=STEPS.get(sound.subtype, 2**-15),
+    )
     if facts is None:
         raise RecordingError(
             f"{path} contains NaN or infinite samples: export the recording again",

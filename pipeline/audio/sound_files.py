@@ -81,10 +81,11 @@ class RecordingError(UserError):
     """A file that cannot be used as a recording.
 
     Attributes:
-        reason: Why, in words that are the same for all files of the kind, as in "silent".
+        reason: Why, in words that are the same for all files of the kind, as in "silent". It has
+            a default because worker processes return exceptions by their message first.
     """
 
-    def __init__(self, message: str, *, reason: str) -> None:
+    def __init__(self, message: str, *, reason: str = "not usable") -> None:
         super().__init__(message)
         self.reason = reason
 

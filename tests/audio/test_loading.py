@@ -1,5 +1,6 @@
 """Files as they are found: odd headers, rates and channels, damage, DC, clipping."""
 
+import pickle
 import struct
 import tracemalloc
 from pathlib import Path
@@ -139,7 +140,7 @@ def test_bad_files_are_refused_with_one_line_that_names_them(tmp_path: Path) -> 
                 read(tmp_path / name)
             message = str(raised.value)
             assert name in message and word in message and "\n" not in message, message
-            assert raised.value.reason
+            assert pickle.loads(pickle.dumps(raised.value)).reason == raised.value.reason != ""
 
 
 def test_a_file_of_another_kind_is_named_with_a_remedy(tmp_path: Path) -> None:
@@ -170,6 +171,18 @@ def test_rows_at_lower_levels_are_no_clipping(tmp_path: Path) -> None:
     assert clipped_share(tmp_path / "a.wav", pulses) == 0
     rising = np.repeat(np.linspace(0.2, 0.8, SAMPLE_RATE // 8), 8)
     assert clipped_share(tmp_path / "a.wav", rising) == pytest.approx(8 / SAMPLE_RATE)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "ULAW", "PCM_16", "PCM_24"])
+@pytest.mark.parametrize(("rate", "f0_hz"), [(16_000, 100), (48_000, 47), (192_000, 47)])
+def test_low_notes_in_few_steps_are_not_called_clipped(
+    tmp_path: Path, subtype: str, rate: int, f0_hz: float
+) -> None:
+    path = tmp_path / "a.wav"
+    sf.write(path, 3 * sine(rate, 0.5, f0_hz), rate, subtype=subtype)
+    assert check_file(path).clipped_share == 0
+    sf.write(path, np.clip(5 * sine(rate, 0.5, f0_hz), -0.9, 0.9), rate, subtype=subtype)
+    assert check_file(path).clipped_share == pytest.approx(2 * np.arccos(0.6) / np.pi, rel=0.2)
 
 
 @pytest.mark.parametrize("silent", [0.0, 0.25])
