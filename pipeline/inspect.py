@@ -21,6 +21,7 @@ from pipeline.audio.inspection_setting import describe_setting
 from pipeline.audio.instrument_measurement import WIDEST
 from pipeline.audio.recordings import open_recordings
 from pipeline.core.cli import run_main
+from pipeline.core.constants import SPLITS
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import load_instrument
@@ -44,8 +45,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     analyses = list(analyse(recordings, config, cache))
     inspection = inspect_recordings(analyses, len(recordings), config)
     uses = plan_use(analyses, config)
-    used = sum(use.seconds["whole"] + use.seconds["joined"] for use in uses.values())
-    advice = give_advice(inspection, used)
+    train, valid, test = (sum(use.splits[name][1] for use in uses.values()) for name in SPLITS)
+    advice = give_advice(
+        inspection, used_seconds=train + valid + test, held_out_seconds=min(valid, test)
+    )
     title = args.instrument or ", ".join(uses)
     setting = describe_setting(inspection, title, is_instrument=args.instrument is not None)
     write_json(args.out / "inspection.json", figures(inspection, found))

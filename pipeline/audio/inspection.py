@@ -12,7 +12,15 @@ from tqdm import tqdm
 from pipeline.audio.analysis import Analysis
 from pipeline.audio.inspection_decay import decay_times
 from pipeline.audio.inspection_levels import noise_floor
-from pipeline.audio.inspection_pitch import Doubts, Notes, find_doubts, measure_notes, tuning_cents
+from pipeline.audio.inspection_pitch import (
+    N_LEVELS,
+    N_NOTES,
+    Doubts,
+    Notes,
+    find_doubts,
+    measure_notes,
+    tuning_cents,
+)
 from pipeline.audio.instrument_measurement import Measured, measure_instrument
 from pipeline.audio.issue_log import Issue, IssueLog
 from pipeline.audio.pitch_report import PitchReport, report_pitches
@@ -110,6 +118,11 @@ class Inspection:
         return sum(report.sounding_seconds for report in self.reports)
 
     @property
+    def _solo(self) -> list[RecordingReport]:
+        """The recordings without those of several notes at once, whose common pitch is no note."""
+        return [report for report in self.reports if report.doubts.several_notes <= SEVERAL_SHARE]
+
+    @property
     def pitched_seconds(self) -> float:
         """Length of all frames with a clear pitch."""
         return sum(report.notes.n_pitched for report in self.reports) / FRAME_RATE
@@ -117,7 +130,7 @@ class Inspection:
     @cached_property
     def coverage_seconds(self) -> Doubles:
         """Sustained seconds with a clear pitch by MIDI note and loudness, shape [128, 16]."""
-        total = np.sum([report.notes.coverage for report in self.reports], axis=0)
+        total = sum((report.notes.coverage for report in self._solo), np.zeros((N_NOTES, N_LEVELS)))
         return np.asarray(total / FRAME_RATE)
 
     @cached_property
@@ -141,7 +154,7 @@ class Inspection:
     @cached_property
     def tuning(self) -> npt.NDArray[np.complex128]:
         """Sum of the deviations from equal temperament by note; see `inspection_pitch.Notes`."""
-        return np.asarray(np.sum([report.notes.tuning for report in self.reports], axis=0))
+        return sum((report.notes.tuning for report in self._solo), np.zeros(N_NOTES, np.complex128))
 
     @property
     def tuning_cents(self) -> float:

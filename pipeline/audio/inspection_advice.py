@@ -26,6 +26,7 @@ SOURCE_DB = 6.0  # between the levels of sources
 SHORT_NOTE_SECONDS = 1.0
 MAX_MISSING = 10  # notes that are named
 FEW_SECONDS = 180.0
+FEW_HELD_OUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,15 @@ def note_name(note: float) -> str:
     return str(librosa.midi_to_note(round(note), unicode=False))
 
 
-def give_advice(inspection: Inspection, used_seconds: float) -> list[Advice]:
+def give_advice(
+    inspection: Inspection, *, used_seconds: float, held_out_seconds: float
+) -> list[Advice]:
     """Returns what to do better, the most important first; empty if nothing needs to be done.
 
     Args:
         inspection: The measurements.
-        used_seconds: How many seconds training would use.
+        used_seconds: How many seconds training, validation and test would use.
+        held_out_seconds: How many of them the validation or the test has, whichever has fewer.
     """
     rules = (_pitch_advice, _level_advice, _coverage_advice)
     found = [advice for rule in rules for advice in rule(inspection)]
@@ -55,6 +59,14 @@ def give_advice(inspection: Inspection, used_seconds: float) -> list[Advice]:
             Advice(
                 f"Training would use {used_seconds:.0f} s",
                 "record more: three minutes are little, ten are good",
+            )
+        )
+    if held_out_seconds < FEW_HELD_OUT_SECONDS:
+        found.append(
+            Advice(
+                f"Only {held_out_seconds:.0f} s remain for the validation or the test, because no "
+                "recording is shared between them",
+                "make several recordings of a minute or less instead of one long one",
             )
         )
     return found

@@ -16,11 +16,13 @@ def describe_setting(inspection: Inspection, name: str, *, is_instrument: bool) 
             the widest one, and a range and a patch are suggested.
     """
     used = _span(inspection.config)
+    if is_instrument:
+        used += f", of data/instruments/{name}.toml"
     if inspection.measured is None:
         return used
     suggested = "f0_min_hz = {:g} and f0_max_hz = {:g}".format(*inspection.measured.search_hz)
     if is_instrument:
-        return f"{used}, of data/instruments/{name}.toml; these notes need {suggested}"
+        return f"{used}; these notes need {suggested}"
     return f"put {suggested} under [data]; {_nearest(inspection.measured, name)}"
 
 

@@ -15,6 +15,7 @@ from pipeline.pages import html
 Doubles = npt.NDArray[np.float64]
 Ticks = Sequence[tuple[float, str]]  # position from 0 to 1, and label
 MARGIN_NOTES = 2
+FEW_NOTES = 24  # on an axis; more notes are labelled once per octave
 BLACK_KEYS = (1, 3, 6, 8, 10)
 CENTRED_CENTS = 10
 LONGEST_DECAY = 2.0  # seconds
@@ -55,7 +56,7 @@ def coverage_plot(inspection: Inspection) -> str:
         cells += box.replace("<rect ", f'<rect fill-opacity="{opacity:.2f}" ')
     return _plot(
         _stripes(notes) + cells,
-        caption="Loudness per note <span>darker is longer</span>",
+        caption="Loudness per note <span>the stronger the colour, the longer</span>",
         top=_decibels(MIN_LOUDNESS_DB + LOUDNESS_STEP_DB * (last + 1)),
         bottom=_decibels(MIN_LOUDNESS_DB + LOUDNESS_STEP_DB * first),
         size="tall",
@@ -151,10 +152,11 @@ def _axis_notes(inspection: Inspection) -> range:
 
 
 def _note_ticks(notes: range) -> Ticks:
+    step = SEMITONES_PER_OCTAVE if len(notes) > FEW_NOTES else SEMITONES_PER_OCTAVE // 3
     return [
         ((index + 0.5) / len(notes), note_name(note))
         for index, note in enumerate(notes)
-        if note % SEMITONES_PER_OCTAVE == 0
+        if note % step == 0
     ]
 
 

@@ -62,7 +62,7 @@ def facts(inspection: Inspection, setting: str) -> list[tuple[str, str]]:
         *(("names", _names_text(names)) for names in inspection.pitches.names.values()),
         (
             "loudness",
-            f"{soft_db:.0f} dB (soft) to {loud_db:.0f} dB (loud), A-weighted; highest peak "
+            f"{round(soft_db)} dB (soft) to {round(loud_db)} dB (loud), A-weighted; highest peak "
             f"{inspection.peak_db:.1f} dBFS",
         ),
         ("noise", noise_text(inspection)),
