@@ -26,6 +26,7 @@ OTHER_DB = 40.0  # what lies between the partials may be this far below them
 N_STARTS, N_KEPT = 8, 3  # random levels that each fit starts from, and how many are finished
 FIRST_STEPS, LAST_STEPS = 40, 160
 STEP = 0.15  # of Adam, in logits of the levels
+CHUNK_SAMPLES = 1 << 15  # computed at a time, so that they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,15 @@ class Spectrum:
         Returns:
             The loss of each fit in dB, shape [n_starts, n_frames], and its gradient to the logits.
         """
+        loss, gradient = np.empty(logits.shape[:-1], np.float32), np.empty_like(logits)
+        n_frames = max(1, CHUNK_SAMPLES // (self._phases.shape[1] * len(logits)))
+        for start in range(0, logits.shape[1], n_frames):
+            chunk = slice(start, start + n_frames)
+            part = Partials(partials.amplitudes[chunk], partials.audible[chunk])
+            loss[:, chunk], gradient[:, chunk] = self._loss(logits[:, chunk], part)
+        return loss, gradient
+
+    def _loss(self, logits: Floats, partials: Partials) -> tuple[Floats, Floats]:
         share = _sigmoid(logits)
         audio, tape = self._render(MAX_LEVEL * share)
         bins = self._bins(audio)

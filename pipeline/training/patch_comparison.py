@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 from tqdm import tqdm
 
@@ -81,16 +82,13 @@ def distinct_patches(patches: Iterable[Patch]) -> list[Patch]:
     return list(chosen.values())
 
 
-def sample_partials(
-    recordings: Sequence[Recording], config: DataConfig, cache: Path, n_frames: int = N_FRAMES
-) -> Partials:
-    """Measures the partials of frames that are spread evenly over the sounding parts of recordings.
+def sample_partials(recordings: Sequence[Recording], config: DataConfig, cache: Path) -> Partials:
+    """Measures the partials of `N_FRAMES` frames, spread evenly over what sounds in recordings.
 
     Args:
         recordings: The recordings.
         config: The pitch range, and which frames have a clear pitch.
         cache: Folder for the analyses of the recordings.
-        n_frames: Number of frames, less if the recordings have fewer.
 
     Raises:
         UserError: No frame has a clear pitch.
@@ -104,7 +102,7 @@ def sample_partials(
             f"{config.f0_max_hz:g} Hz: choose another --instrument, or see python -m "
             "pipeline.inspect"
         )
-    chosen = [places[i] for i in np.linspace(0, len(places) - 1, n_frames).astype(int)]
+    chosen = [places[i] for i in np.linspace(0, len(places) - 1, N_FRAMES).astype(int)]
     measured = []
     for i in sorted({i for i, _ in chosen}):
         frames = np.unique([frame for at, frame in chosen if at == i])
@@ -115,7 +113,7 @@ def sample_partials(
     return make_partials(amplitudes, known)
 
 
-def _usable_frames(analysis: Analysis, config: DataConfig) -> np.ndarray:
+def _usable_frames(analysis: Analysis, config: DataConfig) -> npt.NDArray[np.int64]:
     features = analysis.features
     usable = features.confidence >= config.confidence_threshold
     usable &= features.loudness_db > features.loudness_db.max() - LOUD_DB

@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.core.constants import FRAME_RATE
 from pipeline.core.instrument_config import TcnConfig, TrainConfig
+from pipeline.core.patch_files import PatchValue
 from pipeline.core.runs import RunConfig
 from pipeline.model.ddx7 import Ddx7, save_model
 from pipeline.model.inputs import scale_features
@@ -17,9 +18,15 @@ from pipeline.quantization.weights import fold_residual_bias
 TCN = TcnConfig(n_blocks=2, hidden_channels=8)
 
 
-def make_run(folder: Path, *, instrument: str = "flute", variant: str = "reduced_cd") -> Ddx7:
+def make_run(
+    folder: Path,
+    *,
+    instrument: str = "flute",
+    variant: str = "reduced_cd",
+    patch: PatchValue | None = None,
+) -> Ddx7:
     """Writes a run folder with an untrained model and its int8 decoder; returns the model."""
-    config = RunConfig(instrument, instrument, variant, TCN, TrainConfig())
+    config = RunConfig(instrument, patch or instrument, variant, TCN, TrainConfig())
     model = Ddx7(config)
     folder.mkdir(parents=True)
     config.save(folder)

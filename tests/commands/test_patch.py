@@ -1,0 +1,161 @@
+"""pipeline.patch: a voice of a DX7 becomes firmware, and the patch that made a sound is found."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from support.dx7_cartridge import Voice, cartridge, message, vced
+from support.small_run import make_run
+
+from pipeline import codegen, patch
+from pipeline.core import patch_files
+from pipeline.core.cli import run_main
+from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.patch_files import known_patches, load_patch, patch_table
+from pipeline.evaluation.bench_firmware import bench_frames
+from pipeline.model.patches import find_patch
+from pipeline.quantization.weights import load_noise
+from pipeline.reference import device
+from pipeline.reference.fm import FixedVoice
+from pipeline.target import firmware
+from pipeline.training import patch_comparison
+
+BRASS = Voice(
+    "BRASS 9!",
+    algorithm=22,
+    feedback=7,
+    operators=[
+        (1, 0, 9, 0),
+        (0, 0, 7, 0),
+        (1, 1, 5, 0),
+        (2, 0, 14, 0),
+        (3, 52, 7, 0),
+        (1, 0, 7, 0),
+    ],
+)
+BELL = Voice("TUB BELL", algorithm=32, operators=[(n, 41, 7, 0) for n in range(6)])
+
+
+@pytest.fixture
+def patch_dir(tmp_path, monkeypatch):
+    """An empty folder in place of data/patches."""
+    folder = tmp_path / "patches"
+    folder.mkdir()
+    monkeypatch.setattr(patch_files, "PATCH_DIR", folder)
+    monkeypatch.setattr(patch, "PATCH_DIR", folder)
+    return folder
+
+
+@pytest.fixture
+def syx(tmp_path):
+    path = tmp_path / "my voices.syx"
+    path.write_bytes(cartridge(BELL, BRASS))
+    return str(path)
+
+
+def refused(capsys, *words):
+    """Runs the command, which must end with status 2 and one line; returns the line."""
+    with pytest.raises(SystemExit) as ended:
+        run_main(lambda: patch.main(list(words)))
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+@pytest.mark.firmware
+def test_voice_of_a_cartridge_plays_on_every_core_bit_for_bit(patch_dir, syx, tmp_path):
+    patch.main(["--syx", syx, "--voice", "2", "--name", "mine"])
+    run = tmp_path / "runs" / "kazoo" / "reduced_cd"
+    make_run(run, instrument="kazoo", patch=patch_table(load_patch("mine")))
+    codegen.main(["--run", str(run), "--out", str(tmp_path / "c")])
+    frames = bench_frames(60)
+    tflite = run / "decoder_int8.tflite"
+    expected = device.simulate(tflite, load_patch("mine"), load_noise(run), frames).pcm
+    flute = device.simulate(tflite, load_flute(), load_noise(run), frames).pcm
+    assert np.abs(expected).max() > 1000 and not np.array_equal(expected, flute)
+    for board in ("host", "qemu_m0", "qemu_m4"):
+        built = firmware.build(board, tmp_path / "c", build_dir=tmp_path / board)
+        np.testing.assert_array_equal(firmware.render(built, frames).pcm, expected, err_msg=board)
+
+
+def load_flute():
+    return patch_files.resolve_patch(
+        {"algorithm": 16, "ratios": "1 1 1 2 2 1.5"}, "flute"
+    )  # data/patches is replaced
+
+
+def test_voices_are_listed_and_written(patch_dir, syx, capsys):
+    patch.main(["--syx", syx])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("TUB BELL   algorithm 32, ratios 0.705 1.41 2.82 4.23 5.64 7.05")
+    assert lines[1].endswith(
+        "ratios 1+2ct 0.5 1.01-2ct 2+7ct 4.56 1; without feedback 7 of operator 6"
+    )
+    assert len(lines) == 34 and "--voice N" in lines[-1]
+    patch.main(["--syx", syx, "--voice", "2"])
+    text = (patch_dir / "brass_9.toml").read_text()
+    assert text.startswith(
+        "# Voice 2 of my voices.syx: BRASS 9!, algorithm 22.\n# Not played: feed"
+    )
+    assert find_patch_named("brass_9").detune_cents == (2, 0, -2, 7, 0, 0)
+    capsys.readouterr()
+    patch.main([])
+    assert capsys.readouterr().out.startswith("brass_9: 6>5 6>4 6>3 2>1; ratios 1+2ct 0.5")
+    patch.main(["--show", "brass_9"])
+    shown = capsys.readouterr().out
+    assert "operator 6, ratio 1: modulates operator 3 and 4 and 5" in shown
+    assert [line.split() for line in shown.splitlines()[1:3]] == [["2", "6"], ["1", "5", "4", "3"]]
+
+
+def find_patch_named(name):
+    assert known_patches() == [name]
+    return load_patch(name)
+
+
+def test_bad_input_is_refused_in_one_line(patch_dir, syx, tmp_path, capsys):
+    patch.main(["--syx", syx, "--voice", "1"])
+    assert "tub_bell.toml exists" in refused(capsys, "--syx", syx, "--voice", "1")
+    assert "has 32 voices: give --voice 1 to 32" in refused(capsys, "--syx", syx, "--voice", "33")
+    assert "give one --syx FILE" in refused(capsys, "--voice", "1")
+    assert "give --voice N" in refused(capsys, "--syx", syx, "--name", "x")
+    assert "leave out --name" in refused(
+        capsys, "--syx", syx, "--voice", "2", "--name", "x", "--out", str(tmp_path / "y.toml")
+    )
+    assert "give a file name" in refused(capsys, "--syx", syx, "--voice", "2", "--name", "a b")
+    assert "unknown patch 'tuba'" in refused(capsys, "--show", "tuba")
+    assert "give --audio DIR" in refused(capsys, "--fit")
+    assert "give --fit" in refused(capsys, "--audio", str(tmp_path))
+    damaged = tmp_path / "damaged.syx"
+    damaged.write_bytes(message(vced(BELL), 0)[:-5] + b"\xf7")
+    assert "damaged.syx: message 1 has" in refused(capsys, "--syx", str(damaged))
+
+
+def test_fit_finds_the_patch_that_made_the_sounds(tmp_path, capsys, monkeypatch):
+    """Sounds of the pair with a fan, at levels that move, are fitted with all patches."""
+    source = load_patch("pair_and_fan")
+    random = np.random.default_rng(1)
+    (tmp_path / "audio").mkdir()
+    for number, f0_hz in enumerate((262.0, 392.0, 523.0, 784.0)):
+        ends = random.uniform(0.02, 0.25, (2, 6))
+        levels = np.linspace(*ends, 125) * 2.0**32
+        pcm = FixedVoice(source).render(np.full(125, f0_hz, np.float32), levels.astype(np.int32))
+        soundfile.write(tmp_path / "audio" / f"{number}.wav", pcm, SAMPLE_RATE)
+    cartridge_file = tmp_path / "bells.syx"
+    cartridge_file.write_bytes(message(vced(BELL), 0))
+    monkeypatch.setattr(patch_comparison, "N_FRAMES", 16)
+    words = ["--fit", "--quick", "--audio", str(tmp_path / "audio"), "--syx", str(cartridge_file)]
+    patch.main([*words, "--out", str(tmp_path / "out")])
+    figures = json.loads((tmp_path / "out" / "patches.json").read_text())
+    errors = {row["name"]: row["error_db"] for row in figures["patches"]}
+    assert next(iter(errors)) == "pair_and_fan" and errors["pair_and_fan"] < 0.6
+    assert errors["tub_bell"] > 10  # its carriers lie between the partials
+    assert {*known_patches(), "tub_bell"} == set(errors)
+    assert (tmp_path / "out" / "patches.svg").read_text().count("<svg") == 1
+    assert "pair_and_fan: " in capsys.readouterr().out.splitlines()[1]
+
+
+def test_find_patch_reads_what_the_command_wrote(patch_dir, syx, tmp_path):
+    patch.main(["--syx", syx, "--voice", "2", "--out", str(patch_dir / "horn.toml")])
+    config = make_run(tmp_path / "run", instrument="kazoo", patch="horn").config
+    assert find_patch(config) == load_patch("horn")
