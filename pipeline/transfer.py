@@ -28,6 +28,7 @@ from pipeline.core.options import (
 from pipeline.core.parser import Parser, real, renamed_option
 from pipeline.core.runs import decoder_name
 from pipeline.emit.constants import LIVE_F0_HZ
+from pipeline.evaluation.input_level import apply_gain, measure_input
 from pipeline.target.boards import LIVE_BOARDS
 from pipeline.target.sources import generate
 from pipeline.target.transfer import build_transfer, transfer
@@ -67,8 +68,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     for issue in find_file_issues(facts):
         print(f"warning: {args.audio.name}: {issue}", file=sys.stderr)
     print(f"model: {model}", flush=True)
+    level = measure_input(audio, model.run_dir, args.audio.name, **bounds)
+    audio, lines = apply_gain(audio, level, args.gain, args.audio.name)
+    for line in lines:
+        print(line, flush=True)
     program = build_transfer(args.board, generate(model.run_dir, reverb_seconds=args.reverb))
-    played = transfer(program, to_pcm(audio), f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz)
+    played = transfer(program, to_pcm(audio), **bounds)
     write_wav(args.out, played.pcm)
     seconds = len(played.pcm) / SAMPLE_RATE
     print(f"{args.out}: {seconds:.2f} s of {args.instrument} played from {args.audio.name}")

@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from pipeline.core.constants import ENGINES, FORMATS, VARIANTS
 from pipeline.core.errors import UserError
@@ -261,6 +261,13 @@ def add_reverb_seconds(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class F0Bounds(TypedDict):
+    """Bounds of the live analysis, as keyword arguments."""
+
+    f0_min_hz: float
+    f0_max_hz: float
+
+
 def add_f0(parser: argparse.ArgumentParser, default: tuple[float, float]) -> None:
     """Adds ``--f0 MIN MAX``, the bounds of the live analysis; `f0_bounds` checks their order."""
     parser.add_argument(
@@ -274,7 +281,7 @@ def add_f0(parser: argparse.ArgumentParser, default: tuple[float, float]) -> Non
     )
 
 
-def f0_bounds(args: argparse.Namespace) -> dict[str, float]:
+def f0_bounds(args: argparse.Namespace) -> F0Bounds:
     """Returns the bounds that ``--f0`` gives, as ``f0_min_hz`` and ``f0_max_hz``.
 
     Raises:
