@@ -69,8 +69,8 @@ def load_recording(path: Path) -> tuple[npt.NDArray[np.float32], FileFacts]:
 def check_file(path: Path) -> FileFacts:
     """Reads a whole file without keeping it, and returns what it shows.
 
-    That takes about a hundredth of the time of the analysis, so all files of a folder can be
-    checked before it.
+    That takes less than a hundredth of the time of the analysis (2 s for 1 160 notes and excerpts),
+    so all files of a folder can be checked before it.
 
     Raises:
         RecordingError: As `load_recording`.
