@@ -44,7 +44,7 @@ def learn(config: InstrumentConfig, run_dir: Path) -> tuple[Expression, int]:
         run_dir / "dataset.npz",
         remedy=f"run python -m pipeline.data --instrument {config.instrument}"
         f"{runs_option(run_dir.parent)}",
-        names=(*features, "real"),
+        names=(*features, "sounding", "real"),
     )
     notes: list[Note] = []
     recordings = render_corpus(config, run_dir / "corpus")
@@ -54,5 +54,7 @@ def learn(config: InstrumentConfig, run_dir: Path) -> tuple[Expression, int]:
     decays = config.decays
     fields: dict[str, Any] = learn_curves(notes, config) | learn_slur(notes, decays=decays)
     fields |= learn_movement(*(dataset[name][dataset["real"]] for name in features))
-    loudest_db = float(np.percentile(dataset["loudness_db"], LOUDEST_PERCENTILE))
+    loudest_db = float(
+        np.percentile(dataset["loudness_db"][dataset["sounding"]], LOUDEST_PERCENTILE)
+    )
     return Expression(**fields, loudest_db=round(loudest_db, 1)), len(notes)

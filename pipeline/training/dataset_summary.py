@@ -30,7 +30,8 @@ class Account:
         split: Its split; None if nothing of it is used.
         frames: Number of frames ``given`` and ``used``; of the rest, ``silent`` frames and frames
             with an ``unclear`` pitch; ``lost`` are those of the unclear frames that are above the
-            confidence threshold themselves, in runs too short to be used.
+            confidence threshold themselves, but in runs too short to be a tone, or in a recording
+            whose true pitch lies above the search range.
     """
 
     source: str

@@ -255,7 +255,7 @@ def test_run_folder_that_cannot_be_quantized_is_refused(run_dir, damage, message
 
 def test_data_set_without_features_is_refused(run_dir):
     np.savez(run_dir / "dataset.npz", audio=np.zeros(3))
-    with pytest.raises(UserError, match=r"dataset\.npz is damaged"):
+    with pytest.raises(UserError, match=r"dataset\.npz has no split, n_valid_frames, f0_hz"):
         quantize_run(run_dir, dataset=run_dir / "dataset.npz")
 
 
