@@ -68,7 +68,6 @@ class DataConfig:
     f0_max_hz: _TrackedF0
     confidence_threshold: _Share = 0.8
     silence_db: Annotated[float, Within(0, 120)] = 40.0  # below the loudest frame
-    min_clip_seconds: Annotated[float, Within(0.05, 4)] = 3.0
     pause_seconds: Annotated[float, Within(0, 60)] = 0.5  # shorter pauses do not end a phrase
     urmp_tag: str = ""  # abbreviation of the instrument in URMP's file names
     seed: _Seed = 0
