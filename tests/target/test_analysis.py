@@ -11,7 +11,7 @@ from support.sounds import make_tone
 from pipeline.audio import a_weighting
 from pipeline.audio.features import extract_features
 from pipeline.audio.pcm import to_pcm
-from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.paths import APP_DIR
 from pipeline.target import live_features
 from pipeline.target.build import Program
@@ -87,6 +87,30 @@ def test_pitch_is_440_hz_before_the_first_tone(measure):
 def test_rumble_does_not_move_the_pitch(measure):
     tone = make_tone(0.5, 440, level=0.1) + sine(25, 0.5, 0.2)
     assert np.abs(cents(measure(tone).features.f0_hz[SETTLING_BLOCKS:], 440)).max() < 15
+
+
+def test_mains_hum_does_not_move_the_pitch(measure):
+    hum = sum(sine(f0_hz, 0.5, level) for f0_hz, level in ((50, 0.1), (100, 0.02), (150, 0.02)))
+    tone = make_tone(0.5, 440, level=0.2) + hum + 0.05
+    assert np.abs(cents(measure(tone).features.f0_hz[SETTLING_BLOCKS:], 440)).max() < 50
+
+
+@pytest.mark.parametrize("f0_hz", [700.0, 784.0, 880.0, 1047.0])
+@pytest.mark.parametrize(("low", "seconds", "breath"), [(0.05, 0.03, 0.003), (0.03, 0.05, 0.006)])
+def test_onset_whose_lower_register_sounds_first_is_not_an_octave_low(
+    measure, f0_hz, low, seconds, breath
+):
+    """The attack of an overblown note, as in flute staccato, after a note a fourth below."""
+    t = np.arange(SAMPLE_RATE // 4) / SAMPLE_RATE
+    note = np.minimum(t / seconds, 1) ** 2 * np.sin(2 * np.pi * f0_hz * t)
+    note += low * np.minimum(t / 0.01, 1) * np.exp(-t / seconds) * np.sin(np.pi * f0_hz * t)
+    note = 0.3 * note + breath * np.random.default_rng(0).standard_normal(len(t))
+    before = np.concatenate([make_tone(0.2, 0.75 * f0_hz), np.zeros(SAMPLE_RATE // 10)])
+    measured = measure(np.concatenate([before, note])).features
+    begin = len(before) // HOP_SAMPLES
+    reported = measured.f0_hz[begin:][measured.confidence[begin:] > 0.5]
+    assert len(reported) > 55
+    assert (np.abs(cents(reported, f0_hz)) < 700).all()
 
 
 def test_pitch_stays_within_the_bounds(measure):

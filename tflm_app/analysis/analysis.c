@@ -8,6 +8,8 @@
 
 #define SAMPLE_RATE ((float)SHARED_SAMPLE_RATE)
 #define NEARLY_AS_DEEP 0.06f      /* at twice this, trumpets jump up an octave; at half, flutes drop one */
+#define UNSTEADINESS 1.25f        /* in an onset no dip is deep, and their depths differ by about as much */
+#define HIGH_LAG 25.0f            /* samples; at longer lags, the unsteadiness counts less */
 #define SHORT_LAG 5.2f            /* samples; shorter lags make the depth of a dip less certain */
 #define SILENCE_POWER 1e-8f       /* -80 dB */
 #define DB_PER_OCTAVE 3.01029996f /* dB per factor of two in power */
@@ -134,6 +136,16 @@ static float vertex(const float *dip) {
 /* Returns the value at that vertex. For short periods, no sample may be close to the true minimum. */
 static float depth(const float *dip) { return dip[0] - 0.25f * (dip[-1] - dip[1]) * vertex(dip); }
 
+/* Returns by how much a dip may be shallower than the deepest one and still be selected. In the onset of a
+ * high flute note, the lower register sounds first, so that the dip at its period is the deepest; the true
+ * one is selected, and the pitch is held until that one is deep. */
+static float tolerance(size_t lag, float deepest) {
+    const float shortness = SHORT_LAG * SHORT_LAG / (float)(lag * lag);
+    const float highness = HIGH_LAG * HIGH_LAG / (SHORT_LAG * SHORT_LAG) * shortness;
+    const float unsteadiness = UNSTEADINESS * deepest;
+    return NEARLY_AS_DEEP + shortness * shortness + unsteadiness * (highness < 1.0f ? highness : 1.0f);
+}
+
 /* Returns the shortest lag whose dip is nearly as deep as the deepest; 0 if there is no dip. */
 static size_t find_dip(const analysis_t *analysis, const float *normalized) {
     float deepest = 2.0f;
@@ -141,10 +153,9 @@ static size_t find_dip(const analysis_t *analysis, const float *normalized) {
         for (size_t lag = analysis->shortest_lag; lag <= analysis->longest_lag; lag++) {
             const float *const dip = normalized + lag;
             if (dip[0] < dip[-1] && dip[0] <= dip[1]) {
-                const float shortness = SHORT_LAG * SHORT_LAG / (float)(lag * lag);
                 if (pass == 0) {
                     deepest = depth(dip) < deepest ? depth(dip) : deepest;
-                } else if (depth(dip) <= deepest + NEARLY_AS_DEEP + shortness * shortness) {
+                } else if (depth(dip) <= deepest + tolerance(lag, deepest)) {
                     return lag;
                 }
             }
@@ -171,7 +182,8 @@ static void find_pitch(analysis_t *analysis) {
     float *const normalized = difference + ANALYSIS_FFT_SAMPLES / 2;
     make_differences(analysis, difference, normalized, analysis->longest_lag + 1);
     const size_t dip = find_dip(analysis, normalized);
-    analysis->aperiodicity = dip > 0 ? depth(normalized + dip) : 1.0f;
+    const float found = dip > 0 ? depth(normalized + dip) : 1.0f;
+    analysis->aperiodicity = found < 1.0f ? found : 1.0f; /* in noise, a dip may lie above the mean */
     if (analysis->aperiodicity < ANALYSIS_MAX_APERIODICITY) {
         const float period = (float)dip + vertex(normalized + dip);
         analysis->f0_hz = SAMPLE_RATE / refine(difference, period, analysis->longest_lag);

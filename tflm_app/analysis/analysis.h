@@ -18,8 +18,9 @@
  * the window that is a lag apart, so that all lags describe the same moment; it takes one real FFT and one
  * inverse FFT of 512 samples each. Instead of the first dip below a threshold, the first one that is nearly
  * as deep as the deepest is selected: at half the period, a trumpet dips below every threshold that a breathy
- * flute reaches at its full period. The lag is then refined at its multiples, where an error counts less. If
- * no dip is deep, the pitch is held.
+ * flute reaches at its full period. In unsteady sound, where no dip is deep, a shorter lag is selected more
+ * readily: in the attack of an overblown note the lower register sounds first. The lag is then refined at its
+ * multiples, where an error counts less. If no dip is deep, the pitch is held.
  *
  * Loudness is the mean square of the A-weighted samples under a Hann-like window of five steps, in dB
  * relative to a full-scale sine of 1 kHz. The features of the training data use a window of 128 ms instead.
