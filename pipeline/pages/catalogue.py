@@ -54,8 +54,19 @@ class InstrumentSection:
 
     @property
     def name(self) -> str:
-        """Name of the instrument."""
-        return self.config.instrument
+        """Name of the instrument for readers, within a sentence."""
+        return self.config.instrument.replace("_", " ")
+
+    @property
+    def label(self) -> str:
+        """Name of the instrument for readers, with a capital."""
+        return instrument_label(self.config.instrument)
+
+
+def instrument_label(name: str) -> str:
+    """Returns an instrument's name for readers: "Bass clarinet" for ``bass_clarinet``."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def page_systems(variants: Sequence[str], mcu: Sequence[str]) -> list[System]:
@@ -77,7 +88,7 @@ def catalogue_json(instruments: Sequence[InstrumentSection], systems: Sequence[S
     entries = [
         {
             "id": take.id,
-            "instrument": instrument.name.capitalize(),
+            "instrument": instrument.label,
             "title": take.title,
             "systems": [
                 {"system": system.name, "label": system.label, "key": key}

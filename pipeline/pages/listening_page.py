@@ -161,7 +161,7 @@ def _table(
 ) -> str:
     head = "".join(f'<th scope="col">{escape(system.label)}</th>' for system in systems)
     rows = "".join(
-        f'<tr><th scope="row">{instrument.name.capitalize()}{_picker(instrument)}</th>'
+        f'<tr><th scope="row">{instrument.label}{_picker(instrument)}</th>'
         + "".join(f"<td>{_cell(instrument, system)}</td>" for system in systems)
         + "</tr>"
         for instrument in instruments

@@ -1,17 +1,20 @@
 """Draws quality against cost: the models' spectral distance over their instructions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.evaluation.systems import VARIANT_LABELS
+from pipeline.pages.catalogue import instrument_label
 
 Row = Mapping[str, Any]
 Point = tuple[Row, float, bool]
 MARKERS = {"full": "s", "reduced": "o", "reduced_ad": "^", "reduced_cd": "D"}
 COLOURS = {"flute": "#0b6e75", "trumpet": "#b4481e", "violin": "#5b4a9c", "piano": "#4d4d4d"}
+MORE_COLOURS = ("#8a6d00", "#a61e5c", "#2f7d32", "#1f5fa8", "#7a4a2b")  # of other instruments
 GREY = "#888888"
 TICKS = (10_000, 20_000, 50_000, 100_000, 200_000, 400_000, 1_000_000)
 DODGE = 1.05  # horizontal factor between instruments, so that equal costs do not overlap
@@ -72,10 +75,13 @@ def draw(rows: Sequence[Row], out: Path) -> None:
         raise UserError(f"{out}: give a name that ends with {' or '.join(SUFFIXES)}")
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6, 3.4), layout="constrained")
-        for place, instrument in enumerate(COLOURS):
-            _draw_instrument(axes, instrument, place, points)
+        colours = instrument_colours([row["instrument"] for row, _, _ in points])
+        for place, (instrument, colour) in enumerate(colours.items()):
+            sideways = DODGE ** (place - (len(colours) - 1) / 2)
+            own = [point for point in points if point[0]["instrument"] == instrument]
+            _draw_instrument(axes, own, colour, sideways)
         _format_axes(axes, [_cost(row) for row, _, _ in points])
-        _add_legend(axes, points)
+        _add_legend(axes, points, colours)
         undated = {"Date": None} if out.suffix == ".svg" else {}
         with atomic_write(out) as temporary:
             figure.savefig(temporary, dpi=200, metadata=undated)
@@ -86,16 +92,26 @@ def _cost(row: Row) -> float:
     return float(row["instructions_per_frame"]["total"])
 
 
-def _draw_instrument(axes: Any, instrument: str, place: int, points: Sequence[Point]) -> None:
-    """Draws an instrument's points, filled if measured on real recordings, and a line."""
-    colour = COLOURS[instrument]
-    own = [point for point in points if point[0]["instrument"] == instrument]
-    sideways = DODGE ** (place - (len(COLOURS) - 1) / 2)
-    drawn = [(sideways * _cost(row), distance) for row, distance, _ in own]
+def instrument_colours(instruments: Iterable[str]) -> dict[str, str]:
+    """Returns a colour for each of `COLOURS` and of the given instruments, in this order."""
+    others = dict.fromkeys(name for name in instruments if name not in COLOURS)
+    return COLOURS | dict(zip(others, cycle(MORE_COLOURS), strict=False))
+
+
+def _draw_instrument(axes: Any, points: Sequence[Point], colour: str, sideways: float) -> None:
+    """Draws an instrument's points, filled if measured on real recordings, and a line.
+
+    Args:
+        axes: Where to draw.
+        points: The instrument's points.
+        colour: Its colour.
+        sideways: Factor of its costs.
+    """
+    drawn = [(sideways * _cost(row), distance) for row, distance, _ in points]
     if drawn:  # the line leads from the best of the small models to the large one
         best = min(drawn, key=lambda xy: (round(xy[0], -3), xy[1]))
         axes.plot(*zip(best, max(drawn), strict=True), linewidth=0.7, color=colour, alpha=0.5)
-    for (row, _, is_real), (x, y) in zip(own, drawn, strict=True):
+    for (row, _, is_real), (x, y) in zip(points, drawn, strict=True):
         marker = MARKERS.get(row["variant"], "x")
         face = colour if is_real else "white"
         axes.plot(x, y, marker, markersize=6, color=colour, markerfacecolor=face)
@@ -115,15 +131,15 @@ def _format_axes(axes: Any, costs: Sequence[float]) -> None:
     axes.set_ylabel("MSS to validation recordings")
 
 
-def _add_legend(axes: Any, points: Sequence[Point]) -> None:
+def _add_legend(axes: Any, points: Sequence[Point], colours: Mapping[str, str]) -> None:
     """Explains colours and markers with entries that have no points."""
 
     def add_entry(label: str, colour: str, marker: str = "o", face: str | None = None) -> None:
         axes.plot([], [], marker, color=colour, markerfacecolor=face or colour, label=label)
 
-    for instrument, colour in COLOURS.items():
+    for instrument, colour in colours.items():
         if any(row["instrument"] == instrument for row, _, _ in points):
-            add_entry(instrument.capitalize(), colour)
+            add_entry(instrument_label(instrument), colour)
     for variant, marker in MARKERS.items():
         if any(row["variant"] == variant for row, _, _ in points):
             add_entry(VARIANT_LABELS[variant], GREY, marker)

@@ -89,11 +89,13 @@ def select_models(arguments: argparse.Namespace) -> list[str]:
         arguments: Those of `add_source_arguments`.
 
     Returns:
-        A line for each model, which says where it comes from.
+        A line for each model that was chosen, which says where it comes from.
 
     Raises:
         UserError: An instrument has no quantized model.
     """
+    if arguments.run:
+        return []
     models = chosen_models(arguments, file=decoder_name(arguments.format))
     arguments.run = [model.run_dir for model in models]
     if len(models) < 2:
