@@ -115,3 +115,33 @@ def test_command_plays_a_recording_with_the_learnt_reverb(tmp_path, build_dir, c
     assert "instructions per block of 4 ms: analysis " in capsys.readouterr().out
     with pytest.raises(UserError, match="--f0 500 200: give the lower bound first"):
         transfer_command.main([str(word) for word in (*arguments, "--out", out, "--f0", 500, 200)])
+
+
+def test_gain_amplifies_the_recording_and_is_suggested_for_a_soft_one(tmp_path, build_dir, capsys):
+    tone = make_tone(0.3, 440, level=0.9)
+    sounds = {}
+    for name, level, gain in (
+        ("loud", 1.0, "0"),
+        ("soft", 0.01, "0"),
+        ("raised", 0.01, "40"),
+        ("auto", 0.01, "auto"),
+    ):
+        pcm.write_wav(tmp_path / f"{name}.wav", to_pcm(level * tone))
+        out = tmp_path / f"{name}_out.wav"
+        words = ["--audio", tmp_path / f"{name}.wav", "--instrument", "flute", "--pretrained"]
+        transfer_command.main([str(word) for word in (*words, "--out", out, "--gain", gain)])
+        with wave.open(str(out)) as wav:
+            sounds[name] = np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(int)
+        lines = capsys.readouterr().out
+        assert ("give --gain 3" in lines) == (name == "soft")
+        assert ("auto.wav: gain +3" in lines) == (name == "auto")
+    peak = {name: np.abs(sound[2000:]).max() for name, sound in sounds.items()}
+    assert peak["soft"] < 0.1 * peak["loud"]
+    assert 0.9 < peak["raised"] / peak["loud"] < 1.1 and peak["auto"] > 0.3 * peak["loud"]
+
+
+@pytest.mark.parametrize("gain", ["81", "loud", "nan"])
+def test_gain_that_is_no_level_is_refused(tmp_path, gain):
+    words = ["--audio", "x.wav", "--instrument", "flute", "--out", str(tmp_path / "y.wav")]
+    with pytest.raises(UserError, match=f"--gain: '{gain}' is not a number from -80 to 80"):
+        transfer_command.main([*words, "--gain", gain])
