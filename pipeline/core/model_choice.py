@@ -66,6 +66,7 @@ def choose_model(
         unquantized += [folder for folder in folders if (folder / WEIGHTS).is_file()]
     if unquantized:
         raise UserError(f"no {instrument} can be played: {_quantize_first(unquantized[0])}")
+    load_instrument(instrument)  # an unknown one is the reason
     wanted = f"{variant} {instrument}" if variant else f"model of {instrument}"
     if bases == [MODEL_DIR]:
         shipped = ", ".join(shipped_instruments())

@@ -70,15 +70,17 @@ def test_own_model_that_is_not_quantized_is_named_with_the_command(places):
 def test_missing_model_is_reported_with_the_command_that_makes_it(places):
     make(places / "models/flute/reduced_cd")
     for options, message in (
-        ({}, "no trained model of kazoo in runs/kazoo or models/kazoo: run python -m "),
-        ({"variant": "full"}, "no trained full kazoo in"),
-        ({"runs": places / "models"}, "no pretrained model of kazoo: leave out --pretrained, or "),
-        ({"runs": places / "my"}, f"--instrument kazoo --audio DIR --runs {places}/my first"),
+        ({}, "no trained model of violin in runs/violin or models/violin: run python -m "),
+        ({"variant": "full"}, "no trained full violin in"),
+        ({"runs": places / "models"}, "no pretrained model of violin: leave out --pretrained, or "),
+        ({"runs": places / "my"}, f"--instrument violin --audio DIR --runs {places}/my first"),
     ):
         with pytest.raises(UserError, match=message):
-            choose("kazoo", **options)
+            choose("violin", **options)
     with pytest.raises(UserError, match=r"choose one of flute$"):
-        choose("kazoo", runs=places / "models")
+        choose("violin", runs=places / "models")
+    with pytest.raises(UserError, match="unknown instrument 'kazoo': choose one of flute, "):
+        choose("kazoo")
 
 
 def test_several_instruments_or_run_folders_keep_their_order(places):
