@@ -5,7 +5,7 @@ is trained for a short time, without reverb or distillation, with each of the be
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from keras import ops
 from tqdm import tqdm
 
 from pipeline.audio.analysis import Analysis, analyse
@@ -24,13 +23,10 @@ from pipeline.core.instrument_config import DataConfig, InstrumentConfig, TrainC
 from pipeline.core.patch import Patch
 from pipeline.core.patch_files import patch_table
 from pipeline.core.runs import RunConfig
-from pipeline.model.losses import loudness_distance, mss, spectra, window_weights
 from pipeline.model.static_fit import N_PARTIALS, Partials, fit_levels, make_partials
-from pipeline.model.synth import Tensor
 from pipeline.training.dataset import load_dataset
 from pipeline.training.dataset_building import build_dataset
 from pipeline.training.loop import train_model
-from pipeline.training.losses import silence_gaps
 
 N_FRAMES = 120
 LOUD_DB = 30.0  # frames further below the loudest of their recording do not count
@@ -38,6 +34,7 @@ EDGE_FRAMES = 8  # frames at the ends of a recording, whose windows reach beyond
 N_TRAINED = 5
 SHORT = TrainConfig(
     steps=300,
+    dry_steps=300,
     batch_size=8,
     crop_frames=125,  # 0.5 s
     learning_rate=3e-3,
@@ -131,15 +128,6 @@ def fit_patches(patches: Sequence[Patch], partials: Partials) -> list[Fit]:
     return sorted(fits, key=lambda fit: fit.error_db)
 
 
-def dry_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
-    """Compares the dry sound alone, so that no reverb has to be computed."""
-    weights = window_weights(batch["sounding"])
-    reference = spectra(batch["audio"])
-    estimate = spectra(silence_gaps(outputs["dry"], batch))
-    loudness = loudness_distance(reference, estimate, weights)
-    return ops.mean(mss(reference, estimate, weights) + 0.1 * loudness)
-
-
 def train_best(
     fits: Sequence[Fit],
     config: InstrumentConfig,
@@ -165,7 +153,7 @@ def train_best(
         table = patch_table(fit.patch)
         dataset = load_dataset(folder / "dataset.npz", replace(config, patch=table))
         run = RunConfig(config.instrument, table, "reduced", config.reduced, settings)
-        metrics = train_model(folder / fit.patch.name, run, dataset, loss=dry_loss, resume=False)
+        metrics = train_model(folder / fit.patch.name, run, dataset, resume=False)
         figures = metrics["mss"]["valid"]
         distance = figures.get("real_dry", figures.get("rendered_dry", figures["train_loss"]))
         trained.append(replace(fit, mss=float(distance)))

@@ -224,7 +224,7 @@ def test_patch_of_an_instrument_is_checked_when_its_file_is_read(tmp_path):
     assert find_patch(instrument_from_table(instrument_table(table), path)) == FLUTE
     assert find_patch(instrument_from_table(instrument_table("flute"), path)) == FLUTE
     for patch, reason in (
-        ("tuba", "patch = 'tuba': give one of flute, piano"),
+        ("tuba", "patch = 'tuba': give one of flute, pair_and_fan"),
         ({"algorithm": 99, "ratios": table["ratios"]}, r"\[patch\] algorithm = 99"),
         (7, "patch = 7: give a name or a table"),
     ):
