@@ -8,9 +8,9 @@
  * NumPy. The phase does not drift: it is kept to 2^-64 turns from block to block.
  *
  * Total cost in instructions per sample: flute and trumpet 48, violin 52, piano 58 on Cortex-M4F, M7F and
- * M33; 117, 117, 121 and 124 on M0+. A ratio of more than 255 times the base oscillator, as in detuned
- * patches, takes 7 more on the former and nothing on M0+. State: 48 bytes; stack: 160 bytes (M0+: 680). Flash: 2 kB for the sine
- * table, 0.3 kB for fm_voice.c and 0.7 kB (M0+: 1.5 kB) for each patch.
+ * M33; 117, 117, 121 and 124 on M0+. Every different ratio of more than 255 times the base oscillator, as in
+ * detuned patches, takes 6 more, and 2 more on M0+. State: 48 bytes; stack: 160 bytes (M0+: 680). Flash: 2 kB
+ * for the sine table, 0.3 kB for fm_voice.c and 0.7 kB (M0+: 1.5 kB) for each patch.
  */
 #ifndef FM_VOICE_H
 #define FM_VOICE_H
