@@ -111,6 +111,15 @@ class TrainConfig:
     real_share: Annotated[
         _Share, "share of real recordings in a batch, if the data set also has rendered ones"
     ] = 0.5
+    dry_steps: Annotated[
+        int, Within(0, 10_000_000), "first steps, in which the reverb is left out and not trained"
+    ] = 0
+    loss_density: Annotated[
+        int, Within(1, 2), "windows of the spectral loss per half a window; 1 halves its cost"
+    ] = 2
+    average_steps: Annotated[
+        int, Within(1, 1_000_000), "steps over which the weights are averaged; 1 for no average"
+    ] = 100
     validate_every: Annotated[_Steps, "steps between validations"] = 1_000
     patience: Annotated[
         int, Within(1, 10_000_000), "validations without improvement before training stops"

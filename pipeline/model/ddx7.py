@@ -52,7 +52,9 @@ class Ddx7(keras.Model):
         self.reverb.build()
         self.built = True
 
-    def call(self, inputs: Mapping[str, Tensor], training: bool = False) -> dict[str, Tensor]:
+    def call(
+        self, inputs: Mapping[str, Tensor], training: bool = False, dry: bool = False
+    ) -> dict[str, Tensor]:
         """Renders clips.
 
         Args:
@@ -63,16 +65,18 @@ class Ddx7(keras.Model):
                 the network's receptive field (see `pipeline.model.inputs.prepend_context`) and is
                 not rendered.
             training: Whether dropout is active.
+            dry: Whether to leave out the reverb.
 
         Returns:
             ``logits`` of the network and ``levels`` in turns, shape [batch, n_frames, 6]; ``dry``
-            and, with reverb, ``audio``, shape [batch, n_samples].
+            and, unless it is left out, with reverb, ``audio``, shape [batch, n_samples].
         """
         grains = inputs["grains"]
         logits, levels = self.decode(inputs, training=training)
         features = inputs["features"][:, -grains.shape[1] :]
-        dry = self.synthesize(levels, features, inputs["phase"], grains)
-        return {"logits": logits, "levels": levels, "dry": dry, "audio": self.reverb(dry)}
+        sound = self.synthesize(levels, features, inputs["phase"], grains)
+        outputs = {"logits": logits, "levels": levels, "dry": sound}
+        return outputs if dry else {**outputs, "audio": self.reverb(sound)}
 
     def decode(self, inputs: Mapping[str, Tensor], training: bool = False) -> tuple[Tensor, Tensor]:
         """Returns ``logits`` and ``levels`` alone; see `call`."""

@@ -39,12 +39,13 @@ class CompiledStep(ABC):
         self._objective = objective
 
     @abstractmethod
-    def steps(self, clips: Indices, starts: Indices) -> Tensor:
+    def steps(self, clips: Indices, starts: Indices, *, dry: bool) -> Tensor:
         """Takes optimizer steps, at most `steps_at_once`, on crops of clips.
 
         Args:
             clips: Clip indices, shape [n_steps, batch].
             starts: First frames of the crops, shape [n_steps, batch].
+            dry: Whether to leave the reverb out and untrained.
 
         Returns:
             The losses, a tensor of shape [n_steps].

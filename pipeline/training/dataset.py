@@ -12,7 +12,8 @@ from pipeline.audio.pcm import from_pcm
 from pipeline.core.constants import HOP_SAMPLES, TRAIN
 from pipeline.core.errors import UserError
 from pipeline.core.files import load_arrays
-from pipeline.core.instrument_config import InstrumentConfig, TcnConfig, TrainConfig
+from pipeline.core.instrument_config import InstrumentConfig, TrainConfig
+from pipeline.core.runs import RunConfig
 from pipeline.model.inputs import scale_features
 from pipeline.model.noise import grains_like
 from pipeline.model.patches import find_patch
@@ -24,23 +25,23 @@ STORED = (  # arrays of ``dataset.npz``, which `pipeline.training.dataset_buildi
     *("split", "recording", "source", "joined", "real"),
 )
 AT_AUDIO_RATE = ("audio", "phase", "teacher_audio")
+LEAD_FRAMES = 1  # levels and noise ramp up from 0 in the first block
 Arrays = dict[str, npt.NDArray[Any]]
 Indices = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 
 
 def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
-    """Loads the clips that `pipeline.data` made and adds the other inputs of the model.
+    """Loads the clips that `pipeline.data` made, and scales their features.
 
     Args:
         path: The ``dataset.npz`` of an instrument.
         config: Configuration of the same instrument.
 
     Returns:
-        The file's arrays, with ``audio`` as float32, shape [n_clips, n_samples], and the inputs of
-        `pipeline.model.ddx7.Ddx7`: ``features`` without context, shape [n_clips, n_frames, 2],
-        ``context``, the same of the frames before each clip, shape [n_clips, 124, 2], ``phase``,
-        shape [n_clips, n_samples], and ``grains``, shape [n_clips, n_frames].
+        The file's arrays, with ``audio`` as float32, shape [n_clips, n_samples]; ``features``,
+        scaled, shape [n_clips, n_frames, 2]; and ``context``, the same of the frames before each
+        clip, shape [n_clips, 124, 2].
 
     Raises:
         UserError: The file is missing, damaged, or has no clips to train on.
@@ -53,28 +54,56 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
     dataset["audio"] = from_pcm(dataset["audio"])
     dataset["features"] = scale_features(dataset["f0_hz"], dataset["loudness_db"])
     dataset["context"] = scale_features(dataset["context_f0_hz"], dataset["context_loudness_db"])
-    dataset["phase"] = base_phase(dataset["f0_hz"], find_patch(config))
-    dataset["grains"] = grains_like(dataset["f0_hz"])
     return dataset
 
 
-def prepend_past(dataset: Mapping[str, npt.NDArray[Any]], config: TcnConfig) -> Floats:
-    """Prepends to the features of clips as many frames of their past as the network looks back.
+def model_inputs(
+    dataset: Mapping[str, npt.NDArray[Any]], config: RunConfig
+) -> dict[str, npt.NDArray[Any]]:
+    """Returns the inputs with which a model renders whole clips as if it had played their past.
+
+    They begin with `LEAD_FRAMES` frames of the past, which are rendered and then dropped by
+    `drop_lead`, because a rendering fades in.
+
+    Args:
+        dataset: ``f0_hz``, ``features`` and ``context``, as in `load_dataset`.
+        config: The model.
+
+    Returns:
+        ``phase``, ``grains``, and ``features`` with the context before the lead.
+    """
+    f0_hz = dataset["f0_hz"]
+    f0_hz = np.concatenate([dataset["context_f0_hz"][:, -LEAD_FRAMES:], f0_hz], axis=1)
+    return {
+        "features": prepend_past(dataset, config.tcn.receptive_field - 1 + LEAD_FRAMES),
+        "phase": base_phase(f0_hz, find_patch(config)),
+        "grains": grains_like(f0_hz),
+    }
+
+
+def drop_lead(outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Drops the lead of `model_inputs` from the outputs of a model."""
+    return {
+        name: output[:, LEAD_FRAMES * (HOP_SAMPLES if len(output.shape) == 2 else 1) :]
+        for name, output in outputs.items()
+    }
+
+
+def prepend_past(dataset: Mapping[str, npt.NDArray[Any]], n_frames: int) -> Floats:
+    """Prepends frames of their past to the features of clips.
 
     Beyond the past that the data set knows, its first frame is held.
 
     Args:
         dataset: ``features`` and ``context``, as in `load_dataset`.
-        config: The network's shape.
+        n_frames: Number of frames to prepend, at least 1.
 
     Returns:
-        Shape [n_clips, receptive_field - 1 + n_frames, 2].
+        Shape [n_clips, n_frames + n_clip_frames, 2].
     """
-    n_frames = config.receptive_field - 1
     context = dataset["context"]
     held = np.repeat(context[:, :1], max(n_frames - context.shape[1], 0), axis=1)
-    past = np.concatenate([held, context], axis=1)
-    return np.concatenate([past[:, past.shape[1] - n_frames :], dataset["features"]], axis=1)
+    return np.concatenate([held, context[:, -n_frames:], dataset["features"]], axis=1)
 
 
 def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices, Indices]:
@@ -110,32 +139,30 @@ def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices
 
 
 def crop_clips(
-    arrays: Mapping[str, Tensor], clips: Tensor, starts: Tensor, n_frames: int, n_context: int
+    arrays: Mapping[str, Tensor], clips: Tensor, starts: Tensor, n_frames: int
 ) -> dict[str, Tensor]:
     """Crops a batch out of the data set's tensors, within the compiled step.
 
     Args:
-        arrays: Tensors whose first axis is the clip and whose second, if any, is frames or samples;
-            ``features`` begins with `n_context` additional frames.
+        arrays: Tensors with as many clips, then frames or samples; those of `model_inputs` begin
+            with additional frames.
         clips: Clip indices, shape [batch].
         starts: First frame of each crop, shape [batch].
         n_frames: Frames of a crop.
-        n_context: Frames of features before each crop, which fill the network's receptive field.
 
     Returns:
-        The same names, shape [batch, n_frames or n_frames * 64, ...], ``features`` with n_context +
-        n_frames frames.
+        The same names, shape [batch, n_frames or n_frames * 64, ...]; those of `model_inputs` with
+        the additional frames.
     """
-    frames = starts[:, None] + ops.arange(n_frames)
-    context_and_frames = starts[:, None] + ops.arange(n_context + n_frames)
-    samples = starts[:, None] * HOP_SAMPLES + ops.arange(n_frames * HOP_SAMPLES)
+    n_clip_frames = arrays["sounding"].shape[1]
     batch = {}
     for name, array in arrays.items():
-        if len(array.shape) > 1:
-            rows = ops.take(array, clips, axis=0)
-            index = context_and_frames if name == "features" else frames
-            if name in AT_AUDIO_RATE:
-                index = samples
-            index = ops.reshape(index, (*index.shape, *[1] * (len(array.shape) - 2)))
-            batch[name] = ops.take_along_axis(rows, index, axis=1)
+        width = HOP_SAMPLES if name in AT_AUDIO_RATE else 1
+        n_rows = array.shape[1] // width
+        # Whole frames are gathered, because a gather of samples takes longer than the network.
+        rows = ops.reshape(array, (array.shape[0] * n_rows, width, *array.shape[2:]))
+        n_cut = n_frames + n_rows - n_clip_frames
+        index = (clips * n_rows + starts)[:, None] + ops.arange(n_cut, dtype="int32")
+        cut = ops.take(rows, index, axis=0)
+        batch[name] = ops.reshape(cut, (-1, n_cut * width, *array.shape[2:]))
     return batch

@@ -14,28 +14,34 @@ from keras import ops
 
 from pipeline.core.constants import LEVEL_FLOOR, MAX_LEVEL
 from pipeline.model.ddx7 import load_model
-from pipeline.model.losses import mss
+from pipeline.model.losses import OVERLAP, mss, spectra, window_weights
 from pipeline.model.synth import Tensor
-from pipeline.training.dataset import Arrays, prepend_past
-from pipeline.training.losses import Loss, reconstruction_loss
+from pipeline.training.dataset import Arrays, drop_lead, model_inputs
+from pipeline.training.losses import Loss, reconstruction_loss, silence_gaps
 
 VARIANT_OF_METHOD = {"audio": "reduced_ad", "control": "reduced_cd"}
 
 
-def audio_distillation_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+def audio_distillation_loss(
+    outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor], overlap: int = OVERLAP
+) -> Tensor:
     """Computes 0.5 * loss to the recording + 0.5 * MSS of the dry audio to the teacher's."""
-    to_teacher = ops.mean(mss(batch["teacher_audio"], outputs["dry"]))
-    return 0.5 * reconstruction_loss(outputs, batch) + 0.5 * to_teacher
+    teacher, student = (silence_gaps(x, batch) for x in (batch["teacher_audio"], outputs["dry"]))
+    weights = window_weights(batch["sounding"], overlap)
+    to_teacher = ops.mean(mss(spectra(teacher, overlap), spectra(student, overlap), weights))
+    return 0.5 * reconstruction_loss(outputs, batch, overlap) + 0.5 * to_teacher
 
 
-def control_distillation_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+def control_distillation_loss(
+    outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor], overlap: int = OVERLAP
+) -> Tensor:
     """Computes 0.5 * loss to the recording + mean absolute difference of log levels to the teacher.
 
     `LEVEL_FLOOR` is added to the levels, so that inaudible ones barely count.
     """
     floor = LEVEL_FLOOR * MAX_LEVEL
     distance = ops.abs(ops.log((outputs["levels"] + floor) / (batch["teacher_levels"] + floor)))
-    return 0.5 * reconstruction_loss(outputs, batch) + ops.mean(distance)
+    return 0.5 * reconstruction_loss(outputs, batch, overlap) + ops.mean(distance)
 
 
 LOSS_OF_METHOD: dict[str, Loss] = {
@@ -60,11 +66,10 @@ def render_teacher(teacher_dir: Path, dataset: Arrays, method: str) -> Arrays:
         UserError: The folder has no trained model.
     """
     teacher = load_model(teacher_dir)
-    inputs = {key: dataset[key] for key in ("phase", "grains")}
-    inputs["features"] = prepend_past(dataset, teacher.config.tcn)
+    inputs = model_inputs(dataset, teacher.config)
     rendered = []
     for clip in range(len(inputs["phase"])):
-        outputs = teacher({key: array[None, clip] for key, array in inputs.items()})
+        outputs = drop_lead(teacher({key: array[None, clip] for key, array in inputs.items()}))
         wanted = outputs["dry" if method == "audio" else "levels"]
         rendered.append(ops.convert_to_numpy(wanted))
     name = "teacher_audio" if method == "audio" else "teacher_levels"

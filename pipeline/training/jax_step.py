@@ -1,6 +1,6 @@
 """The training step, compiled by JAX: many steps in one call, so that a GPU never waits."""
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -23,20 +23,21 @@ class JaxStep(CompiledStep):
 
     @cached_property
     def _compiled_steps(self) -> Any:
-        return jax.jit(self._steps)
+        return jax.jit(self._steps, static_argnames="dry")
 
     @cached_property
     def _compiled_distances(self) -> Any:
         return jax.jit(self._distances)
 
-    def steps(self, clips: Indices, starts: Indices) -> Tensor:
+    def steps(self, clips: Indices, starts: Indices, *, dry: bool) -> Tensor:
         """Takes steps; see `CompiledStep.steps`."""
         groups = (
             self._model.trainable_variables,
             self._model.non_trainable_variables,
             self._optimizer.variables,
         )
-        new, losses = self._compiled_steps(_values(*groups), self._arrays, clips, starts)
+        values = _values(*groups)
+        new, losses = self._compiled_steps(values, self._arrays, clips, starts, dry=dry)
         for group, group_values in zip(groups, new, strict=True):
             for variable, value in zip(group, group_values, strict=True):
                 variable.assign(value)
@@ -48,9 +49,9 @@ class JaxStep(CompiledStep):
         return self._compiled_distances(*_values(*groups), self._arrays, clips)
 
     def _steps(
-        self, state: State, arrays: Batch, clips: Tensor, starts: Tensor
+        self, state: State, arrays: Batch, clips: Tensor, starts: Tensor, dry: bool
     ) -> tuple[State, Tensor]:
-        gradient = jax.value_and_grad(self._loss, has_aux=True)
+        gradient = jax.value_and_grad(partial(self._loss, dry=dry), has_aux=True)
 
         def step(state: State, batch: tuple[Tensor, Tensor]) -> tuple[State, Tensor]:
             trainable, fixed, slots = state
@@ -62,20 +63,21 @@ class JaxStep(CompiledStep):
         return result
 
     def _loss(
-        self, trainable: Values, fixed: Values, arrays: Batch, clips: Tensor, starts: Tensor
+        self,
+        trainable: Values,
+        fixed: Values,
+        arrays: Batch,
+        clips: Tensor,
+        starts: Tensor,
+        *,
+        dry: bool,
     ) -> tuple[Tensor, Values]:
         """Returns the loss, and the new values of the variables that it does not train."""
-        changed: dict[str, Values] = {}
-
-        def render(batch: Batch) -> Batch:
-            outputs: Batch
-            outputs, changed["fixed"] = self._model.stateless_call(
-                trainable, fixed, batch, training=True
-            )
-            return outputs
-
-        loss = self._objective.crop_loss(arrays, clips, starts, render)
-        return loss, changed["fixed"]
+        batch = self._objective.crop(arrays, clips, starts)
+        outputs, changed = self._model.stateless_call(
+            trainable, fixed, batch, training=True, dry=dry
+        )
+        return self._objective.crop_loss(outputs, batch), changed
 
     def _distances(self, trainable: Values, fixed: Values, arrays: Batch, clips: Tensor) -> Tensor:
         def render(batch: Batch) -> Batch:

@@ -1,5 +1,8 @@
 """A model in training: its optimizer and its compiled step."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +16,7 @@ from pipeline.training.dataset import Arrays
 from pipeline.training.losses import Loss
 from pipeline.training.objective import VALIDATION_BATCH, Objective
 
+XLA_STEPS = 500  # a shorter training saves less time than XLA needs to compile the loss
 UNDECAYED = ("bias", "noise", "decay", "wet")  # variables with such names have no weight decay
 
 
@@ -35,9 +39,10 @@ class Learner:
         """
         self.model = model
         self.optimizer = build_optimizer(model, config)
-        objective = Objective(loss, config.crop_frames, model.config.tcn.receptive_field - 1)
+        objective = Objective(loss, config.crop_frames, 2 * config.loss_density)
         tensors = {name: ops.convert_to_tensor(array) for name, array in arrays.items()}
-        self._step = _compile(model, self.optimizer, tensors, objective)
+        uses_xla = config.steps >= XLA_STEPS
+        self._step = _compile(model, self.optimizer, tensors, objective, uses_xla=uses_xla)
 
     @property
     def steps_at_once(self) -> int:
@@ -49,9 +54,21 @@ class Learner:
         """Everything that a step changes, in a fixed order."""
         return [*self.model.variables, *self.optimizer.variables]
 
-    def steps(self, clips: Indices, starts: Indices) -> Tensor:
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Gives the model the averages of its trained weights within a context."""
+        variables = self.model.trainable_variables
+        trained = [ops.convert_to_numpy(variable).copy() for variable in variables]
+        self.optimizer.finalize_variable_values(variables)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, trained, strict=True):
+                variable.assign(value)
+
+    def steps(self, clips: Indices, starts: Indices, *, dry: bool = False) -> Tensor:
         """Takes optimizer steps; see `CompiledStep.steps`."""
-        return self._step.steps(clips, starts)
+        return self._step.steps(clips, starts, dry=dry)
 
     def distances(self, clips: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Returns the `pipeline.training.losses.distances` of whole clips, shape [n_clips, 4]."""
@@ -62,7 +79,10 @@ class Learner:
 
 
 def build_optimizer(model: Ddx7, config: TrainConfig) -> keras.Optimizer:
-    """Builds AdamW with a warm-up, a cosine decay and a limit on the gradient's norm."""
+    """Builds AdamW with a warm-up, a cosine decay, a limit on the gradient's norm, and averages.
+
+    The average is exponential: the last `average_steps` steps have 63 % of its weight.
+    """
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
         max(config.steps - config.warmup_steps, 1),
@@ -71,7 +91,11 @@ def build_optimizer(model: Ddx7, config: TrainConfig) -> keras.Optimizer:
         warmup_steps=config.warmup_steps,
     )
     optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=config.weight_decay, global_clipnorm=config.gradient_clip
+        schedule,
+        weight_decay=config.weight_decay,
+        global_clipnorm=config.gradient_clip,
+        use_ema=True,
+        ema_momentum=1 - 1 / config.average_steps,
     )
     optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
     optimizer.build(model.trainable_variables)
@@ -79,7 +103,12 @@ def build_optimizer(model: Ddx7, config: TrainConfig) -> keras.Optimizer:
 
 
 def _compile(
-    model: Ddx7, optimizer: keras.Optimizer, tensors: dict[str, Tensor], objective: Objective
+    model: Ddx7,
+    optimizer: keras.Optimizer,
+    tensors: dict[str, Tensor],
+    objective: Objective,
+    *,
+    uses_xla: bool,
 ) -> CompiledStep:
     """Returns the step for the backend in use; the other backend need not be installed."""
     if keras.backend.backend() == "jax":
@@ -88,4 +117,4 @@ def _compile(
         return JaxStep(model, optimizer, tensors, objective)
     from pipeline.training.tensorflow_step import TensorFlowStep
 
-    return TensorFlowStep(model, optimizer, tensors, objective)
+    return TensorFlowStep(model, optimizer, tensors, objective, uses_xla=uses_xla)

@@ -6,6 +6,7 @@ for JAX (``KERAS_BACKEND=jax``).
 """
 
 import json
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,21 @@ from pipeline.core.runs import RunConfig, load_run
 from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.synth import Tensor
 from pipeline.training.checkpoints import History, load_checkpoint, save_checkpoint
-from pipeline.training.dataset import Arrays, draw_batch, prepend_past
+from pipeline.training.dataset import Arrays, draw_batch, model_inputs
 from pipeline.training.learner import Learner
 from pipeline.training.losses import DISTANCES, Loss, reconstruction_loss, score
 from pipeline.training.run_log import RunLog
 
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"
-INPUTS = ("audio", "features", "phase", "grains", "sounding")  # arrays that every loss needs
 
 
 def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str, float]:
-    """Measures the mean `distances` of a split's clips.
+    """Measures the `distances` of a split's clips: the mean over recordings of each one's mean.
+
+    Args:
+        learner: The learner.
+        dataset: The data set.
+        split: The split.
 
     Returns:
         For real recordings, if there are any: ``real``, the MSS with reverb, ``real_dry``, the MSS
@@ -44,7 +49,10 @@ def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str,
     for kind, chosen in (("real", dataset["real"]), ("rendered", ~dataset["real"])):
         clips = np.flatnonzero((dataset["split"] == split) & chosen)
         if len(clips):
-            means = learner.distances(clips).mean(axis=0)
+            found = learner.distances(clips)
+            of_clip = dataset["recording"][clips]
+            by_recording = [found[of_clip == name].mean(axis=0) for name in np.unique(of_clip)]
+            means = np.mean(by_recording, axis=0)
             figures |= {kind + name: float(x) for name, x in zip(DISTANCES, means, strict=True)}
     return figures
 
@@ -62,8 +70,9 @@ def train_model(
     """Trains a model into a run folder, or resumes the training there.
 
     Args:
-        run_dir: Receives ``config.toml``, ``checkpoint.npz`` while training, the best weights,
-            ``metrics.json`` and TensorBoard logs.
+        run_dir: Receives ``config.toml``, ``checkpoint.npz`` while training, the averaged weights
+            of the best validation (of the last step, if the data set leaves nothing to validate
+            with), ``metrics.json`` and TensorBoard logs.
         config: The resolved configuration.
         dataset: From `pipeline.training.dataset.load_dataset`, with the arrays ``teacher_...`` that
             `loss` needs.
@@ -92,7 +101,7 @@ def train_model(
         for name in (CHECKPOINT, METRICS):
             (run_dir / name).unlink(missing_ok=True)
     config.save(run_dir)
-    best = _run(learner, dataset, config, history, run_dir)
+    kept = _run(learner, dataset, config, history, run_dir)
     restore_weights(model, run_dir)
     metrics = {
         "instrument": config.instrument,
@@ -101,9 +110,10 @@ def train_model(
         "seed": config.train.seed,
         "start": None if warm_start is None else str(shown(warm_start)),
         "steps": history[-1]["step"],
-        "best_step": best["step"],
+        "best_step": kept["step"],
+        "selected_by": "validation" if score(kept) is not None else "last step",
         "backend": keras.backend.backend(),
-        "mss": {"valid": best, "test": validate(learner, dataset, TEST)},
+        "mss": {"valid": kept, "test": validate(learner, dataset, TEST)},
         "history": history,
     }
     write_json(run_dir / METRICS, metrics)
@@ -159,17 +169,16 @@ def _copy_sound(source: Ddx7, model: Ddx7) -> None:
 
 
 def _training_arrays(dataset: Arrays, config: RunConfig) -> Arrays:
-    """Selects the arrays that a step needs, and prepends the context to the features."""
+    """Returns the arrays that a step needs: the model's inputs and what its outputs should be."""
     targets = [name for name in dataset if name.startswith("teacher_")]
-    arrays = {name: dataset[name] for name in (*INPUTS, *targets)}
-    arrays["features"] = prepend_past(dataset, config.tcn)
-    return arrays
+    arrays = {name: dataset[name] for name in ("audio", "sounding", *targets)}
+    return arrays | model_inputs(dataset, config)
 
 
 def _run(
     learner: Learner, dataset: Arrays, config: RunConfig, history: History, run_dir: Path
 ) -> dict[str, float]:
-    """Takes all remaining steps, and keeps the best weights and a checkpoint in the run folder.
+    """Takes all remaining steps, and keeps averaged weights and a checkpoint in the run folder.
 
     Args:
         learner: The learner.
@@ -179,40 +188,57 @@ def _run(
         run_dir: The run folder.
 
     Returns:
-        The best row of the history.
+        The row of the history whose weights are kept.
     """
     settings = config.train
     log = RunLog(run_dir / "logs")
     losses: list[Tensor] = []
     step = int(history[-1]["step"]) if history else 0
-    best = min(history, key=score, default=None)
+    kept = _kept_row(history)
     title = f"{config.instrument} {config.variant}"
     with tqdm(total=settings.steps, initial=step, unit="step", desc=title) as bar:
-        while not _is_over(step, best, settings):
-            ahead = settings.validate_every - step % settings.validate_every
-            n_steps = min(ahead, settings.steps - step, learner.steps_at_once)
+        while not _is_over(step, kept, settings):
+            dry = step < settings.dry_steps
+            n_steps = min(_steps_ahead(step, settings), learner.steps_at_once)
             batches = [draw_batch(dataset, settings, step + i) for i in range(n_steps)]
-            losses.append(learner.steps(*map(np.stack, zip(*batches, strict=True))))
+            losses.append(learner.steps(*map(np.stack, zip(*batches, strict=True)), dry=dry))
             step += n_steps
             bar.update(n_steps)
             if step % settings.validate_every and step != settings.steps:
                 continue
             train_loss = float(np.mean(ops.convert_to_numpy(ops.concatenate(losses))))
             losses = []
-            row = {"step": step, "train_loss": train_loss, **validate(learner, dataset)}
-            history.append(row)
-            if best is None or score(row) < score(best):
-                best = row
-                save_model(learner.model, run_dir)
+            with learner.averaged():
+                history.append({"step": step, "train_loss": train_loss})
+                history[-1] |= validate(learner, dataset)
+                kept = _kept_row(history)
+                if kept is history[-1]:
+                    save_model(learner.model, run_dir)
+                log.write(history[-1], learner.model, dataset)
             save_checkpoint(run_dir / CHECKPOINT, learner, history)
-            log.write(row, learner.model, dataset)
-            bar.set_postfix(loss=f"{train_loss:.2f}", best=f"{score(best):.2f}")
-    if best is None:
+            bar.set_postfix(loss=f"{train_loss:.2f}")
+    if kept is None:
         raise UserError("nothing to train: give at least one step")
-    return best
+    return kept
 
 
-def _is_over(step: int, best: dict[str, float] | None, settings: TrainConfig) -> bool:
+def _steps_ahead(step: int, settings: TrainConfig) -> int:
+    """Returns the number of steps until the next validation, the reverb, or the end."""
+    ahead = [settings.validate_every - step % settings.validate_every, settings.steps - step]
+    if step < settings.dry_steps:
+        ahead.append(settings.dry_steps - step)
+    return min(ahead)
+
+
+def _kept_row(history: History) -> dict[str, float] | None:
+    """Returns the row whose weights are kept: the best, or the last if nothing was validated."""
+    validated = [(value, row) for row in history if (value := score(row)) is not None]
+    if not validated:
+        return history[-1] if history else None
+    return min(validated, key=itemgetter(0))[1]
+
+
+def _is_over(step: int, kept: dict[str, float] | None, settings: TrainConfig) -> bool:
     """Whether all steps are done, or the last improvement is too long ago."""
     patience = settings.patience * settings.validate_every
-    return step >= settings.steps or (best is not None and step - best["step"] >= patience)
+    return step >= settings.steps or (kept is not None and step - kept["step"] >= patience)

@@ -6,12 +6,12 @@ from typing import Any
 from keras import ops
 
 from pipeline.core.constants import HOP_SAMPLES, LOGIT_RANGE
-from pipeline.model.losses import loudness_distance, mss, spectra, window_weights
+from pipeline.model.losses import OVERLAP, loudness_distance, mss, spectra, window_weights
 from pipeline.model.synth import Tensor
 
 DISTANCES = ("", "_dry", "_loudness_db", "_dry_loudness_db")  # see `distances`
 DISTANCE_WEIGHTS = (0.5, 0.5, 0.1, 0.1)  # in the loss and in the selection of the best weights
-Loss = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]  # outputs, batch -> scalar
+Loss = Callable[[Mapping[str, Any], Mapping[str, Any], int], Any]  # see `reconstruction_loss`
 
 
 def silence_gaps(audio: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
@@ -28,33 +28,43 @@ def silence_gaps(audio: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
     return audio * sounding
 
 
-def distances(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+def distances(
+    outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor], overlap: int = OVERLAP
+) -> Tensor:
     """Measures renderings against the recordings, with reverb and dry.
 
     Both count. Otherwise the reverb would be trained to do part of the synthesizer's work, and the
     dry sound of a device without reverb would be too soft and octaves off.
 
     Args:
-        outputs: ``audio`` and ``dry`` of the model, shape [batch, n_samples].
+        outputs: ``dry`` of the model and, unless the reverb is left out, ``audio``, shape [batch,
+            n_samples]. Without reverb, both are measured on ``dry``.
         batch: ``audio`` of the recordings, same shape, and ``sounding``, shape [batch,
             n_frames].
+        overlap: Windows that cover each sample.
 
     Returns:
         Shape [batch, 4], with the columns `DISTANCES`: the MSS with reverb and dry, and the
         difference in loudness in dB with reverb and dry.
     """
-    weights = window_weights(batch["sounding"])
-    reference = spectra(batch["audio"])
-    found = [spectra(silence_gaps(outputs[name], batch)) for name in ("audio", "dry")]
+    weights = window_weights(batch["sounding"], overlap)
+    reference = spectra(batch["audio"], overlap)
+    found = {
+        name: spectra(silence_gaps(outputs[name], batch), overlap)
+        for name in ("audio", "dry")
+        if name in outputs
+    }
     columns = [
         distance(reference, estimate, weights)
         for distance in (mss, loudness_distance)
-        for estimate in found
+        for estimate in (found.get("audio", found["dry"]), found["dry"])
     ]
     return ops.stack(columns, axis=-1)
 
 
-def reconstruction_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+def reconstruction_loss(
+    outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor], overlap: int = OVERLAP
+) -> Tensor:
     """Computes the loss of a model that learns from the recording alone.
 
     It is the weighted sum of the `distances`, plus a small penalty for logits outside
@@ -64,6 +74,7 @@ def reconstruction_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tenso
     Args:
         outputs: Outputs of the model (see `pipeline.model.ddx7.Ddx7.call`).
         batch: From `pipeline.training.dataset.crop_clips`.
+        overlap: Windows of the `distances` that cover each sample.
 
     Returns:
         A scalar.
@@ -72,13 +83,14 @@ def reconstruction_loss(outputs: Mapping[str, Tensor], batch: Mapping[str, Tenso
     logits = outputs["logits"]
     excess = ops.mean(ops.relu(low - logits) + ops.relu(logits - high))
     weights = ops.convert_to_tensor(DISTANCE_WEIGHTS)
-    return ops.mean(ops.sum(distances(outputs, batch) * weights, axis=-1)) + excess
+    return ops.mean(ops.sum(distances(outputs, batch, overlap) * weights, axis=-1)) + excess
 
 
-def score(row: Mapping[str, float]) -> float:
-    """Returns the figure that selects the best weights; lower is better.
+def score(row: Mapping[str, float]) -> float | None:
+    """Returns the figure that selects the kept weights; lower is better.
 
-    It is computed on real recordings if there are any, else on rendered ones.
+    It is computed on real recordings if there are any, else on rendered ones; None if nothing was
+    left for validation.
 
     Args:
         row: A row of the training history.
@@ -89,4 +101,4 @@ def score(row: Mapping[str, float]) -> float:
                 weight * row[kind + name]
                 for name, weight in zip(DISTANCES, DISTANCE_WEIGHTS, strict=True)
             )
-    return row["train_loss"]
+    return None

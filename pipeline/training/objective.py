@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pipeline.core.constants import HOP_SAMPLES
 from pipeline.model.synth import Tensor
-from pipeline.training.dataset import crop_clips
+from pipeline.training.dataset import crop_clips, drop_lead
 from pipeline.training.losses import Loss, distances
 
 Batch = Mapping[str, Tensor]
@@ -20,20 +19,22 @@ class Objective:
     Attributes:
         loss: Maps the model's outputs and the batch to a scalar.
         n_frames: Frames of a crop.
-        n_context: Frames of features before a crop (see `crop_clips`).
+        overlap: Windows of the loss that cover each sample (see `pipeline.model.losses.spectra`).
     """
 
     loss: Loss
     n_frames: int
-    n_context: int
+    overlap: int
 
-    def crop_loss(self, arrays: Batch, clips: Tensor, starts: Tensor, render: Render) -> Tensor:
-        """Returns the loss of crops, a scalar; see `crop_clips` for the arguments."""
-        batch = crop_clips(arrays, clips, starts, self.n_frames, self.n_context)
-        return self.loss(render(batch), batch)
+    def crop(self, arrays: Batch, clips: Tensor, starts: Tensor) -> Batch:
+        """Returns the batch of crops; see `crop_clips`."""
+        return crop_clips(arrays, clips, starts, self.n_frames)
+
+    def crop_loss(self, outputs: Batch, batch: Batch) -> Tensor:
+        """Returns the loss of a batch from the model's outputs, a scalar."""
+        return self.loss(drop_lead(outputs), batch, self.overlap)
 
     def clip_distances(self, arrays: Batch, clips: Tensor, render: Render) -> Tensor:
         """Returns the `distances` of whole clips, shape [batch, 4]."""
-        n_frames = arrays["phase"].shape[1] // HOP_SAMPLES
-        batch = crop_clips(arrays, clips, 0 * clips, n_frames, self.n_context)
-        return distances(render(batch), batch)
+        batch = crop_clips(arrays, clips, 0 * clips, arrays["sounding"].shape[1])
+        return distances(drop_lead(render(batch)), batch)

@@ -8,7 +8,7 @@ from keras import ops
 
 from pipeline.core.constants import SAMPLE_RATE, TRAIN
 from pipeline.model.ddx7 import Ddx7
-from pipeline.training.dataset import Arrays, prepend_past
+from pipeline.training.dataset import Arrays, drop_lead, model_inputs
 
 IMAGE_ROWS = 16  # pixels per operator
 
@@ -32,10 +32,9 @@ class RunLog:
             return
         held_out = np.flatnonzero(dataset["split"] != TRAIN)
         clip = held_out[0] if len(held_out) else 0
-        names = ("features", "context", "phase", "grains")
-        inputs = {name: dataset[name][None, clip] for name in names}
-        inputs["features"] = prepend_past(inputs, model.config.tcn)
-        outputs = model(inputs)
+        names = ("f0_hz", "features", "context_f0_hz", "context")
+        inputs = model_inputs({name: dataset[name][None, clip] for name in names}, model.config)
+        outputs = drop_lead(model(inputs))
         audio = ops.convert_to_numpy(outputs["audio"])[..., None]
         levels = ops.convert_to_numpy(outputs["levels"])[0]
         image = (levels.T / levels.max())[None, ::-1, :, None].repeat(IMAGE_ROWS, axis=1)

@@ -1,6 +1,9 @@
 """Training reduces the loss, and an interruption or a kill neither changes nor loses anything."""
 
+import dataclasses
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,12 +18,19 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig, load_instrument
 from pipeline.core.patch_files import load_patch
 from pipeline.core.profiles import load_profile
-from pipeline.model.ddx7 import load_model
-from pipeline.model.inputs import prepend_context
+from pipeline.model.ddx7 import Ddx7, load_model
 from pipeline.model.synth import base_phase, fm_synthesize
 from pipeline.training import distillation, loop, options
 from pipeline.training import losses as training_losses
-from pipeline.training.dataset import TRAIN, crop_clips, draw_batch, load_dataset
+from pipeline.training.dataset import (
+    LEAD_FRAMES,
+    TRAIN,
+    crop_clips,
+    draw_batch,
+    drop_lead,
+    load_dataset,
+    model_inputs,
+)
 from pipeline.training.learner import Learner
 
 INSTRUMENT = load_instrument("flute")
@@ -76,6 +86,14 @@ def settings(**changes):
     return options.resolve(INSTRUMENT, "reduced", training)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, dataset):
+    """Returns a run folder that was trained for three steps; tests that change it take a copy."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    loop.train_model(folder, settings(steps=3), dataset)
+    return folder
+
+
 def weights_of(run_dir):
     return [np.asarray(w) for w in load_model(run_dir).weights]
 
@@ -108,7 +126,8 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path, dataset, replace):
 
 @pytest.mark.slow
 def test_training_lowers_the_loss(tmp_path, dataset):
-    config = settings(steps=120, validate_every=20, learning_rate=5e-3)
+    changes = {"dry_steps": 30, "average_steps": 10, "loss_density": 1}
+    config = settings(steps=80, validate_every=20, learning_rate=5e-3, **changes)
     metrics = loop.train_model(tmp_path / "run", config, dataset)
     first, last = metrics["history"][0], metrics["history"][-1]
     assert last["train_loss"] < 0.9 * first["train_loss"]
@@ -117,18 +136,64 @@ def test_training_lowers_the_loss(tmp_path, dataset):
     assert best == min(training_losses.score(row) for row in metrics["history"])
 
 
-def test_finished_run_is_not_trained_again(tmp_path, dataset, replace):
-    first = loop.train_model(tmp_path / "run", settings(steps=3), dataset)
+def test_finished_run_is_not_trained_again(trained, dataset, replace):
     replace(Learner, None)
-    assert loop.train_model(tmp_path / "run", settings(steps=3), dataset) == first
+    metrics = loop.train_model(trained, settings(steps=3), dataset)
+    assert metrics == json.loads((trained / "metrics.json").read_text())
+    assert metrics["selected_by"] == "validation"
 
 
-def test_another_configuration_does_not_overwrite_a_run(tmp_path, dataset):
-    loop.train_model(tmp_path / "run", settings(steps=3), dataset)
-    before = (tmp_path / "run" / "model.weights.h5").read_bytes()
+def test_another_configuration_does_not_overwrite_a_run(trained, dataset):
+    before = (trained / "model.weights.h5").read_bytes()
     with pytest.raises(UserError, match="another configuration"):
-        loop.train_model(tmp_path / "run", settings(steps=4), dataset)
-    assert (tmp_path / "run" / "model.weights.h5").read_bytes() == before
+        loop.train_model(trained, settings(steps=4), dataset)
+    assert (trained / "model.weights.h5").read_bytes() == before
+
+
+def test_averages_are_exponential_and_leave_the_trained_weights_alone(dataset):
+    config = settings(average_steps=4, learning_rate=0.1, warmup_steps=0)
+    model = Ddx7(config)
+    arrays = {"sounding": dataset["sounding"]}
+    learner = Learner(model, arrays, training_losses.reconstruction_loss, config.train)
+    variables = model.trainable_variables
+    averages = None
+    for sign in (1, 1, -1):
+        gradients = [sign * keras.ops.ones_like(variable) for variable in variables]
+        learner.optimizer.apply(gradients, variables)
+        trained = [np.array(variable) for variable in variables]
+        past = trained if averages is None else averages
+        averages = [0.75 * a + 0.25 * t for a, t in zip(past, trained, strict=True)]
+    with learner.averaged():
+        for variable, average, last in zip(variables, averages, trained, strict=True):
+            np.testing.assert_allclose(np.array(variable), average, rtol=1e-5, atol=1e-6)
+            assert not np.allclose(average, last)
+    for variable, last in zip(variables, trained, strict=True):
+        np.testing.assert_array_equal(np.array(variable), last)
+
+
+def test_recordings_count_equally_in_the_validation(dataset):
+    class Measured:
+        def distances(self, clips):
+            return np.stack([np.full(4, float(clip)) for clip in clips])
+
+    recording = np.array(["a", "b", "c", "d", "b", "e"])
+    split = np.array([0, 1, 1, 0, 1, 0], np.uint8)
+    kinds = {"split": split, "recording": recording, "real": np.ones(6, bool)}
+    figures = loop.validate(Measured(), {**dataset, **kinds})
+    assert figures["real"] == pytest.approx(np.mean([(1 + 4) / 2, 2]))
+
+
+def test_best_validation_is_kept_or_else_the_last_step():
+    columns = ("real", "real_dry", "real_loudness_db", "real_dry_loudness_db")
+    history = [
+        {"step": step, "train_loss": 1.0, **dict.fromkeys(columns, value)}
+        for step, value in ((10, 7.0), (20, 5.0), (30, 6.0))
+    ]
+    assert loop._kept_row(history)["step"] == 20
+    assert loop._kept_row([{"step": 10, "train_loss": 1.0}, {"step": 20, "train_loss": 2.0}]) == {
+        "step": 20,
+        "train_loss": 2.0,
+    }
 
 
 def test_batches_depend_only_on_seed_and_step_and_contain_only_training_clips(dataset):
@@ -145,44 +210,59 @@ def test_batches_depend_only_on_seed_and_step_and_contain_only_training_clips(da
 
 def test_crops_are_matching_slices_of_features_and_samples(dataset):
     clips, starts = np.array([3, 0], np.int32), np.array([5, 400], np.int32)
-    config = TcnConfig(n_blocks=2, hidden_channels=4)
-    padded = {**dataset, "features": prepend_context(dataset["features"], config)}
-    n_context = config.receptive_field - 1
-    batch = crop_clips(padded, clips, starts, 50, n_context)
-    before = np.asarray(batch["features"])[0, :n_context]
-    assert (before[: n_context - 5, 1] == 0).all()  # silence before the clip
-    np.testing.assert_array_equal(before[n_context - 5 :], dataset["features"][3, :5])
+    config = dataclasses.replace(settings(), tcn=TcnConfig(n_blocks=2, hidden_channels=4))
+    n_before = config.tcn.receptive_field - 1 + LEAD_FRAMES
+    inputs = model_inputs(dataset, config)
+    arrays = {"audio": dataset["audio"], "sounding": dataset["sounding"], **inputs}
+    batch = {
+        name: np.asarray(value) for name, value in crop_clips(arrays, clips, starts, 50).items()
+    }
+    before = batch["features"][0, :n_before]
+    assert (before[: n_before - 5, 1] == 0).all()  # silence before the clip
+    np.testing.assert_array_equal(before[n_before - 5 :], dataset["features"][3, :5])
     for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
         np.testing.assert_array_equal(
-            batch["features"][row, n_context:], dataset["features"][clip, start : start + 50]
+            batch["features"][row, n_before:], dataset["features"][clip, start : start + 50]
         )
         samples = slice(start * 64, (start + 50) * 64)
         np.testing.assert_array_equal(batch["audio"][row], dataset["audio"][clip, samples])
-        np.testing.assert_array_equal(batch["phase"][row], dataset["phase"][clip, samples])
+        led = slice(start * 64, (start + 50 + LEAD_FRAMES) * 64)
+        np.testing.assert_array_equal(batch["phase"][row], inputs["phase"][clip, led])
+
+
+def test_crop_within_a_note_is_a_slice_of_the_whole_rendering(dataset):
+    """Neither the network, the levels nor the noise fade in where a crop begins."""
+    config = settings()
+    model = Ddx7(config)
+    arrays = {"sounding": dataset["sounding"], **model_inputs(dataset, config)}
+    clip = np.array([2], np.int32)
+    whole, crop = (
+        np.asarray(
+            drop_lead(model(crop_clips(arrays, clip, np.array([start], np.int32), n)))["dry"]
+        )
+        for start, n in ((0, CLIP_FRAMES), (300, 100))
+    )
+    np.testing.assert_allclose(crop[0], whole[0, 300 * 64 : 400 * 64], atol=1e-5)
+    assert np.abs(crop).max() > 0.01
 
 
 def test_gaps_are_silenced_before_the_loss(dataset):
     sounding = np.ones((6, CLIP_FRAMES), bool)
     sounding[0, 300:500] = False
-    batch = crop_clips({**dataset, "sounding": sounding}, np.array([0]), np.array([200]), 400, 0)
+    batch = crop_clips({"sounding": sounding}, np.array([0]), np.array([200]), 400)
     kept = np.asarray(training_losses.silence_gaps(np.ones((1, 400 * 64), np.float32), batch))
     np.testing.assert_array_equal(kept[0], np.repeat(sounding[0, 200:600], 64))
 
 
 @pytest.mark.parametrize("method", ["audio", "control"])
-def test_student_equal_to_its_teacher_has_no_distillation_loss(tmp_path, dataset, method):
-    loop.train_model(tmp_path / "teacher", settings(steps=3), dataset)
-    teacher = load_model(tmp_path / "teacher")
-    rendered = distillation.render_teacher(tmp_path / "teacher", dataset, method)
-    features = prepend_context(dataset["features"], teacher.config.tcn)
-    batch = crop_clips(
-        {**dataset, **rendered, "features": features},
-        np.array([1, 2]),
-        np.array([0, 0]),
-        CLIP_FRAMES,
-        features.shape[1] - CLIP_FRAMES,
-    )
-    outputs = teacher(batch)
+def test_student_equal_to_its_teacher_has_no_distillation_loss(trained, dataset, method):
+    teacher = load_model(trained)
+    rendered = distillation.render_teacher(trained, dataset, method)
+    arrays = {**dataset, **rendered, **model_inputs(dataset, teacher.config)}
+    names = ("audio", "sounding", "features", "phase", "grains", *rendered)
+    arrays = {name: arrays[name] for name in names}
+    batch = crop_clips(arrays, np.array([1, 2]), np.array([0, 0]), CLIP_FRAMES)
+    outputs = drop_lead(teacher(batch))
     alone = float(training_losses.reconstruction_loss(outputs, batch))
     assert float(distillation.LOSS_OF_METHOD[method](outputs, batch)) == pytest.approx(
         alone / 2, abs=1e-3
@@ -246,12 +326,12 @@ def test_bad_requests_end_with_one_line_and_status_2(tmp_path, arguments, messag
     assert message.format(runs=tmp_path) in last
 
 
-def test_damaged_files_are_named(tmp_path, dataset):
+def test_damaged_files_are_named(tmp_path, trained):
     damaged = tmp_path / "dataset.npz"
     damaged.write_bytes(b"PK\x03\x04 not a zip")
     with pytest.raises(UserError, match=r"dataset\.npz is damaged"):
         load_dataset(damaged, INSTRUMENT)
-    loop.train_model(tmp_path / "run", settings(steps=3), dataset)
+    shutil.copytree(trained, tmp_path / "run")
     with pytest.raises(UserError, match="holds a flute, not a piano"):
         load_model(tmp_path / "run", instrument="piano")
     (tmp_path / "run" / "model.weights.h5").write_bytes(b"\x89HDF\r\n cut off")
