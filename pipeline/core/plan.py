@@ -17,10 +17,12 @@ _TITLES = {
 }
 
 # Seconds on two cores of a 2023 laptop, for the estimate of the time left.
-_START_SECONDS = 8.0  # until a command has loaded TensorFlow and compiled its step
+_START_SECONDS = 8.0  # until a command has loaded TensorFlow
+_COMPILE_SECONDS = 15.0  # of the steps with and without reverb
 _SECONDS_PER_MINUTE = 2.3  # features of a minute of recordings
 _CORPUS_SECONDS = 90.0
-_STEP_SECONDS = 0.02  # a training step, per second of sound in its batch
+_STEP_SECONDS = 0.0125  # a training step, per second of sound in its batch
+_DRY_SHARE, _SPARSE_SHARE = 0.7, 0.6  # of its time without reverb, and with half of the windows
 _QUANTIZE_SECONDS, _EPOCH_SECONDS = 10.0, 0.12
 _TAKE_SECONDS = 2.5
 _SHORT_SECONDS = 2.0  # C code, firmware, page
@@ -140,7 +142,10 @@ def plan_stages(
 def training_seconds(config: TrainConfig) -> float:
     """Estimates how long a training takes on two cores."""
     sound = config.batch_size * config.crop_frames / FRAME_RATE
-    return _START_SECONDS + config.steps * sound * _STEP_SECONDS
+    n_dry = min(config.dry_steps, config.steps)
+    n_steps = config.steps - n_dry + _DRY_SHARE * n_dry
+    density = 1.0 if config.loss_density > 1 else _SPARSE_SHARE
+    return _START_SECONDS + _COMPILE_SECONDS + n_steps * sound * _STEP_SECONDS * density
 
 
 def _data_stage(files: InstrumentFiles, request: Request) -> Stage:
