@@ -2,9 +2,9 @@
  *
  *     play_frames PATCH FRAMES PCM
  *
- * PATCH: index into the table of the generated patches.h. FRAMES: a float32 f0_hz and six int32 levels per frame. PCM
- * receives int16. Prints the total number of instructions in fm_voice_render. The exit status is 1 if a file
- * cannot be used.
+ * PATCH: index into the table of the generated patches.h. FRAMES: a float32 f0_hz and six int32 levels per
+ * frame. PCM receives int16. Prints the total number of instructions in fm_voice_render. The exit status is 1
+ * if a file cannot be used.
  */
 #include "board.h"
 #include "board_files.h"
