@@ -131,7 +131,8 @@ def test_run_makes_models_c_firmware_and_sounds(finished):
     with np.load(folder / "dataset.npz") as dataset:
         (tested,) = dataset["recording"][dataset["split"] == 2]
     (recording,) = report["peak_dbfs"]  # only the test recording is evaluated
-    assert recording.startswith(Path(str(tested)).stem)
+    source, _, name = str(tested).partition("/")
+    assert recording.startswith(f"{source}_{Path(name).stem}_")
     for system in ("reference", *report["systems"]):
         audio, rate = sf.read(audio_folder / f"{recording}.{system}.wav")
         assert (len(audio), rate) == (64_000, 16_000)
