@@ -16,7 +16,6 @@ from pipeline.training.dataset import Arrays
 from pipeline.training.losses import Loss
 from pipeline.training.objective import VALIDATION_BATCH, Objective
 
-XLA_STEPS = 500  # a shorter training saves less time than XLA needs to compile the loss
 UNDECAYED = ("bias", "noise", "decay", "wet")  # variables with such names have no weight decay
 
 
@@ -41,8 +40,7 @@ class Learner:
         self.optimizer = build_optimizer(model, config)
         objective = Objective(loss, config.crop_frames, 2 * config.loss_density)
         tensors = {name: ops.convert_to_tensor(array) for name, array in arrays.items()}
-        uses_xla = config.steps >= XLA_STEPS
-        self._step = _compile(model, self.optimizer, tensors, objective, uses_xla=uses_xla)
+        self._step = _compile(model, self.optimizer, tensors, objective)
 
     @property
     def steps_at_once(self) -> int:
@@ -103,12 +101,7 @@ def build_optimizer(model: Ddx7, config: TrainConfig) -> keras.Optimizer:
 
 
 def _compile(
-    model: Ddx7,
-    optimizer: keras.Optimizer,
-    tensors: dict[str, Tensor],
-    objective: Objective,
-    *,
-    uses_xla: bool,
+    model: Ddx7, optimizer: keras.Optimizer, tensors: dict[str, Tensor], objective: Objective
 ) -> CompiledStep:
     """Returns the step for the backend in use; the other backend need not be installed."""
     if keras.backend.backend() == "jax":
@@ -117,4 +110,4 @@ def _compile(
         return JaxStep(model, optimizer, tensors, objective)
     from pipeline.training.tensorflow_step import TensorFlowStep
 
-    return TensorFlowStep(model, optimizer, tensors, objective, uses_xla=uses_xla)
+    return TensorFlowStep(model, optimizer, tensors, objective)

@@ -14,17 +14,6 @@ class TensorFlowStep(CompiledStep):
 
     steps_at_once = 1
 
-    def __init__(self, *args: Any, uses_xla: bool) -> None:
-        """Stores what a step needs.
-
-        Args:
-            *args: As for `CompiledStep`.
-            uses_xla: Whether XLA compiles the loss, which takes seconds and saves a quarter of its
-                time. The model is not compiled: on a CPU, XLA computes its sines one by one.
-        """
-        super().__init__(*args)
-        self._uses_xla = uses_xla
-
     @cached_property
     def _compiled_step(self) -> Any:
         return tf.function(self._step, autograph=False)
@@ -45,11 +34,9 @@ class TensorFlowStep(CompiledStep):
     def _step(self, clips: Tensor, starts: Tensor, dry: bool) -> Tensor:
         variables = self._model.trainable_variables
         batch = self._objective.crop(self._arrays, clips, starts)
-        loss_of = tf.function(
-            self._objective.crop_loss, autograph=False, jit_compile=self._uses_xla
-        )
         with tf.GradientTape() as tape:
-            loss = loss_of(self._model(batch, training=True, dry=dry), batch)
+            outputs = self._model(batch, training=True, dry=dry)
+            loss = self._objective.crop_loss(outputs, batch)
         gradients = [  # none of the reverb, if it is left out
             tf.zeros_like(variable) if gradient is None else gradient
             for gradient, variable in zip(tape.gradient(loss, variables), variables, strict=True)
