@@ -26,6 +26,7 @@ from pipeline.core.parser import Parser, whole
 from pipeline.core.patch import Patch
 from pipeline.core.patch_files import known_patches, load_patch, patch_table, save_patch
 from pipeline.core.paths import BUILD_DIR, PATCH_DIR, shown
+from pipeline.core.schema import Identifier
 from pipeline.model.dx7_sysex import Dx7Voice, read_voices
 from pipeline.pages.diagrams import operator_rows, roles
 
@@ -172,7 +173,10 @@ def _import(args: argparse.Namespace) -> None:
     if args.voice > len(voices):
         raise UserError(f"{args.syx[0]} has {len(voices)} voices: give --voice 1 to {len(voices)}")
     voice = voices[args.voice - 1]
-    path = args.out or PATCH_DIR / f"{args.name or voice.identifier}.toml"
+    name = voice.identifier if args.name is None else args.name
+    if not Identifier().accepts(name):  # a path would leave data/patches
+        raise UserError(f"--name {name!r}: give a name {Identifier()}")
+    path = args.out or PATCH_DIR / f"{name}.toml"
     patch = voice.patch(path.stem)
     title = f"Voice {args.voice} of {args.syx[0].name}: {voice.name}, algorithm {voice.algorithm}."
     lacking = voice.not_played()

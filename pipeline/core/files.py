@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.core.errors import UserError
 
+TEXT = "utf-8-sig"  # UTF-8; some editors put a byte order mark before it
 TEMPORARY = ".partial-"  # how names of unfinished files begin
 
 
@@ -95,11 +96,22 @@ def load_arrays(
 def read_toml(path: Path) -> dict[str, Any]:
     """Reads a TOML file; raises `UserError` if it is missing or not valid."""
     try:
-        return tomllib.loads(path.read_text())
+        table = tomllib.loads(path.read_text(encoding=TEXT))
+        _check_integers(table)
+        return table
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid TOML: {error}") from None
+
+
+def _check_integers(value: Any) -> None:
+    """Raises `ValueError` for an integer that TOML does not have and Python cannot print."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_integers(item)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("a number has more than 64 bits")
 
 
 def to_toml(table: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.files import atomic_write, read_toml
+from pipeline.core.files import TEXT, atomic_write, read_toml
 from pipeline.core.instrument_config import instrument_from_table
 
 WIDTH = 100
@@ -81,7 +81,11 @@ def write_instrument(path: Path, entries: Sequence[Entry], title: str) -> Change
         UserError: The file, or what it would become, is not valid. It is left as it is.
     """
     table = read_toml(path) if path.exists() else {}
-    old = path.read_text() if path.exists() else "\n".join([*_comment_lines(title), CHECKSUMS])
+    old = (
+        path.read_text(encoding=TEXT)
+        if path.exists()
+        else "\n".join([*_comment_lines(title), CHECKSUMS])
+    )
     text, changes = update_text(old, table, entries)
     instrument_from_table(tomllib.loads(text), path)
     if changes.written:

@@ -22,6 +22,7 @@ from pipeline.core.paths import PATCH_DIR
 from pipeline.core.schema import Identifier
 
 PatchValue = str | dict[str, Any]  # the name of a patch, or a table that describes one
+_NOT_IN_COMMENT = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"  # names of files may have these
 ENTRIES = ("routing", "algorithm", "ratios", "detune_cents")
 
 
@@ -96,7 +97,7 @@ def patch_table(patch: Patch) -> dict[str, Any]:
 
 def patch_text(patch: Patch, comments: Iterable[str] = ()) -> str:
     """Formats the file of a patch; `comments` are lines that precede the entries."""
-    lines = [f"# {comment}" for comment in comments]
+    lines = [f"# {re.sub(_NOT_IN_COMMENT, '?', comment)}" for comment in comments]
     lines.append(f'routing = "{patch.routing}"')
     lines.append(f"ratios = [{', '.join(map(_shown, patch.ratios))}]")
     if any(patch.detune_cents):

@@ -138,6 +138,8 @@ def load_profile(name: str) -> Profile:
     table = read_toml(path)
     shared = table.pop("train", {})
     settings = from_table(_Settings, table, path)
+    if not isinstance(shared, dict):
+        raise UserError(f"{path}: train = {shared!r}: give a table")
     own = {variant: shared.pop(variant, {}) for variant in VARIANTS}
     from_table(TrainConfig, shared, path, section="train.")
     trainings = {v: _training(shared, own[v], path, f"train.{v}.") for v in VARIANTS}

@@ -72,6 +72,7 @@ _NOUNS: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
     str: "a string",
+    list[str]: "a list of strings",
     list[float]: "a list of numbers",
     list[list[float]]: "a list of lists of numbers",
     str | dict[str, Any]: "a name or a table",

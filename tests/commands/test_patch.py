@@ -122,7 +122,11 @@ def test_bad_input_is_refused_in_one_line(patch_dir, syx, tmp_path, capsys):
     assert "leave out --name" in refused(
         capsys, "--syx", syx, "--voice", "2", "--name", "x", "--out", str(tmp_path / "y.toml")
     )
-    assert "give a file name" in refused(capsys, "--syx", syx, "--voice", "2", "--name", "a b")
+    for name in ("a b", "", "../x"):
+        assert f"--name {name!r}: give a name of" in refused(
+            capsys, "--syx", syx, "--voice", "2", "--name", name
+        )
+    assert "give a file name" in refused(capsys, "--syx", syx, "--voice", "2", "--out", "a b.toml")
     assert "unknown patch 'tuba'" in refused(capsys, "--show", "tuba")
     assert "give --audio DIR" in refused(capsys, "--fit")
     assert "give --fit" in refused(capsys, "--audio", str(tmp_path))

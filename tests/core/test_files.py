@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write, load_arrays
+from pipeline.core.files import atomic_write, load_arrays, read_toml
 
 ARRAYS = {"numbers": np.arange(500), "name": np.array("flute"), "levels": np.linspace(0, 1, 90)}
 
@@ -61,7 +61,7 @@ def write_member(path, compression):
         (lambda path: path.mkdir(), "cannot be read"),
         (lambda path: path.write_bytes(b""), "is damaged"),
         (lambda path: np.save(path.open("wb"), np.arange(3)), "is damaged .not a .npz archive"),
-        (lambda path: np.savez(path, other=1), "is damaged .*numbers is not a file"),
+        (lambda path: np.savez(path, other=1), "has no numbers, so another version has written it"),
         (lambda path: np.savez(path, numbers=np.array([{}], object)), "is damaged .Object arrays"),
         (lambda path: write_member(path, zipfile.ZIP_LZMA), "is damaged .numbers is not an array"),
     ],
@@ -86,3 +86,26 @@ def test_error_of_writing_names_the_final_file(tmp_path):
     with pytest.raises(OSError) as error, atomic_write(path) as temporary:
         raise PermissionError(13, "Permission denied", str(temporary))
     assert error.value.filename == str(path)
+
+
+def test_toml_with_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "flute.toml"
+    path.write_bytes("\ufeffname = 'Flöte'\r\n".encode())
+    assert read_toml(path) == {"name": "Flöte"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a = 9223372036854775808", "more than 64 bits"),
+        ("a = [[1, -9223372036854775809]]", "more than 64 bits"),
+        (f"[a]\nb.c = 0x{5000 * 'F'}", "more than 64 bits"),  # not even its digits can be printed
+        ("a = " + 99_999 * "[", "recursion"),
+        ("a", "line 1|end of document"),
+    ],
+)
+def test_toml_that_is_not_valid_is_refused(tmp_path, text, reason):
+    path = tmp_path / "flute.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=rf"flute\.toml is not valid TOML: .*({reason})"):
+        read_toml(path)

@@ -54,6 +54,12 @@ def test_same_entries_leave_the_file_as_it_is(path):
     assert path.read_bytes() == before and path.stat().st_mtime_ns == written_at
 
 
+def test_byte_order_mark_of_an_editor_is_no_change(path):
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert write_instrument(path, NEW, "").written == KEYS
+    assert path.read_text().startswith("# The clarinet.")
+
+
 def test_entries_that_were_not_edited_are_updated_again_and_again(path):
     for _ in range(2):
         assert write_instrument(path, NEW, "").written == KEYS

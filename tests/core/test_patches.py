@@ -163,9 +163,9 @@ def test_table_describes_a_patch_that_is_named_after_its_instrument(table):
 def test_saved_patch_is_read_again(tmp_path):
     ratios = tuple(map(Fraction, ("1", "1/4", "3.52", "14", "0.505", "61.69")))
     patch = Patch("mine", ALGORITHMS[24], ratios, (0, 7, -7, 1.5, 0, 0))
-    save_patch(patch, tmp_path / "mine.toml", ["A comment."])
+    save_patch(patch, tmp_path / "mine.toml", ["A comment.", "Voice 1 of a\nb\udcff ü.syx."])
     text = (tmp_path / "mine.toml").read_text()
-    assert text.startswith("# A comment.\n") and "61.69" in text
+    assert text.startswith("# A comment.\n# Voice 1 of a?b? ü.syx.\n") and "61.69" in text
     assert read_patch(tmp_path / "mine.toml") == patch
     thirds = Patch("thirds", ALGORITHMS[24], (Fraction(1, 3), *ONES[1:]))
     save_patch(thirds, tmp_path / "thirds.toml")

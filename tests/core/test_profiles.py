@@ -49,6 +49,7 @@ def test_copy_of_a_profile_is_read_from_its_file(tmp_path):
         ('"full", ', '"ful", ', "give one or more of full, reduced, reduced_ad, reduced_cd"),
         ('"full", "reduced", ', '"reduced", "full", ', "give them in the order full, reduced"),
         ('"full", ', "", "reduced_cd needs full, its teacher"),
+        ("variants = [", "variants = [1, ", r"variants = .1, .*: give a list of strings"),
         ("\n[train]\n", "\n[training]\n", "unknown entry training"),
     ],
 )
@@ -74,6 +75,15 @@ def test_wrong_entry_for_a_variant_is_named(tmp_path, table, message):
     path = tmp_path / "mine.toml"
     path.write_text((PROFILE_DIR / "quick.toml").read_text() + table)
     with pytest.raises(UserError, match=f"^{path}: {message}"):
+        load_profile(str(path))
+
+
+def test_entry_in_place_of_the_table_is_named(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        (PROFILE_DIR / "quick.toml").read_text().partition("\n[train]")[0] + "\ntrain = 5"
+    )
+    with pytest.raises(UserError, match=f"^{path}: train = 5: give a table"):
         load_profile(str(path))
 
 
