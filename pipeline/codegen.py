@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pipeline.core.cli import run_main
 from pipeline.core.options import add_format, add_models, add_out, add_reverb_seconds
 from pipeline.core.parser import Parser
+from pipeline.core.paths import shown
 from pipeline.emit import weight_packing
 from pipeline.emit.presets import load_preset, write_firmware_source
 from pipeline.quantization.tflite_reader import read_step_model
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         model = read_step_model(preset.tflite)
         ring_bytes = 2 * weight_packing.rings(model)[-1].end
         print(f"{preset.name}: {model.n_mac} MAC per frame, rings of {ring_bytes} bytes")
-    print(f"{len(files)} files in {args.out}")
+    print(f"{len(files)} files in {shown(args.out)}")
     print(f"next: python -m pipeline.firmware --generated {args.out}")
 
 

@@ -24,6 +24,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_instrument, add_runs, add_sources
 from pipeline.core.parser import Parser, renamed_option
+from pipeline.core.paths import shown
 from pipeline.core.runs import runs_option
 from pipeline.model.patches import find_patch
 from pipeline.training.dataset_building import build_dataset
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = open_recordings(args.audio, config.data) if args.audio else Found()
     sources = [recording.source for recording in found.recordings]
     check_hold_out(args.hold_out, [*sources, *([SOUNDFONT.stem] if use_corpus else [])])
-    found.warn(str(run_dir / "dataset.json"))
+    found.warn(str(shown(run_dir / "dataset.json")))
     recordings = join_continued(found.recordings, run_dir / "joined")
     if use_corpus:
         recordings += render_corpus(config, run_dir / "corpus")

@@ -15,6 +15,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_instrument, add_runs
 from pipeline.core.parser import Parser
+from pipeline.core.paths import shown
 from pipeline.core.runs import runs_option
 from pipeline.model.expression import load_expression
 from pipeline.model.expression_curves import BODY_KNOTS
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     expression.save(path, comment)
     load_expression(path)  # checks that the firmware can play it
     attack = [row[BODY_KNOTS.start] - row[0] for row in expression.envelope_db]
-    print(f"{path}: {n_notes} notes, {expression.n_curves} curves")
+    print(f"{shown(path)}: {n_notes} notes, {expression.n_curves} curves")
     print(
         f"  attack {min(attack):.0f} to {max(attack):.0f} dB, after it "
         f"{min(expression.envelope_slope):.0f} to {max(expression.envelope_slope):.0f} dB/s, slurs "

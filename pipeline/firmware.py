@@ -16,6 +16,7 @@ from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.options import add_board, add_engine, add_out
 from pipeline.core.parser import Parser
+from pipeline.core.paths import shown
 from pipeline.target.boards import ALL_BOARDS, FILE_BOARDS, INSTRUMENT_BOARDS
 from pipeline.target.firmware import build, render
 from pipeline.target.frame_files import load_frames
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         tflm_dir=args.tflm_dir,
         options=dict(args.option),
     )
-    print(f"{built.program.elf}: {built.engine} decoder for {ALL_BOARDS[args.board].core}")
+    print(f"{shown(built.program.elf)}: {built.engine} decoder for {ALL_BOARDS[args.board].core}")
     if built.parts:
         parts = ", ".join(f"{name} {size.flash_bytes}" for name, size in built.parts.items())
         print(

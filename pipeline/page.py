@@ -19,7 +19,7 @@ from pipeline.core.instrument_config import InstrumentConfig, load_instrument
 from pipeline.core.model_choice import modelled_instruments
 from pipeline.core.options import add_board, add_out, add_runs, add_systems, list_instruments
 from pipeline.core.parser import Parser, whole
-from pipeline.core.paths import REPOSITORY
+from pipeline.core.paths import REPOSITORY, shown
 from pipeline.model.patches import find_patch
 from pipeline.pages.catalogue import page_systems
 from pipeline.pages.listening_page import write_pages
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for reason in dict.fromkeys(instrument.missing.values()):
             print(f"missing: {reason}")
     n_takes = sum(len(instrument.takes) for instrument in instruments)
-    print(f"{args.out}: {n_takes} takes of {len(instruments)} instruments; open index.html")
+    print(f"{shown(args.out)}: {n_takes} takes of {len(instruments)} instruments; open index.html")
     print("next: python -m pipeline.listening_test CSV... --out FILE.png, with saved ratings")
 
 

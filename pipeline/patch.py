@@ -46,7 +46,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     else:
         for name in known_patches():
             print(_summary(load_patch(name)))
-        print("next: python -m pipeline.patch --show NAME, or patch = NAME in an instrument's file")
+        print(
+            "next: python -m pipeline.patch --show NAME, or "
+            'patch = "NAME" in the file of an instrument'
+        )
 
 
 def _parser() -> Parser:

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from pipeline.core.cli import run_main
 from pipeline.core.options import add_dataset, add_run
 from pipeline.core.parser import Parser, whole
+from pipeline.core.paths import shown
 from pipeline.quantization.selection import quantize_run
 
 
@@ -49,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             shipped = "  shipped" if figures["shipped"][fmt] == method else ""
             error, distance = row["level_error_db"], row["mss_to_float"]
             print(f"{fmt:8} {method:14} {error:9.3f} dB {distance:13.3f}{shipped}")
-    print(f"wrote {args.run}/decoder_int8.tflite, decoder_int16x8.tflite and quantization.json")
+    print(
+        f"wrote {shown(args.run)}/decoder_int8.tflite, decoder_int16x8.tflite and quantization.json"
+    )
     print(f"next: python -m pipeline.codegen --run {args.run} --out build/generated")
 
 

@@ -129,7 +129,7 @@ def _keep_request(path: Path, request: Request) -> None:
 def _print_results(files: InstrumentFiles, request: Request, seconds: float) -> None:
     run_dir, page = shown(files.folder / request.played), shown(files.page)
     run = f"--run {shlex.quote(str(run_dir))}"
-    print(f"{run_dir}: the instrument, made in {in_words(seconds)}")
+    print(f"{shown(run_dir)}: the instrument, made in {in_words(seconds)}")
     print(f"{page / 'index.html'}: open it to compare the systems; figures in {page}/audio")
     print(f"play a MIDI file: python -m pipeline.render {run} --midi FILE.mid --out FILE.wav")
     print(f"next: python -m pipeline.flash --board pico {run}")

@@ -113,6 +113,7 @@ USUAL_NOTES = {
     111: Notes(48, 72),
     114: Notes(52, 76, decays=True),
 }
+FOLDER_WORDS = {"audio", "notes", "recording", "recordings", "sample", "samples", "sounds", "wav"}
 # Other words for instruments, as words of the programs' names.
 SYNONYMS = {
     "saxophone": "sax",
@@ -148,7 +149,8 @@ URMP_TAGS = {
 def programs_named(instrument: str) -> list[int]:
     """Returns the programs whose names match an instrument's name best.
 
-    The last word of the name has to match: a ``bass_clarinet`` is a clarinet, not a bass.
+    The last word of the name has to match: a ``bass_clarinet`` is a clarinet, not a bass. Words as
+    of a folder after it, such as ``samples``, are ignored.
 
     Args:
         instrument: Name such as ``alto_saxophone``.
@@ -157,6 +159,8 @@ def programs_named(instrument: str) -> list[int]:
         Programs that match equally well; none if the name is none of an instrument.
     """
     words = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1_\2", instrument).lower())
+    while words and words[-1] in FOLDER_WORDS:
+        words.pop()
     for start in range(len(words)):  # the longest ending that is a synonym
         synonym = SYNONYMS.get("_".join(words[start:]))
         if synonym:

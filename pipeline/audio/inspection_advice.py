@@ -27,6 +27,7 @@ SHORT_NOTE_SECONDS = 1.0
 MAX_MISSING = 10  # notes that are named
 FEW_SECONDS = 180.0
 FEW_HELD_OUT_SECONDS = 10.0
+UNEVEN_SHARE = 0.0625  # half of an eighth, which the validation and the test would each have
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def give_advice(
                 "record more: three minutes are little, ten are good",
             )
         )
-    if held_out_seconds < FEW_HELD_OUT_SECONDS:
+    if held_out_seconds < min(FEW_HELD_OUT_SECONDS, UNEVEN_SHARE * used_seconds):
         found.append(
             Advice(
                 f"Only {held_out_seconds:.0f} s remain for the validation or the test, because no "

@@ -23,7 +23,7 @@ def describe_setting(inspection: Inspection, name: str, *, is_instrument: bool) 
     suggested = "f0_min_hz = {:g} and f0_max_hz = {:g}".format(*inspection.measured.search_hz)
     if is_instrument:
         return f"{used}; these notes need {suggested}"
-    return f"put {suggested} under [data]; {_nearest(inspection.measured, name)}"
+    return f"new_instrument writes {suggested}; {_nearest(inspection.measured, name)}"
 
 
 def _nearest(measured: Measured, name: str) -> str:

@@ -91,7 +91,8 @@ def choose_patch(program: int, notes: Notes) -> PatchChoice:
             continue
         other = Notes(config.corpus.lowest_note, config.corpus.highest_note, config.decays)
         is_kin = config.corpus.gm_program // PROGRAMS_PER_FAMILY == family
-        likeness = "is of the same family" if is_kin else f"plays {_span(other)}"
+        kin = f"is in the General MIDI family of {PROGRAMS[program]}"
+        likeness = kin if is_kin else f"plays {_span(other)}"
         reason = f"the nearest shipped instrument is the {name}, which {likeness}"
         distances[not is_kin, other.distance(notes)] = PatchChoice(config.patch, reason)
     if not distances:
@@ -182,7 +183,8 @@ def _note_entries(measured: Measured, notes: Notes) -> dict[str, tuple[object, s
         how = "too few of the recorded notes last for 0.3 s to tell, so check it"
     else:
         how = (
-            f"{measured.dying:.0%} of the recorded notes die away, and it is from {DYING_SHARE:.0%}"
+            f"{measured.dying:.0%} of the recorded notes die away, and true needs more than "
+            f"{DYING_SHARE:.0%}"
         )
     return {
         "corpus.lowest_note": (

@@ -18,7 +18,7 @@ from pipeline.core.instrument_config import TRACKED_F0, DataConfig
 LOWEST_HZ, HIGHEST_HZ = TRACKED_F0.lowest, TRACKED_F0.highest
 SEMITONE = 2 ** (1 / 12)
 HALF_SEMITONE = 2 ** (0.5 / 12)
-OCTAVE_ERROR = "found an octave or more away from the note in the name"
+OCTAVE_ERROR = "a pitch an octave or more from the note in the name"
 
 
 @dataclass(frozen=True)

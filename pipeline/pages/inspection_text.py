@@ -139,9 +139,8 @@ def _names_text(names: NameComparison) -> str:
     text = f"{names.n_agreeing} of {names.n_agreeing + n_octaves + n_others} files sound as named"
     if names.interval:
         text += f", {abs(names.interval)} semitones {'lower' if names.interval > 0 else 'higher'}"
-    return (
-        f"{text}; {n_octaves} an octave or more away; {n_others} at another pitch, as phrases are"
-    )
+    text += f"; {n_octaves} an octave or more away" if n_octaves else ""
+    return text + (f"; {n_others} at another pitch, as phrases are" if n_others else "")
 
 
 def noise_text(inspection: Inspection) -> str:
@@ -196,7 +195,7 @@ def _use_text(source: str, use: SourceUse) -> tuple[str, str]:
     splits = ", ".join(f"{name} {use.splits[name][1]:.0f} s" for name in SPLITS)
     return label, (
         f"{start}{used:.0f} of {seconds['given']:.0f} s in {use.n_clips} clips of 4 s: "
-        f"{seconds['whole']:.0f} s whole, {seconds['joined']:.0f} s of joined notes; not "
+        f"{seconds['whole']:.0f} s whole, {seconds['joined']:.0f} s of joined notes; not used: "
         f"{seconds['silent']:.0f} s of silence and {seconds['unclear']:.0f} s without a clear "
         f"pitch; {splits}"
     )

@@ -13,6 +13,7 @@ from pipeline.audio.analysis import Analysis
 from pipeline.audio.recording_checks import audible_frames
 from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, SAMPLE_RATE, SPLITS
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
+from pipeline.core.paths import shown
 from pipeline.training.dataset import Arrays
 from pipeline.training.pieces import Piece
 
@@ -135,7 +136,7 @@ def summary_lines(summary: Mapping[str, Any], path: Path) -> list[str]:
         path: The ``dataset.npz``.
     """
     seconds, sources = summary["seconds"], summary["sources"]
-    lines = [f"{path}: {summary['n_clips']} clips from {summary['n_recordings']} recordings"]
+    lines = [f"{shown(path)}: {summary['n_clips']} clips from {summary['n_recordings']} recordings"]
     lines += [_source_line(name, source) for name, source in sources.items()]
     unused = [f"{seconds['silent']:.0f} s of silence", f"{seconds['unclear']:.0f} s without pitch"]
     for count, what in (

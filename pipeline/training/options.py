@@ -40,7 +40,7 @@ def chosen_start(
 def print_metrics(metrics: dict[str, Any], run_dir: Path) -> None:
     """Prints the run folder and the figures of a training run."""
     best, steps = metrics["best_step"], metrics["steps"]
-    print(f"{run_dir}: {metrics['parameters']} parameters, best at step {best} of {steps}")
+    print(f"{shown(run_dir)}: {metrics['parameters']} parameters, best at step {best} of {steps}")
     for split, figures in metrics["mss"].items():
         for kind in [kind for kind in ("real", "rendered") if kind in figures]:
             wet, dry, wet_db, dry_db = (figures[kind + name] for name in DISTANCES)

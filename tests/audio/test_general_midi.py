@@ -35,13 +35,15 @@ def test_there_are_128_programs_in_the_order_of_the_standard():
         ("upright_bass", 32),
         ("electric_guitar_clean", 27),
         ("vocals", 53),
+        ("My cello samples", 42),
+        ("flute_recordings_2", 73),
     ],
 )
 def test_name_selects_the_program(name, program):
     assert programs_named(name) == [program]
 
 
-@pytest.mark.parametrize("name", ["kazoo", "theremin", "x", "melodic"])
+@pytest.mark.parametrize("name", ["kazoo", "theremin", "x", "melodic", "samples"])
 def test_other_names_select_none(name):
     assert programs_named(name) == []
 

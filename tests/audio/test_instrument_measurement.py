@@ -94,10 +94,20 @@ def test_search_range_stays_within_that_of_the_tracker():
 @pytest.mark.parametrize(
     ("program", "notes", "patch", "why"),
     [
-        (57, Notes(34, 72), "trumpet", "the trumpet, which is of the same family"),
+        (
+            57,
+            Notes(34, 72),
+            "trumpet",
+            "the trumpet, which is in the General MIDI family of Trombone",
+        ),
         (65, Notes(51, 84), "trumpet", "the trumpet, which plays notes 52 to 84"),
         (24, Notes(40, 84, decays=True), "piano", "the piano, which plays notes that die away"),
-        (73, Notes(40, 50, decays=True), "flute", "the flute, which is of the same family"),
+        (
+            73,
+            Notes(40, 50, decays=True),
+            "flute",
+            "the flute, which is in the General MIDI family of Flute",
+        ),
     ],
 )
 def test_patch_is_that_of_the_nearest_shipped_instrument(program, notes, patch, why):

@@ -84,7 +84,7 @@ def test_notes_in_names_show_octave_errors_and_the_range(tmp_path: Path) -> None
     log = IssueLog()
     pitches.add_issues(log)
     assert log.by_name()["pack/A5.wav"] == [
-        "found an octave or more away from the note in the name (440 Hz instead of 880 Hz)"
+        "a pitch an octave or more from the note in the name (440 Hz instead of 880 Hz)"
     ]
     assert "named E3, 165 Hz" in log.by_name()["pack/E3.wav"][1]
 

@@ -67,10 +67,11 @@ def test_text_says_what_is_there_what_it_is_for_and_what_to_do(pack, inspected, 
     assert "tuning 20 cents above A4 = 440 Hz, which is A4 = 445.1 Hz" in text
     assert "names 4 of 4 files sound as named" in text
     assert "noise -60 dBFS in pauses" in text
-    assert re.search(r"put f0_min_hz = \d+ and f0_max_hz = \d+ under \[data\]", text)
+    assert re.search(r"new_instrument writes f0_min_hz = \d+ and f0_max_hz = \d+", text)
     assert "1 recording with several notes at once: chord.wav: play one note at a time" in text
     assert "clipped samples: kazoo_E5_hot.wav: lower the gain by 6 dB" in text
     assert "Less than 1 s each of" in text and "A#4 to C5" in text
+    assert "make several recordings" not in text  # there are five already
     assert "next: python -m pipeline.new_instrument NAME --audio" in text
     assert "silent.wav" in printed.err and "notes.wav" in printed.err
     lines = printed.out.splitlines()
@@ -80,7 +81,9 @@ def test_text_says_what_is_there_what_it_is_for_and_what_to_do(pack, inspected, 
 def test_every_second_is_accounted_for(pack, inspected, capsys):
     text = " ".join(run(capsys, "--audio", pack, "--out", inspected).out.split())
     used, given = map(float, re.search(r"(\d+) of (\d+) s in \d+ clips of 4 s", text).groups())
-    rest = re.search(r"not (\d+) s of silence and (\d+) s without a clear pitch", text).groups()
+    rest = re.search(
+        r"not used: (\d+) s of silence and (\d+) s without a clear pitch", text
+    ).groups()
     assert given == pytest.approx(4 * 1.5 + 1.5, abs=0.5)
     assert used + sum(map(float, rest)) == pytest.approx(given, abs=1.5)  # all are rounded
     splits = re.search(r"train (\d+) s, valid (\d+) s, test (\d+) s", text).groups()
@@ -182,3 +185,10 @@ def test_bad_input_is_named_in_one_line(tmp_path, capsys, case):
     assert not (out / "index.html").exists()
     if case == "file":
         assert out.read_text() == "kept"
+
+
+def test_a_single_recording_leaves_nothing_to_hold_out(tmp_path, capsys):
+    write_tone(tmp_path / "long.wav", 440.0, 4.0)
+    text = " ".join(run(capsys, "--audio", tmp_path, "--out", tmp_path.parent / "page").out.split())
+    assert "Only 0 s remain for the validation or the test" in text
+    assert "make several recordings of a minute or less instead of one long one" in text
