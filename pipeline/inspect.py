@@ -32,6 +32,7 @@ from pipeline.core.runs import runs_option
 from pipeline.pages.inspection_page import write_page
 from pipeline.pages.inspection_text import inspection_lines
 from pipeline.training.dataset_plan import plan_use
+from pipeline.training.patch_choice import choose_fitting_patch
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -50,7 +51,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         inspection, used_seconds=train + valid + test, held_out_seconds=min(valid, test)
     )
     title = args.instrument or ", ".join(uses)
-    setting = describe_setting(inspection, title, is_instrument=args.instrument is not None)
+    patch = None
+    if not args.instrument and inspection.measured:
+        patch = choose_fitting_patch(title, inspection.measured, analyses)
+    setting = describe_setting(inspection, args.instrument, patch)
     write_json(args.out / "inspection.json", figures(inspection, found))
     write_page(title, inspection, uses, advice, found, setting=setting, out=args.out)
     found.warn(str(shown(args.out / "inspection.json")))

@@ -3,8 +3,9 @@
     python -m pipeline.new_instrument clarinet --audio DIR
 
 Writes ``data/instruments/<name>.toml`` with the search range of the pitch tracker, the range of
-notes, the sound set's program and a patch; comments say what was measured and what is allowed. If
-the file exists, only entries that were not edited since are updated.
+notes, the sound set's program and a patch; comments say what was measured and what is allowed. The
+patch is the one that can imitate frames of the recordings best, among those of shipped models if no
+other is much better. If the file exists, only entries that were not edited since are updated.
 """
 
 import shlex
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.audio.instrument_entries import given_patch, make_entries
-from pipeline.audio.instrument_measurement import measure_folders
+from pipeline.audio.instrument_measurement import analyse_folders, measure_instrument
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_file import write_instrument
 from pipeline.core.instrument_names import check_name
@@ -21,6 +22,7 @@ from pipeline.core.parser import Parser
 from pipeline.core.patch_files import known_patches
 from pipeline.core.paths import INSTRUMENT_DIR, shown
 from pipeline.core.runs import runs_option
+from pipeline.training.patch_choice import choose_fitting_patch
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -29,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_name(args.name)
     patch = None if args.patch is None else given_patch(args.patch)
     path = INSTRUMENT_DIR / f"{args.name}.toml"
-    measured, urmp_tag = measure_folders(args.audio, args.name, args.runs / args.name / "features")
+    analyses, urmp_tag = analyse_folders(args.audio, args.name, args.runs / args.name / "features")
+    measured = measure_instrument(analyses)
+    patch = patch or choose_fitting_patch(args.name, measured, analyses)
     entries = make_entries(args.name, measured, patch, urmp_tag=urmp_tag)
     title = (
         f"{args.name.replace('_', ' ').capitalize()}, as measured on recordings by python -m "
@@ -43,10 +47,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     values = {entry.key: entry.value for entry in entries}
     for key, value in values.items():
+        reason = f": {patch.reason}" if key == "patch" else ""
         if key in changes.kept:
-            print(f"  {key}: left as edited; measured {value}")
+            print(f"  {key}: left as edited; measured {value}{reason}")
         else:
-            print(f"  {key} = {value}")
+            print(f"  {key} = {value}{reason}")
     folders = shlex.join(map(str, args.audio))
     print(
         f"next: check the file, then python -m pipeline.run --instrument {args.name} "
@@ -69,8 +74,8 @@ def _parser() -> Parser:
     parser.add_argument(
         "--patch",
         metavar="NAME",
-        help=f"FM patch: {', '.join(known_patches())} (default: that of the nearest shipped "
-        "instrument)",
+        help=f"FM patch: {', '.join(known_patches())} (default: the one that fits the "
+        "recordings best, a shipped model's if none is much better)",
     )
     add_runs(parser)
     return parser

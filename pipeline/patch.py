@@ -30,6 +30,8 @@ from pipeline.core.schema import Identifier
 from pipeline.model.dx7_sysex import Dx7Voice, read_voices
 from pipeline.pages.diagrams import operator_rows, roles
 
+N_FRAMES = 120  # that --fit fits levels to
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Lists, shows, imports and compares FM patches."""
@@ -194,9 +196,10 @@ def _import(args: argparse.Namespace) -> None:
 
 def _fit(args: argparse.Namespace) -> None:
     # Imported here, because other uses need no TensorFlow, which takes seconds to import.
+    from pipeline.audio.analysis import analyse
     from pipeline.audio.recordings import open_recordings
+    from pipeline.model import patch_fit
     from pipeline.pages.patch_chart import write_chart
-    from pipeline.training import patch_comparison
 
     config = (
         InstrumentConfig("recordings", known_patches()[0], DataConfig(60.0, 2000.0))
@@ -205,15 +208,24 @@ def _fit(args: argparse.Namespace) -> None:
     )
     candidates = [load_patch(name) for name in known_patches()]
     candidates += [voice.patch() for path in args.syx for voice in read_voices(path)]
-    patches = patch_comparison.distinct_patches(candidates)
+    patches = patch_fit.distinct_patches(candidates)
     folder = args.out or BUILD_DIR / "patch_fit"
     found = open_recordings(args.audio, config.data)
     found.warn()
-    recordings = found.recordings
-    partials = patch_comparison.sample_partials(recordings, config.data, folder / "features")
-    fits = patch_comparison.fit_patches(patches, partials)
+    analyses = list(analyse(found.recordings, config.data, folder / "features"))
+    places = patch_fit.find_places(analyses, config.data)
+    if not places:
+        raise UserError(
+            f"none of {len(analyses)} recordings has a clear pitch from {config.data.f0_min_hz:g} "
+            f"to {config.data.f0_max_hz:g} Hz: choose another --instrument, or see python -m "
+            "pipeline.inspect"
+        )
+    partials = patch_fit.sample_partials(analyses, places, N_FRAMES)
+    fits = patch_fit.fit_patches(patches, partials)
     if not args.quick:
-        fits = patch_comparison.train_best(fits, config, recordings, folder)
+        from pipeline.training import patch_comparison
+
+        fits = patch_comparison.train_best(fits, config, found.recordings, folder)
     write_json(
         folder / "patches.json",
         {

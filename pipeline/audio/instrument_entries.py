@@ -115,19 +115,18 @@ def given_patch(name: str) -> PatchChoice:
 
 
 def make_entries(
-    name: str, measured: Measured, patch: PatchChoice | None, *, urmp_tag: str = ""
+    name: str, measured: Measured, patch: PatchChoice, *, urmp_tag: str = ""
 ) -> list[Entry]:
     """Returns the entries of an instrument's file, with what was measured and what is allowed.
 
     Args:
         name: Name of the instrument.
         measured: What its recordings show.
-        patch: The user's choice; None for the patch of the nearest shipped instrument.
+        patch: Its patch.
         urmp_tag: Abbreviation of the instrument in URMP's file names, if it was recognized there.
     """
     notes = measured.notes
     program, reason = choose_program(name, notes)
-    patch = patch or choose_patch(program, notes)
     values: Mapping[str, tuple[object, str]] = {
         "patch": (
             patch.name,

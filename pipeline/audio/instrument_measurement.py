@@ -99,8 +99,8 @@ class _Note:
     dies: bool | None
 
 
-def measure_folders(folders: Sequence[Path], name: str, cache: Path) -> tuple[Measured, str]:
-    """Measures an instrument on all recordings in some folders.
+def analyse_folders(folders: Sequence[Path], name: str, cache: Path) -> tuple[list[Analysis], str]:
+    """Analyses all recordings in some folders with the settings `WIDEST`.
 
     Args:
         folders: Folders, or single files.
@@ -108,17 +108,17 @@ def measure_folders(folders: Sequence[Path], name: str, cache: Path) -> tuple[Me
         cache: Folder that keeps the analysis of every recording.
 
     Returns:
-        What was measured, and the instrument's abbreviation in URMP's file names if there are any.
+        The analyses, and the instrument's abbreviation in URMP's file names if there are any.
 
     Raises:
-        UserError: There is no usable recording, or none with a clear pitch.
+        UserError: There is no usable recording.
     """
     tags = [URMP_TAGS[program] for program in programs_named(name) if program in URMP_TAGS]
     tag = tags[0] if tags else ""
     found = open_recordings(folders, replace(WIDEST, urmp_tag=tag))
     found.warn()
     is_urmp = any(URMP_TRACK.match(recording.path.name) for recording in found.recordings)
-    return measure_instrument(analyse(found.recordings, WIDEST, cache)), tag if is_urmp else ""
+    return list(analyse(found.recordings, WIDEST, cache)), tag if is_urmp else ""
 
 
 def measure_instrument(analyses: Iterable[Analysis]) -> Measured:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.files import atomic_write
-from pipeline.training.patch_comparison import Fit
+from pipeline.model.patch_fit import Fit
 
 MAX_BARS = 20
 

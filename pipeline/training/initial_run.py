@@ -3,7 +3,12 @@
 import math
 from pathlib import Path
 
-from pipeline.core.instrument_config import InstrumentConfig, load_instrument, shipped_instruments
+from pipeline.core.instrument_config import (
+    InstrumentConfig,
+    known_instruments,
+    load_instrument,
+    shipped_instruments,
+)
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import WEIGHTS, load_run
 from pipeline.model.patches import find_patch
@@ -31,9 +36,10 @@ def nearest_pretrained(config: InstrumentConfig, variant: str) -> Path | None:
     model of the same instrument comes first.
     """
     distances = {}
+    known = known_instruments()
     for name in shipped_instruments():
         run_dir = MODEL_DIR / name / variant
-        if not (run_dir / WEIGHTS).is_file():
+        if name not in known or not (run_dir / WEIGHTS).is_file():
             continue
         run, instrument = load_run(run_dir), load_instrument(name)
         if run.tcn == config.tcn(variant) and find_patch(run) == find_patch(config):

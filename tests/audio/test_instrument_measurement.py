@@ -7,7 +7,12 @@ import pytest
 
 from pipeline.audio.features import Features
 from pipeline.audio.general_midi import Notes
-from pipeline.audio.instrument_entries import choose_patch, choose_program, make_entries
+from pipeline.audio.instrument_entries import (
+    choose_patch,
+    choose_program,
+    given_patch,
+    make_entries,
+)
 from pipeline.audio.instrument_measurement import Measured, measure_instrument
 from pipeline.audio.pitch import note_to_hz
 from pipeline.core.constants import FRAME_RATE
@@ -74,7 +79,8 @@ def test_note_that_is_loudest_late_does_not_die_away():
 def test_too_few_long_notes_leave_the_decay_open():
     measured = measure_instrument([analysed(60, 64, 67, fall_db=30), analysed(72, seconds=0.2)])
     assert measured.dying is None and not measured.decays
-    comments = {entry.key: entry.comment for entry in make_entries("harp", measured, None)}
+    entries = make_entries("harp", measured, given_patch("piano"))
+    comments = {entry.key: entry.comment for entry in entries}
     assert "too few of the recorded notes last for 0.3 s" in comments["corpus.decays"]
 
 

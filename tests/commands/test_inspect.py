@@ -12,9 +12,18 @@ from support.sounds import make_curve_tone
 from pipeline import inspect
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
+from pipeline.training import patch_choice
 
 FOLDER = "<b>päck & co"
 CHORD = sum(make_curve_tone(f0_hz, 1.5, level=0.2) for f0_hz in (392.0, 493.9, 587.3))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_fits():
+    """Patches are compared by few frames."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patch_choice, "N_FRAMES", 3)
+        yield
 
 
 def write_tone(path, f0_hz, seconds=1.0, gain=1.0):
@@ -67,7 +76,10 @@ def test_text_says_what_is_there_what_it_is_for_and_what_to_do(pack, inspected, 
     assert "tuning 20 cents above A4 = 440 Hz, which is A4 = 445.1 Hz" in text
     assert "names 4 of 4 files sound as named" in text
     assert "noise -60 dBFS in pauses" in text
-    assert re.search(r"new_instrument writes f0_min_hz = \d+ and f0_max_hz = \d+", text)
+    assert re.search(
+        r"new_instrument writes f0_min_hz = \d+ and f0_max_hz = \d+ and patch = '", text
+    )
+    assert "static fits to 3 frames err by" in text
     assert "1 recording with several notes at once: chord.wav: play one note at a time" in text
     assert "clipped samples: kazoo_E5_hot.wav: lower the gain by 6 dB" in text
     assert "Less than 1 s each of" in text and "A#4 to C5" in text

@@ -1,5 +1,6 @@
 """One command describes an instrument that every other command then knows."""
 
+import re
 import shutil
 
 import pytest
@@ -10,7 +11,8 @@ from pipeline import new_instrument, train
 from pipeline.core import paths
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import load_instrument
+from pipeline.core.instrument_config import load_instrument, shipped_instruments
+from pipeline.training import patch_choice
 
 
 @pytest.fixture
@@ -20,7 +22,8 @@ def instruments(tmp_path, replace):
     for name, f0_hz in (("low", 146.83), ("high", 880.0)):
         sf.write(tmp_path / "audio" / f"{name}.wav", make_tone(1.0, f0_hz), SAMPLE_RATE)
     (tmp_path / "audio" / "notes.wav").write_text("no audio")
-    shutil.copy(paths.INSTRUMENT_DIR / "trumpet.toml", tmp_path)
+    for name in shipped_instruments():
+        shutil.copy(paths.INSTRUMENT_DIR / f"{name}.toml", tmp_path)
     replace(paths.INSTRUMENT_DIR, tmp_path)
     return tmp_path
 
@@ -45,14 +48,30 @@ def test_recordings_become_an_instrument(instruments, capsys):
         train.main(["--instrument", "clarinet", "--runs", str(instruments / "runs")])
 
 
-def test_second_measurement_leaves_what_was_edited(instruments, capsys):
+def test_patch_is_chosen_by_fits_and_the_figures_are_kept(instruments, capsys, monkeypatch):
+    monkeypatch.setattr(patch_choice, "N_FRAMES", 6)
+    describe(instruments)
+    printed = re.search(r"patch = (\w+): (static fits to 6 frames .*)", capsys.readouterr().out)
+    errors_db = re.findall(r"by (\d+\.\d\d) dB with", printed[2])
+    assert len(errors_db) == 2 and float(errors_db[0]) < 3
+    text = (instruments / "clarinet.toml").read_text().replace("\n# ", " ")
+    assert f"FM patch: {printed[2]}. Allowed: " in text
+    assert load_instrument("clarinet").patch == printed[1]
+
+
+def test_second_measurement_leaves_what_was_edited(instruments, capsys, monkeypatch):
+    monkeypatch.setattr(patch_choice, "N_FRAMES", 2)
     describe(instruments)
     path = instruments / "clarinet.toml"
+    path.write_text(path.read_text().replace('patch = "', 'patch = "two_stacks" # ', 1))
     path.write_text(path.read_text().replace("f0_max_hz = 1047.0", "f0_max_hz = 1100.0"))
     (instruments / "audio" / "low.wav").unlink()
     describe(instruments)
-    assert "data.f0_max_hz: left as edited; measured 1047" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "data.f0_max_hz: left as edited; measured 1047" in printed
+    assert "patch: left as edited; measured " in printed
     config = load_instrument("clarinet")
+    assert config.patch == "two_stacks"
     assert (config.data.f0_min_hz, config.data.f0_max_hz) == (739, 1100)
     assert (config.corpus.lowest_note, config.corpus.highest_note) == (75, 87)  # an octave
 

@@ -19,7 +19,6 @@ from pipeline.quantization.weights import load_noise
 from pipeline.reference import device
 from pipeline.reference.fm import FixedVoice
 from pipeline.target import firmware
-from pipeline.training import patch_comparison
 
 BRASS = Voice(
     "BRASS 9!",
@@ -147,7 +146,7 @@ def test_fit_finds_the_patch_that_made_the_sounds(tmp_path, capsys, monkeypatch)
         soundfile.write(tmp_path / "audio" / f"{number}.wav", pcm, SAMPLE_RATE)
     cartridge_file = tmp_path / "bells.syx"
     cartridge_file.write_bytes(message(vced(BELL), 0))
-    monkeypatch.setattr(patch_comparison, "N_FRAMES", 16)
+    monkeypatch.setattr(patch, "N_FRAMES", 16)
     words = ["--fit", "--quick", "--audio", str(tmp_path / "audio"), "--syx", str(cartridge_file)]
     patch.main([*words, "--out", str(tmp_path / "out")])
     figures = json.loads((tmp_path / "out" / "patches.json").read_text())
@@ -157,6 +156,14 @@ def test_fit_finds_the_patch_that_made_the_sounds(tmp_path, capsys, monkeypatch)
     assert {*known_patches(), "tub_bell"} == set(errors)
     assert (tmp_path / "out" / "patches.svg").read_text().count("<svg") == 1
     assert "pair_and_fan: " in capsys.readouterr().out.splitlines()[1]
+
+
+def test_fit_needs_recordings_with_a_clear_pitch(tmp_path, capsys):
+    hiss = 0.1 * np.random.default_rng(0).normal(size=SAMPLE_RATE)
+    soundfile.write(tmp_path / "hiss.wav", hiss, SAMPLE_RATE)
+    words = ["--fit", "--quick", "--audio", str(tmp_path / "hiss.wav"), "--out", str(tmp_path)]
+    line = refused(capsys, *words)
+    assert "none of 1 recordings has a clear pitch from 60 to 2000 Hz: choose another" in line
 
 
 def test_find_patch_reads_what_the_command_wrote(patch_dir, syx, tmp_path):

@@ -8,7 +8,12 @@ import pytest
 
 from pipeline.core import paths
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import TcnConfig, TrainConfig, load_instrument
+from pipeline.core.instrument_config import (
+    TcnConfig,
+    TrainConfig,
+    known_instruments,
+    load_instrument,
+)
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import RunConfig
 from pipeline.model.ddx7 import load_model
@@ -49,6 +54,7 @@ def test_nearest_range_of_pitch_is_chosen(clarinet, tmp_path, replace):
 
     replace(paths.MODEL_DIR, tmp_path)
     replace(load_instrument, load)
+    replace(known_instruments, lambda: list(ranges))
     assert nearest_pretrained(clarinet, "reduced") == tmp_path / "high" / "reduced"
     own = changed(clarinet, "clarinet", 80.0, 500.0)
     assert nearest_pretrained(own, "reduced") == tmp_path / "low" / "reduced"

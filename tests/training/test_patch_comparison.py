@@ -1,7 +1,6 @@
 """Patches are compared by a short training with the best of them."""
 
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,19 +9,12 @@ from support.sounds import make_tone
 
 from pipeline.audio.recordings import open_recordings
 from pipeline.core.constants import SAMPLE_RATE
-from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig, TcnConfig
 from pipeline.core.patch_files import load_patch
 from pipeline.core.runs import load_run
+from pipeline.model.patch_fit import Fit
 from pipeline.model.patches import find_patch
-from pipeline.training.patch_comparison import (
-    N_FRAMES,
-    SHORT,
-    Fit,
-    distinct_patches,
-    sample_partials,
-    train_best,
-)
+from pipeline.training.patch_comparison import SHORT, train_best
 
 FLUTE, VIOLIN = load_patch("flute"), load_patch("violin")
 CONFIG = InstrumentConfig(
@@ -49,19 +41,3 @@ def test_best_patches_are_trained_and_sorted_by_their_distance(recordings, tmp_p
     assert [fit.error_db for fit in fits] == [1.5, 3.0]
     for fit in found:
         assert find_patch(load_run(tmp_path / fit.patch.name)) == fit.patch
-
-
-def test_frames_with_a_clear_pitch_are_sampled(recordings, tmp_path):
-    partials = sample_partials(recordings, CONFIG.data, tmp_path)
-    assert 0.9 * N_FRAMES <= len(partials.amplitudes) <= N_FRAMES
-    ratio_db = 20 * np.log10(partials.amplitudes[:, 1] / partials.amplitudes[:, 0])
-    np.testing.assert_allclose(ratio_db, 20 * np.log10(0.6), atol=0.3)  # as in make_tone
-    with pytest.raises(UserError, match="has a clear pitch from 1000 to 2000 Hz"):
-        sample_partials(recordings, DataConfig(1000.0, 2000.0), tmp_path)
-
-
-def test_repeated_patches_are_left_out_and_names_told_apart():
-    other = replace(FLUTE, ratios=(Fraction(2), *FLUTE.ratios[1:]))
-    chosen = distinct_patches([FLUTE, replace(FLUTE, name="copy"), VIOLIN, other, other])
-    assert [patch.name for patch in chosen] == ["flute", "violin", "flute_2"]
-    assert chosen[2] == other
