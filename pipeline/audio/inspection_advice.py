@@ -82,8 +82,12 @@ def _pitch_advice(inspection: Inspection) -> Iterator[Advice]:
         OCTAVE_DOUBT: "listen to these, and leave out those that squeak or double the octave",
         OCTAVE_ERROR: "narrow the search range to the instrument's notes, or correct the names",
     }
-    for finding in inspection.pitches.range_lines():
-        yield Advice(finding, "widen the search range in the instrument's file")
+    pitches = inspection.pitches
+    can_widen = len(pitches.below) + len(pitches.above) > len(pitches.beyond)
+    range_remedies = ["widen the search range in the instrument's file"] * can_widen
+    range_remedies += ["leave out what cannot be tracked"] * bool(pitches.beyond)
+    for finding in pitches.range_lines():
+        yield Advice(finding, " and ".join(range_remedies))
     by_kind = inspection.issues.by_kind()
     for kind, remedy in remedies.items():
         if names := by_kind.get(kind):

@@ -132,7 +132,8 @@ def measure_instrument(analyses: Iterable[Analysis]) -> Measured:
     """
     found: list[_Note] = []
     for number, analysis in enumerate(analyses):
-        found += _find_notes(analysis, number)
+        if not analysis.checks.is_mostly_above:  # what is found there is an octave too low
+            found += _find_notes(analysis, number)
     if not found:
         raise UserError(
             f"no recording has a note with a clear pitch between {LOWEST_HZ:.0f} and "

@@ -109,7 +109,7 @@ def note_bars(inspection: Inspection) -> list[str]:
     """Draws the seconds per note as bars, an octave from C to B between two lines."""
     notes, seconds = inspection.played_notes, inspection.note_seconds
     first = notes[0] // SEMITONES_PER_OCTAVE * SEMITONES_PER_OCTAVE
-    highest = float(seconds[notes[0] : notes[-1] + 1].max())
+    highest = max(float(seconds[notes[0] : notes[-1] + 1].max()), HARDLY)
     octaves = []
     for start in range(first, notes[-1] + 1, SEMITONES_PER_OCTAVE):
         bars = ""

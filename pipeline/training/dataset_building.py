@@ -17,10 +17,9 @@ from pipeline.core.files import atomic_write, write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
 from pipeline.training.clips import Placed, make_clip
 from pipeline.training.dataset import Arrays
-from pipeline.training.dataset_plan import Cut, arrange
+from pipeline.training.dataset_plan import Cut, arrange, cut_take
 from pipeline.training.dataset_summary import account, summarize
-from pipeline.training.pieces import cut_pieces
-from pipeline.training.splits import check_hold_out
+from pipeline.training.splits import check_hold_out, check_usable
 
 
 def build_dataset(
@@ -47,10 +46,12 @@ def build_dataset(
         The summary in ``dataset.json``.
 
     Raises:
-        UserError: A recording is not usable audio, nothing in them has a clear pitch, or a source
-            to hold out is unknown.
+        UserError: A recording is not usable audio, nothing in them has a clear pitch, a source to
+            hold out is unknown or unusable, or nothing is left to train on.
     """
     check_hold_out(hold_out, {recording.source for recording in recordings})
+    # Of recordings with the same content the first is used, and no copy of a test may be learnt.
+    recordings = sorted(recordings, key=lambda recording: recording.source not in hold_out)
     cuts, log = _cut_all(recordings, config.data, run_dir / "features")
     real = ((take.recording, take.checks) for take, _ in cuts if take.recording.real)
     pitches = report_pitches(real, config.data)
@@ -58,6 +59,7 @@ def build_dataset(
     useful = [cut for cut in cuts if cut[1]]
     if not useful:
         raise UserError(_why_nothing(config, len(cuts), pitches))
+    check_usable(hold_out, {take.recording.source for take, _ in useful})
     splits, groups = arrange(useful, config.data.seed, hold_out)
     arrays = _stack(groups)
     summary = summarize(config, arrays, [account(*cut, splits, config.data) for cut in cuts])
@@ -102,7 +104,7 @@ def _cut_all(
     for take in analyse(recordings, config, cache):
         if take.recording.real:
             log.add(take.recording.name, find_issues(take.checks, config))
-        cuts.append((take, [] if take.checks.is_mostly_above else cut_pieces(take, config)))
+        cuts.append(cut_take(take, config))
     return cuts, log
 
 

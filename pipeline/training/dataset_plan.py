@@ -35,6 +35,11 @@ class SourceUse:
     splits: Mapping[str, tuple[int, float]]
 
 
+def cut_take(take: Analysis, config: DataConfig) -> Cut:
+    """Returns a recording with its pieces; none if it lies above the range, an octave too low."""
+    return take, [] if take.checks.is_mostly_above else cut_pieces(take, config)
+
+
 def arrange(
     cuts: Sequence[Cut], seed: int, hold_out: Collection[str] = ()
 ) -> tuple[dict[str, int], list[tuple[int, list[Placed]]]]:
@@ -63,7 +68,7 @@ def plan_use(analyses: Sequence[Analysis], config: DataConfig) -> dict[str, Sour
         analyses: Recordings, analysed with `config`.
         config: How they are cut.
     """
-    cuts = [(take, cut_pieces(take, config)) for take in analyses]
+    cuts = [cut_take(take, config) for take in analyses]
     splits, groups = arrange([cut for cut in cuts if cut[1]], config.seed)
     accounts = [account(take, pieces, splits, config) for take, pieces in cuts]
     uses = {}

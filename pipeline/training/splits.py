@@ -75,10 +75,32 @@ def check_hold_out(hold_out: Collection[str], sources: Collection[str]) -> None:
     """
     for name in hold_out:
         if name not in sources:
-            known = ", ".join(sorted(sources))
+            known = ", ".join(sorted(set(sources)))
             raise UserError(f"--hold-out {name}: no such source: give one of {known}")
     if not set(sources) - set(hold_out):
         raise UserError(
             f"--hold-out {' '.join(sorted(set(hold_out)))} leaves no source to train on: "
             "add one with --audio"
+        )
+
+
+def check_usable(hold_out: Collection[str], usable: Collection[str]) -> None:
+    """Checks that something usable is held out and something is left, once that is known.
+
+    Args:
+        hold_out: Sources that are kept for the test, all known.
+        usable: Sources with usable recordings, at least one.
+
+    Raises:
+        UserError: A held-out source is not among them, or no other source is.
+    """
+    for name in hold_out:
+        if name not in usable:
+            raise UserError(
+                f"--hold-out {name}: it has nothing usable that no other source has: leave it out"
+            )
+    if not set(usable) - set(hold_out):
+        raise UserError(
+            f"--hold-out {' '.join(sorted(set(hold_out)))} leaves nothing usable to train on: the "
+            "other sources have no clear pitch in range: add one with --audio"
         )

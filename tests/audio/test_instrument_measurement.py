@@ -19,13 +19,16 @@ from pipeline.core.constants import FRAME_RATE
 from pipeline.core.errors import UserError
 
 
-def analysed(*notes, seconds=1.0, fall_db=0.0, clear=True):
+def analysed(*notes, seconds=1.0, fall_db=0.0, clear=True, above=False):
     """Returns what the analysis of a recording of some notes has; each falls by `fall_db`."""
     n_frames = round(seconds * FRAME_RATE)
     loudness_db = np.tile(np.linspace(-20, -20 - fall_db, n_frames), len(notes))
     confidence = np.full(len(loudness_db), 0.95 if clear else 0.4)
     f0_hz = note_to_hz(np.repeat(np.array(notes, float), n_frames))
-    return SimpleNamespace(features=Features(f0_hz, loudness_db, confidence))
+    return SimpleNamespace(
+        features=Features(f0_hz, loudness_db, confidence),
+        checks=SimpleNamespace(is_mostly_above=above),
+    )
 
 
 def test_lowest_and_highest_notes_bound_the_search():
@@ -41,10 +44,11 @@ def test_lowest_and_highest_notes_bound_the_search():
 def test_short_errors_and_unclear_notes_do_not_count():
     error = analysed(30, 106, seconds=0.06)
     noise = analysed(28, 110, clear=False)
-    measured = measure_instrument([analysed(60, 67), analysed(72), error, noise])
+    too_high = analysed(100, above=True)  # truly an octave higher, which cannot be tracked
+    measured = measure_instrument([analysed(60, 67), analysed(72), error, noise, too_high])
     assert (measured.lowest, measured.highest) == pytest.approx((60, 72))
     with pytest.raises(UserError, match="no recording has a note with a clear pitch between 47 "):
-        measure_instrument([error, noise])
+        measure_instrument([error, noise, too_high])
 
 
 def test_recording_that_is_an_octave_off_from_beginning_to_end_does_not_count():

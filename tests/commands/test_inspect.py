@@ -158,6 +158,24 @@ def test_recordings_without_a_pitch_are_described_and_not_refused(tmp_path, caps
     assert "none" in (tmp_path / "page" / "index.html").read_text()
 
 
+def test_tone_beyond_the_tracker_is_not_used_an_octave_too_low(tmp_path, capsys):
+    time = np.arange(3 * SAMPLE_RATE) / (2 * SAMPLE_RATE)
+    high = 0.3 * np.sin(2 * np.pi * 5000 * time) + 0.1 * np.sin(2 * np.pi * 10_000 * time)
+    sf.write(tmp_path / "high.wav", high, 2 * SAMPLE_RATE)
+    text = run(capsys, "--audio", tmp_path / "high.wav", "--out", tmp_path / "page").out
+    text = " ".join(text.split())
+    assert "of 2 s in 0 clips" in text and "f0_min_hz" not in text
+    assert "leave out what cannot be tracked" in text and "widen" not in text
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_chord_without_a_steady_note_has_an_empty_histogram(tmp_path, capsys):
+    chord = sum(make_curve_tone(f0_hz, 1.5, level=0.3) for f0_hz in (261.6, 329.6, 392.0))
+    sf.write(tmp_path / "chord.wav", chord / 3, SAMPLE_RATE)
+    text = run(capsys, "--audio", tmp_path / "chord.wav", "--out", tmp_path / "page").out
+    assert "several notes at once" in " ".join(text.split())
+
+
 def test_two_folders_are_two_sources_whose_levels_are_compared(tmp_path, capsys):
     for name, gain in (("near", 1.0), ("far", 0.2)):
         (tmp_path / name).mkdir()

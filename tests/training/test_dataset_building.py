@@ -183,6 +183,37 @@ def test_held_out_source_is_the_test(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("single_process")
+def test_copies_of_what_is_held_out_are_not_learnt(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "all", 5)
+    write_recordings(tmp_path / "all" / "some", 2)  # the same as the first two
+    more = ["--audio", str(tmp_path / "all" / "some"), "--hold-out", "some"]
+    dataset, summary = run(tmp_path / "all", tmp_path / "out", *more)
+    assert summary["sources"]["some"]["splits"]["test"]["recordings"] == [
+        "some/take_a.wav",
+        "some/take_b.wav",
+    ]
+    learnt = summary["sources"]["all"]["splits"]
+    names = [name for split in learnt.values() for name in split["recordings"]]
+    assert sorted(names) == ["all/take_c.wav", "all/take_d.wav", "all/take_e.wav"]
+    assert summary["duplicates"] == 4
+    assert set(dataset["split"][dataset["source"] == "some"]) == {TEST}
+
+
+@pytest.mark.usefixtures("single_process")
+def test_source_of_noise_can_be_neither_held_out_nor_all_that_is_learnt(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "notes", 3)
+    (tmp_path / "noise").mkdir()
+    noise = np.random.default_rng(0).normal(0, 0.1, 2 * SAMPLE_RATE)
+    sf.write(tmp_path / "noise" / "noise.wav", noise, SAMPLE_RATE)
+    more = ["--audio", str(tmp_path / "noise"), "--hold-out"]
+    with pytest.raises(UserError, match="--hold-out noise: it has nothing usable"):
+        run(tmp_path / "notes", tmp_path / "out", *more, "noise")
+    with pytest.raises(UserError, match="--hold-out notes leaves nothing usable to train on"):
+        run(tmp_path / "notes", tmp_path / "out", *more, "notes")
+    assert not (tmp_path / "out/flute/dataset.npz").exists()
+
+
+@pytest.mark.usefixtures("single_process")
 def test_held_out_sounds_have_no_gaps(tmp_path: Path) -> None:
     folder = tmp_path / "pack"
     folder.mkdir()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.constants import TEST, TRAIN, VALID
 from pipeline.core.errors import UserError
-from pipeline.training.splits import check_hold_out, split_recordings, split_sources
+from pipeline.training.splits import check_hold_out, check_usable, split_recordings, split_sources
 
 
 def seconds_by_split(seconds: dict[str, float], splits: dict[str, int]) -> np.ndarray:
@@ -77,8 +77,17 @@ def test_sources_of_one_recording_each_are_split_together() -> None:
 
 
 def test_wrong_sources_to_hold_out_are_named() -> None:
-    with pytest.raises(UserError, match="--hold-out flut: no such source: give one of flute, sax"):
-        check_hold_out(["flut"], ["sax", "flute"])
+    with pytest.raises(UserError, match=r"--hold-out flut: no such source: .* of flute, sax$"):
+        check_hold_out(["flut"], ["sax", "sax", "flute"])  # one per recording
     with pytest.raises(UserError, match="leaves no source to train on"):
         check_hold_out(["flute", "sax"], ["sax", "flute"])
     check_hold_out(["flute"], ["sax", "flute"])
+
+
+def test_nothing_usable_to_hold_out_or_to_train_on_is_named() -> None:
+    with pytest.raises(UserError, match="--hold-out noise: it has nothing usable"):
+        check_usable(["noise"], ["flute"])
+    with pytest.raises(UserError, match="--hold-out flute leaves nothing usable to train on"):
+        check_usable(["flute"], ["flute"])
+    check_usable(["flute"], ["flute", "sax"])
+    check_usable([], ["flute"])
