@@ -15,6 +15,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.options import add_board
 from pipeline.core.parser import Parser
+from pipeline.core.paths import shown
 from pipeline.target import firmware, sources
 from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.flashing import DRIVE_PLACES, convert, find_drive, flash, flasher
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     built = firmware.build(board, sources.generate_source(args), options=dict(args.option))
     files = convert(built.program.elf, board)
     print(f"{board}: flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack")
-    print(f"written: {', '.join(str(path) for path in files.values())}")
+    print(f"written: {', '.join(str(shown(path)) for path in files.values())}")
     command = flash(board, files, drive=drive, dry_run=args.dry_run)
     print(f"{'to flash it' if args.dry_run else 'flashed'}: {command}")
     print(f"next: wire it as in tflm_app/boards/{board}/README.md, and play")

@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         for reason in dict.fromkeys(instrument.missing.values()):
             print(f"missing: {reason}")
     n_takes = sum(len(instrument.takes) for instrument in instruments)
-    print(f"{shown(args.out)}: {n_takes} takes of {len(instruments)} instruments; open index.html")
+    noun = "instrument" if len(instruments) == 1 else "instruments"
+    print(f"{shown(args.out)}: {n_takes} takes of {len(instruments)} {noun}; open index.html")
     print("next: python -m pipeline.listening_test CSV... --out FILE.png, with saved ratings")
 
 

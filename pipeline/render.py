@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     player = "the float model" if args.float else f"the firmware on {args.board}"
     print(
         f"{args.out}: {seconds:.2f} s of {args.instrument} by {player}, "
-        f"{played.n_voices} voices, {played.report['n_stolen']} notes cut off, peak {peak:.2f}"
+        f"{played.n_voices} {'voice' if played.n_voices == 1 else 'voices'}, "
+        f"{played.report['n_stolen']} notes cut off, peak {peak:.2f}"
     )
     if FILE_BOARDS[args.board].machine:
         mean = played.report["instructions"] / max(played.report["n_blocks"], 1)

@@ -86,7 +86,7 @@ def test_own_model_plays_midi(own, capsys, tmp_path):
     render.main(["--midi", str(own / "tune.mid"), "--instrument", OWN, "--out", str(out)])
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first == f"model: {own}/runs/{OWN}/reduced_cd (trained here)"
-    assert f"s of {OWN} by the firmware on host, 1 voices" in second
+    assert f"s of {OWN} by the firmware on host, 1 voice," in second
     assert sf.read(out)[0].any()
 
 
