@@ -19,6 +19,7 @@ STEPS = {"PCM_S8": 2**-7, "PCM_U8": 2**-7, "PCM_24": 2**-23, "PCM_32": 2**-31} |
     "ULAW": 2**-5,
     "ALAW": 2**-5,
 }  # of samples near full scale; 16 bits for all others
+MIN_RATE = 4000  # Hz; of a damaged header, 1 Hz would make hours of a second
 MIN_PEAK = 1e-4  # -80 dBFS; a file with a lower peak is silent
 
 
@@ -39,8 +40,8 @@ def load_recording(path: Path) -> tuple[npt.NDArray[np.float32], FileFacts]:
         Samples, shape [n], and facts about the file.
 
     Raises:
-        RecordingError: The file is missing, not audio, empty, too short, silent, or contains
-            NaN.
+        RecordingError: The file is missing, not audio, empty, too short, silent, contains NaN, or
+            has an impossible sample rate.
     """
     with open_sound(path) as sound:
         facts = _check(path, sound)
@@ -80,6 +81,12 @@ def check_file(path: Path) -> FileFacts:
 
 
 def _check(path: Path, sound: sf.SoundFile) -> FileFacts:
+    if sound.samplerate < MIN_RATE:
+        raise RecordingError(
+            f"{path} says that it has {sound.samplerate} samples per second, less than {MIN_RATE}: "
+            "export the recording again",
+            reason=f"a sample rate below {MIN_RATE} Hz",
+        )
     facts = file_facts.scan(
         read_blocks(sound),
         sound.samplerate,

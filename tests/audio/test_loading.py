@@ -200,3 +200,11 @@ def test_memory_does_not_grow_with_the_length_of_a_file(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * 4 * seconds * SAMPLE_RATE + 4e6  # the file itself has 61 MB of samples
+
+
+def test_impossible_sample_rate_of_a_damaged_header_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "second.wav"
+    sf.write(path, make_tone(1.0), 1)
+    with pytest.raises(RecordingError, match="says that it has 1 samples per second") as error:
+        check_file(path)
+    assert error.value.reason == "a sample rate below 4000 Hz"
