@@ -38,11 +38,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         resume=not args.restart,
     )
     print_metrics(metrics, folder / args.variant)
-    following = "train --variant reduced" if args.variant == "full" else "distill --method control"
-    print(
-        f"next: python -m pipeline.{following} --instrument {args.instrument}"
-        f"{runs_option(args.runs)}"
-    )
+    if args.variant == "full":
+        following = f"train --variant reduced --instrument {args.instrument}"
+        following += runs_option(args.runs)
+    else:
+        following = f"quantize --run {folder / args.variant}"
+    print(f"next: python -m pipeline.{following}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.paths import shown
-from pipeline.core.runs import RunConfig, load_run
+from pipeline.core.runs import WEIGHTS, RunConfig, load_run
 from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.synth import Tensor
 from pipeline.training.checkpoints import History, load_checkpoint, save_checkpoint
@@ -98,8 +98,7 @@ def train_model(
     if resume and (run_dir / CHECKPOINT).exists():
         history = load_checkpoint(run_dir / CHECKPOINT, learner)
     elif not resume:
-        for name in (CHECKPOINT, METRICS):
-            (run_dir / name).unlink(missing_ok=True)
+        _remove_results(run_dir)
     config.save(run_dir)
     kept = _run(learner, dataset, config, history, run_dir)
     restore_weights(model, run_dir)
@@ -119,6 +118,13 @@ def train_model(
     write_json(run_dir / METRICS, metrics)
     (run_dir / CHECKPOINT).unlink()
     return metrics
+
+
+def _remove_results(run_dir: Path) -> None:
+    """Removes what an earlier training left, so that no old decoder plays with a new patch."""
+    for pattern in (CHECKPOINT, METRICS, WEIGHTS, "quantization.json", "decoder_*"):
+        for path in run_dir.glob(pattern):
+            path.unlink()
 
 
 def _finished_metrics(run_dir: Path, config: RunConfig, *, resume: bool) -> dict[str, Any] | None:

@@ -150,6 +150,17 @@ def test_another_configuration_does_not_overwrite_a_run(trained, dataset):
     assert (trained / "model.weights.h5").read_bytes() == before
 
 
+def test_restart_removes_the_decoders_of_the_replaced_model(tmp_path, dataset, monkeypatch):
+    # Otherwise an old decoder would play with a new patch until the next quantization.
+    stale = [tmp_path / name for name in ("decoder_int8.tflite", "decoder_int8.npz", loop.WEIGHTS)]
+    for path in stale:
+        path.write_bytes(b"old")
+    monkeypatch.setattr(loop, "_run", lambda *_: {})
+    with pytest.raises(UserError, match=r"model\.weights\.h5"):
+        loop.train_model(tmp_path, settings(steps=1), dataset, resume=False)
+    assert not any(path.exists() for path in stale)
+
+
 def test_averages_are_exponential_and_leave_the_trained_weights_alone(dataset):
     config = settings(average_steps=4, learning_rate=0.1, warmup_steps=0)
     model = Ddx7(config)
