@@ -136,7 +136,9 @@ def summary_lines(summary: Mapping[str, Any], path: Path) -> list[str]:
         path: The ``dataset.npz``.
     """
     seconds, sources = summary["seconds"], summary["sources"]
-    lines = [f"{shown(path)}: {summary['n_clips']} clips from {summary['n_recordings']} recordings"]
+    n_recordings = summary["n_recordings"]
+    noun = "recording" if n_recordings == 1 else "recordings"
+    lines = [f"{shown(path)}: {summary['n_clips']} clips from {n_recordings} {noun}"]
     lines += [_source_line(name, source) for name, source in sources.items()]
     unused = [f"{seconds['silent']:.0f} s of silence", f"{seconds['unclear']:.0f} s without pitch"]
     for count, what in (
