@@ -25,7 +25,7 @@ from pipeline.core.constants import SPLITS
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_out, add_runs, list_instruments
+from pipeline.core.options import add_audio, add_out, add_runs, list_instruments
 from pipeline.core.parser import Parser
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.core.runs import runs_option
@@ -82,15 +82,7 @@ def _prepare(out: Path, audio: Sequence[Path]) -> None:
 
 def _parser() -> Parser:
     parser = Parser("inspect", main.__doc__)
-    parser.add_argument(
-        "--audio",
-        type=Path,
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="DIR",
-        help="folders of recordings, or single files; each is a source",
-    )
+    add_audio(parser, "folders of recordings, or single files; each is a source", required=True)
     parser.add_argument(
         "--instrument",
         metavar="NAME",

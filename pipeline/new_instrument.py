@@ -10,14 +10,13 @@ other is much better. If the file exists, only entries that were not edited sinc
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.audio.instrument_entries import given_patch, make_entries
 from pipeline.audio.instrument_measurement import analyse_folders, measure_instrument
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_file import write_instrument
 from pipeline.core.instrument_names import check_name
-from pipeline.core.options import add_runs
+from pipeline.core.options import add_audio, add_runs
 from pipeline.core.parser import Parser
 from pipeline.core.patch_files import known_patches
 from pipeline.core.paths import INSTRUMENT_DIR, shown
@@ -62,15 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _parser() -> Parser:
     parser = Parser("new_instrument", main.__doc__)
     parser.add_argument("name", metavar="NAME", help="name of the instrument, such as clarinet")
-    parser.add_argument(
-        "--audio",
-        type=Path,
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="DIR",
-        help="folders of recordings, or single files",
-    )
+    add_audio(parser, "folders of recordings, or single files", required=True)
     parser.add_argument(
         "--patch",
         metavar="NAME",

@@ -22,6 +22,7 @@ from pipeline.core.dx7_algorithms import ALGORITHMS
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig, load_instrument
+from pipeline.core.options import add_audio
 from pipeline.core.parser import Parser, whole
 from pipeline.core.patch import Patch
 from pipeline.core.patch_files import known_patches, load_patch, patch_table, save_patch
@@ -90,15 +91,7 @@ def _parser() -> Parser:
         action="store_true",
         help="compare how well all patches imitate recordings (default: no comparison)",
     )
-    parser.add_argument(
-        "--audio",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="DIR",
-        help="recordings for --fit: folders, or single files (default: none)",
-    )
+    add_audio(parser, "recordings for --fit: folders, or single files (default: none)")
     parser.add_argument(
         "--instrument",
         metavar="NAME",

@@ -298,6 +298,20 @@ def add_dataset(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument("--dataset", type=Path, metavar="FILE", help=help)
 
 
+def add_audio(parser: argparse.ArgumentParser, help: str, *, required: bool = False) -> None:
+    """Adds ``--audio DIR ...``, folders of recordings or single files, which may be repeated."""
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=required,
+        default=[],
+        metavar="DIR",
+        help=help,
+    )
+
+
 def add_sources(parser: argparse.ArgumentParser, *, corpus: str) -> None:
     """Adds the options that select recordings: ``--audio``, ``--corpus`` and ``--hold-out``.
 
@@ -305,14 +319,9 @@ def add_sources(parser: argparse.ArgumentParser, *, corpus: str) -> None:
         parser: The parser.
         corpus: Name of the source that ``--corpus`` renders.
     """
-    parser.add_argument(
-        "--audio",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="DIR",
-        help="folders of recordings, or single files; each is a source (default: only the corpus)",
+    add_audio(
+        parser,
+        "folders of recordings, or single files; each is a source (default: only the corpus)",
     )
     parser.add_argument(
         "--corpus",

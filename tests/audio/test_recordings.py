@@ -141,11 +141,9 @@ def test_umlauts_have_the_same_name_on_every_system(tmp_path: Path) -> None:
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:
     """Yields a folder of a user whom permissions stop, and makes the test run as that user."""
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))  # open to all users, unlike tmp_path
     is_root = os.geteuid() == 0
     if is_root:
-        if not all(parent.stat().st_mode & 0o001 for parent in folder.parents):
-            pytest.skip(f"{folder.parent} is closed to other users")
         os.chown(folder, NOBODY, NOBODY)
         os.seteuid(NOBODY)
     try:
