@@ -19,7 +19,7 @@ from pipeline.audio.recordings import open_recordings
 from pipeline.core.cli import run_main
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_f0, add_instrument, f0_bounds
+from pipeline.core.options import add_audio, add_f0, add_instrument, f0_bounds
 from pipeline.core.parser import Parser
 from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.evaluation.live_pitch import PitchErrors, count_pitch_errors, total
@@ -31,14 +31,7 @@ N_WORST = 5  # recordings that are printed
 def main(argv: Sequence[str] | None = None) -> None:
     """Measures how often the firmware's live analysis reports a wrong octave or twelfth."""
     parser = Parser("live_pitch", main.__doc__)
-    parser.add_argument(
-        "--audio",
-        type=Path,
-        required=True,
-        action="append",
-        metavar="PATH",
-        help="recording or folder of recordings of one voice at a time; may be repeated",
-    )
+    add_audio(parser, "folders of recordings of one voice, or single files", required=True)
     add_instrument(parser)
     add_f0(parser, LIVE_F0_HZ)
     parser.add_argument(
