@@ -1,4 +1,4 @@
-"""The multi-scale spectral loss (MSS), which trains and compares models, and a loudness distance.
+"""The multi-scale spectral loss (MSS), which trains and compares models, and what is kin to it.
 
 The MSS is the mean absolute difference of the magnitudes plus that of their logarithms, summed over
 Hann windows of 2048 to 64 samples (Engel et al., "DDSP", ICLR 2020). The hop is a quarter of the
@@ -8,16 +8,21 @@ window, and magnitudes are normalized by the square root of its length, as in Ca
 The logarithmic part is nearly all of the MSS, and most bins lie between the partials. A model that
 is trained with the MSS alone matches the noise there and plays 8 to 14 dB too softly; the loudness
 distance prevents that.
+
+A room's rumble, the filter of a resampler and the noise of pauses move the MSS as much as the
+instrument does. The sound distance is the MSS of what is left without them.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from pipeline.audio.a_weighting import a_weighting_db
-from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
+from pipeline.core.constants import HOP_SAMPLES, MIN_LOUDNESS_DB, SAMPLE_RATE
 from pipeline.model.stft import stft
 from pipeline.model.synth import Tensor
 
@@ -25,6 +30,9 @@ MSS_WINDOWS = (2048, 1024, 512, 256, 128, 64)
 OVERLAP = 4  # windows that cover each sample
 LOG_FLOOR = 1e-7  # added to magnitudes before log()
 LOUDNESS_FLOOR_DB = -60.0  # re a full-scale sine; softer windows are pauses
+SOUND_BAND_HZ = (200.0, 7000.0)  # lowest and highest frequency that the sound distance compares
+SOUND_RANGE_DB = 35.0  # frames that are softer than a recording's loud ones by more do not count
+LOUD_PERCENTILE = 95  # of the loudness of a recording's frames: its loud ones
 # Keeps the gradient of the magnitude finite at silence; small compared with LOG_FLOOR squared.
 _ROOT_FLOOR = 1e-16
 _UNIT_SAMPLES = 16  # the hops of all windows are multiples of it
@@ -118,12 +126,47 @@ def mss(
     Returns:
         Distance, shape [batch]; 0 for equal clips.
     """
-    total = 0.0
-    pairs = zip(_spectra(reference).compressed, _spectra(estimate).compressed, strict=True)
-    for number, (target, found) in enumerate(pairs):
-        distances = ops.mean(ops.abs(target - found), axis=-1)
-        total = total + _mean(distances, weights[number] if weights else None)
-    return total
+    return _distance(reference, estimate, weights, (0.0, SAMPLE_RATE / 2))
+
+
+def sound_frames(
+    loudness_db: npt.NDArray[np.floating], sounding: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.bool_]:
+    """Finds the frames that the sound distance compares: those not far below the loud ones.
+
+    Args:
+        loudness_db: Loudness of a recording's frames, shape [n_frames].
+        sounding: Whether a frame belongs to the recording, same shape; without it, all do.
+
+    Returns:
+        Shape [n_frames]; frames with the lowest loudness are never among them.
+    """
+    audible = loudness_db > MIN_LOUDNESS_DB
+    audible = audible if sounding is None else audible & sounding
+    if not audible.any():
+        return audible
+    loud_db = np.percentile(loudness_db[audible], LOUD_PERCENTILE)
+    return audible & (loudness_db >= loud_db - SOUND_RANGE_DB)
+
+
+def sound_distance(
+    reference: Tensor | Spectra,
+    estimate: Tensor | Spectra,
+    weights: Sequence[Tensor] | None = None,
+) -> Tensor:
+    """Computes the MSS of the bins within `SOUND_BAND_HZ`.
+
+    The shortest windows resolve 500 Hz, so a strong rumble still reaches their lowest bins.
+
+    Args:
+        reference: Audio, shape [batch, n_samples], or its `spectra` if they are known.
+        estimate: The same.
+        weights: `window_weights` of the `sound_frames`; without them, all windows count.
+
+    Returns:
+        Distance, shape [batch]; 0 for clips that are equal there.
+    """
+    return _distance(reference, estimate, weights, SOUND_BAND_HZ)
 
 
 def loudness_distance(
@@ -143,6 +186,23 @@ def loudness_distance(
     """
     difference_db = ops.abs(_spectra(reference).loudness_db - _spectra(estimate).loudness_db)
     return _mean(difference_db, weights[0] if weights else None)
+
+
+def _distance(
+    reference: Tensor | Spectra,
+    estimate: Tensor | Spectra,
+    weights: Sequence[Tensor] | None,
+    band_hz: tuple[float, float],
+) -> Tensor:
+    """Computes the `mss` of the bins within a band."""
+    total = 0.0
+    pairs = zip(_spectra(reference).compressed, _spectra(estimate).compressed, strict=True)
+    for number, (target, found) in enumerate(pairs):
+        bin_hz = SAMPLE_RATE / MSS_WINDOWS[number]
+        bins = slice(math.ceil(band_hz[0] / bin_hz), math.floor(band_hz[1] / bin_hz) + 1)
+        distances = ops.mean(ops.abs(target[..., bins] - found[..., bins]), axis=-1)
+        total = total + _mean(distances, weights[number] if weights else None)
+    return total
 
 
 def _spectra(audio: Tensor | Spectra) -> Spectra:

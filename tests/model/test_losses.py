@@ -8,9 +8,12 @@ import tensorflow as tf
 from pipeline.model.losses import (
     LOG_FLOOR,
     MSS_WINDOWS,
+    Spectra,
     loudness_distance,
     mss,
     power_spectrogram,
+    sound_distance,
+    sound_frames,
     spectra,
     window_weights,
 )
@@ -127,3 +130,66 @@ def test_distances_ignore_what_lies_between_recordings(pair):
     np.testing.assert_allclose(quiet, 20 * np.log10(2), rtol=0.05)
     nothing = window_weights(np.zeros((3, 125), bool))
     assert (np.asarray(mss(reference, estimate, nothing)) == 0).all()
+
+
+def tone(f0_hz, gain=1.0, n_samples=16000):
+    """Returns a sine with a gain per sample, shape [1, n_samples]."""
+    wave = np.sin(2 * np.pi * f0_hz * np.arange(n_samples) / 16000) * gain
+    return wave.astype(np.float32)[None]
+
+
+def test_sound_distance_compares_the_bins_within_its_band_alone():
+    silence = spectra(np.zeros((1, 16000), np.float32))
+    bins_hz = [np.fft.rfftfreq(window, 1 / 16000) for window in MSS_WINDOWS]
+
+    def raised(by, where):
+        changed = [c + by * where(f) for c, f in zip(silence.compressed, bins_hz, strict=True)]
+        return Spectra(changed, silence.loudness_db)
+
+    outside = raised(3.0, lambda f: (f < 200) | (f > 7000))
+    assert float(sound_distance(silence, outside)[0]) == 0
+    inside = raised(0.5, lambda f: (f >= 200) & (f <= 7000))
+    assert float(sound_distance(silence, inside)[0]) == pytest.approx(0.5 * len(MSS_WINDOWS))
+
+
+@pytest.mark.parametrize(("added_hz", "share"), [(100, 0.3), (7600, 0.05)])
+def test_sound_distance_barely_moves_with_tones_outside_its_band(added_hz, share):
+    noise = np.random.default_rng(4).normal(size=(1, 16000)).astype(np.float32) * 0.1
+    other = noise + tone(added_hz, 0.05)
+    whole = float(mss(noise, other)[0])
+    assert whole > 0.1
+    assert float(sound_distance(noise, other)[0]) < share * whole
+
+
+def test_sound_distance_of_a_gain_within_the_band_follows_its_log():
+    noise = np.random.default_rng(5).normal(size=(1, 16000)).astype(np.float32) * 0.01
+    linear = sum(
+        float(np.mean(np.sqrt(power_spectrogram(noise, w))[..., w // 80 + 1 : w * 7 // 16 + 1])) / 2
+        for w in MSS_WINDOWS
+    )
+    expected = len(MSS_WINDOWS) * np.log(2) + linear
+    assert float(sound_distance(noise, noise / 2)[0]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_sound_frames_are_within_35_db_of_the_loud_ones():
+    loudness_db = np.repeat([-80.0, -10.0, -44.9, -45.1, -5.0, -80.0], [500, 950, 50, 50, 40, 500])
+    frames = sound_frames(loudness_db)
+    np.testing.assert_array_equal(frames, loudness_db >= -45)
+    part = np.arange(len(loudness_db)) < 1500  # without the soft ones at the end
+    np.testing.assert_array_equal(sound_frames(loudness_db, part), frames & part)
+    assert not sound_frames(np.full(10, -80.0)).any()
+
+
+def test_sound_distance_ignores_quiet_frames():
+    """Windows on the edge of a quiet stretch count by their share of sounding frames."""
+    loudness_db = np.repeat([-10.0, -50.0, -10.0], [100, 100, 50])
+    weights = window_weights(sound_frames(loudness_db)[None])
+    noise = np.random.default_rng(6).normal(size=(1, 16000)).astype(np.float32) * 0.1
+    in_pause, in_sound = (
+        np.where((np.arange(16000) >= start) & (np.arange(16000) < start + 3200), 0.5, 1.0)
+        for start in (8000, 1600)
+    )
+    assert float(sound_distance(noise, noise * in_pause.astype(np.float32), weights)[0]) < 1e-3
+    found = float(sound_distance(noise, noise * in_sound.astype(np.float32), weights)[0])
+    share = 3200 / (150 * 64)  # of the sounding samples
+    assert found == pytest.approx(share * len(MSS_WINDOWS) * np.log(2), rel=0.15)
