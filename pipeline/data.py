@@ -4,10 +4,11 @@
     python -m pipeline.data --instrument flute                         from the default corpus
     python -m pipeline.data --instrument flute --audio DIR --corpus    from both
     python -m pipeline.data --instrument flute --audio A B --hold-out B    B only for the test
+    python -m pipeline.data --instrument piano --corpus FluidR3_GM TimGM6mb    two sound sets
 
-Every folder is a source, and so is the corpus. Whole recordings of each source are kept for
-validation and test. Files that continue each other without a seam are one recording, and notes that
-are shorter than a clip are joined.
+Every folder is a source, and so is every sound set that renders the corpus. Whole recordings of
+each source are kept for validation and test. Files that continue each other without a seam are one
+recording, and notes that are shorter than a clip are joined.
 
 Writes ``runs/<instrument>/dataset.npz`` and its summary, ``dataset.json``. The features of every
 recording are cached in ``runs/<instrument>/features``, so the same command resumes after an
@@ -18,15 +19,12 @@ from collections.abc import Sequence
 
 from pipeline.audio.continuation import join_continued
 from pipeline.audio.recordings import Found, open_recordings, render_corpus
-from pipeline.audio.soundfont import SOUNDFONT
 from pipeline.core.cli import run_main
-from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_instrument, add_runs, add_sources
+from pipeline.core.options import add_instrument, add_runs, add_sources, chosen_sound_sets
 from pipeline.core.parser import Parser, renamed_option
 from pipeline.core.paths import shown
 from pipeline.core.runs import runs_option
-from pipeline.model.patches import find_patch
 from pipeline.training.dataset_building import build_dataset
 from pipeline.training.dataset_summary import summary_lines
 from pipeline.training.splits import check_hold_out
@@ -36,18 +34,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Turns recordings, or a composed and rendered corpus, into a data set of clips."""
     args = _parser().parse_args(argv)
     config = load_instrument(args.instrument)
-    find_patch(config)  # training needs the patch, so a wrong one is reported before the work
-    use_corpus = not args.audio if args.corpus is None else args.corpus
-    if not args.audio and not use_corpus:
-        raise UserError("no recordings: give --audio DIR, or leave out --no-corpus")
+    sound_sets = chosen_sound_sets(args, config)
     run_dir = args.runs / config.instrument
     found = open_recordings(args.audio, config.data) if args.audio else Found()
     sources = [recording.source for recording in found.recordings]
-    check_hold_out(args.hold_out, [*sources, *([SOUNDFONT.stem] if use_corpus else [])])
+    check_hold_out(args.hold_out, [*sources, *sound_sets])
     found.warn(str(shown(run_dir / "dataset.json")))
     recordings = join_continued(found.recordings, run_dir / "joined")
-    if use_corpus:
-        recordings += render_corpus(config, run_dir / "corpus")
+    recordings += render_corpus(config, run_dir / "corpus", sound_sets) if sound_sets else []
     summary = build_dataset(
         config, recordings, run_dir, hold_out=args.hold_out, passed_over=found.by_path()
     )
@@ -61,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _parser() -> Parser:
     parser = Parser("data", main.__doc__)
     add_instrument(parser)
-    add_sources(parser, corpus=SOUNDFONT.stem)
+    add_sources(parser)
     add_runs(parser)
     renamed_option(parser, "--out", "--runs")
     return parser

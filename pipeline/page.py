@@ -20,7 +20,6 @@ from pipeline.core.model_choice import modelled_instruments
 from pipeline.core.options import add_board, add_out, add_runs, add_systems, list_instruments
 from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import REPOSITORY, shown
-from pipeline.model.patches import find_patch
 from pipeline.pages.catalogue import page_systems
 from pipeline.pages.listening_page import write_pages
 from pipeline.pages.takes import Options, gather
@@ -32,8 +31,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     configs = [load_instrument(name) for name in dict.fromkeys(args.instrument or [])]
     configs = configs or _playable(args)
-    for config in configs:
-        find_patch(config)
     if args.audio and not any((args.audio / c.instrument).is_dir() for c in configs):
         names = ", ".join(c.instrument for c in configs)
         raise UserError(

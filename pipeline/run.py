@@ -18,7 +18,6 @@ from typing import Any
 
 from pipeline.audio.audio_folders import list_sounds
 from pipeline.audio.durations import announced_seconds
-from pipeline.audio.soundfont import SOUNDFONT
 from pipeline.core.cli import run_main
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
@@ -30,6 +29,7 @@ from pipeline.core.options import (
     add_runs,
     add_sources,
     add_training_field,
+    chosen_sound_sets,
 )
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
@@ -39,7 +39,6 @@ from pipeline.core.profiles import default_profile, load_profile
 from pipeline.core.run_progress import in_words
 from pipeline.core.stage_runner import StageRunner
 from pipeline.core.stages import only_run
-from pipeline.model.patches import find_patch
 from pipeline.training.held_out import write_held_out
 
 STUDENTS = VARIANTS[1:]
@@ -49,15 +48,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Runs every stage in order, from recordings to an instrument's firmware."""
     args = _parser().parse_args(argv)
     config = load_instrument(args.instrument)
-    find_patch(config)
     for place in args.audio:
         if not place.exists():
             raise UserError(f"{place} does not exist: give a folder of recordings")
-    if not args.audio and args.corpus is False:
-        raise UserError("no recordings: give --audio DIR, or leave out --no-corpus")
+    chosen_sound_sets(args, config)
     request = _request(args, has_corpus=config.corpus is not None)
-    if request.renders_corpus:
-        config.require_corpus()
     files = InstrumentFiles(args.instrument, args.runs / args.instrument)
     folder, profile = files.held_out / files.instrument, request.profile
     stages = plan_stages(
@@ -77,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _parser() -> Parser:
     parser = Parser("run", main.__doc__)
     add_instrument(parser)
-    add_sources(parser, corpus=SOUNDFONT.stem)
+    add_sources(parser)
     add_profile(parser)
     add_training_field(parser, "steps")
     parser.add_argument(
@@ -107,8 +102,10 @@ def _request(args: argparse.Namespace, *, has_corpus: bool) -> Request:
 
 def _data_options(args: argparse.Namespace) -> list[str]:
     """Returns the options of `pipeline.data` besides ``--audio``."""
-    corpus = [] if args.corpus is None else ["--corpus" if args.corpus else "--no-corpus"]
-    return [*corpus, *(["--hold-out", *args.hold_out] if args.hold_out else [])]
+    options = []
+    if args.corpus is not None:
+        options += ["--no-corpus"] if args.corpus is False else ["--corpus", *args.corpus]
+    return options + (["--hold-out", *args.hold_out] if args.hold_out else [])
 
 
 def _keep_request(path: Path, request: Request) -> None:

@@ -92,8 +92,9 @@ def analyse(recordings: Sequence[Recording], config: DataConfig, cache: Path) ->
             stay in the cache.
     """
     entries: dict[Path, Recording] = {}
+    settings = _settings_hash(config)
     for recording in recordings:
-        entries.setdefault(cache / f"{_content_hash(recording, config)}.npz", recording)
+        entries.setdefault(cache / f"{_entry_name(recording, settings)}.npz", recording)
     _fill_cache({entry: r for entry, r in entries.items() if not entry.is_file()}, config)
     for entry, recording in entries.items():
         yield _read_entry(entry, recording)
@@ -138,19 +139,25 @@ def _fill_cache(missing: dict[Path, Recording], config: DataConfig) -> None:
                 raise
 
 
-def _content_hash(recording: Recording, config: DataConfig) -> str:
-    """Names a cache entry after the recording, the settings and the code that analyses it."""
+def _settings_hash(config: DataConfig) -> bytes:
+    """Returns a hash of the code that analyses recordings, and of its settings."""
     digest = hashlib.sha256()
     for code in (__file__, *(str(module.__file__) for module in ANALYSIS_CODE)):
         digest.update(Path(code).read_bytes())
     settings = (
-        recording.real,
         config.f0_min_hz,
         config.f0_max_hz,
         config.silence_db,
         config.confidence_threshold,
     )
     digest.update(" ".join(map(str, settings)).encode())
+    return digest.digest()
+
+
+def _entry_name(recording: Recording, settings: bytes) -> str:
+    """Names a cache entry after the content of a recording and what decides its analysis."""
+    digest = hashlib.sha256(settings)
+    digest.update(str(recording.real).encode())
     try:
         with recording.path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

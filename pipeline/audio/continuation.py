@@ -105,15 +105,12 @@ def join_continued(recordings: Sequence[Recording], folder: Path) -> list[Record
 
 def find_chains(recordings: Sequence[Recording]) -> list[list[Recording]]:
     """Returns the recordings that continue each other, two or more in a chain, in order."""
-    edges = {
-        path: read_edges(path)
-        for path in {
-            part.path for pairs in list_series(recordings) for pair in pairs for part in pair
-        }
-    }
+    series = list_series(recordings)
+    paths = {part.path for pairs in series for pair in pairs for part in pair}
+    edges = {path: read_edges(path) for path in paths}
     following: dict[Path, Recording] = {}
     preceded: set[Path] = set()
-    for pairs in list_series(recordings):
+    for pairs in series:
         for first, second in _continued(pairs, edges):
             if first.path not in following and second.path not in preceded:
                 following[first.path] = second

@@ -54,7 +54,6 @@ class RecordingReport:
     Attributes:
         recording: The recording.
         seconds: Its length, with the digital silence at its ends.
-        sounding_seconds: Length of its audible frames.
         checks: What the analysis measured.
         notes: Its notes.
         doubts: How far its pitch can be trusted.
@@ -64,7 +63,6 @@ class RecordingReport:
 
     recording: Recording
     seconds: float
-    sounding_seconds: float
     checks: Checks
     notes: Notes
     doubts: Doubts
@@ -115,7 +113,7 @@ class Inspection:
     @cached_property
     def sounding_seconds(self) -> float:
         """Length of all audible frames."""
-        return sum(report.sounding_seconds for report in self.reports)
+        return sum(report.checks.sounding_seconds for report in self.reports)
 
     @property
     def _solo(self) -> list[RecordingReport]:
@@ -248,7 +246,6 @@ def _inspect(analysis: Analysis, config: DataConfig) -> RecordingReport:
     return RecordingReport(
         recording=analysis.recording,
         seconds=(len(audio) + sum(analysis.n_cut)) / SAMPLE_RATE,
-        sounding_seconds=float(audible.sum() / FRAME_RATE),
         checks=analysis.checks,
         notes=measure_notes(features, audible, config.confidence_threshold),
         doubts=find_doubts(audio, features, audible),

@@ -29,7 +29,7 @@ def figures(inspection: Inspection, found: Found) -> dict[str, Any]:
         "recordings": {
             report.recording.name: {
                 "seconds": round(report.seconds, 2),
-                "sounding_seconds": round(report.sounding_seconds, 2),
+                "sounding_seconds": round(report.checks.sounding_seconds, 2),
                 "pitch_hz": _rounded(report.checks.pitch_hz, 1),
                 "noise_floor_db": _rounded(report.floor_db, 1),
                 "decay_seconds": [round(time, 3) for time in report.decays],

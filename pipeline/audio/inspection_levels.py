@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import get_window
 
-from pipeline.audio.pcm import Pcm, from_pcm
+from pipeline.audio.pcm import PIECE, Pcm, from_pcm
 from pipeline.core.constants import SAMPLE_RATE
 
 Doubles = npt.NDArray[np.float64]
-PIECE = 1 << 20  # samples that are converted at a time
 LOWEST_DB = -90.0  # about one step of 16 bits; quieter blocks are digital silence
 NOISE_BLOCK = SAMPLE_RATE // 20
 QUIET_DB = 30.0  # blocks of noise are at least this far below the loudest ones

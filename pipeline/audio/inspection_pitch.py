@@ -74,14 +74,12 @@ class Notes:
         loudness: Number of sustained frames by loudness in steps of 1 dB from -80 dB, shape [80].
         tuning: Sum of the deviations of steady frames from equal temperament at A4 = 440 Hz, by
             MIDI note, as unit vectors that go round once per semitone; complex, shape [128].
-        median_note: Median of the pitched frames; None without pitched frames.
     """
 
     n_pitched: int
     coverage: Indices
     loudness: Indices
     tuning: npt.NDArray[np.complex128]
-    median_note: float | None
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,6 @@ def measure_notes(features: Features, audible: Bools, confidence_threshold: floa
         coverage=coverage,
         loudness=np.bincount(level[sustained].astype(int), minlength=80),
         tuning=tuning,
-        median_note=float(np.median(note[pitched])) if pitched.any() else None,
     )
 
 

@@ -27,43 +27,12 @@ AUDIO_SUFFIXES = {f".{name.lower()}" for name in sf.available_formats()} - {".ra
     [".aif", ".aifc", ".bwf", ".iff", ".mp1", ".mp2", ".oga", ".opus", ".snd", ".wave"]
 )
 # Sounds that libsndfile cannot decode: they are named, because somebody expects them to be used.
-OTHER_SOUND_SUFFIXES = set(
-    [
-        ".3gp",
-        ".aac",
-        ".ac3",
-        ".aiffc",
-        ".alac",
-        ".amr",
-        ".ape",
-        ".asf",
-        ".avi",
-        ".dff",
-        ".dsf",
-        ".flv",
-        ".m2ts",
-        ".m4a",
-        ".m4b",
-        ".m4r",
-        ".m4v",
-        ".mka",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpc",
-        ".mpeg",
-        ".mpg",
-        ".ogv",
-        ".ra",
-        ".raw",
-        ".spx",
-        ".tta",
-        ".webm",
-        ".wma",
-        ".wmv",
-        ".wv",
-    ]
-)
+OTHER_SOUND_SUFFIXES = {
+    *(".3gp", ".aac", ".ac3", ".aiffc", ".alac", ".amr", ".ape", ".asf", ".avi", ".dff"),
+    *(".dsf", ".flv", ".m2ts", ".m4a", ".m4b", ".m4r", ".m4v", ".mka", ".mkv", ".mov", ".mp4"),
+    *(".mpc", ".mpeg", ".mpg", ".ogv", ".ra", ".raw", ".spx", ".tta", ".webm", ".wma", ".wmv"),
+    ".wv",
+}
 _CONTAINERS = (  # (offset, bytes) of what is often given a wrong name
     (4, b"ftyp", "an MPEG-4 file (m4a, mp4 or mov)"),
     (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM file"),

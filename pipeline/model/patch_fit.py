@@ -1,6 +1,5 @@
 """Fits constant levels to frames of recordings with several patches, and ranks the patches."""
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from pipeline.audio.analysis import Analysis
 from pipeline.audio.partials import measure_partials
 from pipeline.core.instrument_config import DataConfig
 from pipeline.core.patch import Patch
+from pipeline.core.processes import worker_count
 from pipeline.model.static_fit import N_PARTIALS, Partials, fit_levels, make_partials
 
 LOUD_DB = 30.0  # frames further below the loudest of their recording do not count
@@ -105,8 +105,7 @@ def sample_partials(
 
 def fit_patches(patches: Sequence[Patch], partials: Partials) -> list[Fit]:
     """Fits constant levels with every patch, on all cores; returns the best patch first."""
-    n_threads = max(1, len(os.sched_getaffinity(0)))
-    with ThreadPoolExecutor(n_threads) as pool:  # NumPy releases the interpreter's lock
+    with ThreadPoolExecutor(worker_count()) as pool:  # NumPy releases the interpreter's lock
         found = pool.map(partial(fit_levels, partials=partials), patches)
         errors = list(tqdm((e for e, _ in found), "fit", len(patches), unit="patch", disable=None))
     fits = [Fit(patch, tuple(map(float, e))) for patch, e in zip(patches, errors, strict=True)]

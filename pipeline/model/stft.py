@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-Tensor = Any
+from pipeline.model.synth import Tensor
+
 Floats = npt.NDArray[np.float32]
 
 
