@@ -1,47 +1,20 @@
-"""Compares a rendering with its recording, and the firmware with the float model."""
+"""Compares the firmware with the float model, and averages figures over recordings."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pipeline.audio.features import Features, extract_features
-from pipeline.audio.pcm import Pcm, from_pcm, to_pcm
-from pipeline.core.instrument_config import DataConfig
+from pipeline.audio.features import Features
+from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.evaluation.rendering import Array, synthesize
 from pipeline.model.ddx7 import Ddx7
-from pipeline.model.metrics import (
-    f0_error_cents,
-    level_error_db,
-    log_mel_distance,
-    loudness_error_db,
-    mss_distance,
-)
+from pipeline.model.measurement import Figures
+from pipeline.model.metrics import level_error_db, mss_distance
 from pipeline.target import firmware
 
 AUDIBLE_DBFS = -40.0  # recordings with a lower peak are left out of ``mss_audible``
 Q32 = 2.0**32  # the device's levels per turn
-Figures = dict[str, float | None]
-"""Figures by name; None where a figure is not defined, such as the pitch error of noise."""
-
-
-def compare(reference: Pcm, estimate: Pcm, target: Features, config: DataConfig) -> Figures:
-    """Measures how far a rendering is from its recording (see `pipeline.model.metrics`).
-
-    Args:
-        reference: The recording, shape [n].
-        estimate: The rendering, shape [n].
-        target: Features of the recording.
-        config: Pitch range, and the confidence above which a frame is voiced.
-    """
-    audio = from_pcm(estimate)
-    found = extract_features(audio, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)
-    return {
-        "mss": mss_distance(from_pcm(reference), audio),
-        "log_mel_db": log_mel_distance(from_pcm(reference), audio),
-        "f0_error_cents": f0_error_cents(target, found, min_confidence=config.confidence_threshold),
-        "loudness_error_db": loudness_error_db(target, found),
-    }
 
 
 def compare_to_float(

@@ -16,17 +16,18 @@ from tqdm import tqdm
 from pipeline.audio.features import extract_features
 from pipeline.audio.issue_log import IssueLog
 from pipeline.audio.loading import load_recording
-from pipeline.audio.pcm import to_pcm, write_wav
+from pipeline.audio.pcm import from_pcm, to_pcm, write_wav
 from pipeline.audio.recording_checks import check_recording, find_issues
 from pipeline.core.constants import FORMATS, SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.runs import load_run
-from pipeline.evaluation.comparison import AUDIBLE_DBFS, Figures, compare, mean_figures
+from pipeline.evaluation.comparison import AUDIBLE_DBFS, mean_figures
 from pipeline.evaluation.model_files import file_digest, find_models, model_sources
 from pipeline.evaluation.players import Players
 from pipeline.evaluation.systems import REFERENCE, System
+from pipeline.model.measurement import Figures, measure
 from pipeline.target.live_features import extract_live_features
 
 
@@ -98,11 +99,11 @@ class Evaluation:
         checks = check_recording(to_pcm(audio), features, facts, self.config)
         self._issues.add(name, find_issues(checks, self.config))
         played = self._players.play(self.systems, audio, features, live_features)
-        reference = played[REFERENCE].pcm
+        reference = from_pcm(played[REFERENCE].pcm)
         for system, result in played.items():
             write_wav(out / f"{name}.{system.name}.wav", result.pcm)
             if system != REFERENCE:
-                figures = compare(reference, result.pcm, features, self.config)
+                figures = measure(reference, from_pcm(result.pcm), features, self.config)
                 self._figures.setdefault(system, {})[name] = figures | result.to_float
         self.peaks_dbfs[name] = float(20 * np.log10(np.abs(audio).max()))
 

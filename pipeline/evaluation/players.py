@@ -9,10 +9,11 @@ import numpy as np
 from pipeline.audio.features import Features
 from pipeline.audio.lpc import lpc_anchor
 from pipeline.audio.pcm import Pcm, to_pcm
-from pipeline.evaluation.comparison import Figures, compare_to_float
+from pipeline.evaluation.comparison import compare_to_float
 from pipeline.evaluation.rendering import Array, render_float
 from pipeline.evaluation.systems import LPC, REFERENCE, System
 from pipeline.model.ddx7 import Ddx7, load_model
+from pipeline.model.measurement import Figures
 from pipeline.target import firmware, sources
 from pipeline.target.boards import FILE_BOARDS
 
