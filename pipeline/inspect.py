@@ -17,7 +17,6 @@ from pipeline.audio.continuation import join_continued
 from pipeline.audio.inspection import inspect_recordings
 from pipeline.audio.inspection_advice import give_advice
 from pipeline.audio.inspection_figures import figures
-from pipeline.audio.inspection_setting import describe_setting
 from pipeline.audio.instrument_measurement import WIDEST
 from pipeline.audio.recordings import open_recordings
 from pipeline.core.cli import run_main
@@ -30,7 +29,7 @@ from pipeline.core.parser import Parser
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.core.runs import runs_option
 from pipeline.pages.inspection_page import write_page
-from pipeline.pages.inspection_text import inspection_lines
+from pipeline.pages.inspection_text import describe_setting, inspection_lines
 from pipeline.training.dataset_plan import plan_use
 from pipeline.training.patch_choice import choose_fitting_patch
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.audio.audio_folders import list_sounds
-from pipeline.audio.durations import announced_seconds
+from pipeline.audio.sound_files import announced_seconds
 from pipeline.core.cli import run_main
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import librosa
 import numpy as np
 
 from pipeline.audio.inspection import (
@@ -15,6 +14,7 @@ from pipeline.audio.inspection import (
     Inspection,
 )
 from pipeline.audio.issue_log import list_names
+from pipeline.audio.pitch import note_name
 from pipeline.audio.pitch_report import OCTAVE_ERROR
 from pipeline.audio.recording_checks import CLIPPED, HUM, OPPOSED, UNCLEAR
 
@@ -36,11 +36,6 @@ class Advice:
 
     finding: str
     remedy: str
-
-
-def note_name(note: float) -> str:
-    """Returns the name of a MIDI note, such as F#3."""
-    return str(librosa.midi_to_note(round(note), unicode=False))
 
 
 def give_advice(

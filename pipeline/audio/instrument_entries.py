@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.audio.general_midi import (
     PROGRAMS,
     USUAL_NOTES,
-    Notes,
+    NoteRange,
     nearest_program,
     programs_named,
 )
@@ -28,8 +28,7 @@ from pipeline.core.instrument_config import (
     shipped_instruments,
 )
 from pipeline.core.instrument_file import Entry
-from pipeline.core.patch_files import known_patches
-from pipeline.core.schema import Identifier
+from pipeline.core.patch_files import known_patches, load_patch
 
 PROGRAMS_PER_FAMILY = 8
 
@@ -47,7 +46,7 @@ class PatchChoice:
     reason: str
 
 
-def choose_program(name: str, notes: Notes) -> tuple[int, str]:
+def choose_program(name: str, notes: NoteRange) -> tuple[int, str]:
     """Chooses the General MIDI program that sounds most like an instrument.
 
     Args:
@@ -74,7 +73,7 @@ def choose_program(name: str, notes: Notes) -> tuple[int, str]:
     )
 
 
-def choose_patch(program: int, notes: Notes) -> PatchChoice:
+def choose_patch(program: int, notes: NoteRange) -> PatchChoice:
     """Chooses the patch of the nearest shipped instrument.
 
     An instrument of the same General MIDI family is nearest, otherwise that with the nearest notes
@@ -89,7 +88,7 @@ def choose_patch(program: int, notes: Notes) -> PatchChoice:
         config = load_instrument(name)
         if config.corpus is None or not isinstance(config.patch, str):
             continue
-        other = Notes(config.corpus.lowest_note, config.corpus.highest_note, config.decays)
+        other = NoteRange(config.corpus.lowest_note, config.corpus.highest_note, config.decays)
         is_kin = config.corpus.gm_program // PROGRAMS_PER_FAMILY == family
         kin = f"is in the General MIDI family of {PROGRAMS[program]}"
         likeness = kin if is_kin else f"plays {_span(other)}"
@@ -104,14 +103,9 @@ def given_patch(name: str) -> PatchChoice:
     """Returns the patch that a user has chosen.
 
     Raises:
-        UserError: There is no such patch in ``data/patches``.
+        UserError: There is no such patch in ``data/patches``, or its file is not valid.
     """
-    if name not in known_patches():
-        raise UserError(
-            f"unknown patch {name!r}: choose one of {', '.join(known_patches())}, or add "
-            f"data/patches/{name if Identifier().accepts(name) else 'NAME'}.toml"
-        )
-    return PatchChoice(name, "chosen by --patch")
+    return PatchChoice(load_patch(name).name, "chosen by --patch")
 
 
 def make_entries(
@@ -173,7 +167,7 @@ def _search_entries(measured: Measured) -> dict[str, tuple[object, str]]:
     }
 
 
-def _note_entries(measured: Measured, notes: Notes) -> dict[str, tuple[object, str]]:
+def _note_entries(measured: Measured, notes: NoteRange) -> dict[str, tuple[object, str]]:
     """Describes the notes that are composed for the instrument."""
     bottom, top = int(MIDI_NOTE.lowest), int(MIDI_NOTE.highest)
     found = f"found: {measured.lowest:.1f} to {measured.highest:.1f}"
@@ -198,7 +192,7 @@ def _note_entries(measured: Measured, notes: Notes) -> dict[str, tuple[object, s
     }
 
 
-def _span(notes: Notes) -> str:
+def _span(notes: NoteRange) -> str:
     return (
         f"{'notes that die away, ' if notes.decays else 'notes '}{notes.lowest} to {notes.highest}"
     )

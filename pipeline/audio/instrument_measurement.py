@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.audio.analysis import Analysis, analyse
-from pipeline.audio.general_midi import URMP_TAGS, Notes, programs_named
+from pipeline.audio.general_midi import URMP_TAGS, NoteRange, programs_named
 from pipeline.audio.pitch import hz_to_note, note_to_hz
 from pipeline.audio.recordings import URMP_TRACK, open_recordings
 from pipeline.core.constants import FRAME_RATE
@@ -79,14 +79,14 @@ class Measured:
         return self.dying is not None and self.dying > DYING_SHARE
 
     @property
-    def notes(self) -> Notes:
+    def notes(self) -> NoteRange:
         """The notes, widened to an octave if there are fewer, within what phrases can use."""
         lowest, highest = round(self.lowest), round(self.highest)
         missing = max(MIN_RANGE - (highest - lowest), 0)
         lowest, highest = lowest - missing // 2, highest + (missing + 1) // 2
         bottom, top = int(MIDI_NOTE.lowest), int(MIDI_NOTE.highest)
         lowest = min(max(lowest, bottom), top - MIN_RANGE)
-        return Notes(lowest, max(min(highest, top), lowest + MIN_RANGE), self.decays)
+        return NoteRange(lowest, max(min(highest, top), lowest + MIN_RANGE), self.decays)
 
 
 @dataclass(frozen=True)

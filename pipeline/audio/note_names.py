@@ -76,6 +76,14 @@ class NameComparison:
     octave_errors: tuple[NamedPitch, ...]
     others: tuple[NamedPitch, ...]
 
+    def __str__(self) -> str:
+        n_octaves, n_others = len(self.octave_errors), len(self.others)
+        text = f"{self.n_agreeing} of {self.n_agreeing + n_octaves + n_others} files sound as named"
+        if self.interval:
+            text += f", {abs(self.interval)} semitones {'lower' if self.interval > 0 else 'higher'}"
+        text += f"; {n_octaves} an octave or more away" if n_octaves else ""
+        return text + (f"; {n_others} at another pitch, as phrases are" if n_others else "")
+
 
 def parse_note(stem: str) -> int | None:
     """Returns the MIDI number of the note name in a file name, 69 for A4.

@@ -5,12 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import ceil, floor
 
-import librosa
 from tqdm import tqdm
 
 from pipeline.audio.issue_log import Issue, IssueLog, list_names
 from pipeline.audio.note_names import NameComparison, compare_names
-from pipeline.audio.pitch import note_to_hz
+from pipeline.audio.pitch import hz_to_note, note_name, note_to_hz
 from pipeline.audio.recording_checks import ABOVE, BELOW, OUT_OF_RANGE_SHARE, Checks
 from pipeline.audio.recordings import Recording
 from pipeline.core.instrument_config import TRACKED_F0, DataConfig
@@ -112,19 +111,9 @@ class PitchReport:
         """Says, for each source whose names carry a pitch, how many were found as named."""
         lines = []
         for source, names in self.names.items():
-            n_found = names.n_agreeing + len(names.octave_errors) + len(names.others)
-            text = (
-                f"{source}: {names.n_agreeing} of {n_found} recordings have the note of their name"
-            )
-            if names.interval:
-                direction = "lower" if names.interval > 0 else "higher"
-                text += f", {abs(names.interval)} semitones {direction}"
-            if names.octave_errors:
-                text += f"; {len(names.octave_errors)} were found an octave or more away: "
-                text += list_names([str(error) for error in names.octave_errors])
-            if names.others:
-                text += f"; {len(names.others)} have another pitch, as phrases have: "
-                text += list_names([str(error) for error in names.others])
+            text = f"{source}: {names}"
+            if strays := names.octave_errors + names.others:
+                text += f": {list_names([str(stray) for stray in strays])}"
             lines.append(text)
         return lines
 
@@ -137,7 +126,7 @@ class PitchReport:
         for kind, notes in ((BELOW, self.below), (ABOVE, self.above)):
             for note in notes:
                 if note.by_name_only:
-                    named = librosa.hz_to_note(note.hz, unicode=False)
+                    named = note_name(float(hz_to_note(note.hz)))
                     log.add(note.name, [Issue(kind, f"named {named}, {note.hz:.0f} Hz")])
 
     def warn(self) -> None:

@@ -5,7 +5,8 @@ from html import escape
 from pathlib import Path
 
 from pipeline.audio.inspection import Inspection
-from pipeline.audio.inspection_advice import Advice, note_name
+from pipeline.audio.inspection_advice import Advice
+from pipeline.audio.pitch import note_name
 from pipeline.audio.recordings import Found
 from pipeline.core.constants import SPLITS
 from pipeline.core.files import atomic_write
@@ -48,7 +49,7 @@ def write_page(
         uses: What training would use, by source.
         advice: What to do better.
         found: Contains the files that were passed over.
-        setting: The search range; see `inspection_setting`.
+        setting: The search range; see `inspection_text.describe_setting`.
         out: Folder of the page.
     """
     parts = [

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pipeline.audio.inspection import Inspection
-from pipeline.audio.inspection_advice import Advice, note_name
+from pipeline.audio.inspection_advice import Advice
 from pipeline.audio.inspection_levels import LOWEST_DB
-from pipeline.audio.note_names import NameComparison
-from pipeline.audio.pitch import note_to_hz
+from pipeline.audio.instrument_entries import PatchChoice
+from pipeline.audio.pitch import note_name, note_to_hz
 from pipeline.core.constants import A4_HZ, SEMITONES_PER_OCTAVE, SPLITS
 from pipeline.training.dataset_plan import SourceUse
 
@@ -47,6 +47,29 @@ def inspection_lines(
     return lines
 
 
+def describe_setting(
+    inspection: Inspection, instrument: str | None, patch: PatchChoice | None
+) -> str:
+    """Returns one sentence about the search range of the pitch tracker.
+
+    Args:
+        inspection: The measurements.
+        instrument: Name of the instrument whose search range was used; None for the widest range,
+            so that a range and a patch are suggested.
+        patch: The patch to suggest; None if an instrument is given or no note has a clear pitch.
+    """
+    config = inspection.config
+    used = f"{config.f0_min_hz:g} to {config.f0_max_hz:g} Hz"
+    if instrument:
+        used += f", of data/instruments/{instrument}.toml"
+    if inspection.measured is None:
+        return used
+    suggested = "f0_min_hz = {:g} and f0_max_hz = {:g}".format(*inspection.measured.search_hz)
+    if patch is None:
+        return f"{used}; these notes need {suggested}"
+    return f"new_instrument writes {suggested} and patch = {patch.name!r}: {patch.reason}"
+
+
 def facts(inspection: Inspection, setting: str) -> list[tuple[str, str]]:
     """Returns the measurements as pairs of a label and a text."""
     soft_db, loud_db = inspection.loudness_db
@@ -59,7 +82,7 @@ def facts(inspection: Inspection, setting: str) -> list[tuple[str, str]]:
     found += [
         ("search range", setting),
         ("tuning", tuning_text(inspection)),
-        *(("names", _names_text(names)) for names in inspection.pitches.names.values()),
+        *(("names", str(names)) for names in inspection.pitches.names.values()),
         (
             "loudness",
             f"{round(soft_db)} dB (soft) to {round(loud_db)} dB (loud), A-weighted; highest peak "
@@ -131,16 +154,6 @@ def tuning_text(inspection: Inspection) -> str:
     a4_hz = A4_HZ * 2 ** (cents / 1200)
     text = f"{where} A4 = {A4_HZ:.0f} Hz, which is A4 = {a4_hz:.1f} Hz"
     return text if abs(cents) > IN_TUNE_CENTS else f"{where} A4 = {A4_HZ:.0f} Hz"
-
-
-def _names_text(names: NameComparison) -> str:
-    """Says how the notes in file names compare with what was found."""
-    n_octaves, n_others = len(names.octave_errors), len(names.others)
-    text = f"{names.n_agreeing} of {names.n_agreeing + n_octaves + n_others} files sound as named"
-    if names.interval:
-        text += f", {abs(names.interval)} semitones {'lower' if names.interval > 0 else 'higher'}"
-    text += f"; {n_octaves} an octave or more away" if n_octaves else ""
-    return text + (f"; {n_others} at another pitch, as phrases are" if n_others else "")
 
 
 def noise_text(inspection: Inspection) -> str:

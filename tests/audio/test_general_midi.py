@@ -5,7 +5,7 @@ import pytest
 from pipeline.audio.general_midi import (
     PROGRAMS,
     USUAL_NOTES,
-    Notes,
+    NoteRange,
     nearest_program,
     programs_named,
 )
@@ -53,11 +53,11 @@ def test_notes_choose_among_programs_of_the_same_name():
     assert [PROGRAMS[number] for number in saxophones] == [
         *("Soprano Sax", "Alto Sax", "Tenor Sax", "Baritone Sax")
     ]
-    assert PROGRAMS[nearest_program(Notes(49, 81), saxophones)] == "Alto Sax"
-    assert PROGRAMS[nearest_program(Notes(36, 69), saxophones)] == "Baritone Sax"
+    assert PROGRAMS[nearest_program(NoteRange(49, 81), saxophones)] == "Alto Sax"
+    assert PROGRAMS[nearest_program(NoteRange(36, 69), saxophones)] == "Baritone Sax"
 
 
 def test_notes_and_decay_choose_among_all_programs():
-    assert PROGRAMS[nearest_program(Notes(40, 85, decays=True))] == "Acoustic Guitar (nylon)"
-    assert not USUAL_NOTES[nearest_program(Notes(40, 85))].decays
-    assert PROGRAMS[nearest_program(Notes(30, 56))] == "Tuba"
+    assert PROGRAMS[nearest_program(NoteRange(40, 85, decays=True))] == "Acoustic Guitar (nylon)"
+    assert not USUAL_NOTES[nearest_program(NoteRange(40, 85))].decays
+    assert PROGRAMS[nearest_program(NoteRange(30, 56))] == "Tuba"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.audio.features import Features
-from pipeline.audio.general_midi import Notes
+from pipeline.audio.general_midi import NoteRange
 from pipeline.audio.instrument_entries import (
     choose_patch,
     choose_program,
@@ -38,7 +38,7 @@ def test_lowest_and_highest_notes_bound_the_search():
     lowest_hz, highest_hz = measured.search_hz
     assert note_to_hz(46.9) < lowest_hz < note_to_hz(47)
     assert note_to_hz(77.3) < highest_hz < note_to_hz(77.4)
-    assert measured.notes == Notes(50, 74)
+    assert measured.notes == NoteRange(50, 74)
 
 
 def test_short_errors_and_unclear_notes_do_not_count():
@@ -106,15 +106,15 @@ def test_search_range_stays_within_that_of_the_tracker():
     [
         (
             57,
-            Notes(34, 72),
+            NoteRange(34, 72),
             "trumpet",
             "the trumpet, which is in the General MIDI family of Trombone",
         ),
-        (65, Notes(51, 84), "trumpet", "the trumpet, which plays notes 52 to 84"),
-        (24, Notes(40, 84, decays=True), "piano", "the piano, which plays notes that die away"),
+        (65, NoteRange(51, 84), "trumpet", "the trumpet, which plays notes 52 to 84"),
+        (24, NoteRange(40, 84, decays=True), "piano", "the piano, which plays notes that die away"),
         (
             73,
-            Notes(40, 50, decays=True),
+            NoteRange(40, 50, decays=True),
             "flute",
             "the flute, which is in the General MIDI family of Flute",
         ),
@@ -126,5 +126,5 @@ def test_patch_is_that_of_the_nearest_shipped_instrument(program, notes, patch, 
 
 
 def test_program_of_an_unknown_name_is_said_to_be_a_guess():
-    program, reason = choose_program("kazoo", Notes(54, 87))
+    program, reason = choose_program("kazoo", NoteRange(54, 87))
     assert program == 64 and reason.startswith("no program has this name; Soprano Sax is the sust")

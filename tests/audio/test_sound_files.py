@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from pipeline.audio.durations import announced_seconds
+from pipeline.audio.sound_files import announced_seconds
 
 
 def test_lengths_add_up_and_bad_files_do_not_count(tmp_path):
