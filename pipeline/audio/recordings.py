@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,7 +17,7 @@ from pipeline.audio.composition import compose_corpus
 from pipeline.audio.issue_log import list_names
 from pipeline.audio.loading import check_file
 from pipeline.audio.sound_files import RecordingError
-from pipeline.audio.soundfont import SOUNDFONT, render_midi
+from pipeline.audio.soundfont import check_sound_set, render_midi
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
@@ -193,24 +194,36 @@ def _is_melodic(path: Path) -> bool:
     return not chordal and JAZZNET_CHORDAL.isdisjoint(part.lower() for part in path.parts)
 
 
-def render_corpus(config: InstrumentConfig, folder: Path) -> list[Recording]:
-    """Composes and renders the default corpus into `folder`, except what is already there.
+def render_corpus(
+    config: InstrumentConfig, folder: Path, sound_sets: Sequence[str]
+) -> list[Recording]:
+    """Composes the default corpus, and renders it with every sound set.
+
+    What is already in `folder`, which has a folder for each sound set, is not rendered again.
+
+    Args:
+        config: The instrument.
+        folder: Where scores and sounds are kept.
+        sound_sets: Names of sound sets; each is a source.
 
     Raises:
-        UserError: FluidSynth or its soundfont is missing, or rendering failed.
+        UserError: A sound set or its synthesizer is missing, or rendering failed.
     """
     program = config.require_corpus().gm_program
+    for sound_set in sound_sets:
+        check_sound_set(sound_set, program)
+    phrases = compose_corpus(config)
     recordings = []
-    for index, midi in enumerate(
-        tqdm(compose_corpus(config), desc="corpus", unit="phrase", disable=None)
+    for index, (sound_set, midi) in enumerate(
+        tqdm(list(product(sound_sets, phrases)), desc="corpus", unit="phrase", disable=None)
     ):
-        name = f"{config.instrument}_{index:02d}"
+        name = f"{sound_set}/{config.instrument}_{index % len(phrases):02d}"
         score, sound = folder / f"{name}.mid", folder / f"{name}.wav"
         content = io.BytesIO()
         midi.save(file=content)
         if not (sound.is_file() and score.is_file() and score.read_bytes() == content.getvalue()):
             with atomic_write(score) as temporary:  # renamed only after its sound is complete
                 temporary.write_bytes(content.getvalue())
-                render_midi(temporary, program, sound)
-        recordings.append(Recording(f"corpus/{name}", sound, real=False, source=SOUNDFONT.stem))
+                render_midi(temporary, program, sound, sound_set=sound_set)
+        recordings.append(Recording(f"corpus/{name}", sound, real=False, source=sound_set))
     return recordings

@@ -4,7 +4,7 @@ The file's name is the instrument's name. Every field declares the values that i
 `pipeline.core.schema` checks them when the file is read.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +13,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
 from pipeline.core.patch_files import PatchValue, resolve_patch
 from pipeline.core.paths import INSTRUMENT_DIR, MODEL_DIR
-from pipeline.core.schema import Identifier, Within, from_table
+from pipeline.core.schema import Identifier, OneOf, Within, from_table
+from pipeline.core.sound_sets import DEFAULT_SOUND_SET, SOUND_SETS
 
 MIN_RANGE = 12  # semitones; the phrases of the corpus need an octave
 MIN_CROP_FRAMES = 17  # more than half of the longest window of the spectral loss
@@ -51,8 +52,13 @@ class CorpusConfig:
     lowest_note: _MidiNote
     highest_note: _MidiNote
     decays: bool = False  # plucked or struck: there are no swells, and long tones die away
+    sound_sets: list[str] = field(default_factory=lambda: [DEFAULT_SOUND_SET])
 
     def __post_init__(self) -> None:
+        if not self.sound_sets or set(self.sound_sets) - set(SOUND_SETS):
+            raise ValueError(
+                f"corpus.sound_sets = {self.sound_sets}: give some of {', '.join(SOUND_SETS)}"
+            )
         if self.highest_note - self.lowest_note < MIN_RANGE:
             raise ValueError(
                 f"corpus.lowest_note = {self.lowest_note} is less than {MIN_RANGE} semitones below "
@@ -69,6 +75,7 @@ class DataConfig:
     confidence_threshold: _Share = 0.8
     silence_db: Annotated[float, Within(0, 120)] = 40.0  # below the loudest frame
     pause_seconds: Annotated[float, Within(0, 60)] = 0.5  # shorter pauses do not end a phrase
+    level: Annotated[str, OneOf(("calibrated", "as recorded"))] = "calibrated"
     urmp_tag: str = ""  # abbreviation of the instrument in URMP's file names
     seed: _Seed = 0
 
@@ -108,9 +115,6 @@ class TrainConfig:
     dropout: Annotated[
         float, Within(0, 0.99), "share of hidden values that are set to 0 in training"
     ] = 0.0
-    real_share: Annotated[
-        _Share, "share of real recordings in a batch, if the data set also has rendered ones"
-    ] = 0.5
     dry_steps: Annotated[
         int, Within(0, 10_000_000), "first steps, in which the reverb is left out and not trained"
     ] = 0

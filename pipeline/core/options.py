@@ -2,17 +2,23 @@
 
 import argparse
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from pipeline.core.constants import ENGINES, FORMATS, VARIANTS
+from pipeline.core.constants import ENGINES, FORMATS, MAX_GAIN_DB, VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import TrainConfig, known_instruments, shipped_instruments
+from pipeline.core.instrument_config import (
+    InstrumentConfig,
+    TrainConfig,
+    known_instruments,
+    shipped_instruments,
+)
 from pipeline.core.parser import number, real
 from pipeline.core.paths import MODEL_DIR, REPOSITORY, RUN_DIR
 from pipeline.core.profiles import WITH_GPU, WITHOUT_GPU, known_profiles
 from pipeline.core.schema import Within, fields_of
+from pipeline.core.sound_sets import DEFAULT_SOUND_SET, SOUND_SETS
 
 
 def add_instrument(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -293,6 +299,28 @@ def f0_bounds(args: argparse.Namespace) -> F0Bounds:
     return {"f0_min_hz": f0_min_hz, "f0_max_hz": f0_max_hz}
 
 
+def add_gain(parser: argparse.ArgumentParser, help: str, *, words: Sequence[str] = ()) -> None:
+    """Adds ``--gain DB`` or ``--gain auto``, which is the default and gives None.
+
+    Args:
+        parser: The parser.
+        help: What ``auto`` does.
+        words: Other words that the option accepts.
+    """
+    parser.add_argument(
+        "--gain",
+        type=_gain(words),
+        default=None,
+        metavar="DB",
+        help=f"gain in dB, from {-MAX_GAIN_DB:g} to {MAX_GAIN_DB:g}; auto {help} (default: auto)",
+    )
+
+
+def _gain(words: Sequence[str]) -> Callable[[str], Any]:
+    parse = real(-MAX_GAIN_DB, MAX_GAIN_DB)
+    return lambda text: None if text == "auto" else text if text in words else parse(text)
+
+
 def add_dataset(parser: argparse.ArgumentParser, help: str) -> None:
     """Adds ``--dataset FILE``, a ``dataset.npz`` of `pipeline.data`."""
     parser.add_argument("--dataset", type=Path, metavar="FILE", help=help)
@@ -312,22 +340,32 @@ def add_audio(parser: argparse.ArgumentParser, help: str, *, required: bool = Fa
     )
 
 
-def add_sources(parser: argparse.ArgumentParser, *, corpus: str) -> None:
+def add_sources(parser: argparse.ArgumentParser) -> None:
     """Adds the options that select recordings: ``--audio``, ``--corpus`` and ``--hold-out``.
 
-    Args:
-        parser: The parser.
-        corpus: Name of the source that ``--corpus`` renders.
+    `chosen_sound_sets` reads ``--corpus`` and ``--no-corpus``.
     """
     add_audio(
         parser,
         "folders of recordings, or single files; each is a source (default: only the corpus)",
     )
-    parser.add_argument(
+    corpus = parser.add_mutually_exclusive_group()
+    corpus.add_argument(
         "--corpus",
-        action=argparse.BooleanOptionalAction,
+        nargs="*",
+        action="extend",
+        choices=tuple(SOUND_SETS),
+        metavar="SOUND_SET",
+        help="compose music and render it with these sound sets, each a source: "
+        f"{', '.join(SOUND_SETS)} (default: only without --audio; without a name, those of "
+        f"sound_sets in the instrument's [corpus], or {DEFAULT_SOUND_SET})",
+    )
+    corpus.add_argument(
+        "--no-corpus",
+        dest="corpus",
+        action="store_false",
         default=None,
-        help="compose and render the default corpus (default: only without --audio)",
+        help="use recordings alone (default: also a corpus where --corpus says so)",
     )
     parser.add_argument(
         "--hold-out",
@@ -335,9 +373,22 @@ def add_sources(parser: argparse.ArgumentParser, *, corpus: str) -> None:
         action="extend",
         default=[],
         metavar="SOURCE",
-        help="sources that are kept for the test: the name of a folder given to --audio, or "
-        f"{corpus}, the corpus (default: none)",
+        help="sources that are kept for the test: names of folders given to --audio, or of sound "
+        "sets (default: none)",
     )
+
+
+def chosen_sound_sets(args: argparse.Namespace, config: InstrumentConfig) -> list[str]:
+    """Returns the sound sets that render the corpus, by ``--corpus``; empty without a corpus.
+
+    Raises:
+        UserError: There are neither recordings nor a corpus, or the instrument has no ``[corpus]``.
+    """
+    if args.corpus is False or (args.corpus is None and args.audio):
+        if not args.audio:
+            raise UserError("no recordings: give --audio DIR, or leave out --no-corpus")
+        return []
+    return list(dict.fromkeys(args.corpus or config.require_corpus().sound_sets))
 
 
 def add_profile(parser: argparse.ArgumentParser) -> None:

@@ -47,7 +47,8 @@ def learn(config: InstrumentConfig, run_dir: Path) -> tuple[Expression, int]:
         names=(*features, "sounding", "real"),
     )
     notes: list[Note] = []
-    recordings = render_corpus(config, run_dir / "corpus")
+    sound_sets = config.require_corpus().sound_sets[:1]  # others have another level
+    recordings = render_corpus(config, run_dir / "corpus", sound_sets)
     for analysis in analyse(recordings, config.data, run_dir / "features"):
         midi = mido.MidiFile(analysis.recording.path.with_suffix(".mid"))
         notes += measure_notes(midi, analysis.features.f0_hz, analysis.features.loudness_db)

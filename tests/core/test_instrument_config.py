@@ -44,6 +44,11 @@ def test_copy_of_an_instrument_is_named_after_its_file(instruments):
         ("= 96", "= 128", r"corpus\.highest_note = 128: give a whole number from 12 to 115"),
         ("= 73", "= 128", r"corpus\.gm_program = 128: give a whole number from 0 to 127"),
         ("gm_program", "program", r"unknown entry corpus\.program; allowed: gm_program, lowest"),
+        (
+            "= 73",
+            '= 73\nsound_sets = ["x"]',
+            r"corpus\.sound_sets = \['x'\]: give some of FluidR3_GM",
+        ),
         ("[data]", "[dat]", r"unknown entry dat; allowed: instrument, patch, data, corpus"),
         ("[data]", "[data", "is not valid TOML"),
     ],

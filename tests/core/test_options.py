@@ -7,8 +7,13 @@ import pytest
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import TrainConfig
-from pipeline.core.options import add_training_arguments, training_changes
+from pipeline.core.instrument_config import TrainConfig, load_instrument
+from pipeline.core.options import (
+    add_sources,
+    add_training_arguments,
+    chosen_sound_sets,
+    training_changes,
+)
 from pipeline.core.parser import Parser, real, renamed_option, renamed_values, whole
 from pipeline.core.schema import fields_of
 
@@ -107,3 +112,29 @@ def test_programming_error_keeps_its_traceback():
 def test_successful_command_returns(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["some"])
     assert run_main(lambda: None) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", ["FluidR3_GM"]),
+        ("--corpus", ["FluidR3_GM"]),
+        ("--audio x", []),
+        ("--audio x --no-corpus", []),
+        ("--audio x --corpus", ["FluidR3_GM"]),
+        ("--corpus freepats TimGM6mb", ["freepats", "TimGM6mb"]),
+        ("--corpus freepats --corpus TimGM6mb freepats --audio x", ["freepats", "TimGM6mb"]),
+    ],
+)
+def test_corpus_is_rendered_by_the_sound_sets_that_are_given(words, expected):
+    parser = Parser("some", "Does something.")
+    add_sources(parser)
+    assert chosen_sound_sets(parser.parse_args(words.split()), load_instrument("piano")) == expected
+
+
+@pytest.mark.parametrize("words", ["--corpus GeneralUser", "--corpus freepats --no-corpus"])
+def test_wrong_sound_sets_are_refused(words):
+    parser = Parser("some", "Does something.")
+    add_sources(parser)
+    with pytest.raises(UserError, match=r"FluidR3_GM.*freepats|not allowed with argument --corpus"):
+        parser.parse_args(words.split())

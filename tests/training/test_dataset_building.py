@@ -155,7 +155,7 @@ def test_split_of_recordings_does_not_change_when_a_corpus_is_added(
         Recording(f"corpus/{path.stem}", path, real=False, source="FluidR3_GM")
         for path in sorted((tmp_path / "rendered").iterdir())
     ]
-    monkeypatch.setattr(data, "render_corpus", lambda config, folder: rendered)
+    monkeypatch.setattr(data, "render_corpus", lambda config, folder, sound_sets: rendered)
     both, summary = run(tmp_path / "in", tmp_path / "out", "--corpus")
     real = both["real"]
     assert set(both["source"][~real]) == {"FluidR3_GM"}
