@@ -6,9 +6,12 @@ this header, or assert that their own values agree with it, so the two sides can
 
 import math
 
+import numpy as np
+
 from pipeline.core.constants import (
     DEFAULT_F0_HZ,
     FRAME_RATE,
+    GATE_OPEN_DB,
     HOP_SAMPLES,
     LEVEL_FLOOR,
     LOUDNESS_RANGE_DB,
@@ -58,6 +61,8 @@ def _pitch_and_loudness() -> _Entries:
         ("DEFAULT_F0_HZ", _float(DEFAULT_F0_HZ)),
         ("MIN_LOUDNESS_DB", _float(MIN_LOUDNESS_DB)),
         ("MAX_LOUDNESS_DB", _float(MAX_LOUDNESS_DB)),
+        ("GATE_DB", int(GATE_OPEN_DB - MIN_LOUDNESS_DB)),
+        ("GATE_OPEN_BITS", f"0x{np.float32(GATE_OPEN_DB).view(np.uint32):08X}u"),
         ("LOUDNESS_RANGE_DB", _float(LOUDNESS_RANGE_DB)),
         ("SEMITONES_PER_OCTAVE", _float(SEMITONES_PER_OCTAVE)),
         ("MAX_NOTE", _float(MAX_NOTE)),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pipeline.core.errors import UserError
 from pipeline.core.runs import WEIGHTS, RunConfig, load_run
 from pipeline.model.dry import synthesize_dry
+from pipeline.model.gate import loudness_gate
 from pipeline.model.inputs import prepend_context, scale_features
 from pipeline.model.noise import grains_like
 from pipeline.model.noise_layer import FilteredNoise
@@ -80,8 +81,9 @@ class Ddx7(keras.Model):
 
     def decode(self, inputs: Mapping[str, Tensor], training: bool = False) -> tuple[Tensor, Tensor]:
         """Returns ``logits`` and ``levels`` alone; see `call`."""
-        logits = self.tcn(inputs["features"], training=training)[:, -inputs["grains"].shape[1] :]
-        return logits, fm_levels(logits)
+        n_frames = inputs["grains"].shape[1]
+        logits = self.tcn(inputs["features"], training=training)[:, -n_frames:]
+        return logits, fm_levels(logits, loudness_gate(inputs["features"][:, -n_frames:]))
 
     def synthesize(
         self,

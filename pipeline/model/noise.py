@@ -6,8 +6,8 @@ spectra. It is played in grains of two blocks from random positions, the same on
 Each grain fades in during one block and out during the next, so that frame k's level is reached at
 the end of block k, like the operators' levels. The gain of a layer, in dB, is linear in the scaled
 pitch, the scaled loudness and the operators' levels in dB; through these levels the network
-controls the noise too. Below a loudness of -70 dB, the gain falls by 12 dB per dB, so that silence
-is silent.
+controls the noise too. Below a loudness of -70 dB, the gain falls by 12 dB per dB, so that room
+noise ends before the gate (`pipeline.model.gate`) brings it to zero.
 
 `pipeline.model.noise_layer` learns the noise; ``tflm_app/noise/noise.h`` plays it on the device
 with the same tables and random positions.

@@ -8,6 +8,7 @@ from keras import ops
 
 from pipeline.core.constants import HOP_SAMPLES, LEVEL_FLOOR, LOUDNESS_RANGE_DB, MAX_LEVEL
 from pipeline.model import noise as model_noise
+from pipeline.model.gate import loudness_gate
 from pipeline.model.noise import NoiseParameters
 from pipeline.model.synth import Tensor
 
@@ -53,7 +54,8 @@ class FilteredNoise(keras.layers.Layer):
         level = ops.matmul(controls - np.array(model_noise.MIDDLE, np.float32), self.slopes)
         below = ops.relu(model_noise.QUIET_DB / LOUDNESS_RANGE_DB + 1.0 - features[..., 1:])
         fade_db = model_noise.FADE * model_noise.OCTAVE_DB * LOUDNESS_RANGE_DB
-        return _amplitude(level - below * (fade_db / model_noise.UNIT_DB))
+        amplitudes = _amplitude(level - below * (fade_db / model_noise.UNIT_DB))
+        return amplitudes * loudness_gate(features)
 
     def call(self, gains: Tensor, grains: Tensor) -> Tensor:
         """Plays noise.

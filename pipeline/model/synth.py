@@ -57,9 +57,17 @@ def upsample_frames(frames: Tensor) -> Tensor:
     return previous + (frames[..., None] - previous) * ramp
 
 
-def fm_levels(logits: Tensor) -> Tensor:
-    """Maps the decoder's logits to operator levels in turns, 0 to `MAX_LEVEL`, same shape."""
-    return MAX_LEVEL * ops.sigmoid(logits)
+def fm_levels(logits: Tensor, gate: Tensor) -> Tensor:
+    """Maps the decoder's logits to operator levels.
+
+    Args:
+        logits: Shape [batch, n_frames, 6].
+        gate: From `pipeline.model.gate.loudness_gate`, shape [batch, n_frames, 1].
+
+    Returns:
+        Levels in turns, 0 to `MAX_LEVEL`, the shape of `logits`.
+    """
+    return MAX_LEVEL * ops.sigmoid(logits) * gate
 
 
 def fm_synthesize(levels: Tensor, phase: Tensor, patch: Patch) -> Tensor:

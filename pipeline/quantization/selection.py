@@ -27,6 +27,7 @@ from pipeline.core.constants import Format
 from pipeline.core.files import write_json
 from pipeline.core.runs import WEIGHTS, RunConfig, load_run
 from pipeline.model.dry import synthesize_dry
+from pipeline.model.gate import loudness_gate
 from pipeline.model.inputs import unscale_f0
 from pipeline.model.losses import mss
 from pipeline.model.metrics import AUDIBLE_DB, logit_error_db
@@ -100,7 +101,7 @@ def _mss(
     grains = grain_offsets(clips.shape[1])[None]
 
     def play(logits: Floats) -> Any:
-        levels = fm_levels(keras.ops.convert_to_tensor(logits))
+        levels = fm_levels(keras.ops.convert_to_tensor(logits), loudness_gate(clips))
         return synthesize_dry(levels, clips, phase, grains, patch=patch, noise=layer)
 
     distances = mss(play(reference), play(logits))

@@ -19,7 +19,7 @@ from pipeline.model.noise import NoiseParameters
 from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.reference.decoder import level_table, levels_q32
 from pipeline.reference.fm import FixedVoice
-from pipeline.reference.frame import clamp_frames, log2_float32, quantize_frames
+from pipeline.reference.frame import clamp_frames, gate_levels, log2_float32, quantize_frames
 from pipeline.reference.noise import noise_gains, noise_pcm, to_fixed_noise
 from pipeline.reference.reverb import play_reverb
 
@@ -74,7 +74,7 @@ def simulate(
     decoder.prime(before[0])
     logits = decoder.run(quantized)
     table = level_table(*decoder.output_quantization, bits=8 * decoder.dtype.itemsize)
-    levels = levels_q32(table, logits)
+    levels = gate_levels(levels_q32(table, logits), clamped[:, 1])
     voice = FixedVoice(patch).render(clamped[:, 0], levels)
     fixed = to_fixed_noise(noise)
     gains = noise_gains(fixed, log2_float32(clamped[:, 0]), clamped[:, 1], levels)

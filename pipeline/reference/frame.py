@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from pipeline.core.constants import (
     DEFAULT_F0_HZ,
+    GATE_OPEN_DB,
     LOUDNESS_RANGE_DB,
     MAX_F0_HZ,
     MAX_LOUDNESS_DB,
@@ -64,6 +65,34 @@ def clamp_frames(frames: npt.NDArray[np.floating]) -> Floats:
         ],
         axis=1,
     ).astype(np.float32)
+
+
+def gate_q8(loudness_db: Floats) -> npt.NDArray[np.int32]:
+    """Returns the factor of operator levels and noise gains as ``frame_gate_q8`` does.
+
+    Args:
+        loudness_db: Loudness of clamped frames, any shape.
+
+    Returns:
+        Same shape: 256 from `GATE_OPEN_DB` up, 0 at the floor, linear in dB.
+    """
+    above_q8 = (loudness_db * np.float32(256)).astype(np.int32) - int(256 * MIN_LOUDNESS_DB)
+    return np.minimum(above_q8 // int(GATE_OPEN_DB - MIN_LOUDNESS_DB), 256)
+
+
+def gate_levels(levels_q32: npt.NDArray[np.int32], loudness_db: Floats) -> npt.NDArray[np.int32]:
+    """Closes the gate on operator levels as ``instrument_set_levels`` does.
+
+    Args:
+        levels_q32: Turns times 2**32, shape [n_frames, 6].
+        loudness_db: Loudness of clamped frames, shape [n_frames].
+
+    Returns:
+        Same shape as `levels_q32`.
+    """
+    closing = loudness_db < GATE_OPEN_DB
+    gated = (levels_q32 >> 8) * gate_q8(loudness_db)[:, None]
+    return np.where(closing[:, None], gated, levels_q32).astype(np.int32)
 
 
 def quantize_frames(

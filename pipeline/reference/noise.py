@@ -27,6 +27,7 @@ from pipeline.model.noise import (
     grain_offsets,
     noise_tables,
 )
+from pipeline.reference.frame import gate_q8
 
 # Largest gain of a layer, so that the sum of both layers fits 16 bits; 16 * 4096 is a gain of 1.
 MAX_GAIN_Q12 = 15 * 4096 - 1
@@ -106,7 +107,7 @@ def noise_gains(
 
     Returns:
         Step and exponent of each layer, int32, shape [2, n_layers, n_frames]: ``step / 512 *
-        2**(exponent - 15)``.
+        2**(exponent - 15)``. Steps are below 256 only where the gate closes.
     """
     octaves_q12 = (log2_f0 * np.float32(4096)).astype(np.int32)[:, None]
     db_q8 = (loudness_db * np.float32(256)).astype(np.int32)[:, None]
@@ -118,6 +119,7 @@ def noise_gains(
     t = gain_q12 & 4095
     step = 256 + (t * (10756 + (5628 * t >> 12)) >> 18)  # 256 * 2**(t / 4096)
     step[gain_q12 == 0] = 0
+    step = step * gate_q8(loudness_db) >> 8
     return np.stack([step, gain_q12 >> 12]).astype(np.int32)
 
 

@@ -82,7 +82,7 @@ def test_gradient_of_levels_equals_finite_differences(name):
         weights = random.normal(size=(1, 4 * HOP_SAMPLES))
 
         def objective(logits):
-            return tf.reduce_sum(fm_synthesize(fm_levels(logits), phase, patch) * weights)
+            return tf.reduce_sum(fm_synthesize(fm_levels(logits, 1.0), phase, patch) * weights)
 
         variable = tf.Variable(logits, dtype=tf.float64)
         with tf.GradientTape() as tape:

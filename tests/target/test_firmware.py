@@ -41,7 +41,14 @@ def hostile_frames() -> np.ndarray:
     return np.concatenate([pairs.astype(np.float32), bits.view(np.float32), bench_frames(20)])
 
 
-FRAMES = {"melody": bench_frames(200), "hostile": hostile_frames()}
+def fading_frames() -> np.ndarray:
+    """Returns a note that fades through the gate, 20 frames of silence, and a note that follows."""
+    fade = np.concatenate([np.full(10, -20.0), np.linspace(-75.9, -80.1, 70)])
+    loudness_db = np.concatenate([fade, np.full(20, -80.0), np.full(10, -30.0)])
+    return np.stack([np.full(len(loudness_db), 330.0), loudness_db], axis=1).astype(np.float32)
+
+
+FRAMES = {"melody": bench_frames(200), "hostile": hostile_frames(), "fade": fading_frames()}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,17 @@ def test_firmware_on_every_board_equals_the_simulated_device(built, models, fmt,
         np.testing.assert_array_equal(played.logits, expected.logits, err_msg=board)
         np.testing.assert_array_equal(played.levels_q32, expected.levels_q32, err_msg=board)
         np.testing.assert_array_equal(played.pcm, expected.pcm, err_msg=board)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_loudness_at_the_floor_is_digital_zero(models, fmt):
+    """The network is random, so it plays whatever the loudness is; noise of +40 dB is added."""
+    loud = NoiseParameters(NOISE.colour + 1.0, 0 * NOISE.slopes)
+    played = device.simulate(models[fmt], load_patch("flute"), loud, FRAMES["fade"])
+    peaks = np.abs(played.pcm.reshape(-1, HOP_SAMPLES)).max(axis=1)
+    assert peaks[:12].min() > 1000 and (peaks[80:100] == 0).all() and peaks[105:].min() > 1000
+    fade = peaks[10:80].reshape(7, 10).max(axis=1)
+    assert (np.diff(fade) < 0).all() and fade[0] < peaks[:10].max()
 
 
 @pytest.mark.firmware

@@ -12,7 +12,9 @@
 #ifndef FRAME_H
 #define FRAME_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "shared_constants.h"
 
@@ -52,6 +54,25 @@ frame_t frame_clamp(frame_t raw, float held_f0_hz);
 /* Quantizes a clamped frame, given as log2(f0 in Hz) and dB, to the input of the decoder: f0, then
  * loudness. */
 void frame_quantize(const frame_scaling_t *scaling, float log2_f0, float loudness_db, int16_t quantized[2]);
+
+/* The gate: operator levels and noise gains fade to zero between -76 dB, where the sound is a few steps of 16
+ * bits, and the floor of the loudness. Without it, the rounded network would leave the last bit moving in
+ * silence. */
+#define FRAME_GATE_OPEN_Q8 256
+
+/* Returns whether the gate is not fully open at the loudness of a clamped frame. As integers, the bits of
+ * floats up to 0 ascend while the floats descend; on cores without an FPU, comparing them is cheaper. */
+static inline bool frame_is_gated(float loudness_db) {
+    uint32_t bits;
+    memcpy(&bits, &loudness_db, sizeof bits);
+    return bits > SHARED_GATE_OPEN_BITS;
+}
+
+/* Returns the factor, 256 from -76 dB up and 0 at -80 dB, linear in dB. loudness_q8: clamped, dB in Q8. */
+static inline int32_t frame_gate_q8(int32_t loudness_q8) {
+    const int32_t factor = (loudness_q8 - (int32_t)(FRAME_MIN_LOUDNESS_DB * 256.0f)) / SHARED_GATE_DB;
+    return factor < FRAME_GATE_OPEN_Q8 ? factor : FRAME_GATE_OPEN_Q8;
+}
 
 /* Returns log2(x) for a positive normal number, with an error of at most 1 ulp + 3e-7. */
 float frame_log2(float x);

@@ -4,7 +4,7 @@
  * second) becomes six operator levels for the end of a block of 64 samples, and the voice ramps to them while
  * it renders the block. Any frame is valid input: it is clamped first (instrument/frame.h).
  *
- *     frame -> clamp, quantize -> decoder -> logits -> level table -> levels -> FM voice -> + -> 64 samples
+ *     frame -> clamp, quantize -> decoder -> logits -> table, gate -> levels -> FM voice -> + -> 64 samples
  *                └────────────────────────────────────────────────────┴─> gains -> noise ──┘
  *
  * Cost: the sum of its five stages; the decoder is nearly all of it. State: that of the decoder and the voice

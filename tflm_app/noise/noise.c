@@ -8,6 +8,7 @@
 
 #include "fm/fm_block.h"
 #include "fm/fm_sine.h"
+#include "instrument/frame.h"
 
 #define NOISE_MAX_GAIN_Q12 SHARED_NOISE_MAX_GAIN_Q12 /* 1/2: the sum of both layers fits into 16 bits */
 
@@ -52,6 +53,12 @@ noise_gain_t noise_gain(const noise_preset_t *preset, float log2_f0, float loudn
             const int32_t t = held & 4095;
             gain.steps[n] = (int16_t)(256 + ((t * (10756 + ((5628 * t) >> 12))) >> 18)); /* 256 * 2^t */
             gain.exponents[n] = (int16_t)(held >> 12);
+        }
+    }
+    if (below_q8 > 0) {
+        const int32_t gate_q8 = frame_gate_q8(db_q8);
+        for (int n = 0; n < NOISE_N_LAYERS; n++) {
+            gain.steps[n] = (int16_t)((gain.steps[n] * gate_q8) >> 8);
         }
     }
     return gain;

@@ -26,7 +26,8 @@ extern "C" {
 #define NOISE_TABLE_SAMPLES SHARED_NOISE_TABLE_SAMPLES
 #define NOISE_GRAIN_SAMPLES (2 * FM_BLOCK_SAMPLES)
 
-/* Below this loudness the gain falls by 12 dB per dB, so that the noise fades out in silence. */
+/* Below this loudness the gain falls by 12 dB per dB, so that the noise fades out before the gate closes
+ * (instrument/frame.h). */
 #define NOISE_QUIET_DB SHARED_NOISE_QUIET_DB
 
 /* Seed of the noise of a voice; each voice of a player has its own noise. */
@@ -57,7 +58,8 @@ typedef struct {
     noise_layer_t layers[NOISE_N_LAYERS];
 } noise_preset_t;
 
-/* The gain of each table is step / 512 * 2^(exponent - 15), with step from 256 to 511, or 0 for silence. */
+/* The gain of each table is step / 512 * 2^(exponent - 15), with step from 256 to 511. It is below 256 where
+ * the gate closes, and 0 for silence. */
 typedef struct {
     int16_t steps[NOISE_N_LAYERS];
     int16_t exponents[NOISE_N_LAYERS]; /* 0 to 14 */
