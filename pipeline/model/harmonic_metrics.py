@@ -141,12 +141,12 @@ def _noise_figures(
 def _hnr_figures(
     powers: Doubles, estimated: Doubles, between: Flags, frames: SteadyFrames
 ) -> dict[str, float | None]:
-    ratios_db = [_hnr_db(spectra, between, frames) for spectra in (powers, estimated)]
+    ratios_db = [hnr_db(spectra, between, frames) for spectra in (powers, estimated)]
     difference_db = ratios_db[1] - ratios_db[0]
     return {"hnr_bias_db": _mean(difference_db), "hnr_error_db": _mean(np.abs(difference_db))}
 
 
-def _hnr_db(powers: Doubles, between: Flags, frames: SteadyFrames) -> Doubles:
+def hnr_db(powers: Doubles, between: Flags, frames: SteadyFrames) -> Doubles:
     """Measures the harmonics-to-noise ratio, shape [n_frames].
 
     In each of `ZONES_HZ`, the noise has the density that it has between the partials. Zones without

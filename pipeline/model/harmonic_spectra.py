@@ -5,7 +5,7 @@ leaves a third of the distance between the partials of the lowest note free, and
 92 dB below a partial, so that noise between loud partials can be measured. Where the pitch moves,
 partials are as wide as their movement. Frames in which it moves by more than `MAX_MOVEMENT` to
 either side within the middle half of the window are left out, and so are unvoiced and soft ones,
-and those whose window exceeds the recording.
+and those whose window, or the pitch tracker's, exceeds the recording.
 
 The partials of struck and plucked strings are stretched: partial k lies at
 ``k * f0 * sqrt(1 + B * k**2)`` (Fletcher, JASA 36, 1964). B is chosen per frame, and is 0 unless
@@ -20,6 +20,7 @@ import scipy.fft
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from scipy.signal import get_window
 
+from pipeline.audio.autocorrelation import PITCH_WINDOW
 from pipeline.audio.features import Features
 from pipeline.audio.pcm import FULL_SCALE
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
@@ -97,7 +98,7 @@ def find_steady_frames(features: Features, config: DataConfig) -> SteadyFrames:
         loud_db = np.percentile(features.loudness_db[voiced], LOUD_PERCENTILE)
         usable &= features.loudness_db >= loud_db - RANGE_DB
     centres = HOP_SAMPLES * (np.arange(len(f0_hz)) + 1)
-    edge = window_samples // 2
+    edge = max(window_samples, PITCH_WINDOW) // 2
     usable &= (centres >= edge) & (centres + edge <= HOP_SAMPLES * len(f0_hz))
     numbers = np.flatnonzero(usable & (np.arange(len(f0_hz)) % EVERY_FRAMES == 0))
     return SteadyFrames(numbers, f0_hz[numbers], movement[numbers], window_samples)

@@ -5,6 +5,8 @@ to another note. Levels are measured in windows of 32 ms; those of the features 
 spread every onset over more than its length.
 """
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import minimum_filter1d
@@ -52,7 +54,7 @@ def onset_figures(
     """
     levels_db, estimate_db = (short_levels_db(audio) for audio in (reference, estimate))
     sounding = sound_frames(levels_db)
-    onset = sounding & find_onsets(levels_db, features, config)
+    onset = sounding & find_onsets(levels_db, features.f0_hz)
     errors_db = np.minimum(np.abs(estimate_db - levels_db), MAX_ERROR_DB)
     cents = 1200 * np.log2(estimate_features.f0_hz / features.f0_hz)
     errors_cents = np.minimum(np.abs(cents), MAX_ERROR_CENTS)
@@ -74,9 +76,7 @@ def short_levels_db(audio: npt.ArrayLike) -> Doubles:
         Level in dB re a full-scale 1 kHz sine, at least -80, shape [ceil(n / 64)].
     """
     samples = np.asarray(audio, np.float64)
-    sections = weighting_sections()
-    feedback = np.concatenate([np.ones((len(sections), 1)), -sections[:, 3:]], axis=1)
-    weighted = sosfilt(np.concatenate([sections[:, :3], feedback], axis=1), samples)
+    weighted = sosfilt(_weighting(), samples)
     window = get_window("hann", LEVEL_WINDOW)
     padding = (LEVEL_WINDOW // 2, LEVEL_WINDOW // 2 + HOP_SAMPLES)
     powers = oaconvolve(np.pad(weighted**2, padding), window / window.sum(), mode="valid")
@@ -87,22 +87,28 @@ def short_levels_db(audio: npt.ArrayLike) -> Doubles:
     return np.asarray(10 * np.log10(np.maximum(powers[centres] / full_scale, floor)))
 
 
-def find_onsets(levels_db: Doubles, features: Features, config: DataConfig) -> Flags:
+@cache
+def _weighting() -> Doubles:
+    """Returns the A-weighting in SciPy's form of second-order sections; its fit takes a while."""
+    sections = weighting_sections()
+    feedback = np.concatenate([np.ones((len(sections), 1)), -sections[:, 3:]], axis=1)
+    return np.concatenate([sections[:, :3], feedback], axis=1)
+
+
+def find_onsets(levels_db: Doubles, f0_hz: npt.NDArray[np.floating]) -> Flags:
     """Marks the frames in the first 100 ms of notes.
 
     Args:
         levels_db: `short_levels_db` of the recording, shape [n_frames].
-        features: Its features.
-        config: Confidence above which a frame is voiced.
+        f0_hz: Its pitch, held through unvoiced frames, same shape.
     """
     sounding = sound_frames(levels_db)
     started = np.diff(sounding.astype(int), prepend=0) > 0
     before_db = minimum_filter1d(levels_db, RISE_FRAMES + 1, origin=RISE_FRAMES // 2)
     risen = sounding & (levels_db - before_db >= RISE_DB)
     started |= np.diff(risen.astype(int), prepend=0) > 0
-    voiced = features.confidence >= config.confidence_threshold
-    steps = _pitch_steps(features.f0_hz)
-    started[steps[sounding[steps] & voiced[steps]]] = True
+    steps = _pitch_steps(f0_hz)
+    started[steps[sounding[steps]]] = True
     reach = np.cumsum(started.astype(int))
     return reach > np.pad(reach, (ONSET_FRAMES, 0))[: len(reach)]
 
