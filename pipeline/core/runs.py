@@ -13,7 +13,7 @@ from pipeline.core.files import atomic_write, read_toml, to_toml
 from pipeline.core.instrument_config import TcnConfig, TrainConfig, known_instruments
 from pipeline.core.patch_files import PatchValue, resolve_patch
 from pipeline.core.paths import MODEL_DIR, RUN_DIR
-from pipeline.core.schema import Identifier, OneOf, from_table
+from pipeline.core.schema import Identifier, OneOf, fields_of, from_table
 
 WEIGHTS = "model.weights.h5"  # name of the weights file in a run folder
 
@@ -70,9 +70,14 @@ def load_run(run_dir: Path, *, instrument: str | None = None) -> RunConfig:
         )
     table = read_toml(path)
     expected = table.pop("hash", None)
+    found_hash = config_hash(table)
+    # Nothing that plays a model depends on how an older version trained it.
+    if isinstance(training := table.get("train"), dict):
+        known = fields_of(TrainConfig)
+        table["train"] = {name: x for name, x in training.items() if name in known}
     config = from_table(RunConfig, table, path)
-    # The entries in the file count, because an older file does not have all of today's.
-    if expected != config_hash(table):
+    # The entries in the file count, because an older file does not have those of today.
+    if expected != found_hash:
         raise UserError(f"{path} does not match its hash {expected}: restore it or train again")
     if instrument is not None and config.instrument != instrument:
         raise UserError(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -10,7 +11,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, load_arrays
 from pipeline.training.learner import Learner
 
-History = list[dict[str, float]]  # a row per validation
+Row = dict[str, Any]  # step, loss, and the figures of a validation
+History = list[Row]
 
 
 def save_checkpoint(path: Path, learner: Learner, history: History) -> None:

@@ -53,4 +53,4 @@ class CompiledStep(ABC):
 
     @abstractmethod
     def distances(self, clips: Indices) -> Tensor:
-        """Returns the `pipeline.training.losses.distances` of whole clips, shape [n_clips, 4]."""
+        """Returns the `validation_distances` of whole clips, shape [n_clips, 5]."""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
+from pipeline.audio.digital_silence import silent_frames
 from pipeline.audio.pcm import from_pcm
 from pipeline.core.constants import HOP_SAMPLES, TRAIN
 from pipeline.core.errors import UserError
@@ -15,6 +16,7 @@ from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import InstrumentConfig, TrainConfig
 from pipeline.core.runs import RunConfig
 from pipeline.model.inputs import scale_features
+from pipeline.model.losses import sound_frames
 from pipeline.model.noise import grains_like
 from pipeline.model.patches import find_patch
 from pipeline.model.synth import Tensor, base_phase
@@ -40,8 +42,9 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
 
     Returns:
         The file's arrays, with ``audio`` as float32, shape [n_clips, n_samples]; ``features``,
-        scaled, shape [n_clips, n_frames, 2]; and ``context``, the same of the frames before each
-        clip, shape [n_clips, 124, 2].
+        scaled, shape [n_clips, n_frames, 2]; ``context``, the same of the frames before each clip,
+        shape [n_clips, 124, 2]; ``sounding`` without digital silence, from which nothing is learnt;
+        and ``loud``, its `sound_frames`, same shape.
 
     Raises:
         UserError: The file is missing, damaged, or has no clips to train on.
@@ -51,6 +54,8 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
     dataset = load_arrays(path, remedy=remedy, names=STORED)
     if not (dataset["split"] == TRAIN).any():
         raise UserError(f"{path} has no clips to train on: give pipeline.data more recordings")
+    dataset["sounding"] &= ~np.stack([silent_frames(clip) for clip in dataset["audio"]])
+    dataset["loud"] = np.stack(list(map(sound_frames, dataset["loudness_db"], dataset["sounding"])))
     dataset["audio"] = from_pcm(dataset["audio"])
     dataset["features"] = scale_features(dataset["f0_hz"], dataset["loudness_db"])
     dataset["context"] = scale_features(dataset["context_f0_hz"], dataset["context_loudness_db"])
@@ -109,12 +114,13 @@ def prepend_past(dataset: Mapping[str, npt.NDArray[Any]], n_frames: int) -> Floa
 def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices, Indices]:
     """Draws the clips of a step and where their crops start, from the seed and the step alone.
 
-    Starts of clips are drawn more often than other positions; otherwise the frames there would be
-    drawn less often than all others.
+    All sources have the same share of the clips, however many they have, so that a model does not
+    learn the player and the room of the largest one. Starts of clips are drawn more often than
+    other positions; otherwise the frames there would be drawn less often than all others.
 
     Args:
         dataset: From `load_dataset`.
-        config: Seed, batch size, length of a crop and share of real recordings.
+        config: Seed, batch size and length of a crop.
         step: Number of the step.
 
     Returns:
@@ -122,15 +128,13 @@ def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices
     """
     random = np.random.default_rng([config.seed, step])
     train = np.flatnonzero(dataset["split"] == TRAIN)
-    real, rendered = train[dataset["real"][train]], train[~dataset["real"][train]]
-    n_real = round(config.batch_size * config.real_share)
-    if not len(real) or not len(rendered):
-        n_real = config.batch_size if len(real) else 0
+    sources = random.permutation(np.unique(dataset["source"][train]))
+    shares = np.array_split(np.arange(config.batch_size), len(sources))  # the first get the rest
+    pools = [train[dataset["source"][train] == source] for source in sources]
     clips = np.concatenate(
         [
-            random.choice(pool, n, replace=n > len(pool))
-            for pool, n in ((real, n_real), (rendered, config.batch_size - n_real))
-            if n
+            random.choice(pool, len(share), replace=len(share) > len(pool))
+            for pool, share in zip(pools, shares, strict=True)
         ]
     )
     last_start = np.maximum(dataset["n_valid_frames"][clips] - config.crop_frames, 0)

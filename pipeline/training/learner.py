@@ -69,7 +69,7 @@ class Learner:
         return self._step.steps(clips, starts, dry=dry)
 
     def distances(self, clips: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-        """Returns the `pipeline.training.losses.distances` of whole clips, shape [n_clips, 4]."""
+        """Returns the `validation_distances` of whole clips, shape [n_clips, 5]."""
         n_padded = -(-len(clips) // VALIDATION_BATCH) * VALIDATION_BATCH
         batches = np.resize(clips, n_padded).astype(np.int32).reshape(-1, VALIDATION_BATCH)
         rows = [ops.convert_to_numpy(self._step.distances(batch)) for batch in batches]

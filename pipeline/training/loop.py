@@ -6,12 +6,14 @@ for JAX (``KERAS_BACKEND=jax``).
 """
 
 import json
+from collections.abc import Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 from tqdm import tqdm
 
@@ -23,17 +25,20 @@ from pipeline.core.paths import shown
 from pipeline.core.runs import WEIGHTS, RunConfig, load_run
 from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.synth import Tensor
-from pipeline.training.checkpoints import History, load_checkpoint, save_checkpoint
+from pipeline.training.checkpoints import History, Row, load_checkpoint, save_checkpoint
 from pipeline.training.dataset import Arrays, draw_batch, model_inputs
 from pipeline.training.learner import Learner
-from pipeline.training.losses import DISTANCES, Loss, reconstruction_loss, score
+from pipeline.training.losses import COLUMNS, Loss, reconstruction_loss, score
 from pipeline.training.run_log import RunLog
 
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"
 
 
-def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str, float]:
-    """Measures the `distances` of a split's clips: the mean over recordings of each one's mean.
+def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> Row:
+    """Measures a split's clips (see `validation_distances`) by recording and source.
+
+    A source's figures are the mean over its recordings of each one's mean, and those of all are the
+    mean over sources, so that neither long recordings nor large sources outweigh others.
 
     Args:
         learner: The learner.
@@ -42,19 +47,31 @@ def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> dict[str,
 
     Returns:
         For real recordings, if there are any: ``real``, the MSS with reverb, ``real_dry``, the MSS
-        without, ``real_loudness_db`` and ``real_dry_loudness_db``; likewise ``rendered`` for
-        rendered recordings.
+        without, ``real_loudness_db``, ``real_dry_loudness_db``, and ``real_sound``, the dry sound
+        distance; likewise ``rendered`` for rendered recordings; and ``sources``, the same figures
+        of every source by its name: ``mss``, ``dry``, ...
     """
-    figures: dict[str, float] = {}
-    for kind, chosen in (("real", dataset["real"]), ("rendered", ~dataset["real"])):
-        clips = np.flatnonzero((dataset["split"] == split) & chosen)
-        if len(clips):
-            found = learner.distances(clips)
-            of_clip = dataset["recording"][clips]
-            by_recording = [found[of_clip == name].mean(axis=0) for name in np.unique(of_clip)]
-            means = np.mean(by_recording, axis=0)
-            figures |= {kind + name: float(x) for name, x in zip(DISTANCES, means, strict=True)}
+    clips = np.flatnonzero(dataset["split"] == split)
+    if not len(clips):
+        return {}
+    found = learner.distances(clips)
+    sources, recordings, real = (dataset[name][clips] for name in ("source", "recording", "real"))
+    figures: Row = {"sources": {}}
+    by_kind: dict[str, list[npt.NDArray[np.float32]]] = {"real": [], "rendered": []}
+    for source in np.unique(sources):
+        own = sources == source
+        of_recording = [recordings == name for name in np.unique(recordings[own])]
+        means = np.mean([found[own & clip].mean(axis=0) for clip in of_recording], axis=0)
+        by_kind["real" if real[own].all() else "rendered"].append(means)
+        figures["sources"][str(source)] = _named(means, [name[1:] or "mss" for name in COLUMNS])
+    for kind, rows in by_kind.items():
+        if rows:
+            figures |= _named(np.mean(rows, axis=0), [kind + name for name in COLUMNS])
     return figures
+
+
+def _named(values: npt.NDArray[np.float32], names: Sequence[str]) -> Row:
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
 def train_model(
@@ -177,13 +194,13 @@ def _copy_sound(source: Ddx7, model: Ddx7) -> None:
 def _training_arrays(dataset: Arrays, config: RunConfig) -> Arrays:
     """Returns the arrays that a step needs: the model's inputs and what its outputs should be."""
     targets = [name for name in dataset if name.startswith("teacher_")]
-    arrays = {name: dataset[name] for name in ("audio", "sounding", *targets)}
+    arrays = {name: dataset[name] for name in ("audio", "sounding", "loud", *targets)}
     return arrays | model_inputs(dataset, config)
 
 
 def _run(
     learner: Learner, dataset: Arrays, config: RunConfig, history: History, run_dir: Path
-) -> dict[str, float]:
+) -> Row:
     """Takes all remaining steps, and keeps averaged weights and a checkpoint in the run folder.
 
     Args:
@@ -200,7 +217,7 @@ def _run(
     log = RunLog(run_dir / "logs")
     losses: list[Tensor] = []
     step = int(history[-1]["step"]) if history else 0
-    kept = _kept_row(history)
+    kept = _kept_row(history, settings.dry_steps)
     title = f"{config.instrument} {config.variant}"
     with tqdm(total=settings.steps, initial=step, unit="step", desc=title) as bar:
         while not _is_over(step, kept, settings):
@@ -217,7 +234,7 @@ def _run(
             with learner.averaged():
                 history.append({"step": step, "train_loss": train_loss})
                 history[-1] |= validate(learner, dataset)
-                kept = _kept_row(history)
+                kept = _kept_row(history, settings.dry_steps)
                 if kept is history[-1]:
                     save_model(learner.model, run_dir)
                 log.write(history[-1], learner.model, dataset)
@@ -236,15 +253,19 @@ def _steps_ahead(step: int, settings: TrainConfig) -> int:
     return min(ahead)
 
 
-def _kept_row(history: History) -> dict[str, float] | None:
-    """Returns the row whose weights are kept: the best, or the last if nothing was validated."""
-    validated = [(value, row) for row in history if (value := score(row)) is not None]
+def _kept_row(history: History, dry_steps: int = 0) -> Row | None:
+    """Returns the row whose weights are kept: the best, or the last if nothing was validated.
+
+    Once the reverb is trained, rows without it are no longer kept.
+    """
+    candidates = [row for row in history if row["step"] > dry_steps] or history
+    validated = [(value, row) for row in candidates if (value := score(row)) is not None]
     if not validated:
         return history[-1] if history else None
     return min(validated, key=itemgetter(0))[1]
 
 
-def _is_over(step: int, kept: dict[str, float] | None, settings: TrainConfig) -> bool:
+def _is_over(step: int, kept: Row | None, settings: TrainConfig) -> bool:
     """Whether all steps are done, or the last improvement is too long ago."""
     patience = settings.patience * settings.validate_every
     return step >= settings.steps or (kept is not None and step - kept["step"] >= patience)

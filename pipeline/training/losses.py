@@ -6,16 +6,24 @@ from typing import Any
 from keras import ops
 
 from pipeline.core.constants import HOP_SAMPLES, LOGIT_RANGE
-from pipeline.model.losses import OVERLAP, loudness_distance, mss, spectra, window_weights
+from pipeline.model.losses import (
+    OVERLAP,
+    loudness_distance,
+    mss,
+    sound_distance,
+    spectra,
+    window_weights,
+)
 from pipeline.model.synth import Tensor
 
-DISTANCES = ("", "_dry", "_loudness_db", "_dry_loudness_db")  # see `distances`
-DISTANCE_WEIGHTS = (0.5, 0.5, 0.1, 0.1)  # in the loss and in the selection of the best weights
+DISTANCE_WEIGHTS = (0.5, 0.5, 0.1, 0.1)  # of the columns of `distances` in the loss
+COLUMNS = ("", "_dry", "_loudness_db", "_dry_loudness_db", "_sound")  # of `validation_distances`
+SCORE_LOUDNESS_WEIGHT = 0.2  # per dB of difference in loudness, beside the sound distance
 Loss = Callable[[Mapping[str, Any], Mapping[str, Any], int], Any]  # see `reconstruction_loss`
 
 
 def silence_gaps(audio: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-    """Zeroes samples for which there is no recording: in padding and between joined notes.
+    """Zeroes samples for which there is no recording: padding, gaps between notes, digital silence.
 
     Args:
         audio: Shape [batch, n_samples].
@@ -44,8 +52,8 @@ def distances(
         overlap: Windows that cover each sample.
 
     Returns:
-        Shape [batch, 4], with the columns `DISTANCES`: the MSS with reverb and dry, and the
-        difference in loudness in dB with reverb and dry.
+        Shape [batch, 4]: the MSS with reverb and dry, and the difference in loudness in dB with
+        reverb and dry.
     """
     weights = window_weights(batch["sounding"], overlap)
     reference = spectra(batch["audio"], overlap)
@@ -60,6 +68,22 @@ def distances(
         for estimate in (found.get("audio", found["dry"]), found["dry"])
     ]
     return ops.stack(columns, axis=-1)
+
+
+def validation_distances(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+    """Measures whole clips: the `distances`, and the dry sound distance.
+
+    Args:
+        outputs: As in `distances`.
+        batch: The same, and ``loud``, shape [batch, n_frames].
+
+    Returns:
+        Shape [batch, 5], with the columns `COLUMNS`.
+    """
+    sound = sound_distance(
+        batch["audio"], silence_gaps(outputs["dry"], batch), window_weights(batch["loud"])
+    )
+    return ops.concatenate([distances(outputs, batch), sound[:, None]], axis=-1)
 
 
 def reconstruction_loss(
@@ -86,19 +110,23 @@ def reconstruction_loss(
     return ops.mean(ops.sum(distances(outputs, batch, overlap) * weights, axis=-1)) + excess
 
 
-def score(row: Mapping[str, float]) -> float | None:
+def score(row: Mapping[str, Any]) -> float | None:
     """Returns the figure that selects the kept weights; lower is better.
 
-    It is computed on real recordings if there are any, else on rendered ones; None if nothing was
-    left for validation.
+    It is the dry sound distance, the mean over sources, plus a penalty for a wrong loudness,
+    because the sound distance alone favours soft renderings. The MSS of the recordings that
+    training knows would select the weights that render their rooms best. A source that is held out
+    has no part in it: it is the test, and would be known if it selected the weights.
 
     Args:
         row: A row of the training history.
+
+    Returns:
+        The figure for real recordings if there are any, else for rendered ones; None if nothing was
+        left for validation.
     """
     for kind in ("real", "rendered"):
-        if kind in row:
-            return sum(
-                weight * row[kind + name]
-                for name, weight in zip(DISTANCES, DISTANCE_WEIGHTS, strict=True)
-            )
+        if f"{kind}_sound" in row:
+            penalty = SCORE_LOUDNESS_WEIGHT * row[f"{kind}_dry_loudness_db"]
+            return float(row[f"{kind}_sound"] + penalty)
     return None

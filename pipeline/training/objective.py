@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.model.synth import Tensor
 from pipeline.training.dataset import crop_clips, drop_lead
-from pipeline.training.losses import Loss, distances
+from pipeline.training.losses import Loss, validation_distances
 
 Batch = Mapping[str, Tensor]
 Render = Callable[[Batch], Batch]  # the model's outputs for a batch
@@ -35,6 +35,6 @@ class Objective:
         return self.loss(drop_lead(outputs), batch, self.overlap)
 
     def clip_distances(self, arrays: Batch, clips: Tensor, render: Render) -> Tensor:
-        """Returns the `distances` of whole clips, shape [batch, 4]."""
+        """Returns the `validation_distances` of whole clips, shape [batch, 5]."""
         batch = crop_clips(arrays, clips, 0 * clips, arrays["sounding"].shape[1])
-        return distances(drop_lead(render(batch)), batch)
+        return validation_distances(drop_lead(render(batch)), batch)

@@ -12,7 +12,6 @@ from pipeline.core.profiles import Training, default_profile, load_profile
 from pipeline.core.runs import RunConfig
 from pipeline.model.patches import find_patch
 from pipeline.training.initial_run import initial_run
-from pipeline.training.losses import DISTANCES
 
 
 def chosen_training(args: argparse.Namespace, variant: str) -> Training:
@@ -42,9 +41,9 @@ def print_metrics(metrics: dict[str, Any], run_dir: Path) -> None:
     best, steps = metrics["best_step"], metrics["steps"]
     print(f"{shown(run_dir)}: {metrics['parameters']} parameters, best at step {best} of {steps}")
     for split, figures in metrics["mss"].items():
-        for kind in [kind for kind in ("real", "rendered") if kind in figures]:
-            wet, dry, wet_db, dry_db = (figures[kind + name] for name in DISTANCES)
+        for source, found in figures.get("sources", {}).items():
             print(
-                f"{kind} {split} clips: MSS {wet:.2f} and loudness error {wet_db:.2f} dB with "
-                f"reverb, {dry:.2f} and {dry_db:.2f} dB dry"
+                f"{source}, {split}: sound {found['sound']:.2f} and loudness error "
+                f"{found['dry_loudness_db']:.2f} dB dry; MSS {found['dry']:.2f} dry, "
+                f"{found['mss']:.2f} with reverb"
             )

@@ -1,5 +1,6 @@
 """Writes the TensorBoard logs of a training run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from keras import ops
 
 from pipeline.core.constants import SAMPLE_RATE, TRAIN
 from pipeline.model.ddx7 import Ddx7
+from pipeline.training.checkpoints import Row
 from pipeline.training.dataset import Arrays, drop_lead, model_inputs
 
 IMAGE_ROWS = 16  # pixels per operator
@@ -26,7 +28,7 @@ class RunLog:
         self._summary = tf.summary
         self._writer = tf.summary.create_file_writer(str(folder))
 
-    def write(self, row: dict[str, float], model: Ddx7, dataset: Arrays) -> None:
+    def write(self, row: Row, model: Ddx7, dataset: Arrays) -> None:
         """Writes one row of the history."""
         if self._summary is None:
             return
@@ -39,9 +41,18 @@ class RunLog:
         levels = ops.convert_to_numpy(outputs["levels"])[0]
         image = (levels.T / levels.max())[None, ::-1, :, None].repeat(IMAGE_ROWS, axis=1)
         with self._writer.as_default(int(row["step"])):
-            for name, value in row.items():
+            for name, value in _figures(row):
                 self._summary.scalar(name, value)
             self._summary.audio("model", audio, SAMPLE_RATE)
             self._summary.audio("recording", dataset["audio"][None, clip, :, None], SAMPLE_RATE)
             self._summary.image("levels", image)
         self._writer.flush()
+
+
+def _figures(row: Row, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yields the figures of a row, those of a source under its name."""
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _figures(value, f"{prefix}{name}/")
+        else:
+            yield prefix + name, value

@@ -12,7 +12,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import to_toml
 from pipeline.core.instrument_config import InstrumentConfig, TrainConfig, load_instrument
 from pipeline.core.patch_files import PatchValue
-from pipeline.core.runs import RunConfig, load_run
+from pipeline.core.runs import RunConfig, config_hash, load_run
 from pipeline.core.schema import Field, Identifier, OneOf, Within, fields_of, from_table
 
 PATH = Path("some.toml")
@@ -176,6 +176,18 @@ def test_edited_run_configuration_is_refused(tmp_path):
         load_run(tmp_path)
     path.write_text(path.read_text().replace("n_blocks = 4", "n_blocks = -4"))
     with pytest.raises(UserError, match=r"config\.toml: tcn\.n_blocks = -4: give a whole number"):
+        load_run(tmp_path)
+
+
+def test_run_folder_may_have_entries_that_are_no_longer_trained_with(tmp_path):
+    config = RunConfig("flute", "flute", "full", FLUTE.full, TrainConfig())
+    table = asdict(config)
+    table["train"]["former_entry"] = 0.75
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml({"hash": config_hash(table), **table}))
+    assert load_run(tmp_path) == config
+    path.write_text(path.read_text().replace("former_entry = 0.75", "former_entry = 0.5"))
+    with pytest.raises(UserError, match=r"config\.toml does not match its hash"):
         load_run(tmp_path)
 
 

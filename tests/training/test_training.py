@@ -13,7 +13,13 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.core.constants import CLIP_FRAMES, CONTEXT_FRAMES, MIN_LOUDNESS_DB
+from pipeline.core.constants import (
+    CLIP_FRAMES,
+    CONTEXT_FRAMES,
+    MIN_LOUDNESS_DB,
+    TEST,
+    TRAIN,
+)
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig, load_instrument
 from pipeline.core.patch_files import load_patch
@@ -24,7 +30,6 @@ from pipeline.training import distillation, loop, options
 from pipeline.training import losses as training_losses
 from pipeline.training.dataset import (
     LEAD_FRAMES,
-    TRAIN,
     crop_clips,
     draw_batch,
     drop_lead,
@@ -63,7 +68,7 @@ def write_dataset(path, n_clips=6):
         context_loudness_db=np.full((n_clips, CONTEXT_FRAMES), MIN_LOUDNESS_DB, np.float32),
         split=(np.arange(n_clips) % 3 == 2).astype(np.uint8),
         recording=np.array([f"tone{i}" for i in range(n_clips)]),
-        source=np.full(n_clips, "tones"),
+        source=np.array([("played", "rendered")[i % 2] for i in range(n_clips)]),
         joined=np.zeros(n_clips, bool),
         real=np.arange(n_clips) % 2 == 0,
     )
@@ -182,41 +187,87 @@ def test_averages_are_exponential_and_leave_the_trained_weights_alone(dataset):
         np.testing.assert_array_equal(np.array(variable), last)
 
 
-def test_recordings_count_equally_in_the_validation(dataset):
+def test_recordings_of_a_source_and_sources_count_equally_in_the_validation():
     class Measured:
         def distances(self, clips):
-            return np.stack([np.full(4, float(clip)) for clip in clips])
+            return np.arange(5.0) * 100 + clips[:, None]
 
-    recording = np.array(["a", "b", "c", "d", "b", "e"])
-    split = np.array([0, 1, 1, 0, 1, 0], np.uint8)
-    kinds = {"split": split, "recording": recording, "real": np.ones(6, bool)}
-    figures = loop.validate(Measured(), {**dataset, **kinds})
-    assert figures["real"] == pytest.approx(np.mean([(1 + 4) / 2, 2]))
+    facts = {
+        "split": np.array([0, 1, 1, 0, 1, 1, 1, 2], np.uint8),
+        "recording": np.array(["a", "b", "c", "d", "b", "e", "f", "g"]),
+        "source": np.array(["x", "x", "x", "x", "x", "y", "z", "y"]),
+        "real": np.array([True, True, True, True, True, True, False, True]),
+    }
+    row = loop.validate(Measured(), facts)
+    of_x = np.mean([(1 + 4) / 2, 2])
+    assert row["sources"]["x"]["mss"] == pytest.approx(of_x)
+    assert row["sources"]["y"] == {
+        name: pytest.approx(5 + 100 * i)
+        for i, name in enumerate(("mss", "dry", "loudness_db", "dry_loudness_db", "sound"))
+    }
+    assert row["real_sound"] == pytest.approx(400 + (of_x + 5) / 2)
+    assert row["rendered"] == pytest.approx(6)
+    assert loop.validate(Measured(), facts, TEST)["real"] == pytest.approx(7)
+    assert loop.validate(Measured(), {**facts, "split": np.zeros(8)}) == {}
 
 
-def test_best_validation_is_kept_or_else_the_last_step():
-    columns = ("real", "real_dry", "real_loudness_db", "real_dry_loudness_db")
+def test_best_sound_is_kept_or_else_the_last_step():
     history = [
-        {"step": step, "train_loss": 1.0, **dict.fromkeys(columns, value)}
-        for step, value in ((10, 7.0), (20, 5.0), (30, 6.0))
+        {"step": step, "train_loss": 1.0, "real_sound": sound, "real_dry_loudness_db": loudness_db}
+        for step, sound, loudness_db in ((10, 5.0, 3.0), (20, 5.2, 1.0), (30, 6.0, 0.0))
     ]
+    for row in history:  # neither the MSS nor rendered recordings count
+        row |= {"real": -row["step"], "real_dry": -row["step"], "rendered_sound": -row["step"]}
     assert loop._kept_row(history)["step"] == 20
+    assert loop._kept_row(history[:1])["step"] == 10
+    assert loop._kept_row(history, dry_steps=20)["step"] == 30, "the reverb is not trained before"
     assert loop._kept_row([{"step": 10, "train_loss": 1.0}, {"step": 20, "train_loss": 2.0}]) == {
         "step": 20,
         "train_loss": 2.0,
     }
 
 
+def test_digital_silence_is_neither_learnt_nor_judged(tmp_path):
+    write_dataset(tmp_path / "dataset.npz")
+    with np.load(tmp_path / "dataset.npz") as stored:
+        arrays = dict(stored)
+    arrays["audio"][1, 6400:9600] = 0  # frames 100 to 149
+    arrays["loudness_db"][1] = -20.0
+    arrays["loudness_db"][1, 300:400] = -56.0
+    np.savez(tmp_path / "dataset.npz", **arrays)
+    dataset = load_dataset(tmp_path / "dataset.npz", INSTRUMENT)
+    assert np.flatnonzero(~dataset["sounding"][1]).tolist() == list(range(100, 150))
+    assert np.flatnonzero(~dataset["loud"][1]).tolist() == [*range(100, 150), *range(300, 400)]
+
+
 def test_batches_depend_only_on_seed_and_step_and_contain_only_training_clips(dataset):
-    config = settings(batch_size=8, real_share=0.25).train
+    config = settings(batch_size=8).train
     for step in (0, 1, 12345):
         clips, starts = draw_batch(dataset, config, step)
         again = draw_batch(dataset, config, step)
         np.testing.assert_array_equal(clips, again[0])
         np.testing.assert_array_equal(starts, again[1])
         assert (dataset["split"][clips] == TRAIN).all()
-        assert dataset["real"][clips].sum() == 2
         assert (starts + config.crop_frames <= CLIP_FRAMES).all()
+
+
+def test_every_source_has_the_same_share_of_the_batches():
+    names = np.repeat(["long", "short", "tiny", "held out"], [90, 9, 1, 50])
+    dataset = {
+        "split": np.where(names == "held out", TEST, TRAIN),
+        "source": names,
+        "n_valid_frames": np.full(len(names), CLIP_FRAMES),
+    }
+    config = settings(batch_size=8).train
+    counts = dict.fromkeys(["long", "short", "tiny"], 0)
+    for step in range(300):
+        clips, _ = draw_batch(dataset, config, step)
+        found, each = np.unique(names[clips], return_counts=True)
+        assert set(each) == {2, 3}
+        assert len(np.unique(clips[names[clips] == "long"])) == each[found == "long"]
+        for name, count in zip(found, each, strict=True):
+            counts[name] += count
+    assert all(count == pytest.approx(800, abs=40) for count in counts.values()), counts
 
 
 def test_crops_are_matching_slices_of_features_and_samples(dataset):
