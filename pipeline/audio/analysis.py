@@ -15,6 +15,7 @@ from tqdm import tqdm
 from pipeline.audio import (
     a_weighting,
     autocorrelation,
+    digital_silence,
     file_facts,
     inspection_levels,
     issue_log,
@@ -48,6 +49,7 @@ ANALYSIS_CODE = (
     pcm,
     autocorrelation,
     a_weighting,
+    digital_silence,
     features_module,
     inspection_levels,
     issue_log,

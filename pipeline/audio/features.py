@@ -27,11 +27,13 @@ from pipeline.audio.autocorrelation import (
     periodicity,
     pitch_windows,
 )
+from pipeline.audio.digital_silence import silent_runs
 from pipeline.core.constants import HOP_SAMPLES, LOUDNESS_RANGE_DB, SAMPLE_RATE
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 LOUDNESS_WINDOW = 2048  # samples, Hann
+FALL_SAMPLES = 640  # in digital silence, the loudness is at the floor after 40 ms
 N_CANDIDATES = 8  # peaks kept per frame
 PERIOD_COST = 0.24  # longest versus shortest period; among equal peaks, the shortest wins
 JUMP_COST = 0.8  # per octave between neighbouring frames
@@ -78,9 +80,10 @@ def extract_features(audio: npt.ArrayLike, *, f0_min_hz: float, f0_max_hz: float
             f"pitch range {f0_min_hz}-{f0_max_hz} Hz must be ordered and within "
             f"{LOWEST_HZ:.0f}-{HIGHEST_HZ:.0f} Hz"
         )
-    loudness_db = a_weighted_loudness(samples)
+    level_db = _window_levels(samples)
     f0_hz, heights = _candidates(samples, f0_min_hz, f0_max_hz)
-    silent = loudness_db < max(float(loudness_db.max()) - SILENCE_DB, 1.0 - LOUDNESS_RANGE_DB)
+    # The pitch of a note is looked for from before its onset, as far as the windows reach.
+    silent = level_db < max(float(level_db.max()) - SILENCE_DB, 1.0 - LOUDNESS_RANGE_DB)
     path = _best_path(f0_hz, heights, f0_min_hz, f0_max_hz, silent)
     frames = np.arange(len(path))
     voiced = path >= 0
@@ -88,13 +91,16 @@ def extract_features(audio: npt.ArrayLike, *, f0_min_hz: float, f0_max_hz: float
     chosen = np.where(voiced, f0_hz[frames, path], np.nan)
     return Features(
         f0_hz=_hold(chosen, fallback=f0_min_hz),
-        loudness_db=loudness_db,
+        loudness_db=_fall_in_silence(level_db, samples),
         confidence=confidence.astype(np.float32),
     )
 
 
 def a_weighted_loudness(audio: Floats) -> Floats:
     """Measures the A-weighted level (IEC 61672-1) of every frame.
+
+    The window reaches 64 ms into a digital silence from both sides. There, the level instead falls
+    to the floor within `FALL_SAMPLES`, and stays there until sound begins again.
 
     Args:
         audio: Samples in [-1, 1], shape [n]. The ends are continued by reflection, so that a
@@ -103,6 +109,11 @@ def a_weighted_loudness(audio: Floats) -> Floats:
     Returns:
         Level in dB re a full-scale 1 kHz sine, clipped to [-80, 0], float32, shape [ceil(n / 64)].
     """
+    return _fall_in_silence(_window_levels(audio), audio)
+
+
+def _window_levels(audio: Floats) -> Floats:
+    """Measures the A-weighted level of the window around every frame."""
     window = get_window("hann", LOUDNESS_WINDOW)
     frequencies_hz = np.fft.rfftfreq(LOUDNESS_WINDOW, 1 / SAMPLE_RATE)
     weights = np.zeros(len(frequencies_hz))
@@ -116,6 +127,19 @@ def a_weighted_loudness(audio: Floats) -> Floats:
     floor = 10 ** (-LOUDNESS_RANGE_DB / 10)
     level_db = 10 * np.log10(np.clip(np.concatenate(powers), floor, 1.0))
     return np.asarray(level_db, np.float32)
+
+
+def _fall_in_silence(level_db: Floats, audio: Floats) -> Floats:
+    """Lets levels fall in digital silence, linearly in dB from the level at its beginning."""
+    fallen = level_db.copy()
+    for start, stop in silent_runs(audio):
+        first = int(start) // HOP_SAMPLES  # the first frame after the beginning
+        last = len(level_db) if stop == len(audio) else int(stop) // HOP_SAMPLES
+        before = level_db[first - 1] if first > 0 else -LOUDNESS_RANGE_DB
+        past = HOP_SAMPLES * (np.arange(first, last) + 1) - start
+        line = before - (before + LOUDNESS_RANGE_DB) * np.minimum(past / FALL_SAMPLES, 1.0)
+        fallen[first:last] = np.minimum(level_db[first:last], line)
+    return fallen
 
 
 def _loudness_windows(audio: Floats, frames: npt.NDArray[np.int64]) -> Floats:

@@ -124,6 +124,58 @@ def test_step_in_level_appears_at_its_frame() -> None:
     assert abs(int(np.argmax(power > middle)) - 249) <= 1  # frame 249 is centred on the step
 
 
+def silenced(audio: Floats, *gaps: tuple[int, int]) -> Floats:
+    """Returns a copy with gaps of digital silence, whose samples reach the last bit."""
+    copy = audio.copy()
+    for start, stop in gaps:
+        copy[start:stop] = np.resize([0.0, 1 / 32768, -1 / 32768, 0.0, 0.0], stop - start)
+    return copy
+
+
+@settings(max_examples=20, deadline=None)
+@given(start=st.integers(4000, 6000), n=st.integers(800, 4000))
+def test_loudness_falls_within_50_ms_of_digital_silence_until_sound_begins(
+    start: int, n: int
+) -> None:
+    tone = make_curve_tone(440, 1.0, level=0.1)
+    before, found = (a_weighted_loudness(x) for x in (tone, silenced(tone, (start, start + n))))
+    ends = HOP_SAMPLES * (1 + np.arange(len(found)))
+    assert (found[(ends >= start + 720) & (ends <= start + n)] == -80).all()
+    in_gap = (ends > start) & (ends <= start + n)
+    assert np.diff(found[in_gap]).max() <= 0  # no rise before the next onset
+    assert found[ends > start + n][0] > before[0] - 10  # which it does not soften
+    np.testing.assert_array_equal(
+        found[(ends < start - 1024) | (ends > start + n + 1024)],
+        before[(ends < start - 1024) | (ends > start + n + 1024)],
+    )
+    fall = found[(ends > start - 64) & (ends <= start + 640)]
+    assert np.diff(fall).min() > -8  # dB per frame
+
+
+def test_digital_silence_at_the_ends_is_at_the_floor() -> None:
+    tone = make_curve_tone(440, 1.0, level=0.1)
+    found = a_weighted_loudness(silenced(tone, (0, 2000), (10_000, 16_000)))
+    assert (found[:31] == -80).all() and found[31] > -40
+    assert (found[167:] == -80).all() and found[156] > -40
+
+
+def test_shorter_gaps_and_quiet_sound_keep_their_loudness() -> None:
+    tone = make_curve_tone(440, 1.0, level=0.1)
+    short = silenced(tone, (5000, 5799))
+    ends = HOP_SAMPLES * (1 + np.arange(250))
+    assert a_weighted_loudness(short)[(ends > 5000) & (ends < 5799)].min() > -50
+    quiet = tone * np.float32(2.1 / 32768 / 0.1)  # two steps of 16 bits
+    assert a_weighted_loudness(quiet).min() > a_weighted_loudness(tone).min() - 71
+
+
+def test_pitch_of_a_note_after_digital_silence_is_known_at_its_onset() -> None:
+    audio = np.concatenate([make_curve_tone(440), np.zeros(4000, np.float32), make_curve_tone(660)])
+    f0_hz = extract_features(audio, f0_min_hz=230, f0_max_hz=2300).f0_hz
+    onset = (SAMPLE_RATE + 4000) // HOP_SAMPLES
+    assert np.abs(cents(f0_hz[: onset - 25], 440)).max() < 10
+    assert np.abs(cents(f0_hz[onset + 1 :], 660)).max() < 60
+
+
 @pytest.mark.parametrize("n_samples", [1, 63, 64, 65, 1023, 5000, 64_001])
 def test_number_of_frames_is_the_number_of_blocks_rounded_up(n_samples: int) -> None:
     features = extract_features(

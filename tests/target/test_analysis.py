@@ -136,6 +136,21 @@ def test_loudness_reaches_from_silence_to_full_scale(measure):
     assert measure(square).features.loudness_db[SETTLING_BLOCKS:].min() == 0
 
 
+def test_loudness_is_at_the_floor_within_30_ms_of_digital_silence_until_sound_begins(measure):
+    tone = make_tone(0.3, 440, level=1.0) + 0.1 * sine(25, 0.3)  # the filter rings for long
+    silence = np.resize([0, 1, -1, 0], 2000) / 32768
+    measured = measure(np.concatenate([tone, silence, tone])).features
+    begins, ends = len(tone), len(tone) + len(silence)
+    block_ends = HOP_SAMPLES * (1 + np.arange(len(measured.loudness_db)))
+    within = (block_ends > begins + 30 / MILLISECONDS) & (block_ends <= ends)
+    assert within.sum() > 20 and (measured.loudness_db[within] == -80).all()
+    assert measured.loudness_db[block_ends > ends][1] > -30
+    assert np.ptp(measured.f0_hz[within]) == 0
+    assert (measured.confidence[within] == 0).all()
+    two_bits = measure(np.concatenate([tone, 2 * silence])).features
+    assert two_bits.loudness_db[-1] > -80
+
+
 def test_filter_sections_equal_the_table_and_the_standard():
     text = (APP_DIR / "analysis" / "analysis_tables.c").read_text()
     rows = [line.strip(" ,") for line in text.splitlines() if line.startswith("    ")]

@@ -42,15 +42,29 @@ void analysis_init(analysis_t *analysis, float f0_min_hz, float f0_max_hz) {
     analysis_reset(analysis);
 }
 
-void analysis_reset(analysis_t *analysis) {
-    analysis->f0_hz = FRAME_DEFAULT_F0_HZ;
+static void forget_samples(analysis_t *analysis) {
     analysis->aperiodicity = 1.0f;
     memset(analysis->filter, 0, sizeof analysis->filter);
     memset(analysis->window, 0, sizeof analysis->window);
     memset(analysis->energies, 0, sizeof analysis->energies);
 }
 
+void analysis_reset(analysis_t *analysis) {
+    analysis->f0_hz = FRAME_DEFAULT_F0_HZ;
+    analysis->n_silent = ANALYSIS_WINDOW_SAMPLES;
+    forget_samples(analysis);
+}
+
 /* --- samples ---------------------------------------------------------------------------------------- */
+
+/* Returns how many samples of digital silence there are at the end of a block. */
+static uint32_t count_silence(const int16_t samples[ANALYSIS_BLOCK_SAMPLES]) {
+    uint32_t n = 0;
+    while (n < ANALYSIS_BLOCK_SAMPLES && (uint32_t)(samples[ANALYSIS_BLOCK_SAMPLES - 1 - n] + 1) <= 2u) {
+        n++;
+    }
+    return n;
+}
 
 /* Appends a block to the window, and its energy to `energies`. The window, in which the pitch is found,
  * passes only the first section of the weighting, which removes rumble: 6 dB per octave below 108 Hz, 12 dB
@@ -191,6 +205,13 @@ static void find_pitch(analysis_t *analysis) {
 }
 
 frame_t analysis_step(analysis_t *analysis, const int16_t samples[ANALYSIS_BLOCK_SAMPLES]) {
+    const uint32_t n = count_silence(samples);
+    const uint32_t n_silent = n < ANALYSIS_BLOCK_SAMPLES ? n : analysis->n_silent + n;
+    analysis->n_silent = n_silent < ANALYSIS_WINDOW_SAMPLES ? n_silent : ANALYSIS_WINDOW_SAMPLES;
+    if (analysis->n_silent == ANALYSIS_WINDOW_SAMPLES) {
+        forget_samples(analysis);
+        return (frame_t){.f0_hz = analysis->f0_hz, .loudness_db = FRAME_MIN_LOUDNESS_DB};
+    }
     append_block(analysis, samples);
     find_pitch(analysis);
     return (frame_t){.f0_hz = analysis->f0_hz, .loudness_db = loudness_db(analysis->energies)};

@@ -25,6 +25,9 @@
  * Loudness is the mean square of the A-weighted samples under a Hann-like window of five steps, in dB
  * relative to a full-scale sine of 1 kHz. The features of the training data use a window of 128 ms instead.
  *
+ * Digital silence, samples of at most the last bit, is not sound that fades: once it fills the window, the
+ * loudness is at its floor, although the filters would ring for 0.1 s. The pitch is held.
+ *
  * Every core and the host give the same bits; pipeline/target/live_features.py runs this code on the host. It
  * needs a single-precision FPU and CMSIS-DSP.
  *
@@ -54,6 +57,7 @@ extern "C" {
 /* Caller-owned state; the caller may read `aperiodicity`. */
 typedef struct {
     uint32_t shortest_lag, longest_lag; /* bounds of the search, in samples */
+    uint32_t n_silent;                  /* digital silence before now, in samples, at most the window */
     float f0_hz;                        /* the last detected pitch */
     float aperiodicity;                 /* last block: 0 for a perfectly periodic sound, 1 for noise */
     float filter[6];
