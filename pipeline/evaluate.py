@@ -15,8 +15,10 @@ The systems are:
 - ``<variant>_mcu_reverb``, with ``--reverb``: the int8 model with all of its learnt reverb, on a
   Cortex-M7.
 
-All figures compare samples of the WAV files, so all systems share the rounding to 16 bits, and
-anyone can compute the figures again.
+Recordings are brought to the calibrated level before models hear them, by one gain per recording or
+per folder (``gain_db`` in ``metrics.json``), and the models' output is brought back to the level of
+the recording. All figures compare samples of the WAV files, so all systems share the rounding to 16
+bits, and anyone can compute the figures again.
 """
 
 from collections.abc import Sequence
@@ -27,7 +29,14 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import FORMATS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_board, add_instrument, add_out, add_runs, add_systems
+from pipeline.core.options import (
+    add_board,
+    add_gain,
+    add_instrument,
+    add_out,
+    add_runs,
+    add_systems,
+)
 from pipeline.core.parser import Parser, renamed_values
 from pipeline.core.runs import runs_option
 from pipeline.evaluation.evaluation import Evaluation, print_table
@@ -51,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         reverb=args.reverb,
         live=args.features == "live",
     )
-    evaluation = Evaluation(args.instrument, systems, runs=args.runs, board=args.board)
+    evaluation = Evaluation(
+        args.instrument, systems, runs=args.runs, board=args.board, gain_db=args.gain
+    )
     if not evaluation.has_models:
         raise UserError(
             next(
@@ -90,6 +101,7 @@ def _parser() -> Parser:
         metavar="PATH",
         help="folder of recordings, or one recording",
     )
+    add_gain(parser, "brings recordings to the calibrated level; give 0 if they are calibrated")
     add_out(parser, "folder for WAV files and metrics.json")
     add_runs(parser, or_pretrained=True)
     add_systems(parser)

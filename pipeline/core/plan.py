@@ -230,6 +230,7 @@ def _comparison_stages(
     report = out / "metrics.json"
     systems = ["--variants", *request.variants, "--mcu", played]
     options = ["--audio", str(files.held_out / files.instrument), "--out", str(out)]
+    options += ["--gain", "0"]  # clips of the data set are calibrated
     options += [*files.options, *systems, "--format", *FORMATS, "--reverb"]
     needs = [folder / variant / "metrics.json" for variant in request.variants]
     needs += [folder / played / name for name in ("quantization.json", "c_int8/instruments.c")]

@@ -3,6 +3,9 @@
 For every recording and system, a 16-bit WAV file ``<name>.<system>.wav`` is written. The figures
 compare the samples of these files, so all systems share the rounding to 16 bits, and anyone can
 compute the figures again. ``metrics.json`` contains them.
+
+Models are fed what they would be fed at the calibrated level (see `pipeline.audio.level`), and
+their output is brought back to the level of the recording.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +16,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.audio.features import extract_features
+from pipeline.audio.continuation import find_chains
+from pipeline.audio.features import Features, Floats, extract_features
 from pipeline.audio.issue_log import IssueLog
-from pipeline.audio.loading import load_recording
+from pipeline.audio.level import calibrate_audio, calibrate_features, find_gains
+from pipeline.audio.loading import load_audio, load_recording
 from pipeline.audio.pcm import from_pcm, to_pcm, write_wav
 from pipeline.audio.recording_checks import check_recording, find_issues
+from pipeline.audio.recordings import Recording
 from pipeline.core.constants import FORMATS, SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
@@ -39,6 +45,7 @@ class Evaluation:
         missing: For each system without a model, the reason and the command to run first.
         sources: Folders that contain the models (see `model_sources`).
         peaks_dbfs: Peak of every evaluated recording.
+        gains_db: The gain that brought every recording to the calibrated level.
     """
 
     def __init__(
@@ -48,6 +55,7 @@ class Evaluation:
         *,
         runs: Path | None = None,
         board: str = "qemu_m4",
+        gain_db: float | None = None,
     ) -> None:
         """Loads models and builds firmware.
 
@@ -56,6 +64,7 @@ class Evaluation:
             systems: Systems to evaluate besides the reference and the anchor.
             runs: Folder of run folders; pretrained models are used for what it does not contain.
             board: Board that runs the firmware.
+            gain_db: Gain of all recordings, 0 if they are calibrated; None to measure it.
 
         Raises:
             UserError: A model is damaged, or a tool is missing.
@@ -65,6 +74,7 @@ class Evaluation:
         self.systems = [system for system in systems if system in files]
         self.sources = model_sources(files)
         self.peaks_dbfs: dict[str, float] = {}
+        self.gains_db: dict[str, float] = {}
         self._about = {
             "instrument": instrument,
             "formats": [fmt for fmt in FORMATS if any(s.format == fmt for s in systems)],
@@ -77,28 +87,44 @@ class Evaluation:
         self._hashes = {s: load_run(path.parent).hash for s, path in files.items()}
         self._figures: dict[System, dict[str, Figures]] = {}
         self._issues = IssueLog()
+        self._gain_db = gain_db
 
     @property
     def has_models(self) -> bool:
         """Whether any model was found."""
         return bool(self._players.models)
 
-    def evaluate(self, name: str, path: Path, out: Path) -> None:
+    def _features(self, audio: Floats) -> Features:
+        return extract_features(
+            audio, f0_min_hz=self.config.f0_min_hz, f0_max_hz=self.config.f0_max_hz
+        )
+
+    def _evaluate(self, name: str, path: Path, features: Features, out: Path) -> None:
         """Plays one recording with every system into `out` and measures the results.
 
         A recording with issues is used; `evaluate_all` reports them in a warning.
 
-        Raises:
-            UserError: The recording is not usable.
+        Args:
+            name: Name of the recording, whose gain is known.
+            path: The recording, which is usable.
+            features: Its features as recorded.
+            out: Folder of the WAV files.
         """
         audio, facts = load_recording(path)
-        bounds = {"f0_min_hz": self.config.f0_min_hz, "f0_max_hz": self.config.f0_max_hz}
-        features = extract_features(audio, **bounds)
+        gain_db = self.gains_db[name]
+        calibrated = calibrate_audio(audio, gain_db)
         is_live = any(system.live for system in self.systems)
-        live_features = extract_live_features(audio, **bounds) if is_live else None
+        bounds = {"f0_min_hz": self.config.f0_min_hz, "f0_max_hz": self.config.f0_max_hz}
+        live_features = extract_live_features(calibrated, **bounds) if is_live else None
         checks = check_recording(to_pcm(audio), features, facts, self.config)
         self._issues.add(name, find_issues(checks, self.config))
-        played = self._players.play(self.systems, audio, features, live_features)
+        played = self._players.play(
+            self.systems,
+            audio,
+            calibrate_features(features, calibrated),
+            live_features,
+            gain_db=gain_db,
+        )
         reference = from_pcm(played[REFERENCE].pcm)
         for system, result in played.items():
             write_wav(out / f"{name}.{system.name}.wav", result.pcm)
@@ -125,13 +151,9 @@ class Evaluation:
             The summary of systems and recordings (see `summary`), and one line for each recording
             that is not usable.
         """
-        failures: list[str] = []
-        for name, path in tqdm(recordings.items(), desc="evaluate", unit="recording"):
-            try:
-                self.evaluate(name, path, out)
-            except UserError as error:
-                failures.append(str(error))
-                tqdm.write(f"left out: {error}")
+        features, failures = self._measure(recordings)
+        for name, found in tqdm(features.items(), desc="evaluate", unit="recording"):
+            self._evaluate(name, recordings[name], found, out)
         summary = self.summary()
         if self._figures:
             write_json(
@@ -142,6 +164,31 @@ class Evaluation:
             )
             self._issues.warn(str(out / "metrics.json"))
         return summary, failures
+
+    def _measure(self, recordings: Mapping[str, Path]) -> tuple[dict[str, Features], list[str]]:
+        """Extracts the features of recordings as recorded, and finds their gains.
+
+        Returns:
+            The features by name, and one line for each recording that is not usable.
+        """
+        features: dict[str, Features] = {}
+        failures: list[str] = []
+        for name, path in tqdm(recordings.items(), desc="features", unit="recording"):
+            try:
+                features[name] = self._features(load_audio(path))
+            except UserError as error:
+                failures.append(str(error))
+                tqdm.write(f"left out: {error}")
+        usable = {
+            name: Recording(name, recordings[name], real=True, source="") for name in features
+        }
+        if self._gain_db is None:
+            measured = [(usable[name], found) for name, found in features.items()]
+            gains = find_gains(measured, self.config, chains=find_chains(list(usable.values())))
+            self.gains_db = {name: gains.of(recording) for name, recording in usable.items()}
+        else:
+            self.gains_db = dict.fromkeys(usable, self._gain_db)
+        return features, failures
 
     def summary(self) -> dict[str, Any]:
         """Returns the part of ``metrics.json`` that describes systems and recordings."""
@@ -158,6 +205,7 @@ class Evaluation:
             }
         return {
             "peak_dbfs": self.peaks_dbfs,
+            "gain_db": self.gains_db,
             "warnings": self._issues.by_name(),
             "systems": systems,
             "missing": {system.name: reason for system, reason in self.missing.items()},

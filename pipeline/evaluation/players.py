@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.audio.features import Features
+from pipeline.audio.level import amplify
 from pipeline.audio.lpc import lpc_anchor
-from pipeline.audio.pcm import Pcm, to_pcm
+from pipeline.audio.pcm import Pcm, from_pcm, to_pcm
 from pipeline.evaluation.comparison import compare_to_float
 from pipeline.evaluation.rendering import Array, render_float
 from pipeline.evaluation.systems import LPC, REFERENCE, System
@@ -68,14 +69,18 @@ class Players:
         audio: Array,
         features: Features,
         live_features: Features | None = None,
+        *,
+        gain_db: float = 0.0,
     ) -> dict[System, Played]:
         """Plays a recording with the reference, the anchor and some systems.
 
         Args:
             systems: Systems whose models were loaded.
             audio: The recording, shape [n].
-            features: Its features.
-            live_features: Its features as the firmware would measure them, for live systems.
+            features: Its features at the calibrated level.
+            live_features: Those that the firmware would measure, for live systems.
+            gain_db: The gain that calibrates the recording. Models play at the calibrated level;
+                their output is brought back to the recording's.
         """
         played = {
             REFERENCE: Played(to_pcm(audio)),
@@ -84,22 +89,24 @@ class Players:
         for variant, model in self.models.items():
             floating = render_float(model, features)
             for system in (system for system in systems if system.variant == variant):
+                to_float: Figures = {}
                 if system.is_firmware:
-                    result = self._play_firmware(system, model, floating, features)
+                    sound, to_float = self._play_firmware(system, model, floating, features)
                 elif system.live:
                     assert live_features is not None
-                    result = Played(to_pcm(render_float(model, live_features)["audio"]))
+                    sound = render_float(model, live_features)["audio"]
                 else:
-                    result = Played(to_pcm(floating["audio"]))
-                played[system] = Played(result.pcm[: len(audio)], result.to_float)
+                    sound = floating["audio"]
+                as_recorded = amplify(sound[: len(audio)], -gain_db)
+                played[system] = Played(to_pcm(as_recorded), to_float)
         return played
 
     def _play_firmware(
         self, system: System, model: Ddx7, floating: dict[str, Array], features: Features
-    ) -> Played:
+    ) -> tuple[Array, Figures]:
         frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
         rendering = firmware.render(self.firmware[system], frames)
-        return Played(rendering.pcm, compare_to_float(rendering, model, floating, features))
+        return from_pcm(rendering.pcm), compare_to_float(rendering, model, floating, features)
 
     def size(self, system: System) -> dict[str, int | None]:
         """Returns ``parameters`` and ``model_bytes``: as float32, or in the flash of the board."""

@@ -1,4 +1,4 @@
-"""Builds an instrument's data set from recordings: pieces, splits, clips and a summary."""
+"""Builds an instrument's data set from recordings: gains, pieces, splits, clips and a summary."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.audio.analysis import analyse
+from pipeline.audio.analysis import Analysis, analyse
 from pipeline.audio.issue_log import IssueLog
+from pipeline.audio.level import Gains, calibrate, find_gains
 from pipeline.audio.pitch_report import PitchReport, report_pitches
 from pipeline.audio.recording_checks import find_issues
 from pipeline.audio.recordings import Recording
@@ -29,8 +30,9 @@ def build_dataset(
     *,
     hold_out: Collection[str] = (),
     passed_over: Mapping[str, str] | None = None,
+    cache: Path | None = None,
 ) -> dict[str, Any]:
-    """Cuts, splits and joins recordings; writes ``dataset.npz`` and ``dataset.json``.
+    """Calibrates, cuts and joins recordings; writes ``dataset.npz`` and ``dataset.json``.
 
     Real recordings with issues are used; the issues are printed as warnings, one line for each kind
     (see `pipeline.audio.recording_checks`).
@@ -38,9 +40,10 @@ def build_dataset(
     Args:
         config: The instrument.
         recordings: Recordings to learn from.
-        run_dir: ``runs/<instrument>``; analyses are cached in its ``features``.
+        run_dir: ``runs/<instrument>``.
         hold_out: Sources that are kept for the test.
         passed_over: Files that cannot be used, with a message each, for ``dataset.json``.
+        cache: Where the analyses of recordings are kept; ``features`` in `run_dir` if None.
 
     Returns:
         The summary in ``dataset.json``.
@@ -52,7 +55,9 @@ def build_dataset(
     check_hold_out(hold_out, {recording.source for recording in recordings})
     # Of recordings with the same content the first is used, and no copy of a test may be learnt.
     recordings = sorted(recordings, key=lambda recording: recording.source not in hold_out)
-    cuts, log = _cut_all(recordings, config.data, run_dir / "features")
+    takes = list(analyse(recordings, config.data, cache or run_dir / "features"))
+    gains = find_gains(((take.recording, take.features) for take in takes), config.data)
+    cuts, log = _cut_all(takes, gains, config.data)
     real = ((take.recording, take.checks) for take, _ in cuts if take.recording.real)
     pitches = report_pitches(real, config.data)
     pitches.add_issues(log)
@@ -62,7 +67,8 @@ def build_dataset(
     check_usable(hold_out, {take.recording.source for take, _ in useful})
     splits, groups = arrange(useful, config.data.seed, hold_out)
     arrays = _stack(groups)
-    summary = summarize(config, arrays, [account(*cut, splits, config.data) for cut in cuts])
+    accounts = [account(*cut, splits, config.data) for cut in cuts]
+    summary = summarize(config, arrays, accounts, gains)
     summary |= {
         "duplicates": len(recordings) - len(cuts),
         "joined_clips": {
@@ -96,15 +102,15 @@ def _why_nothing(config: InstrumentConfig, n_recordings: int, pitches: PitchRepo
 
 
 def _cut_all(
-    recordings: Sequence[Recording], config: DataConfig, cache: Path
+    takes: Sequence[Analysis], gains: Gains, config: DataConfig
 ) -> tuple[list[Cut], IssueLog]:
-    """Analyses and cuts recordings, and collects the issues of real ones."""
+    """Calibrates and cuts recordings, and collects the issues of real ones."""
     cuts: list[Cut] = []
     log = IssueLog()
-    for take in analyse(recordings, config, cache):
+    for take in takes:
         if take.recording.real:
             log.add(take.recording.name, find_issues(take.checks, config))
-        cuts.append(cut_take(take, config))
+        cuts.append(cut_take(calibrate(take, gains.of(take.recording)), config))
     return cuts, log
 
 

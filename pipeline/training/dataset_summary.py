@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.audio.analysis import Analysis
+from pipeline.audio.level import Gains
 from pipeline.audio.recording_checks import audible_frames
 from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, SAMPLE_RATE, SPLITS
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
@@ -67,9 +68,12 @@ def account(
 
 
 def summarize(
-    config: InstrumentConfig, arrays: Arrays, accounts: Sequence[Account]
+    config: InstrumentConfig, arrays: Arrays, accounts: Sequence[Account], gains: Gains
 ) -> dict[str, Any]:
-    """Returns seconds, pitch and loudness of the whole data set, and by source and split."""
+    """Returns seconds, pitch and loudness of the whole data set, and by source and split.
+
+    ``gain_db`` of a source is that of its recordings but those in ``own_gains_db``.
+    """
     everything = np.ones(len(arrays["split"]), bool)
     sources = {}
     for source in dict.fromkeys(a.source for a in accounts):
@@ -80,6 +84,10 @@ def summarize(
             "n_recordings": len(mine),
             "seconds": _seconds(mine, arrays, clips),
             **_describe(arrays, clips),
+            "gain_db": gains.sources[source],
+            "own_gains_db": {
+                a.name: gains.recordings[a.name] for a in mine if a.name in gains.recordings
+            },
             "unused": [a.name for a in mine if a.split is None],
             "splits": {
                 name: {
@@ -164,4 +172,8 @@ def _source_line(name: str, source: Mapping[str, Any]) -> str:
         shares = (f"{split} {splits[split]['sounding_seconds']:.0f}" for split in SPLITS)
         line += f" ({', '.join(shares)} s), pitch {'..'.join(source['f0_notes'])}"
         line += ", loudness {:.0f}..{:.0f} dB".format(*source["loudness_db"])
+    line += f", gain {source['gain_db']:+.1f} dB"
+    if own := source["own_gains_db"].values():
+        noun = "recording has" if len(own) == 1 else "recordings have"
+        line += f" ({len(own)} {noun} {min(own):+.1f} to {max(own):+.1f} dB)"
     return line
