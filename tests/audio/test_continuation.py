@@ -118,3 +118,18 @@ def test_only_files_of_one_folder_and_rate_are_joined(tmp_path: Path) -> None:
     assert find_chains(list_recordings(tmp_path / "a")) == []
     sf.write(moved, tone[16_000:], RATE)
     assert len(find_chains(list_recordings(tmp_path / "a"))) == 1
+
+
+@pytest.mark.parametrize("over", [1.05, 2.0, 10.0])
+def test_clipped_tones_with_consecutive_names_are_not_joined(tmp_path: Path, over: float) -> None:
+    random = np.random.default_rng(0)
+    for number in range(20):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        f0_hz = random.uniform(100, 1000)
+        for name, ratio in (("note_1", 1.0), ("note_2", 2 ** (random.integers(-3, 4) / 12))):
+            phase = 2 * np.pi * f0_hz * ratio * np.arange(RATE // 2) / RATE + random.uniform(0, 6)
+            tone = sum(np.sin(k * phase) / k for k in range(1, 6))
+            tone = np.clip(over * tone / np.abs(tone).max(), -1, 1)
+            sf.write(folder / f"{name}.wav", 0.99 * tone, RATE)
+        assert find_chains(list_recordings(folder)) == []
