@@ -130,11 +130,15 @@ def _window_levels(audio: Floats) -> Floats:
 
 
 def _fall_in_silence(level_db: Floats, audio: Floats) -> Floats:
-    """Lets levels fall in digital silence, linearly in dB from the level at its beginning."""
+    """Lets levels fall in digital silence, linearly in dB from the level at its beginning.
+
+    They rise again with the first block that lies wholly after it, so that no block whose beginning
+    is silent plays.
+    """
     fallen = level_db.copy()
     for start, stop in silent_runs(audio):
         first = int(start) // HOP_SAMPLES  # the first frame after the beginning
-        last = len(level_db) if stop == len(audio) else int(stop) // HOP_SAMPLES
+        last = -(-int(stop) // HOP_SAMPLES)
         before = level_db[first - 1] if first > 0 else -LOUDNESS_RANGE_DB
         past = HOP_SAMPLES * (np.arange(first, last) + 1) - start
         line = before - (before + LOUDNESS_RANGE_DB) * np.minimum(past / FALL_SAMPLES, 1.0)
