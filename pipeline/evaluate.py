@@ -6,7 +6,7 @@ Writes one 16-bit WAV file per recording and system, ``<name>.<system>.wav``, an
 The systems are:
 
 - ``reference``: the recording itself;
-- ``lpc``: a vocoder that every model should beat;
+- ``lpc``, ``lpc_noise``: vocoders that every model should beat, without and with noise;
 - ``full``, ``reduced``, ``reduced_ad``, ``reduced_cd``: the float models with their learnt reverb;
 - ``<variant>_live``, with ``--features live``: the same, with the features that the firmware
   extracts from live sound (`pipeline.target.live_features`);
@@ -22,7 +22,6 @@ bits, and anyone can compute the figures again.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.audio.recordings import open_recordings
 from pipeline.core.cli import run_main
@@ -30,6 +29,7 @@ from pipeline.core.constants import FORMATS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import (
+    add_audio,
     add_board,
     add_gain,
     add_instrument,
@@ -39,7 +39,8 @@ from pipeline.core.options import (
 )
 from pipeline.core.parser import Parser, renamed_values
 from pipeline.core.runs import runs_option
-from pipeline.evaluation.evaluation import Evaluation, print_table
+from pipeline.evaluation.evaluation import Evaluation
+from pipeline.evaluation.evaluation_table import print_table
 from pipeline.evaluation.model_files import output_names
 from pipeline.evaluation.systems import requested_systems
 from pipeline.target.boards import FILE_BOARDS
@@ -49,10 +50,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Plays recordings with every system and measures how close the results are."""
     args = _parser().parse_args(argv)
     config = load_instrument(args.instrument)
-    found = open_recordings([args.audio], config.data)
-    base = args.audio if args.audio.is_dir() else args.audio.parent
-    if args.audio.is_dir() and args.out.resolve().is_relative_to(args.audio.resolve()):
-        raise UserError(f"{args.out} lies within {args.audio}: give --out another folder")
+    found = open_recordings(args.audio, config.data)
+    for folder in args.audio:
+        if folder.is_dir() and args.out.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"{args.out} lies within {folder}: give --out another folder")
     systems = requested_systems(
         args.variants,
         args.mcu,
@@ -72,12 +73,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"models: {evaluation.sources}")
     for system, reason in evaluation.missing.items():
         print(f"left out: {system.name}: {reason}")
-    paths = [recording.path for recording in found.recordings]
-    names = output_names(paths, base)
+    recordings = output_names(found.recordings)
     found.warn(str(args.out / "metrics.json"))
-    summary, failures = evaluation.evaluate_all(
-        dict(zip(names, paths, strict=True)), args.out, passed_over=found.by_path()
-    )
+    summary, failures = evaluation.evaluate_all(recordings, args.out, passed_over=found.by_path())
     if summary["systems"]:
         print_table(summary["systems"])
         print(
@@ -87,19 +85,18 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"next: python -m pipeline.bench --instrument {args.instrument}{runs_option(args.runs)}"
         )
     if failures:
-        others = f" ({len(failures)} of {len(paths)} recordings were left out)"
+        others = f" ({len(failures)} of {len(recordings)} recordings were left out)"
         raise UserError(failures[0] + (others if len(failures) > 1 else ""))
 
 
 def _parser() -> Parser:
     parser = Parser("evaluate", main.__doc__)
     add_instrument(parser)
-    parser.add_argument(
-        "--audio",
-        type=Path,
+    add_audio(
+        parser,
+        "folders of recordings, or single recordings; each folder is a source of its own, and has "
+        "a line of its own in the results",
         required=True,
-        metavar="PATH",
-        help="folder of recordings, or one recording",
     )
     add_gain(parser, "brings recordings to the calibrated level; give 0 if they are calibrated")
     add_out(parser, "folder for WAV files and metrics.json")

@@ -1,1 +1,1 @@
-"""Recordings: loading, checks, features, the rendered corpus and the LPC anchor."""
+"""Recordings: loading, checks, features, the rendered corpus and the LPC anchors."""

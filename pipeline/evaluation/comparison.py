@@ -1,6 +1,6 @@
 """Compares the firmware with the float model, and averages figures over recordings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,13 +45,44 @@ def compare_to_float(
     }
 
 
-def mean_figures(per_recording: Iterable[Figures], peaks_dbfs: Sequence[float]) -> dict[str, Any]:
-    """Averages figures over recordings, ignoring None, and adds ``mss_audible``."""
-    rows = list(per_recording)
-    audible = [
-        row["mss"] for row, peak in zip(rows, peaks_dbfs, strict=True) if peak > AUDIBLE_DBFS
-    ]
-    columns: dict[str, list[float | None]] = {name: [row[name] for row in rows] for name in rows[0]}
-    columns["mss_audible"] = audible
-    known = {name: [v for v in values if v is not None] for name, values in columns.items()}
-    return {name: float(np.mean(values)) if values else None for name, values in known.items()}
+def summarize(
+    per_recording: Mapping[str, Figures],
+    peaks_dbfs: Mapping[str, float],
+    sources: Mapping[str, str],
+) -> dict[str, Any]:
+    """Sums up the figures of a system over recordings.
+
+    Args:
+        per_recording: Figures by recording.
+        peaks_dbfs: Peak by recording.
+        sources: Source by recording, such as the folder that it came from.
+
+    Returns:
+        ``mean`` and ``spread``, the standard deviation over recordings, of each figure, ignoring
+        None; and for each source under ``by_source`` the same with ``n_recordings``.
+    """
+    audible = {
+        name: figures | {"mss_audible": figures["mss"] if peaks_dbfs[name] > AUDIBLE_DBFS else None}
+        for name, figures in per_recording.items()
+    }
+    by_source: dict[str, list[Figures]] = {}
+    for name, figures in audible.items():
+        by_source.setdefault(sources[name], []).append(figures)
+    return _statistics(list(audible.values())) | {
+        "by_source": {
+            source: {"n_recordings": len(rows), **_statistics(rows)}
+            for source, rows in by_source.items()
+        }
+    }
+
+
+def _statistics(rows: Sequence[Figures]) -> dict[str, Figures]:
+    mean, spread = Figures(), Figures()
+    for name in rows[0]:
+        values = [value for row in rows if (value := row[name]) is not None]
+        if name == "silence_dbfs" and values:  # a mean of powers, of which some are 0
+            mean[name] = float(10 * np.log10(np.mean(10 ** (np.array(values) / 10))))
+        else:
+            mean[name] = float(np.mean(values)) if values else None
+        spread[name] = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"mean": mean, "spread": spread}

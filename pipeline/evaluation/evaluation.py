@@ -29,12 +29,14 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.runs import load_run
-from pipeline.evaluation.comparison import AUDIBLE_DBFS, mean_figures
+from pipeline.evaluation.comparison import summarize
 from pipeline.evaluation.model_files import file_digest, find_models, model_sources
 from pipeline.evaluation.players import Players
 from pipeline.evaluation.systems import REFERENCE, System
 from pipeline.model.measurement import Figures, measure
 from pipeline.target.live_features import extract_live_features
+
+VERSION = 2  # of the content of ``metrics.json``; what an older version wrote is evaluated again
 
 
 class Evaluation:
@@ -46,6 +48,7 @@ class Evaluation:
         sources: Folders that contain the models (see `model_sources`).
         peaks_dbfs: Peak of every evaluated recording.
         gains_db: The gain that brought every recording to the calibrated level.
+        sources_of: Source of every evaluated recording, such as the folder that it came from.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class Evaluation:
 
         Args:
             instrument: Name of the instrument.
-            systems: Systems to evaluate besides the reference and the anchor.
+            systems: Systems to evaluate besides the reference and the anchors.
             runs: Folder of run folders; pretrained models are used for what it does not contain.
             board: Board that runs the firmware.
             gain_db: Gain of all recordings, 0 if they are calibrated; None to measure it.
@@ -75,7 +78,9 @@ class Evaluation:
         self.sources = model_sources(files)
         self.peaks_dbfs: dict[str, float] = {}
         self.gains_db: dict[str, float] = {}
+        self.sources_of: dict[str, str] = {}
         self._about = {
+            "version": VERSION,
             "instrument": instrument,
             "formats": [fmt for fmt in FORMATS if any(s.format == fmt for s in systems)],
             "board": board,
@@ -135,7 +140,7 @@ class Evaluation:
 
     def evaluate_all(
         self,
-        recordings: Mapping[str, Path],
+        recordings: Mapping[str, Recording],
         out: Path,
         *,
         passed_over: Mapping[str, str] | None = None,
@@ -143,7 +148,7 @@ class Evaluation:
         """Evaluates recordings by name and writes ``metrics.json`` into `out`.
 
         Args:
-            recordings: The recordings by name.
+            recordings: The recordings by the names of their results.
             out: Folder of ``metrics.json`` and of the WAV files.
             passed_over: Files that cannot be used, with a message each, for ``metrics.json``.
 
@@ -152,8 +157,9 @@ class Evaluation:
             that is not usable.
         """
         features, failures = self._measure(recordings)
+        self.sources_of |= {name: recordings[name].source for name in features}
         for name, found in tqdm(features.items(), desc="evaluate", unit="recording"):
-            self._evaluate(name, recordings[name], found, out)
+            self._evaluate(name, recordings[name].path, found, out)
         summary = self.summary()
         if self._figures:
             write_json(
@@ -165,7 +171,9 @@ class Evaluation:
             self._issues.warn(str(out / "metrics.json"))
         return summary, failures
 
-    def _measure(self, recordings: Mapping[str, Path]) -> tuple[dict[str, Features], list[str]]:
+    def _measure(
+        self, recordings: Mapping[str, Recording]
+    ) -> tuple[dict[str, Features], list[str]]:
         """Extracts the features of recordings as recorded, and finds their gains.
 
         Returns:
@@ -173,15 +181,13 @@ class Evaluation:
         """
         features: dict[str, Features] = {}
         failures: list[str] = []
-        for name, path in tqdm(recordings.items(), desc="features", unit="recording"):
+        for name, recording in tqdm(recordings.items(), desc="features", unit="recording"):
             try:
-                features[name] = self._features(load_audio(path))
+                features[name] = self._features(load_audio(recording.path))
             except UserError as error:
                 failures.append(str(error))
                 tqdm.write(f"left out: {error}")
-        usable = {
-            name: Recording(name, recordings[name], real=True, source="") for name in features
-        }
+        usable = {name: recordings[name] for name in features}
         if self._gain_db is None:
             measured = [(usable[name], found) for name, found in features.items()]
             gains = find_gains(measured, self.config, chains=find_chains(list(usable.values())))
@@ -194,37 +200,19 @@ class Evaluation:
         """Returns the part of ``metrics.json`` that describes systems and recordings."""
         systems = {}
         for system, per_recording in self._figures.items():
-            peaks = [self.peaks_dbfs[name] for name in per_recording]
             systems[system.name] = {
                 "domain": system.domain,
                 "config_hash": self._hashes.get(system),
                 "model_digest": self._digests.get(system),
                 **self._players.size(system),
-                "mean": mean_figures(per_recording.values(), peaks),
+                **summarize(per_recording, self.peaks_dbfs, self.sources_of),
                 "recordings": per_recording,
             }
         return {
             "peak_dbfs": self.peaks_dbfs,
             "gain_db": self.gains_db,
+            "source": self.sources_of,
             "warnings": self._issues.by_name(),
             "systems": systems,
             "missing": {system.name: reason for system, reason in self.missing.items()},
         }
-
-
-def print_table(systems: Mapping[str, Any]) -> None:
-    """Prints the mean figures, one line per system."""
-    columns = {
-        "mss": "MSS",
-        "mss_audible": f"> {AUDIBLE_DBFS:.0f} dBFS",
-        "log_mel_db": "log-mel dB",
-        "f0_error_cents": "f0 cents",
-        "loudness_error_db": "loudness dB",
-        "mss_to_float": "to float: MSS",
-        "level_error_db": "level dB",
-    }
-    print(f"{'system':<22}" + "".join(f"{title:>14}" for title in columns.values()) + "  domain")
-    for system, entry in systems.items():
-        values = [entry["mean"].get(name) for name in columns]
-        texts = ["" if value is None else f"{value:.2f}" for value in values]
-        print(f"{system:<22}" + "".join(f"{text:>14}" for text in texts) + f"  {entry['domain']}")

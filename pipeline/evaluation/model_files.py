@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.audio.recordings import Recording
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.paths import REPOSITORY
@@ -17,13 +18,29 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
-def output_names(paths: Sequence[Path], base: Path) -> list[str]:
-    """Names recordings by their stem, or by their path below `base` if several share the stem."""
-    stems = Counter(path.stem for path in paths)
-    return [
-        path.stem if stems[path.stem] == 1 else "__".join(path.relative_to(base).parts)
-        for path in paths
-    ]
+def output_names(recordings: Sequence[Recording]) -> dict[str, Recording]:
+    """Names the results of recordings.
+
+    Returns:
+        The recordings by their file's stem; by their path within the source if several share the
+        stem; with the source before it if several share that, too.
+    """
+    stems = Counter(recording.path.stem for recording in recordings)
+    within = Counter(_path_within(recording) for recording in recordings)
+    names = {}
+    for recording in recordings:
+        if stems[recording.path.stem] == 1:
+            name = recording.path.stem
+        elif within[_path_within(recording)] == 1:
+            name = _path_within(recording)
+        else:
+            name = recording.name
+        names[name.replace("/", "__")] = recording
+    return names
+
+
+def _path_within(recording: Recording) -> str:
+    return recording.name.removeprefix(f"{recording.source}/")
 
 
 def find_models(

@@ -8,11 +8,11 @@ import numpy as np
 
 from pipeline.audio.features import Features
 from pipeline.audio.level import amplify
-from pipeline.audio.lpc import lpc_anchor
+from pipeline.audio.lpc import lpc_anchor, lpc_noise_anchor
 from pipeline.audio.pcm import Pcm, from_pcm, to_pcm
 from pipeline.evaluation.comparison import compare_to_float
 from pipeline.evaluation.rendering import Array, render_float
-from pipeline.evaluation.systems import LPC, REFERENCE, System
+from pipeline.evaluation.systems import LPC, LPC_NOISE, REFERENCE, System
 from pipeline.model.ddx7 import Ddx7, load_model
 from pipeline.model.measurement import Figures
 from pipeline.target import firmware, sources
@@ -72,7 +72,7 @@ class Players:
         *,
         gain_db: float = 0.0,
     ) -> dict[System, Played]:
-        """Plays a recording with the reference, the anchor and some systems.
+        """Plays a recording with the reference, the anchors and some systems.
 
         Args:
             systems: Systems whose models were loaded.
@@ -85,6 +85,7 @@ class Players:
         played = {
             REFERENCE: Played(to_pcm(audio)),
             LPC: Played(to_pcm(lpc_anchor(audio, features.f0_hz))),
+            LPC_NOISE: Played(to_pcm(lpc_noise_anchor(audio, features.f0_hz, features.confidence))),
         }
         for variant, model in self.models.items():
             floating = render_float(model, features)

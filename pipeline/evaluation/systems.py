@@ -1,4 +1,4 @@
-"""The systems that are evaluated: recording, anchor, float models, and firmware."""
+"""The systems that are evaluated: recording, anchors, float models, and firmware."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,16 @@ VARIANT_LABELS = {
     "reduced_cd": "Reduced + CD",
 }
 FORMAT_LABELS = {"int8": "int8", "int16x8": "16x8"}
+# Name, label and description of the systems without a model, by format.
+MODELLESS = {
+    "recording": ("reference", "Reference", "recording"),
+    "lpc": ("lpc", "Anchor (LPC)", "linear prediction of the recording"),
+    "lpc_noise": (
+        "lpc_noise",
+        "Anchor (LPC + noise)",
+        "linear prediction of the recording, with noise",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -19,9 +29,9 @@ class System:
     """A way to play a recording.
 
     Attributes:
-        variant: Variant of the model that plays; None for the recording and the anchor.
+        variant: Variant of the model that plays; None for the recording and the anchors.
         format: ``float`` for a float model, one of `FORMATS` for a quantized model in the firmware;
-            ``recording`` or ``lpc`` where there is no model.
+            one of `MODELLESS` where there is no model.
         reverb: Whether the learnt reverb is played.
         live: Whether the features are those that the firmware would measure in live sound.
     """
@@ -44,7 +54,7 @@ class System:
     def name(self) -> str:
         """Name in file names and in ``metrics.json``."""
         if self.variant is None:
-            return {"recording": "reference", "lpc": "lpc"}[self.format]
+            return MODELLESS[self.format][0]
         if self.is_firmware:
             player = "_mcu16" if self.format == "int16x8" else "_mcu"
             return self.variant + player + ("_reverb" if self.reverb else "")
@@ -54,7 +64,7 @@ class System:
     def label(self) -> str:
         """Name for readers, such as "Reduced + CD, int8"."""
         if self.variant is None:
-            return {"recording": "Reference", "lpc": "Anchor (LPC)"}[self.format]
+            return MODELLESS[self.format][1]
         words = [VARIANT_LABELS[self.variant]]
         if self.is_firmware:
             words.append(FORMAT_LABELS[self.format] + (" with reverb" if self.reverb else ""))
@@ -64,9 +74,7 @@ class System:
     def domain(self) -> str:
         """Description of the sound for readers, which ``metrics.json`` contains."""
         if self.variant is None:
-            return {"recording": "recording", "lpc": "linear prediction of the recording"}[
-                self.format
-            ]
+            return MODELLESS[self.format][2]
         if not self.reverb:
             return "dry"
         return "with the learnt reverb" + (", from live features" if self.live else "")
@@ -79,6 +87,7 @@ class System:
 
 REFERENCE = System(None, "recording")
 LPC = System(None, "lpc")
+LPC_NOISE = System(None, "lpc_noise")
 
 
 def float_system(variant: str) -> System:
@@ -136,6 +145,7 @@ _BY_NAME = {
     for system in (
         REFERENCE,
         LPC,
+        LPC_NOISE,
         *(float_system(variant) for variant in VARIANTS),
         *(live_system(variant) for variant in VARIANTS),
         *(s for variant in VARIANTS for s in firmware_systems(variant, reverb=True)),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pipeline.core.constants import FORMATS
 from pipeline.core.instrument_config import InstrumentConfig
-from pipeline.evaluation.systems import LPC, REFERENCE, System, requested_systems
+from pipeline.evaluation.systems import LPC, LPC_NOISE, REFERENCE, System, requested_systems
 
 Source = Literal["recorded", "rendered", "composed"]
 KEYS = "123456789ABCDEFGHIJKMNOPQRSTUVWXYZ"  # keys of the systems, in order; L toggles the loop
@@ -72,7 +72,7 @@ def instrument_label(name: str) -> str:
 def page_systems(variants: Sequence[str], mcu: Sequence[str]) -> list[System]:
     """Returns all systems on the page in their order.
 
-    These are the reference, the anchor, the float models, and the firmware with every format and
+    These are the reference, the anchors, the float models, and the firmware with every format and
     with the learnt reverb.
 
     Args:
@@ -80,7 +80,7 @@ def page_systems(variants: Sequence[str], mcu: Sequence[str]) -> list[System]:
         mcu: Variants that the firmware plays.
     """
     models = requested_systems(variants, mcu, formats=FORMATS, reverb=True)
-    return [REFERENCE, LPC, *sorted(models, key=lambda system: system.is_firmware)]
+    return [REFERENCE, LPC, LPC_NOISE, *sorted(models, key=lambda system: system.is_firmware)]
 
 
 def catalogue_json(instruments: Sequence[InstrumentSection], systems: Sequence[System]) -> str:

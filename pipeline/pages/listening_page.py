@@ -12,6 +12,7 @@ from pipeline.evaluation.systems import REFERENCE, System
 from pipeline.model.patches import find_patch
 from pipeline.pages import diagrams, html
 from pipeline.pages.catalogue import KEYS, InstrumentSection, Source, Take, catalogue_json
+from pipeline.pages.heard import LEGEND, describe
 from pipeline.pages.sounds import image_path, write_take
 from pipeline.target.boards import EMULATED_BOARDS, FILE_BOARDS
 
@@ -66,9 +67,9 @@ def _index(
     place = f"an emulated {FILE_BOARDS[board].core}" if emulated else "this computer"
     groups = [
         (
-            "Recording and anchor",
+            "Recording and anchors",
             "the sound to reproduce, and a simple method that every model should surpass: linear "
-            "prediction of the recording at its pitch",
+            "prediction of the recording at its pitch, without and with as much noise as it has",
             [system for system in systems if system.variant is None],
         ),
         (
@@ -98,6 +99,7 @@ def _index(
         tables="\n".join(
             _table(name, text, group, instruments) for name, text, group in groups if group
         ),
+        legend="".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in LEGEND.items()),
         sources=_sources(instruments),
         frame_rate=FRAME_RATE,
         signal_path=diagrams.signal_path_svg(config.full, config.reduced),
@@ -205,7 +207,7 @@ def _player(instrument: InstrumentSection, take: Take, system: System, *, hidden
         f'{" hidden" if hidden else ""} style="--seconds:{len(audio) / SAMPLE_RATE:.4f}"><header>'
         f'<button type="button" class="play" aria-pressed="false" aria-label="Play {escape(name)}">'
         f'</button><div><span class="label">{label}</span>'
-        f"{_facts(instrument, take, system)}</div></header>"
+        f"{_facts(instrument, take, system)}</div></header>{_heard(take, system)}"
         f'<div class="tracks"><div class="track wave-track">{waveform}</div>'
         f'<div class="track image-track">{image}</div></div></article>'
     )
@@ -224,3 +226,10 @@ def _facts(instrument: InstrumentSection, take: Take, system: System) -> str:
     facts.append(("reverb", reverb))
     items = "".join(f"<div><dt>{n}</dt><dd>{escape(v)}</dd></div>" for n, v in facts)
     return f'<dl class="facts">{items}</dl>'
+
+
+def _heard(take: Take, system: System) -> str:
+    """Says what a listener hears of a system's figures, as HTML."""
+    phrases = describe(take.figures.get(system, {}))
+    items = "".join(f"<li>{escape(phrase)}</li>" for phrase in phrases)
+    return f'<ul class="heard-as">{items}</ul>' if items else ""

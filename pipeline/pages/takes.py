@@ -6,7 +6,7 @@ Evaluations that are still valid are kept, so writing the page again is quick.
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,15 @@ from pipeline.audio import pcm
 from pipeline.audio.composition import compose_examples
 from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import to_pcm
-from pipeline.audio.recordings import open_recordings
+from pipeline.audio.recordings import Recording, open_recordings
 from pipeline.audio.soundfont import render_excerpt
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import InstrumentConfig
 from pipeline.core.paths import REPOSITORY
-from pipeline.evaluation.evaluation import Evaluation
+from pipeline.evaluation.evaluation import VERSION, Evaluation
 from pipeline.evaluation.model_files import file_digest, find_models, model_sources, output_names
-from pipeline.evaluation.systems import LPC, REFERENCE, System
+from pipeline.evaluation.systems import REFERENCE, System
 from pipeline.pages.catalogue import InstrumentSection, Source, Take
 
 EXCERPT_SECONDS = 12  # longest part of a recording that the page plays
@@ -69,7 +69,7 @@ def gather(config: InstrumentConfig, options: Options, out: Path) -> InstrumentS
     audio_out = out / "audio" / name
     with tempfile.TemporaryDirectory() as temporary:
         recordings = (
-            _excerpts(config, folder, options.n_takes, Path(temporary))
+            _excerpts(config, folder, options, Path(temporary))
             if folder
             else _composed_phrases(config, Path(temporary))
         )
@@ -100,18 +100,21 @@ def gather(config: InstrumentConfig, options: Options, out: Path) -> InstrumentS
     )
 
 
-def _composed_phrases(config: InstrumentConfig, out: Path) -> dict[str, Path]:
-    """Renders the example phrases into `out`; returns WAV files by name."""
+def _composed_phrases(config: InstrumentConfig, out: Path) -> dict[str, Recording]:
+    """Renders the example phrases into `out`; returns them by name."""
     program = config.require_corpus().gm_program
     chosen = {}
     for name, midi in compose_examples(config).items():
-        chosen[name] = out / f"{name}.wav"
-        render_excerpt(midi, program, chosen[name])
+        path = out / f"{name}.wav"
+        render_excerpt(midi, program, path)
+        chosen[name] = Recording(name, path, real=False, source="composed")
     return chosen
 
 
-def _excerpts(config: InstrumentConfig, folder: Path, n_takes: int, out: Path) -> dict[str, Path]:
-    """Copies the beginnings of recordings, chosen evenly from a folder; returns WAV files by name.
+def _excerpts(
+    config: InstrumentConfig, folder: Path, options: Options, out: Path
+) -> dict[str, Recording]:
+    """Copies the beginnings of recordings, chosen evenly from a folder; returns them by name.
 
     Raises:
         UserError: No recording is usable.
@@ -119,17 +122,18 @@ def _excerpts(config: InstrumentConfig, folder: Path, n_takes: int, out: Path) -
     found = open_recordings([folder], config.data)
     found.warn()
     n_found = len(found.recordings)
-    spread = np.linspace(0, n_found - 1, min(n_takes, n_found)).round().astype(int)
-    paths = [found.recordings[index].path for index in spread]
+    spread = np.linspace(0, n_found - 1, min(options.n_takes, n_found)).round().astype(int)
     chosen = {}
-    for name, path in zip(output_names(paths, folder), paths, strict=True):
-        chosen[name] = out / f"{name}.wav"
-        pcm.write_wav(chosen[name], to_pcm(load_audio(path)[: EXCERPT_SECONDS * SAMPLE_RATE]))
+    for name, recording in output_names([found.recordings[index] for index in spread]).items():
+        path = out / f"{name}.wav"
+        excerpt = load_audio(recording.path)[: EXCERPT_SECONDS * SAMPLE_RATE]
+        pcm.write_wav(path, to_pcm(excerpt))
+        chosen[name] = replace(recording, path=path, real=not options.rendered)
     return chosen
 
 
 def _evaluate(
-    instrument: str, recordings: Mapping[str, Path], options: Options, out: Path
+    instrument: str, recordings: Mapping[str, Recording], options: Options, out: Path
 ) -> dict[str, Any]:
     """Evaluates every system on recordings, unless `out` already contains the result.
 
@@ -148,7 +152,7 @@ def _evaluate(
     if _is_current(metrics, files, recordings, options.board, out):
         print(f"{instrument}: everything in {out} is up to date")
         return metrics | now
-    print(f"{instrument}: {len(recordings)} recordings by {len(files) + 2} systems", flush=True)
+    print(f"{instrument}: {len(recordings)} recordings by {len(files) + 3} systems", flush=True)
     evaluation = Evaluation(instrument, systems, runs=options.runs, board=options.board)
     summary, failures = evaluation.evaluate_all(recordings, out)
     if failures:
@@ -159,20 +163,24 @@ def _evaluate(
 def _is_current(
     metrics: Mapping[str, Any],
     files: Mapping[System, Path],
-    recordings: Mapping[str, Path],
+    recordings: Mapping[str, Recording],
     board: str,
     out: Path,
 ) -> bool:
     """Checks whether an evaluation used the same models, recordings and board."""
     digests = {system.name: file_digest(path) for system, path in files.items()}
     evaluated = {
-        name: entry.get("model_digest")
+        name: digest
         for name, entry in metrics.get("systems", {}).items()
-        if name != LPC.name
+        if (digest := entry.get("model_digest"))
     }
-    references = {path: out / f"{name}.{REFERENCE.name}.wav" for name, path in recordings.items()}
+    references = {
+        recording.path: out / f"{name}.{REFERENCE.name}.wav"
+        for name, recording in recordings.items()
+    }
     return (
-        evaluated == digests
+        metrics.get("version") == VERSION
+        and evaluated == digests
         and metrics.get("board") == board
         and all(_same_file(path, reference) for path, reference in references.items())
     )

@@ -11,17 +11,24 @@ from support.sounds import make_tone
 
 from pipeline import evaluate
 from pipeline.audio.features import extract_features
+from pipeline.audio.level import amplify, calibrate_audio, calibrate_features
 from pipeline.audio.loading import load_audio
-from pipeline.audio.lpc import LPC_WINDOW, impulse_train, lpc_anchor
+from pipeline.audio.lpc import LPC_WINDOW, impulse_train, lpc_anchor, lpc_noise_anchor
 from pipeline.audio.pcm import from_pcm, to_pcm
+from pipeline.audio.recordings import Recording
 from pipeline.core import paths
 from pipeline.core.cli import run_main
 from pipeline.core.constants import FORMATS, HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import load_instrument
 from pipeline.core.patch_files import load_patch
 from pipeline.evaluation import evaluation, model_files, rendering
+from pipeline.evaluation.comparison import summarize
+from pipeline.evaluation.evaluation_table import print_table
 from pipeline.evaluation.systems import VARIANT_LABELS, System, requested_systems
 from pipeline.model import ddx7, metrics
+from pipeline.model.harmonic_metrics import harmonic_figures
+from pipeline.model.silence_metrics import ZERO_DBFS
 from pipeline.quantization.weights import load_noise
 from pipeline.reference import device
 
@@ -111,6 +118,30 @@ def test_anchor_keeps_pitch_and_loudness_of_a_tone():
     assert energy[1] / energy[0] == pytest.approx(1, abs=0.3)
 
 
+def test_anchor_with_noise_has_the_recordings_share_of_noise():
+    rng = np.random.default_rng(0)
+    tone = make_tone(1.5, 370.0)
+    noise = rng.normal(size=len(tone)).astype(np.float32)
+    noise *= 0.1 * np.sqrt(np.mean(tone**2)) / noise.std()  # 20 dB below the tone
+    features = features_of(tone + noise)
+    config = load_instrument("flute").data
+    with_noise = lpc_noise_anchor(tone + noise, features.f0_hz, features.confidence)
+    without = lpc_anchor(tone + noise, features.f0_hz)
+    figures, bare = (
+        harmonic_figures(tone + noise, anchor, features, config) for anchor in (with_noise, without)
+    )
+    assert abs(figures["hnr_bias_db"]) < 2 and bare["hnr_bias_db"] > 10
+    assert metrics.loudness_error_db(features, features_of(with_noise)) < 1.5
+
+
+def test_anchor_of_a_purely_periodic_recording_has_no_noise():
+    tone = make_tone(0.5, 370.0)
+    f0_hz = np.full(-(-len(tone) // HOP_SAMPLES), 370.0)
+    np.testing.assert_array_equal(
+        lpc_noise_anchor(tone, f0_hz, np.ones(len(f0_hz))), lpc_anchor(tone, f0_hz)
+    )
+
+
 def test_anchor_is_silent_where_the_recording_is():
     audio = np.concatenate([make_tone(0.5), np.zeros(8000, np.float32), make_tone(0.3)])
     f0_hz = np.full(-(-len(audio) // HOP_SAMPLES), 523.25)
@@ -134,19 +165,26 @@ def runs(tmp_path_factory):
 def recordings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recordings")
     sf.write(folder / "steady.wav", make_tone(1.0), SAMPLE_RATE, subtype="PCM_16")
-    glide = np.concatenate(
-        [make_tone(0.6, 400.0, level=0.005), make_tone(0.61, 700.0, level=0.005)]
-    )
-    sf.write(folder / "steps.flac", glide, SAMPLE_RATE)
     (folder / "notes.wav").write_text("not audio")
     return folder
 
 
 @pytest.fixture(scope="module")
-def evaluated(runs, recordings, tmp_path_factory):
+def soft_recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("soft")
+    glide = np.concatenate(
+        [make_tone(0.6, 400.0, level=0.005), make_tone(0.61, 700.0, level=0.005)]
+    )
+    sf.write(folder / "steps.flac", glide, SAMPLE_RATE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evaluated(runs, recordings, soft_recordings, tmp_path_factory):
     """The folder that the command wrote, and its metrics."""
     out = tmp_path_factory.mktemp("out")
-    options = ["--instrument", "flute", "--audio", str(recordings), "--out", str(out)]
+    options = ["--instrument", "flute", "--out", str(out)]
+    options += ["--audio", str(recordings), "--audio", str(soft_recordings)]
     options += ["--runs", str(runs), "--board", "host", "--variants", "full", "reduced_cd"]
     options += ["--features", "live"]
     evaluate.main(options)
@@ -166,7 +204,15 @@ def test_rendering_in_chunks_equals_rendering_at_once(runs, monkeypatch):
 @pytest.mark.firmware
 def test_every_system_of_every_recording_is_rendered_and_measured(evaluated):
     out, report = evaluated
-    systems = {"lpc", "full", "full_live", "reduced_cd", "reduced_cd_live", "reduced_cd_mcu"}
+    systems = {
+        "lpc",
+        "lpc_noise",
+        "full",
+        "full_live",
+        "reduced_cd",
+        "reduced_cd_live",
+        "reduced_cd_mcu",
+    }
     assert set(report["systems"]) == systems
     names = {"steady": 16000, "steps": 19360}
     expected = {f"{name}.{s}.wav" for name in names for s in systems | {"reference"}}
@@ -196,15 +242,65 @@ def test_figures_agree_with_the_wav_files(evaluated):
 
 
 @pytest.mark.firmware
+def test_mean_and_spread_are_those_over_recordings_and_by_source(
+    evaluated, recordings, soft_recordings
+):
+    _, report = evaluated
+    names = {recordings.name: "steady", soft_recordings.name: "steps"}
+    assert report["source"] == {name: source for source, name in names.items()}
+    for entry in report["systems"].values():
+        for figure in ("mss_sound", "loudness_error_db"):
+            values = {name: entry["recordings"][name][figure] for name in names.values()}
+            pair = list(values.values())
+            assert entry["mean"][figure] == pytest.approx(np.mean(pair))
+            spread = abs(pair[0] - pair[1]) / np.sqrt(2)
+            assert entry["spread"][figure] == pytest.approx(spread)
+            for source, name in names.items():
+                part = entry["by_source"][source]
+                assert part["mean"][figure] == values[name] and part["n_recordings"] == 1
+                assert part["spread"][figure] is None
+
+
+def test_mean_level_in_silence_is_that_of_the_power():
+    rows = {"a": -80.0, "b": ZERO_DBFS, "c": None}
+    figures = {name: {"mss": 1.0, "silence_dbfs": level} for name, level in rows.items()}
+    peaks, sources = dict.fromkeys(rows, 0.0), dict.fromkeys(rows, "one")
+    mean = summarize(figures, peaks, sources)["mean"]["silence_dbfs"]
+    assert mean == pytest.approx(-80 - 10 * np.log10(2))
+    only_zero = summarize({"b": figures["b"]}, peaks, sources)["mean"]["silence_dbfs"]
+    assert only_zero == pytest.approx(ZERO_DBFS)
+
+
+@pytest.mark.firmware
+def test_table_fits_120_columns_and_has_a_line_per_source(evaluated, soft_recordings, capsys):
+    _, report = evaluated
+    systems = {"reduced_cd_mcu_reverb": report["systems"]["reduced_cd_mcu"]}
+    wide = {name: -11.5 for name in systems["reduced_cd_mcu_reverb"]["mean"]}
+    print_table(systems | {"lpc": {**report["systems"]["lpc"], "mean": wide}})
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 120
+    found = next(line for line in lines if line.startswith(f"  {soft_recordings.name} (1)"))
+    figures = report["systems"]["reduced_cd_mcu"]["recordings"]["steps"]
+    columns = found.removeprefix(f"  {soft_recordings.name} (1)").split()
+    assert columns[:3] == [
+        f"{figures['mss']:.2f}",
+        f"{figures['mss_sound']:.2f}",
+        f"{figures['partial_error_db']:.1f}",
+    ]
+
+
+@pytest.mark.firmware
 def test_mcu_system_equals_the_simulated_device(evaluated, runs):
     out, report = evaluated
     audio = load_audio(out / "steady.reference.wav")
-    features = features_of(audio)
+    gain_db = report["gain_db"]["steady"]
+    features = calibrate_features(features_of(audio), calibrate_audio(audio, gain_db))
     frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
     tflite = runs / "flute" / "reduced_cd" / "decoder_int8.tflite"
     simulated = device.simulate(tflite, load_patch("flute"), load_noise(tflite.parent), frames)
     played, _ = sf.read(out / "steady.reduced_cd_mcu.wav", dtype="int16")
-    np.testing.assert_array_equal(played, simulated.pcm[: len(audio)])
+    as_recorded = to_pcm(amplify(from_pcm(simulated.pcm), -gain_db))
+    np.testing.assert_array_equal(played, as_recorded[: len(audio)])
     figures = report["systems"]["reduced_cd_mcu"]["recordings"]["steady"]
     assert figures["level_error_db"] < 1
     assert figures["mss_to_float_unrounded"] < figures["mss"]
@@ -266,9 +362,21 @@ def test_report_names_the_folder_of_every_model(replace, tmp_path):
 
 
 def test_recordings_with_the_same_name_do_not_overwrite_each_other(tmp_path):
-    paths = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav", tmp_path / "x.flac"]
-    names = model_files.output_names([*paths, tmp_path / "b" / "y.wav"], tmp_path)
-    assert names == ["a__x.wav", "b__x.wav", "x.flac", "y"]
+    found = [
+        Recording(f"{source}/{name}", tmp_path / source / name, real=True, source=source)
+        for source, names in {
+            "one": ["a/x.wav", "b/x.wav", "x.flac", "b/y.wav"],
+            "two": ["a/z.wav"],
+            "three": ["a/z.wav"],
+        }.items()
+        for name in names
+    ]
+    names = model_files.output_names(found)
+    assert list(names.values()) == found
+    assert list(names) == [
+        *("a__x.wav", "b__x.wav", "x.flac", "y"),
+        *("two__a__z.wav", "three__a__z.wav"),
+    ]
 
 
 def test_system_names_are_unique_and_find_their_systems():

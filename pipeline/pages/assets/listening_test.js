@@ -1,5 +1,5 @@
 // The listening test, following ITU-R BS.1534 (MUSHRA): the systems include a hidden reference and
-// an anchor, are labelled with letters in random order, and are rated from 0 to 100. The ratings
+// anchors, are labelled with letters in random order, and are rated from 0 to 100. The ratings
 // are saved as a CSV file.
 "use strict";
 
@@ -8,7 +8,7 @@ const COLUMNS = ["listener", "date", "trial", "instrument", "take", "system", "l
 
 const byId = (id) => document.getElementById(id);
 const catalogue = JSON.parse(byId("catalogue").textContent)
-  .filter(({ systems }) => systems.length > 2); // a test needs more than reference and anchor
+  .filter(({ systems }) => systems.length > 3); // a test needs more than reference and anchors
 const date = new Date().toISOString().slice(0, 19);
 const [toggle, seeker, clock, message] = [".toggle", ".seeker", ".clock", ".message"].map(
   (selector) => byId("trial").querySelector(selector),
