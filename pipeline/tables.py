@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pipeline.ablation import table as ablation_table
 from pipeline.core.cli import run_main
 from pipeline.core.files import atomic_write
 from pipeline.core.parser import Parser
@@ -24,6 +25,7 @@ GENERATED: dict[Path, Callable[[], str]] = {
     APP_DIR / "boards" / "boards.cmake": lambda: boards_cmake_text(tuple(ALL_BOARDS.values())),
     board_tables.README: board_tables.readme_text,
     diagrams.PICTURE: diagrams.picture_text,
+    **ablation_table.tables(),
 }
 """The function that returns the text of each generated file."""
 

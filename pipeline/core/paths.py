@@ -7,6 +7,7 @@ INSTRUMENT_DIR = REPOSITORY / "data" / "instruments"
 PATCH_DIR = REPOSITORY / "data" / "patches"
 PROFILE_DIR = REPOSITORY / "data" / "profiles"
 MODEL_DIR = REPOSITORY / "data" / "models"  # pretrained run folders
+ABLATION_DIR = REPOSITORY / "data" / "ablations"  # grids and their results
 RUN_DIR = REPOSITORY / "runs"
 APP_DIR = REPOSITORY / "tflm_app"
 BUILD_DIR = REPOSITORY / "build"

@@ -1,9 +1,13 @@
-"""Helpers for child processes: how many to start, and how they end with their parent."""
+"""Helpers for processes: how many to start, how they end with their parent, and a lock."""
 
 import ctypes
+import fcntl
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 def end_with_parent() -> None:
@@ -18,3 +22,12 @@ def worker_count() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Waits until no other process is in such a block for `folder`, which is created if needed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,168 @@
+"""Compares settings: trains and measures each with every instrument, held-out source and seed.
+
+    python -m pipeline.ablate data/ablations/by_source.toml --source urmp=DIR
+
+The grid, a TOML file, says what is compared (see `pipeline.ablation.grid`). Data sets, trainings
+and figures are kept in a work folder, where grids share what is equal, so the same command resumes
+after an interruption. The results, and a table of them, are kept beside the grids of the
+repository, in ``data/ablations/<grid>``.
+
+With ``--scheduler``, the workers of a Dask cluster run the tasks. They have to see the work folder
+and the repository under the same paths, and run one thread each:
+
+    dask scheduler
+    dask worker ADDRESS --nthreads 1 --nworkers 4
+"""
+
+import argparse
+import shlex
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline.ablation.data_sets import Library
+from pipeline.ablation.execution import Executor
+from pipeline.ablation.grid import Grid, load_grid
+from pipeline.ablation.plan import Plan, make_plan
+from pipeline.ablation.results import RESULTS, TABLE, results_folder, write_results
+from pipeline.ablation.table import page_text, table_text
+from pipeline.ablation.task import load_result
+from pipeline.core.cli import run_main
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_write
+from pipeline.core.parser import Parser, whole
+from pipeline.core.paths import BUILD_DIR, shown
+from pipeline.core.processes import worker_count
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Trains and measures every setting of a grid with every instrument, source and seed."""
+    args = _parser().parse_args(argv)
+    grid = load_grid(args.grid)
+    library = Library(args.work / "data", _places(args.source))
+    library.check_sources(grid.sources, grid.instruments)
+    plan = make_plan(grid, library, args.work / "runs")
+    executor = Executor(jobs=args.jobs, scheduler=args.scheduler)
+    if args.restart:
+        for folder in {f for task in plan.tasks for f in (task.run_dir, task.dataset.parent)}:
+            shutil.rmtree(folder, ignore_errors=True)
+    for data in plan.data_sets:
+        library.build(data)
+    failures = _run(plan, executor)
+    done = [task for task in plan.tasks if task.result.is_file()]
+    if failures or len(done) < len(plan.tasks):
+        count = f"{len(done)} of {len(plan.tasks)} tasks are done"
+        raise UserError(f"{failures[0]} ({count}; the same command continues)")
+    rows = [
+        {
+            "instrument": task.data.config.instrument,
+            "setting": task.setting,
+            "hold_out": task.data.hold_out,
+            "seed": task.seed,
+            **load_result(task),
+        }
+        for task in done
+    ]
+    out = args.out or results_folder(grid)
+    results = write_results(out / RESULTS, grid, _command(grid, args.source), rows)
+    with atomic_write(out / TABLE) as temporary:
+        temporary.write_text(page_text(results))
+    print(table_text(results))
+    if len(results["versions"]) > 1:
+        print("the code changed between these results: --restart makes them comparable")
+    print(f"{len(rows)} tasks; {shown(out / RESULTS)} and {TABLE} are written")
+    print("next: python -m pipeline.tables")
+
+
+def _run(plan: Plan, executor: Executor) -> list[str]:
+    """Runs the tasks that are not done, and returns why some of them failed."""
+    failures: list[str] = []
+    lacking: set[Path] = set()  # run folders of tasks that failed, or that need one of these
+    todo = {task.result: task for task in plan.tasks if not task.result.is_file()}
+    print(f"{len(plan.tasks)} tasks, {len(todo)} of them to do", flush=True)
+    with tqdm(total=len(todo), desc="ablate", unit="task") as bar:
+        for tasks in plan.rounds():
+            lacking |= {task.run_dir for task in tasks if task.needs & lacking}
+            ready = {t.result: t for t in tasks if t.result in todo and t.run_dir not in lacking}
+            for task, failure in executor.run(list(ready.values())):
+                bar.update()
+                tqdm.write(f"failed: {failure}" if failure else f"done: {task.title}")
+                if failure:
+                    failures.append(failure)
+                    lacking.add(task.run_dir)
+    return failures
+
+
+def _places(sources: Sequence[tuple[str, Path]]) -> dict[str, Path]:
+    places = dict(sources)
+    if len(places) < len(sources):
+        raise UserError("--source: give each name once")
+    return places
+
+
+def _command(grid: Grid, sources: Sequence[tuple[str, Path]]) -> str:
+    """Returns the command without paths of this machine."""
+    path = shown(grid.path.resolve())
+    words = [str(grid.path.name if path.is_absolute() else path)]
+    for name, _ in sources:
+        words += ["--source", f"{name}=DIR"]
+    return f"python -m pipeline.ablate {shlex.join(words)}"
+
+
+def _source(text: str) -> tuple[str, Path]:
+    name, sign, folder = text.partition("=")
+    if not (name and sign and folder):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=DIR")
+    return name, Path(folder)
+
+
+def _parser() -> Parser:
+    parser = Parser("ablate", main.__doc__)
+    parser.add_argument("grid", type=Path, metavar="GRID.toml", help="what is compared")
+    parser.add_argument(
+        "--source",
+        type=_source,
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="may be repeated: folder of a source of the grid, which holds a folder of recordings "
+        "for each instrument, DIR/flute (default: only sound sets, which are rendered)",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=whole(1, 1024),
+        default=worker_count(),
+        metavar="N",
+        help="tasks that this machine runs at the same time (default: one per core, %(default)s)",
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Dask scheduler whose workers run the tasks, such as tcp://HOST:8786 "
+        "(default: this machine runs them)",
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=BUILD_DIR / "ablations",
+        metavar="DIR",
+        help="folder of data sets and trainings, which grids share (default: build/ablations)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help=f"folder for {RESULTS} and {TABLE} (default: data/ablations/NAME for NAME.toml)",
+    )
+    parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="make data sets, trainings and figures again (default: use what is done)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    run_main(main)

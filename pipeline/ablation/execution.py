@@ -1,0 +1,118 @@
+"""Runs the tasks of an ablation: in processes of this machine, or on the workers of a Dask cluster.
+
+A task leaves its result in a file, so all that is lost when a process dies is what it did after its
+last checkpoint. Dask gives the task of a dead worker to another one. On one machine, joblib stops
+all processes when one dies; the tasks that are not done are started again.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import joblib
+
+from pipeline.ablation.plan import Task
+from pipeline.ablation.task import run_task
+from pipeline.core.errors import UserError
+from pipeline.core.processes import worker_count
+from pipeline.core.stages import THREAD_LIMITS
+
+MAX_TRIES = 3  # in a row in which processes die before any task is done
+DASK = "pip install 'distilling-ddsp[dask]'"
+# Processes that share a GPU take memory as they need it, not all of it when they start.
+GPU_MEMORY = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
+Ended = tuple[Task, str | None]  # a task, and why it failed if it did
+
+
+class Executor:
+    """Runs independent tasks at the same time."""
+
+    def __init__(self, *, jobs: int, scheduler: str | None = None) -> None:
+        """Chooses what runs tasks.
+
+        Args:
+            jobs: Processes of this machine that run tasks.
+            scheduler: Address of a Dask scheduler, whose workers run the tasks instead.
+
+        Raises:
+            UserError: Dask is not installed, the scheduler does not answer, or its workers run
+                several tasks in one process.
+        """
+        self._jobs = jobs
+        self._client = None if scheduler is None else _connect(scheduler)
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Ended]:
+        """Yields tasks as they end.
+
+        Raises:
+            UserError: Processes keep dying.
+        """
+        waiting = {task.result: task for task in tasks}
+        tries = 0
+        while waiting:
+            try:
+                for ended in self._run_once(list(waiting.values())):
+                    del waiting[ended[0].result]
+                    tries = 0
+                    yield ended
+            except Exception as error:  # tasks return their errors, so a process has died
+                tries += 1
+                if tries == MAX_TRIES:
+                    raise UserError(
+                        f"{tries} times a process died before any task was done ({error}): give "
+                        "fewer --jobs if memory was short; the same command continues"
+                    ) from None
+
+    def _run_once(self, tasks: Sequence[Task]) -> Iterator[Ended]:
+        with _environment(self._jobs), self._backend():
+            yield from joblib.Parallel(return_as="generator_unordered", batch_size=1)(
+                joblib.delayed(_run)(task) for task in tasks
+            )
+
+    def _backend(self) -> Any:
+        if self._client is None:
+            return joblib.parallel_config("loky", n_jobs=self._jobs)
+        return joblib.parallel_config("dask", client=self._client, n_jobs=-1)
+
+
+def _run(task: Task) -> Ended:
+    return task, run_task(task)
+
+
+def _connect(scheduler: str) -> Any:
+    """Connects to a Dask scheduler and checks its workers."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UserError(f"--scheduler needs Dask: {DASK}") from None
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"--scheduler {scheduler}: no answer ({error}): start one with dask scheduler"
+        ) from None
+    threads: Mapping[str, int] = client.nthreads()
+    # A training sets Keras' random state, which all threads of a process share.
+    if not threads or max(threads.values()) > 1:
+        found = f"a worker has {max(threads.values())} threads" if threads else "it has no workers"
+        raise UserError(
+            f"--scheduler {scheduler}: {found}: start workers of one thread with "
+            f"dask worker {scheduler} --nthreads 1 --nworkers N"
+        )
+    return client
+
+
+@contextmanager
+def _environment(jobs: int) -> Iterator[None]:
+    """Sets what new processes inherit: their share of the cores, and how they use a GPU."""
+    share = str(max(worker_count() // jobs, 1))
+    wanted = {**dict.fromkeys(THREAD_LIMITS, share), **GPU_MEMORY}
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]

@@ -1,0 +1,113 @@
+"""Measures a trained model on the test clips of every source of its data set."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.ablation.grid import FLOAT, INT8
+from pipeline.audio.features import Features
+from pipeline.audio.pcm import from_pcm, to_pcm
+from pipeline.core.constants import CONTEXT_FRAMES, HOP_SAMPLES, TEST
+from pipeline.core.files import load_arrays
+from pipeline.core.instrument_config import DataConfig
+from pipeline.evaluation.rendering import render_float
+from pipeline.model.ddx7 import load_model
+from pipeline.model.measurement import measure
+from pipeline.model.silence_metrics import silence_level_dbfs
+from pipeline.quantization.selection import quantize_run
+from pipeline.target import firmware, sources
+from pipeline.training.dataset import STORED, Arrays
+
+BOARD = "host"  # plays the same samples as every other board
+RECORDINGS = "recordings"  # number of recordings, beside the figures of a source
+Pcm = npt.NDArray[np.int16]
+Player = Callable[[Features], Pcm]
+SourceFigures = dict[str, dict[str, Any]]
+
+
+def judge_run(
+    run_dir: Path, dataset: Path, data: DataConfig, system: str, *, clips: int, qat_epochs: int
+) -> SourceFigures:
+    """Plays test clips with a model and measures how close the results are.
+
+    Models play dry. They play the frames before a clip, too, and pauses between joined notes; only
+    frames of the recordings count, except for the silence in these pauses.
+
+    Args:
+        run_dir: Run folder of the model; receives the decoder if it is quantized.
+        dataset: The ``dataset.npz``.
+        data: Pitch range and confidence threshold.
+        system: One of `grid.SYSTEMS`.
+        clips: Largest number of clips per source, which are spread over its test split.
+        qat_epochs: Largest number of epochs of quantization-aware training.
+
+    Returns:
+        By source, the number of ``recordings`` and the mean over these of every figure of
+        `measure`; None where no recording has the figure.
+    """
+    arrays = load_arrays(dataset, remedy="delete it", names=STORED)
+    play = (
+        _float_player(run_dir)
+        if system == FLOAT
+        else _firmware_player(run_dir, dataset, qat_epochs=qat_epochs)
+    )
+    figures = {}
+    for source in np.unique(arrays["source"]):
+        found = np.flatnonzero((arrays["split"] == TEST) & (arrays["source"] == source))
+        chosen = found[np.unique(np.linspace(0, len(found) - 1, clips).round().astype(int))]
+        if len(found):
+            rows = [_judge_clip(arrays, clip, play, data) for clip in chosen]
+            figures[str(source)] = _mean_by_recording(rows, arrays["recording"][chosen])
+    return figures
+
+
+def _float_player(run_dir: Path) -> Player:
+    model = load_model(run_dir)
+    return lambda features: to_pcm(render_float(model, features)["dry"])
+
+
+def _firmware_player(run_dir: Path, dataset: Path, *, qat_epochs: int) -> Player:
+    """Quantizes a model and builds its firmware."""
+    quantize_run(run_dir, dataset=dataset, epochs=qat_epochs)
+    built = firmware.build(BOARD, sources.generate(run_dir, fmt=INT8))
+
+    def play(features: Features) -> Pcm:
+        frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
+        return firmware.render(built, frames).pcm
+
+    return play
+
+
+def _judge_clip(
+    arrays: Arrays, clip: int, play: Player, data: DataConfig
+) -> dict[str, float | None]:
+    """Plays a clip with its past and returns its figures."""
+    names = ("f0_hz", "loudness_db")
+    past = {name: arrays[f"context_{name}"][clip] for name in names}
+    present = {name: arrays[name][clip] for name in (*names, "confidence")}
+    whole = {name: np.concatenate([past[name], present[name]]) for name in names}
+    confidence = np.pad(present["confidence"], (CONTEXT_FRAMES, 0))
+    played = play(Features(**whole, confidence=confidence))
+    estimate = from_pcm(played[CONTEXT_FRAMES * HOP_SAMPLES :])
+    reference = from_pcm(arrays["audio"][clip])
+    kept = arrays["sounding"][clip]
+    samples = np.repeat(kept, HOP_SAMPLES)
+    features = Features(**{name: values[kept] for name, values in present.items()})
+    figures = measure(reference[samples], estimate[samples], features, data)
+    return figures | {"silence_dbfs": silence_level_dbfs(reference, estimate)}
+
+
+def _mean_by_recording(
+    rows: list[dict[str, float | None]], recordings: npt.NDArray[np.str_]
+) -> dict[str, Any]:
+    """Averages figures over the clips of each recording, then over recordings, ignoring None."""
+    means: dict[str, Any] = {RECORDINGS: len(np.unique(recordings))}
+    for name in rows[0]:
+        known = [(r, row[name]) for r, row in zip(recordings, rows, strict=True)]
+        values = {r: [v for key, v in known if key == r and v is not None] for r in recordings}
+        per_recording = [np.mean(own) for own in values.values() if own]
+        means[name] = round(float(np.mean(per_recording)), 4) if per_recording else None
+    return means

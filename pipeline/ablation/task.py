@@ -1,0 +1,182 @@
+"""A task of an ablation: trains a model and measures it, unless that was done before.
+
+The figures are a JSON file in the run folder, which is written at the end. A task that was killed
+resumes its training from the checkpoint.
+"""
+
+import hashlib
+import json
+import platform
+import time
+import traceback
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from pipeline.ablation.judging import judge_run
+from pipeline.ablation.plan import Task
+from pipeline.core.errors import UserError
+from pipeline.core.files import load_arrays, write_json
+from pipeline.core.paths import REPOSITORY
+from pipeline.core.processes import locked
+from pipeline.core.runs import RunConfig, load_run
+from pipeline.training.dataset import load_dataset
+from pipeline.training.distillation import LOSS_OF_METHOD, VARIANT_OF_METHOD, render_teacher
+from pipeline.training.loop import CHECKPOINT, METRICS, train_model
+from pipeline.training.losses import reconstruction_loss
+
+LOG, TRAINING = "log.txt", "training.json"
+METHOD_OF_VARIANT = {variant: method for method, variant in VARIANT_OF_METHOD.items()}
+# What the figures depend on; commands, pages, boards and generated C do not change them.
+CODE = ("core", "audio", "model", "training", "quantization", "ablation")
+Result = dict[str, Any]
+
+
+def run_task(task: Task) -> str | None:
+    """Runs a task unless it is done; its output goes to ``log.txt`` in the run folder.
+
+    Args:
+        task: The task; those that it needs are done.
+
+    Returns:
+        None, or in one line why the task failed.
+    """
+    with locked(task.run_dir):
+        if task.result.is_file():
+            return None
+        log = task.run_dir / LOG
+        with log.open("a") as file, redirect_stdout(file), redirect_stderr(file):
+            try:
+                _do(task)
+            except UserError as error:
+                return f"{task.title}: {error}"
+            except Exception as error:
+                traceback.print_exc()
+                return f"{task.title}: {type(error).__name__}: {error} (see {log})"
+    return None
+
+
+def load_result(task: Task) -> Result:
+    """Returns the figures of a task that is done.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    try:
+        result: Result = json.loads(task.result.read_text())
+        return result
+    except ValueError as error:
+        raise UserError(f"{task.result} is damaged ({error}): delete it") from None
+
+
+def _do(task: Task) -> None:
+    metrics, seconds = _train(task)
+    figures = {
+        system: judge_run(
+            task.run_dir,
+            task.dataset,
+            task.data.config.data,
+            system,
+            clips=task.clips,
+            qat_epochs=task.qat_epochs,
+        )
+        for system in task.systems
+    }
+    write_json(
+        task.result,
+        {
+            "run": task.run_dir.name,
+            "config_hash": load_run(task.run_dir).hash,
+            "steps": metrics["steps"],
+            "best_step": metrics["best_step"],
+            "seconds": round(seconds, 1),
+            "total_seconds": round(seconds + sum(map(_seconds, task.made_from)), 1),
+            "figures": figures,
+            "versions": versions(),
+        },
+    )
+
+
+def _train(task: Task) -> tuple[dict[str, Any], float]:
+    """Trains the model unless that is done; returns the metrics and how many seconds it took."""
+    timing = task.run_dir / TRAINING
+    if timing.is_file() and (task.run_dir / METRICS).is_file():
+        metrics: dict[str, Any] = json.loads((task.run_dir / METRICS).read_text())
+        return metrics, _seconds(task.run_dir)
+    config = _resolve_steps(task)
+    dataset = load_dataset(task.dataset, task.data.config)
+    method = METHOD_OF_VARIANT.get(config.variant)
+    if method is not None:
+        assert task.teacher is not None
+        dataset |= render_teacher(task.teacher, dataset, method)
+    done_before = _steps_done(task.run_dir / CHECKPOINT)
+    begin = time.monotonic()
+    metrics = train_model(
+        task.run_dir,
+        config,
+        dataset,
+        loss=reconstruction_loss if method is None else LOSS_OF_METHOD[method],
+        warm_start=task.start,
+        teacher=task.teacher,
+        resume=0 < done_before < config.train.steps,
+    )
+    steps = metrics["steps"]
+    # Of a training that was interrupted, the part that ran now tells how long all of it takes.
+    seconds = (time.monotonic() - begin) * steps / max(steps - done_before, 1)
+    write_json(timing, {"seconds": seconds, "steps": steps})
+    return metrics, seconds
+
+
+def _steps_done(checkpoint: Path) -> int:
+    """Returns the number of steps after which a training was interrupted; 0 without checkpoint."""
+    if not checkpoint.is_file():
+        return 0
+    stored = load_arrays(checkpoint, remedy="delete it", names=["history"])
+    return int(json.loads(str(stored["history"]))[-1]["step"])
+
+
+def _resolve_steps(task: Task) -> RunConfig:
+    """Returns the configuration, with as many steps as fit into the time if that is limited."""
+    if not task.as_long_as:
+        return task.config
+    if (task.run_dir / CHECKPOINT).is_file():  # the number was decided before the interruption
+        return load_run(task.run_dir)
+    assert task.start is not None
+    known = _timing(task.start)
+    left = sum(map(_seconds, task.as_long_as)) - sum(map(_seconds, task.made_from))
+    steps = max(1, round(left * known["steps"] / known["seconds"]))
+    return replace(task.config, train=replace(task.config.train, steps=steps))
+
+
+def _timing(run_dir: Path) -> dict[str, float]:
+    timing: dict[str, float] = json.loads((run_dir / TRAINING).read_text())
+    return timing
+
+
+def _seconds(run_dir: Path) -> float:
+    return _timing(run_dir)["seconds"]
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Returns the versions of what the figures depend on.
+
+    ``code`` is a short hash of the modules that train and measure.
+    """
+    digest = hashlib.sha256()
+    for package in CODE:
+        for path in sorted((REPOSITORY / "pipeline" / package).glob("*.py")):
+            digest.update(path.read_bytes())
+    backend = keras.backend.backend()
+    return {
+        "code": digest.hexdigest()[:12],
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        backend: version(backend),
+        "numpy": version("numpy"),
+    }
