@@ -13,11 +13,13 @@ from math import gcd, lcm
 
 from pipeline.core.constants import N_OPERATORS
 from pipeline.core.patch_schedule import Step, find_schedule
+from pipeline.core.stretch import check_stretch, stretch_table
 
 MAX_MODULATORS = 3  # more full-scale modulators would overflow the 32 bits of the device's sum
 MIN_RATIO, MAX_RATIO = Fraction(1, 100), Fraction(64)  # the DX7's are 0.5 to 61.69
 MAX_DENOMINATOR = 1000  # of all ratios together; a finer grid needs a finer phase
 MAX_DETUNE_CENTS = 100.0
+MAX_SHARED_MULTIPLE = 255  # larger multiples of the base have a phase of their own
 DETUNE_GRID = 4096  # ratios of a detuned patch are multiples of 1/4096: 0.2 cents at ratio 1
 EXAMPLE = '"6>5>1 4>3>1 2>1"'
 
@@ -34,6 +36,9 @@ class Patch:
             no operator modulates.
         ratios: Frequency ratio of each operator to f0, operator 1 first.
         detune_cents: Detuning of each operator in cents, added to its ratio.
+        stretch: How many times the stretch is added to each operator's phase (see
+            `pipeline.core.stretch`): n**3 lets a carrier follow partial n of a string.
+        inharmonicity: Pairs of a MIDI note and its inharmonicity, from which the stretch follows.
 
     Raises:
         ValueError: The synthesizer cannot play the patch.
@@ -43,10 +48,13 @@ class Patch:
     routing: str
     ratios: tuple[Fraction, ...]
     detune_cents: tuple[float, ...] = (0.0,) * N_OPERATORS
+    stretch: tuple[int, ...] = (0,) * N_OPERATORS
+    inharmonicity: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         _check_routing(self)
         _check_ratios(self)
+        _check_stretch(self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Patch) and self._sound == other._sound
@@ -57,7 +65,7 @@ class Patch:
     @property
     def _sound(self) -> tuple[object, ...]:
         """What decides how the patch sounds."""
-        return self.modulators, self.ratios, self.detune_cents
+        return self.modulators, self.ratios, self.detune_cents, self.stretch, self.inharmonicity
 
     @cached_property
     def modulators(self) -> tuple[tuple[int, ...], ...]:
@@ -124,6 +132,16 @@ class Patch:
         """Each operator's played ratio in units of `base_ratio`."""
         return tuple(int(ratio / self.base_ratio) for ratio in self.played_ratios)
 
+    @property
+    def is_stretched(self) -> bool:
+        """Whether the stretch is added to the phase of an operator."""
+        return any(self.stretch)
+
+    @cached_property
+    def stretch_table(self) -> tuple[int, ...]:
+        """The stretch of a sample by pitch; see `pipeline.core.stretch.stretch_table`."""
+        return stretch_table(self.inharmonicity)
+
     @cached_property
     def schedule(self) -> tuple[Step, ...]:
         """How the device plays the operators, one after the other."""
@@ -167,7 +185,8 @@ def _check_routing(patch: Patch) -> None:
 
 def _check_ratios(patch: Patch) -> None:
     """Raises a `ValueError` unless there are six ratios and detunings that can be played."""
-    for name, values in (("ratios", patch.ratios), ("detune_cents", patch.detune_cents)):
+    lists = ("ratios", patch.ratios), ("detune_cents", patch.detune_cents)
+    for name, values in (*lists, ("stretch", patch.stretch)):
         if len(values) != N_OPERATORS:
             raise ValueError(
                 f"{name}: {len(values)} given; give {N_OPERATORS}, one for each operator, "
@@ -188,4 +207,19 @@ def _check_ratios(patch: Patch) -> None:
         raise ValueError(
             f"ratios: their common denominator is {denominator}, at most {MAX_DENOMINATOR} is "
             "possible; give decimals with two digits, and small deviations as detune_cents"
+        )
+
+
+def _check_stretch(patch: Patch) -> None:
+    """Raises a `ValueError` unless the device can play the stretch, if there is one."""
+    if not patch.is_stretched:
+        if patch.inharmonicity:
+            raise ValueError("inharmonicity: no operator uses it; give stretch, such as n^3")
+        return
+    check_stretch(patch.stretch, patch.inharmonicity)
+    if max(patch.multiples) > MAX_SHARED_MULTIPLE:
+        raise ValueError(
+            f"stretch: the ratios are up to {max(patch.multiples)} times their common unit, and "
+            f"stretched ones may be {MAX_SHARED_MULTIPLE} times; leave out detune_cents, and give "
+            "simpler ratios"
         )

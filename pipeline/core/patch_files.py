@@ -3,6 +3,8 @@
     routing = "6>5>1 4>3>1 2>1"             # or: algorithm = 16, as the DX7 numbers them
     ratios = [1, 1, 1, 2, 2, "3/2"]         # of operators 1 to 6 to f0; decimals or fractions
     detune_cents = [0, 0, 0, 0, 1, -1]      # optional
+    stretch = [1, 7, 64, 48, 512, 192]      # optional, with the inharmonicity of MIDI notes
+    inharmonicity = [[36, 8e-5], [96, 5e-3]]
 
 The file's name is the patch's name. A table within an instrument's file may contain ``name``.
 """
@@ -23,7 +25,7 @@ from pipeline.core.schema import Identifier
 
 PatchValue = str | dict[str, Any]  # the name of a patch, or a table that describes one
 _NOT_IN_COMMENT = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"  # names of files may have these
-ENTRIES = ("routing", "algorithm", "ratios", "detune_cents")
+ENTRIES = ("routing", "algorithm", "ratios", "detune_cents", "stretch", "inharmonicity")
 
 
 def known_patches() -> list[str]:
@@ -92,7 +94,12 @@ def patch_table(patch: Patch) -> dict[str, Any]:
         "routing": patch.routing,
         "ratios": [str(ratio) for ratio in patch.ratios],
     }
-    return table | ({"detune_cents": list(patch.detune_cents)} if any(patch.detune_cents) else {})
+    if any(patch.detune_cents):
+        table["detune_cents"] = list(patch.detune_cents)
+    if patch.is_stretched:
+        table["stretch"] = list(patch.stretch)
+        table["inharmonicity"] = list(map(list, patch.inharmonicity))
+    return table
 
 
 def patch_text(patch: Patch, comments: Iterable[str] = ()) -> str:
@@ -102,6 +109,10 @@ def patch_text(patch: Patch, comments: Iterable[str] = ()) -> str:
     lines.append(f"ratios = [{', '.join(map(_shown, patch.ratios))}]")
     if any(patch.detune_cents):
         lines.append(f"detune_cents = [{', '.join(f'{x:g}' for x in patch.detune_cents)}]")
+    if patch.is_stretched:
+        lines.append(f"stretch = {list(patch.stretch)}")
+        pairs = (f"[{note:g}, {value:.3g}]" for note, value in patch.inharmonicity)
+        lines.append(f"inharmonicity = [{', '.join(pairs)}]")
     return "\n".join(lines) + "\n"
 
 
@@ -137,7 +148,23 @@ def _patch(name: str, table: dict[str, Any], allowed: Iterable[str]) -> Patch:
     if not isinstance(cents, list) or not all(type(x) in (int, float) for x in cents):
         raise ValueError(f"detune_cents = {cents!r}: give six numbers, in cents")
     detune = tuple(float(x) for x in cents)
-    return Patch(name, _routing(table), tuple(map(_fraction, ratios)), detune)
+    stretch = table.get("stretch", [0] * N_OPERATORS)
+    if not isinstance(stretch, list) or not all(type(x) is int for x in stretch):
+        raise ValueError(f"stretch = {stretch!r}: give six whole numbers, such as n^3 of partial n")
+    curve = _curve(table.get("inharmonicity", []))
+    routing = _routing(table)
+    return Patch(name, routing, tuple(map(_fraction, ratios)), detune, tuple(stretch), curve)
+
+
+def _curve(pairs: Any) -> tuple[tuple[float, float], ...]:
+    """Reads pairs of a MIDI note and its inharmonicity."""
+    is_list = isinstance(pairs, list) and all(isinstance(pair, list) for pair in pairs)
+    if not is_list or any([type(x) in (int, float) for x in pair] != [True] * 2 for pair in pairs):
+        raise ValueError(
+            f"inharmonicity = {pairs!r}: give pairs of a MIDI note and its inharmonicity, such as "
+            "[[36, 0.0001], [96, 0.005]]"
+        )
+    return tuple((float(note), float(value)) for note, value in pairs)
 
 
 def _routing(table: dict[str, Any]) -> str:

@@ -6,9 +6,9 @@ A patch becomes a header and a short source file, which states with the function
 
 from collections.abc import Sequence
 
-from pipeline.core.patch import Patch
-from pipeline.emit.c_text import BANNER, header
-from pipeline.reference.fm import MAX_SHARED_MULTIPLE, increment_per_f0
+from pipeline.core.patch import MAX_SHARED_MULTIPLE, Patch
+from pipeline.emit.c_text import BANNER, braces, header, rows
+from pipeline.reference.fm import increment_per_f0
 
 MIXES = ("FM_X", "FM_Y")
 
@@ -21,14 +21,17 @@ def patch_texts(patch: Patch) -> dict[str, str]:
     carriers = f"0x{sum(1 << carrier for carrier in patch.carriers):02X}u, {n_carriers}"
     algorithm = "".join(f"        {line}\n" for line in algorithm_lines(patch))
     before, after = (
-        "".join(f"    {line}\n" for line in lines) for lines in _ratio_lines(own_multiples(patch))
+        "".join(f"    {line}\n" for line in [*ratio_lines, *stretch_lines])
+        for ratio_lines, stretch_lines in zip(
+            _ratio_lines(own_multiples(patch)), _stretch_lines(patch), strict=True
+        )
     )
     source = f"""\
 {BANNER}/* {patch.name}: {patch.routing}; the base oscillator runs at {patch.base_ratio} of f0. */
 #include "{name}.h"
 
 #include "fm/fm_algorithm.h"
-
+{_stretch_tables(patch)}
 FM_HOT static void render(fm_voice_t *voice, float f0_hz, const int32_t levels_q32[FM_N_OPERATORS],
                           int16_t pcm[FM_BLOCK_SAMPLES]) {{
     fm_block_t block;
@@ -55,13 +58,16 @@ def algorithm_lines(patch: Patch) -> list[str]:
     phases: set[str] = set()
     lines = []
     for step in patch.schedule:
-        multiple = patch.multiples[step.operator]
-        turns = f"turns{multiple}"
+        multiple, weight = patch.multiples[step.operator], patch.stretch[step.operator]
+        turns = f"turns{multiple}" + (f"w{weight}".replace("-", "m") if weight else "")
         if turns not in phases:
             phases.add(turns)
             call = f"fm_turns(&run, {multiple})"
             if multiple in own:
                 call = f"fm_ratio_turns(&ratios[{own.index(multiple)}])"
+            if weight:
+                place = f"&stretch[{stretch_weights(patch).index(weight)}]"
+                call = f"fm_stretched_turns(&run, {multiple}, {place})"
             ratio = f"ratio {float(patch.played_ratios[step.operator]):g}"
             lines.append(f"const fm_turns_t {turns} = {call}; /* {ratio} */")
         arguments = f"{step.operator + 1}, {turns}, {_mix(step.modulation)}"
@@ -76,6 +82,32 @@ def algorithm_lines(patch: Patch) -> list[str]:
 def own_multiples(patch: Patch) -> list[int]:
     """Returns the multiples of the base oscillator that have a phase of their own, ascending."""
     return sorted({multiple for multiple in patch.multiples if multiple > MAX_SHARED_MULTIPLE})
+
+
+def stretch_weights(patch: Patch) -> list[int]:
+    """Returns how many times operators add the stretch, ascending, without 0."""
+    return sorted(set(patch.stretch) - {0})
+
+
+def _stretch_tables(patch: Patch) -> str:
+    """Returns the constants that the stretch needs; empty if there is none."""
+    if not patch.is_stretched:
+        return ""
+    table = rows((f"{word}u" for word in patch.stretch_table), 8)
+    weights = braces(stretch_weights(patch))
+    return (
+        f"\nstatic const uint32_t stretch_table[] = {{\n{table}}};\n"
+        f"static const int32_t stretch_weights[] = {weights};\n"
+    )
+
+
+def _stretch_lines(patch: Patch) -> tuple[list[str], list[str]]:
+    """Returns the lines that prepare the stretch, before and after the oscillator advances."""
+    n_weights = len(stretch_weights(patch))
+    if not n_weights:
+        return [], []
+    arguments = f"stretch, stretch_weights, {n_weights}, voice, stretch_table, f0_hz"
+    return [f"fm_ramp_t stretch[{n_weights}];"], [f"fm_block_ramp_stretch({arguments});"]
 
 
 def _ratio_lines(multiples: Sequence[int]) -> tuple[list[str], list[str]]:

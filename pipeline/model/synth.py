@@ -14,6 +14,7 @@ from keras import ops
 
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.patch import Patch
+from pipeline.core.stretch import STRETCH_BITS, knots_hz
 
 Tensor = Any  # a tensor of Keras' backend, or a NumPy array
 
@@ -31,7 +32,8 @@ def base_phase(f0_hz: npt.ArrayLike, patch: Patch) -> npt.NDArray[np.int32]:
         patch: The FM patch.
 
     Returns:
-        Phase, 2**32 per turn, wrapped, int32, shape [..., n_frames * 64].
+        Phase, 2**32 per turn, wrapped, int32, shape [..., n_frames * 64]; if the patch is
+        stretched, [..., n_frames * 64, 2], with the stretch (see `pipeline.core.stretch`).
     """
     pitch_hz = np.asarray(f0_hz, np.float64)
     previous = np.concatenate([pitch_hz[..., :1], pitch_hz[..., :-1]], axis=-1)
@@ -39,6 +41,10 @@ def base_phase(f0_hz: npt.ArrayLike, patch: Patch) -> npt.NDArray[np.int32]:
     samples_hz = previous[..., None] + (pitch_hz - previous)[..., None] * ramp
     samples_hz = samples_hz.reshape(*samples_hz.shape[:-2], -1)
     turns = np.cumsum(samples_hz * float(patch.base_ratio) / SAMPLE_RATE, axis=-1)
+    if patch.is_stretched:  # slow, so that it need not ramp within a block
+        steps = np.interp(pitch_hz, knots_hz(), patch.stretch_table) / 2.0**STRETCH_BITS
+        stretch = np.cumsum(np.repeat(steps, HOP_SAMPLES, axis=-1), axis=-1)
+        turns = np.stack([turns, stretch], axis=-1)
     return (turns % 1.0 * 2.0**32).astype(np.uint32).view(np.int32)
 
 
@@ -75,17 +81,21 @@ def fm_synthesize(levels: Tensor, phase: Tensor, patch: Patch) -> Tensor:
 
     Args:
         levels: Operator levels in turns, shape [batch, n_frames, 6].
-        phase: Base phase (see `base_phase`), int32, shape [batch, n_samples].
+        phase: Base phase (see `base_phase`), int32, shape [batch, n_samples], or [batch,
+            n_samples, 2] if the patch is stretched.
         patch: Routing and ratios.
 
     Returns:
         Audio, shape [batch, n_samples]; a single carrier ranges from -1 to 1.
     """
     # Operators are separated as frames, because slices of samples have a slow gradient.
-    blocks = ops.reshape(phase, (-1, levels.shape[1], HOP_SAMPLES))
+    n_phases = 2 if patch.is_stretched else 1
+    blocks = ops.reshape(phase, (-1, levels.shape[1], HOP_SAMPLES, n_phases))
     outputs: dict[int, Tensor] = {}
     for operator in patch.order:
-        wrapped = blocks * patch.multiples[operator]  # integers wrap around at half a turn
+        wrapped = blocks[..., 0] * patch.multiples[operator]  # integers wrap at half a turn
+        if patch.stretch[operator]:
+            wrapped = wrapped + blocks[..., 1] * patch.stretch[operator]
         turns = ops.cast(wrapped, levels.dtype) / 2.0**32
         for modulator in patch.modulators[operator]:
             turns = turns + outputs[modulator]

@@ -1,8 +1,8 @@
 """The FM arithmetic of the device in NumPy, bit for bit (``tflm_app/fm``).
 
-A turn of phase is 2**64 units for the base oscillator from block to block, 2**32 within a block,
-2**31 for modulation, and 2**24 for the argument of the sine. A sine and a level are multiplied with
-16 bits each.
+A turn of phase is 2**64 units for the base oscillator from block to block, 2**40 for the stretch,
+2**32 within a block, 2**31 for modulation, and 2**24 for the argument of the sine. A sine and a
+level are multiplied with 16 bits each.
 """
 
 from fractions import Fraction
@@ -17,11 +17,11 @@ from pipeline.core.constants import (
     N_OPERATORS,
     SAMPLE_RATE,
 )
-from pipeline.core.patch import Patch
+from pipeline.core.patch import MAX_SHARED_MULTIPLE, Patch
+from pipeline.core.stretch import PARTS_PER_OCTAVE, STRETCH_BITS
 
 LEVEL_MAX_Q32 = 1374367488  # 0.32 turns, minus the rounding of a full-scale level
 SINE_LINES = 512
-MAX_SHARED_MULTIPLE = 255  # larger multiples of the base have a phase of their own
 Ints = npt.NDArray[np.int64]
 
 
@@ -80,6 +80,25 @@ def increment_per_f0(patch: Patch) -> int:
     return round(patch.base_ratio * Fraction(2**64, 2**19 * SAMPLE_RATE) * 2**32)
 
 
+def stretch_increments(patch: Patch, f0: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Interpolates the stretch of a sample in the patch's table.
+
+    Args:
+        patch: The patch.
+        f0: Pitch, 2**19 per Hz, from `MIN_F0_HZ` to `MAX_F0_HZ`, any shape.
+
+    Returns:
+        2**40 per turn, same shape.
+    """
+    table = np.array(patch.stretch_table, np.int64)
+    pitch = f0.astype(np.int64)
+    part_bits = np.frexp(pitch.astype(np.float64))[1] - 3  # of the pitch within its part
+    part = ((part_bits - 21) << 2) + (pitch >> part_bits) - PARTS_PER_OCTAVE
+    rest = pitch & ((1 << part_bits) - 1)
+    rise = (table[part + 1] - table[part]) * rest >> part_bits
+    return np.asarray((table[part] + rise).astype(np.uint64))
+
+
 def carrier_bits(patch: Patch) -> int:
     """Returns how many bits of a carrier's product lie below the LSB; sums need headroom."""
     n_carriers = len(patch.carriers)
@@ -96,7 +115,7 @@ class FixedVoice:
 
     def reset(self) -> None:
         """Returns to silence and to phase 0."""
-        self._phase = np.uint64(0)
+        self._phase = self._stretch = np.uint64(0)
         self._increment: np.uint64 | None = None
         self._levels = np.zeros(N_OPERATORS, np.int64)
 
@@ -117,11 +136,15 @@ class FixedVoice:
         f0_hz = np.asarray(f0_hz, np.float32)
         if len(f0_hz) == 0:
             return np.zeros(0, np.int16)
-        phases = self._phases(f0_hz)
+        f0_hz = np.clip(np.nan_to_num(f0_hz, nan=MIN_F0_HZ), MIN_F0_HZ, MAX_F0_HZ)
+        f0 = (f0_hz.astype(np.float64) * 2**19).astype(np.uint64)  # exact
+        phases = self._phases(f0)
+        stretch = self._stretches(f0) if self.patch.is_stretched else {0: 0}
         levels = self._level_ramps(np.asarray(levels_q32, np.int32))
         outputs: dict[int, Ints] = {}
         for operator in self.patch.order:
-            turns = phases[self.patch.multiples[operator]] >> 8
+            phase = phases[self.patch.multiples[operator]] + stretch[self.patch.stretch[operator]]
+            turns = phase % 2**32 >> 8
             if modulators := self.patch.modulators[operator]:
                 turns += sum(outputs[modulator] for modulator in modulators) >> 7
             outputs[operator] = (sine(turns) >> 16) * levels[operator]
@@ -130,17 +153,18 @@ class FixedVoice:
         samples = np.clip((total + 2 ** (bits - 1)) >> bits, -(2**15), 2**15 - 1)
         return np.asarray(samples, np.int16)
 
-    def _phases(self, f0_hz: npt.NDArray[np.float32]) -> dict[int, Ints]:
+    def _phases(self, f0: npt.NDArray[np.uint64]) -> dict[int, Ints]:
         """Returns the phase of every ratio by its multiple of the base, and advances the base.
 
         Small multiples are taken of the base's 32-bit phase. Large ones, which would multiply its
         rounding errors, are taken of its 64-bit phase and increments.
 
+        Args:
+            f0: Pitch, 2**19 per Hz, shape [n_frames].
+
         Returns:
             2**32 per turn, int64, shape [n_samples].
         """
-        f0_hz = np.clip(np.nan_to_num(f0_hz, nan=MIN_F0_HZ), MIN_F0_HZ, MAX_F0_HZ)
-        f0 = (f0_hz.astype(np.float64) * 2**19).astype(np.uint64)  # exact
         factor = increment_per_f0(self.patch)
         fraction = np.uint64(factor >> 16 & 0xFFFF)
         last = f0 * np.uint64(factor >> 32) + (f0 >> np.uint64(16)) * fraction
@@ -159,6 +183,30 @@ class FixedVoice:
             else _ramp(*(words * np.uint64(multiple) for words in (start, mean, half_step)))
             for multiple in set(self.patch.multiples)
         }
+
+    def _stretches(self, f0: npt.NDArray[np.uint64]) -> dict[int, Ints]:
+        """Returns the stretch times every weight, and advances the stretch.
+
+        Within a block, it advances by the stretch of the block's last pitch.
+
+        Args:
+            f0: Pitch, 2**19 per Hz, shape [n_frames].
+
+        Returns:
+            2**32 per turn, int64, shape [n_samples], by weight.
+        """
+        increment = stretch_increments(self.patch, f0)
+        end = self._stretch + np.cumsum(increment << np.uint64(6), dtype=np.uint64)
+        self._stretch = end[-1]
+        to_go = np.arange(HOP_SAMPLES)[::-1]
+        ramps = {}
+        for weight in set(self.patch.stretch):
+            factor, shift = np.uint64(weight % 2**64), np.uint64(STRETCH_BITS - 32)
+            last, step = ((words * factor >> shift) for words in (end, increment))
+            ramps[weight] = (
+                _lower_word(last)[:, None] - _lower_word(step)[:, None] * to_go
+            ).ravel()
+        return ramps
 
     def _level_ramps(self, levels_q32: npt.NDArray[np.int32]) -> Ints:
         """Returns the operators' 16-bit levels at every sample, int64, shape [6, n_samples]."""
@@ -194,6 +242,11 @@ def _ramp(
 def _lower_half(words: Ints) -> Ints:
     """Returns the lower 16 bits as a signed number."""
     return words.astype(np.int16).astype(np.int64)
+
+
+def _lower_word(words: npt.NDArray[np.uint64]) -> Ints:
+    """Returns the lower 32 of 64 bits, as int64."""
+    return (words & np.uint64(2**32 - 1)).astype(np.int64)
 
 
 def _upper_word(words: npt.NDArray[np.uint64]) -> Ints:

@@ -1,6 +1,7 @@
 """Patches are read from files and tables, and whatever cannot be played is refused there."""
 
 import itertools
+import tomllib
 from fractions import Fraction
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from pipeline.core import patch_files
 from pipeline.core.dx7_algorithms import ALGORITHMS, FEEDBACK
 from pipeline.core.errors import UserError
+from pipeline.core.files import to_toml
 from pipeline.core.instrument_config import TrainConfig, instrument_from_table, load_instrument
 from pipeline.core.patch import Patch
 from pipeline.core.patch_files import (
@@ -160,6 +162,20 @@ def test_table_describes_a_patch_that_is_named_after_its_instrument(table):
     assert resolve_patch(patch_table(patch), "other") == patch
 
 
+def test_stretched_patch_keeps_its_stretch(tmp_path):
+    curve = ((36.0, 8e-5), (60.5, 3.3e-4), (96.0, 5e-3))
+    patch = Patch(
+        "mine", FLUTE.routing, ONES, stretch=(1, 0, -7, 729, 243, 4096), inharmonicity=curve
+    )
+    assert patch != Patch("mine", FLUTE.routing, ONES)
+    assert resolve_patch(patch_table(patch), "other") == patch
+    save_patch(patch, tmp_path / "mine.toml")
+    assert read_patch(tmp_path / "mine.toml") == patch
+    assert (
+        resolve_patch(tomllib.loads(to_toml({"patch": patch_table(patch)}))["patch"], "x") == patch
+    )
+
+
 def test_saved_patch_is_read_again(tmp_path):
     ratios = tuple(map(Fraction, ("1", "1/4", "3.52", "14", "0.505", "61.69")))
     patch = Patch("mine", ALGORITHMS[24], ratios, (0, 7, -7, 1.5, 0, 0))
@@ -196,6 +212,25 @@ def test_saved_patch_is_read_again(tmp_path):
         ({"detune_cents": [0, 0, 0, 0, 0, 101]}, "detune_cents: 101 is not from -100 to 100"),
         ({"detune_cents": [0, 0, 0, 0, 0, float("nan")]}, "nan is not from"),
         ({"detune_cents": "some"}, "detune_cents = 'some'"),
+        ({"stretch": [1] * 6}, r"inharmonicity: notes \[\]: give pairs"),
+        ({"inharmonicity": [[36, 1e-4]]}, "inharmonicity: no operator uses it; give stretch"),
+        ({"stretch": [1.5] * 6}, r"stretch = \[1.5.*: give six whole numbers"),
+        ({"stretch": [1] * 5, "inharmonicity": [[36, 1e-4]]}, "stretch: 5 given; give 6"),
+        ({"stretch": [-4097] * 6, "inharmonicity": [[36, 1e-4]]}, "-4097 is not from -4096"),
+        (
+            {"stretch": [1] * 6, "inharmonicity": [[36, 0]]},
+            r"inharmonicity: \[36, 0\]: give a MIDI",
+        ),
+        ({"stretch": [1] * 6, "inharmonicity": [[36, float("nan")]]}, r"\[36, nan\]: give a MIDI"),
+        ({"stretch": [1] * 6, "inharmonicity": [[36, 0.031]]}, r"\[36, 0.031\]: give a MIDI"),
+        ({"stretch": [1] * 6, "inharmonicity": [[128, 0.01]]}, r"\[128, 0.01\]: give a MIDI"),
+        ({"stretch": [1] * 6, "inharmonicity": [[36, 0.01]] * 2}, "notes .*: give pairs"),
+        ({"stretch": [1] * 6, "inharmonicity": [36, 0.01]}, r"inharmonicity = \[36, 0.01\]: give"),
+        ({"stretch": [1] * 6, "inharmonicity": [["C2", 0.01]]}, "inharmonicity = .*: give pairs"),
+        (
+            {"stretch": [1] * 6, "inharmonicity": [[36, 0.01]], "detune_cents": [0, 0, 0, 0, 1, 0]},
+            "stretch: the ratios are up to .* leave out detune_cents",
+        ),
         ({"algorithm": 5}, "both are given"),
         ({"routing": None}, "neither is given"),
         ({"routing": None, "algorithm": 33}, "algorithm = 33: give a whole number from 1 to 32"),

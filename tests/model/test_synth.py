@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import jv
-from support.patches import PATCHES, SHIPPED
+from support.patches import PATCHES, SHIPPED, stretch_hz
 
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.patch import Patch
@@ -54,6 +54,8 @@ def test_patch_equals_a_double_precision_loop(name):
     outputs = {}
     for operator in patch.order:
         turns = np.cumsum(float(patch.played_ratios[operator]) * f0_samples / SAMPLE_RATE)
+        stretch = np.cumsum(np.repeat(stretch_hz(patch, f0_hz), HOP_SAMPLES)) / SAMPLE_RATE
+        turns = turns + patch.stretch[operator] * stretch
         turns = turns + sum(outputs[m] for m in patch.modulators[operator])
         level = at_audio_rate(levels[:, operator].astype(float), 0.0)
         outputs[operator] = level * np.sin(2 * np.pi * turns)

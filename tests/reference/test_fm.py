@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from scipy.special import jv
-from support.patches import PATCHES
+from support.patches import PATCHES, stretch_hz
 
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.patch import Patch
@@ -29,10 +29,12 @@ def ramp(frames, first):
 def double_precision(patch, f0_hz, levels_q32):
     """Evaluates the formula of the patch; returns LSB of 16 bits."""
     turns = np.cumsum(ramp(f0_hz, f0_hz[0]) / SAMPLE_RATE)
+    stretch = np.cumsum(np.repeat(stretch_hz(patch, f0_hz), HOP_SAMPLES)) / SAMPLE_RATE
     levels = ramp(levels_q32 / 2.0**32, np.zeros(6))
     outputs = {}
     for i in patch.order:
-        phase = turns * float(patch.played_ratios[i]) + sum(outputs[m] for m in patch.modulators[i])
+        phase = turns * float(patch.played_ratios[i]) + stretch * patch.stretch[i]
+        phase += sum(outputs[m] for m in patch.modulators[i])
         outputs[i] = levels[:, i] * np.sin(2 * np.pi * (phase % 1.0))
     audio = sum(outputs[i] for i in patch.carriers) / MAX_LEVEL
     return np.clip(FULL_SCALE * audio, -FULL_SCALE, FULL_SCALE - 1)

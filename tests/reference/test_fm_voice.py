@@ -117,9 +117,10 @@ def test_c_equals_simulation_over_ten_seconds(library, name):
 
 
 @pytest.mark.firmware
-def test_reset_starts_from_silence(library):
+@pytest.mark.parametrize("name", ["piano", "stretched"])
+def test_reset_starts_from_silence(library, name):
     frames = frames_of(2, 5)
-    voice = HostVoice(library, "piano")
+    voice = HostVoice(library, name)
     first = voice.render(frames["f0_hz"], frames["levels_q32"])
     library.fm_voice_reset(voice.state)
     assert np.array_equal(voice.render(frames["f0_hz"], frames["levels_q32"]), first)

@@ -8,6 +8,7 @@
  *         fm_advance(&run);
  *         const fm_turns_t turns3 = fm_turns(&run, 3);      phase of 3 times the base ratio
  *         const fm_turns_t turns352 = fm_ratio_turns(&ratios[0]);    or of a ratio with a phase of its own
+ *         const fm_turns_t turns3w27 = fm_stretched_turns(&run, 3, &stretch[0]);    or a stretched phase
  *         fm_set(&run, FM_X, 6, turns3, FM_NONE);           x = operator 6
  *         fm_set(&run, FM_X, 5, turns4, FM_X);              x = operator 5, phase modulated by x
  *         fm_add(&run, FM_X, 2, turns2, FM_NONE);           x += operator 2

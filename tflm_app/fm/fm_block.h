@@ -2,6 +2,8 @@
 #ifndef FM_BLOCK_H
 #define FM_BLOCK_H
 
+#include <string.h>
+
 #include "fm/fm_voice.h"
 
 /* A board may define it to run this code from RAM: __attribute__((section(".ramfunc"))). */
@@ -55,6 +57,35 @@ FM_INLINE void fm_block_ramp_ratio(fm_ratio_t *ratio, uint64_t phase, uint64_t f
     ratio->increment = (uint32_t)((mean + (1u << 31)) >> 32) - (uint32_t)((63 * (int64_t)step) >> 1);
     ratio->increment_step = (uint32_t)step;
 }
+
+/* As integers, the bits of positive floats have the same order as the floats, and those of negative floats
+ * are negative. */
+#define FM_FLOAT_BITS_20 0x41A00000
+#define FM_FLOAT_BITS_4000 0x457A0000
+#define FM_FLOAT_BITS_INFINITY 0x7F800000
+
+/* Returns f0, clamped to its range, in 2^-19 Hz. This is exact: a float from 16 to 4096 Hz has no finer
+ * bits. */
+FM_INLINE uint32_t fm_fixed_f0(float f0_hz) {
+    int32_t bits;
+    memcpy(&bits, &f0_hz, sizeof bits);
+    if (bits > FM_FLOAT_BITS_4000) {
+        bits = bits > FM_FLOAT_BITS_INFINITY ? FM_FLOAT_BITS_20 : FM_FLOAT_BITS_4000;
+    }
+    if (bits < FM_FLOAT_BITS_20) {
+        bits = FM_FLOAT_BITS_20;
+    }
+    const uint32_t mantissa = ((uint32_t)bits & 0x7FFFFFu) | 0x800000u;
+    return mantissa << ((bits >> 23) - 131); /* 131 is the biased exponent of 16 Hz */
+}
+
+/* Computes the stretch of the operators, and advances that of the voice to the end of the block. Ramp i is
+ * weights[i] times the stretch, as the levels in fm_block_t, but without half a unit.
+ *
+ * table  stretch of a sample, 2^40 per turn, at every quarter of the octaves from 16 to 4096 Hz: 33 values
+ */
+void fm_block_ramp_stretch(fm_ramp_t *ramps, const int32_t *weights, int n_weights, fm_voice_t *voice,
+                           const uint32_t *table, float f0_hz);
 
 /* The level of a carrier is scaled so that its product with a sine is the audio with this many fractional
  * bits. One bit less than fits leaves headroom to sum two or three carriers, two bits less up to six. */

@@ -112,6 +112,18 @@ FM_INLINE fm_turns_t fm_turns(const fm_run_t *run, uint32_t multiple) {
     return turns;
 }
 
+/* As fm_turns, with a stretch added. */
+FM_INLINE fm_turns_t fm_stretched_turns(const fm_run_t *run, uint32_t multiple, const fm_ramp_t *stretch) {
+    int32_t end, step;
+    FM_LOAD_RAMP(end, step, *stretch);
+    const uint32_t added = (uint32_t)end + (uint32_t)run->n * (uint32_t)step;
+    fm_turns_t turns = {(run->base.a * multiple + added) >> 8,
+                        (run->base.b * multiple + added + (uint32_t)step) >> 8};
+    FM_KEEP(turns.a);
+    FM_KEEP(turns.b);
+    return turns;
+}
+
 /* Advances a ratio by the pair; called once per pair. */
 FM_INLINE fm_turns_t fm_ratio_turns(fm_ratio_t *ratio) {
     const uint32_t a = ratio->phase + ratio->increment;

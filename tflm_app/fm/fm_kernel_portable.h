@@ -44,9 +44,16 @@ FM_INLINE fm_turns_t fm_ratio_turns(const fm_ratio_t *ratio) {
     return (fm_turns_t){ratio->phase, ratio->increment, ratio->increment_step};
 }
 
-/* Returns the level before the first sample. */
-FM_INLINE int32_t fm_first_level(fm_ramp_t ramp) {
+/* Returns the value of a ramp before the first sample. */
+FM_INLINE int32_t fm_before_first(fm_ramp_t ramp) {
     return (int32_t)((uint32_t)ramp.end - FM_BLOCK_SAMPLES * (uint32_t)ramp.step);
+}
+
+FM_INLINE fm_turns_t fm_stretched_turns(const fm_run_t *run, uint32_t multiple, const fm_ramp_t *stretch) {
+    fm_turns_t turns = fm_turns(run, multiple);
+    turns.phase += (uint32_t)fm_before_first(*stretch);
+    turns.increment += (uint32_t)stretch->step;
+    return turns;
 }
 
 #if defined(__thumb__) && !defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__) && \
@@ -122,7 +129,7 @@ FM_INLINE int32_t fm_first_level(fm_ramp_t ramp) {
 
 FM_INLINE void fm_pass(fm_run_t *run, int number, fm_turns_t turns, int modulation, int sum, int mix) {
     const fm_ramp_t ramp = run->block->levels[number - 1];
-    int32_t level = fm_first_level(ramp);
+    int32_t level = fm_before_first(ramp);
     fm_sample_t *at = run->samples;
     int32_t sine, line, slope;
     __asm__ volatile(
@@ -141,7 +148,7 @@ FM_INLINE void fm_pass(fm_run_t *run, int number, fm_turns_t turns, int modulati
 
 FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulation, int sum, int n_carriers) {
     const fm_ramp_t ramp = run->block->levels[number - 1];
-    int32_t level = fm_first_level(ramp);
+    int32_t level = fm_before_first(ramp);
     fm_sample_t *at = run->samples;
     int16_t *pcm = run->pcm;
     int32_t sine, line, slope;
@@ -177,7 +184,7 @@ typedef struct {
 
 FM_INLINE fm_operator_t fm_operator(const fm_run_t *run, int number, fm_turns_t turns) {
     const fm_ramp_t ramp = run->block->levels[number - 1];
-    return (fm_operator_t){turns, fm_first_level(ramp), ramp.step};
+    return (fm_operator_t){turns, fm_before_first(ramp), ramp.step};
 }
 
 FM_INLINE int32_t fm_next(fm_operator_t *op, const fm_sample_t *sample, int modulation, int sum) {

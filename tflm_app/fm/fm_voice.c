@@ -12,33 +12,13 @@ void fm_voice_init(fm_voice_t *voice, const fm_patch_t *patch) {
 void fm_voice_reset(fm_voice_t *voice) {
     voice->phase = 0;
     voice->increment = 0;
+    voice->stretch = 0;
     memset(voice->levels, 0, sizeof voice->levels);
 }
 
 void fm_voice_render(fm_voice_t *voice, float f0_hz, const int32_t levels_q32[FM_N_OPERATORS],
                      int16_t pcm[FM_BLOCK_SAMPLES]) {
     voice->patch->render(voice, f0_hz, levels_q32, pcm);
-}
-
-/* As integers, the bits of positive floats have the same order as the floats, and those of negative floats
- * are negative. */
-#define FLOAT_BITS_20 0x41A00000
-#define FLOAT_BITS_4000 0x457A0000
-#define FLOAT_BITS_INFINITY 0x7F800000
-
-/* Returns f0, clamped to its range, in 2^-19 Hz. This is exact: a float from 16 to 4096 Hz has no finer
- * bits. */
-static uint32_t fixed_f0(float f0_hz) {
-    int32_t bits;
-    memcpy(&bits, &f0_hz, sizeof bits);
-    if (bits > FLOAT_BITS_4000) {
-        bits = bits > FLOAT_BITS_INFINITY ? FLOAT_BITS_20 : FLOAT_BITS_4000;
-    }
-    if (bits < FLOAT_BITS_20) {
-        bits = FLOAT_BITS_20;
-    }
-    const uint32_t mantissa = ((uint32_t)bits & 0x7FFFFFu) | 0x800000u;
-    return mantissa << ((bits >> 23) - 131); /* 131 is the biased exponent of 16 Hz */
 }
 
 /* Returns the increment of the base oscillator, 2^64 per turn. The truncated bits amount to 2^-20 turns per
@@ -54,7 +34,7 @@ static uint64_t phase_increment(const fm_patch_t *patch, uint32_t f0) {
  * form a straight line, too, and go through the same mean: both phases agree at the end, and rounding errors
  * do not accumulate. */
 void fm_block_ramp_f0(fm_block_t *block, fm_voice_t *voice, float f0_hz) {
-    const uint64_t last = phase_increment(voice->patch, fixed_f0(f0_hz));
+    const uint64_t last = phase_increment(voice->patch, fm_fixed_f0(f0_hz));
     const uint64_t first = voice->increment != 0 ? voice->increment : last;
     const int64_t half_step = (int64_t)(last - first) >> 7;
     const uint64_t mean = ((first + last) >> 1) + (uint64_t)half_step;
