@@ -21,6 +21,9 @@ STEPS = {"PCM_S8": 2**-7, "PCM_U8": 2**-7, "PCM_24": 2**-23, "PCM_32": 2**-31} |
 }  # of samples near full scale; 16 bits for all others
 MIN_RATE = 4000  # Hz; of a damaged header, 1 Hz would make hours of a second
 MIN_PEAK = 1e-4  # -80 dBFS; a file with a lower peak is silent
+# A floating-point file is scaled down to its peak. One that only a few samples exceed by so much
+# would become silence.
+STRAY_PEAK, STRAY_RATIO, STRAY_SHARE = 10.0, 1000, 0.01
 
 
 def load_audio(path: Path) -> npt.NDArray[np.float32]:
@@ -40,8 +43,8 @@ def load_recording(path: Path) -> tuple[npt.NDArray[np.float32], FileFacts]:
         Samples, shape [n], and facts about the file.
 
     Raises:
-        RecordingError: The file is missing, not audio, empty, too short, silent, contains NaN, or
-            has an impossible sample rate.
+        RecordingError: The file is missing, not audio, empty, too short, silent, contains NaN or
+            a few samples far above all others, or has an impossible sample rate.
     """
     with open_sound(path) as sound:
         facts = _check(path, sound)
@@ -111,4 +114,24 @@ def _check(path: Path, sound: sf.SoundFile) -> FileFacts:
             f"{path} is silent (peak below -80 dBFS): remove it or record it louder",
             reason="silent",
         )
+    if facts.peak > STRAY_PEAK:
+        _refuse_stray(path, sound, facts.peak)
     return facts
+
+
+def _refuse_stray(path: Path, sound: sf.SoundFile, peak: float) -> None:
+    """Raises a `RecordingError` if hardly any sample comes near the peak."""
+    n_samples = n_near = 0
+    place = None
+    for block in read_blocks(sound):
+        samples = np.abs(block).max(axis=1)
+        if place is None and samples.max() >= peak:
+            place = n_samples + int(samples.argmax())
+        n_near += int(np.count_nonzero(samples > peak / STRAY_RATIO))
+        n_samples += len(samples)
+    if n_near < STRAY_SHARE * n_samples:
+        raise RecordingError(
+            f"{path}: sample {place} is {peak:.3g} times full scale, and {n_near} of {n_samples} "
+            f"samples are above a {STRAY_RATIO}th of it: remove it, or export the recording again",
+            reason="a sample far above all others",
+        )

@@ -21,11 +21,12 @@ from pipeline.audio import file_facts
 from pipeline.audio.autocorrelation import (
     LAGS_PER_SECOND,
     LOWEST_HZ,
+    PITCH_WINDOW,
     local_maxima,
     periodicity,
     pitch_windows,
 )
-from pipeline.audio.features import Features, Floats
+from pipeline.audio.features import Doubles, Features, Floats
 from pipeline.audio.file_facts import FileFacts
 from pipeline.audio.inspection_levels import Hum, find_hum
 from pipeline.audio.issue_log import Issue
@@ -42,6 +43,9 @@ SHORTER_IS_AS_GOOD = 0.95  # a period above the range needs only this share of t
 # because the period found may be a multiple of it
 HIGHEST_SEEN_HZ = 6400.0  # above what can be tracked, so that the reason is found
 LOW_PARTIALS = 0.01  # share of the power
+# Below the strongest partial: the fundamental of soft high notes of a trumpet lies 21 to 39 dB
+# below it, the lower register that sounds on where a flute overblows, 30 to 40 dB.
+MISSING_DB = 30.0
 MAX_CHECKED_FRAMES = 500  # limits time and memory
 MIN_PITCH_FRAMES = 5
 CLIPPED_SHARE = 1e-3  # share of the samples
@@ -200,24 +204,39 @@ def find_out_of_range(
     higher = np.where(f0_hz > config.f0_max_hz, peaks, 0.0)
     is_below = lower.max(axis=1) > np.maximum(CLEAR, confidence + LONGER_IS_BETTER)
     is_above = higher.max(axis=1) > np.maximum(CLEAR, SHORTER_IS_AS_GOOD * confidence)
+    power = np.abs(np.fft.rfft(windows * get_window("hann", PITCH_WINDOW))) ** 2
+    is_above &= ~_has_fundamental(power, features.f0_hz[frames])
     below = _out_of_range(is_below, lower, f0_hz, percentiles=(95, 5))
-    if below.farthest_hz and not _has_low_partials(windows[is_below], below.farthest_hz):
+    if below.farthest_hz and not _has_low_partials(power[is_below], below.farthest_hz):
         below = OutOfRange(below.share)
     return below, _out_of_range(is_above, higher, f0_hz, percentiles=(5, 95))
 
 
-def _has_low_partials(windows: Floats, f0_hz: float) -> bool:
-    """Whether most windows have one of the lowest three partials of a pitch, as single notes do.
+def _has_fundamental(power: Doubles, f0_hz: Floats) -> npt.NDArray[np.bool_]:
+    """Whether the pitch that was found sounds itself, so that it is no fraction of a higher one.
+
+    Args:
+        power: Power spectra, shape [n_frames, n_bins].
+        f0_hz: The pitch, shape [n_frames].
+
+    Returns:
+        Shape [n_frames].
+    """
+    bins = np.round(f0_hz / SAMPLE_RATE * PITCH_WINDOW).astype(int)[:, None] + np.arange(-1, 2)
+    fundamental = np.take_along_axis(power, bins, axis=1).max(axis=1)
+    return np.asarray(fundamental > 10 ** (-MISSING_DB / 10) * power.max(axis=1))
+
+
+def _has_low_partials(power: Doubles, f0_hz: float) -> bool:
+    """Whether most spectra have one of the lowest three partials of a pitch, as single notes do.
 
     The partials of a chord begin higher: its lowest note is a multiple of what it repeats at.
 
     Args:
-        windows: Samples, shape [n, PITCH_WINDOW].
+        power: Power spectra, shape [n, n_bins].
         f0_hz: The pitch.
     """
-    n_samples = windows.shape[1]
-    power = np.abs(np.fft.rfft(windows * get_window("hann", n_samples))) ** 2
-    partial = np.fft.rfftfreq(n_samples, 1 / SAMPLE_RATE) / f0_hz
+    partial = np.fft.rfftfreq(PITCH_WINDOW, 1 / SAMPLE_RATE) / f0_hz
     low = power[:, (partial > 0.5) & (partial < 3.5)].sum(axis=1)
     return bool(np.median(low / np.maximum(power.sum(axis=1), 1e-12)) > LOW_PARTIALS)
 

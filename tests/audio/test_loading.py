@@ -208,3 +208,20 @@ def test_impossible_sample_rate_of_a_damaged_header_is_refused(tmp_path: Path) -
     with pytest.raises(RecordingError, match="says that it has 1 samples per second") as error:
         check_file(path)
     assert error.value.reason == "a sample rate below 4000 Hz"
+
+
+def test_a_few_samples_far_above_all_others_are_refused_with_place_and_value(
+    tmp_path: Path,
+) -> None:
+    tone = TONE.copy()
+    tone[12_345] = -1e30
+    sf.write(tmp_path / "a.wav", tone, SAMPLE_RATE, subtype="FLOAT")
+    with pytest.raises(RecordingError, match=r"a\.wav: sample 12345 is 1e\+30 times full scale"):
+        check_file(tmp_path / "a.wav")
+
+
+def test_floats_in_units_of_16_bit_samples_are_scaled_down(tmp_path: Path) -> None:
+    sound = np.concatenate([np.zeros(3 * SAMPLE_RATE, np.float32), 32768 * TONE])
+    sf.write(tmp_path / "a.wav", sound, SAMPLE_RATE, subtype="FLOAT")
+    audio = load_audio(tmp_path / "a.wav")
+    np.testing.assert_allclose(audio[-len(TONE) :], TONE / np.abs(TONE).max(), atol=1e-6)

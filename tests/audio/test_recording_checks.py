@@ -67,6 +67,13 @@ def test_tones_below_and_above_the_range_are_found(tmp_path: Path, f0_hz: float,
     assert word in issues_of(tmp_path / "tone.wav", make_curve_tone(f0_hz, 4.0))
 
 
+def test_a_note_in_range_with_a_weak_fundamental_is_not_above_it(tmp_path: Path) -> None:
+    t = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    partials = ((1, 0.08), (2, 1.0), (3, 0.05), (4, 0.3))  # as of a soft high note of a trumpet
+    tone = sum(level * np.sin(2 * np.pi * n * 1300 * t) for n, level in partials)
+    assert issues_of(tmp_path / "tone.wav", 0.5 * tone) == ""
+
+
 def test_share_out_of_range_counts_sounding_frames_only(tmp_path: Path) -> None:
     low_and_high = np.concatenate([make_curve_tone(523.25, 3.0), make_curve_tone(2793.8, 2.0)])
     assert "% lies above" in (seen := issues_of(tmp_path / "both.wav", low_and_high))
