@@ -1,6 +1,8 @@
 """Fixtures and settings that all tests share."""
 
+import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -39,3 +41,27 @@ def build_dir(tmp_path: Path) -> Iterator[Path]:
     """A separate build folder for the test, instead of the repository's."""
     with replaced(paths.BUILD_DIR, tmp_path / "build"):
         yield tmp_path / "build"
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers share; builds in it are locked and incremental."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def generate_once(run_folder: Path) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Fills a folder of `run_folder`, unless another worker has done so."""
+
+    def generate(name: str, write: Callable[[Path], object]) -> Path:
+        folder, done = run_folder / name, run_folder / f".{name}.done"
+        with (run_folder / f".{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
+                write(folder)
+                done.touch()
+        return folder
+
+    return generate

@@ -1,0 +1,98 @@
+"""Keys of the player: which voices sound, slurs, and stolen voices."""
+
+import numpy as np
+import pytest
+from support.performances import attacks, course, sounding_at
+from support.small_player import LEVEL_DB, off, on, program_change
+
+from pipeline.core.constants import HOP_SAMPLES
+
+pytestmark = pytest.mark.firmware
+
+
+def test_note_starts_in_the_block_after_its_message_and_dies_away(mono):
+    played = mono((5, on(72)), (40, off(72)), until=300)
+    pitch, loudness = course(played)
+    assert attacks(played) == [5]
+    assert np.all(np.isnan(pitch[:5])) and np.all(played.pcm[: 5 * HOP_SAMPLES] == 0)
+    assert np.abs(played.pcm[5 * HOP_SAMPLES : 7 * HOP_SAMPLES]).max() > 0
+    np.testing.assert_allclose(pitch[5:40], 72, atol=0.001)
+    np.testing.assert_allclose(loudness[5:40], LEVEL_DB, atol=0.01)
+    assert loudness[41] < LEVEL_DB and np.isnan(loudness[110])
+    assert played.report["n_sounding"] == 0
+
+
+def test_velocity_sets_the_loudness_and_velocity_zero_ends_the_note(mono):
+    played = mono((0, on(60, 50)), (50, on(60, 0)), until=300)
+    loudness = course(played)[1]
+    np.testing.assert_allclose(loudness[:50], LEVEL_DB + 40 * np.log10(50 / 127), atol=0.01)
+    assert np.isnan(loudness[-1]) and loudness[60] < loudness[49] - 5
+
+
+def test_mono_player_slurs_to_the_last_note_and_back_to_a_held_one(mono):
+    played = mono(
+        (0, on(60)),
+        (50, on(64)),
+        (100, on(67)),
+        (150, off(67)),
+        (200, off(60)),
+        (250, off(64)),
+        until=400,
+    )
+    pitch, loudness = course(played)
+    assert attacks(played) == [0]
+    for block, note in ((45, 60), (95, 64), (145, 67), (195, 64), (245, 64)):
+        assert pitch[block] == pytest.approx(note, abs=0.001)
+    assert 60 < pitch[51] < 64  # it glides for 20 ms
+    np.testing.assert_allclose(loudness[:250], LEVEL_DB, atol=0.01)
+    assert loudness[260] < LEVEL_DB - 5
+
+
+def test_instrument_that_does_not_slur_attacks_every_note(mono):
+    played = mono((0, program_change(2)), (1, on(60)), (60, on(64)), until=120)
+    pitch, loudness = course(played)
+    assert pitch[60] == pytest.approx(64, abs=0.001)  # without a glide
+    assert loudness[66] > loudness[59] + 0.5  # a new attack
+
+
+def test_mono_player_forgets_the_oldest_of_seventeen_keys(mono):
+    keys = range(40, 57)
+    presses = [(10 * i, on(note)) for i, note in enumerate(keys)]
+    lifts = [(200 + 10 * i, off(note)) for i, note in enumerate(reversed(keys))]
+    played = mono(*presses, *lifts, until=600)
+    pitch, loudness = course(played)
+    assert pitch[345] == pytest.approx(41, abs=0.01)  # key 40 was forgotten
+    assert loudness[358] < LEVEL_DB  # it is released with key 41
+
+
+def test_poly_player_gives_every_key_a_voice(poly):
+    played = poly((0, on(60)), (10, on(64)), (20, on(67)), (40, off(64)), until=100)
+    assert sounding_at(played, 30) == [60, 64, 67, 0]
+    assert course(played, 1)[1][60] < LEVEL_DB - 5
+    np.testing.assert_allclose(course(played, 2)[1][20:100], LEVEL_DB, atol=0.01)
+
+
+def test_new_note_steals_the_voice_released_first_or_else_the_quietest(poly):
+    chord = [(0, on(60, 100)), (0, on(62, 60)), (0, on(64, 80)), (0, on(65, 90))]
+    played = poly(
+        *chord, (20, off(65)), (21, off(60)), (22, on(70)), (23, on(71)), (24, on(72)), (26, on(73))
+    )
+    assert sounding_at(played, 21) == [60, 62, 64, 65]
+    assert sounding_at(played, 22)[3] == 70  # released first
+    assert sounding_at(played, 23)[0] == 71  # released next
+    assert sounding_at(played, 24) == [71, 72, 64, 70]  # the quietest
+    assert sounding_at(played, 26) == [71, 72, 73, 70]
+    assert played.report["n_stolen"] == 2
+
+
+def test_repeated_key_reuses_its_voice(poly):
+    played = poly((0, on(60)), (0, on(64)), (20, off(60)), (22, on(60)), (40, on(60)), until=80)
+    assert sounding_at(played, 60) == [60, 64, 0, 0]
+    assert attacks(played) == [0, 0]
+
+
+def test_stolen_voice_changes_its_note_within_a_block(poly):
+    notes = [(i, on(60 + i)) for i in range(5)]
+    played = poly(*notes, until=60)
+    assert attacks(played) == [0, 1, 2, 3]
+    assert sounding_at(played, 4) == [64, 61, 62, 63]
