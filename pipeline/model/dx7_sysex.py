@@ -9,7 +9,6 @@ network takes the place of envelopes, levels, key scaling and low-frequency osci
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +22,9 @@ START, END, YAMAHA = 0xF0, 0xF7, 0x43
 VCED_BYTES, VMEM_BYTES, N_PACKED = 155, 128, 32
 SIZES = {0: VCED_BYTES, 9: VMEM_BYTES * N_PACKED}  # data bytes by format
 MAX_FILE_BYTES = 1 << 24
+# In expressions, because a file may have millions of short messages.
+MESSAGES = re.compile(rb"(?:\xf0[\x00-\x7f]*+\xf7)*+")
+VOICE_DUMP = re.compile(rb"\xf0\x43[\x00-\x0f][\x00\x09][\x00-\x7f]{2,}+\xf7")
 DETUNE_CENTS = 1.0  # per step, at 440 Hz; the DX7 detunes low notes more and high ones less
 NO_TRANSPOSITION = 24  # the DX7's C3
 
@@ -140,44 +142,43 @@ def _voice_data(data: bytes) -> list[bytes]:
     Raises:
         ValueError: A message is damaged, or none contains voices.
     """
-    blocks, others = [], []
-    for number, message in enumerate(_messages(data), 1):
-        if message[:1] != bytes([YAMAHA]):
-            maker = f"0x{message[0]:02X}" if message else "none"
-            others.append(f"message {number} is of manufacturer {maker}, not 0x43, Yamaha")
-        elif len(message) < 5 or message[1] >> 4 or message[2] not in SIZES:
-            others.append(f"message {number} of Yamaha is no voice dump of a DX7")
-        else:
-            blocks.append(_checked(message, number))
+    _check_framing(data)
+    blocks = []
+    number = place = 0
+    for dump in VOICE_DUMP.finditer(data):
+        number += data.count(START, place, dump.end())
+        place = dump.end()
+        blocks.append(_checked(dump[0][1:-1], number))
     if not blocks:
-        raise ValueError(f"{others[0]}; give a dump of one voice, or of the 32 of a cartridge")
+        kind = "of Yamaha is no voice dump of a DX7"
+        if data[1] != YAMAHA:
+            maker = "none" if data[1] == END else f"0x{data[1]:02X}"
+            kind = f"is of manufacturer {maker}, not 0x43, Yamaha"
+        raise ValueError(f"message 1 {kind}; give a dump of one voice, or of the 32 of a cartridge")
     return blocks
 
 
-def _messages(data: bytes) -> Iterator[bytes]:
-    """Yields the bytes between F0 and F7 of all messages.
-
-    Raises:
-        ValueError: There are bytes outside of messages, or a message does not end.
-    """
+def _check_framing(data: bytes) -> None:
+    """Raises a `ValueError` unless the bytes are whole messages from F0 to F7."""
     if data[:1] != bytes([START]):
         kind = "is empty" if not data else "begins with " + data[:4].hex(" ").upper()
         raise ValueError(
             f"{kind}; SysEx begins with F0, and a bare dump has {VCED_BYTES} or "
             f"{SIZES[9]} bytes below 0x80"
         )
-    place, number = 0, 0
-    while place < len(data):
-        number += 1
-        if data[place] != START:
-            raise ValueError(f"after message {number - 1}, byte {place} is not F0")
-        end = next((i for i in range(place + 1, len(data)) if data[i] >= 0x80), len(data))
-        if end == len(data) or data[end] != END:
-            raise ValueError(
-                f"message {number} is cut off after {end - place} bytes, where F7 should be"
-            )
-        yield data[place + 1 : end]
-        place = end + 1
+    whole = MESSAGES.match(data)
+    place = whole.end() if whole else 0
+    if place == len(data):
+        return
+    number = data.count(END, 0, place)
+    if data[place] != START:
+        raise ValueError(f"after message {number}, byte {place} is not F0")
+    end = place + 1
+    while end < len(data) and data[end] < 0x80:
+        end += 1
+    raise ValueError(
+        f"message {number + 1} is cut off after {end - place} bytes, where F7 should be"
+    )
 
 
 def _checked(message: bytes, number: int) -> bytes:

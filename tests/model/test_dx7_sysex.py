@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.dx7_cartridge import Voice, cartridge, message, vced, vmem
 
@@ -67,6 +67,7 @@ def test_what_the_synthesizer_lacks_is_described(tmp_path):
     assert not any(voice.patch().detune_cents)  # the detuning of a fixed operator does not count
 
 
+@settings(deadline=None)
 @given(voice=any_voice)
 def test_both_formats_hold_the_same_voice(tmp_path_factory, voice):
     folder = tmp_path_factory.getbasetemp()
@@ -121,6 +122,8 @@ GOOD = message(vced(PIANO), 0)
         (GOOD[:50] + bytes([GOOD[50] ^ 1]) + GOOD[51:], "checksum"),
         (GOOD[:-2] + bytes([GOOD[-2] ^ 64]) + GOOD[-1:], "checksum"),
         (GOOD + cartridge(BELL)[:4000], "message 2 is cut off"),
+        (b"\xf0\xf7" * 99_999 + GOOD[:-2] + b"\x7f\xf7", "message 100000 has checksum"),
+        (b"\xf0\x43\xf7" * 99_999 + GOOD[:-1], "message 100000 is cut off"),
     ],
 )
 def test_damaged_file_is_refused_with_a_reason(tmp_path, data, reason):
@@ -135,6 +138,7 @@ def test_missing_file_and_folder_are_named(tmp_path):
             read_voices(path)
 
 
+@settings(deadline=None)
 @given(
     data=st.binary(max_size=300) | st.binary(max_size=200).map(lambda x: b"\xf0\x43" + x + b"\xf7")
 )
