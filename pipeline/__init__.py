@@ -2,8 +2,12 @@
 
 import faulthandler
 import os
+import signal
 import sys
-from types import TracebackType
+from types import FrameType, TracebackType
+
+INTERRUPTED = "interrupted; the same command continues from here"
+INTERRUPTED_STATUS = 130  # what shells report for Ctrl-C
 
 if sys.argv[0] == "-m":  # run as a command, python -m pipeline.<stage>
     # TensorFlow's C++ code prints messages that no option silences. So Python gets its own copy of
@@ -30,5 +34,19 @@ def _report_uncaught(
     sys.__excepthook__(kind, error, trace)
 
 
+def _end_at_interrupt(_: int, __: FrameType | None) -> None:
+    """Ends a command at Ctrl-C while its packages are being imported, which takes seconds."""
+    os.write(sys.stderr.fileno(), f"{INTERRUPTED}\n".encode())
+    os._exit(INTERRUPTED_STATUS)
+
+
+def raise_interrupts() -> None:
+    """Lets Ctrl-C raise `KeyboardInterrupt` again, once a command can put its files in order."""
+    if signal.getsignal(signal.SIGINT) is _end_at_interrupt:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 if sys.argv[0] == "-m":
     sys.excepthook = _report_uncaught
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # shells may ignore it
+        signal.signal(signal.SIGINT, _end_at_interrupt)

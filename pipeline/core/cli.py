@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from pipeline import INTERRUPTED, INTERRUPTED_STATUS, raise_interrupts
 from pipeline.core.errors import UserError
 
 
@@ -15,12 +16,13 @@ def run_main(main: Callable[[], None]) -> None:
         main: The command's `main`, called without arguments so that it parses ``sys.argv``.
     """
     try:
+        raise_interrupts()
         main()
     except UserError as error:
         message = f"error: {error}"
     except KeyboardInterrupt:
-        print("interrupted; the same command continues from here", file=sys.stderr)
-        sys.exit(130)
+        print(INTERRUPTED, file=sys.stderr)
+        sys.exit(INTERRUPTED_STATUS)
     except Exception as error:
         if _is_disk_full(error):
             remedy = "free some space and run the command again"
