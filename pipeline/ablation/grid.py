@@ -65,13 +65,6 @@ class Setting:
     train: dict[str, Any] = field(default_factory=dict)
     instrument: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if self.variant.startswith("reduced_") != bool(self.teacher):
-            needs = "needs" if self.variant.startswith("reduced_") else "has no"
-            raise ValueError(f"variant = {self.variant!r} {needs} teacher")
-        if self.as_long_as and "steps" in self.train:
-            raise ValueError("as_long_as and train.steps: give one of the two")
-
 
 @dataclass(frozen=True)
 class Evaluate:
@@ -80,12 +73,16 @@ class Evaluate:
     Attributes:
         systems: What plays, of `SYSTEMS`.
         clips: Largest number of test clips of four seconds per source.
+        qat_epochs: Largest number of epochs of quantization-aware training before int8 plays.
         figures: The columns of the table; all figures are stored.
+        known: Whether the table also has rows for the sources that a model has learnt from.
     """
 
     systems: list[str] = field(default_factory=lambda: [FLOAT])
     clips: Annotated[int, Within(1, 100_000)] = 16
+    qat_epochs: Annotated[int, Within(0, 10_000)] = 0
     figures: list[str] = field(default_factory=lambda: ["mss"])
+    known: bool = False
 
     def __post_init__(self) -> None:
         _check_names("evaluate.systems", self.systems, SYSTEMS)
@@ -94,7 +91,11 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class _Entries:
-    """The entries of a grid's file."""
+    """The entries of a grid's file.
+
+    Attributes:
+        new_instruments: Content of the files of instruments that ``data/instruments`` lacks.
+    """
 
     description: str
     instruments: list[str]
@@ -104,6 +105,7 @@ class _Entries:
     hold_out: list[str] = field(default_factory=lambda: [NONE])
     seeds: list[int] = field(default_factory=lambda: [0])
     train: dict[str, Any] = field(default_factory=dict)
+    new_instruments: dict[str, Any] = field(default_factory=dict)
     evaluate: Evaluate = field(default_factory=Evaluate)
 
     def __post_init__(self) -> None:
@@ -116,6 +118,9 @@ class _Entries:
             raise ValueError(f"seeds = {self.seeds}: give one or more, each once")
         if not all(0 <= seed <= MAX_SEED for seed in self.seeds):
             raise ValueError(f"seeds = {self.seeds}: give whole numbers from 0 to {MAX_SEED}")
+        for name, own in self.new_instruments.items():
+            if name not in self.instruments or not isinstance(own, dict):
+                raise ValueError(f"new_instruments.{name}: give a table for one of instruments")
         if not self.settings:
             raise ValueError("settings: give at least one table [settings.NAME]")
 
@@ -140,6 +145,7 @@ class Grid:
     seeds: list[int]
     profile: str
     train: dict[str, Any]
+    new_instruments: dict[str, Any]
     evaluate: Evaluate
     settings: dict[str, Setting]
 
@@ -176,7 +182,14 @@ def load_grid(path: Path) -> Grid:
 def _check_references(
     path: Path, section: str, setting: Setting, earlier: dict[str, Setting], sources: list[str]
 ) -> None:
-    """Raises `UserError` if a setting names other settings or sources that it cannot."""
+    """Raises `UserError` if entries of a setting contradict each other or earlier settings."""
+    where, is_distilled = f"{path}: {section}", setting.variant.startswith("reduced_")
+    if is_distilled and not setting.teacher:
+        raise UserError(f"{where}teacher is missing: a {setting.variant} model needs one")
+    if setting.teacher and not is_distilled:
+        raise UserError(f"{where}teacher: a {setting.variant} model has none: leave it out")
+    if setting.as_long_as and "steps" in setting.train:
+        raise UserError(f"{where}as_long_as and train.steps: give one of the two")
     for key, allowed in (
         ("start", [RANDOM, PRETRAINED, *earlier]),
         ("teacher", list(earlier)),
@@ -186,22 +199,20 @@ def _check_references(
         if value and value not in allowed:
             known = ", ".join(allowed) or "none of them is earlier"
             raise UserError(
-                f"{path}: {section}{key} = {value!r}: give one of the settings before it: {known}"
+                f"{where}{key} = {value!r}: give one of the settings before it: {known}"
             )
     if setting.as_long_as and setting.start not in earlier:
-        raise UserError(
-            f"{path}: {section}as_long_as: give start = the earlier setting that is trained on"
-        )
+        raise UserError(f"{where}as_long_as: give start = the earlier setting that is trained on")
     start = earlier.get(setting.start)
     if start is not None and (start.variant == "full") != (setting.variant == "full"):
         raise UserError(
-            f"{path}: {section}start = {setting.start!r} is a {start.variant} model, whose network "
+            f"{where}start = {setting.start!r} is a {start.variant} model, whose network "
             f"has another shape than a {setting.variant} one: give another setting"
         )
     try:
         _check_names("sources", setting.sources or sources, sources)
     except ValueError as error:
-        raise UserError(f"{path}: {section}{error}") from None
+        raise UserError(f"{where}{error}") from None
 
 
 def _check_names(key: str, names: list[str], allowed: Iterable[str] | None = None) -> None:

@@ -1,5 +1,6 @@
 """Measures a trained model on the test clips of every source of its data set."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,13 @@ import numpy.typing as npt
 from pipeline.ablation.grid import FLOAT, INT8
 from pipeline.audio.features import Features
 from pipeline.audio.pcm import from_pcm, to_pcm
-from pipeline.core.constants import CONTEXT_FRAMES, HOP_SAMPLES, TEST
+from pipeline.core.constants import (
+    CONTEXT_FRAMES,
+    HOP_SAMPLES,
+    MAX_LOUDNESS_DB,
+    MIN_LOUDNESS_DB,
+    TEST,
+)
 from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import DataConfig
 from pipeline.evaluation.rendering import render_float
@@ -49,6 +56,7 @@ def judge_run(
         `measure`; None where no recording has the figure.
     """
     arrays = load_arrays(dataset, remedy="delete it", names=STORED)
+    gains = _Gains(dataset)
     play = (
         _float_player(run_dir)
         if system == FLOAT
@@ -59,9 +67,22 @@ def judge_run(
         found = np.flatnonzero((arrays["split"] == TEST) & (arrays["source"] == source))
         chosen = found[np.unique(np.linspace(0, len(found) - 1, clips).round().astype(int))]
         if len(found):
-            rows = [_judge_clip(arrays, clip, play, data) for clip in chosen]
+            rows = [_judge_clip(arrays, clip, play, data, gains) for clip in chosen]
             figures[str(source)] = _mean_by_recording(rows, arrays["recording"][chosen])
     return figures
+
+
+class _Gains:
+    """The gains that calibrated the recordings of a data set, from its ``dataset.json``."""
+
+    def __init__(self, dataset: Path) -> None:
+        summary = json.loads(dataset.with_suffix(".json").read_text())
+        self._sources: dict[str, Any] = summary["sources"]
+
+    def of(self, source: str, recording: str) -> float:
+        """Returns the gain in dB of a recording, or of the source whose notes a clip joins."""
+        found = self._sources[source]
+        return float(found["own_gains_db"].get(recording, found["gain_db"]))
 
 
 def _float_player(run_dir: Path) -> Player:
@@ -82,17 +103,21 @@ def _firmware_player(run_dir: Path, dataset: Path, *, qat_epochs: int) -> Player
 
 
 def _judge_clip(
-    arrays: Arrays, clip: int, play: Player, data: DataConfig
+    arrays: Arrays, clip: int, play: Player, data: DataConfig, gains: "_Gains"
 ) -> dict[str, float | None]:
-    """Plays a clip with its past and returns its figures."""
+    """Plays a clip with its past and returns its figures, at the level of the recording."""
     names = ("f0_hz", "loudness_db")
     past = {name: arrays[f"context_{name}"][clip] for name in names}
     present = {name: arrays[name][clip] for name in (*names, "confidence")}
     whole = {name: np.concatenate([past[name], present[name]]) for name in names}
     confidence = np.pad(present["confidence"], (CONTEXT_FRAMES, 0))
     played = play(Features(**whole, confidence=confidence))
-    estimate = from_pcm(played[CONTEXT_FRAMES * HOP_SAMPLES :])
-    reference = from_pcm(arrays["audio"][clip])
+    gain_db = gains.of(str(arrays["source"][clip]), str(arrays["recording"][clip]))
+    scale = np.float32(10 ** (-gain_db / 20))
+    estimate = scale * from_pcm(played[CONTEXT_FRAMES * HOP_SAMPLES :])
+    reference = scale * from_pcm(arrays["audio"][clip])
+    loudness_db = present["loudness_db"] - np.float32(gain_db)
+    present["loudness_db"] = np.clip(loudness_db, MIN_LOUDNESS_DB, MAX_LOUDNESS_DB)
     kept = arrays["sounding"][clip]
     samples = np.repeat(kept, HOP_SAMPLES)
     features = Features(**{name: values[kept] for name, values in present.items()})

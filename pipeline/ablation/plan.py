@@ -177,18 +177,22 @@ class _Planner:
             as_long_as=() if match is None else _lineage([match]),
             systems=tuple(self.grid.evaluate.systems),
             clips=self.grid.evaluate.clips,
-            qat_epochs=self.profile.qat_epochs,
+            qat_epochs=self.grid.evaluate.qat_epochs,
         )
 
     def _instrument(self, name: str, setting: Setting, instrument: str) -> InstrumentConfig:
         """Returns the instrument with the entries that a setting changes."""
-        if not setting.instrument:
-            return load_instrument(instrument)
-        load_instrument(instrument)  # an unknown one, or a bad file, is the reason
-        table = _merge(read_toml(INSTRUMENT_DIR / f"{instrument}.toml"), setting.instrument)
         section = f"settings.{name}.instrument."
-        named = table | {"instrument": instrument}
-        return from_table(InstrumentConfig, named, self.grid.path, section=section)
+        table = self.grid.new_instruments.get(instrument)
+        if table is None:
+            known = load_instrument(instrument)
+            if not setting.instrument:
+                return known
+            table = read_toml(INSTRUMENT_DIR / f"{instrument}.toml")
+        elif not setting.instrument:
+            section = f"new_instruments.{instrument}."
+        table = _merge(table, setting.instrument) | {"instrument": instrument}
+        return from_table(InstrumentConfig, table, self.grid.path, section=section)
 
     def _training(self, name: str, setting: Setting, seed: int) -> Training:
         """Returns how a setting trains: the profile, the grid's entries, and its own."""

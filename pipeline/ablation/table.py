@@ -67,9 +67,8 @@ def page_text(results: dict[str, Any]) -> str:
 
     {results["command"]}
 
-Mean ± standard deviation over seeds ({seeds}) of the mean over recordings. Each model is judged on
-test clips of the source that was held out, or of every source if none was. *Seconds* are those of
-the training and of all that the model was made from.
+Mean ± standard deviation over seeds ({seeds}) of the mean over recordings, on test clips that no
+training has used. *Seconds* are those of the training and of all that the model was made from.
 
 {table_text(results)}
 Grid {results["grid_hash"]}, profile {grid["profile"]}; {", ".join(dict.fromkeys(used))}.
@@ -81,10 +80,11 @@ def table_text(results: dict[str, Any]) -> str:
 
     Columns in which all rows are equal are left out, except for the setting.
     """
-    figures = results["grid"].get("evaluate", {}).get("figures", ["mss"])
+    evaluate = results["grid"].get("evaluate", {})
+    figures = evaluate.get("figures", ["mss"])
     rows: dict[Key, dict[int, dict[str, Any]]] = {}
     for task in results["tasks"]:
-        for key, found in _judgements(task):
+        for key, found in _judgements(task, known=evaluate.get("known", False)):
             rows.setdefault(key, {})[task["seed"]] = found
     shown = [i for i in range(len(LABELS)) if len({key[i] for key in rows}) > 1 or i == SETTING]
     head = [*(LABELS[i] for i in shown), *figures, "seconds"]
@@ -96,12 +96,12 @@ def table_text(results: dict[str, Any]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _judgements(task: dict[str, Any]) -> Iterator[tuple[Key, dict[str, Any]]]:
+def _judgements(task: dict[str, Any], *, known: bool) -> Iterator[tuple[Key, dict[str, Any]]]:
     """Yields the labels of a row, and the figures and seconds of a task for it."""
     held_out = task["hold_out"]
     for system, sources in task["figures"].items():
         for source, figures in sources.items():
-            if held_out in (NONE, source):
+            if known or held_out in (NONE, source):
                 labels = (task["instrument"], task["setting"], held_out, source, system)
                 yield labels, figures | {"seconds": task["total_seconds"]}
 

@@ -1,0 +1,89 @@
+"""The tables of ablations, and the files that quote them."""
+
+import pytest
+
+from pipeline.ablation import table
+from pipeline.ablation.grid import load_grid
+from pipeline.ablation.results import load_results, write_results
+from pipeline.ablation.table import page_text, quote, table_text
+from pipeline.core.errors import UserError
+from pipeline.core.paths import ABLATION_DIR
+
+GRID = """\
+description = "What is tested"
+instruments = ["flute"]
+sources = ["near", "far"]
+profile = "laptop"
+seeds = [0, 1]
+evaluate.figures = ["mss", "silence_dbfs"]
+settings.a.start = "random"
+"""
+
+
+def task(hold_out, seed, near, far):
+    figures = {
+        name: {"recordings": 2, "mss": mss, "silence_dbfs": None}
+        for name, mss in {"near": near, "far": far}.items()
+    }
+    return {
+        "instrument": "flute",
+        "setting": "a",
+        "hold_out": hold_out,
+        "seed": seed,
+        "total_seconds": 10.0 + seed,
+        "figures": {"float": figures},
+        "versions": {"numpy": "2.0"},
+    }
+
+
+TASKS = [task("far", 0, 1.0, 5.0), task("far", 1, 1.5, 6.0), task("none", 0, 2.0, 3.0)]
+TABLE = """\
+| setting | held out | judged on | mss | silence_dbfs | seconds |
+| --- | --- | --- | ---: | ---: | ---: |
+| a | far | far | 5.50 ± 0.71 | — | 10 |
+| a | none | near | 2.00 | — | 10 |
+| a | none | far | 3.00 | — | 10 |
+"""
+
+
+@pytest.fixture
+def results(tmp_path):
+    (tmp_path / "try.toml").write_text(GRID)
+    grid = load_grid(tmp_path / "try.toml")
+    return write_results(tmp_path / "try" / "results.json", grid, "python -m x", TASKS)
+
+
+def test_rows_have_mean_and_spread_on_what_was_held_out_or_on_every_source(results):
+    assert table_text(results) == TABLE
+
+
+def test_known_sources_have_rows_on_request(results):
+    results["grid"]["evaluate"]["known"] = True
+    assert "| a | far | near | 1.25 ± 0.35 |" in table_text(results)
+
+
+def test_written_results_are_read_again_with_grid_and_versions(tmp_path, results):
+    found = load_results(tmp_path / "try" / "results.json")
+    assert found == results
+    assert found["versions"] == [{"numpy": "2.0"}]
+    page = page_text(found)
+    assert page.endswith(f"\n{TABLE}\nGrid {found['grid_hash']}, profile laptop; numpy 2.0.\n")
+    assert "    python -m x\n" in page and "over seeds (0, 1)" in page
+
+
+def test_a_readme_quotes_a_table_between_its_markers(tmp_path, results, replace):
+    replace(ABLATION_DIR, tmp_path)
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- ablation: try -->\nold\n<!-- end -->\nb\n")
+    renewed = f"a\n<!-- ablation: try -->\n\n{TABLE}\n<!-- end -->\nb\n"
+    assert quote(readme) == renewed
+    readme.write_text(renewed)
+    assert quote(readme) == renewed
+    readme.write_text("<!-- ablation: other -->\n<!-- end -->\n")
+    with pytest.raises(UserError, match=r"other/results.json is missing: run python -m"):
+        quote(readme)
+
+
+def test_every_result_of_the_repository_has_a_generated_page(tmp_path, results, replace):
+    replace(ABLATION_DIR, tmp_path)
+    assert table.tables()[tmp_path / "try" / "table.md"]() == page_text(results)
