@@ -5,11 +5,13 @@
     python -m pipeline.patch --syx FILE                       the voices of a DX7's SysEx file
     python -m pipeline.patch --syx FILE --voice 11            makes a patch of voice 11
     python -m pipeline.patch --fit --audio DIR [--syx FILE]   which of them suits recordings best
+    python -m pipeline.patch --stretch --audio DIR            the inharmonicity of strings
 
 A patch is a file of ``data/patches``, or a table ``[patch]`` in an instrument's file; see
 `pipeline.core.patch_files`. ``--fit`` fits levels to frames of the recordings, with every patch of
 ``data/patches`` and of the SysEx files, and then trains a small model for a short time with each of
-the best five. It writes a table, a picture and the figures to ``--out``.
+the best five. It writes a table, a picture and the figures to ``--out``. ``--stretch`` measures how
+far the partials of recorded notes are stretched, for the entry ``inharmonicity`` of a patch.
 """
 
 import argparse
@@ -42,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         _show(load_patch(args.show))
     elif args.fit:
         _fit(args)
+    elif args.stretch:
+        _measure_stretch(args)
     elif args.voice is not None:
         _import(args)
     elif args.syx:
@@ -91,11 +95,26 @@ def _parser() -> Parser:
         action="store_true",
         help="compare how well all patches imitate recordings (default: no comparison)",
     )
-    add_audio(parser, "recordings for --fit: folders, or single files (default: none)")
+    parser.add_argument(
+        "--stretch",
+        action="store_true",
+        help="measure the inharmonicity of strings in recordings (default: no measurement)",
+    )
+    parser.add_argument(
+        "--hold-out",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="SOURCE",
+        help="folders of --audio, by name, on which --stretch is only tested (default: none)",
+    )
+    add_audio(
+        parser, "recordings for --fit and --stretch: folders, or single files (default: none)"
+    )
     parser.add_argument(
         "--instrument",
         metavar="NAME",
-        help="instrument whose pitch range --fit uses (default: 60 to 2000 Hz)",
+        help="instrument whose pitch range is used (default: 60 to 2000 Hz)",
     )
     parser.add_argument(
         "--quick",
@@ -111,14 +130,19 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError("--show shows a patch of data/patches: give it without --syx and --voice")
     if args.voice is not None and len(args.syx) != 1:
         raise UserError("--voice needs the file that contains the voice: give one --syx FILE")
-    if args.fit:
+    if args.hold_out and not args.stretch:
+        raise UserError("--hold-out is for --stretch: leave it out")
+    if args.fit or args.stretch:
+        option = "--fit" if args.fit else "--stretch"
         if not args.audio:
-            raise UserError("--fit needs recordings: give --audio DIR")
+            raise UserError(f"{option} needs recordings: give --audio DIR")
         if args.show is not None or args.voice is not None or args.name is not None:
-            raise UserError("--fit compares all patches: leave out --show, --voice and --name")
+            raise UserError(f"{option} names no patch: leave out --show, --voice and --name")
+        if args.stretch and (args.fit or args.syx or args.quick):
+            raise UserError("--stretch fits no patch: leave out --fit, --syx and --quick")
         return
     if args.audio or args.instrument is not None or args.quick:
-        raise UserError("--audio, --instrument and --quick are for the comparison: give --fit")
+        raise UserError("--audio, --instrument and --quick need --fit or --stretch: give one")
     if args.voice is None and (args.name is not None or args.out is not None):
         raise UserError("--name and --out are for a voice that becomes a patch: give --voice N")
     if args.name is not None and args.out is not None:
@@ -187,6 +211,43 @@ def _import(args: argparse.Namespace) -> None:
         print("next: move it to data/patches, or copy it to [patch] in the file of an instrument")
 
 
+def _config(args: argparse.Namespace) -> InstrumentConfig:
+    """Returns the configuration with which recordings are analysed."""
+    if args.instrument is not None:
+        return load_instrument(args.instrument)
+    return InstrumentConfig("recordings", known_patches()[0], DataConfig(60.0, 2000.0))
+
+
+def _measure_stretch(args: argparse.Namespace) -> None:
+    from pipeline.audio.analysis import analyse
+    from pipeline.audio.inharmonicity import compare_sources, fit_curve, measure_notes
+    from pipeline.audio.recordings import open_recordings
+    from pipeline.training.splits import check_hold_out
+
+    config = _config(args).data
+    folder = args.out or BUILD_DIR / "stretch"
+    found = open_recordings(args.audio, config)
+    check_hold_out(args.hold_out, {recording.source for recording in found.recordings})
+    found.warn()
+    analyses = analyse(found.recordings, config, folder / "features")
+    notes = measure_notes(analyses, config.confidence_threshold)
+    known = [note for note in notes if note.source not in args.hold_out]
+    if not known:
+        raise UserError(
+            f"no note in {len(found.recordings)} recordings lasts 0.25 s and has four clear "
+            "partials: give recordings of single, struck or plucked strings"
+        )
+    curve = fit_curve(known)
+    figures = compare_sources(notes, curve)
+    write_json(folder / "stretch.json", {"inharmonicity": curve, "partial_10": figures})
+    for source, row in figures.items():
+        held_out = " (held out)" if source in args.hold_out else ""
+        within = f"{row['within_15_cents']:.0%} of {row['n_notes']} notes within 15 cents"
+        print(f"{source}{held_out}: partial 10: {within}, median {row['median_cents']:.1f} cents")
+    print(f"inharmonicity = {[list(pair) for pair in curve]}")
+    print("next: write that line into a file of data/patches, with stretch = n^3 of each operator")
+
+
 def _fit(args: argparse.Namespace) -> None:
     # Imported here, because other uses need no TensorFlow, which takes seconds to import.
     from pipeline.audio.analysis import analyse
@@ -194,11 +255,7 @@ def _fit(args: argparse.Namespace) -> None:
     from pipeline.model import patch_fit
     from pipeline.pages.patch_chart import write_chart
 
-    config = (
-        InstrumentConfig("recordings", known_patches()[0], DataConfig(60.0, 2000.0))
-        if args.instrument is None
-        else load_instrument(args.instrument)
-    )
+    config = _config(args)
     candidates = [load_patch(name) for name in known_patches()]
     candidates += [voice.patch() for path in args.syx for voice in read_voices(path)]
     patches = patch_fit.distinct_patches(candidates)

@@ -1,18 +1,21 @@
 """pipeline.patch: a voice of a DX7 becomes firmware, and the patch that made a sound is found."""
 
 import json
+import tomllib
 
 import numpy as np
 import pytest
 import soundfile
 from support.dx7_cartridge import Voice, cartridge, message, vced
 from support.small_run import make_run
+from support.sounds import make_string, make_tone
 
 from pipeline import codegen, patch
 from pipeline.core import patch_files
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.patch_files import known_patches, load_patch, patch_table
+from pipeline.core.stretch import inharmonicity
 from pipeline.evaluation.bench_firmware import bench_frames
 from pipeline.model.patches import find_patch
 from pipeline.quantization.weights import load_noise
@@ -128,7 +131,7 @@ def test_bad_input_is_refused_in_one_line(patch_dir, syx, tmp_path, capsys):
     assert "give a file name" in refused(capsys, "--syx", syx, "--voice", "2", "--out", "a b.toml")
     assert "unknown patch 'tuba'" in refused(capsys, "--show", "tuba")
     assert "give --audio DIR" in refused(capsys, "--fit")
-    assert "give --fit" in refused(capsys, "--audio", str(tmp_path))
+    assert "need --fit or --stretch" in refused(capsys, "--audio", str(tmp_path))
     damaged = tmp_path / "damaged.syx"
     damaged.write_bytes(message(vced(BELL), 0)[:-5] + b"\xf7")
     assert "damaged.syx: message 1 has" in refused(capsys, "--syx", str(damaged))
@@ -170,3 +173,32 @@ def test_find_patch_reads_what_the_command_wrote(patch_dir, syx, tmp_path):
     patch.main(["--syx", syx, "--voice", "2", "--out", str(patch_dir / "horn.toml")])
     config = make_run(tmp_path / "run", instrument="kazoo", patch="horn").config
     assert find_patch(config) == load_patch("horn")
+
+
+def test_inharmonicity_of_recorded_strings_is_measured(tmp_path, capsys):
+    """The strings of the second folder, which is held out, are ten times as stiff."""
+    values = {36: 1e-4, 48: 1e-4, 60: 4e-4, 66: 6e-4}
+    for source, factor in (("soft", 1), ("stiff", 10)):
+        (tmp_path / source).mkdir()
+        for note, value in values.items():
+            tone = make_string(440 * 2 ** ((note - 69) / 12), factor * value)
+            soundfile.write(tmp_path / source / f"{note}.wav", tone, SAMPLE_RATE)
+    words = ["--stretch", "--audio", str(tmp_path / "soft"), str(tmp_path / "stiff")]
+    patch.main([*words, "--hold-out", "stiff", "--out", str(tmp_path / "out")])
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "soft: partial 10: 100% of 4 notes within 15 cents, median 0.4 cents"
+    assert shown[1].startswith("stiff (held out): partial 10: 0% of 4 notes within 15 cents")
+    figures = json.loads((tmp_path / "out" / "stretch.json").read_text())
+    entry = tomllib.loads(shown[2])["inharmonicity"]
+    assert entry == figures["inharmonicity"]
+    for note, value in values.items():
+        assert inharmonicity(entry, 440 * 2 ** ((note - 69) / 12)) == pytest.approx(value, rel=0.2)
+
+
+def test_recordings_without_stretched_notes_are_refused(tmp_path, capsys):
+    soundfile.write(tmp_path / "short.wav", make_tone(0.15, 220.0), SAMPLE_RATE)
+    words = ["--stretch", "--audio", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert "no note in 1 recordings lasts" in refused(capsys, *words)
+    assert "leave out --fit" in refused(capsys, *words, "--fit")
+    assert "--hold-out is for --stretch" in refused(capsys, "--hold-out", "x")
+    assert "--stretch needs recordings" in refused(capsys, "--stretch")

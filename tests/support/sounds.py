@@ -28,6 +28,16 @@ def make_curve_tone(
     return (level * total / np.abs(total).max()).astype(np.float32)
 
 
+def make_string(f0_hz: float, inharmonicity: float, seconds: float = 0.8) -> Floats:
+    """Makes a dying tone with the stretched partials of a stiff string."""
+    t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    numbers = np.arange(1, 17)
+    partials_hz = numbers * f0_hz * np.sqrt(1 + inharmonicity * numbers**2)
+    audible = zip(numbers, partials_hz[partials_hz < SAMPLE_RATE / 2], strict=False)
+    wave = sum(np.sin(2 * np.pi * hz * t + n) * np.exp(-t * n / 2) / n**2 for n, hz in audible)
+    return (0.4 * wave / np.abs(wave).max()).astype(np.float32)
+
+
 def envelope(pcm: npt.NDArray[np.int16]) -> Floats:
     """Returns the peak of the last 2.5 ms at every sample."""
     windows = np.lib.stride_tricks.sliding_window_view(np.abs(from_pcm(pcm)), 40)
