@@ -207,9 +207,9 @@ def _player(instrument: InstrumentSection, take: Take, system: System, *, hidden
         f'{" hidden" if hidden else ""} style="--seconds:{len(audio) / SAMPLE_RATE:.4f}"><header>'
         f'<button type="button" class="play" aria-pressed="false" aria-label="Play {escape(name)}">'
         f'</button><div><span class="label">{label}</span>'
-        f"{_facts(instrument, take, system)}</div></header>{_heard(take, system)}"
+        f"{_facts(instrument, take, system)}</div></header>"
         f'<div class="tracks"><div class="track wave-track">{waveform}</div>'
-        f'<div class="track image-track">{image}</div></div></article>'
+        f'<div class="track image-track">{image}</div></div>{_heard(take, system)}</article>'
     )
 
 
