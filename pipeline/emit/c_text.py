@@ -32,3 +32,10 @@ def header(file_name: str, body: str, *, banner: str = BANNER) -> str:
 def includes(file_names: Sequence[str]) -> str:
     """Returns an #include line for each file."""
     return "".join(f'#include "{name}"\n' for name in file_names)
+
+
+def float_text(value: float) -> str:
+    """Returns a C constant of type float, in parentheses if it is negative."""
+    text = f"{value:.9g}"
+    text += "f" if "." in text or "e" in text else ".0f"
+    return f"({text})" if value < 0 else text

@@ -120,8 +120,6 @@ static const int32_t levels_q32[{len(table)}] = {{
 {rows(table.tolist(), 10)}}};
 
 const decoder_io_t {name}_io = {{
-    .frame_scale = {model.frame.scale:.8e}f,
-    .frame_zero_point = {model.frame.zero_point},
     .bits = {model.bits},
     .logit_scale = {model.logits.scale:.8e}f,
     .logit_zero_point = {model.logits.zero_point},

@@ -15,7 +15,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.core.patch import Patch
 from pipeline.core.runs import load_run
-from pipeline.emit.c_text import BANNER, includes
+from pipeline.emit.c_text import BANNER, braces, float_text, includes
 from pipeline.emit.decoder import config_text, model_texts
 from pipeline.emit.expression import expressions_text
 from pipeline.emit.fm import patch_texts
@@ -25,8 +25,9 @@ from pipeline.model.expression import PLAIN, Expression, find_expression
 from pipeline.model.noise import NoiseParameters
 from pipeline.model.patches import find_patch
 from pipeline.model.reverb import Array, learnt_response, shorten
-from pipeline.quantization.tflite_reader import read_step_model
+from pipeline.quantization.tflite_reader import StepModel, read_step_model
 from pipeline.quantization.weights import load_noise
+from pipeline.reference.frame import FrameScaling
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def write_firmware_source(presets: Sequence[Preset], out: Path) -> list[Path]:
     models = [read_step_model(preset.tflite) for preset in presets]
     texts = {
         "decoder_config.h": config_text(models),
-        "instruments.c": _instruments_text(presets),
+        "instruments.c": _instruments_text(presets, models),
         "expressions.c": expressions_text({preset.name: preset.expression for preset in presets}),
     }
     for preset, model in zip(presets, models, strict=True):
@@ -127,7 +128,7 @@ def _tell_patches_apart(presets: Sequence[Preset]) -> list[Preset]:
     return renamed
 
 
-def _instruments_text(presets: Sequence[Preset]) -> str:
+def _instruments_text(presets: Sequence[Preset], models: Sequence[StepModel]) -> str:
     """Returns ``instruments.c``, the table of presets."""
     patches = sorted({preset.patch.name for preset in presets})
     headers = [f"{preset.name}_model.h" for preset in presets]
@@ -135,8 +136,8 @@ def _instruments_text(presets: Sequence[Preset]) -> str:
     noises = "".join(f"extern const noise_preset_t {preset.name}_noise;\n" for preset in presets)
     table = "".join(
         f'    {{"{preset.name}", &{preset.name}_model, &{preset.patch.name}_patch, '
-        f"&{preset.name}_noise}},\n"
-        for preset in presets
+        f"&{preset.name}_noise,\n     {_scaling_text(model)}}},\n"
+        for preset, model in zip(presets, models, strict=True)
     )
     return f"""\
 {BANNER}#include "instrument/instrument.h"
@@ -147,6 +148,13 @@ const instrument_preset_t instrument_presets[] = {{
 
 const size_t instrument_n_presets = {len(presets)};
 """
+
+
+def _scaling_text(model: StepModel) -> str:
+    """Returns the ``frame_scaling_t`` of a model."""
+    frame = model.frame
+    scaling = FrameScaling.of(frame.scale, frame.zero_point, model.bits, model.pitch)
+    return braces(float_text(value) for value in vars(scaling).values())
 
 
 def _reverb_texts(presets: Sequence[Preset]) -> dict[str, str]:

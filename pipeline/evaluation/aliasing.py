@@ -17,7 +17,7 @@ from pipeline.model.upsampler import FACTOR
 from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.reference.decoder import level_table, levels_q32
 from pipeline.reference.fm import FixedVoice
-from pipeline.reference.frame import clamp_frames, quantize_frames
+from pipeline.reference.frame import FrameScaling, clamp_frames, quantize_frames
 from pipeline.reference.upsampler import upsample
 
 NOTES = range(60, 97, 2)  # MIDI notes of the scale
@@ -65,7 +65,9 @@ def compare(run_dir: Path, instrument: str) -> dict[str, float]:
     """
     patch = find_patch(load_instrument(instrument))
     decoder = StreamingDecoder(run_dir / "decoder_int8.tflite")
-    table = level_table(*decoder.output_quantization, bits=8 * decoder.dtype.itemsize)
+    bits = 8 * decoder.dtype.itemsize
+    table = level_table(*decoder.output_quantization, bits=bits)
+    scaling = FrameScaling.of(*decoder.input_quantization, bits, decoder.pitch)
     power = dict.fromkeys(("tones", "aliases", "images", "aliases_48", "above_48"), 0.0)
     hz = np.arange(NOTE_FRAMES * HOP_SAMPLES * FACTOR // 2) * SAMPLE_RATE / HOP_SAMPLES
     hz = hz / NOTE_FRAMES
@@ -73,7 +75,7 @@ def compare(run_dir: Path, instrument: str) -> dict[str, float]:
         f0_hz = float(note_to_hz(note))
         frame = np.array([f0_hz, -20], np.float32)
         frames = clamp_frames(np.tile(frame, (2 * NOTE_FRAMES, 1)))
-        logits = decoder.run(quantize_frames(frames, *decoder.input_quantization, decoder.dtype))
+        logits = decoder.run(quantize_frames(frames, scaling))
         q32 = np.tile(levels_q32(table, logits)[-1], (2 * NOTE_FRAMES, 1))
         levels = q32[-1] / 2**32
         ideal, core, core_48 = (

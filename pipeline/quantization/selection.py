@@ -25,6 +25,7 @@ import numpy as np
 
 from pipeline.core.constants import Format
 from pipeline.core.files import write_json
+from pipeline.core.instrument_config import load_instrument
 from pipeline.core.runs import WEIGHTS, RunConfig, load_run
 from pipeline.model.dry import synthesize_dry
 from pipeline.model.gate import loudness_gate
@@ -37,6 +38,7 @@ from pipeline.model.patches import find_patch
 from pipeline.model.synth import base_phase, fm_levels
 from pipeline.quantization.calibration import Calibration
 from pipeline.quantization.float_network import collect_values
+from pipeline.quantization.pitch_range import FLOAT_RANGE, PitchRange
 from pipeline.quantization.qat import train_quantized
 from pipeline.quantization.ranges import equalize_channels, plain_ranges, widen_for_device
 from pipeline.quantization.streaming_decoder import StreamingDecoder
@@ -45,6 +47,7 @@ from pipeline.quantization.weights import (
     Floats,
     Ranges,
     Weights,
+    fold_pitch_range,
     fold_residual_bias,
     load_noise,
     load_weights,
@@ -63,6 +66,7 @@ def judge(
     clips: Floats,
     reference: Floats,
     noise: NoiseParameters,
+    pitch: PitchRange = FLOAT_RANGE,
 ) -> dict[str, float]:
     """Converts a candidate and measures its distance to the float network over clips.
 
@@ -74,11 +78,12 @@ def judge(
         clips: Scaled features, shape [n_clips, n_frames, 2].
         reference: The float network's logits for them, shape [n_clips, n_frames, 6].
         noise: The noise with which both are played.
+        pitch: The notes that the candidate's input spans.
 
     Returns:
         ``level_error_db`` and ``mss_to_float``.
     """
-    decoder = StreamingDecoder(convert_step_model(weights, run.tcn, ranges, fmt))
+    decoder = StreamingDecoder(convert_step_model(weights, run.tcn, ranges, fmt, pitch))
     logits = []
     for clip in clips:
         decoder.reset()
@@ -114,18 +119,24 @@ class _Task:
 
     Attributes:
         run: Configuration of the run.
-        weights: Weights of the float network, with the last residual's bias folded.
+        pitch: The notes that the quantized network's input spans.
+        weights: Weights of the float network for that input, with the last residual's bias folded.
         noise: The noise that the model has learnt.
         calibration: The clips.
-        values: The float network's values over the clips for training.
+        train: The clips for training as the network reads them.
+        valid: The clips for judging as the network reads them.
+        values: The network's values over the clips for training.
         train_logits: The float network's logits for them, shape [n_clips, n_frames, 6].
         valid_logits: The float network's logits for the clips for judging.
     """
 
     run: RunConfig
+    pitch: PitchRange
     weights: Weights
     noise: NoiseParameters
     calibration: Calibration
+    train: Floats
+    valid: Floats
     values: dict[str, Floats]
     train_logits: Floats
     valid_logits: Floats
@@ -133,19 +144,24 @@ class _Task:
     @classmethod
     def load(cls, run_dir: Path, dataset: Path | None) -> "_Task":
         run = load_run(run_dir)
+        pitch = PitchRange.tracked(load_instrument(run.instrument).data)
         weights = fold_residual_bias(load_weights(run_dir / WEIGHTS, run.tcn), run.tcn)
+        weights = fold_pitch_range(weights, run.tcn, pitch)
         stored = run_dir / "calibration.npz"
         if dataset is not None or not stored.is_file():
             Calibration.draw(dataset or run_dir.parent / "dataset.npz").save(stored)
         calibration = Calibration.load(stored)
-        train, valid = calibration.train, calibration.valid
+        train, valid = pitch.narrow(calibration.train), pitch.narrow(calibration.valid)
         values = collect_values(weights, run.tcn, train)
         valid_logits = collect_values(weights, run.tcn, valid)["logits"]
         return cls(
             run=run,
+            pitch=pitch,
             weights=weights,
             noise=load_noise(run_dir),
             calibration=calibration,
+            train=train,
+            valid=valid,
             values=values,
             train_logits=values["logits"].reshape(*train.shape[:2], -1),
             valid_logits=valid_logits.reshape(*valid.shape[:2], -1),
@@ -153,13 +169,13 @@ class _Task:
 
     def candidates(self, epochs: int) -> dict[str, Candidate]:
         """Returns weights and ranges by method."""
-        tcn, clips = self.run.tcn, self.calibration
+        tcn = self.run.tcn
         plain = self.weights, plain_ranges(self.values)
         weights = equalize_channels(self.weights, tcn, self.values)
-        ranges = plain_ranges(collect_values(weights, tcn, clips.train))
+        ranges = plain_ranges(collect_values(weights, tcn, self.train))
         candidates = {"ptq": plain, "ptq_equalized": (weights, ranges)}
         if epochs:
-            train, valid = (clips.train, self.train_logits), (clips.valid, self.valid_logits)
+            train, valid = (self.train, self.train_logits), (self.valid, self.valid_logits)
             candidates["qat"] = train_quantized(weights, tcn, ranges, train, valid, epochs=epochs)
         return candidates
 
@@ -170,7 +186,8 @@ class _Task:
 
     def judge(self, candidate: Candidate, fmt: Format) -> dict[str, float]:
         valid = self.calibration.valid
-        return judge(*candidate, fmt, self.run, valid, self.valid_logits, self.noise)
+        logits = self.valid_logits
+        return judge(*candidate, fmt, self.run, valid, logits, self.noise, self.pitch)
 
 
 def quantize_run(
@@ -197,14 +214,15 @@ def quantize_run(
         "instrument": task.run.instrument,
         "variant": task.run.variant,
         "audible_db": AUDIBLE_DB,
+        "pitch_range": vars(task.pitch),
         "n_frames": {
             name: clips.shape[0] * clips.shape[1] for name, clips in vars(task.calibration).items()
         },
         "methods": {"int8": methods, "int16x8": {"ptq": task.judge(fine, "int16x8")}},
         "shipped": {"int8": best, "int16x8": "ptq"},
     }
-    save_quantization(run_dir / "decoder_int8.npz", *candidates[best])
-    save_quantization(run_dir / "decoder_int16x8.npz", *fine)
+    save_quantization(run_dir / "decoder_int8.npz", *candidates[best], task.pitch)
+    save_quantization(run_dir / "decoder_int16x8.npz", *fine, task.pitch)
     convert_run(run_dir)
     write_json(run_dir / "quantization.json", results)
     return results

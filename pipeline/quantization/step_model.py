@@ -7,6 +7,10 @@ caller pushes into a ring buffer. The first convolution has no such output becau
 the frame itself. A ring holds ``n_past * dilation`` vectors (see `pipeline.model.topology`). Each
 convolution is a 1x1 CONV_2D over a CONCATENATION of taps and current input, so the graph needs only
 three ops, and CONCATENATION forces a returned tap and its ring to share one scale.
+
+The frame holds the pitch, 0 at the lowest and 1 at the highest note of the model's range, and
+loudness_db / 80 + 1. The model's metadata ``pitch_range`` holds both notes, a byte each; a model
+without it spans the notes 0 to 127.
 """
 
 import os
@@ -19,10 +23,12 @@ from tflite_micro import runtime as tflm
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.model.topology import FRAME, LOGITS, LayerSpec, topology
+from pipeline.quantization.pitch_range import FLOAT_RANGE, PitchRange
 
 OPS = {0: "ADD", 2: "CONCATENATION", 3: "CONV_2D"}  # ops of a step model, by tflite BuiltinOperator
 INT64 = 4  # tflite TensorType
 DTYPES = {0: np.float32, 7: np.int16, 9: np.int8}  # by tflite TensorType
+PITCH_RANGE = b"pitch_range"  # name of the metadata
 MAKE_AGAIN = "make it with python -m pipeline.convert"
 
 
@@ -98,6 +104,25 @@ def network_config(model: Any, name: str) -> TcnConfig:
                 f"{layer.taps_input} does not have the size of {n_past} inputs of its layer"
             )
     return config
+
+
+def pitch_range(model: Any, name: str) -> PitchRange:
+    """Returns the notes that the frame of a step model spans.
+
+    Args:
+        model: From `read_model`.
+        name: Name of the model for an error message.
+
+    Raises:
+        UserError: The model's metadata are damaged.
+    """
+    for entry in model.metadata or ():
+        if entry.name == PITCH_RANGE:
+            try:
+                return PitchRange(*bytes(model.buffers[entry.buffer].data))
+            except (IndexError, TypeError, ValueError):
+                raise UserError(f"{name} has a damaged range of pitch; {MAKE_AGAIN}") from None
+    return FLOAT_RANGE
 
 
 def check_step_model(model: Any, name: str) -> None:

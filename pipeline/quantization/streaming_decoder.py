@@ -10,12 +10,14 @@ import numpy.typing as npt
 from tflite_micro import runtime as tflm
 
 from pipeline.model.topology import FRAME, LOGITS, topology
+from pipeline.quantization.pitch_range import PitchRange
 from pipeline.quantization.step_model import (
     DTYPES,
     check_step_model,
     import_tensorflow,
     name_and_bytes,
     network_config,
+    pitch_range,
     pushed_tensor,
     quantization,
     read_model,
@@ -33,6 +35,7 @@ class StreamingDecoder:
         dtype: Type of frames and logits: int8, int16, or float32 for a model that is not quantized.
         input_quantization: Scale and zero point of the frame (1 and 0 in float).
         output_quantization: Scale and zero point of the logits.
+        pitch: The notes that the frame's pitch spans.
         trace: Vectors pushed into the ring of each convolution since the last reset.
     """
 
@@ -63,6 +66,7 @@ class StreamingDecoder:
         )
         self.input_quantization = quantization(tensors[self._inputs[FRAME]])
         self.output_quantization = quantization(tensors[self._outputs[LOGITS]])
+        self.pitch: PitchRange = pitch_range(model, name)
         self._layers = [layer for layer in topology(config) if layer.has_ring]
         self._rings: dict[str, Array] = {}
         self._zero_points: dict[str, int] = {}
@@ -117,7 +121,7 @@ class StreamingDecoder:
 
     def quantize_frames(self, frames: Array) -> Array:
         """Quantizes scaled features, saturating, same shape."""
-        return quantize(frames, *self.input_quantization, self.dtype)
+        return quantize(self.pitch.narrow(frames), *self.input_quantization, self.dtype)
 
     def dequantize_logits(self, logits: Array) -> npt.NDArray[np.float32]:
         """Returns logits as float32, same shape."""

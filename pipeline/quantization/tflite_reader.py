@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from pipeline.core.errors import UserError
 from pipeline.model.topology import FRAME, LOGITS, LayerSpec, topology
-from pipeline.quantization.step_model import MAKE_AGAIN, network_config
+from pipeline.quantization.pitch_range import PitchRange
+from pipeline.quantization.step_model import MAKE_AGAIN, network_config, pitch_range
 from pipeline.quantization.tflite_graph import (
     INT8,
     INT16,
@@ -75,6 +76,7 @@ class StepModel:
         data: Content of the .tflite.
         bits: Size of an activation: 8 or 16.
         frame: The input tensor.
+        pitch: The notes that the input's pitch spans.
         logits: The output tensor.
         layers: The layers.
         inputs: Position among the graph's inputs by signature name.
@@ -85,6 +87,7 @@ class StepModel:
     data: bytes
     bits: int
     frame: Quantized
+    pitch: PitchRange
     logits: Quantized
     layers: tuple[Layer, ...]
     inputs: dict[str, int]
@@ -148,6 +151,7 @@ class _Reader:
             data=file.path.read_bytes(),
             bits=8 if file.type == INT8 else 16,
             frame=file.quantized(file.inputs[FRAME]),
+            pitch=pitch_range(file.model, str(file.path)),
             logits=file.quantized(file.outputs[LOGITS]),
             layers=layers,
             inputs={name: input_positions[index] for name, index in file.inputs.items()},

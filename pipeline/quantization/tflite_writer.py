@@ -19,9 +19,11 @@ from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.runs import load_run
 from pipeline.model.topology import FRAME, LOGITS, LayerSpec, kernel_shapes, topology
 from pipeline.quantization.float_network import tcn_activations
+from pipeline.quantization.pitch_range import FLOAT_RANGE, PitchRange
 from pipeline.quantization.step_model import (
     INT64,
     OPS,
+    PITCH_RANGE,
     check_step_model,
     import_tensorflow,
     network_config,
@@ -32,6 +34,7 @@ from pipeline.quantization.weights import (
     Ranges,
     Weights,
     fold_residual_bias,
+    load_pitch_range,
     load_ranges,
     load_weights,
 )
@@ -81,7 +84,13 @@ def float_step_model(weights: Weights, config: TcnConfig) -> bytes:
     return model
 
 
-def convert_step_model(weights: Weights, config: TcnConfig, ranges: Ranges, fmt: Format) -> bytes:
+def convert_step_model(
+    weights: Weights,
+    config: TcnConfig,
+    ranges: Ranges,
+    fmt: Format,
+    pitch: PitchRange = FLOAT_RANGE,
+) -> bytes:
     """Builds the quantized step model.
 
     Args:
@@ -89,6 +98,7 @@ def convert_step_model(weights: Weights, config: TcnConfig, ranges: Ranges, fmt:
         config: Shape of the network.
         ranges: Range of every value by name, for weights with the residual's bias folded.
         fmt: ``int8`` or ``int16x8``.
+        pitch: The notes that the frame spans (see `pipeline.quantization.pitch_range`).
 
     Returns:
         The .tflite model, whose inputs and outputs are quantized; equal arguments give equal bytes.
@@ -120,6 +130,8 @@ def convert_step_model(weights: Weights, config: TcnConfig, ranges: Ranges, fmt:
     )
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(quantized))
     _tidy(model, fmt)
+    if pitch != FLOAT_RANGE:
+        _add_pitch_range(model, pitch)
     data = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
     check_step_model(read_model(data), "the model")
     return data
@@ -148,6 +160,17 @@ def _tidy(model: Any, fmt: Format) -> None:
             bias.type = INT64
 
 
+def _add_pitch_range(model: Any, pitch: PitchRange) -> None:
+    """Adds the metadata from which a reader learns how the frame's pitch is scaled."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = np.array([pitch.lowest_note, pitch.highest_note], np.uint8)
+    entry.name, entry.buffer = PITCH_RANGE, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata.append(entry)
+
+
 def _name_values(model: Any) -> dict[int, str]:
     """Returns the name of the value that each activation of a step model holds, by tensor."""
     graph = model.subgraphs[0]
@@ -172,7 +195,9 @@ def _name_values(model: Any) -> dict[int, str]:
     return values
 
 
-def random_step_model(config: TcnConfig, seed: int, fmt: Format) -> bytes:
+def random_step_model(
+    config: TcnConfig, seed: int, fmt: Format, pitch: PitchRange = FLOAT_RANGE
+) -> bytes:
     """Makes a step model with random weights and fitting ranges, where any decoder will do."""
     rng = np.random.default_rng(seed)
     weights: Weights = {}
@@ -184,7 +209,7 @@ def random_step_model(config: TcnConfig, seed: int, fmt: Format) -> bytes:
     ranges = {  # at least up to 0.1, because a channel that is always 0 would make biases overflow
         name: (float(value.min()), max(float(value.max()), 0.1)) for name, value in values.items()
     }
-    return convert_step_model(weights, config, {**ranges, FRAME: (0.0, 1.0)}, fmt)
+    return convert_step_model(weights, config, {**ranges, FRAME: (0.0, 1.0)}, fmt, pitch)
 
 
 def convert_run(run_dir: Path) -> dict[Format, Path]:
@@ -193,7 +218,13 @@ def convert_run(run_dir: Path) -> dict[Format, Path]:
     paths: dict[Format, Path] = {}
     for fmt in FORMATS:
         source = run_dir / f"decoder_{fmt}.npz"
-        model = convert_step_model(load_weights(source, config), config, load_ranges(source), fmt)
+        model = convert_step_model(
+            load_weights(source, config),
+            config,
+            load_ranges(source),
+            fmt,
+            load_pitch_range(source),
+        )
         paths[fmt] = run_dir / f"decoder_{fmt}.tflite"
         with atomic_write(paths[fmt]) as temporary:
             temporary.write_bytes(model)

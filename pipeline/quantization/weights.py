@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.constants import MAX_NOTE
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, load_arrays
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.runs import WEIGHTS
 from pipeline.model.noise import UNTRAINED, NoiseParameters
-from pipeline.model.topology import kernel_shapes, topology
+from pipeline.model.topology import FRAME, kernel_shapes, topology
 from pipeline.model.weights_file import NOISE_LAYER, read_weights
+from pipeline.quantization.pitch_range import FLOAT_RANGE, PitchRange
 
 Floats = npt.NDArray[np.float32]
 Weights = dict[str, tuple[Floats, Floats]]  # layer -> kernel [taps, in, out], bias [out]
 Ranges = dict[str, tuple[float, float]]  # value -> smallest, largest
+PITCH_RANGE = "pitch_range"  # name of the array in decoder_<format>.npz
 
 
 def fold_residual_bias(weights: Weights, config: TcnConfig) -> Weights:
@@ -34,6 +37,26 @@ def fold_residual_bias(weights: Weights, config: TcnConfig) -> Weights:
             target_kernel, target_bias = folded[layer.sum.addend]
             folded[layer.sum.addend] = target_kernel, target_bias + bias
             folded[layer.name] = kernel, np.zeros_like(bias)
+    return folded
+
+
+def fold_pitch_range(weights: Weights, config: TcnConfig, pitch: PitchRange) -> Weights:
+    """Returns weights that compute from narrowed features what `weights` do from scaled ones.
+
+    Args:
+        weights: Weights of the float network.
+        config: Shape of the network.
+        pitch: The range to which `PitchRange.narrow` narrows the features.
+    """
+    gains = np.array([pitch.n_semitones / MAX_NOTE, 1.0])
+    lowest = np.array([pitch.lowest_note / MAX_NOTE, 0.0])
+    folded = dict(weights)
+    for layer in topology(config):
+        if layer.source == FRAME:
+            kernel, bias = (array.astype(np.float64) for array in weights[layer.name])
+            bias = bias + (kernel * lowest[:, None]).sum(axis=(0, 1))
+            kernel = kernel * gains[:, None]
+            folded[layer.name] = kernel.astype(np.float32), bias.astype(np.float32)
     return folded
 
 
@@ -99,9 +122,19 @@ def load_ranges(path: Path) -> Ranges:
     return {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
 
 
-def save_quantization(path: Path, weights: Weights, ranges: Ranges) -> None:
+def load_pitch_range(path: Path) -> PitchRange:
+    """Loads the notes that the input spans from ``decoder_<format>.npz``."""
+    notes = _load_quantization(path).get(PITCH_RANGE)
+    return FLOAT_RANGE if notes is None else PitchRange(*notes.tolist())
+
+
+def save_quantization(
+    path: Path, weights: Weights, ranges: Ranges, pitch: PitchRange = FLOAT_RANGE
+) -> None:
     """Writes ``decoder_<format>.npz``: int8 kernels, a step per channel, biases and ranges."""
-    arrays: dict[str, npt.NDArray[Any]] = {}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        PITCH_RANGE: np.array([pitch.lowest_note, pitch.highest_note], np.uint8)
+    }
     for layer, (kernel, bias) in weights.items():
         arrays[f"{layer}/kernel"], arrays[f"{layer}/step"] = _round(kernel)
         arrays[f"{layer}/bias"] = bias

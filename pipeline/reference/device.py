@@ -19,7 +19,13 @@ from pipeline.model.noise import NoiseParameters
 from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.reference.decoder import level_table, levels_q32
 from pipeline.reference.fm import FixedVoice
-from pipeline.reference.frame import clamp_frames, gate_levels, log2_float32, quantize_frames
+from pipeline.reference.frame import (
+    FrameScaling,
+    clamp_frames,
+    gate_levels,
+    log2_float32,
+    quantize_frames,
+)
 from pipeline.reference.noise import noise_gains, noise_pcm, to_fixed_noise
 from pipeline.reference.reverb import play_reverb
 
@@ -67,13 +73,14 @@ def simulate(
     decoder = StreamingDecoder(tflite)
     clamped = clamp_frames(frames)
     silence = np.array([[DEFAULT_F0_HZ, MIN_LOUDNESS_DB]], np.float32)
+    bits = 8 * decoder.dtype.itemsize
+    scaling = FrameScaling.of(*decoder.input_quantization, bits, decoder.pitch)
     before, quantized = (
-        quantize_frames(each, *decoder.input_quantization, decoder.dtype)
-        for each in (silence, clamped)
+        quantize_frames(each, scaling).astype(decoder.dtype) for each in (silence, clamped)
     )
     decoder.prime(before[0])
     logits = decoder.run(quantized)
-    table = level_table(*decoder.output_quantization, bits=8 * decoder.dtype.itemsize)
+    table = level_table(*decoder.output_quantization, bits=bits)
     levels = gate_levels(levels_q32(table, logits), clamped[:, 1])
     voice = FixedVoice(patch).render(clamped[:, 0], levels)
     fixed = to_fixed_noise(noise)

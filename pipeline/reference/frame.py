@@ -1,6 +1,6 @@
 """Clamping and quantization of frames, bit for bit (``tflm_app/instrument/frame.c``)."""
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +11,12 @@ from pipeline.core.constants import (
     LOUDNESS_RANGE_DB,
     MAX_F0_HZ,
     MAX_LOUDNESS_DB,
-    MAX_NOTE,
     MIN_F0_HZ,
     MIN_LOUDNESS_DB,
     NOTE_OF_1_HZ,
     SEMITONES_PER_OCTAVE,
 )
+from pipeline.quantization.pitch_range import PitchRange
 
 _LOG2_COEFFICIENTS = (  # the polynomial of ``frame_log2``, highest power first
     *(0.17063432, -0.27269839, 0.2972626, -0.35896174, 0.48046504, -0.72137588, 1.44269973),
@@ -95,30 +95,60 @@ def gate_levels(levels_q32: npt.NDArray[np.int32], loudness_db: Floats) -> npt.N
     return np.where(closing[:, None], gated, levels_q32).astype(np.int32)
 
 
-def quantize_frames(
-    clamped: Floats, scale: float, zero_point: int, dtype: npt.DTypeLike
-) -> npt.NDArray[Any]:
+@dataclass(frozen=True)
+class FrameScaling:
+    """The constants with which frames are quantized, the fields of ``frame_scaling_t``.
+
+    Attributes:
+        f0_gain: Steps of the decoder's input per octave.
+        f0_offset: Input at 1 Hz.
+        loudness_gain: Steps per dB.
+        loudness_offset: Input at 0 dB.
+        lowest: Smallest input, that of the lowest note and of silence.
+        highest: Largest input.
+    """
+
+    f0_gain: np.float32
+    f0_offset: np.float32
+    loudness_gain: np.float32
+    loudness_offset: np.float32
+    lowest: np.float32
+    highest: np.float32
+
+    @classmethod
+    def of(cls, scale: float, zero_point: int, bits: int, pitch: PitchRange) -> "FrameScaling":
+        """Computes the constants of a model.
+
+        Args:
+            scale: Scale of the model's input tensor.
+            zero_point: Its zero point.
+            bits: Its width, 8 or 16.
+            pitch: The notes that it spans.
+        """
+        steps = np.float32(1) / np.float32(scale)
+        zero = np.float32(zero_point)
+        below = np.float32((pitch.lowest_note - NOTE_OF_1_HZ) / pitch.n_semitones)
+        return cls(
+            f0_gain=steps * (np.float32(SEMITONES_PER_OCTAVE) / np.float32(pitch.n_semitones)),
+            f0_offset=zero - steps * below,
+            loudness_gain=steps * (np.float32(1) / np.float32(LOUDNESS_RANGE_DB)),
+            loudness_offset=zero + steps,
+            lowest=zero,
+            highest=np.float32(2 ** (bits - 1) - 1),
+        )
+
+
+def quantize_frames(clamped: Floats, scaling: FrameScaling) -> npt.NDArray[np.int16]:
     """Quantizes clamped frames to the decoder's input as ``frame_quantize`` does.
 
     Args:
         clamped: From `clamp_frames`, shape [n_frames, 2].
-        scale: Scale of the model's input tensor.
-        zero_point: Zero point of the model's input tensor.
-        dtype: int8 or int16.
+        scaling: Constants of the model.
 
     Returns:
-        Integers of `dtype`, same shape.
+        Integers in the range of the model's input, same shape.
     """
-    steps = np.float32(1) / np.float32(scale)
-    zero = np.float32(zero_point)
-    f0_gain = steps * (np.float32(SEMITONES_PER_OCTAVE) / np.float32(MAX_NOTE))
-    f0_offset = zero - steps * np.float32(-NOTE_OF_1_HZ / MAX_NOTE)
-    loudness_gain = steps * (np.float32(1) / np.float32(LOUDNESS_RANGE_DB))
-    loudness_offset = zero + steps
-    f0 = f0_gain * log2_float32(clamped[:, 0]) + f0_offset
-    loudness = loudness_gain * clamped[:, 1] + loudness_offset
-    limits = np.iinfo(np.dtype(dtype))
-    values = np.clip(
-        np.stack([f0, loudness], axis=1), np.float32(limits.min), np.float32(limits.max)
-    )
-    return np.floor(values + np.float32(0.5)).astype(dtype)
+    f0 = scaling.f0_gain * log2_float32(clamped[:, 0]) + scaling.f0_offset
+    loudness = scaling.loudness_gain * clamped[:, 1] + scaling.loudness_offset
+    values = np.clip(np.stack([f0, loudness], axis=1), scaling.lowest, scaling.highest)
+    return np.floor(values + np.float32(0.5)).astype(np.int16)

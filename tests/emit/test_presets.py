@@ -125,7 +125,7 @@ def test_state_is_large_enough_for_the_largest_of_several(tflite, tflite_16x8, t
     rings = [weight_packing.rings(read_step_model(path)) for path in (tflite, other)]
     assert defines["N_RINGS"] == max(map(len, rings)) == 6
     assert defines["RING_VALUES"] == max(ring[-1].end for ring in rings)
-    assert '{"b", &b_model, &piano_patch, &b_noise}' in (tmp_path / "instruments.c").read_text()
+    assert '{"b", &b_model, &piano_patch, &b_noise,' in (tmp_path / "instruments.c").read_text()
 
 
 def test_files_of_an_earlier_call_are_removed_and_others_stay(tflite, tmp_path):

@@ -26,7 +26,7 @@ from pipeline.quantization.selection import judge, quantize_run
 from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.quantization.tflite_reader import read_step_model
 from pipeline.quantization.tflite_writer import convert_run, convert_step_model
-from pipeline.quantization.weights import fold_residual_bias, round_kernels
+from pipeline.quantization.weights import fold_pitch_range, fold_residual_bias, round_kernels
 
 SMALL = TcnConfig(n_blocks=2, hidden_channels=6)
 RUN = RunConfig("flute", "flute", "reduced", SMALL, TrainConfig())
@@ -186,11 +186,14 @@ def test_shipped_model_has_the_errors_in_its_table(run_dir, weights, dataset):
     clips = Calibration.load(run_dir / "calibration.npz").valid
     for fmt, method in figures["shipped"].items():
         decoder = StreamingDecoder(run_dir / f"decoder_{fmt}.tflite")
+        assert vars(decoder.pitch) == figures["pitch_range"]
+        folded = fold_pitch_range(weights, SMALL, decoder.pitch)
         found, exact = [], []
         for clip in clips:
             decoder.reset()
             found.append(decoder.dequantize_logits(decoder.run(decoder.quantize_frames(clip))))
-            exact.append(tcn_activations(weights, SMALL, clip)["logits"])
+            narrow = decoder.pitch.narrow(clip)
+            exact.append(tcn_activations(folded, SMALL, narrow)["logits"])
         stated = figures["methods"][fmt][method]["level_error_db"]
         assert logit_error_db(np.stack(exact), np.stack(found)) == pytest.approx(stated, rel=1e-4)
     rows = figures["methods"]["int8"]

@@ -17,6 +17,7 @@ from pipeline.emit import presets
 from pipeline.evaluation.bench_firmware import STAGES, bench_frames
 from pipeline.model.noise import UNTRAINED, NoiseParameters
 from pipeline.quantization import tflite_writer
+from pipeline.quantization.pitch_range import FLOAT_RANGE, PitchRange
 from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.reference import device, frame
 from pipeline.target import firmware
@@ -58,10 +59,12 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def models(work: Path) -> dict[str, Path]:
-    """Step models with random weights by format."""
+    """Step models with random weights by format; one spans the notes of a flute, one all notes."""
     paths = {fmt: work / f"decoder_{fmt}.tflite" for fmt in FORMATS}
-    for seed, (fmt, path) in enumerate(paths.items()):
-        path.write_bytes(tflite_writer.random_step_model(CONFIG, seed, fmt))
+    ranges = PitchRange(57, 98), FLOAT_RANGE
+    for seed, (path, pitch) in enumerate(zip(paths.values(), ranges, strict=True)):
+        fmt = FORMATS[seed]
+        path.write_bytes(tflite_writer.random_step_model(CONFIG, seed, fmt, pitch))
     return paths
 
 
@@ -138,15 +141,17 @@ def test_firmware_plays_hostile_frames_under_sanitizers(generated, work):
 def test_quantized_pitch_and_loudness_equal_the_training_features(models):
     frames = np.stack([np.geomspace(20, 4000, 5000), np.linspace(-80, 0, 5000)], axis=1)
     midi = 69 + 12 * np.log2(frames[:, 0] / 440)
-    scaled = np.stack([midi / 127, frames[:, 1] / 80 + 1], axis=1)
     for model in models.values():
         decoder = StreamingDecoder(model)
         scale, zero_point = decoder.input_quantization
-        quantized = frame.quantize_frames(
-            frames.astype(np.float32), scale, zero_point, decoder.dtype
+        lowest, highest = decoder.pitch.lowest_note, decoder.pitch.highest_note
+        pitch = np.clip((midi - lowest) / (highest - lowest), 0, 1)
+        scaled = np.stack([pitch, frames[:, 1] / 80 + 1], axis=1)
+        scaling = frame.FrameScaling.of(
+            scale, zero_point, 8 * decoder.dtype.itemsize, decoder.pitch
         )
-        limits = np.iinfo(decoder.dtype)
-        exact = np.clip(scaled / scale + zero_point, limits.min, limits.max)
+        quantized = frame.quantize_frames(frames.astype(np.float32), scaling)
+        exact = np.clip(scaled / scale + zero_point, zero_point, np.iinfo(decoder.dtype).max)
         assert np.abs(quantized - exact).max() < 0.52
 
 
@@ -243,11 +248,9 @@ def test_float_arithmetic_of_frames_is_the_same_on_every_board(tmp_path):
         #include "instrument/frame.h"
         int main(int argc, char **argv) {
             board_init();
-            struct { float scale; int32_t zero_point, bits; } input;
-            const int in = board_open_read(argv[argc - 2]), out = board_open_write(argv[argc - 1]);
-            board_read(in, &input, sizeof input);
             frame_scaling_t scaling;
-            frame_scaling_init(&scaling, input.scale, input.zero_point, input.bits);
+            const int in = board_open_read(argv[argc - 2]), out = board_open_write(argv[argc - 1]);
+            board_read(in, &scaling, sizeof scaling);
             frame_t frame, held = {.f0_hz = FRAME_DEFAULT_F0_HZ, .loudness_db = 0.0f};
             while (board_read(in, &frame, sizeof frame) == sizeof frame) {
                 int16_t quantized[2];
@@ -268,16 +271,19 @@ def test_float_arithmetic_of_frames_is_the_same_on_every_board(tmp_path):
     result = np.dtype([("clamped", "<f4", 2), ("quantized", "<i2", 2)])
     for board in FILE_BOARDS:
         program = build_program(board, sources, out=tmp_path / board)
-        for scale, zero_point, n_bits in ((1 / 255, -128, 8), (1 / 32767, 0, 16), (0.003, 17, 8)):
-            head = np.float32(scale).tobytes() + np.array([zero_point, n_bits], "<i4").tobytes()
-            inputs = {"in": head + frames.tobytes()}
+        for scale, zero_point, n_bits, pitch in (
+            (1 / 255, -128, 8, FLOAT_RANGE),
+            (1 / 255, -128, 8, PitchRange(57, 98)),
+            (1 / 32767, 0, 16, PitchRange(34, 98)),
+            (0.003, 17, 8, FLOAT_RANGE),
+        ):
+            scaling = frame.FrameScaling.of(scale, zero_point, n_bits, pitch)
+            inputs = {"in": np.array(list(vars(scaling).values()), "<f4").tobytes()}
+            inputs["in"] += frames.tobytes()
             run = run_program(program, arguments=["in", "out"], inputs=inputs, outputs=["out"])
             out = np.frombuffer(run.files["out"], result)
-            dtype = np.dtype(f"int{n_bits}")
             np.testing.assert_array_equal(out["clamped"], clamped)
-            np.testing.assert_array_equal(
-                out["quantized"], frame.quantize_frames(clamped, scale, zero_point, dtype)
-            )
+            np.testing.assert_array_equal(out["quantized"], frame.quantize_frames(clamped, scaling))
 
 
 @pytest.mark.firmware

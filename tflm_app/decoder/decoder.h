@@ -25,10 +25,8 @@ extern "C" {
 typedef struct decoder_model decoder_model_t;
 typedef struct decoder decoder_t;
 
-/* Data that both engines use: the quantization of frames, and the mapping from logits to levels. */
+/* Data that both engines use: the mapping from logits to levels. */
 typedef struct {
-    float frame_scale;         /* frame value = frame_scale * (quantized - frame_zero_point) */
-    int16_t frame_zero_point;  /* 16x8: 0 */
     int16_t bits;              /* width of quantized values: 8 (-128 to 127) or 16 (-32768 to 32767) */
     float logit_scale;         /* logit = logit_scale * (quantized - logit_zero_point) */
     int16_t logit_zero_point;  /* 16x8: 0 */

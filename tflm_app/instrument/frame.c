@@ -28,19 +28,6 @@ float frame_log2(float x) {
     return (float)exponent + p * t;
 }
 
-void frame_scaling_init(frame_scaling_t *scaling, float scale, int32_t zero_point, int bits) {
-    /* midi(f0) / 127 = (69 + 12 * log2(f0 / 440)) / 127 = log2(f0) * 12 / 127 - 0.28642769 */
-    const float steps = 1.0f / scale; /* integers per unit */
-    const float zero = (float)zero_point;
-    scaling->f0_gain = steps * (SHARED_SEMITONES_PER_OCTAVE / SHARED_MAX_NOTE);
-    scaling->f0_offset = zero - steps * SHARED_SCALED_PITCH_OFFSET;
-    scaling->loudness_gain = steps * (1.0f / SHARED_LOUDNESS_RANGE_DB);
-    scaling->loudness_offset = zero + steps;
-    const int32_t half_range = (int32_t)1 << (bits - 1);
-    scaling->lowest = (float)-half_range;
-    scaling->highest = (float)(half_range - 1);
-}
-
 static float clamp(float x, float lowest, float highest) {
     return x < lowest ? lowest : x > highest ? highest : x;
 }

@@ -33,26 +33,24 @@ typedef struct {
     float loudness_db; /* A-weighted, relative to full scale */
 } frame_t;
 
-/* How the input tensor of the decoder encodes a frame: q = round(x / scale) + zero_point, where x is midi(f0)
- * / 127 or loudness_db / 80 + 1. It is precomputed as one gain and one offset for each. */
+/* How the input tensor of a decoder encodes a frame, in steps of the tensor: the notes of the instrument from
+ * the lowest to the highest, and -80 to 0 dB, span all its steps. pipeline.codegen computes it for each
+ * preset. */
 typedef struct {
-    float f0_gain; /* per octave */
-    float f0_offset;
-    float loudness_gain; /* per dB */
-    float loudness_offset;
-    float lowest; /* integer of the tensor, as a float */
+    float f0_gain;         /* steps per octave */
+    float f0_offset;       /* input at 1 Hz */
+    float loudness_gain;   /* steps per dB */
+    float loudness_offset; /* input at 0 dB */
+    float lowest;          /* input at the lowest note and at -80 dB */
     float highest;
 } frame_scaling_t;
-
-/* Initializes a scaling from the parameters of the input tensor: scale > 0; 8 or 16 bits. */
-void frame_scaling_init(frame_scaling_t *scaling, float scale, int32_t zero_point, int bits);
 
 /* Returns `raw` clamped to 20 to 4000 Hz and -80 to 0 dB. A NaN pitch becomes `held_f0_hz`, that of the
  * previous frame; a NaN loudness becomes silence. */
 frame_t frame_clamp(frame_t raw, float held_f0_hz);
 
 /* Quantizes a clamped frame, given as log2(f0 in Hz) and dB, to the input of the decoder: f0, then
- * loudness. */
+ * loudness. A pitch outside the notes of the instrument becomes the nearest note inside. */
 void frame_quantize(const frame_scaling_t *scaling, float log2_f0, float loudness_db, int16_t quantized[2]);
 
 /* The gate: operator levels and noise gains fade to zero between -76 dB, where the sound is a few steps of 16

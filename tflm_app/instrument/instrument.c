@@ -4,14 +4,13 @@
 static void take_frame(instrument_t *instrument, frame_t frame) {
     instrument->frame = frame;
     instrument->log2_f0 = frame_log2(frame.f0_hz);
-    frame_quantize(&instrument->scaling, instrument->log2_f0, frame.loudness_db, instrument->quantized);
+    frame_quantize(&instrument->preset->scaling, instrument->log2_f0, frame.loudness_db,
+                   instrument->quantized);
 }
 
 void instrument_init(instrument_t *instrument, const instrument_preset_t *preset, uint32_t seed) {
     instrument->preset = preset;
     instrument->seed = seed;
-    const decoder_io_t *io = preset->model->io;
-    frame_scaling_init(&instrument->scaling, io->frame_scale, io->frame_zero_point, io->bits);
     decoder_init(&instrument->decoder, preset->model);
     fm_voice_init(&instrument->voice, preset->patch);
     instrument_reset(instrument);

@@ -28,6 +28,7 @@ typedef struct {
     const decoder_model_t *model;
     const fm_patch_t *patch;
     const noise_preset_t *noise;
+    frame_scaling_t scaling; /* of the model's input */
 } instrument_preset_t;
 
 extern const instrument_preset_t instrument_presets[];
@@ -35,7 +36,6 @@ extern const size_t instrument_n_presets;
 
 typedef struct {
     const instrument_preset_t *preset;
-    frame_scaling_t scaling;
     decoder_t decoder;
     fm_voice_t voice;
     noise_t noise;
