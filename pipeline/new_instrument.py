@@ -9,6 +9,7 @@ other is much better. If the file exists, only entries that were not edited sinc
 """
 
 import shlex
+import sys
 from collections.abc import Sequence
 
 from pipeline.audio.instrument_entries import given_patch, make_entries
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     path = INSTRUMENT_DIR / f"{args.name}.toml"
     analyses, urmp_tag = analyse_folders(args.audio, args.name, args.runs / args.name / "features")
     measured = measure_instrument(analyses)
+    for doubt in measured.doubts():
+        print(f"warning: {doubt}", file=sys.stderr)
     patch = patch or choose_fitting_patch(args.name, measured, analyses)
     entries = make_entries(args.name, measured, patch, urmp_tag=urmp_tag)
     title = (

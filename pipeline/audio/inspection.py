@@ -15,6 +15,7 @@ from pipeline.audio.inspection_levels import noise_floor
 from pipeline.audio.inspection_pitch import (
     N_LEVELS,
     N_NOTES,
+    SEVERAL_SHARE,
     Doubts,
     Notes,
     find_doubts,
@@ -31,7 +32,6 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import DataConfig
 
 OCTAVE_SHARE = 0.1  # of the checked frames; solo recordings have at most 0.05
-SEVERAL_SHARE = 0.3  # solo recordings have at most 0.17, chords at least 0.7
 NOISE_SHARE = 0.3
 QUIETEST, LOUDEST = 5, 95  # percentiles that bound the loudness
 ROOM_PERCENTILE = 25  # the shorter times: the longer ones are notes that fade by themselves

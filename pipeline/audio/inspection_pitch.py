@@ -42,6 +42,7 @@ SUSTAINED_DB = 6.0
 STEADY_FRAMES = 10  # over 40 ms, a steady note
 STEADY_NOTES = 0.3  # moves by less than this many semitones
 
+SEVERAL_SHARE = 0.3  # of the frames; solo recordings have at most 0.17, chords at least 0.7
 MAX_CHECKED_FRAMES = 160  # per recording; limits the time
 REPEATS = 0.8  # periodicity of a single note
 LONGER_IS_BETTER = 0.08  # multiples of a period always repeat as well; they must do so better
@@ -166,7 +167,7 @@ def find_doubts(audio: Pcm, features: Features, audible: Bools) -> Doubts:
     chord = np.zeros(len(frames), bool)
     power = _spectra(audio, frames)
     best_hz = _shortest_period(curve, peaks >= np.maximum(best[:, None] - AS_GOOD, 1e-9), lags)
-    chord[repeats] = _lacks_low_harmonics(power[repeats], best_hz[repeats])
+    chord[repeats] = _lack_low_harmonics(power[repeats], best_hz[repeats])
     chord[~repeats] = _line_shares(power[~repeats]) >= LINE_SHARE
     return Doubts(
         octave=float((octave & ~chord).mean()),
@@ -208,7 +209,18 @@ def _line_shares(power: Doubles) -> Doubles:
     return np.asarray((band * on_line).sum(axis=1) / np.maximum(band.sum(axis=1), 1e-15))
 
 
-def _lacks_low_harmonics(power: Doubles, f0_hz: Doubles) -> Bools:
+def repeat_as_chords(audio: Pcm, frames: Indices, f0_hz: Doubles) -> Bools:
+    """Whether what repeats in frames is a chord: the first harmonics of its pitch are missing.
+
+    Args:
+        audio: Samples at 16 kHz, shape [n].
+        frames: Numbers of frames with a clear pitch, shape [n_frames].
+        f0_hz: Their pitch, same shape.
+    """
+    return _lack_low_harmonics(_spectra(audio, frames), f0_hz)
+
+
+def _lack_low_harmonics(power: Doubles, f0_hz: Doubles) -> Bools:
     """Whether the first harmonics of a pitch are all missing in the spectrum, shape [n_frames]."""
     orders = np.arange(1, N_LOW_HARMONICS + 1)
     bins = np.round(f0_hz[:, None] * orders * LINE_WINDOW / SAMPLE_RATE).astype(int)

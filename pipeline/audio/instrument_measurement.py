@@ -4,10 +4,11 @@ The pitch is tracked in the widest range that the tracker has, so nothing needs 
 the instrument. On samples of saxophone, flute, trumpet and violin, less than 0.2 % of the confident
 time is then an octave off, but one soft trumpet note in 60 is so from its beginning to its end.
 Short stretches of pitch, the outermost 0.2 % of the time, and notes far from all others that only
-one recording has are therefore left out.
+one recording has are therefore left out. So are recordings of chords, which repeat more slowly than
+any of their notes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,8 @@ import numpy.typing as npt
 
 from pipeline.audio.analysis import Analysis, analyse
 from pipeline.audio.general_midi import URMP_TAGS, NoteRange, programs_named
+from pipeline.audio.inspection_pitch import SEVERAL_SHARE, repeat_as_chords
+from pipeline.audio.issue_log import list_names
 from pipeline.audio.pitch import hz_to_note, note_to_hz
 from pipeline.audio.recordings import URMP_TRACK, open_recordings
 from pipeline.core.constants import FRAME_RATE
@@ -27,6 +30,8 @@ LOWEST_HZ, HIGHEST_HZ = TRACKED_F0.lowest, TRACKED_F0.highest
 WIDEST = DataConfig(f0_min_hz=LOWEST_HZ, f0_max_hz=HIGHEST_HZ)
 MIN_FRAMES = 20  # 80 ms; shorter stretches of pitch may be errors of the tracker
 SAME_NOTE = 0.7  # semitones between neighbouring frames of a stretch
+CHORD_FRAMES = 5  # of a stretch, which tell whether it is a chord
+FEW_CLEAR = 0.3  # share of the sound in steady notes; the packs above have 0.7 and more
 STRAY_SHARE = 0.002  # of the time, at either end of the range
 APART = 4.0  # semitones from all other notes, and
 MUCH_WIDER = 2.5  # times the usual step between notes, because some packs have every sixth only
@@ -53,6 +58,8 @@ class Measured:
     Attributes:
         n_recordings: Number of recordings with pitched sound.
         seconds: Duration of their pitched sound.
+        sounding_seconds: Duration of all sound, in all recordings.
+        chords: Names of the recordings in which several notes sound at once; they are left out.
         lowest: Lowest note, a MIDI note number that may be fractional.
         highest: Highest note.
         n_doubtful: Number of notes far outside that may be an octave off, and were left out.
@@ -61,6 +68,8 @@ class Measured:
 
     n_recordings: int
     seconds: float
+    sounding_seconds: float
+    chords: tuple[str, ...]
     lowest: float
     highest: float
     n_doubtful: int
@@ -72,6 +81,21 @@ class Measured:
         lowest_hz = np.floor(note_to_hz(self.lowest - MARGIN))
         highest_hz = np.ceil(note_to_hz(self.highest + MARGIN))
         return max(float(lowest_hz), LOWEST_HZ), min(float(highest_hz), HIGHEST_HZ)
+
+    def doubts(self) -> list[str]:
+        """Says why the measurement may be wrong: chords, or too little sound with a clear pitch."""
+        found = []
+        if self.chords:
+            n = len(self.chords)
+            which = "1 recording has" if n == 1 else f"{n} recordings have"
+            names = list_names([name.rpartition("/")[2] for name in self.chords])
+            found.append(f"{which} several notes at once, which do not count: {names}")
+        if self.seconds < FEW_CLEAR * self.sounding_seconds:
+            found.append(
+                f"only {self.seconds:.1f} of {self.sounding_seconds:.1f} s of sound are notes with "
+                "a clear pitch: check the range, or record one note at a time with less noise"
+            )
+        return found
 
     @property
     def decays(self) -> bool:
@@ -91,12 +115,21 @@ class Measured:
 
 @dataclass(frozen=True)
 class _Note:
-    """A stretch of steady pitch: its median, its length, its recording, whether it dies away."""
+    """A stretch of steady pitch.
+
+    Attributes:
+        pitch: Its median.
+        n_frames: Its length.
+        recording: Number of its recording.
+        dies: Whether it dies away; None if it is too short to tell.
+        is_chord: Whether several notes sound at once.
+    """
 
     pitch: float
     n_frames: int
     recording: int
     dies: bool | None
+    is_chord: bool
 
 
 def analyse_folders(folders: Sequence[Path], name: str, cache: Path) -> tuple[list[Analysis], str]:
@@ -121,19 +154,29 @@ def analyse_folders(folders: Sequence[Path], name: str, cache: Path) -> tuple[li
     return list(analyse(found.recordings, WIDEST, cache)), tag if is_urmp else ""
 
 
-def measure_instrument(analyses: Iterable[Analysis]) -> Measured:
+def measure_instrument(analyses: Sequence[Analysis]) -> Measured:
     """Measures an instrument on recordings.
 
     Args:
         analyses: The recordings, analysed with the settings `WIDEST`.
 
     Raises:
-        UserError: No recording has a clear pitch.
+        UserError: No recording has a clear pitch, or all are chords.
     """
     found: list[_Note] = []
+    chords: list[str] = []
     for number, analysis in enumerate(analyses):
-        if not analysis.checks.is_mostly_above:  # what is found there is an octave too low
-            found += _find_notes(analysis, number)
+        if analysis.checks.is_mostly_above:  # what is found there is an octave too low
+            continue
+        notes = _find_notes(analysis, number)
+        n_chord = sum(note.n_frames for note in notes if note.is_chord)
+        if n_chord > SEVERAL_SHARE * sum(note.n_frames for note in notes):
+            chords.append(analysis.recording.name)
+        else:
+            found += notes
+    if chords and not found:
+        names = list_names([name.rpartition("/")[2] for name in chords])
+        raise UserError(f"several notes sound at once in {names}: record one note at a time")
     if not found:
         raise UserError(
             f"no recording has a note with a clear pitch between {LOWEST_HZ:.0f} and "
@@ -145,6 +188,8 @@ def measure_instrument(analyses: Iterable[Analysis]) -> Measured:
     return Measured(
         n_recordings=len({note.recording for note in likely}),
         seconds=sum(note.n_frames for note in likely) / FRAME_RATE,
+        sounding_seconds=sum(analysis.checks.sounding_seconds for analysis in analyses),
+        chords=tuple(chords),
         lowest=float(pitches.min()),
         highest=float(pitches.max()),
         n_doubtful=n_doubtful,
@@ -160,11 +205,15 @@ def _find_notes(analysis: Analysis, number: int) -> list[_Note]:
     clear = features.confidence >= WIDEST.confidence_threshold
     clear &= loudness_db >= loudness_db.max() - WIDEST.silence_db
     breaks = (clear[1:] != clear[:-1]) | (np.abs(np.diff(pitch)) > SAME_NOTE)
-    return [
-        _Note(float(np.median(pitch[frames])), len(frames), number, _dies_away(loudness_db[frames]))
-        for frames in np.split(np.arange(len(pitch)), np.flatnonzero(breaks) + 1)
-        if clear[frames[0]] and len(frames) >= MIN_FRAMES
-    ]
+    found = []
+    for frames in np.split(np.arange(len(pitch)), np.flatnonzero(breaks) + 1):
+        if clear[frames[0]] and len(frames) >= MIN_FRAMES:
+            some = frames[np.linspace(0, len(frames) - 1, CHORD_FRAMES).astype(int)]
+            chords = repeat_as_chords(analysis.audio, some, features.f0_hz[some])
+            note, dies = float(np.median(pitch[frames])), _dies_away(loudness_db[frames])
+            is_chord = bool(np.median(chords) > 0.5)
+            found.append(_Note(note, len(frames), number, dies, is_chord))
+    return found
 
 
 def _dies_away(loudness_db: Doubles) -> bool | None:

@@ -14,20 +14,27 @@ from pipeline.audio.instrument_entries import (
     make_entries,
 )
 from pipeline.audio.instrument_measurement import Measured, measure_instrument
+from pipeline.audio.pcm import to_pcm
 from pipeline.audio.pitch import note_to_hz
-from pipeline.core.constants import FRAME_RATE
+from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.errors import UserError
 
 
-def analysed(*notes, seconds=1.0, fall_db=0.0, clear=True, above=False):
-    """Returns what the analysis of a recording of some notes has; each falls by `fall_db`."""
+def analysed(*notes, seconds=1.0, fall_db=0.0, clear=True, above=False, partials=(1,), name="a"):
+    """Returns what the analysis of a recording of some notes has; each falls by `fall_db`.
+
+    It sounds at multiples of the pitch, by default at the pitch itself.
+    """
     n_frames = round(seconds * FRAME_RATE)
     loudness_db = np.tile(np.linspace(-20, -20 - fall_db, n_frames), len(notes))
     confidence = np.full(len(loudness_db), 0.95 if clear else 0.4)
     f0_hz = note_to_hz(np.repeat(np.array(notes, float), n_frames))
+    phase = 2 * np.pi * np.cumsum(np.repeat(f0_hz, HOP_SAMPLES)) / SAMPLE_RATE
     return SimpleNamespace(
+        recording=SimpleNamespace(name=f"pack/{name}.wav"),
+        audio=to_pcm(0.2 * sum(np.sin(number * phase) for number in partials)),
         features=Features(f0_hz, loudness_db, confidence),
-        checks=SimpleNamespace(is_mostly_above=above),
+        checks=SimpleNamespace(is_mostly_above=above, sounding_seconds=seconds * len(notes)),
     )
 
 
@@ -49,6 +56,24 @@ def test_short_errors_and_unclear_notes_do_not_count():
     assert (measured.lowest, measured.highest) == pytest.approx((60, 72))
     with pytest.raises(UserError, match="no recording has a note with a clear pitch between 47 "):
         measure_instrument([error, noise, too_high])
+
+
+def test_chords_do_not_count_and_are_named():
+    chord = analysed(33, partials=(4, 5, 6), name="chord")  # of a major triad, the common period
+    measured = measure_instrument([analysed(60, 67), analysed(72), chord])
+    assert (measured.lowest, measured.highest) == pytest.approx((60, 72))
+    assert measured.doubts() == [
+        "1 recording has several notes at once, which do not count: chord.wav"
+    ]
+    with pytest.raises(UserError, match="several notes sound at once in chord"):
+        measure_instrument([chord, analysed(28, clear=False)])
+
+
+def test_little_sound_with_a_clear_pitch_is_doubtful():
+    noise = [analysed(60, clear=False) for _ in range(3)]
+    assert measure_instrument([analysed(60, 67), noise[0]]).doubts() == []
+    (doubt,) = measure_instrument([analysed(60), *noise]).doubts()
+    assert "only 1.0 of 4.0 s of sound are notes with a clear pitch" in doubt
 
 
 def test_recording_that_is_an_octave_off_from_beginning_to_end_does_not_count():
@@ -93,12 +118,12 @@ def test_too_few_long_notes_leave_the_decay_open():
     [(60, 60, (54, 66)), (60.4, 69.6, (59, 71)), (40, 45, (37, 49)), (113, 119, (103, 115))],
 )
 def test_range_of_less_than_an_octave_is_widened(lowest, highest, expected):
-    notes = Measured(1, 1.0, lowest, highest, 0, None).notes
+    notes = Measured(1, 1.0, 1.0, (), lowest, highest, 0, None).notes
     assert (notes.lowest, notes.highest) == expected
 
 
 def test_search_range_stays_within_that_of_the_tracker():
-    assert Measured(1, 1.0, 30, 107, 0, None).search_hz == (47, 4000)
+    assert Measured(1, 1.0, 1.0, (), 30, 107, 0, None).search_hz == (47, 4000)
 
 
 @pytest.mark.parametrize(

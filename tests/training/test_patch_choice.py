@@ -9,6 +9,7 @@ import pytest
 from pipeline.audio.features import Features
 from pipeline.audio.instrument_entries import choose_patch, choose_program
 from pipeline.audio.instrument_measurement import measure_instrument
+from pipeline.core.constants import FRAME_RATE
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
 from pipeline.core.patch_files import load_patch
 from pipeline.core.paths import MODEL_DIR
@@ -31,7 +32,7 @@ def tones(name, n_frames=130):
         f0 = np.full(n_frames, f0_hz, np.float32)
         pcm = FixedVoice(load_patch(name)).render(f0, levels.astype(np.int32))
         features = Features(f0, np.full_like(f0, -20.0), np.full_like(f0, 0.95))
-        checks = SimpleNamespace(is_mostly_above=False)
+        checks = SimpleNamespace(is_mostly_above=False, sounding_seconds=n_frames / FRAME_RATE)
         analyses.append(SimpleNamespace(audio=pcm, features=features, checks=checks))
     return analyses
 
