@@ -169,8 +169,10 @@ def _ratios(patch: Patch) -> str:
 def _show(patch: Patch) -> None:
     print(_summary(patch))
     print("\n".join(f"    {row}" for row in operator_rows(patch)))
-    for number, (ratio, role) in enumerate(zip(_ratios(patch).split(), roles(patch), strict=True)):
-        print(f"  operator {number + 1}, ratio {ratio}: {role}")
+    rows = zip(_ratios(patch).split(), patch.stretch, roles(patch), strict=True)
+    for number, (ratio, weight, role) in enumerate(rows, 1):
+        stretch = f", stretch {weight}" if weight else ""
+        print(f"  operator {number}, ratio {ratio}{stretch}: {role}")
 
 
 def _list_voices(path: Path) -> None:

@@ -12,6 +12,7 @@ from pipeline.audio.pitch import note_to_hz
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.patch import Patch
+from pipeline.core.stretch import inharmonicity
 from pipeline.model.patches import find_patch
 from pipeline.model.upsampler import FACTOR
 from pipeline.quantization.streaming_decoder import StreamingDecoder
@@ -39,10 +40,12 @@ def ideal_spectrum(patch: Patch, f0_hz: float, levels: np.ndarray, rate_factor: 
         Complex amplitudes from 0 to 24 kHz of a tone of `NOTE_FRAMES` frames with a Hann window.
     """
     n = NOTE_FRAMES * HOP_SAMPLES * rate_factor
-    base = f0_hz * float(patch.base_ratio) * np.arange(n) / (SAMPLE_RATE * rate_factor)
+    seconds = np.arange(n) / (SAMPLE_RATE * rate_factor)
+    stretch_hz = f0_hz * inharmonicity(patch.inharmonicity, f0_hz) / 2 if patch.is_stretched else 0
     outputs: dict[int, np.ndarray] = {}
     for operator in patch.order:
-        turns = base * patch.multiples[operator]
+        operator_hz = f0_hz * float(patch.played_ratios[operator])
+        turns = (operator_hz + patch.stretch[operator] * stretch_hz) * seconds
         turns = turns + sum(outputs[modulator] for modulator in patch.modulators[operator])
         outputs[operator] = levels[operator] * np.sin(2 * np.pi * turns)
     audio = sum(outputs[carrier] for carrier in patch.carriers) / MAX_LEVEL

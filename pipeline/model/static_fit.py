@@ -59,7 +59,8 @@ def fit_levels(patch: Patch, partials: Partials, seed: int = 0) -> tuple[Floats,
     """Fits the levels of a patch to every frame.
 
     Args:
-        patch: The patch; its detuning, which no single frame shows, is ignored.
+        patch: The patch; its detuning and its stretch are ignored, because the partials of a
+            frame are taken as harmonic.
         partials: The frames.
         seed: Seed of the levels to start from.
 
