@@ -76,6 +76,21 @@
 /* Blocks in the window of the live analysis. */
 #define SHARED_ANALYSIS_N_BLOCKS 5
 
+/* Input gain: the level that inputs are brought to, and how the automatic gain follows. */
+#define SHARED_CALIBRATED_LEVEL_DB (-16.0f)
+#define SHARED_MAX_GAIN_DB 80.0f
+#define SHARED_OCTAVES_PER_DB 0.332192809f
+#define SHARED_GAIN_APERIODICITY 0.2f
+#define SHARED_GAIN_QUIET_DB (-60.0f)
+#define SHARED_GAIN_RANGE_DB 40.0f
+#define SHARED_GAIN_UP 0.95f
+#define SHARED_GAIN_DOWN 0.05f
+#define SHARED_GAIN_FIRST_STEP_DB 8.0f
+#define SHARED_GAIN_LAST_STEP_DB 0.04f
+#define SHARED_GAIN_SHRINK 0.99f
+#define SHARED_GAIN_RISE_DB 0.1f
+#define SHARED_GAIN_BOUND_DB 40.0f
+
 /* What a voice of the player did in a block. */
 #define SHARED_VOICE_SILENT 0
 #define SHARED_VOICE_BEGUN 1

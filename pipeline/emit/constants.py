@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from pipeline.core.constants import (
+    CALIBRATED_LEVEL_DB,
     DEFAULT_F0_HZ,
     FRAME_RATE,
     GATE_OPEN_DB,
@@ -16,6 +17,7 @@ from pipeline.core.constants import (
     LEVEL_FLOOR,
     LOUDNESS_RANGE_DB,
     MAX_F0_HZ,
+    MAX_GAIN_DB,
     MAX_LEVEL,
     MAX_LOUDNESS_DB,
     MAX_NOTE,
@@ -33,7 +35,7 @@ from pipeline.emit.c_text import TABLES_BANNER, header
 from pipeline.model.expression import KNOTS, N_RELEASE_KNOTS, PITCH_STEP
 from pipeline.model.noise import FADE, N_LAYERS, QUIET_DB, TABLE_SAMPLES
 from pipeline.model.upsampler import FACTOR, N_TAPS
-from pipeline.reference import expression, fm, noise, reverb
+from pipeline.reference import expression, fm, input_gain, noise, reverb
 
 N_INPUTS = 2  # inputs of the decoder: f0 and loudness
 VOICE_EVENTS = ("SILENT", "BEGUN", "PLAYED", "FADED")  # what a voice of the player did in a block
@@ -98,6 +100,24 @@ def _noise() -> _Entries:
     ]
 
 
+def _input_gain() -> _Entries:
+    return [
+        ("CALIBRATED_LEVEL_DB", _float(CALIBRATED_LEVEL_DB)),
+        ("MAX_GAIN_DB", _float(MAX_GAIN_DB)),
+        ("OCTAVES_PER_DB", _float(1 / input_gain.DB_PER_OCTAVE)),
+        ("GAIN_APERIODICITY", _float(input_gain.APERIODICITY)),
+        ("GAIN_QUIET_DB", _float(input_gain.QUIET_DB)),
+        ("GAIN_RANGE_DB", _float(input_gain.RANGE_DB)),
+        ("GAIN_UP", _float(input_gain.UP)),
+        ("GAIN_DOWN", _float(input_gain.DOWN)),
+        ("GAIN_FIRST_STEP_DB", _float(input_gain.FIRST_STEP_DB)),
+        ("GAIN_LAST_STEP_DB", _float(input_gain.LAST_STEP_DB)),
+        ("GAIN_SHRINK", _float(input_gain.SHRINK)),
+        ("GAIN_RISE_DB", _float(input_gain.RISE_DB)),
+        ("GAIN_BOUND_DB", _float(input_gain.BOUND_DB)),
+    ]
+
+
 def _expression() -> _Entries:
     return [
         ("EXPRESSION_N_KNOTS", len(KNOTS)),
@@ -142,6 +162,9 @@ def _sections() -> dict[str, _Entries]:
         "Blocks in the window of the live analysis.": [
             ("ANALYSIS_N_BLOCKS", ANALYSIS_BLOCKS),
         ],
+        "Input gain: the level that inputs are brought to, and how the automatic gain follows.": (
+            _input_gain()
+        ),
         "What a voice of the player did in a block.": [
             (f"VOICE_{name}", value) for value, name in enumerate(VOICE_EVENTS)
         ],

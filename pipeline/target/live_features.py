@@ -22,7 +22,7 @@ from pipeline.target.build import Program, application_settings, make
 from pipeline.target.emulator import run_checked
 
 WINDOW_SAMPLES = ANALYSIS_BLOCKS * HOP_SAMPLES  # the result describes the middle of the window
-_RECORD = np.dtype([("f0_hz", "<f4"), ("loudness_db", "<f4"), ("aperiodicity", "<f4")])
+_RECORD = np.dtype([(name, "<f4") for name in ("f0_hz", "loudness_db", "aperiodicity", "power")])
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,13 @@ class Analysis:
 
     Attributes:
         features: One frame per block, at the time of the block.
+        power: A-weighted power of every block's window, at least 1e-8, float32, shape [n_blocks].
         report: Figures of the application: ``instructions`` in total, ``worst_block_instructions``,
             ``state_bytes``, ``stack_bytes`` (0 on the host, except for the state).
     """
 
     features: Features
+    power: Floats
     report: dict[str, int]
 
 
@@ -83,7 +85,7 @@ def analyse(
         loudness_db=records["loudness_db"].copy(),
         confidence=1 - records["aperiodicity"],
     )
-    return Analysis(features, json.loads(run.console))
+    return Analysis(features, records["power"].copy(), json.loads(run.console))
 
 
 def extract_live_features(audio: Floats, *, f0_min_hz: float, f0_max_hz: float) -> Features:

@@ -1,5 +1,6 @@
 """Timbre transfer: its latency, what it plays, and what it refuses."""
 
+import re
 import wave
 
 import numpy as np
@@ -117,27 +118,32 @@ def test_command_plays_a_recording_with_the_learnt_reverb(tmp_path, build_dir, c
         transfer_command.main([str(word) for word in (*arguments, "--out", out, "--f0", 500, 200)])
 
 
-def test_gain_amplifies_the_recording_and_is_suggested_for_a_soft_one(tmp_path, build_dir, capsys):
-    tone = make_tone(0.3, 440, level=0.9)
-    sounds = {}
+def test_gain_brings_a_soft_recording_to_the_level_of_a_loud_one(tmp_path, build_dir, capsys):
+    tone = make_tone(0.5, 440, level=0.9)
+    sounds, lines = {}, {}
     for name, level, gain in (
-        ("loud", 1.0, "0"),
-        ("soft", 0.01, "0"),
-        ("raised", 0.01, "40"),
-        ("auto", 0.01, "auto"),
+        ("loud", 1.0, ["--gain", "0"]),
+        ("soft", 0.01, ["--gain", "0"]),
+        ("raised", 0.01, ["--gain", "40"]),
+        ("auto", 0.01, []),
+        ("lowered", 1.0, ["--gain", "auto"]),
+        ("live", 0.01, ["--gain", "live"]),
     ):
         pcm.write_wav(tmp_path / f"{name}.wav", to_pcm(level * tone))
         out = tmp_path / f"{name}_out.wav"
         words = ["--audio", tmp_path / f"{name}.wav", "--instrument", "flute", "--pretrained"]
-        transfer_command.main([str(word) for word in (*words, "--out", out, "--gain", gain)])
+        transfer_command.main([str(word) for word in (*words, "--out", out, *gain)])
         with wave.open(str(out)) as wav:
             sounds[name] = np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(int)
-        lines = capsys.readouterr().out
-        assert ("give --gain 3" in lines) == (name == "soft")
-        assert ("auto.wav: gain +3" in lines) == (name == "auto")
-    peak = {name: np.abs(sound[2000:]).max() for name, sound in sounds.items()}
+        lines[name] = capsys.readouterr().out
+        assert ("give --gain auto" in lines[name]) == (name in ("loud", "soft"))
+    peak = {name: np.abs(sound[4000:]).max() for name, sound in sounds.items()}
     assert peak["soft"] < 0.1 * peak["loud"]
-    assert 0.9 < peak["raised"] / peak["loud"] < 1.1 and peak["auto"] > 0.3 * peak["loud"]
+    assert 0.9 < peak["raised"] / peak["loud"] < 1.1 and 0.9 < peak["auto"] / peak["lowered"] < 1.1
+    assert 0.5 < peak["live"] / peak["auto"] < 2
+    gained = {name: float(re.search(r"^gain (\S+) dB", lines[name], re.M)[1]) for name in lines}
+    assert gained["auto"] - gained["lowered"] == pytest.approx(40, abs=0.3)
+    assert re.search(r"^gain \+0\.\d dB to \+\d", lines["live"], re.M)
 
 
 @pytest.mark.parametrize("gain", ["81", "loud", "nan"])

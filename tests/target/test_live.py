@@ -1,6 +1,7 @@
 """Live mode: its output for a sound input, its latency, and its errors."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from support.play_app import answers, pcm, records
 from support.small_player import NOISE, control, off, on, program_change
 from support.sounds import envelope, make_tone
 
-from pipeline.audio.pcm import to_pcm
+from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.patch_files import load_patch
 from pipeline.core.paths import MODEL_DIR
@@ -74,11 +75,15 @@ def play(program: Program, sound: np.ndarray | None, midi=(), console=LIVE, end=
     return run
 
 
-def transferred(generated: Path, sound: np.ndarray) -> np.ndarray:
+def transferred(
+    generated: Path, sound: np.ndarray, gain_db: float | Literal["live"] = 0.0
+) -> np.ndarray:
     """Returns the output of apps/transfer for a sound."""
     program = transfer.build_transfer("host", generated, build_dir=generated.parent / "transfer")
     f0_min_hz, f0_max_hz = LIVE_F0_HZ
-    return transfer.transfer(program, sound, f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz).pcm
+    return transfer.transfer(
+        program, sound, f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz, gain_db=gain_db
+    ).pcm
 
 
 def blocks(run: ProgramRun) -> np.ndarray:
@@ -112,6 +117,28 @@ def test_live_mode_equals_transfer_two_blocks_later(board, programs, generated):
     np.testing.assert_array_equal(played[begin:][: len(expected)], expected)
     assert "live 1" in answers(run) and "no sound comes in" not in answers(run)
     assert stats(run)["underruns"] == "0"
+
+
+@pytest.mark.parametrize(("typed", "gain_db"), [(b"auto", "live"), (b"-7", -7.0)])
+def test_live_mode_with_a_gain_equals_transfer(typed, gain_db, programs, generated):
+    sound = to_pcm(0.1 * from_pcm(melody()))
+    # The gain is set before live mode, which starts as late as without it, and stays.
+    run = play(programs["host"], sound, [], [(0, b"gain " + typed + b"\r"), *LIVE])
+    expected = transferred(generated, sound[FIRST * HOP_SAMPLES :], gain_db)
+    plain = transferred(generated, sound[FIRST * HOP_SAMPLES :])
+    begin = (FIRST + LATER) * HOP_SAMPLES
+    np.testing.assert_array_equal(pcm(run)[begin:][: len(expected)], expected)
+    assert np.abs(expected - plain.astype(int)).max() > 100
+    assert ("gain auto, now 0 dB" if gain_db == "live" else "gain -7 dB") in answers(run)
+
+
+def test_automatic_gain_is_shown_and_can_be_ended(programs):
+    sound = to_pcm(make_tone(2, 330, level=0.02))
+    console = [*LIVE, (5, b"gain auto\r"), (300, b"gain\r"), (310, b"gain +6\r"), (320, b"gain\r")]
+    lines = answers(play(programs["host"], sound, [], console))
+    shown = [line for line in lines if line.startswith("gain")]
+    assert shown[0] == "gain auto, now 0 dB" and shown[2:] == ["gain 6 dB", "gain 6 dB"]
+    assert 15 < int(shown[1].removeprefix("gain auto, now ").removesuffix(" dB")) < 25
 
 
 def test_live_mode_plays_with_reverb_and_at_48_khz(generated, tmp_path):
@@ -256,9 +283,16 @@ def test_command_ends_live_mode(line, programs):
         (b"live\r", "live 0"),
         (b"live 2\r", "give 1 to play by what comes in, or 0 for notes"),
         (b"live x\r", "unknown: type help"),
+        (b"live -1\r", "unknown: type help"),
+        (b"gain\r", "gain 0 dB"),
+        (b"gain -80\r", "gain -80 dB"),
+        (b"gain 81\r", "give -80 to 80 dB, or auto"),
+        (b"gain -81\r", "give -80 to 80 dB, or auto"),
+        (b"gain 6 dB\r", "unknown: type help"),
+        (b"gain -\r", "unknown: type help"),
     ],
 )
-def test_console_reports_the_arguments_of_live(typed, answer, programs):
+def test_console_reports_the_arguments_of_live_and_gain(typed, answer, programs):
     run = play(programs["host"], melody(), [], [(5, typed)])
     assert answers(run)[1] == answer
 

@@ -11,7 +11,6 @@
 #define UNSTEADINESS 1.25f        /* in an onset no dip is deep, and their depths differ by about as much */
 #define HIGH_LAG 25.0f            /* samples; at longer lags, the unsteadiness counts less */
 #define SHORT_LAG 5.2f            /* samples; shorter lags make the depth of a dip less certain */
-#define SILENCE_POWER 1e-8f       /* -80 dB */
 #define DB_PER_OCTAVE 3.01029996f /* dB per factor of two in power */
 
 SHARED_ASSERT(ANALYSIS_N_BLOCKS == 5, "the window below has five steps");
@@ -44,6 +43,7 @@ void analysis_init(analysis_t *analysis, float f0_min_hz, float f0_max_hz) {
 
 static void forget_samples(analysis_t *analysis) {
     analysis->aperiodicity = 1.0f;
+    analysis->power = ANALYSIS_FLOOR_POWER;
     memset(analysis->filter, 0, sizeof analysis->filter);
     memset(analysis->window, 0, sizeof analysis->window);
     memset(analysis->energies, 0, sizeof analysis->energies);
@@ -91,11 +91,15 @@ static void append_block(analysis_t *analysis, const int16_t samples[ANALYSIS_BL
     energies[ANALYSIS_N_BLOCKS - 1] = energy;
 }
 
-static float loudness_db(const float energies[ANALYSIS_N_BLOCKS]) {
-    float power = SILENCE_POWER;
+static float window_power(const float energies[ANALYSIS_N_BLOCKS]) {
+    float power = ANALYSIS_FLOOR_POWER;
     for (size_t i = 0; i < ANALYSIS_N_BLOCKS; i++) {
         power += energy_weights[i] * energies[i];
     }
+    return power;
+}
+
+float analysis_loudness_db(float power) {
     const float db = DB_PER_OCTAVE * frame_log2(power);
     return db < FRAME_MAX_LOUDNESS_DB ? db : FRAME_MAX_LOUDNESS_DB;
 }
@@ -214,5 +218,6 @@ frame_t analysis_step(analysis_t *analysis, const int16_t samples[ANALYSIS_BLOCK
     }
     append_block(analysis, samples);
     find_pitch(analysis);
-    return (frame_t){.f0_hz = analysis->f0_hz, .loudness_db = loudness_db(analysis->energies)};
+    analysis->power = window_power(analysis->energies);
+    return (frame_t){.f0_hz = analysis->f0_hz, .loudness_db = analysis_loudness_db(analysis->power)};
 }

@@ -53,13 +53,15 @@ extern "C" {
 #define ANALYSIS_MIN_F0_HZ SHARED_ANALYSIS_MIN_F0_HZ /* the window contains two periods */
 #define ANALYSIS_MAX_F0_HZ FRAME_MAX_F0_HZ
 #define ANALYSIS_MAX_APERIODICITY 0.5f /* above this value, the pitch is held */
+#define ANALYSIS_FLOOR_POWER 1e-8f     /* -80 dB; added to the power of every block */
 
-/* Caller-owned state; the caller may read `aperiodicity`. */
+/* Caller-owned state; the caller may read `aperiodicity` and `power`. */
 typedef struct {
     uint32_t shortest_lag, longest_lag; /* bounds of the search, in samples */
     uint32_t n_silent;                  /* digital silence before now, in samples, at most the window */
     float f0_hz;                        /* the last detected pitch */
     float aperiodicity;                 /* last block: 0 for a perfectly periodic sound, 1 for noise */
+    float power; /* last block: A-weighted, 1 for a full-scale sine of 1 kHz, at least the floor */
     float filter[6];
     float window[ANALYSIS_WINDOW_SAMPLES]; /* oldest first */
     float energies[ANALYSIS_N_BLOCKS];     /* energies of the weighted blocks, oldest first */
@@ -77,6 +79,9 @@ void analysis_reset(analysis_t *analysis);
 /* Analyses the next block, int16 at 16 kHz; all sample values are valid. Returns f0 within the bounds, or 440
  * Hz before the first detected pitch, and a loudness of -80 to 0 dB. */
 frame_t analysis_step(analysis_t *analysis, const int16_t samples[ANALYSIS_BLOCK_SAMPLES]);
+
+/* Returns the loudness of a power in dB, at most 0; -80 dB for ANALYSIS_FLOOR_POWER, the least one. */
+float analysis_loudness_db(float power);
 
 /* Sections of the A-weighting filter, b0 b1 b2 -a1 -a2 each (analysis_tables.c). */
 #define ANALYSIS_N_SECTIONS 3

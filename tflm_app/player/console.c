@@ -2,6 +2,11 @@
 
 #include <string.h>
 
+#include "shared_constants.h"
+
+#define NO_NUMBER (-10000) /* no argument was given, or none that can be read */
+#define AUTO 10000
+
 /* --- answers ---------------------------------------------------------------------------------------- */
 
 static void put(console_t *console, const char *text) {
@@ -48,7 +53,8 @@ static void put_share(console_t *console, const char *name, uint32_t cycles, uin
 
 static void help(console_t *console, int number) {
     (void)number;
-    put(console, "help stats clear notes program [0..] channel [0..16] live [0..1] demo panic\r\n");
+    put(console, "help stats clear notes program [0..] channel [0..16] live [0..1] gain [-80..80, auto] ");
+    put(console, "demo panic\r\n");
 }
 
 static void stats(console_t *console, int number) {
@@ -149,6 +155,28 @@ static void live(console_t *console, int number) {
     }
 }
 
+static void gain(console_t *console, int number) {
+    live_t *const live = console->live;
+    const int highest = (int)SHARED_MAX_GAIN_DB;
+    if (live == NULL) {
+        put(console, "there is no input\r\n");
+        return;
+    }
+    if (number != NO_NUMBER && number != AUTO && (number < -highest || number > highest)) {
+        put(console, "give -80 to 80 dB, or auto\r\n");
+        return;
+    }
+    if (number != NO_NUMBER) {
+        live->is_automatic = number == AUTO;
+        live->gain_db = live->is_automatic ? 0 : number;
+        live->is_gain_new = true;
+    }
+    put(console, live->is_automatic ? "gain auto, now " : "gain ");
+    put(console, live->gain_db < 0 ? "-" : "");
+    put_number(console, (uint32_t)(live->gain_db < 0 ? -live->gain_db : live->gain_db));
+    put(console, " dB\r\n");
+}
+
 static void demo(console_t *console, int number) {
     (void)number;
     leave_live(console);
@@ -164,38 +192,45 @@ static void panic(console_t *console, int number) {
     put(console, "silent\r\n");
 }
 
+typedef enum { NOTHING, NUMBER, GAIN } argument_t;
+
 static const struct {
     const char *name;
-    void (*run)(console_t *console, int number); /* number: -1 if none was given */
-    bool takes_number;
+    void (*run)(console_t *console, int number); /* number: NO_NUMBER if none was given */
+    argument_t argument;
 } commands[] = {
-    {"help", help, false},   {"stats", stats, false},    {"clear", clear, false},
-    {"notes", notes, false}, {"program", program, true}, {"channel", channel, true},
-    {"live", live, true},    {"demo", demo, false},      {"panic", panic, false},
+    {"help", help, NOTHING},   {"stats", stats, NOTHING},    {"clear", clear, NOTHING},
+    {"notes", notes, NOTHING}, {"program", program, NUMBER}, {"channel", channel, NUMBER},
+    {"live", live, NUMBER},    {"gain", gain, GAIN},         {"demo", demo, NOTHING},
+    {"panic", panic, NOTHING},
 };
 
-/* Parses up to four digits; returns -1 for anything else. */
-static int read_number(const char *text) {
+/* Parses up to four digits, for a gain also with a sign, or "auto"; returns NO_NUMBER for anything else. */
+static int read_argument(const char *text, argument_t argument) {
+    if (argument == GAIN && strcmp(text, "auto") == 0) {
+        return AUTO;
+    }
+    const bool is_negative = argument == GAIN && text[0] == '-';
+    text += is_negative || (argument == GAIN && text[0] == '+');
     int number = 0;
     const size_t n_digits = strspn(text, "0123456789");
-    if (n_digits == 0 || n_digits > 4 || text[n_digits] != '\0') {
-        return -1;
+    if (argument == NOTHING || n_digits == 0 || n_digits > 4 || text[n_digits] != '\0') {
+        return NO_NUMBER;
     }
     for (size_t i = 0; i < n_digits; i++) {
         number = 10 * number + (text[i] - '0');
     }
-    return number;
+    return is_negative ? -number : number;
 }
 
 static void run_line(console_t *console) {
     char *const line = console->line;
     const size_t n_name = strcspn(line, " ");
     const bool has_argument = line[n_name] != '\0';
-    const int number = has_argument ? read_number(line + n_name + 1) : -1;
     line[n_name] = '\0';
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(line, commands[i].name) == 0 &&
-            (!has_argument || (commands[i].takes_number && number >= 0))) {
+        const int number = has_argument ? read_argument(line + n_name + 1, commands[i].argument) : NO_NUMBER;
+        if (strcmp(line, commands[i].name) == 0 && (!has_argument || number != NO_NUMBER)) {
             commands[i].run(console, number);
             return;
         }

@@ -7,6 +7,7 @@
  *     program [NUMBER]     lists the instruments, or selects one for later notes
  *     channel [NUMBER]     selects the MIDI channel, 1 to 16; 0 for all
  *     live [0, 1]          1 follows the sound input, 0 plays notes
+ *     gain [DB, auto]      amplifies the sound input by -80 to 80 dB, or as its level asks for (input_gain.h)
  *     demo                 plays a phrase of notes
  *     panic                ends all sound, the phrase and live mode
  *
@@ -39,8 +40,11 @@ typedef struct {
 /* State of live mode: the console switches it, the main loop runs it. */
 typedef struct {
     bool is_on;
-    bool has_input;  /* the last block had input */
-    uint32_t n_lost; /* blocks of input that were late or missing */
+    bool has_input;    /* the last block had input */
+    bool is_automatic; /* the input gain follows the input */
+    bool is_gain_new;  /* the console has changed the gain, and the main loop has not yet taken it over */
+    int gain_db;       /* the input gain; if it is automatic, the main loop keeps it up to date */
+    uint32_t n_lost;   /* blocks of input that were late or missing */
 } live_t;
 
 typedef struct {

@@ -3,9 +3,9 @@
  *
  *     analyse PCM FRAMES F0_MIN F0_MAX
  *
- * PCM: int16 at 16 kHz; samples after the last whole block of 64 are ignored. FRAMES: three float32 per
- * block: f0_hz, loudness_db, aperiodicity. All files are little-endian. F0_MIN, F0_MAX: bounds of the pitch
- * in whole Hz. Prints one line of JSON with the number of executed instructions.
+ * PCM: int16 at 16 kHz; samples after the last whole block of 64 are ignored. FRAMES: four float32 per
+ * block: f0_hz, loudness_db, aperiodicity, power. All files are little-endian. F0_MIN, F0_MAX: bounds of the
+ * pitch in whole Hz. Prints one line of JSON with the number of executed instructions.
  */
 #include "analysis/analysis.h"
 #include "apps/arguments.h"
@@ -16,9 +16,10 @@
 typedef struct {
     frame_t frame;
     float aperiodicity;
+    float power;
 } record_t;
 
-SHARED_ASSERT(sizeof(record_t) == 12, "a record must have no padding");
+SHARED_ASSERT(sizeof(record_t) == 16, "a record must have no padding");
 
 static analysis_t analysis;
 static int16_t samples[ANALYSIS_BLOCK_SAMPLES];
@@ -41,11 +42,12 @@ int main(int argc, char **argv) {
     analysis_init(&analysis, (float)parse_number(argv[3]), (float)parse_number(argv[4]));
     while (board_read(input, samples, sizeof samples) == sizeof samples) {
         const uint32_t start = board_instruction_count();
-        const record_t record = {analysis_step(&analysis, samples), analysis.aperiodicity};
+        const frame_t frame = analysis_step(&analysis, samples);
         const uint32_t taken = board_instruction_count() - start;
         instructions += taken;
         worst = taken > worst ? taken : worst;
         n_blocks++;
+        const record_t record = {frame, analysis.aperiodicity, analysis.power};
         if (board_write(output, &record, sizeof record) != sizeof record) {
             return report_failure("cannot write all of", argv[2]);
         }

@@ -30,8 +30,9 @@ static int16_t output[BOARD_BLOCK_SAMPLES];
 #endif
 
 #ifdef PLAY_LIVE
-#include "analysis/analysis.h"
+#include "analysis/input_gain.h"
 static analysis_t analysis;
+static input_gain_t input_gain;
 #define LIVE_STATE &live
 #else
 #define LIVE_STATE NULL /* the console then refuses live mode */
@@ -53,11 +54,24 @@ static volatile uint32_t n_rendered; /* number of blocks handled for them; writt
 static void tick(void) { n_begun++; }
 
 #ifdef PLAY_LIVE
+/* Takes over a gain from the console. */
+static void change_gain(void) {
+    if (live.is_automatic) {
+        input_gain_follow(&input_gain);
+    } else {
+        input_gain_set(&input_gain, (float)live.gain_db);
+    }
+    live.is_gain_new = false;
+}
+
 /* Takes the next block of input and analyses it in live mode. Otherwise it drops the block, so that live mode
  * never starts with stale input. */
 static void read_input(void) {
     live.has_input = board_audio_get(samples);
     live.n_lost = board_audio_lost();
+    if (live.is_gain_new) {
+        change_gain();
+    }
     if (!live.is_on) {
         player_follow(&player, NULL);
         return;
@@ -65,7 +79,8 @@ static void read_input(void) {
     if (!player.is_live) {
         analysis_reset(&analysis);
     }
-    const frame_t frame = analysis_step(&analysis, samples);
+    const frame_t frame = input_gain_analyse(&input_gain, &analysis, samples);
+    live.gain_db = (int)(input_gain.gain_db + 0.5f) - (input_gain.gain_db < -0.5f);
     player_follow(&player, &frame);
 }
 #else
@@ -151,6 +166,7 @@ int main(void) {
     stats.block_cycles = board_cycles_per_block();
 #ifdef PLAY_LIVE
     analysis_init(&analysis, SHARED_LIVE_MIN_F0_HZ, SHARED_LIVE_MAX_F0_HZ);
+    change_gain();
 #endif
     console_init(&console, &player, &phrase, &stats, LIVE_STATE);
     board_watchdog_start();

@@ -1,15 +1,18 @@
 /* Live timbre transfer from a file to a file: an instrument follows the pitch and loudness of another sound.
  *
- *     transfer PCM_IN PCM_OUT FRAMES F0_MIN F0_MAX [PRESET]
+ *     transfer PCM_IN PCM_OUT FRAMES F0_MIN F0_MAX GAIN [PRESET]
  *
  * PCM_IN, PCM_OUT: int16 at 16 kHz; samples after the last whole block of 64 are ignored. Each output
  * block is rendered from the input block of the same number; a device plays it 8 ms later. FRAMES: the
- * measured frames, float32 f0_hz and loudness_db per block. F0_MIN, F0_MAX: bounds of the pitch in whole Hz.
+ * measured frames, float32 f0_hz, loudness_db and the gain in dB per block. F0_MIN, F0_MAX: bounds of the
+ * pitch in whole Hz. GAIN: input gain in hundredths of a dB, or auto (analysis/input_gain.h).
  * PRESET: number of an instrument of this firmware, 0 by default. All files are little-endian. If responses
  * were generated, the preset has its reverb. Prints one line of JSON with the instructions of the analysis
  * and of the synthesis.
  */
-#include "analysis/analysis.h"
+#include <string.h>
+
+#include "analysis/input_gain.h"
 #include "apps/arguments.h"
 #include "apps/report.h"
 #include "audio/pcm_writer.h"
@@ -19,19 +22,37 @@
 #include "reverb/reverb.h"
 
 static analysis_t analysis;
+static input_gain_t gain;
 static instrument_t instrument;
 static reverb_t reverb;
 static pcm_writer_t writer;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
 
+typedef struct {
+    frame_t frame;
+    float gain_db;
+} record_t;
+
+SHARED_ASSERT(sizeof(record_t) == 12, "a record must have no padding");
+
+static void set_gain(const char *text) {
+    if (strcmp(text, "auto") == 0) {
+        input_gain_follow(&gain);
+    } else {
+        const bool is_negative = text[0] == '-';
+        const float gain_db = 0.01f * (float)parse_number(text + is_negative);
+        input_gain_set(&gain, is_negative ? -gain_db : gain_db);
+    }
+}
+
 int main(int argc, char **argv) {
     board_init();
-    if (argc < 6) {
-        return report_failure("usage:", "transfer PCM_IN PCM_OUT FRAMES F0_MIN F0_MAX [PRESET]");
+    if (argc < 7) {
+        return report_failure("usage:", "transfer PCM_IN PCM_OUT FRAMES F0_MIN F0_MAX GAIN [PRESET]");
     }
-    const size_t preset = argc > 6 ? parse_number(argv[6]) : 0;
+    const size_t preset = argc > 7 ? parse_number(argv[7]) : 0;
     if (preset >= instrument_n_presets) {
-        return report_failure("no such preset:", argv[6]);
+        return report_failure("no such preset:", argv[7]);
     }
     const int input = board_open_read(argv[1]);
     if (input < 0) {
@@ -46,6 +67,7 @@ int main(int argc, char **argv) {
     }
 
     analysis_init(&analysis, (float)parse_number(argv[4]), (float)parse_number(argv[5]));
+    set_gain(argv[6]);
     instrument_init(&instrument, &instrument_presets[preset], NOISE_SEED(0));
     reverb_init(&reverb, reverb_response(preset));
     uint64_t analysing = 0, playing = 0;
@@ -53,7 +75,7 @@ int main(int argc, char **argv) {
     bool is_lost = false;
     while (board_read(input, samples, sizeof samples) == sizeof samples) {
         const uint32_t start = board_instruction_count();
-        const frame_t frame = analysis_step(&analysis, samples);
+        const frame_t frame = input_gain_analyse(&gain, &analysis, samples);
         const uint32_t analysed = board_instruction_count();
         instrument_render(&instrument, &frame, samples);
         reverb_process(&reverb, samples);
@@ -63,7 +85,8 @@ int main(int argc, char **argv) {
         worst = end - start > worst ? end - start : worst;
         n_blocks++;
         pcm_writer_write(&writer, samples, FM_BLOCK_SAMPLES);
-        is_lost |= board_write(frames, &frame, sizeof frame) != sizeof frame;
+        const record_t record = {frame, gain.gain_db};
+        is_lost |= board_write(frames, &record, sizeof record) != sizeof record;
     }
     board_close(input);
     if (!pcm_writer_close(&writer)) {
