@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.core.constants import CALIBRATED_LEVEL_DB
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, read_toml
 from pipeline.core.paths import MODEL_DIR
@@ -84,10 +85,12 @@ class Expression:
             temporary.write_text("\n".join(lines) + "\n")
 
 
-# A plain organ-like tone, for an instrument without a learnt table.
+_PLAIN_ATTACK_DB = [-16.0, -10.0, -7.0, -5.0, -3.0, -2.0, -1.0] + [0.0] * 11
+# A plain organ-like tone, for an instrument without a learnt table. At velocity 127 it is as loud
+# as the loud notes of recordings; of these, hardly anything is more than 6 dB louder.
 PLAIN = Expression(
     lowest_note=24,
-    envelope_db=[[-16.0, -10.0, -7.0, -5.0, -3.0, -2.0, -1.0] + [0.0] * 11] * 11,
+    envelope_db=[[CALIBRATED_LEVEL_DB + attack for attack in _PLAIN_ATTACK_DB]] * 11,
     envelope_slope=[0.0] * 11,
     release_db=[[-1.0, -2.0, -3.0, -5.0, -8.0, -12.0, -18.0, -24.0, -36.0, -48.0, -60.0]] * 11,
     release_slope=[-200.0] * 11,
@@ -99,7 +102,7 @@ PLAIN = Expression(
     vibrato_growth_ms=300.0,
     pitch_drift_cents=0.0,
     loudness_drift_db=0.0,
-    loudest_db=-6.0,
+    loudest_db=CALIBRATED_LEVEL_DB + 6.0,
 )
 
 

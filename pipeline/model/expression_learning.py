@@ -2,8 +2,8 @@
 
 The corpus, whose notes are known, shows how notes begin, develop, end and are slurred. The real
 recordings of the data set show vibrato and drift. Everything is measured in features, so the
-firmware plays frames like those that the decoder was trained with. Loudness is measured in a window
-of 128 ms, so notes rise and fall no faster than that.
+firmware plays frames like those that the decoder was trained with, at the calibrated level.
+Loudness is measured in a window of 128 ms, so notes rise and fall no faster than that.
 """
 
 from pathlib import Path
@@ -13,6 +13,7 @@ import mido
 import numpy as np
 
 from pipeline.audio.analysis import analyse
+from pipeline.audio.level import calibrate, find_gains
 from pipeline.audio.recordings import render_corpus
 from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import InstrumentConfig
@@ -39,22 +40,25 @@ def learn(config: InstrumentConfig, run_dir: Path) -> tuple[Expression, int]:
     Raises:
         UserError: The data set is missing or damaged.
     """
-    features = ("f0_hz", "loudness_db", "confidence")
+    names = ("f0_hz", "loudness_db", "confidence")
     dataset = load_arrays(
         run_dir / "dataset.npz",
         remedy=f"run python -m pipeline.data --instrument {config.instrument}"
         f"{runs_option(run_dir.parent)}",
-        names=(*features, "sounding", "real"),
+        names=(*names, "sounding", "real"),
     )
     notes: list[Note] = []
-    sound_sets = config.require_corpus().sound_sets[:1]  # others have another level
+    sound_sets = config.require_corpus().sound_sets[:1]  # others begin and end notes otherwise
     recordings = render_corpus(config, run_dir / "corpus", sound_sets)
-    for analysis in analyse(recordings, config.data, run_dir / "features"):
-        midi = mido.MidiFile(analysis.recording.path.with_suffix(".mid"))
-        notes += measure_notes(midi, analysis.features.f0_hz, analysis.features.loudness_db)
+    analyses = list(analyse(recordings, config.data, run_dir / "features"))
+    gains = find_gains(((take.recording, take.features) for take in analyses), config.data)
+    for take in analyses:
+        midi = mido.MidiFile(take.recording.path.with_suffix(".mid"))
+        features = calibrate(take, gains.of(take.recording)).features
+        notes += measure_notes(midi, features.f0_hz, features.loudness_db)
     decays = config.decays
     fields: dict[str, Any] = learn_curves(notes, config) | learn_slur(notes, decays=decays)
-    fields |= learn_movement(*(dataset[name][dataset["real"]] for name in features))
+    fields |= learn_movement(*(dataset[name][dataset["real"]] for name in names))
     loudest_db = float(
         np.percentile(dataset["loudness_db"][dataset["sounding"]], LOUDEST_PERCENTILE)
     )
