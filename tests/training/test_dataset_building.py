@@ -17,7 +17,7 @@ from pipeline.audio import analysis
 from pipeline.audio.features import extract_features
 from pipeline.audio.loading import load_audio
 from pipeline.audio.recordings import Recording
-from pipeline.core.constants import SAMPLE_RATE, TEST
+from pipeline.core.constants import CALIBRATED_LEVEL_DB, SAMPLE_RATE, TEST
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.training.dataset import load_dataset
@@ -56,7 +56,7 @@ def run(folder: Path, out: Path, *more: str) -> tuple[Arrays, dict[str, Any]]:
         return dict(stored), json.loads((out / "flute" / "dataset.json").read_text())
 
 
-def test_dataset_holds_the_samples_of_the_recordings(tmp_path: Path) -> None:
+def test_dataset_holds_the_recordings_at_the_calibrated_level(tmp_path: Path, capsys: Any) -> None:
     write_recordings(tmp_path / "in", 3, seconds=8.0)
     dataset, summary = run(tmp_path / "in", tmp_path / "out")
     assert {name: (values.dtype.kind, values.shape[1:]) for name, values in dataset.items()} == {
@@ -77,15 +77,23 @@ def test_dataset_holds_the_samples_of_the_recordings(tmp_path: Path) -> None:
     assert dataset["real"].all() and dataset["sounding"].all() and not dataset["joined"].any()
     assert set(dataset["source"]) == {"in"}
     clips = np.flatnonzero(dataset["recording"] == "in/take_a.wav")
-    samples = load_audio(tmp_path / "in" / "take_a.wav")
-    np.testing.assert_array_equal(dataset["audio"][clips].ravel(), np.round(samples * 32768))
+    source = summary["sources"]["in"]
+    assert source["own_gains_db"] == {}  # less than ten seconds each
+    recorded = np.round(32768 * load_audio(tmp_path / "in" / "take_a.wav")) / 32768
+    samples = 10 ** (source["gain_db"] / 20) * recorded
+    np.testing.assert_allclose(dataset["audio"][clips].ravel(), 32768 * samples, atol=0.51)
     expected = extract_features(samples, f0_min_hz=230, f0_max_hz=2300)
-    np.testing.assert_array_equal(dataset["f0_hz"][clips].ravel(), expected.f0_hz)
-    np.testing.assert_array_equal(dataset["loudness_db"][clips].ravel(), expected.loudness_db)
+    np.testing.assert_allclose(dataset["f0_hz"][clips].ravel(), expected.f0_hz, rtol=1e-4)
+    np.testing.assert_allclose(
+        dataset["loudness_db"][clips].ravel(), expected.loudness_db, atol=1e-3
+    )
+    level_db = np.percentile(dataset["loudness_db"][dataset["confidence"] >= 0.8], 95)
+    assert level_db == pytest.approx(CALIBRATED_LEVEL_DB, abs=0.1)
+    assert f"gain {source['gain_db']:+.1f} dB" in capsys.readouterr().out
     # The first clip begins from silence, the second one continues the first.
     assert (dataset["context_loudness_db"][clips[0]] == -80).all()
     np.testing.assert_array_equal(
-        dataset["context_loudness_db"][clips[1]], expected.loudness_db[876:1000]
+        dataset["context_loudness_db"][clips[1]], dataset["loudness_db"][clips[0], 876:]
     )
     assert summary["seconds"]["given"] == summary["seconds"]["used"] == 24.0
 
