@@ -18,7 +18,9 @@ import argparse
 import shlex
 import shutil
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -44,13 +46,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     library = Library(args.work / "data", _places(args.source))
     library.check_sources(grid.sources, grid.instruments)
     plan = make_plan(grid, library, args.work / "runs")
-    executor = Executor(jobs=args.jobs, scheduler=args.scheduler)
     if args.restart:
         for folder in {f for task in plan.tasks for f in (task.run_dir, task.dataset.parent)}:
             shutil.rmtree(folder, ignore_errors=True)
-    for data in plan.data_sets:
-        library.build(data)
-    failures = _run(plan, executor)
+    with closing(Executor(jobs=args.jobs, scheduler=args.scheduler)) as executor:
+        for data in plan.data_sets:
+            library.build(data)
+        failures = _run(plan, executor)
     done = [task for task in plan.tasks if task.result.is_file()]
     if failures or len(done) < len(plan.tasks):
         count = f"{len(done)} of {len(plan.tasks)} tasks are done"
@@ -65,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         }
         for task in done
     ]
+    _check_figures(grid, rows[0]["figures"])
     out = args.out or results_folder(grid)
     results = write_results(out / RESULTS, grid, _command(grid, args.source), rows)
     with atomic_write(out / TABLE) as temporary:
@@ -93,6 +96,18 @@ def _run(plan: Plan, executor: Executor) -> list[str]:
                     failures.append(failure)
                     lacking.add(task.run_dir)
     return failures
+
+
+def _check_figures(grid: Grid, figures: dict[str, Any]) -> None:
+    """Raises `UserError` if the table of a grid has columns that are not measured."""
+    measured = next(iter(next(iter(figures.values())).values()))
+    for name in grid.evaluate.figures:
+        if name not in measured:
+            known = ", ".join(measured)
+            raise UserError(
+                f"{grid.path}: evaluate.figures: {name} is not measured: give some of {known}; "
+                "the same command continues"
+            )
 
 
 def _places(sources: Sequence[tuple[str, Path]]) -> dict[str, Path]:

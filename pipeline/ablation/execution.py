@@ -15,7 +15,7 @@ import joblib
 from pipeline.ablation.plan import Task
 from pipeline.ablation.task import run_task
 from pipeline.core.errors import UserError
-from pipeline.core.processes import worker_count
+from pipeline.core.processes import end_with_parent, worker_count
 from pipeline.core.stages import THREAD_LIMITS
 
 MAX_TRIES = 3  # in a row in which processes die before any task is done
@@ -43,6 +43,11 @@ class Executor:
         self._jobs = jobs
         self._client = None if scheduler is None else _connect(scheduler)
 
+    def close(self) -> None:
+        """Leaves the scheduler, if there is one."""
+        if self._client is not None:
+            self._client.close()
+
     def run(self, tasks: Sequence[Task]) -> Iterator[Ended]:
         """Yields tasks as they end.
 
@@ -68,7 +73,7 @@ class Executor:
     def _run_once(self, tasks: Sequence[Task]) -> Iterator[Ended]:
         with _environment(self._jobs), self._backend():
             yield from joblib.Parallel(return_as="generator_unordered", batch_size=1)(
-                joblib.delayed(_run)(task) for task in tasks
+                joblib.delayed(_run)(task, os.getpid()) for task in tasks
             )
 
     def _backend(self) -> Any:
@@ -77,7 +82,9 @@ class Executor:
         return joblib.parallel_config("dask", client=self._client, n_jobs=-1)
 
 
-def _run(task: Task) -> Ended:
+def _run(task: Task, command: int) -> Ended:
+    if os.getppid() == command:  # otherwise it would outlive a killed command
+        end_with_parent()
     return task, run_task(task)
 
 

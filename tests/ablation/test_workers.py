@@ -19,7 +19,7 @@ from pipeline.core.errors import UserError
 pytestmark = pytest.mark.slow
 # Long enough to be interrupted after the first checkpoint.
 LONG = SETTINGS.replace("[settings.small]\n", "[settings.small]\ntrain = {validate_every = 20}\n")
-N_TASKS = 3
+N_TASKS = 2
 
 
 class Killer(threading.Thread):
@@ -39,7 +39,7 @@ class Killer(threading.Thread):
 
 @pytest.fixture
 def arguments(tmp_path: Path) -> list[str]:
-    """Returns the arguments of a grid of three long tasks."""
+    """Returns the arguments of a grid of two long tasks."""
     head = f"seeds = {list(range(N_TASKS))}\n"
     grid = write_grid(tmp_path / "grid.toml", head=head, settings=LONG)
     grid.write_text(grid.read_text().replace("steps = 4,", "steps = 200,"))
@@ -72,7 +72,7 @@ def test_a_dead_dask_worker_costs_one_task(tmp_path, arguments):
         killer.join()
         assert killer.killed not in client.run(os.getpid).values()
     check_results(tmp_path)
-    assert trainings(tmp_path / "work") == [1, 1, 2]
+    assert trainings(tmp_path / "work") == [1, 2]
 
 
 def test_a_dead_process_costs_no_finished_task_and_is_replaced(tmp_path, arguments):
@@ -82,7 +82,7 @@ def test_a_dead_process_costs_no_finished_task_and_is_replaced(tmp_path, argumen
     killer.join()
     check_results(tmp_path)
     # The other process was stopped, too, in the middle of its task or before it had begun.
-    assert 4 <= sum(trainings(tmp_path / "work")) <= 5
+    assert trainings(tmp_path / "work") in ([1, 2], [2, 2])
 
 
 def test_scheduler_has_to_answer_and_to_have_workers_of_one_thread(arguments):
