@@ -43,19 +43,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Trains and measures every setting of a grid with every instrument, source and seed."""
     args = _parser().parse_args(argv)
     grid = load_grid(args.grid)
-    library = Library(args.work / "data", _places(args.source))
+    work = args.work.resolve()  # workers may run in other folders
+    library = Library(work / "data", _places(args.source))
     library.check_sources(grid.sources, grid.instruments)
-    plan = make_plan(grid, library, args.work / "runs")
+    plan = make_plan(grid, library, work / "runs")
     if args.restart:
         for folder in {f for task in plan.tasks for f in (task.run_dir, task.dataset.parent)}:
             shutil.rmtree(folder, ignore_errors=True)
     with closing(Executor(jobs=args.jobs, scheduler=args.scheduler)) as executor:
-        for data in plan.data_sets:
+        for number, data in enumerate(plan.data_sets, 1):
+            print(f"data set {number} of {len(plan.data_sets)}: {data.title}", flush=True)
             library.build(data)
         failures = _run(plan, executor)
-    done = [task for task in plan.tasks if task.result.is_file()]
-    if failures or len(done) < len(plan.tasks):
-        count = f"{len(done)} of {len(plan.tasks)} tasks are done"
+    if failures:
+        n_done = sum(task.result.is_file() for task in plan.tasks)
+        count = f"{n_done} of {len(plan.tasks)} tasks are done"
         raise UserError(f"{failures[0]} ({count}; the same command continues)")
     rows = [
         {
@@ -65,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "seed": task.seed,
             **load_result(task),
         }
-        for task in done
+        for task in plan.tasks
     ]
     _check_figures(grid, rows[0]["figures"])
     out = args.out or results_folder(grid)

@@ -35,6 +35,12 @@ class DataSet:
     hold_out: str
     hash: str
 
+    @property
+    def title(self) -> str:
+        """What it is, for a line of the terminal."""
+        held_out = "" if self.hold_out == NONE else f", {self.hold_out} held out"
+        return f"{self.config.instrument}{held_out}"
+
 
 @dataclass
 class Library:

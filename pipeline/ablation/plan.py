@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ablation.data_sets import DataSet, Library
-from pipeline.ablation.grid import NONE, PRETRAINED, RANDOM, Grid, Setting
+from pipeline.ablation.grid import PRETRAINED, RANDOM, Grid, Setting
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
 from pipeline.core.instrument_config import InstrumentConfig, TrainConfig, load_instrument
@@ -57,8 +57,7 @@ class Task:
     @property
     def title(self) -> str:
         """What it is, for a line of the terminal."""
-        held_out = "" if self.data.hold_out == NONE else f", {self.data.hold_out} held out"
-        return f"{self.data.config.instrument}, {self.setting}{held_out}, seed {self.seed}"
+        return f"{self.setting}, seed {self.seed}: {self.data.title}"
 
     @property
     def result(self) -> Path:

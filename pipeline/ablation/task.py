@@ -109,13 +109,13 @@ def _train(task: Task) -> tuple[dict[str, Any], float]:
         metrics: dict[str, Any] = json.loads((task.run_dir / METRICS).read_text())
         return metrics, _seconds(task.run_dir)
     config = _resolve_steps(task)
+    begin = time.monotonic()
     dataset = load_dataset(task.dataset, task.data.config)
     method = METHOD_OF_VARIANT.get(config.variant)
     if method is not None:
         assert task.teacher is not None
         dataset |= render_teacher(task.teacher, dataset, method)
     done_before = _steps_done(task.run_dir / CHECKPOINT)
-    begin = time.monotonic()
     metrics = train_model(
         task.run_dir,
         config,

@@ -106,7 +106,7 @@ def test_a_task_that_fails_leaves_the_others_and_the_old_results(made, capsys):
     bad = "\n[settings.bad]\nstart = 'reduced'\ninstrument.reduced.hidden_channels = 5\n"
     after = "[settings.after]\nstart = 'bad'\n"
     write_grid(folder / "grid.toml", head=HEAD, settings=SETTINGS + bad + after)
-    message = r"^flute, bad, far held out, seed 0: .* another shape.*\(4 of 6 tasks are done"
+    message = r"^bad, seed 0: flute, far held out: .* another shape.*\(4 of 6 tasks are done"
     with pytest.raises(UserError, match=message):
         ablate.main(arguments)
     assert "6 tasks, 2 of them to do" in capsys.readouterr().out
