@@ -24,6 +24,7 @@ from pipeline.audio.inspection_pitch import (
 )
 from pipeline.audio.instrument_measurement import Measured, measure_instrument
 from pipeline.audio.issue_log import Issue, IssueLog
+from pipeline.audio.level import Gains, find_gains
 from pipeline.audio.pitch_report import PitchReport, report_pitches
 from pipeline.audio.recording_checks import Checks, audible_frames, find_issues
 from pipeline.audio.recordings import Recording
@@ -97,6 +98,7 @@ class Inspection:
         n_duplicates: Number of recordings with the same content as another one, left out.
         pitches: What lies out of range, and how the names compare with the pitches.
         measured: The range of the notes; None if no note has a clear pitch.
+        gains: The gains with which training would use them.
     """
 
     reports: Sequence[RecordingReport]
@@ -104,6 +106,7 @@ class Inspection:
     n_duplicates: int
     pitches: PitchReport
     measured: Measured | None
+    gains: Gains
 
     @cached_property
     def seconds(self) -> float:
@@ -203,13 +206,11 @@ class Inspection:
         self.pitches.add_issues(log)
         return log
 
-    def loudness_by_source(self) -> dict[str, tuple[float, float]]:
-        """Returns `loudness_db` of every source with sound."""
-        sources: dict[str, Doubles] = {}
-        for report in self.reports:
-            name = report.recording.source
-            sources[name] = sources.get(name, np.zeros(1)) + report.notes.loudness / FRAME_RATE
-        return {name: loudness_range(seconds) for name, seconds in sources.items()}
+    def own_gains_db(self, source: str) -> list[float]:
+        """Returns the gains of the recordings of a source that are measured alone."""
+        own = self.gains.recordings
+        recordings = [report.recording for report in self.reports]
+        return [own[r.name] for r in recordings if r.source == source and r.name in own]
 
 
 def loudness_range(seconds: Doubles) -> tuple[float, float]:
@@ -237,7 +238,8 @@ def inspect_recordings(
     except UserError:  # nothing has a clear pitch, and the reports say why
         measured = None
     pitches = report_pitches(checked, config)
-    return Inspection(reports, config, n_recordings - len(reports), pitches, measured)
+    gains = find_gains(((take.recording, take.features) for take in analyses), config)
+    return Inspection(reports, config, n_recordings - len(reports), pitches, measured, gains)
 
 
 def _inspect(analysis: Analysis, config: DataConfig) -> RecordingReport:

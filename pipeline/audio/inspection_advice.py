@@ -22,7 +22,6 @@ LOW_PEAK_DB = -20.0  # a louder recording would lift the sound above the noise o
 NOISE_MARGIN_DB = 5.0  # noise must lie this much below the softest sound that counts
 ROOM_SECONDS = 0.6  # RT60 of a large living room
 NARROW_DB = 12.0  # from soft to loud
-SOURCE_DB = 6.0  # between the levels of sources
 SHORT_NOTE_SECONDS = 1.0
 MAX_MISSING = 10  # notes that are named
 FEW_SECONDS = 180.0
@@ -138,7 +137,7 @@ def _level_advice(inspection: Inspection) -> Iterator[Advice]:
 
 
 def _coverage_advice(inspection: Inspection) -> Iterator[Advice]:
-    """Finds notes and levels that are missing, and sources that differ in level."""
+    """Finds notes and levels that are missing."""
     missing = missing_notes(inspection)
     if missing:
         yield Advice(
@@ -156,14 +155,6 @@ def _coverage_advice(inspection: Inspection) -> Iterator[Advice]:
         yield Advice(
             f"Hardly any dynamics on {_list_notes(narrow)}",
             "play these notes soft and loud, too",
-        )
-    levels = inspection.loudness_by_source()
-    loud = {name: loudest for name, (_, loudest) in levels.items()}
-    if loud and max(loud.values()) - min(loud.values()) > SOURCE_DB:
-        listed = ", ".join(f"{name} {level_db:.0f} dB" for name, level_db in loud.items())
-        yield Advice(
-            f"The sources differ in level: loud notes have {listed}",
-            "bring them to the same level, because the model takes level for playing louder",
         )
 
 

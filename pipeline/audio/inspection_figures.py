@@ -23,6 +23,8 @@ def figures(inspection: Inspection, found: Found) -> dict[str, Any]:
         },
         "tuning_cents": round(inspection.tuning_cents, 1),
         "loudness_db": list(inspection.loudness_db),
+        "gain_db": inspection.gains.sources,
+        "own_gains_db": inspection.gains.recordings,
         "peak_db": round(inspection.peak_db, 1),
         "noise_floor_db": _rounded(inspection.floor_db, 1),
         "room_seconds": _rounded(inspection.room_seconds, 3),

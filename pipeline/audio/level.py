@@ -11,7 +11,7 @@ single long note is not, because it only shows how loud that note was played, an
 recording is not, because a sound set renders all music at one level.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,6 +49,21 @@ class Gains:
     def of(self, recording: Recording) -> float:
         """Returns the gain of a recording in dB."""
         return self.recordings.get(recording.name, self.sources[recording.source])
+
+
+def describe_gain(gain_db: float, own_gains_db: Collection[float]) -> str:
+    """Describes the gains of a source, such as "gain -2.0 dB (1 recording has +1.0 dB)".
+
+    Args:
+        gain_db: Gain of the source.
+        own_gains_db: Gains of its recordings that were measured alone.
+    """
+    text = f"gain {gain_db:+.1f} dB"
+    if not own_gains_db:
+        return text
+    noun = "1 recording has" if len(own_gains_db) == 1 else f"{len(own_gains_db)} recordings have"
+    ends = dict.fromkeys(f"{end:+.1f}" for end in (min(own_gains_db), max(own_gains_db)))
+    return f"{text} ({noun} {' to '.join(ends)} dB)"
 
 
 def find_gains(

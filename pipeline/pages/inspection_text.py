@@ -9,8 +9,9 @@ from pipeline.audio.inspection import Inspection
 from pipeline.audio.inspection_advice import Advice
 from pipeline.audio.inspection_levels import LOWEST_DB
 from pipeline.audio.instrument_entries import PatchChoice
+from pipeline.audio.level import describe_gain
 from pipeline.audio.pitch import note_name, note_to_hz
-from pipeline.core.constants import A4_HZ, SEMITONES_PER_OCTAVE, SPLITS
+from pipeline.core.constants import A4_HZ, CALIBRATED_LEVEL_DB, SEMITONES_PER_OCTAVE, SPLITS
 from pipeline.training.dataset_plan import SourceUse
 
 LABEL = 14  # width of the labels
@@ -88,11 +89,24 @@ def facts(inspection: Inspection, setting: str) -> list[tuple[str, str]]:
             f"{round(soft_db)} dB (soft) to {round(loud_db)} dB (loud), A-weighted; highest peak "
             f"{inspection.peak_db:.1f} dBFS",
         ),
+        ("level", _level_text(inspection)),
         ("noise", noise_text(inspection)),
         ("room", room_text(inspection)),
         ("doubts", _doubts_text(inspection)),
     ]
     return found
+
+
+def _level_text(inspection: Inspection) -> str:
+    if inspection.config.level == "as recorded":
+        return "training uses recordings as they are, because the instrument's file says so"
+    gains = inspection.gains.sources
+    names = {source: f"{source}: " if len(gains) > 1 else "" for source in gains}
+    texts = (
+        f"{names[source]}{describe_gain(gain_db, inspection.own_gains_db(source))}"
+        for source, gain_db in gains.items()
+    )
+    return f"training brings loud notes to {CALIBRATED_LEVEL_DB:.0f} dB: {'; '.join(texts)}"
 
 
 def _recordings_text(inspection: Inspection) -> str:

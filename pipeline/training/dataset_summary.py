@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.audio.analysis import Analysis
-from pipeline.audio.level import Gains
+from pipeline.audio.level import Gains, describe_gain
 from pipeline.audio.recording_checks import audible_frames
 from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, SAMPLE_RATE, SPLITS
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
@@ -172,8 +172,4 @@ def _source_line(name: str, source: Mapping[str, Any]) -> str:
         shares = (f"{split} {splits[split]['sounding_seconds']:.0f}" for split in SPLITS)
         line += f" ({', '.join(shares)} s), pitch {'..'.join(source['f0_notes'])}"
         line += ", loudness {:.0f}..{:.0f} dB".format(*source["loudness_db"])
-    line += f", gain {source['gain_db']:+.1f} dB"
-    if own := source["own_gains_db"].values():
-        noun = "recording has" if len(own) == 1 else "recordings have"
-        line += f" ({len(own)} {noun} {min(own):+.1f} to {max(own):+.1f} dB)"
-    return line
+    return f"{line}, {describe_gain(source['gain_db'], source['own_gains_db'].values())}"

@@ -13,6 +13,7 @@ from pipeline.audio.level import (
     calibrate,
     calibrate_audio,
     calibrate_features,
+    describe_gain,
     find_gains,
     level_db,
     pitched_frames,
@@ -113,6 +114,12 @@ def test_calibrated_recording_saturates_and_gain_0_changes_nothing() -> None:
     assert loud.audio.max() == 32767 and loud.recording == quiet.recording
     np.testing.assert_array_equal(loud.audio, to_pcm(1000 * quiet.audio.astype(float) / 32768))
     np.testing.assert_array_equal(loud.features.f0_hz, quiet.features.f0_hz)
+
+
+def test_gains_of_a_source_are_described_in_a_few_words() -> None:
+    assert describe_gain(3.04, []) == "gain +3.0 dB"
+    assert describe_gain(-3, [1]) == "gain -3.0 dB (1 recording has +1.0 dB)"
+    assert describe_gain(0, [2, -1.5]) == "gain +0.0 dB (2 recordings have -1.5 to +2.0 dB)"
 
 
 def test_digital_silence_stays_silent_at_any_gain() -> None:

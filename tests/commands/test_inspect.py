@@ -176,15 +176,17 @@ def test_chord_without_a_steady_note_has_an_empty_histogram(tmp_path, capsys):
     assert "several notes at once" in " ".join(text.split())
 
 
-def test_two_folders_are_two_sources_whose_levels_are_compared(tmp_path, capsys):
+def test_two_folders_are_two_sources_with_a_gain_each(tmp_path, capsys):
     for name, gain in (("near", 1.0), ("far", 0.2)):
         (tmp_path / name).mkdir()
         write_tone(tmp_path / name / "a.wav", 440.0, 2.0, gain)
     folders = ["--audio", tmp_path / "near", "--audio", tmp_path / "far"]
     text = " ".join(run(capsys, *folders, "--out", tmp_path / "page").out.split())
-    near_db, far_db = map(float, re.search(r"near (-\d+) dB, far (-\d+) dB", text).groups())
-    assert near_db - far_db == pytest.approx(14, abs=1)
-    assert "bring them to the same level" in text
+    found = re.search(r"loud notes to -16 dB: near: gain (\S+) dB; far: gain (\S+) dB", text)
+    near_db, far_db = map(float, found.groups())
+    assert far_db - near_db == pytest.approx(14, abs=0.2)
+    figures = json.loads((tmp_path / "page" / "inspection.json").read_text())
+    assert figures["gain_db"] == {"near": near_db, "far": far_db}
 
 
 @pytest.mark.parametrize("case", ["missing", "empty", "unusable", "within", "file", "unknown"])
