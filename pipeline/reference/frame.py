@@ -21,6 +21,7 @@ from pipeline.quantization.pitch_range import PitchRange
 _LOG2_COEFFICIENTS = (  # the polynomial of ``frame_log2``, highest power first
     *(0.17063432, -0.27269839, 0.2972626, -0.35896174, 0.48046504, -0.72137588, 1.44269973),
 )
+GATE_BITS = 10  # 1024 steps of 1/256 dB between the floor and the open gate
 Floats = npt.NDArray[np.float32]
 
 
@@ -67,17 +68,17 @@ def clamp_frames(frames: npt.NDArray[np.floating]) -> Floats:
     ).astype(np.float32)
 
 
-def gate_q8(loudness_db: Floats) -> npt.NDArray[np.int32]:
-    """Returns the factor of operator levels and noise gains as ``frame_gate_q8`` does.
+def gate_q10(loudness_db: Floats) -> npt.NDArray[np.int32]:
+    """Returns the factor of operator levels and noise gains as ``frame_gate_q10`` does.
 
     Args:
         loudness_db: Loudness of clamped frames, any shape.
 
     Returns:
-        Same shape: 256 from `GATE_OPEN_DB` up, 0 at the floor, linear in dB.
+        Same shape: 1024 from `GATE_OPEN_DB` up, 0 at the floor, linear in dB.
     """
     above_q8 = (loudness_db * np.float32(256)).astype(np.int32) - int(256 * MIN_LOUDNESS_DB)
-    return np.minimum(above_q8 // int(GATE_OPEN_DB - MIN_LOUDNESS_DB), 256)
+    return np.minimum(above_q8, 1 << GATE_BITS)
 
 
 def gate_levels(levels_q32: npt.NDArray[np.int32], loudness_db: Floats) -> npt.NDArray[np.int32]:
@@ -91,7 +92,7 @@ def gate_levels(levels_q32: npt.NDArray[np.int32], loudness_db: Floats) -> npt.N
         Same shape as `levels_q32`.
     """
     closing = loudness_db < GATE_OPEN_DB
-    gated = (levels_q32 >> 8) * gate_q8(loudness_db)[:, None]
+    gated = (levels_q32 >> GATE_BITS) * gate_q10(loudness_db)[:, None]
     return np.where(closing[:, None], gated, levels_q32).astype(np.int32)
 
 

@@ -27,7 +27,7 @@ from pipeline.model.noise import (
     grain_offsets,
     noise_tables,
 )
-from pipeline.reference.frame import gate_q8
+from pipeline.reference.frame import GATE_BITS, gate_q10
 
 # Largest gain of a layer, so that the sum of both layers fits 16 bits; 16 * 4096 is a gain of 1.
 MAX_GAIN_Q12 = 15 * 4096 - 1
@@ -119,7 +119,7 @@ def noise_gains(
     t = gain_q12 & 4095
     step = 256 + (t * (10756 + (5628 * t >> 12)) >> 18)  # 256 * 2**(t / 4096)
     step[gain_q12 == 0] = 0
-    step = step * gate_q8(loudness_db) >> 8
+    step = step * gate_q10(loudness_db) >> GATE_BITS
     return np.stack([step, gain_q12 >> 12]).astype(np.int32)
 
 

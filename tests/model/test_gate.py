@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from support.small_run import TCN
 
-from pipeline.core.constants import GATE_OPEN_DB, MIN_LOUDNESS_DB
+from pipeline.core.constants import GATE_OPEN_DB, MAX_LEVEL, MIN_LOUDNESS_DB
 from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.runs import RunConfig
 from pipeline.model.ddx7 import Ddx7
 from pipeline.model.gate import loudness_gate
 from pipeline.model.inputs import scale_features
 from pipeline.model.noise import UNTRAINED, NoiseParameters
-from pipeline.reference.frame import gate_levels, gate_q8
+from pipeline.reference.frame import gate_levels, gate_q10
 
 LOUDNESS_DB = np.linspace(MIN_LOUDNESS_DB, 0, 1601, dtype=np.float32)
 
@@ -29,13 +29,23 @@ def test_gate_falls_from_one_to_zero_linearly_in_decibels():
 
 
 def test_gate_of_the_device_is_that_of_training():
-    found = gate_q8(LOUDNESS_DB)
-    assert np.abs(found / 256 - gate()).max() <= 1 / 256
-    assert found[0] == 0 and (found[LOUDNESS_DB >= GATE_OPEN_DB] == 256).all()
+    found = gate_q10(LOUDNESS_DB)
+    assert np.abs(found / 1024 - gate()).max() <= 1 / 1024
+    assert found[0] == 0 and (found[LOUDNESS_DB >= GATE_OPEN_DB] == 1024).all()
     levels = np.full((len(LOUDNESS_DB), 6), 123_456_789, np.int32)
     gated = gate_levels(levels, LOUDNESS_DB)
     assert (gated[0] == 0).all() and (np.diff(gated, axis=0) >= 0).all()
     assert (gated[LOUDNESS_DB >= GATE_OPEN_DB] == 123_456_789).all()
+
+
+def test_device_plays_every_level_that_training_makes_audible():
+    """Else their error in dB would be infinite. Levels below -60 dB re the largest do not count."""
+    loudness_db = np.linspace(MIN_LOUDNESS_DB, MIN_LOUDNESS_DB + 0.1, 2000, dtype=np.float32)
+    scaled = scale_features(np.full(len(loudness_db), 440.0), loudness_db)
+    levels = np.full((len(loudness_db), 6), MAX_LEVEL * 2**32, np.int32)
+    gated = gate_levels(levels, loudness_db)
+    is_audible = keras.ops.convert_to_numpy(loudness_gate(scaled[None]))[0] > 1e-3
+    assert 0.9 < is_audible.mean() < 1 and (gated[is_audible[:, 0]] > 0).all()
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +64,7 @@ def test_rendering_is_zero_where_the_loudness_is_at_the_floor(model):
     assert (rendered["levels"][0, 10:20] == 0).all()
     logits = rendered["logits"][0]
     above = loudness_db[0] > GATE_OPEN_DB
-    plain = keras.ops.convert_to_numpy(0.32 * keras.ops.sigmoid(logits))
+    plain = keras.ops.convert_to_numpy(MAX_LEVEL * keras.ops.sigmoid(logits))
     np.testing.assert_array_equal(rendered["levels"][0, above], plain[above])
     np.testing.assert_allclose(rendered["levels"][0, 30:40], 0.5 * plain[30:40], rtol=1e-5)
 

@@ -56,7 +56,10 @@ void frame_quantize(const frame_scaling_t *scaling, float log2_f0, float loudnes
 /* The gate: operator levels and noise gains fade to zero between -76 dB, where the sound is a few steps of 16
  * bits, and the floor of the loudness. Without it, the rounded network would leave the last bit moving in
  * silence. */
-#define FRAME_GATE_OPEN_Q8 256
+#define FRAME_GATE_BITS 10
+#define FRAME_GATE_OPEN_Q10 (1 << FRAME_GATE_BITS)
+
+SHARED_ASSERT(SHARED_GATE_DB * 256 == FRAME_GATE_OPEN_Q10, "a step of the gate is one of the loudness in Q8");
 
 /* Returns whether the gate is not fully open at the loudness of a clamped frame. As integers, the bits of
  * floats up to 0 ascend while the floats descend; on cores without an FPU, comparing them is cheaper. */
@@ -66,10 +69,10 @@ static inline bool frame_is_gated(float loudness_db) {
     return bits > SHARED_GATE_OPEN_BITS;
 }
 
-/* Returns the factor, 256 from -76 dB up and 0 at -80 dB, linear in dB. loudness_q8: clamped, dB in Q8. */
-static inline int32_t frame_gate_q8(int32_t loudness_q8) {
-    const int32_t factor = (loudness_q8 - (int32_t)(FRAME_MIN_LOUDNESS_DB * 256.0f)) / SHARED_GATE_DB;
-    return factor < FRAME_GATE_OPEN_Q8 ? factor : FRAME_GATE_OPEN_Q8;
+/* Returns the factor, 1024 from -76 dB up and 0 at -80 dB, linear in dB. loudness_q8: clamped, dB in Q8. */
+static inline int32_t frame_gate_q10(int32_t loudness_q8) {
+    const int32_t factor = loudness_q8 - (int32_t)(FRAME_MIN_LOUDNESS_DB * 256.0f);
+    return factor < FRAME_GATE_OPEN_Q10 ? factor : FRAME_GATE_OPEN_Q10;
 }
 
 /* Returns log2(x) for a positive normal number, with an error of at most 1 ulp + 3e-7. */

@@ -38,9 +38,9 @@ void instrument_decode(instrument_t *instrument) {
 void instrument_set_levels(instrument_t *instrument) {
     decoder_levels(instrument->preset->model, instrument->logits, instrument->levels_q32);
     if (frame_is_gated(instrument->frame.loudness_db)) {
-        const int32_t gate_q8 = frame_gate_q8((int32_t)(instrument->frame.loudness_db * 256.0f));
+        const int32_t gate_q10 = frame_gate_q10((int32_t)(instrument->frame.loudness_db * 256.0f));
         for (int i = 0; i < DECODER_N_OUTPUTS; i++) {
-            instrument->levels_q32[i] = (instrument->levels_q32[i] >> 8) * gate_q8;
+            instrument->levels_q32[i] = (instrument->levels_q32[i] >> FRAME_GATE_BITS) * gate_q10;
         }
     }
 }

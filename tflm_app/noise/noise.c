@@ -56,9 +56,9 @@ noise_gain_t noise_gain(const noise_preset_t *preset, float log2_f0, float loudn
         }
     }
     if (below_q8 > 0) {
-        const int32_t gate_q8 = frame_gate_q8(db_q8);
+        const int32_t gate_q10 = frame_gate_q10(db_q8);
         for (int n = 0; n < NOISE_N_LAYERS; n++) {
-            gain.steps[n] = (int16_t)((gain.steps[n] * gate_q8) >> 8);
+            gain.steps[n] = (int16_t)((gain.steps[n] * gate_q10) >> FRAME_GATE_BITS);
         }
     }
     return gain;
