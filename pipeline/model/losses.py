@@ -146,7 +146,7 @@ def sound_frames(
     if not audible.any():
         return audible
     loud_db = np.percentile(loudness_db[audible], LOUD_PERCENTILE)
-    return audible & (loudness_db >= loud_db - SOUND_RANGE_DB)
+    return np.asarray(audible & (loudness_db >= loud_db - SOUND_RANGE_DB))
 
 
 def sound_distance(
