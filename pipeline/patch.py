@@ -9,9 +9,10 @@
 
 A patch is a file of ``data/patches``, or a table ``[patch]`` in an instrument's file; see
 `pipeline.core.patch_files`. ``--fit`` fits levels to frames of the recordings, with every patch of
-``data/patches`` and of the SysEx files, and then trains a small model for a short time with each of
-the best five. It writes a table, a picture and the figures to ``--out``. ``--stretch`` measures how
-far the partials of recorded notes are stretched, for the entry ``inharmonicity`` of a patch.
+``data/patches`` without stretch and of the SysEx files, and then trains a small model for a short
+time with each of the best five. It writes a table, a picture and the figures to ``--out``.
+``--stretch`` measures how far the partials of recorded notes are stretched, for the entry
+``inharmonicity`` of a patch.
 """
 
 import argparse
@@ -258,7 +259,7 @@ def _fit(args: argparse.Namespace) -> None:
     from pipeline.pages.patch_chart import write_chart
 
     config = _config(args)
-    candidates = [load_patch(name) for name in known_patches()]
+    candidates = patch_fit.harmonic_patches()
     candidates += [voice.patch() for path in args.syx for voice in read_voices(path)]
     patches = patch_fit.distinct_patches(candidates)
     folder = args.out or BUILD_DIR / "patch_fit"

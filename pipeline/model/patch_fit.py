@@ -13,6 +13,7 @@ from pipeline.audio.analysis import Analysis
 from pipeline.audio.partials import measure_partials
 from pipeline.core.instrument_config import DataConfig
 from pipeline.core.patch import Patch
+from pipeline.core.patch_files import known_patches, load_patch
 from pipeline.core.processes import worker_count
 from pipeline.model.static_fit import N_PARTIALS, Partials, fit_levels, make_partials
 
@@ -40,6 +41,15 @@ class Fit:
     def error_db(self) -> float:
         """Mean over the frames."""
         return float(np.mean(self.errors_db))
+
+
+def harmonic_patches() -> list[Patch]:
+    """Loads the patches of ``data/patches``, but not stretched ones.
+
+    The stretch of a patch is that of one kind of string, which static fits do not see.
+    """
+    patches = map(load_patch, known_patches())
+    return [patch for patch in patches if not patch.is_stretched]
 
 
 def distinct_patches(patches: Iterable[Patch]) -> list[Patch]:

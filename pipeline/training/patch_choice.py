@@ -8,12 +8,13 @@ from pipeline.audio.instrument_entries import PatchChoice, choose_patch, choose_
 from pipeline.audio.instrument_measurement import Measured
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
 from pipeline.core.patch import Patch
-from pipeline.core.patch_files import known_patches, load_patch
+from pipeline.core.patch_files import load_patch
 from pipeline.model.patch_fit import (
     Fit,
     distinct_patches,
     find_places,
     fit_patches,
+    harmonic_patches,
     sample_partials,
 )
 from pipeline.training.initial_run import nearest_pretrained
@@ -53,7 +54,7 @@ def choose_fitting_patch(
     places = find_places(analyses, config.data)
     if len(places) < MIN_PLACES:
         return replace(nearest, reason=f"{nearest.reason}; too little sound to compare patches")
-    patches = distinct_patches(map(load_patch, known_patches()))
+    patches = distinct_patches(harmonic_patches())
     fits = fit_patches(patches, sample_partials(analyses, places, N_FRAMES))
     starts = {}
     for fit in fits:
