@@ -23,8 +23,8 @@ LOUDNESS_RANGE_DB: Final = 80.0
 MIN_LOUDNESS_DB: Final = -LOUDNESS_RANGE_DB
 MAX_LOUDNESS_DB: Final = 0.0
 # Level that every source is brought to (see `pipeline.audio.level`). Peaks lie 6 dB (a rendered
-# flute) to 17 dB (a pack of flute notes) above it. Of nine sources of recordings and rendered music,
-# 51 samples in one file clip at this level; at -14 dB, 1 000 in three.
+# flute) to 17 dB (a pack of flute notes) above it. Of nine sources of recordings and rendered
+# music, 51 samples in one file clip at this level; at -14 dB, 1 000 in three.
 CALIBRATED_LEVEL_DB: Final = -16.0
 MAX_GAIN_DB: Final = 80.0  # from the softest recording that is not silent to full scale
 GATE_OPEN_DB: Final = -76.0  # below it, levels and noise fade to zero, linearly in dB, at the floor
