@@ -23,7 +23,7 @@ _SECONDS_PER_MINUTE = 2.3  # features of a minute of recordings
 _CORPUS_SECONDS = 90.0
 _STEP_SECONDS = 0.0155  # a training step, per second of sound in its batch
 _DRY_SHARE, _SPARSE_SHARE = 0.7, 0.6  # of its time without reverb, and with half of the windows
-_QUANTIZE_SECONDS, _EPOCH_SECONDS = 18.0, 0.12
+_QUANTIZE_SECONDS, _EPOCH_SECONDS = 20.0, 0.5
 _TAKE_SECONDS = 5.0
 _SHORT_SECONDS = 5.0  # C code, firmware, page
 

@@ -18,6 +18,8 @@ from pipeline.model.inputs import scale_features
 CLIP_FRAMES = 250  # frames per clip: one second
 SILENT_FRAMES = 25  # frames of silence before a phrase
 N_TRAIN, N_VALID = 44, 16  # clips
+LARGEST_SHIFT = 0.1  # of a variation, as a share of the range: four semitones, 8 dB
+SILENCE = 0.1  # scaled loudness, -72 dB; variations leave softer frames as they are
 Floats = npt.NDArray[np.float32]
 
 
@@ -91,6 +93,29 @@ class Calibration:
             path, remedy="delete it and give --dataset to draw it again", names=names
         )
         return cls(*((stored[name] / 65535).astype(np.float32) for name in names))
+
+
+def vary_clips(clips: Floats, n_copies: int, *, seed: int = 0) -> Floats:
+    """Returns clips and copies of them in other keys and dynamics, within the range of the input.
+
+    A quantized network learns from the float network, which answers any frames, so that variations
+    are as good as other recordings.
+
+    Args:
+        clips: Features as the network reads them, shape [n_clips, n_frames, 2], from 0 to 1.
+        n_copies: Number of copies of every clip.
+        seed: Seed of the variations.
+
+    Returns:
+        Shape [(1 + n_copies) * n_clips, n_frames, 2].
+    """
+    random = np.random.default_rng(seed)
+    copies = np.tile(clips, (n_copies, 1, 1))
+    shifts = random.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, (len(copies), 1, 2)).astype(np.float32)
+    silent = copies[..., 1] <= SILENCE
+    shifted = np.clip(copies + shifts, 0, 1)
+    shifted[silent, 1] = copies[silent, 1]
+    return np.concatenate([clips, shifted])
 
 
 def _sweeps(lowest: Floats, highest: Floats) -> Floats:

@@ -16,7 +16,7 @@ from pipeline.quantization.step_model import import_tensorflow
 from pipeline.quantization.weights import Floats, Ranges, Weights
 
 FRAME_STEPS = 255  # steps of the int8 frame over its range 0 to 1
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 3e-4
 CLIPS_PER_STEP = 8
 PATIENCE = 40  # epochs without improvement before training stops
 

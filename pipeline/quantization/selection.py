@@ -2,12 +2,13 @@
 
 Besides weights, a quantized network needs the range of every value. Ranges are calibrated on a
 fixed list of clips, drawn once and kept as ``calibration.npz`` in the run folder, so that
-quantization can be repeated without the data set. For int8, three methods are compared:
+quantization can be repeated without the data set. For int8, four methods are compared:
 
 - ``ptq``: ranges from the smallest to the largest value;
 - ``ptq_equalized``: the same after scaling the hidden channels to similar ranges, which does not
   change the function of the float network;
-- ``qat``: quantization-aware training that starts from ``ptq_equalized``
+- ``ptq_narrowed``: the same with narrower ranges (`pipeline.quantization.narrowing`);
+- ``qat``: quantization-aware training that starts from ``ptq_narrowed``
   (`pipeline.quantization.qat`).
 
 Each candidate is converted and run by kernels that equal the device's bit for bit. It is judged by
@@ -36,8 +37,9 @@ from pipeline.model.noise import NoiseParameters, grain_offsets
 from pipeline.model.noise_layer import noise_layer
 from pipeline.model.patches import find_patch
 from pipeline.model.synth import base_phase, fm_levels
-from pipeline.quantization.calibration import Calibration
+from pipeline.quantization.calibration import Calibration, vary_clips
 from pipeline.quantization.float_network import collect_values
+from pipeline.quantization.narrowing import narrow_ranges
 from pipeline.quantization.pitch_range import FLOAT_RANGE, PitchRange
 from pipeline.quantization.qat import train_quantized
 from pipeline.quantization.ranges import equalize_channels, plain_ranges, widen_for_device
@@ -55,6 +57,8 @@ from pipeline.quantization.weights import (
     save_quantization,
 )
 
+NARROWING_STRIDE = 4  # every fourth clip for training is enough to narrow the ranges
+VARIATIONS = 3  # copies of the clips for training, in other keys and dynamics
 Candidate = tuple[Weights, Ranges]
 
 
@@ -173,10 +177,21 @@ class _Task:
         plain = self.weights, plain_ranges(self.values)
         weights = equalize_channels(self.weights, tcn, self.values)
         ranges = plain_ranges(collect_values(weights, tcn, self.train))
-        candidates = {"ptq": plain, "ptq_equalized": (weights, ranges)}
+        few = slice(None, None, NARROWING_STRIDE)
+        narrow = narrow_ranges(
+            round_kernels(weights), tcn, ranges, self.train[few], self.train_logits[few]
+        )
+        candidates = {
+            "ptq": plain,
+            "ptq_equalized": (weights, ranges),
+            "ptq_narrowed": (weights, narrow),
+        }
         if epochs:
-            train, valid = (self.train, self.train_logits), (self.valid, self.valid_logits)
-            candidates["qat"] = train_quantized(weights, tcn, ranges, train, valid, epochs=epochs)
+            varied = vary_clips(self.train, VARIATIONS)
+            logits = collect_values(self.weights, tcn, varied)["logits"]
+            train = varied, logits.reshape(*varied.shape[:2], -1)
+            valid = self.valid, self.valid_logits
+            candidates["qat"] = train_quantized(weights, tcn, narrow, train, valid, epochs=epochs)
         return candidates
 
     def finish(self, candidate: Candidate, fmt: Format) -> Candidate:
@@ -190,9 +205,7 @@ class _Task:
         return judge(*candidate, fmt, self.run, valid, logits, self.noise, self.pitch)
 
 
-def quantize_run(
-    run_dir: Path, *, dataset: Path | None = None, epochs: int = 150
-) -> dict[str, Any]:
+def quantize_run(run_dir: Path, *, dataset: Path | None = None, epochs: int = 40) -> dict[str, Any]:
     """Compares the ways to quantize a run's network and keeps the best in its folder.
 
     Args:

@@ -18,8 +18,15 @@ from pipeline.model.ddx7 import Ddx7, save_model
 from pipeline.model.metrics import logit_error_db
 from pipeline.model.noise import UNTRAINED
 from pipeline.model.tcn import build_tcn, tcn_weights
-from pipeline.quantization.calibration import CLIP_FRAMES, N_TRAIN, SILENT_FRAMES, Calibration
+from pipeline.quantization.calibration import (
+    CLIP_FRAMES,
+    N_TRAIN,
+    SILENT_FRAMES,
+    Calibration,
+    vary_clips,
+)
 from pipeline.quantization.float_network import collect_values, tcn_activations
+from pipeline.quantization.narrowing import narrow_ranges
 from pipeline.quantization.qat import train_quantized
 from pipeline.quantization.ranges import equalize_channels, plain_ranges, widen_for_device
 from pipeline.quantization.selection import judge, quantize_run
@@ -120,6 +127,50 @@ def test_equalization_keeps_the_logits_and_evens_out_the_channels(n_blocks, data
     assert better["level_error_db"] < 0.8 * before["level_error_db"]
 
 
+def test_rounding_in_numpy_is_that_of_the_device_but_for_the_rounding_of_sums(weights, dataset):
+    clip = Calibration.draw(dataset).valid[0]
+    ranges = plain_ranges(collect_values(weights, SMALL, clip[None]))
+    rounded = round_kernels(weights)
+    decoder = StreamingDecoder(convert_step_model(rounded, SMALL, ranges, "int8"))
+    played = decoder.dequantize_logits(decoder.run(decoder.quantize_frames(clip)))
+    found, exact = (
+        np.abs(tcn_activations(rounded, SMALL, clip, *given)["logits"] - played).mean()
+        for given in ((ranges,), ())
+    )
+    assert found < 0.5 * exact
+
+
+def test_ranges_that_outliers_have_widened_are_narrowed(weights, dataset):
+    clips = Calibration.draw(dataset)
+    values = collect_values(weights, SMALL, clips.train)
+    ranges = plain_ranges(values)
+    wide = ranges | {name: (3 * low, 3 * high) for name, (low, high) in ranges.items()}
+    wide |= {name: ranges[name] for name in ("frame", "logits")}
+    logits = values["logits"].reshape(*clips.train.shape[:2], -1)
+    narrow = narrow_ranges(round_kernels(weights), SMALL, wide, clips.train[::8], logits[::8])
+    assert narrow["frame"] == (0.0, 1.0) and set(narrow) == set(wide)
+    valid = collect_values(weights, SMALL, clips.valid)["logits"].reshape(
+        *clips.valid.shape[:2], -1
+    )
+    before, after = (
+        judge(weights, tried, "int8", RUN, clips.valid, valid, UNTRAINED)["level_error_db"]
+        for tried in (wide, narrow)
+    )
+    assert after < 0.7 * before
+
+
+def test_variations_keep_silence_and_the_range_of_the_input(dataset):
+    clips = Calibration.draw(dataset).train
+    varied = vary_clips(clips, 2)
+    assert varied.shape == (3 * len(clips), *clips.shape[1:])
+    assert varied.min() >= 0 and varied.max() <= 1
+    np.testing.assert_array_equal(varied[: len(clips)], clips)
+    silent = np.tile(clips[..., 1] == 0, (3, 1))
+    assert silent.any() and not varied[silent, 1].any()
+    moved = np.abs(varied[len(clips) :] - np.tile(clips, (2, 1, 1)))
+    assert 0.04 < np.median(moved[..., 0]) < 0.06  # uniform up to 0.1
+
+
 def test_untrained_network_fits_the_device(dataset, tmp_path):
     weights = round_kernels(fold_residual_bias(tcn_weights(build_tcn(SMALL)), SMALL))
     features = Calibration.draw(dataset).train
@@ -182,7 +233,7 @@ def test_calibration_contains_silence_before_phrases_and_extreme_frames(dataset)
 def test_shipped_model_has_the_errors_in_its_table(run_dir, weights, dataset):
     figures = quantize_run(run_dir, dataset=dataset, epochs=2)
     assert json.loads((run_dir / "quantization.json").read_text()) == figures
-    assert set(figures["methods"]["int8"]) == {"ptq", "ptq_equalized", "qat"}
+    assert set(figures["methods"]["int8"]) == {"ptq", "ptq_equalized", "ptq_narrowed", "qat"}
     clips = Calibration.load(run_dir / "calibration.npz").valid
     for fmt, method in figures["shipped"].items():
         decoder = StreamingDecoder(run_dir / f"decoder_{fmt}.tflite")
