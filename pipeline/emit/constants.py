@@ -15,12 +15,10 @@ from pipeline.core.constants import (
     GATE_OPEN_DB,
     HOP_SAMPLES,
     LEVEL_FLOOR,
-    LOUDNESS_RANGE_DB,
     MAX_F0_HZ,
     MAX_GAIN_DB,
     MAX_LEVEL,
     MAX_LOUDNESS_DB,
-    MAX_NOTE,
     MIN_F0_HZ,
     MIN_LOUDNESS_DB,
     N_OPERATORS,
@@ -29,9 +27,8 @@ from pipeline.core.constants import (
     RANDOM_MULTIPLIER,
     RANDOM_SEED_STEP,
     SAMPLE_RATE,
-    SEMITONES_PER_OCTAVE,
 )
-from pipeline.emit.c_text import TABLES_BANNER, header
+from pipeline.emit.c_text import TABLES_BANNER, float_text, header
 from pipeline.model.expression import KNOTS, N_RELEASE_KNOTS, PITCH_STEP
 from pipeline.model.noise import FADE, N_LAYERS, QUIET_DB, TABLE_SAMPLES
 from pipeline.model.upsampler import FACTOR, N_TAPS
@@ -45,35 +42,24 @@ ANALYSIS_MIN_F0_HZ = 100.0  # two of its periods fit into that window
 LIVE_F0_HZ = (100.0, 1500.0)  # pitches that live playing follows: voices, most instruments
 
 
-def _float(value: float) -> str:
-    """Returns a C constant of type float, in parentheses if it is negative."""
-    text = f"{value:.9g}"
-    text += "f" if "." in text or "e" in text else ".0f"
-    return f"({text})" if value < 0 else text
-
-
 _Entries = list[tuple[str, int | str]]
 """Names without ``SHARED_``, and values as C text."""
 
 
 def _pitch_and_loudness() -> _Entries:
     return [
-        ("MIN_F0_HZ", _float(MIN_F0_HZ)),
-        ("MAX_F0_HZ", _float(MAX_F0_HZ)),
-        ("DEFAULT_F0_HZ", _float(DEFAULT_F0_HZ)),
-        ("MIN_LOUDNESS_DB", _float(MIN_LOUDNESS_DB)),
-        ("MAX_LOUDNESS_DB", _float(MAX_LOUDNESS_DB)),
+        ("MIN_F0_HZ", float_text(MIN_F0_HZ)),
+        ("MAX_F0_HZ", float_text(MAX_F0_HZ)),
+        ("DEFAULT_F0_HZ", float_text(DEFAULT_F0_HZ)),
+        ("MIN_LOUDNESS_DB", float_text(MIN_LOUDNESS_DB)),
+        ("MAX_LOUDNESS_DB", float_text(MAX_LOUDNESS_DB)),
         ("GATE_DB", int(GATE_OPEN_DB - MIN_LOUDNESS_DB)),
         ("GATE_OPEN_BITS", f"0x{np.float32(GATE_OPEN_DB).view(np.uint32):08X}u"),
-        ("LOUDNESS_RANGE_DB", _float(LOUDNESS_RANGE_DB)),
-        ("SEMITONES_PER_OCTAVE", _float(SEMITONES_PER_OCTAVE)),
-        ("MAX_NOTE", _float(MAX_NOTE)),
-        ("NOTE_OF_1_HZ", _float(NOTE_OF_1_HZ)),
-        ("SCALED_PITCH_OFFSET", _float(-NOTE_OF_1_HZ / MAX_NOTE)),
+        ("NOTE_OF_1_HZ", float_text(NOTE_OF_1_HZ)),
         ("LOG2_HZ_OF_NOTE_0_Q26", f"{expression.LOG2_HZ_OF_NOTE_0_Q26}u"),
-        ("ANALYSIS_MIN_F0_HZ", _float(ANALYSIS_MIN_F0_HZ)),
-        ("LIVE_MIN_F0_HZ", _float(LIVE_F0_HZ[0])),
-        ("LIVE_MAX_F0_HZ", _float(LIVE_F0_HZ[1])),
+        ("ANALYSIS_MIN_F0_HZ", float_text(ANALYSIS_MIN_F0_HZ)),
+        ("LIVE_MIN_F0_HZ", float_text(LIVE_F0_HZ[0])),
+        ("LIVE_MAX_F0_HZ", float_text(LIVE_F0_HZ[1])),
     ]
 
 
@@ -102,19 +88,19 @@ def _noise() -> _Entries:
 
 def _input_gain() -> _Entries:
     return [
-        ("CALIBRATED_LEVEL_DB", _float(CALIBRATED_LEVEL_DB)),
-        ("MAX_GAIN_DB", _float(MAX_GAIN_DB)),
-        ("OCTAVES_PER_DB", _float(1 / input_gain.DB_PER_OCTAVE)),
-        ("GAIN_APERIODICITY", _float(input_gain.APERIODICITY)),
-        ("GAIN_QUIET_DB", _float(input_gain.QUIET_DB)),
-        ("GAIN_RANGE_DB", _float(input_gain.RANGE_DB)),
-        ("GAIN_UP", _float(input_gain.UP)),
-        ("GAIN_DOWN", _float(input_gain.DOWN)),
-        ("GAIN_FIRST_STEP_DB", _float(input_gain.FIRST_STEP_DB)),
-        ("GAIN_LAST_STEP_DB", _float(input_gain.LAST_STEP_DB)),
-        ("GAIN_SHRINK", _float(input_gain.SHRINK)),
-        ("GAIN_RISE_DB", _float(input_gain.RISE_DB)),
-        ("GAIN_BOUND_DB", _float(input_gain.BOUND_DB)),
+        ("CALIBRATED_LEVEL_DB", float_text(CALIBRATED_LEVEL_DB)),
+        ("MAX_GAIN_DB", float_text(MAX_GAIN_DB)),
+        ("OCTAVES_PER_DB", float_text(1 / input_gain.DB_PER_OCTAVE)),
+        ("GAIN_APERIODICITY", float_text(input_gain.APERIODICITY)),
+        ("GAIN_QUIET_DB", float_text(input_gain.QUIET_DB)),
+        ("GAIN_RANGE_DB", float_text(input_gain.RANGE_DB)),
+        ("GAIN_UP", float_text(input_gain.UP)),
+        ("GAIN_DOWN", float_text(input_gain.DOWN)),
+        ("GAIN_FIRST_STEP_DB", float_text(input_gain.FIRST_STEP_DB)),
+        ("GAIN_LAST_STEP_DB", float_text(input_gain.LAST_STEP_DB)),
+        ("GAIN_SHRINK", float_text(input_gain.SHRINK)),
+        ("GAIN_RISE_DB", float_text(input_gain.RISE_DB)),
+        ("GAIN_BOUND_DB", float_text(input_gain.BOUND_DB)),
     ]
 
 
