@@ -7,8 +7,11 @@ import pytest
 from scipy.special import jv
 from support.patches import PATCHES, stretch_hz
 
+from pipeline.audio.pitch import note_to_hz
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.patch import Patch
+from pipeline.core.patch_files import load_patch
+from pipeline.core.stretch import inharmonicity
 from pipeline.reference.fm import LEVEL_MAX_Q32, FixedVoice, sine
 
 FULL_SCALE = 2**15
@@ -169,3 +172,22 @@ def test_several_carriers_saturate(name):
     audio = FixedVoice(patch).render(f0_hz, levels)
     assert audio.max() == FULL_SCALE - 1 and audio.min() == -FULL_SCALE
     assert np.abs(audio - expected).max() < 3 * len(patch.carriers)
+
+
+@pytest.mark.parametrize("note", [36, 48, 60, 66])
+def test_stretched_piano_follows_the_partials_of_a_string(note):
+    patch = load_patch("stretched_piano")
+    pitch_hz = note_to_hz(note)
+    pcm = FixedVoice(patch).render(
+        *constant_frames(250, pitch_hz, [0.1, 0.12, 0.1, 0.08, 0.03, 0.15])
+    )
+    n_fft = 2**18
+    spectrum = np.abs(np.fft.rfft(pcm[2000:] * np.hanning(len(pcm) - 2000), n_fft))
+    stiffness = inharmonicity(patch.inharmonicity, pitch_hz)
+    for partial in range(1, 13):
+        string_hz = partial * pitch_hz * np.sqrt(1 + stiffness * partial**2)
+        first, last = (
+            int((string_hz + side * 0.3 * pitch_hz) * n_fft / SAMPLE_RATE) for side in (-1, 1)
+        )
+        found_hz = (first + spectrum[first:last].argmax()) * SAMPLE_RATE / n_fft
+        assert abs(1200 * np.log2(found_hz / string_hz)) < (1 if partial == 10 else 12), partial
