@@ -22,7 +22,7 @@ from pipeline.audio.recordings import open_recordings
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SPLITS
 from pipeline.core.errors import UserError
-from pipeline.core.files import write_json
+from pipeline.core.files import require_writable, write_json
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_audio, add_out, add_runs, list_instruments
 from pipeline.core.parser import Parser
@@ -76,7 +76,7 @@ def _prepare(out: Path, audio: Sequence[Path]) -> None:
     for folder in audio:
         if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
             raise UserError(f"{out} lies within {folder}: give --out another folder")
-    out.mkdir(parents=True, exist_ok=True)
+    require_writable(out)
 
 
 def _parser() -> Parser:

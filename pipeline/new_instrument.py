@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pipeline.audio.instrument_entries import given_patch, make_entries
 from pipeline.audio.instrument_measurement import analyse_folders, measure_instrument
 from pipeline.core.cli import run_main
+from pipeline.core.files import require_writable
 from pipeline.core.instrument_file import write_instrument
 from pipeline.core.instrument_names import check_name
 from pipeline.core.options import add_audio, add_runs
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_name(args.name)
     patch = None if args.patch is None else given_patch(args.patch)
     path = INSTRUMENT_DIR / f"{args.name}.toml"
+    require_writable(path.parent)
     analyses, urmp_tag = analyse_folders(args.audio, args.name, args.runs / args.name / "features")
     measured = measure_instrument(analyses)
     for doubt in measured.doubts():

@@ -13,6 +13,8 @@ from support.replacing import replaced
 
 from pipeline.core import paths
 
+NOBODY = 65534  # an unprivileged user
+
 # The tflm engine needs a built tflite-micro tree.
 collect_ignore = [] if os.environ.get("TFLM_DIR") else ["target/test_tflm_engine.py"]
 
@@ -65,3 +67,19 @@ def generate_once(run_folder: Path) -> Callable[[str, Callable[[Path], object]],
         return folder
 
     return generate
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """Yields a folder of a user whom permissions stop, and makes the test run as that user."""
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))  # open to all users, unlike tmp_path
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.chown(folder, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        if is_root:
+            os.seteuid(0)
+        shutil.rmtree(folder)

@@ -30,7 +30,9 @@ def run_main(main: Callable[[], None]) -> None:
             message = f"error: {where}: no space left; {remedy}"
         elif isinstance(error, OSError):  # for example a folder without write permission
             where = f"{error.filename}: " if error.filename else ""
-            message = f"error: {where}{error.strerror or error}"
+            forbidden = (errno.EACCES, errno.EPERM, errno.EROFS)
+            remedy = ": check its permissions" if error.errno in forbidden else ""
+            message = f"error: {where}{error.strerror or error}{remedy}"
         else:
             raise
     else:

@@ -46,6 +46,22 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def require_writable(folder: Path) -> None:
+    """Creates a folder if needed, and checks before any long work that files can be made in it.
+
+    Raises:
+        OSError: They cannot.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / f"{TEMPORARY}{os.getpid()}"
+    try:
+        probe.touch()
+    except OSError as error:
+        error.filename = str(folder)
+        raise
+    probe.unlink()
+
+
 def write_json(path: Path, figures: Any) -> None:
     """Writes `figures` as indented JSON, atomically."""
     with atomic_write(path) as temporary:

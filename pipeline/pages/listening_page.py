@@ -1,5 +1,6 @@
 """Writes the pages of `pipeline.page`: the tables of players and the blind listening test."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipeline.pages.heard import LEGEND, describe
 from pipeline.pages.sounds import image_path, write_take
 from pipeline.target.boards import EMULATED_BOARDS, FILE_BOARDS
 
+WORD = re.compile(r"[^\s_-]*[\s_-]+|[^\s_-]+")  # with what separates it from the next one
 TITLE = "Distilled FM instruments, from recording to microcontroller"
 SOURCES: dict[Source, str] = {
     "recorded": "recordings.",
@@ -178,10 +180,21 @@ def _table(
 def _picker(instrument: InstrumentSection) -> str:
     if len(instrument.takes) == 1:
         return f'<span class="one-take">{escape(instrument.takes[0].title)}</span>'
+    titles = [take.title for take in instrument.takes]
     options = "".join(
-        f'<option value="{take.id}">{escape(take.title)}</option>' for take in instrument.takes
+        f'<option value="{take.id}" title="{escape(take.title)}">{escape(short)}</option>'
+        for take, short in zip(instrument.takes, short_titles(titles), strict=True)
     )
     return f'<select class="takes" aria-label="Take of the {instrument.name}">{options}</select>'
+
+
+def short_titles(titles: Sequence[str]) -> list[str]:
+    """Leaves out the words at the beginning that all titles share, because the list is narrow."""
+    words = [WORD.findall(title) for title in titles]
+    n_shared = 0
+    while all(len(w) > n_shared + 1 for w in words) and len({w[n_shared] for w in words}) == 1:
+        n_shared += 1
+    return ["".join(w[n_shared:]) for w in words]
 
 
 def _cell(instrument: InstrumentSection, system: System) -> str:

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,6 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 
 FLUTE = load_instrument("flute").data
-NOBODY = 65534
 
 
 def write_tones(folder: Path, *names: str) -> None:
@@ -136,22 +133,6 @@ def test_names_with_anything_in_them_are_kept(tmp_path: Path) -> None:
 def test_umlauts_have_the_same_name_on_every_system(tmp_path: Path) -> None:
     write_tones(tmp_path / "pack", "Flo\u0308te.wav")
     assert names_of(open_recordings([tmp_path / "pack"], FLUTE)) == ["pack/Fl\u00f6te.wav"]
-
-
-@pytest.fixture
-def unprivileged() -> Iterator[Path]:
-    """Yields a folder of a user whom permissions stop, and makes the test run as that user."""
-    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))  # open to all users, unlike tmp_path
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.chown(folder, NOBODY, NOBODY)
-        os.seteuid(NOBODY)
-    try:
-        yield folder
-    finally:
-        if is_root:
-            os.seteuid(0)
-        shutil.rmtree(folder)
 
 
 def test_what_may_not_be_read_is_named(unprivileged: Path) -> None:

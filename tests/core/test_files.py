@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write, load_arrays, read_toml
+from pipeline.core.files import atomic_write, load_arrays, read_toml, require_writable
 
 ARRAYS = {"numbers": np.arange(500), "name": np.array("flute"), "levels": np.linspace(0, 1, 90)}
 
@@ -109,3 +109,15 @@ def test_toml_that_is_not_valid_is_refused(tmp_path, text, reason):
     path.write_text(text)
     with pytest.raises(UserError, match=rf"flute\.toml is not valid TOML: .*({reason})"):
         read_toml(path)
+
+
+def test_folder_that_may_not_be_written_is_found_before_the_work(unprivileged):
+    require_writable(unprivileged / "new" / "folder")
+    assert list(unprivileged.rglob("*")) == [unprivileged / "new", unprivileged / "new" / "folder"]
+    closed = unprivileged / "closed"
+    closed.mkdir()
+    closed.chmod(0o555)
+    for folder in (closed, closed / "below"):
+        with pytest.raises(PermissionError) as error:
+            require_writable(folder)
+        assert error.value.filename in (str(folder), folder)

@@ -80,7 +80,11 @@ def test_abbreviated_option_is_refused():
     ("error", "status", "line"),
     [
         (UserError("a file\nis missing"), 2, "error: a file is missing"),
-        (PermissionError(13, "Permission denied", "a/file"), 2, "error: a/file: Permission denied"),
+        (
+            PermissionError(13, "Permission denied", "a/file"),
+            2,
+            "error: a/file: Permission denied: check its permissions",
+        ),
         (OSError(28, "No space left on device", "a/file"), 2, "error: a/file: no space left; "),
         (
             RuntimeError("write failed: No space left on device"),

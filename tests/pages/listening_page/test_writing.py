@@ -11,6 +11,7 @@ from pipeline import page
 from pipeline.audio import composition
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
+from pipeline.pages.listening_page import short_titles
 
 pytestmark = [pytest.mark.browser, pytest.mark.firmware]
 
@@ -83,3 +84,16 @@ def test_bad_input_is_named_in_one_line(case, setting, tmp_path):
         page.main([*options, "--takes", "0"] if case == "takes" else options)
     named_in_line = {"not audio": "notes.wav", "takes": "--takes: '0'"}.get(case, str(tmp_path))
     assert named_in_line in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("titles", "short"),
+    [
+        (["flute_A4_15_forte", "flute_A4_1_forte"], ["15_forte", "1_forte"]),
+        (["take 1", "take 2"], ["1", "2"]),
+        (["high", "low & <loud>"], ["high", "low & <loud>"]),
+        (["same", "same"], ["same", "same"]),
+    ],
+)
+def test_long_names_differ_where_the_list_shows_them(titles, short):
+    assert short_titles(titles) == short
