@@ -115,6 +115,16 @@ class TrainConfig:
     dropout: Annotated[
         float, Within(0, 0.99), "share of hidden values that are set to 0 in training"
     ] = 0.0
+    initial_logit: Annotated[
+        float,
+        Within(-10, 10),
+        "logit of the levels that training starts with; with higher ones it ends too bright",
+    ] = -5.0
+    highest_logit: Annotated[
+        float,
+        Within(0, 12),
+        "logit of the levels above which a penalty keeps them able to change",
+    ] = 2.0
     dry_steps: Annotated[
         int, Within(0, 10_000_000), "first steps, in which the reverb is left out and not trained"
     ] = 0

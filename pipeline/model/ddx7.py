@@ -46,7 +46,10 @@ class Ddx7(keras.Model):
         super().__init__(**kwargs)
         self.config = config
         self.patch = find_patch(config)
-        self.tcn = build_tcn(config.tcn, dropout=config.train.dropout, seed=config.train.seed)
+        train = config.train
+        self.tcn = build_tcn(
+            config.tcn, initial_logit=train.initial_logit, dropout=train.dropout, seed=train.seed
+        )
         self.noise = FilteredNoise(name=NOISE_LAYER)
         self.noise.build()
         self.reverb = Reverb(seed=config.train.seed, name=REVERB_LAYER)

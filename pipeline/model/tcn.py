@@ -14,16 +14,18 @@ import numpy.typing as npt
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.model.topology import FRAME, LOGITS, LayerSpec, topology
 
-INITIAL_LOGIT = -3.0  # makes an untrained network play softly and almost without modulation
 Tensor = Any
 Floats = npt.NDArray[np.float32]
 
 
-def build_tcn(config: TcnConfig, *, dropout: float = 0.0, seed: int = 0) -> keras.Model:
+def build_tcn(
+    config: TcnConfig, *, initial_logit: float = -5.0, dropout: float = 0.0, seed: int = 0
+) -> keras.Model:
     """Builds the decoder network.
 
     Args:
         config: Number of blocks, channels, kernel size.
+        initial_logit: Mean of the untrained network's logits.
         dropout: Share of activations dropped after each ReLU in training.
         seed: Seed of the initial weights and of the dropout.
 
@@ -37,7 +39,7 @@ def build_tcn(config: TcnConfig, *, dropout: float = 0.0, seed: int = 0) -> kera
 
     def conv(layer: LayerSpec) -> keras.layers.Conv1D:
         uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=next(seeds))
-        bias = INITIAL_LOGIT if layer.name in outputs else 0.0
+        bias = initial_logit if layer.name in outputs else 0.0
         return keras.layers.Conv1D(
             layer.out_channels,
             layer.taps,

@@ -38,7 +38,12 @@ class Learner:
         """
         self.model = model
         self.optimizer = build_optimizer(model, config)
-        objective = Objective(loss, config.crop_frames, 2 * config.loss_density)
+        objective = Objective(
+            loss=loss,
+            highest_logit=config.highest_logit,
+            n_frames=config.crop_frames,
+            overlap=2 * config.loss_density,
+        )
         tensors = {name: ops.convert_to_tensor(array) for name, array in arrays.items()}
         self._step = _compile(model, self.optimizer, tensors, objective)
 

@@ -91,23 +91,32 @@ def reconstruction_loss(
 ) -> Tensor:
     """Computes the loss of a model that learns from the recording alone.
 
-    It is the weighted sum of the `distances`, plus a small penalty for logits outside
-    `LOGIT_RANGE`. There the sigmoid has no gradient that would bring them back, and int8 resolves a
-    narrow range more finely.
-
     Args:
         outputs: Outputs of the model (see `pipeline.model.ddx7.Ddx7.call`).
         batch: From `pipeline.training.dataset.crop_clips`.
         overlap: Windows of the `distances` that cover each sample.
 
     Returns:
-        A scalar.
+        The weighted sum of the `distances`, a scalar.
     """
-    low, high = LOGIT_RANGE
-    logits = outputs["logits"]
-    excess = ops.mean(ops.relu(low - logits) + ops.relu(logits - high))
     weights = ops.convert_to_tensor(DISTANCE_WEIGHTS)
-    return ops.mean(ops.sum(distances(outputs, batch, overlap) * weights, axis=-1)) + excess
+    return ops.mean(ops.sum(distances(outputs, batch, overlap) * weights, axis=-1))
+
+
+def excess_logits(logits: Tensor, highest: float) -> Tensor:
+    """Computes a penalty for logits whose sigmoid is flat, and so hardly changes any more.
+
+    A modulator that reaches its largest level early in training would stay there, and the sound too
+    bright. Besides, int8 resolves a narrow range of logits more finely.
+
+    Args:
+        logits: Shape [batch, n_frames, 6].
+        highest: The highest logit without a penalty; the lowest is that of `LOGIT_RANGE`.
+
+    Returns:
+        Mean distance from the range, a scalar.
+    """
+    return ops.mean(ops.relu(LOGIT_RANGE[0] - logits) + ops.relu(logits - highest))
 
 
 def score(row: Mapping[str, Any]) -> float | None:

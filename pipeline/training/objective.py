@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.model.synth import Tensor
 from pipeline.training.dataset import crop_clips, drop_lead
-from pipeline.training.losses import Loss, validation_distances
+from pipeline.training.losses import Loss, excess_logits, validation_distances
 
 Batch = Mapping[str, Tensor]
 Render = Callable[[Batch], Batch]  # the model's outputs for a batch
@@ -18,11 +18,13 @@ class Objective:
 
     Attributes:
         loss: Maps the model's outputs and the batch to a scalar.
+        highest_logit: See `excess_logits`, which is added to the loss.
         n_frames: Frames of a crop.
         overlap: Windows of the loss that cover each sample (see `pipeline.model.losses.spectra`).
     """
 
     loss: Loss
+    highest_logit: float
     n_frames: int
     overlap: int
 
@@ -32,7 +34,9 @@ class Objective:
 
     def crop_loss(self, outputs: Batch, batch: Batch) -> Tensor:
         """Returns the loss of a batch from the model's outputs, a scalar."""
-        return self.loss(drop_lead(outputs), batch, self.overlap)
+        outputs = drop_lead(outputs)
+        excess = excess_logits(outputs["logits"], self.highest_logit)
+        return self.loss(outputs, batch, self.overlap) + excess
 
     def clip_distances(self, arrays: Batch, clips: Tensor, render: Render) -> Tensor:
         """Returns the `validation_distances` of whole clips, shape [batch, 5]."""

@@ -187,6 +187,14 @@ def test_averages_are_exponential_and_leave_the_trained_weights_alone(dataset):
         np.testing.assert_array_equal(np.array(variable), last)
 
 
+def test_training_begins_dark_and_keeps_logits_where_they_can_change(dataset):
+    logits = np.array([[[3.0, 4.0, -12.0, -14.0, 0.0, 0.0]]], np.float32)
+    assert float(training_losses.excess_logits(logits, 3.0)) == pytest.approx((1 + 2) / 6)
+    model = Ddx7(settings(initial_logit=-4.0))
+    inputs = {name: x[:1] for name, x in model_inputs(dataset, model.config).items()}
+    assert np.mean(model(inputs)["logits"]) == pytest.approx(-4, abs=0.5)
+
+
 def test_recordings_of_a_source_and_sources_count_equally_in_the_validation():
     class Measured:
         def distances(self, clips):
