@@ -191,6 +191,21 @@ def evaluated(runs, recordings, soft_recordings, tmp_path_factory):
     return out, json.loads((out / "metrics.json").read_text())
 
 
+def test_softer_recording_is_played_alike_at_its_own_level(runs, tmp_path):
+    played, gains_db = {}, {}
+    for name, level, gain in (("loud", 0.3, "auto"), ("soft", 0.03, "auto"), ("plain", 0.03, "0")):
+        path = tmp_path / f"{name}.wav"
+        sf.write(path, make_tone(0.4, level=level), SAMPLE_RATE, subtype="FLOAT")
+        words = ["--instrument", "flute", "--runs", str(runs), "--audio", str(path), "--gain", gain]
+        evaluate.main([*words, "--out", str(tmp_path), "--variants", "reduced_cd", "--mcu"])
+        gains_db[name] = json.loads((tmp_path / "metrics.json").read_text())["gain_db"][name]
+        played[name] = sf.read(tmp_path / f"{name}.reduced_cd.wav")[0]
+    assert gains_db["soft"] - gains_db["loud"] == pytest.approx(20, abs=0.11)
+    assert gains_db["plain"] == 0
+    assert np.abs(10 * played["soft"] - played["loud"]).max() < 10 / 32768
+    assert np.abs(10 * played["plain"] - played["loud"]).max() > 100 / 32768
+
+
 def test_rendering_in_chunks_equals_rendering_at_once(runs, monkeypatch):
     model = ddx7.load_model(runs / "flute" / "reduced_cd")
     features = features_of(np.concatenate([make_tone(0.5), make_tone(0.5, 700.0)]))
