@@ -136,11 +136,11 @@ def test_gain_brings_a_soft_recording_to_the_level_of_a_loud_one(tmp_path, build
         with wave.open(str(out)) as wav:
             sounds[name] = np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(int)
         lines[name] = capsys.readouterr().out
-        assert ("give --gain auto" in lines[name]) == (name in ("loud", "soft"))
+        assert ("give --gain auto" in lines[name]) == (name in ("loud", "soft", "raised"))
     peak = {name: np.abs(sound[4000:]).max() for name, sound in sounds.items()}
     assert peak["soft"] < 0.1 * peak["loud"]
     assert 0.9 < peak["raised"] / peak["loud"] < 1.1 and 0.9 < peak["auto"] / peak["lowered"] < 1.1
-    assert 0.5 < peak["live"] / peak["auto"] < 2
+    assert peak["soft"] < peak["live"] < 1.1 * peak["auto"]  # after half a second
     gained = {name: float(re.search(r"^gain (\S+) dB", lines[name], re.M)[1]) for name in lines}
     assert gained["auto"] - gained["lowered"] == pytest.approx(40, abs=0.3)
     assert re.search(r"^gain \+0\.\d dB to \+\d", lines["live"], re.M)
