@@ -61,7 +61,8 @@ def amplify_loudness(power: Floats, gain_db: Floats) -> Floats:
     factor = exp2_float32(np.asarray(gain_db, np.float32) * np.float32(1 / DB_PER_OCTAVE))
     raised = floor + factor * (np.asarray(power, np.float32) - floor)
     raised = np.where(factor == 1, power, raised).astype(np.float32)
-    return np.minimum(np.float32(DB_PER_OCTAVE) * log2_float32(raised), np.float32(0))
+    loudness_db = np.float32(DB_PER_OCTAVE) * log2_float32(raised)
+    return np.asarray(np.minimum(loudness_db, np.float32(0)))
 
 
 def exp2_float32(x: Floats) -> Floats:
