@@ -125,6 +125,14 @@ class TrainConfig:
         Within(0, 12),
         "logit of the levels above which a penalty keeps them able to change",
     ] = 2.0
+    frame_steps: Annotated[
+        int,
+        Within(0, 10_000_000),
+        "first steps, in which partials and noise of single frames are learnt, without audio",
+    ] = 0
+    frame_weight: Annotated[
+        float, Within(0, 100), "weight of these partials and this noise beside the spectral loss"
+    ] = 0.0
     dry_steps: Annotated[
         int, Within(0, 10_000_000), "first steps, in which the reverb is left out and not trained"
     ] = 0

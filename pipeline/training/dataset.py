@@ -15,6 +15,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import InstrumentConfig, TrainConfig
 from pipeline.core.runs import RunConfig
+from pipeline.model.frame_spectra import FRAME_STRIDE
 from pipeline.model.inputs import scale_features
 from pipeline.model.losses import sound_frames
 from pipeline.model.noise import grains_like
@@ -27,6 +28,7 @@ STORED = (  # arrays of ``dataset.npz``, which `pipeline.training.dataset_buildi
     *("split", "recording", "source", "joined", "real"),
 )
 AT_AUDIO_RATE = ("audio", "phase", "teacher_audio")
+OF_FRAMES = "frame_"  # how names of arrays begin that have a row for every `FRAME_STRIDE`-th frame
 LEAD_FRAMES = 1  # levels and noise ramp up from 0 in the first block
 Arrays = dict[str, npt.NDArray[Any]]
 Indices = npt.NDArray[np.int32]
@@ -89,7 +91,9 @@ def model_inputs(
 def drop_lead(outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Drops the lead of `model_inputs` from the outputs of a model."""
     return {
-        name: output[:, LEAD_FRAMES * (HOP_SAMPLES if len(output.shape) == 2 else 1) :]
+        name: output
+        if name.startswith(OF_FRAMES)
+        else output[:, LEAD_FRAMES * (HOP_SAMPLES if len(output.shape) == 2 else 1) :]
         for name, output in outputs.items()
     }
 
@@ -139,6 +143,7 @@ def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices
     )
     last_start = np.maximum(dataset["n_valid_frames"][clips] - config.crop_frames, 0)
     starts = random.integers(-config.crop_frames // 4, last_start + 1)
+    starts -= starts % FRAME_STRIDE
     return clips.astype(np.int32), np.maximum(starts, 0).astype(np.int32)
 
 
@@ -151,7 +156,7 @@ def crop_clips(
         arrays: Tensors with as many clips, then frames or samples; those of `model_inputs` begin
             with additional frames.
         clips: Clip indices, shape [batch].
-        starts: First frame of each crop, shape [batch].
+        starts: First frame of each crop, a multiple of `FRAME_STRIDE`, shape [batch].
         n_frames: Frames of a crop.
 
     Returns:
@@ -162,11 +167,13 @@ def crop_clips(
     batch = {}
     for name, array in arrays.items():
         width = HOP_SAMPLES if name in AT_AUDIO_RATE else 1
+        stride = FRAME_STRIDE if name.startswith(OF_FRAMES) else 1
         n_rows = array.shape[1] // width
         # Whole frames are gathered, because a gather of samples takes longer than the network.
         rows = ops.reshape(array, (array.shape[0] * n_rows, width, *array.shape[2:]))
-        n_cut = n_frames + n_rows - n_clip_frames
-        index = (clips * n_rows + starts)[:, None] + ops.arange(n_cut, dtype="int32")
+        n_cut = n_frames // stride + n_rows - n_clip_frames // stride
+        first = clips * n_rows + starts // stride
+        index = first[:, None] + ops.arange(n_cut, dtype="int32")
         cut = ops.take(rows, index, axis=0)
         batch[name] = ops.reshape(cut, (-1, n_cut * width, *array.shape[2:]))
     return batch
