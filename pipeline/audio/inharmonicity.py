@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.audio.analysis import Analysis
+from pipeline.audio.partials import HIGHEST_HZ
 from pipeline.audio.pcm import from_pcm
-from pipeline.audio.pitch import hz_to_note
+from pipeline.audio.pitch import hz_to_note, note_to_hz
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
-from pipeline.core.stretch import MAX_INHARMONICITY, Curve, inharmonicity
+from pipeline.core.stretch import MAX_INHARMONICITY, Curve, inharmonicity, partial_hz
 
 Floats = npt.NDArray[np.float64]
 ONSET_FRAMES = 12  # after which the hammer's noise has died
 WINDOW_FRAMES = (50, 250)  # shortest and longest part of a note that is measured: 0.2 to 1 s
 SAME_NOTE_CENTS = 50.0
 N_PARTIALS, MIN_PARTIALS = 16, 4
-HIGHEST_HZ = 7000.0
 MIN_PEAK_DB = 20.0  # of a partial above the median around it
 MAX_ERROR_CENTS = 8.0  # of a partial from the fit; others belong to something else
 MIN_INHARMONICITY = 1e-6  # less cannot be told from none
@@ -119,14 +119,15 @@ def compare_sources(notes: Iterable[StretchedNote], curve: Curve) -> dict[str, d
 def _errors_cents(notes: Iterable[StretchedNote], curve: Curve) -> dict[str, Floats]:
     """Returns how far partial 10 of a curve lies above that of every note, by source."""
     errors: dict[str, list[float]] = {}
-    squared = REPORTED_PARTIAL**2
     for note in notes:
-        f0_hz = float(440 * 2 ** ((note.note - 69) / 12))
+        f0_hz = note_to_hz(note.note)
         if REPORTED_PARTIAL * f0_hz > HIGHEST_HZ:
             continue
-        found = 1 + squared * inharmonicity(curve, f0_hz)
-        wanted = 1 + squared * note.inharmonicity
-        errors.setdefault(note.source, []).append(float(600 * np.log2(found / wanted)))
+        found, wanted = (
+            partial_hz(f0_hz, REPORTED_PARTIAL, stiffness)
+            for stiffness in (inharmonicity(curve, f0_hz), note.inharmonicity)
+        )
+        errors.setdefault(note.source, []).append(float(1200 * np.log2(found / wanted)))
     return {source: np.array(values) for source, values in errors.items()}
 
 
@@ -149,7 +150,7 @@ def _fit(samples: npt.NDArray[np.float32], f0_hz: float) -> tuple[float, float] 
     numbers: list[int] = []
     found_hz: list[float] = []
     for number in range(1, N_PARTIALS + 1):
-        expected_hz = number * f1_hz * np.sqrt(1 + value * number**2)
+        expected_hz = float(partial_hz(f1_hz, number, value))
         if expected_hz > HIGHEST_HZ:
             break
         peak_hz = _find_peak(spectrum, expected_hz, f0_hz)
@@ -161,8 +162,7 @@ def _fit(samples: npt.NDArray[np.float32], f0_hz: float) -> tuple[float, float] 
     if len(numbers) < MIN_PARTIALS:
         return None
     n, hz = np.array(numbers), np.array(found_hz)
-    expected = n * f1_hz * np.sqrt(1 + value * n**2)
-    good = np.abs(1200 * np.log2(hz / expected)) < MAX_ERROR_CENTS
+    good = np.abs(1200 * np.log2(hz / partial_hz(f1_hz, n, value))) < MAX_ERROR_CENTS
     if good.sum() < max(MIN_PARTIALS, 0.6 * len(n)):
         return None
     f1_hz, value = _line(n[good], hz[good])

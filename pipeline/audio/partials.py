@@ -10,8 +10,8 @@ from pipeline.core.constants import SAMPLE_RATE
 
 Floats = npt.NDArray[np.float32]
 N_FFT = 4096  # zero-padded, so that peaks are found between bins
-HIGHEST_HZ = 7000.0
-SHARE_OF_PITCH = 0.004  # error of the tracked pitch
+HIGHEST_HZ = 7000.0  # partials above it are not measured
+TRACKING_ERROR = 0.004  # of the tracked pitch, relative
 MAIN_LOBE_HZ = 8.0  # to either side, in which the peak of a partial is looked for
 BATCH_FRAMES = 200  # limits the memory
 
@@ -35,7 +35,7 @@ def measure_partials(
     centres_hz = f0_hz[:, None] * np.arange(1, n_partials + 1)
     known = centres_hz < HIGHEST_HZ
     bin_hz = SAMPLE_RATE / N_FFT
-    reach = np.maximum(SHARE_OF_PITCH * centres_hz, MAIN_LOBE_HZ)
+    reach = np.maximum(TRACKING_ERROR * centres_hz, MAIN_LOBE_HZ)
     first = np.maximum(np.floor((centres_hz - reach) / bin_hz), 1).astype(int)
     last = np.ceil((centres_hz + reach) / bin_hz).astype(int)
     for start in range(0, len(frames), BATCH_FRAMES):

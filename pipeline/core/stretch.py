@@ -5,12 +5,13 @@ where B is its inharmonicity (Fletcher, Blackham and Stratton, "Quality of piano
 all partials follow from two phases: one advances by f0, the other by ``f0 B / 2``, the stretch.
 """
 
-import math
-from bisect import bisect
 from collections.abc import Sequence
 from itertools import pairwise
 
-from pipeline.core.constants import SAMPLE_RATE
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.constants import A4_HZ, A4_NOTE, SAMPLE_RATE, SEMITONES_PER_OCTAVE
 
 PARTS_PER_OCTAVE = 4  # the stretch is a straight line within each quarter of an octave's range
 MIN_KNOT_HZ, N_OCTAVES = 16, 8  # up to 4096 Hz
@@ -18,6 +19,7 @@ STRETCH_BITS = 40  # the stretch of a sample is in 2**-40 turns
 MAX_INHARMONICITY = 0.03  # gives an increment of 32 bits at 4096 Hz
 MAX_WEIGHT = 4096  # the stretch of partial 16
 
+Doubles = npt.NDArray[np.float64]
 Curve = Sequence[tuple[float, float]]  # MIDI notes, ascending, with the inharmonicity of each
 
 
@@ -34,17 +36,35 @@ def knots_hz() -> list[float]:
 def stretch_table(curve: Curve) -> tuple[int, ...]:
     """Returns the stretch of a sample at every pitch of `knots_hz`, in 2**-40 turns."""
     unit = 2.0**STRETCH_BITS / SAMPLE_RATE
-    return tuple(round(f0 * inharmonicity(curve, f0) / 2 * unit) for f0 in knots_hz())
+    f0_hz = np.array(knots_hz())
+    return tuple(round(stretch) for stretch in f0_hz * inharmonicity(curve, f0_hz) / 2 * unit)
 
 
-def inharmonicity(curve: Curve, f0_hz: float) -> float:
-    """Interpolates the logarithm of the inharmonicity between notes, and holds it beyond them."""
-    note = 69 + 12 * math.log2(f0_hz / 440)
-    above = bisect([knot for knot, _ in curve], note)
-    if above in (0, len(curve)):
-        return curve[min(above, len(curve) - 1)][1]
-    (low, first), (high, last) = curve[above - 1 : above + 1]
-    return float(first * (last / first) ** ((note - low) / (high - low)))
+def inharmonicity(curve: Curve, f0_hz: npt.ArrayLike) -> Doubles:
+    """Interpolates the logarithm of the inharmonicity between notes, and holds it beyond them.
+
+    Args:
+        curve: The curve.
+        f0_hz: Pitch in Hz, any shape.
+
+    Returns:
+        The inharmonicity, same shape.
+    """
+    note = A4_NOTE + SEMITONES_PER_OCTAVE * np.log2(np.asarray(f0_hz) / A4_HZ)
+    notes, values = np.transpose(curve)
+    return np.asarray(np.exp(np.interp(note, notes, np.log(values))))
+
+
+def partial_hz(f0_hz: npt.ArrayLike, numbers: npt.ArrayLike, stiffness: npt.ArrayLike) -> Doubles:
+    """Returns the frequencies of partials in Hz; the arguments are broadcast.
+
+    Args:
+        f0_hz: Pitch in Hz.
+        numbers: Numbers of the partials, 1 for the lowest.
+        stiffness: Inharmonicity; 0 for harmonic partials.
+    """
+    n = np.asarray(numbers, np.float64)
+    return np.asarray(np.asarray(f0_hz) * n * np.sqrt(1 + np.asarray(stiffness) * n**2))
 
 
 def check_stretch(weights: Sequence[int], curve: Curve) -> None:

@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 
 from pipeline.audio.features import Features
+from pipeline.audio.partials import HIGHEST_HZ
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.instrument_config import DataConfig
 from pipeline.model.harmonic_spectra import (
-    HIGHEST_HZ,
     Doubles,
     Flags,
     Partials,
@@ -18,7 +18,7 @@ from pipeline.model.harmonic_spectra import (
     power_spectra,
 )
 from pipeline.model.losses import LOG_FLOOR, MSS_WINDOWS, SOUND_BAND_HZ
-from pipeline.model.metrics import Array
+from pipeline.model.metrics import Array, mean
 
 BANDS_HZ = {"low": (500.0, 2000.0), "mid": (2000.0, 4000.0), "high": (4000.0, 7000.0)}
 ZONES_HZ = (200.0, 500.0, 1000.0, 2000.0, 3000.0, 4000.0, 5500.0, HIGHEST_HZ)
@@ -77,8 +77,8 @@ def _distances(
     lowest, highest = SOUND_BAND_HZ
     within = (frames.frequencies_hz >= lowest) & (frames.frequencies_hz <= highest)
     return {
-        "mss_partials": _mean(distance[within & ~between]),
-        "mss_between": _mean(distance[within & between]),
+        "mss_partials": mean(distance[within & ~between]),
+        "mss_between": mean(distance[within & between]),
     }
 
 
@@ -92,10 +92,10 @@ def _partial_figures(
     # A stretch may move one of both above the highest frequency.
     stands &= np.isfinite(difference_db)
     difference_db = np.clip(difference_db, -MAX_PARTIAL_ERROR_DB, MAX_PARTIAL_ERROR_DB)
-    figures = {"partial_error_db": _mean(np.abs(difference_db[stands]))}
+    figures = {"partial_error_db": mean(np.abs(difference_db[stands]))}
     for band, (lowest, highest) in BANDS_HZ.items():
         within = (partials.centres_hz >= lowest) & (partials.centres_hz < highest)
-        figures[f"partial_bias_{band}_db"] = _mean(difference_db[stands & within])
+        figures[f"partial_bias_{band}_db"] = mean(difference_db[stands & within])
     return figures
 
 
@@ -134,7 +134,7 @@ def _noise_figures(
     figures = {}
     for band, (lowest, highest) in BANDS_HZ.items():
         within = (frequencies_hz >= lowest) & (frequencies_hz < highest)
-        figures[f"noise_bias_{band}_db"] = _mean(difference_db[between & within])
+        figures[f"noise_bias_{band}_db"] = mean(difference_db[between & within])
     return figures
 
 
@@ -143,7 +143,7 @@ def _hnr_figures(
 ) -> dict[str, float | None]:
     ratios_db = [hnr_db(spectra, between, frames) for spectra in (powers, estimated)]
     difference_db = ratios_db[1] - ratios_db[0]
-    return {"hnr_bias_db": _mean(difference_db), "hnr_error_db": _mean(np.abs(difference_db))}
+    return {"hnr_bias_db": mean(difference_db), "hnr_error_db": mean(np.abs(difference_db))}
 
 
 def hnr_db(powers: Doubles, between: Flags, frames: SteadyFrames) -> Doubles:
@@ -166,7 +166,3 @@ def hnr_db(powers: Doubles, between: Flags, frames: SteadyFrames) -> Doubles:
     total, noise = total[known], noise[known]
     # A frame of noise alone has about 0 harmonics: the ratio is limited to -20 dB.
     return 10 * np.log10(np.maximum(total - noise, 0.01 * noise) / noise)
-
-
-def _mean(values: Doubles) -> float | None:
-    return float(values.mean()) if values.size else None

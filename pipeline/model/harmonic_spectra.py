@@ -7,9 +7,8 @@ partials are as wide as their movement. Frames in which it moves by more than `M
 either side within the middle half of the window are left out, and so are unvoiced and soft ones,
 and those whose window, or the pitch tracker's, exceeds the recording.
 
-The partials of struck and plucked strings are stretched: partial k lies at
-``k * f0 * sqrt(1 + B * k**2)`` (Fletcher, JASA 36, 1964). B is chosen per frame, and is 0 unless
-another value finds much more energy.
+The partials of struck and plucked strings are stretched (see `pipeline.core.stretch`). Their
+inharmonicity B is chosen per frame, and is 0 unless another value finds much more energy.
 """
 
 from dataclasses import dataclass
@@ -22,9 +21,11 @@ from scipy.signal import get_window
 
 from pipeline.audio.autocorrelation import PITCH_WINDOW
 from pipeline.audio.features import Features
+from pipeline.audio.partials import HIGHEST_HZ, TRACKING_ERROR
 from pipeline.audio.pcm import FULL_SCALE
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.instrument_config import DataConfig
+from pipeline.core.stretch import partial_hz
 from pipeline.model.losses import LOUD_PERCENTILE
 
 Doubles = npt.NDArray[np.float64]
@@ -33,11 +34,9 @@ Flags = npt.NDArray[np.bool_]
 PERIODS = 12  # of the lowest pitch in a window
 LOBE_BINS = 4  # half the width of the window's main lobe
 EVERY_FRAMES = 4  # distance of the analysed frames: 16 ms
-TRACKING_ERROR = 0.004  # of the tracked pitch, relative
 MAX_MOVEMENT = 0.02  # relative to the pitch, about a third of a semitone
 RANGE_DB = 28.0  # below the loud frames; softer frames are left out
-HIGHEST_HZ = 7000.0  # partials above it are not compared
-N_PARTIALS = 12
+NUMBERS = np.arange(1, 13)  # of the partials that are compared
 STRETCHES = np.concatenate([[0.0], np.geomspace(3e-5, 3e-3, 24)])  # values of B
 MIN_STRETCH_GAIN_DB = 20.0  # sum over partials by which a stretch has to be better than none
 ROUNDING_POWER = 1 / 12 / FULL_SCALE**2  # of the rounding to 16 bits; there is no less in a file
@@ -149,25 +148,17 @@ def find_partials(powers: Doubles, frames: SteadyFrames) -> Partials:
         frames: The frames.
     """
     stretch = _find_stretch(powers, frames)
-    centres_hz = _partial_hz(np.arange(1, N_PARTIALS + 1), stretch[:, None], frames)
+    centres_hz = partial_hz(frames.f0_hz[:, None], NUMBERS, stretch[:, None])
     energies = _sum_bins(powers, frames, centres_hz, frames.reach_hz(centres_hz))
     energies[centres_hz > HIGHEST_HZ] = np.nan
     return Partials(energies, centres_hz, _between(stretch, frames))
-
-
-def _partial_hz(
-    numbers: npt.NDArray[np.integer], stretch: Doubles, frames: SteadyFrames
-) -> Doubles:
-    """Returns the frequencies of partials; `stretch` has the shape [n_frames, 1]."""
-    return frames.f0_hz[:, None] * numbers * np.sqrt(1 + stretch * numbers.astype(np.float64) ** 2)
 
 
 def _find_stretch(powers: Doubles, frames: SteadyFrames) -> Doubles:
     """Chooses B per frame, shape [n_frames]."""
     scores_db = []
     for stretch in STRETCHES:
-        values = np.full((len(powers), 1), stretch)
-        centres_hz = _partial_hz(np.arange(1, N_PARTIALS + 1), values, frames)
+        centres_hz = partial_hz(frames.f0_hz[:, None], NUMBERS, stretch)
         energies = _sum_bins(powers, frames, centres_hz, frames.reach_hz(centres_hz) / 2)
         energies[centres_hz > HIGHEST_HZ] = 1.0
         scores_db.append(10 * np.log10(energies).sum(axis=1))
@@ -201,6 +192,6 @@ def _between(stretch: Doubles, frames: SteadyFrames) -> Flags:
     with np.errstate(invalid="ignore", divide="ignore"):
         number = np.where(b > 0, np.sqrt((np.sqrt(1 + 4 * b * ratio) - 1) / (2 * b)), ratio**0.5)
     nearest = np.maximum(np.round(number), 1)
-    centres_hz = frames.f0_hz[:, None] * nearest * np.sqrt(1 + b * nearest**2)
+    centres_hz = partial_hz(frames.f0_hz[:, None], nearest, b)
     is_outside: Flags = np.abs(frequencies_hz - centres_hz) > frames.reach_hz(centres_hz)
     return is_outside

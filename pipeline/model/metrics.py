@@ -18,7 +18,7 @@ N_MELS = 80
 MEL_WINDOW, MEL_HOP = 2048, 256  # samples
 MEL_FLOOR_DB = -100.0  # re full scale; bands below it count as silent
 MSS_SECONDS = 32  # longer recordings are compared in parts, to limit memory
-MIN_LOUDNESS_DB = -60.0  # frames in which the recording is softer are pauses
+PAUSE_DB = -60.0  # frames in which the recording is softer are pauses
 AUDIBLE_DB = -60.0  # re MAX_LEVEL; errors of softer operators do not count
 AUDIBLE_LEVEL = MAX_LEVEL * 10 ** (AUDIBLE_DB / 20)  # turns
 
@@ -88,7 +88,7 @@ def f0_error_cents(
     Returns:
         None if the recording has no voiced frame.
     """
-    voiced = (reference.confidence >= min_confidence) & (reference.loudness_db > MIN_LOUDNESS_DB)
+    voiced = (reference.confidence >= min_confidence) & (reference.loudness_db > PAUSE_DB)
     if not voiced.any():
         return None
     cents = 1200 * np.log2(estimate.f0_hz[voiced] / reference.f0_hz[voiced])
@@ -101,10 +101,13 @@ def loudness_error_db(reference: Features, estimate: Features) -> float | None:
     Returns:
         None if all frames of the recording are pauses.
     """
-    sounding = reference.loudness_db > MIN_LOUDNESS_DB
-    if not sounding.any():
-        return None
-    return float(np.abs(estimate.loudness_db - reference.loudness_db)[sounding].mean())
+    sounding = reference.loudness_db > PAUSE_DB
+    return mean(np.abs(estimate.loudness_db - reference.loudness_db)[sounding])
+
+
+def mean(values: Array) -> float | None:
+    """Returns the mean of values; None if there are none."""
+    return float(values.mean()) if values.size else None
 
 
 def level_error_db(reference: Array, estimate: Array) -> float:
@@ -118,7 +121,7 @@ def level_error_db(reference: Array, estimate: Array) -> float:
         0 if no level is audible.
     """
     audible = reference > AUDIBLE_LEVEL
-    return _mean_magnitude(20 * np.log10(estimate[audible] / reference[audible]))
+    return mean(np.abs(20 * np.log10(estimate[audible] / reference[audible]))) or 0.0
 
 
 def logit_error_db(reference: Array, estimate: Array) -> float:
@@ -136,8 +139,4 @@ def logit_error_db(reference: Array, estimate: Array) -> float:
     reference_db, estimate_db = (
         -20 * np.log10(1 + np.exp(-logits.astype(np.float64))) for logits in (reference, estimate)
     )
-    return _mean_magnitude((estimate_db - reference_db)[reference_db > AUDIBLE_DB])
-
-
-def _mean_magnitude(values: Array) -> float:
-    return float(np.abs(values).mean()) if values.size else 0.0
+    return mean(np.abs(estimate_db - reference_db)[reference_db > AUDIBLE_DB]) or 0.0

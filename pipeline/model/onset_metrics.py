@@ -17,7 +17,7 @@ from pipeline.audio.features import Features
 from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, MIN_LOUDNESS_DB
 from pipeline.core.instrument_config import DataConfig
 from pipeline.model.losses import sound_frames
-from pipeline.model.metrics import Array
+from pipeline.model.metrics import Array, mean
 
 LEVEL_WINDOW = 512  # samples, Hann: 32 ms
 ONSET_FRAMES = FRAME_RATE // 10  # 100 ms
@@ -61,8 +61,8 @@ def onset_figures(
     voiced = features.confidence >= config.confidence_threshold
     figures = {}
     for name, phase in (("onset", onset), ("sustain", sounding & ~onset)):
-        figures[f"{name}_loudness_error_db"] = _mean(errors_db[phase])
-        figures[f"{name}_f0_error_cents"] = _mean(errors_cents[phase & voiced])
+        figures[f"{name}_loudness_error_db"] = mean(errors_db[phase])
+        figures[f"{name}_f0_error_cents"] = mean(errors_cents[phase & voiced])
     return figures
 
 
@@ -122,7 +122,3 @@ def _pitch_steps(f0_hz: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
     difference = np.abs(means[ONSET_FRAMES:] - means[:-ONSET_FRAMES])[: len(cents)]
     steps, _ = find_peaks(difference, height=STEP_CENTS, distance=ONSET_FRAMES // 2)
     return np.asarray(steps)
-
-
-def _mean(values: Doubles) -> float | None:
-    return float(values.mean()) if values.size else None

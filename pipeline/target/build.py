@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.paths import APP_DIR
+from pipeline.core.processes import locked
 from pipeline.target.boards import ALL_BOARDS
-from pipeline.target.tools import locked, require_tools, run_tool
+from pipeline.target.tools import require_tools, run_tool
 from pipeline.target.vendor import fetch_cmsis
 
 Settings = dict[str, object]

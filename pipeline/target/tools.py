@@ -1,10 +1,9 @@
-"""Runs external tools: checks that they are installed, reports failures, and locks folders."""
+"""Runs external tools: checks that they are installed, reports failures, and claims folders."""
 
 import fcntl
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -103,15 +102,6 @@ def run_tool(command: Sequence[object], *, purpose: str, log: Path | None = None
         where = f" (full output in {log})" if log else ""
         raise UserError(f"{purpose} failed: {telling_line(done.stdout)}{where}")
     return done.stdout
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Makes other processes wait while this process writes to `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 _claims: dict[Path, TextIO] = {}

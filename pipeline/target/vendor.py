@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.paths import BUILD_DIR
-from pipeline.target.tools import locked, require_tools, run_tool
+from pipeline.core.processes import locked
+from pipeline.target.tools import require_tools, run_tool
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ import numpy.typing as npt
 from scipy.signal import get_window
 
 from pipeline.audio.a_weighting import a_weighting_db
-from pipeline.audio.pitch import hz_to_note
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.patch import Patch
+from pipeline.core.stretch import inharmonicity, partial_hz
 from pipeline.model.frame_spectra import FRAME_STRIDE, N_PARTIALS
+from pipeline.model.harmonic_metrics import MEAN_OVER_GEOMETRIC
 from pipeline.model.noise import TABLE_SAMPLES
 
 HIGHEST_HZ = 7600.0  # resampled recordings end there
@@ -27,7 +28,6 @@ BINS_PER_PITCH = 6.0  # a window that is long enough leaves some between two par
 RANGE_DB = 60.0  # partials this far below the loudest one, as heard, have the smallest weight
 MIN_WEIGHT = 0.1
 NOISE_WEIGHT = 0.5
-MEAN_OVER_GEOMETRIC = float(np.exp(np.euler_gamma))  # of the powers of noise, which are exponential
 TARGETS = ("frame_power_db", "frame_weights", "frame_bins", "frame_lobes")
 Arrays = dict[str, npt.NDArray[np.generic]]
 Floats = npt.NDArray[np.floating]
@@ -64,7 +64,8 @@ def _measure_clip(
     """Measures the frames of one clip; see `measure_frames`."""
     frames = np.arange(FRAME_STRIDE - 1, len(f0_hz), FRAME_STRIDE)
     pitch_hz = f0_hz[frames].astype(np.float64)
-    partials_hz = partial_frequencies(pitch_hz, np.arange(N_PARTIALS + 1), patch)
+    stiffness = inharmonicity(patch.inharmonicity, pitch_hz) if patch.is_stretched else 0 * pitch_hz
+    partials_hz = partial_hz(pitch_hz[:, None], np.arange(N_PARTIALS + 1), stiffness[:, None])
     between_hz = (partials_hz[:, 1:] + partials_hz[:, :-1]) / 2
     centres_hz = np.concatenate([partials_hz[:, 1:], between_hz], axis=1)
     long_enough = np.array(WINDOWS) * pitch_hz[:, None] / SAMPLE_RATE >= BINS_PER_PITCH
@@ -85,25 +86,6 @@ def _measure_clip(
         "frame_bins": bins.astype(np.int16),
         "frame_lobes": lobes[:, None].astype(np.float32),
     }
-
-
-def partial_frequencies(f0_hz: Floats, numbers: npt.NDArray[np.integer], patch: Patch) -> Floats:
-    """Returns where the partials of a tone lie, stretched if the patch is.
-
-    Args:
-        f0_hz: Pitch in Hz, shape [n].
-        numbers: Numbers of the partials, shape [n_partials].
-        patch: The patch.
-
-    Returns:
-        Frequencies in Hz, shape [n, n_partials].
-    """
-    harmonic = f0_hz[:, None] * numbers
-    if not patch.is_stretched:
-        return harmonic
-    notes, values = np.transpose(patch.inharmonicity)
-    inharmonicity = np.exp(np.interp(hz_to_note(f0_hz), notes, np.log(values)))
-    return np.asarray(harmonic * np.sqrt(1 + inharmonicity[:, None] * numbers**2))
 
 
 def _powers(

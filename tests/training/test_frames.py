@@ -6,6 +6,7 @@ from keras import ops
 
 from pipeline.core.constants import HOP_SAMPLES, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.patch_files import load_patch
+from pipeline.core.stretch import inharmonicity, partial_hz
 from pipeline.model.frame_spectra import FRAME_STRIDE, N_PARTIALS
 from pipeline.model.noise import UNTRAINED, grain_offsets
 from pipeline.model.noise_layer import noise_layer
@@ -14,7 +15,7 @@ from pipeline.model.static_fit import N_PARTIALS as N_FITTED
 from pipeline.model.static_fit import Spectrum
 from pipeline.model.synth import base_phase, fm_synthesize
 from pipeline.training.frame_loss import frame_loss
-from pipeline.training.frame_targets import measure_frames, partial_frequencies
+from pipeline.training.frame_targets import measure_frames
 
 F0_HZ = 250.0
 N_FRAMES = 200
@@ -72,8 +73,7 @@ def test_partials_above_the_band_do_not_count():
 
 def test_stretched_partials_are_looked_for_where_the_patch_plays_them():
     patch = load_patch("stretched_piano")
-    f0_hz = np.array([110.0])
-    tenth = partial_frequencies(f0_hz, np.array([10]), patch)[0, 0]
+    tenth = partial_hz(110.0, 10, inharmonicity(patch.inharmonicity, 110.0))
     assert 1100 < tenth < 1100 * 1.1
     targets = measure(0.1 * np.sin(2 * np.pi * tenth * TIME), patch, 110.0)
     assert middle(targets, "frame_power_db")[9] == pytest.approx(-20, abs=0.3)
