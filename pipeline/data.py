@@ -25,6 +25,7 @@ from pipeline.core.options import add_instrument, add_runs, add_sources, chosen_
 from pipeline.core.parser import Parser, renamed_option
 from pipeline.core.paths import shown
 from pipeline.core.runs import runs_option
+from pipeline.target.live_features import live_extractor
 from pipeline.training.dataset_building import build_dataset
 from pipeline.training.dataset_summary import summary_lines
 from pipeline.training.splits import check_hold_out
@@ -43,7 +44,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     recordings = join_continued(found.recordings, run_dir / "joined")
     recordings += render_corpus(config, run_dir / "corpus", sound_sets) if sound_sets else []
     summary = build_dataset(
-        config, recordings, run_dir, hold_out=args.hold_out, passed_over=found.by_path()
+        config,
+        recordings,
+        run_dir,
+        hold_out=args.hold_out,
+        passed_over=found.by_path(),
+        measure_live=live_extractor(config.data),
     )
     print("\n".join(summary_lines(summary, run_dir / "dataset.npz")))
     print(

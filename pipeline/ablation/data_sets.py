@@ -14,6 +14,7 @@ from pipeline.core.instrument_config import InstrumentConfig
 from pipeline.core.processes import locked
 from pipeline.core.runs import config_hash
 from pipeline.core.sound_sets import SOUND_SETS
+from pipeline.target.live_features import live_extractor
 from pipeline.training.dataset_building import build_dataset
 
 Content = list[tuple[str, int]]  # names and sizes of a source's files
@@ -112,7 +113,12 @@ class Library:
             recordings = [r for name in data.sources for r in self._open(name, data.config, base)]
             hold_out = () if data.hold_out == NONE else (data.hold_out,)
             build_dataset(
-                data.config, recordings, path.parent, hold_out=hold_out, cache=base / "features"
+                data.config,
+                recordings,
+                path.parent,
+                hold_out=hold_out,
+                cache=base / "features",
+                measure_live=live_extractor(data.config.data),
             )
 
     def _content(self, name: str, instrument: str) -> Content:

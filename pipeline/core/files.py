@@ -69,7 +69,11 @@ def write_json(path: Path, figures: Any) -> None:
 
 
 def load_arrays(
-    path: Path, *, remedy: str, names: Iterable[str] | None = None
+    path: Path,
+    *,
+    remedy: str,
+    names: Iterable[str] | None = None,
+    optional: Iterable[str] = (),
 ) -> dict[str, np.ndarray]:
     """Reads the arrays of a ``.npz`` file.
 
@@ -78,6 +82,7 @@ def load_arrays(
         remedy: What the user can do if the file cannot be used; it ends the error message, as in
             "run python -m pipeline.data again".
         names: The arrays to read and to require; all arrays of the file if None.
+        optional: Arrays to read besides `names` if the file has them.
 
     Raises:
         UserError: The file is missing, unreadable or damaged, or has no array of one of `names`.
@@ -93,7 +98,8 @@ def load_arrays(
                     f"{path} has no {', '.join(missing)}, so another version has written it: "
                     f"{remedy}"
                 )
-            arrays = {name: stored[name] for name in (stored.files if names is None else names)}
+            wanted = stored.files if names is None else [*names, *optional]
+            arrays = {name: stored[name] for name in wanted if name in stored.files}
         for name, array in arrays.items():
             if not isinstance(array, np.ndarray):  # NumPy returns other members as bytes
                 raise ValueError(f"{name} is not an array")

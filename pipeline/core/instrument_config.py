@@ -133,6 +133,9 @@ class TrainConfig:
     frame_weight: Annotated[
         float, Within(0, 100), "weight of these partials and this noise beside the spectral loss"
     ] = 0.0
+    live_share: Annotated[
+        _Share, "share of the crops that are played from live features, if the data set has them"
+    ] = 0.25
     dry_steps: Annotated[
         int, Within(0, 10_000_000), "first steps, in which the reverb is left out and not trained"
     ] = 0

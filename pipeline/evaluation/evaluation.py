@@ -118,9 +118,11 @@ class Evaluation:
         audio, facts = load_recording(path)
         gain_db = self.gains_db[name]
         calibrated = calibrate_audio(audio, gain_db)
-        is_live = any(system.live for system in self.systems)
-        bounds = {"f0_min_hz": self.config.f0_min_hz, "f0_max_hz": self.config.f0_max_hz}
-        live_features = extract_live_features(calibrated, **bounds) if is_live else None
+        live_features = None
+        if any(system.live for system in self.systems):
+            live_features = extract_live_features(
+                calibrated, f0_min_hz=self.config.f0_min_hz, f0_max_hz=self.config.f0_max_hz
+            )
         checks = check_recording(to_pcm(audio), features, facts, self.config)
         self._issues.add(name, find_issues(checks, self.config))
         played = self._players.play(

@@ -8,7 +8,9 @@ an error.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,8 @@ import numpy.typing as npt
 from pipeline.audio.features import Features, Floats
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import HOP_SAMPLES
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import DataConfig
 from pipeline.core.paths import BUILD_DIR
 from pipeline.emit.constants import ANALYSIS_BLOCKS
 from pipeline.target.build import Program, application_settings, make
@@ -88,13 +92,16 @@ def analyse(
     return Analysis(features, records["power"].copy(), json.loads(run.console))
 
 
-def extract_live_features(audio: Floats, *, f0_min_hz: float, f0_max_hz: float) -> Features:
+def extract_live_features(
+    audio: Floats, *, f0_min_hz: float, f0_max_hz: float, analyser: Program | None = None
+) -> Features:
     """Extracts features of a mono recording at 16 kHz as the firmware would measure them.
 
     Args:
         audio: Samples in [-1, 1], shape [n].
         f0_min_hz: Lowest pitch to detect.
         f0_max_hz: Highest pitch to detect.
+        analyser: Program from `build_analyser`; None to build it for the host.
 
     Returns:
         n_frames = ceil(n / 64) frames that describe the same moments as those of
@@ -109,5 +116,25 @@ def extract_live_features(audio: Floats, *, f0_min_hz: float, f0_max_hz: float) 
     n_after = (n_frames + n_later) * HOP_SAMPLES - n_before - len(audio)
     padded = np.pad(to_pcm(audio), (n_before, n_after), mode="symmetric")
     padded[:n_before] = 0
-    found = analyse(build_analyser(), padded, f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz).features
+    analyser = analyser or build_analyser()
+    found = analyse(analyser, padded, f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz).features
     return Features(found.f0_hz[n_later:], found.loudness_db[n_later:], found.confidence[n_later:])
+
+
+def live_extractor(config: DataConfig) -> Callable[[Floats], Features] | None:
+    """Returns `extract_live_features` for the pitch range of an instrument.
+
+    Returns:
+        None if the analysis cannot be built on this machine; a line then says why.
+    """
+    try:
+        analyser = build_analyser()
+    except UserError as error:
+        print(f"no live features, so models cannot learn to be played live: {error}")
+        return None
+    return partial(
+        extract_live_features,
+        f0_min_hz=config.f0_min_hz,
+        f0_max_hz=config.f0_max_hz,
+        analyser=analyser,
+    )

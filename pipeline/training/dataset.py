@@ -27,6 +27,8 @@ STORED = (  # arrays of ``dataset.npz``, which `pipeline.training.dataset_buildi
     *("context_f0_hz", "context_loudness_db"),
     *("split", "recording", "source", "joined", "real"),
 )
+FEATURES = ("f0_hz", "loudness_db", "context_f0_hz", "context_loudness_db")
+LIVE = "live_"  # how the names of live `FEATURES` begin, which a data set may have besides
 AT_AUDIO_RATE = ("audio", "phase", "teacher_audio")
 OF_FRAMES = "frame_"  # how names of arrays begin that have a row for every `FRAME_STRIDE`-th frame
 LEAD_FRAMES = 1  # levels and noise ramp up from 0 in the first block
@@ -46,22 +48,52 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
         The file's arrays, with ``audio`` as float32, shape [n_clips, n_samples]; ``features``,
         scaled, shape [n_clips, n_frames, 2]; ``context``, the same of the frames before each clip,
         shape [n_clips, 124, 2]; ``sounding`` without digital silence, from which nothing is learnt;
-        and ``loud``, its `sound_frames`, same shape.
+        and ``loud``, its `sound_frames`, same shape. ``live_...`` are the features as the firmware
+        would measure them, if the data set has them.
 
     Raises:
         UserError: The file is missing, damaged, or has no clips to train on.
     """
     command = f"python -m pipeline.data --instrument {config.instrument}"
     remedy = f"run {command} --runs {path.parent.parent}"
-    dataset = load_arrays(path, remedy=remedy, names=STORED)
+    dataset = load_arrays(path, remedy=remedy, names=STORED, optional=live_names())
     if not (dataset["split"] == TRAIN).any():
         raise UserError(f"{path} has no clips to train on: give pipeline.data more recordings")
     dataset["sounding"] &= ~np.stack([silent_frames(clip) for clip in dataset["audio"]])
     dataset["loud"] = np.stack(list(map(sound_frames, dataset["loudness_db"], dataset["sounding"])))
     dataset["audio"] = from_pcm(dataset["audio"])
-    dataset["features"] = scale_features(dataset["f0_hz"], dataset["loudness_db"])
-    dataset["context"] = scale_features(dataset["context_f0_hz"], dataset["context_loudness_db"])
-    return dataset
+    return dataset | _scaled(dataset)
+
+
+def _scaled(features: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+    """Returns ``features`` and ``context``, scaled."""
+    return {
+        "features": scale_features(features["f0_hz"], features["loudness_db"]),
+        "context": scale_features(features["context_f0_hz"], features["context_loudness_db"]),
+    }
+
+
+def live_names() -> list[str]:
+    """Returns the names of live features."""
+    return [LIVE + name for name in FEATURES]
+
+
+def has_live(dataset: Mapping[str, npt.NDArray[Any]]) -> bool:
+    """Whether a data set has live features."""
+    return all(name in dataset for name in live_names())
+
+
+def training_inputs(dataset: Arrays, config: RunConfig) -> Arrays:
+    """Returns the `model_inputs` of all clips and, if training mixes them in, from live features.
+
+    Those from live features follow the others: those of clip k are at n_clips + k.
+    """
+    inputs = model_inputs(dataset, config)
+    if not (config.train.live_share and has_live(dataset)):
+        return inputs
+    live = {name: dataset[LIVE + name] for name in FEATURES}
+    more = model_inputs(live | _scaled(live), config)
+    return {name: np.concatenate([array, more[name]]) for name, array in inputs.items()}
 
 
 def model_inputs(
@@ -122,9 +154,12 @@ def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices
     learn the player and the room of the largest one. Starts of clips are drawn more often than
     other positions; otherwise the frames there would be drawn less often than all others.
 
+    If the data set has live features, each clip is played from them with the probability
+    `live_share`; its index is then larger by the number of clips (see `training_inputs`).
+
     Args:
         dataset: From `load_dataset`.
-        config: Seed, batch size and length of a crop.
+        config: Seed, batch size, length of a crop, and share of live features.
         step: Number of the step.
 
     Returns:
@@ -144,6 +179,9 @@ def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices
     last_start = np.maximum(dataset["n_valid_frames"][clips] - config.crop_frames, 0)
     starts = random.integers(-config.crop_frames // 4, last_start + 1)
     starts -= starts % FRAME_STRIDE
+    if has_live(dataset):
+        is_live = random.random(len(clips)) < config.live_share
+        clips = np.where(is_live, clips + len(dataset["split"]), clips)
     return clips.astype(np.int32), np.maximum(starts, 0).astype(np.int32)
 
 
@@ -153,15 +191,16 @@ def crop_clips(
     """Crops a batch out of the data set's tensors, within the compiled step.
 
     Args:
-        arrays: Tensors with as many clips, then frames or samples; those of `model_inputs` begin
-            with additional frames.
-        clips: Clip indices, shape [batch].
+        arrays: Tensors with as many clips, then frames or samples; those of `training_inputs` begin
+            with additional frames, and may have twice as many clips.
+        clips: Clip indices, shape [batch]. What has half as many clips is the same for a clip from
+            live features.
         starts: First frame of each crop, a multiple of `FRAME_STRIDE`, shape [batch].
         n_frames: Frames of a crop.
 
     Returns:
-        The same names, shape [batch, n_frames or n_frames * 64, ...]; those of `model_inputs` with
-        the additional frames.
+        The same names, shape [batch, n_frames or n_frames * 64, ...]; those of `training_inputs`
+        with the additional frames.
     """
     n_clip_frames = arrays["sounding"].shape[1]
     batch = {}
@@ -172,7 +211,7 @@ def crop_clips(
         # Whole frames are gathered, because a gather of samples takes longer than the network.
         rows = ops.reshape(array, (array.shape[0] * n_rows, width, *array.shape[2:]))
         n_cut = n_frames // stride + n_rows - n_clip_frames // stride
-        first = clips * n_rows + starts // stride
+        first = clips % array.shape[0] * n_rows + starts // stride
         index = first[:, None] + ops.arange(n_cut, dtype="int32")
         cut = ops.take(rows, index, axis=0)
         batch[name] = ops.reshape(cut, (-1, n_cut * width, *array.shape[2:]))

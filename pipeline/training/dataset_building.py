@@ -20,6 +20,7 @@ from pipeline.training.clips import Placed, make_clip
 from pipeline.training.dataset import Arrays
 from pipeline.training.dataset_plan import Cut, arrange, cut_take
 from pipeline.training.dataset_summary import account, summarize
+from pipeline.training.live_clips import Measure, stack_live
 from pipeline.training.splits import check_hold_out, check_usable
 
 
@@ -31,6 +32,7 @@ def build_dataset(
     hold_out: Collection[str] = (),
     passed_over: Mapping[str, str] | None = None,
     cache: Path | None = None,
+    measure_live: Measure | None = None,
 ) -> dict[str, Any]:
     """Calibrates, cuts and joins recordings; writes ``dataset.npz`` and ``dataset.json``.
 
@@ -44,6 +46,7 @@ def build_dataset(
         hold_out: Sources that are kept for the test.
         passed_over: Files that cannot be used, with a message each, for ``dataset.json``.
         cache: Where the analyses of recordings are kept; ``features`` in `run_dir` if None.
+        measure_live: Measures features as the firmware would in live sound; None to leave them out.
 
     Returns:
         The summary in ``dataset.json``.
@@ -67,6 +70,8 @@ def build_dataset(
     check_usable(hold_out, {take.recording.source for take, _ in useful})
     splits, groups = arrange(useful, config.data.seed, hold_out)
     arrays = _stack(groups)
+    if measure_live is not None:
+        arrays |= stack_live([placed for _, placed in groups], measure_live)
     accounts = [account(*cut, splits, config.data) for cut in cuts]
     summary = summarize(config, arrays, accounts, gains)
     summary |= {

@@ -27,7 +27,7 @@ from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.patches import find_patch
 from pipeline.model.synth import Tensor
 from pipeline.training.checkpoints import History, Row, load_checkpoint, save_checkpoint
-from pipeline.training.dataset import Arrays, draw_batch, model_inputs
+from pipeline.training.dataset import Arrays, draw_batch, has_live, training_inputs
 from pipeline.training.frame_targets import measure_frames
 from pipeline.training.learner import Learner
 from pipeline.training.losses import COLUMNS, Loss, reconstruction_loss, score
@@ -52,12 +52,16 @@ def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> Row:
         For real recordings, if there are any: ``real``, the MSS with reverb, ``real_dry``, the MSS
         without, ``real_loudness_db``, ``real_dry_loudness_db``, and ``real_sound``, the dry sound
         distance; likewise ``rendered`` for rendered recordings; and ``sources``, the same figures
-        of every source by its name: ``mss``, ``dry``, ...
+        of every source by its name: ``mss``, ``dry``, ... If the model learns from live features,
+        too, ``real_live``, ``real_live_dry``, ... are measured with these.
     """
     clips = np.flatnonzero(dataset["split"] == split)
     if not len(clips):
         return {}
-    found = learner.distances(clips)
+    columns, found = list(COLUMNS), learner.distances(clips)
+    if has_live(dataset) and learner.model.config.train.live_share:
+        columns += ["_live" + name for name in COLUMNS]
+        found = np.hstack([found, learner.distances(clips + len(dataset["split"]))])
     sources, recordings, real = (dataset[name][clips] for name in ("source", "recording", "real"))
     figures: Row = {"sources": {}}
     by_kind: dict[str, list[npt.NDArray[np.float32]]] = {"real": [], "rendered": []}
@@ -66,10 +70,10 @@ def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> Row:
         of_recording = [recordings == name for name in np.unique(recordings[own])]
         means = np.mean([found[own & clip].mean(axis=0) for clip in of_recording], axis=0)
         by_kind["real" if real[own].all() else "rendered"].append(means)
-        figures["sources"][str(source)] = _named(means, [name[1:] or "mss" for name in COLUMNS])
+        figures["sources"][str(source)] = _named(means, [name[1:] or "mss" for name in columns])
     for kind, rows in by_kind.items():
         if rows:
-            figures |= _named(np.mean(rows, axis=0), [kind + name for name in COLUMNS])
+            figures |= _named(np.mean(rows, axis=0), [kind + name for name in columns])
     return figures
 
 
@@ -111,6 +115,8 @@ def train_model(
     finished = _finished_metrics(run_dir, config, resume=resume)
     if finished is not None:
         return finished
+    if config.train.live_share and not has_live(dataset):
+        tqdm.write("the data set has no live features: the model learns from the others alone")
     keras.utils.set_random_seed(config.train.seed)
     model = _initial_model(config, warm_start=warm_start, teacher=teacher)
     learner = Learner(model, _training_arrays(dataset, config), loss, config.train)
@@ -127,6 +133,7 @@ def train_model(
         "variant": config.variant,
         "parameters": int(model.tcn.count_params()),
         "seed": config.train.seed,
+        "live_share": config.train.live_share if has_live(dataset) else 0.0,
         "start": None if warm_start is None else str(shown(warm_start)),
         "steps": history[-1]["step"],
         "best_step": kept["step"],
@@ -200,7 +207,7 @@ def _training_arrays(dataset: Arrays, config: RunConfig) -> Arrays:
     arrays = {name: dataset[name] for name in ("audio", "sounding", "loud", *targets)}
     if config.train.frame_steps or config.train.frame_weight:
         arrays |= measure_frames(dataset, find_patch(config))
-    return arrays | model_inputs(dataset, config)
+    return arrays | training_inputs(dataset, config)
 
 
 def _run(

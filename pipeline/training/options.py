@@ -42,8 +42,11 @@ def print_metrics(metrics: dict[str, Any], run_dir: Path) -> None:
     print(f"{shown(run_dir)}: {metrics['parameters']} parameters, best at step {best} of {steps}")
     for split, figures in metrics["mss"].items():
         for source, found in figures.get("sources", {}).items():
+            live = ""
+            if "live_sound" in found:
+                live = f" ({found['live_sound']:.2f} from live features)"
             print(
-                f"{source}, {split}: sound {found['sound']:.2f} and loudness error "
+                f"{source}, {split}: sound {found['sound']:.2f}{live} and loudness error "
                 f"{found['dry_loudness_db']:.2f} dB dry; MSS {found['dry']:.2f} dry, "
                 f"{found['mss']:.2f} with reverb"
             )

@@ -29,6 +29,8 @@ def test_all_arrays_or_only_the_named_ones_are_read(tmp_path, archive):
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(loaded[name], array)
     assert list(load_arrays(path, remedy="make it again", names=["name"])) == ["name"]
+    found = load_arrays(path, remedy="make it again", names=["name"], optional=["levels", "notes"])
+    assert list(found) == ["name", "levels"]
 
 
 @settings(

@@ -29,12 +29,14 @@ from pipeline.model.synth import base_phase, fm_synthesize
 from pipeline.training import distillation, loop, options
 from pipeline.training import losses as training_losses
 from pipeline.training.dataset import (
+    FEATURES,
     LEAD_FRAMES,
     crop_clips,
     draw_batch,
     drop_lead,
     load_dataset,
     model_inputs,
+    training_inputs,
 )
 from pipeline.training.learner import Learner
 
@@ -84,6 +86,19 @@ def dataset_path(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dataset(dataset_path):
     return load_dataset(dataset_path, INSTRUMENT)
+
+
+@pytest.fixture(scope="module")
+def live_dataset(tmp_path_factory, dataset_path):
+    """Returns the data set with live features that are an octave above the others, and softer."""
+    with np.load(dataset_path) as stored:
+        arrays = dict(stored)
+    for name in FEATURES:
+        change = (lambda x: 2 * x) if name.endswith("hz") else (lambda x: np.maximum(x - 9, -80))
+        arrays[f"live_{name}"] = change(arrays[name]).astype(np.float32)
+    path = tmp_path_factory.mktemp("live") / "dataset.npz"
+    np.savez(path, **arrays)
+    return load_dataset(path, INSTRUMENT)
 
 
 def settings(**changes):
@@ -146,6 +161,8 @@ def test_finished_run_is_not_trained_again(trained, dataset, replace):
     metrics = loop.train_model(trained, settings(steps=3), dataset)
     assert metrics == json.loads((trained / "metrics.json").read_text())
     assert metrics["selected_by"] == "validation"
+    assert metrics["live_share"] == 0, "the data set has no live features"
+    assert "live" not in metrics["mss"]["valid"]["sources"]["played"]
 
 
 def test_another_configuration_does_not_overwrite_a_run(trained, dataset):
@@ -219,6 +236,22 @@ def test_recordings_of_a_source_and_sources_count_equally_in_the_validation():
     assert loop.validate(Measured(), {**facts, "split": np.zeros(8)}) == {}
 
 
+def test_model_that_learns_from_live_features_is_validated_with_them_too(live_dataset):
+    class Measured:
+        model = Ddx7(settings())
+
+        def distances(self, clips):
+            return np.arange(5.0) * 100 + clips[:, None]
+
+    row = loop.validate(Measured(), live_dataset, TEST - 1)
+    valid = np.flatnonzero(live_dataset["split"] == 1)
+    assert row["real_sound"] == 400 + valid[live_dataset["real"][valid]].mean()
+    assert row["real_live_sound"] == row["real_sound"] + 6
+    assert row["sources"]["rendered"]["live"] == row["sources"]["rendered"]["mss"] + 6
+    Measured.model = Ddx7(settings(live_share=0.0))
+    assert "real_live_sound" not in loop.validate(Measured(), live_dataset)
+
+
 def test_best_sound_is_kept_or_else_the_last_step():
     history = [
         {"step": step, "train_loss": 1.0, "real_sound": sound, "real_dry_loudness_db": loudness_db}
@@ -276,6 +309,42 @@ def test_every_source_has_the_same_share_of_the_batches():
         for name, count in zip(found, each, strict=True):
             counts[name] += count
     assert all(count == pytest.approx(800, abs=40) for count in counts.values()), counts
+
+
+def test_share_of_the_crops_is_played_from_live_features(dataset, live_dataset):
+    n_clips = len(dataset["split"])
+    n_live = 0
+    for step in range(200):
+        plain = draw_batch(dataset, settings(batch_size=8).train, step)
+        without = draw_batch(live_dataset, settings(batch_size=8, live_share=0.0).train, step)
+        mixed = draw_batch(live_dataset, settings(batch_size=8, live_share=0.25).train, step)
+        np.testing.assert_array_equal(without, plain)
+        np.testing.assert_array_equal(mixed[0] % n_clips, plain[0])
+        np.testing.assert_array_equal(mixed[1], plain[1])
+        n_live += np.count_nonzero(mixed[0] >= n_clips)
+    assert n_live == pytest.approx(0.25 * 200 * 8, abs=50)
+
+
+def test_crop_from_live_features_has_their_inputs_and_the_same_recording(live_dataset):
+    config, n_clips = settings(), len(live_dataset["split"])
+    inputs = training_inputs(live_dataset, config)
+    arrays = {"audio": live_dataset["audio"], "sounding": live_dataset["sounding"], **inputs}
+    starts = np.array([40, 40], np.int32)
+    batch = crop_clips(arrays, np.array([3, n_clips + 3], np.int32), starts, 50)
+    audio, features, phase = (np.asarray(batch[name]) for name in ("audio", "features", "phase"))
+    np.testing.assert_array_equal(audio[1], audio[0])
+    assert np.abs(audio[0]).max() > 0.01
+    octave, softer = (features[1] - features[0])[-50:].T
+    np.testing.assert_allclose(octave, octave[0], atol=1e-5)
+    np.testing.assert_allclose(softer, -9 / 80, atol=1e-5)
+    advance = np.diff(phase.view(np.uint32), axis=1).astype(np.int64)
+    np.testing.assert_allclose(advance[1], 2 * advance[0] % 2**32, rtol=1e-6)
+    whole = model_inputs(live_dataset, config)["phase"].shape[0]
+    assert (
+        whole
+        == n_clips
+        == training_inputs(live_dataset, settings(live_share=0.0))["phase"].shape[0]
+    )
 
 
 def test_crops_are_matching_slices_of_features_and_samples(dataset):
