@@ -10,6 +10,9 @@ Every folder is a source, and so is every sound set that renders the corpus. Who
 each source are kept for validation and test. Files that continue each other without a seam are one
 recording, and notes that are shorter than a clip are joined.
 
+The features of every recording are measured twice: with a look ahead, and as the firmware measures
+them in live sound, so that a model can also be played live.
+
 Writes ``runs/<instrument>/dataset.npz`` and its summary, ``dataset.json``. The features of every
 recording are cached in ``runs/<instrument>/features``, so the same command resumes after an
 interruption.
