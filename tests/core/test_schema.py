@@ -26,6 +26,7 @@ WRONG_TYPES = {
     int: ("7", 7.5, True, [7], math.nan),
     float: ("7", True, [7.0], math.nan, math.inf),
     str: (7, True, ["flute"]),
+    list[str]: (7, "x", [7]),
     PatchValue: (7, True, ["flute"]),
 }
 
