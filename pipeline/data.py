@@ -24,9 +24,10 @@ from pipeline.audio.continuation import join_continued
 from pipeline.audio.recordings import Found, open_recordings, render_corpus
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_instrument, add_runs, add_sources, chosen_sound_sets
+from pipeline.core.options import add_instrument, add_runs
 from pipeline.core.parser import Parser, renamed_option
 from pipeline.core.paths import shown
+from pipeline.core.recording_options import add_sources, chosen_sound_sets
 from pipeline.core.runs import runs_option
 from pipeline.target.live_features import live_extractor
 from pipeline.training.dataset_building import build_dataset

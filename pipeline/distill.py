@@ -15,9 +15,9 @@ from pathlib import Path
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.model_choice import describe_run
-from pipeline.core.options import add_training_arguments
 from pipeline.core.parser import Parser
 from pipeline.core.runs import find_run, load_run
+from pipeline.core.training_options import add_training_arguments
 from pipeline.training.dataset import load_dataset
 from pipeline.training.distillation import LOSS_OF_METHOD, VARIANT_OF_METHOD, render_teacher
 from pipeline.training.loop import train_model

@@ -28,16 +28,9 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import FORMATS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import (
-    add_audio,
-    add_board,
-    add_gain,
-    add_instrument,
-    add_out,
-    add_runs,
-    add_systems,
-)
+from pipeline.core.options import add_board, add_instrument, add_out, add_runs, add_systems
 from pipeline.core.parser import Parser, renamed_values
+from pipeline.core.recording_options import add_audio, add_gain
 from pipeline.core.runs import runs_option
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.evaluation_table import print_table

@@ -24,9 +24,10 @@ from pipeline.core.constants import SPLITS
 from pipeline.core.errors import UserError
 from pipeline.core.files import require_writable, write_json
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_audio, add_out, add_runs, list_instruments
+from pipeline.core.options import add_out, add_runs, list_instruments
 from pipeline.core.parser import Parser
 from pipeline.core.paths import BUILD_DIR, shown
+from pipeline.core.recording_options import add_audio
 from pipeline.core.runs import runs_option
 from pipeline.pages.inspection_page import write_page
 from pipeline.pages.inspection_text import describe_setting, inspection_lines

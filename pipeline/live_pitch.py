@@ -19,8 +19,9 @@ from pipeline.audio.recordings import open_recordings
 from pipeline.core.cli import run_main
 from pipeline.core.files import require_writable, write_json
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_audio, add_f0, add_instrument, f0_bounds
+from pipeline.core.options import add_instrument
 from pipeline.core.parser import Parser
+from pipeline.core.recording_options import add_audio, add_f0, f0_bounds
 from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.evaluation.live_pitch import PitchErrors, count_pitch_errors, total
 from pipeline.target.live_features import extract_live_features

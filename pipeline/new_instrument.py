@@ -18,10 +18,11 @@ from pipeline.core.cli import run_main
 from pipeline.core.files import require_writable
 from pipeline.core.instrument_file import write_instrument
 from pipeline.core.instrument_names import check_name
-from pipeline.core.options import add_audio, add_runs
+from pipeline.core.options import add_runs
 from pipeline.core.parser import Parser
 from pipeline.core.patch_files import known_patches
 from pipeline.core.paths import INSTRUMENT_DIR, shown
+from pipeline.core.recording_options import add_audio
 from pipeline.core.runs import runs_option
 from pipeline.training.patch_choice import choose_fitting_patch
 

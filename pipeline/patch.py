@@ -25,11 +25,11 @@ from pipeline.core.dx7_algorithms import ALGORITHMS
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig, load_instrument
-from pipeline.core.options import add_audio
 from pipeline.core.parser import Parser, whole
 from pipeline.core.patch import Patch
 from pipeline.core.patch_files import known_patches, load_patch, patch_table, save_patch
 from pipeline.core.paths import BUILD_DIR, PATCH_DIR, shown
+from pipeline.core.recording_options import add_audio
 from pipeline.core.schema import Identifier
 from pipeline.model.dx7_sysex import Dx7Voice, read_voices
 from pipeline.pages.diagrams import operator_rows, roles

@@ -22,9 +22,10 @@ the audio. The best becomes ``decoder_int8.npz``, and plain ``ptq`` at 16x8 beco
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
-from pipeline.core.options import add_dataset, add_run
+from pipeline.core.options import add_run
 from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import shown
+from pipeline.core.training_options import add_dataset
 from pipeline.quantization.selection import quantize_run
 
 

@@ -23,22 +23,17 @@ from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import (
-    add_instrument,
-    add_profile,
-    add_runs,
-    add_sources,
-    add_training_field,
-    chosen_sound_sets,
-)
+from pipeline.core.options import add_instrument, add_runs
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
 from pipeline.core.plan import InstrumentFiles, Request, plan_stages
 from pipeline.core.processes import worker_count
 from pipeline.core.profiles import default_profile, load_profile
+from pipeline.core.recording_options import add_sources, chosen_sound_sets
 from pipeline.core.run_progress import in_words
 from pipeline.core.stage_runner import StageRunner
 from pipeline.core.stages import only_run
+from pipeline.core.training_options import add_profile, add_training_field
 from pipeline.training.held_out import write_held_out
 
 STUDENTS = VARIANTS[1:]

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_training_arguments, add_variant
+from pipeline.core.options import add_variant
 from pipeline.core.parser import Parser
 from pipeline.core.runs import runs_option
+from pipeline.core.training_options import add_training_arguments
 from pipeline.training.dataset import load_dataset
 from pipeline.training.loop import train_model
 from pipeline.training.options import chosen_start, chosen_training, print_metrics, resolve

@@ -19,16 +19,9 @@ from pipeline.audio.recording_checks import find_file_issues
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.model_choice import chosen_model
-from pipeline.core.options import (
-    add_board,
-    add_f0,
-    add_gain,
-    add_model,
-    add_out,
-    add_reverb_seconds,
-    f0_bounds,
-)
+from pipeline.core.options import add_board, add_model, add_out, add_reverb_seconds
 from pipeline.core.parser import Parser, renamed_option
+from pipeline.core.recording_options import add_f0, add_gain, f0_bounds
 from pipeline.core.runs import decoder_name
 from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.target.boards import LIVE_BOARDS

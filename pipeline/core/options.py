@@ -1,24 +1,18 @@
-"""Command-line options that commands share: one name for one thing, values checked once."""
+"""Command-line options that commands share: one name for one thing, values checked once.
+
+Those about recordings and training are in `recording_options` and `training_options`.
+"""
 
 import argparse
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
-from pipeline.core.constants import ENGINES, FORMATS, MAX_GAIN_DB, VARIANTS
-from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import (
-    InstrumentConfig,
-    TrainConfig,
-    known_instruments,
-    shipped_instruments,
-)
-from pipeline.core.parser import number, real
+from pipeline.core.constants import ENGINES, FORMATS, VARIANTS
+from pipeline.core.instrument_config import known_instruments, shipped_instruments
+from pipeline.core.parser import real
 from pipeline.core.paths import MODEL_DIR, REPOSITORY, RUN_DIR
-from pipeline.core.profiles import WITH_GPU, WITHOUT_GPU, known_profiles
-from pipeline.core.schema import Within, fields_of
-from pipeline.core.sound_sets import DEFAULT_SOUND_SET, SOUND_SETS
 
 
 def add_instrument(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -265,179 +259,6 @@ def add_reverb_seconds(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="length of the learnt reverb in seconds; 0 for a dry sound (default: 0)",
     )
-
-
-class F0Bounds(TypedDict):
-    """Bounds of the live analysis, as keyword arguments."""
-
-    f0_min_hz: float
-    f0_max_hz: float
-
-
-def add_f0(parser: argparse.ArgumentParser, default: tuple[float, float]) -> None:
-    """Adds ``--f0 MIN MAX``, the bounds of the live analysis; `f0_bounds` checks their order."""
-    parser.add_argument(
-        "--f0",
-        type=real(100, 4000),
-        nargs=2,
-        default=default,
-        metavar=("MIN", "MAX"),
-        help="lowest and highest pitch in the recording, in Hz, from 100 to 4000 "
-        f"(default: {default[0]:g} {default[1]:g})",
-    )
-
-
-def f0_bounds(args: argparse.Namespace) -> F0Bounds:
-    """Returns the bounds that ``--f0`` gives, as ``f0_min_hz`` and ``f0_max_hz``.
-
-    Raises:
-        UserError: The lower bound is not the lower one.
-    """
-    f0_min_hz, f0_max_hz = args.f0
-    if f0_min_hz >= f0_max_hz:
-        raise UserError(f"--f0 {f0_min_hz:g} {f0_max_hz:g}: give the lower bound first")
-    return {"f0_min_hz": f0_min_hz, "f0_max_hz": f0_max_hz}
-
-
-def add_gain(parser: argparse.ArgumentParser, help: str, *, words: Sequence[str] = ()) -> None:
-    """Adds ``--gain DB`` or ``--gain auto``, which is the default and gives None.
-
-    Args:
-        parser: The parser.
-        help: What ``auto`` does.
-        words: Other words that the option accepts.
-    """
-    parser.add_argument(
-        "--gain",
-        type=_gain(words),
-        default=None,
-        metavar="DB",
-        help=f"gain in dB, from {-MAX_GAIN_DB:g} to {MAX_GAIN_DB:g}; auto {help} (default: auto)",
-    )
-
-
-def _gain(words: Sequence[str]) -> Callable[[str], Any]:
-    parse = real(-MAX_GAIN_DB, MAX_GAIN_DB)
-    return lambda text: None if text == "auto" else text if text in words else parse(text)
-
-
-def add_dataset(parser: argparse.ArgumentParser, help: str) -> None:
-    """Adds ``--dataset FILE``, a ``dataset.npz`` of `pipeline.data`."""
-    parser.add_argument("--dataset", type=Path, metavar="FILE", help=help)
-
-
-def add_audio(parser: argparse.ArgumentParser, help: str, *, required: bool = False) -> None:
-    """Adds ``--audio DIR ...``, folders of recordings or single files, which may be repeated."""
-    parser.add_argument(
-        "--audio",
-        type=Path,
-        nargs="+",
-        action="extend",
-        required=required,
-        default=[],
-        metavar="DIR",
-        help=help,
-    )
-
-
-def add_sources(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that select recordings: ``--audio``, ``--corpus`` and ``--hold-out``.
-
-    `chosen_sound_sets` reads ``--corpus`` and ``--no-corpus``.
-    """
-    add_audio(
-        parser,
-        "folders of recordings, or single files; each is a source (default: only the corpus)",
-    )
-    corpus = parser.add_mutually_exclusive_group()
-    corpus.add_argument(
-        "--corpus",
-        nargs="*",
-        action="extend",
-        choices=tuple(SOUND_SETS),
-        metavar="SOUND_SET",
-        help="compose music and render it with these sound sets, each a source: "
-        f"{', '.join(SOUND_SETS)} (default: only without --audio; without a name, those of "
-        f"sound_sets in the instrument's [corpus], or {DEFAULT_SOUND_SET})",
-    )
-    corpus.add_argument(
-        "--no-corpus",
-        dest="corpus",
-        action="store_false",
-        default=None,
-        help="use recordings alone (default: also a corpus where --corpus says so)",
-    )
-    parser.add_argument(
-        "--hold-out",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="SOURCE",
-        help="sources that are kept for the test: names of folders given to --audio, or of sound "
-        "sets (default: none)",
-    )
-
-
-def chosen_sound_sets(args: argparse.Namespace, config: InstrumentConfig) -> list[str]:
-    """Returns the sound sets that render the corpus, by ``--corpus``; empty without a corpus.
-
-    Raises:
-        UserError: There are neither recordings nor a corpus, or the instrument has no ``[corpus]``.
-    """
-    if args.corpus is False or (args.corpus is None and args.audio):
-        if not args.audio:
-            raise UserError("no recordings: give --audio DIR, or leave out --no-corpus")
-        return []
-    return list(dict.fromkeys(args.corpus or config.require_corpus().sound_sets))
-
-
-def add_profile(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--profile NAME``, which selects how training is done and how long it takes."""
-    parser.add_argument(
-        "--profile",
-        metavar="NAME",
-        help=f"how to train: {', '.join(known_profiles())}, or your copy of such a file of "
-        f"data/profiles, as FILE.toml (default: {WITHOUT_GPU}, or {WITH_GPU} if there is a GPU)",
-    )
-
-
-def add_training_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that training and distillation share."""
-    add_instrument(parser)
-    add_runs(parser)
-    add_dataset(parser, "data set of pipeline.data (default: RUNS/INSTRUMENT/dataset.npz)")
-    add_profile(parser)
-    for name in fields_of(TrainConfig):
-        add_training_field(parser, name)
-    parser.add_argument(
-        "--warm-start",
-        type=Path,
-        metavar="DIR",
-        help="run folder whose network to start from (default: what the profile says)",
-    )
-    parser.add_argument(
-        "--restart",
-        action="store_true",
-        help="start again and replace the content of the run folder (default: resume)",
-    )
-
-
-def add_training_field(parser: argparse.ArgumentParser, name: str) -> None:
-    """Adds the option that sets an entry of `TrainConfig`: ``--batch-size`` for batch_size."""
-    field = fields_of(TrainConfig)[name]
-    assert isinstance(field.restriction, Within)
-    parser.add_argument(
-        f"--{name.replace('_', '-')}",
-        type=number(field.type, field.restriction),
-        metavar="N" if field.type is int else "X",
-        help=f"{field.help} (default: {field.default} unless the profile sets it)",
-    )
-
-
-def training_changes(args: argparse.Namespace) -> dict[str, Any]:
-    """Returns the entries of `TrainConfig` that the user set, by name."""
-    values = {name: getattr(args, name) for name in fields_of(TrainConfig)}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _help(text: str, default: Any = "%(default)s") -> str:

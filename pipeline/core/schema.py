@@ -5,8 +5,8 @@ A field is annotated with its type and, where the type alone allows too much, wi
     steps: Annotated[int, Within(1, 10_000_000), "optimizer steps"] = 120_000
     variant: Annotated[str, OneOf(VARIANTS)]
 
-`from_table` checks a TOML table against these declarations; `pipeline.core.options` turns them into
-command-line options, with the string as help.
+`from_table` checks a TOML table against these declarations; `pipeline.core.training_options` turns
+them into command-line options, with the string as help.
 """
 
 import math

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.instrument_config import InstrumentConfig
-from pipeline.core.options import training_changes
 from pipeline.core.patch_files import patch_table
 from pipeline.core.paths import shown
 from pipeline.core.profiles import Training, default_profile, load_profile
 from pipeline.core.runs import RunConfig
+from pipeline.core.training_options import training_changes
 from pipeline.model.patches import find_patch
 from pipeline.training.initial_run import initial_run
 

@@ -8,14 +8,10 @@ import pytest
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TrainConfig, load_instrument
-from pipeline.core.options import (
-    add_sources,
-    add_training_arguments,
-    chosen_sound_sets,
-    training_changes,
-)
 from pipeline.core.parser import Parser, real, renamed_option, renamed_values, whole
+from pipeline.core.recording_options import add_sources, chosen_sound_sets
 from pipeline.core.schema import fields_of
+from pipeline.core.training_options import add_training_arguments, training_changes
 
 
 def parse(*words, options):

@@ -6,11 +6,11 @@ from pipeline.core import accelerator
 from pipeline.core.accelerator import has_gpu
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TrainConfig
-from pipeline.core.options import add_profile
 from pipeline.core.parser import Parser
 from pipeline.core.paths import MODEL_DIR, PROFILE_DIR
 from pipeline.core.profiles import default_profile, known_profiles, load_profile
 from pipeline.core.runs import load_run
+from pipeline.core.training_options import add_profile
 
 
 @pytest.mark.parametrize("variant", ["full", "reduced", "reduced_ad", "reduced_cd"])

@@ -1,0 +1,65 @@
+"""Command-line options about training that commands share."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.instrument_config import TrainConfig
+from pipeline.core.options import add_instrument, add_runs
+from pipeline.core.parser import number
+from pipeline.core.profiles import WITH_GPU, WITHOUT_GPU, known_profiles
+from pipeline.core.schema import Within, fields_of
+
+
+def add_dataset(parser: argparse.ArgumentParser, help: str) -> None:
+    """Adds ``--dataset FILE``, a ``dataset.npz`` of `pipeline.data`."""
+    parser.add_argument("--dataset", type=Path, metavar="FILE", help=help)
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--profile NAME``, which selects how training is done and how long it takes."""
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        help=f"how to train: {', '.join(known_profiles())}, or your copy of such a file of "
+        f"data/profiles, as FILE.toml (default: {WITHOUT_GPU}, or {WITH_GPU} if there is a GPU)",
+    )
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that training and distillation share."""
+    add_instrument(parser)
+    add_runs(parser)
+    add_dataset(parser, "data set of pipeline.data (default: RUNS/INSTRUMENT/dataset.npz)")
+    add_profile(parser)
+    for name in fields_of(TrainConfig):
+        add_training_field(parser, name)
+    parser.add_argument(
+        "--warm-start",
+        type=Path,
+        metavar="DIR",
+        help="run folder whose network to start from (default: what the profile says)",
+    )
+    parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="start again and replace the content of the run folder (default: resume)",
+    )
+
+
+def add_training_field(parser: argparse.ArgumentParser, name: str) -> None:
+    """Adds the option that sets an entry of `TrainConfig`: ``--batch-size`` for batch_size."""
+    field = fields_of(TrainConfig)[name]
+    assert isinstance(field.restriction, Within)
+    parser.add_argument(
+        f"--{name.replace('_', '-')}",
+        type=number(field.type, field.restriction),
+        metavar="N" if field.type is int else "X",
+        help=f"{field.help} (default: {field.default} unless the profile sets it)",
+    )
+
+
+def training_changes(args: argparse.Namespace) -> dict[str, Any]:
+    """Returns the entries of `TrainConfig` that the user set, by name."""
+    values = {name: getattr(args, name) for name in fields_of(TrainConfig)}
+    return {name: value for name, value in values.items() if value is not None}
