@@ -14,7 +14,7 @@ from pipeline.audio.inspection import (
     Inspection,
 )
 from pipeline.audio.issue_log import list_names
-from pipeline.audio.pitch import note_name
+from pipeline.audio.note_names import note_name
 from pipeline.audio.pitch_report import OCTAVE_ERROR
 from pipeline.audio.recording_checks import CLIPPED, HUM, OPPOSED, UNCLEAR
 

@@ -1,4 +1,4 @@
-"""Reads the pitch that file names carry, and compares it with what was found.
+"""Names notes, and compares the pitch that file names carry with what was found.
 
 Sample packs name each file after its note: ``flute_A4_15_forte_normal``, ``Cello C#3``, ``Db4``,
 ``piano_069_v2``. Names are also full of other letters and numbers, so the names of a whole folder
@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
 from statistics import median
+
+import librosa
 
 from pipeline.audio.pitch import hz_to_note, note_to_hz
 
@@ -26,6 +28,11 @@ NOTES_SHARE, NUMBERS_SHARE = 0.6, 0.8
 # Semitones from the tuning of the pack, which may lie between two notes. Single notes may be off by
 # more: loud low notes of a saxophone are 0.8 semitones sharp.
 TOLERANCE, INTONATION = 0.6, 1.0
+
+
+def note_name(note: float) -> str:
+    """Returns the name of the note nearest to a MIDI note number, such as F#3."""
+    return str(librosa.midi_to_note(note, unicode=False))
 
 
 @dataclass(frozen=True)

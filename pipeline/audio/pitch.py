@@ -1,6 +1,5 @@
-"""Converts pitch between Hz, MIDI note numbers, which may be fractional, and names of notes."""
+"""Converts pitch between Hz and MIDI note numbers, which may be fractional."""
 
-import librosa
 import numpy as np
 import numpy.typing as npt
 
@@ -19,8 +18,3 @@ def note_to_hz(note: npt.ArrayLike) -> Floats:
     """Returns the frequencies of MIDI note numbers in Hz, same shape."""
     octaves = (np.asarray(note) - A4_NOTE) / SEMITONES_PER_OCTAVE
     return np.asarray(A4_HZ * 2**octaves)
-
-
-def note_name(note: float) -> str:
-    """Returns the name of the nearest note, such as F#3."""
-    return str(librosa.midi_to_note(note, unicode=False))

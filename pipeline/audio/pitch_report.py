@@ -8,8 +8,8 @@ from math import ceil, floor
 from tqdm import tqdm
 
 from pipeline.audio.issue_log import Issue, IssueLog, list_names
-from pipeline.audio.note_names import NameComparison, compare_names
-from pipeline.audio.pitch import hz_to_note, note_name, note_to_hz
+from pipeline.audio.note_names import NameComparison, compare_names, note_name
+from pipeline.audio.pitch import hz_to_note, note_to_hz
 from pipeline.audio.recording_checks import ABOVE, BELOW, OUT_OF_RANGE_SHARE, Checks
 from pipeline.audio.recordings import Recording
 from pipeline.core.instrument_config import TRACKED_F0, DataConfig

@@ -91,7 +91,7 @@ def bench_live(
     executed = trace_instructions(
         program,
         ["analysis_step"],
-        arguments=["in", "out", "frames", f"{f0_min_hz:.0f}", f"{f0_max_hz:.0f}"],
+        arguments=["in", "out", "frames", f"{f0_min_hz:.0f}", f"{f0_max_hz:.0f}", "0"],
         inputs={"in": pcm[:HOP_SAMPLES].astype("<i2").tobytes()},
     )["analysis_step"]
     cycles = count_cycles(FILE_BOARDS[emulated].core, executed, disassemble(program))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.audio.inspection import Inspection
 from pipeline.audio.inspection_advice import Advice
-from pipeline.audio.pitch import note_name
+from pipeline.audio.note_names import note_name
 from pipeline.audio.recordings import Found
 from pipeline.core.constants import SPLITS
 from pipeline.core.files import atomic_write

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pipeline.audio.inspection import Inspection
 from pipeline.audio.inspection_pitch import LOUDNESS_STEP_DB, tuning_cents
-from pipeline.audio.pitch import note_name
+from pipeline.audio.note_names import note_name
 from pipeline.core.constants import MAX_NOTE, MIN_LOUDNESS_DB, SEMITONES_PER_OCTAVE
 from pipeline.pages import html
 

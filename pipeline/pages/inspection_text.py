@@ -10,7 +10,8 @@ from pipeline.audio.inspection_advice import Advice
 from pipeline.audio.inspection_levels import LOWEST_DB
 from pipeline.audio.instrument_entries import PatchChoice
 from pipeline.audio.level import describe_gain
-from pipeline.audio.pitch import note_name, note_to_hz
+from pipeline.audio.note_names import note_name
+from pipeline.audio.pitch import note_to_hz
 from pipeline.core.constants import A4_HZ, CALIBRATED_LEVEL_DB, SEMITONES_PER_OCTAVE, SPLITS
 from pipeline.training.dataset_plan import SourceUse
 

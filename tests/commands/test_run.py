@@ -151,7 +151,7 @@ def test_page_plays_what_was_evaluated(finished):
     folder, output = finished
     assert f"everything in {folder}/page/audio/flute is up to date" in output  # not rendered again
     page = (folder / "page" / "index.html").read_text()
-    assert page.count('<article class="player"') == 7 and "not available" not in page
+    assert page.count('<article class="player"') == 8 and "not available" not in page
 
 
 def test_finished_run_repeats_no_stage(finished, recordings, capsys):

@@ -172,7 +172,9 @@ def test_variations_keep_silence_and_the_range_of_the_input(dataset):
 
 
 def test_untrained_network_fits_the_device(dataset, tmp_path):
-    weights = round_kernels(fold_residual_bias(tcn_weights(build_tcn(SMALL)), SMALL))
+    weights = round_kernels(
+        fold_residual_bias(tcn_weights(build_tcn(SMALL, initial_logit=-3.0)), SMALL)
+    )
     features = Calibration.draw(dataset).train
     ranges = plain_ranges(collect_values(weights, SMALL, features))
     tiny = {name: (low / 30, high / 30) for name, (low, high) in ranges.items()}
@@ -192,7 +194,9 @@ def test_untrained_network_fits_the_device(dataset, tmp_path):
 @pytest.mark.parametrize("fmt", ["int8", "int16x8"])
 @pytest.mark.parametrize("layer", ["block0_conv1", "block1_conv2", "block1_residual"])
 def test_ranges_too_narrow_for_the_device_are_widened(layer, fmt, dataset, tmp_path):
-    weights = round_kernels(fold_residual_bias(tcn_weights(build_tcn(SMALL)), SMALL))
+    weights = round_kernels(
+        fold_residual_bias(tcn_weights(build_tcn(SMALL, initial_logit=-3.0)), SMALL)
+    )
     features = Calibration.draw(dataset).train
     ranges = plain_ranges(collect_values(weights, SMALL, features))
     low, high = ranges[layer]

@@ -26,7 +26,9 @@ def make_run(
     patch: PatchValue | None = None,
 ) -> Ddx7:
     """Writes a run folder with an untrained model and its int8 decoder; returns the model."""
-    config = RunConfig(instrument, patch or instrument, variant, TCN, TrainConfig())
+    config = RunConfig(
+        instrument, patch or instrument, variant, TCN, TrainConfig(initial_logit=-3.0)
+    )
     model = Ddx7(config)
     folder.mkdir(parents=True)
     config.save(folder)
