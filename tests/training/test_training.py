@@ -1,6 +1,5 @@
 """Training reduces the loss, and an interruption or a kill neither changes nor loses anything."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -12,98 +11,24 @@ import time
 import keras
 import numpy as np
 import pytest
+from support.tone_dataset import INSTRUMENT, SETTINGS, settings, write_dataset
 
 from pipeline.core.constants import (
     CLIP_FRAMES,
-    CONTEXT_FRAMES,
-    MIN_LOUDNESS_DB,
     TEST,
-    TRAIN,
 )
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import TcnConfig, load_instrument
-from pipeline.core.patch_files import load_patch
-from pipeline.core.profiles import load_profile
 from pipeline.model.ddx7 import Ddx7, load_model
-from pipeline.model.synth import base_phase, fm_synthesize
-from pipeline.training import distillation, loop, options
+from pipeline.training import distillation, loop
 from pipeline.training import losses as training_losses
 from pipeline.training.dataset import (
-    FEATURES,
-    LEAD_FRAMES,
     crop_clips,
     draw_batch,
     drop_lead,
     load_dataset,
     model_inputs,
-    training_inputs,
 )
 from pipeline.training.learner import Learner
-
-INSTRUMENT = load_instrument("flute")
-SETTINGS = {"batch_size": 2, "crop_frames": 64, "warmup_steps": 2, "validate_every": 3}
-
-
-def write_dataset(path, n_clips=6):
-    """Writes tones of the flute patch whose level follows the loudness, which are easy to learn."""
-    random = np.random.default_rng(7)
-    f0_hz = np.tile(random.uniform(300, 900, (n_clips, 1)), (1, CLIP_FRAMES))
-    loudness_db = -30 + 15 * np.sin(
-        np.linspace(0, 9, CLIP_FRAMES) + random.uniform(0, 6, (n_clips, 1))
-    )
-    levels = np.full((n_clips, CLIP_FRAMES, 6), 0.02)
-    levels[..., 0] = 0.32 * 10 ** (loudness_db / 20)
-    phase = base_phase(f0_hz, load_patch("flute"))
-    audio = fm_synthesize(
-        keras.ops.convert_to_tensor(levels.astype(np.float32)), phase, load_patch("flute")
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        path,
-        audio=np.round(np.asarray(audio) * 32767).astype(np.int16),
-        f0_hz=f0_hz.astype(np.float32),
-        loudness_db=loudness_db.astype(np.float32),
-        confidence=np.ones((n_clips, CLIP_FRAMES), np.float32),
-        n_valid_frames=np.full(n_clips, CLIP_FRAMES, np.int32),
-        sounding=np.ones((n_clips, CLIP_FRAMES), bool),
-        context_f0_hz=np.repeat(f0_hz[:, :1], CONTEXT_FRAMES, axis=1).astype(np.float32),
-        context_loudness_db=np.full((n_clips, CONTEXT_FRAMES), MIN_LOUDNESS_DB, np.float32),
-        split=(np.arange(n_clips) % 3 == 2).astype(np.uint8),
-        recording=np.array([f"tone{i}" for i in range(n_clips)]),
-        source=np.array([("played", "rendered")[i % 2] for i in range(n_clips)]),
-        joined=np.zeros(n_clips, bool),
-        real=np.arange(n_clips) % 2 == 0,
-    )
-
-
-@pytest.fixture(scope="module")
-def dataset_path(tmp_path_factory):
-    path = tmp_path_factory.mktemp("runs") / "flute" / "dataset.npz"
-    write_dataset(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def dataset(dataset_path):
-    return load_dataset(dataset_path, INSTRUMENT)
-
-
-@pytest.fixture(scope="module")
-def live_dataset(tmp_path_factory, dataset_path):
-    """Returns the data set with live features that are an octave above the others, and softer."""
-    with np.load(dataset_path) as stored:
-        arrays = dict(stored)
-    for name in FEATURES:
-        change = (lambda x: 2 * x) if name.endswith("hz") else (lambda x: np.maximum(x - 9, -80))
-        arrays[f"live_{name}"] = change(arrays[name]).astype(np.float32)
-    path = tmp_path_factory.mktemp("live") / "dataset.npz"
-    np.savez(path, **arrays)
-    return load_dataset(path, INSTRUMENT)
-
-
-def settings(**changes):
-    training = load_profile("full").training("reduced", **{**SETTINGS, "steps": 9, **changes})
-    return options.resolve(INSTRUMENT, "reduced", training)
 
 
 @pytest.fixture(scope="module")
@@ -279,110 +204,6 @@ def test_digital_silence_is_neither_learnt_nor_judged(tmp_path):
     dataset = load_dataset(tmp_path / "dataset.npz", INSTRUMENT)
     assert np.flatnonzero(~dataset["sounding"][1]).tolist() == list(range(100, 150))
     assert np.flatnonzero(~dataset["loud"][1]).tolist() == [*range(100, 150), *range(300, 400)]
-
-
-def test_batches_depend_only_on_seed_and_step_and_contain_only_training_clips(dataset):
-    config = settings(batch_size=8).train
-    for step in (0, 1, 12345):
-        clips, starts = draw_batch(dataset, config, step)
-        again = draw_batch(dataset, config, step)
-        np.testing.assert_array_equal(clips, again[0])
-        np.testing.assert_array_equal(starts, again[1])
-        assert (dataset["split"][clips] == TRAIN).all()
-        assert (starts + config.crop_frames <= CLIP_FRAMES).all()
-
-
-def test_every_source_has_the_same_share_of_the_batches():
-    names = np.repeat(["long", "short", "tiny", "held out"], [90, 9, 1, 50])
-    dataset = {
-        "split": np.where(names == "held out", TEST, TRAIN),
-        "source": names,
-        "n_valid_frames": np.full(len(names), CLIP_FRAMES),
-    }
-    config = settings(batch_size=8).train
-    counts = dict.fromkeys(["long", "short", "tiny"], 0)
-    for step in range(300):
-        clips, _ = draw_batch(dataset, config, step)
-        found, each = np.unique(names[clips], return_counts=True)
-        assert set(each) == {2, 3}
-        assert len(np.unique(clips[names[clips] == "long"])) == each[found == "long"]
-        for name, count in zip(found, each, strict=True):
-            counts[name] += count
-    assert all(count == pytest.approx(800, abs=40) for count in counts.values()), counts
-
-
-def test_share_of_the_crops_is_played_from_live_features(dataset, live_dataset):
-    n_clips = len(dataset["split"])
-    n_live = 0
-    for step in range(200):
-        plain = draw_batch(dataset, settings(batch_size=8).train, step)
-        without = draw_batch(live_dataset, settings(batch_size=8, live_share=0.0).train, step)
-        mixed = draw_batch(live_dataset, settings(batch_size=8, live_share=0.25).train, step)
-        np.testing.assert_array_equal(without, plain)
-        np.testing.assert_array_equal(mixed[0] % n_clips, plain[0])
-        np.testing.assert_array_equal(mixed[1], plain[1])
-        n_live += np.count_nonzero(mixed[0] >= n_clips)
-    assert n_live == pytest.approx(0.25 * 200 * 8, abs=50)
-
-
-def test_crop_from_live_features_has_their_inputs_and_the_same_recording(live_dataset):
-    config, n_clips = settings(), len(live_dataset["split"])
-    inputs = training_inputs(live_dataset, config)
-    arrays = {"audio": live_dataset["audio"], "sounding": live_dataset["sounding"], **inputs}
-    starts = np.array([40, 40], np.int32)
-    batch = crop_clips(arrays, np.array([3, n_clips + 3], np.int32), starts, 50)
-    audio, features, phase = (np.asarray(batch[name]) for name in ("audio", "features", "phase"))
-    np.testing.assert_array_equal(audio[1], audio[0])
-    assert np.abs(audio[0]).max() > 0.01
-    octave, softer = (features[1] - features[0])[-50:].T
-    np.testing.assert_allclose(octave, octave[0], atol=1e-5)
-    np.testing.assert_allclose(softer, -9 / 80, atol=1e-5)
-    advance = np.diff(phase.view(np.uint32), axis=1).astype(np.int64)
-    np.testing.assert_allclose(advance[1], 2 * advance[0] % 2**32, rtol=1e-6)
-    whole = model_inputs(live_dataset, config)["phase"].shape[0]
-    assert (
-        whole
-        == n_clips
-        == training_inputs(live_dataset, settings(live_share=0.0))["phase"].shape[0]
-    )
-
-
-def test_crops_are_matching_slices_of_features_and_samples(dataset):
-    clips, starts = np.array([3, 0], np.int32), np.array([5, 400], np.int32)
-    config = dataclasses.replace(settings(), tcn=TcnConfig(n_blocks=2, hidden_channels=4))
-    n_before = config.tcn.receptive_field - 1 + LEAD_FRAMES
-    inputs = model_inputs(dataset, config)
-    arrays = {"audio": dataset["audio"], "sounding": dataset["sounding"], **inputs}
-    batch = {
-        name: np.asarray(value) for name, value in crop_clips(arrays, clips, starts, 50).items()
-    }
-    before = batch["features"][0, :n_before]
-    assert (before[: n_before - 5, 1] == 0).all()  # silence before the clip
-    np.testing.assert_array_equal(before[n_before - 5 :], dataset["features"][3, :5])
-    for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
-        np.testing.assert_array_equal(
-            batch["features"][row, n_before:], dataset["features"][clip, start : start + 50]
-        )
-        samples = slice(start * 64, (start + 50) * 64)
-        np.testing.assert_array_equal(batch["audio"][row], dataset["audio"][clip, samples])
-        led = slice(start * 64, (start + 50 + LEAD_FRAMES) * 64)
-        np.testing.assert_array_equal(batch["phase"][row], inputs["phase"][clip, led])
-
-
-def test_crop_within_a_note_is_a_slice_of_the_whole_rendering(dataset):
-    """Neither the network, the levels nor the noise fade in where a crop begins."""
-    config = settings()
-    model = Ddx7(config)
-    arrays = {"sounding": dataset["sounding"], **model_inputs(dataset, config)}
-    clip = np.array([2], np.int32)
-    whole, crop = (
-        np.asarray(
-            drop_lead(model(crop_clips(arrays, clip, np.array([start], np.int32), n)))["dry"]
-        )
-        for start, n in ((0, CLIP_FRAMES), (300, 100))
-    )
-    np.testing.assert_allclose(crop[0], whole[0, 300 * 64 : 400 * 64], atol=1e-5)
-    assert np.abs(crop).max() > 0.01
 
 
 def test_gaps_are_silenced_before_the_loss(dataset):
