@@ -133,6 +133,9 @@ class TrainConfig:
     frame_weight: Annotated[
         float, Within(0, 100), "weight of these partials and this noise beside the spectral loss"
     ] = 0.0
+    rendered_share: Annotated[
+        _Share, "share of the crops that come from rendered sources where there are recordings, too"
+    ] = 0.1
     live_share: Annotated[
         _Share, "share of the crops that are played from live features, if the data set has them"
     ] = 0.25

@@ -150,16 +150,18 @@ def prepend_past(dataset: Mapping[str, npt.NDArray[Any]], n_frames: int) -> Floa
 def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices, Indices]:
     """Draws the clips of a step and where their crops start, from the seed and the step alone.
 
-    All sources have the same share of the clips, however many they have, so that a model does not
-    learn the player and the room of the largest one. Starts of clips are drawn more often than
-    other positions; otherwise the frames there would be drawn less often than all others.
+    All recorded sources have the same share of the clips, however many they have, so that a model
+    does not learn the player and the room of the largest one. Rendered sources share
+    `rendered_share` of the clips, or all if nothing is recorded. Starts of clips are drawn more
+    often than other positions; otherwise the frames there would be drawn less often than all
+    others.
 
     If the data set has live features, each clip is played from them with the probability
     `live_share`; its index is then larger by the number of clips (see `training_inputs`).
 
     Args:
         dataset: From `load_dataset`.
-        config: Seed, batch size, length of a crop, and share of live features.
+        config: Seed, batch size, length of a crop, and shares of rendered clips and live features.
         step: Number of the step.
 
     Returns:
@@ -167,13 +169,14 @@ def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices
     """
     random = np.random.default_rng([config.seed, step])
     train = np.flatnonzero(dataset["split"] == TRAIN)
-    sources = random.permutation(np.unique(dataset["source"][train]))
-    shares = np.array_split(np.arange(config.batch_size), len(sources))  # the first get the rest
-    pools = [train[dataset["source"][train] == source] for source in sources]
+    recorded, rendered = train[dataset["real"][train]], train[~dataset["real"][train]]
+    n_rendered = int(config.batch_size * config.rendered_share + random.random())
+    if not (len(recorded) and len(rendered)):
+        n_rendered = min(len(rendered), 1) * config.batch_size
     clips = np.concatenate(
         [
-            random.choice(pool, len(share), replace=len(share) > len(pool))
-            for pool, share in zip(pools, shares, strict=True)
+            _draw_balanced(recorded, dataset["source"], config.batch_size - n_rendered, random),
+            _draw_balanced(rendered, dataset["source"], n_rendered, random),
         ]
     )
     last_start = np.maximum(dataset["n_valid_frames"][clips] - config.crop_frames, 0)
@@ -183,6 +186,23 @@ def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices
         is_live = random.random(len(clips)) < config.live_share
         clips = np.where(is_live, clips + len(dataset["split"]), clips)
     return clips.astype(np.int32), np.maximum(starts, 0).astype(np.int32)
+
+
+def _draw_balanced(
+    clips: npt.NDArray[np.intp], sources: npt.NDArray[np.str_], n: int, random: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """Draws `n` clips, equally many of each source; which sources give one more is drawn, too."""
+    if not n:
+        return clips[:0]
+    names = random.permutation(np.unique(sources[clips]))
+    shares = np.array_split(np.arange(n), len(names))  # the first get the rest
+    pools = [clips[sources[clips] == name] for name in names]
+    return np.concatenate(
+        [
+            random.choice(pool, len(share), replace=len(share) > len(pool))
+            for pool, share in zip(pools, shares, strict=True)
+        ]
+    )
 
 
 def crop_clips(

@@ -34,23 +34,48 @@ def test_batches_depend_only_on_seed_and_step_and_contain_only_training_clips(da
         assert (starts + config.crop_frames <= CLIP_FRAMES).all()
 
 
-def test_every_source_has_the_same_share_of_the_batches():
-    names = np.repeat(["long", "short", "tiny", "held out"], [90, 9, 1, 50])
+def shares_of_sources(n_clips: dict[str, int], rendered: set[str], **changes) -> dict[str, float]:
+    """Draws 300 batches of 8 and returns the mean number of clips of each source."""
+    names = np.repeat(list(n_clips), list(n_clips.values()))
     dataset = {
         "split": np.where(names == "held out", TEST, TRAIN),
         "source": names,
+        "real": ~np.isin(names, list(rendered)),
         "n_valid_frames": np.full(len(names), CLIP_FRAMES),
     }
-    config = settings(batch_size=8).train
-    counts = dict.fromkeys(["long", "short", "tiny"], 0)
+    counts = dict.fromkeys(n_clips, 0)
     for step in range(300):
-        clips, _ = draw_batch(dataset, config, step)
-        found, each = np.unique(names[clips], return_counts=True)
-        assert set(each) == {2, 3}
-        assert len(np.unique(clips[names[clips] == "long"])) == each[found == "long"]
-        for name, count in zip(found, each, strict=True):
-            counts[name] += count
-    assert all(count == pytest.approx(800, abs=40) for count in counts.values()), counts
+        clips, _ = draw_batch(dataset, settings(batch_size=8, **changes).train, step)
+        assert len(clips) == 8
+        for name, pool in n_clips.items():
+            own = clips[names[clips] == name]
+            counts[name] += len(own)
+            assert len(own) > pool or len(np.unique(own)) == len(own), "a clip was drawn twice"
+    return {name: count / 300 for name, count in counts.items()}
+
+
+def test_every_source_has_the_same_share_of_the_batches():
+    found = shares_of_sources({"long": 90, "short": 9, "tiny": 1, "held out": 50}, set())
+    assert found.pop("held out") == 0
+    assert all(value == pytest.approx(8 / 3, abs=0.15) for value in found.values()), found
+
+
+@pytest.mark.parametrize(
+    ("share", "rendered", "recorded"), [(0.1, 0.8, 7.2), (0.5, 4, 4), (0, 0, 8)]
+)
+def test_rendered_sources_have_their_share_beside_recordings(share, rendered, recorded):
+    n_clips = {"a": 60, "b": 40, "set 1": 90, "set 2": 30}
+    found = shares_of_sources(n_clips, {"set 1", "set 2"}, rendered_share=share)
+    for name in ("a", "b"):
+        assert found[name] == pytest.approx(recorded / 2, abs=0.15)
+    for name in ("set 1", "set 2"):
+        assert found[name] == pytest.approx(rendered / 2, abs=0.15)
+
+
+@pytest.mark.parametrize("rendered", [set(), {"a", "b"}], ids=["recorded", "rendered"])
+def test_rendered_share_matters_only_beside_recordings(rendered):
+    found = shares_of_sources({"a": 60, "b": 40}, rendered, rendered_share=0.1)
+    assert found == {"a": pytest.approx(4, abs=0.15), "b": pytest.approx(4, abs=0.15)}
 
 
 def test_share_of_the_crops_is_played_from_live_features(dataset, live_dataset):
