@@ -16,9 +16,9 @@ from pipeline.core.constants import CLIP_FRAMES, CLIP_SAMPLES, CONTEXT_FRAMES
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
-from pipeline.training.clips import Placed, make_clip
+from pipeline.training.clips import make_clip
 from pipeline.training.dataset import Arrays
-from pipeline.training.dataset_plan import Cut, arrange, cut_take
+from pipeline.training.dataset_plan import Cut, Group, arrange, cut_take
 from pipeline.training.dataset_summary import account, summarize
 from pipeline.training.live_clips import Measure, stack_live
 from pipeline.training.splits import check_hold_out, check_usable
@@ -60,10 +60,7 @@ def build_dataset(
     recordings = sorted(recordings, key=lambda recording: recording.source not in hold_out)
     takes = list(analyse(recordings, config.data, cache or run_dir / "features"))
     gains = find_gains(((take.recording, take.features) for take in takes), config.data)
-    cuts, log = _cut_all(takes, gains, config.data)
-    real = ((take.recording, take.checks) for take, _ in cuts if take.recording.real)
-    pitches = report_pitches(real, config.data)
-    pitches.add_issues(log)
+    cuts, log, pitches = _cut_all(takes, gains, config.data)
     useful = [cut for cut in cuts if cut[1]]
     if not useful:
         raise UserError(_why_nothing(config, len(cuts), pitches))
@@ -73,16 +70,9 @@ def build_dataset(
     if measure_live is not None:
         arrays |= stack_live([placed for _, placed in groups], measure_live)
     accounts = [account(*cut, splits, config.data) for cut in cuts]
-    summary = summarize(config, arrays, accounts, gains)
-    summary |= {
+    summary = summarize(config, arrays, accounts, gains) | {
         "duplicates": len(recordings) - len(cuts),
-        "joined_clips": {
-            str(name): list(dict.fromkeys(item.piece.take.recording.name for item in placed))
-            for name, joined, (_, placed) in zip(
-                arrays["recording"], arrays["joined"], groups, strict=True
-            )
-            if joined
-        },
+        "joined_clips": _joined_clips(arrays, groups),
         "passed_over": dict(passed_over or {}),
         "warnings": log.by_name(),
         "out_of_range": pitches.range_lines(),
@@ -96,6 +86,22 @@ def build_dataset(
     return summary
 
 
+def _cut_all(
+    takes: Sequence[Analysis], gains: Gains, config: DataConfig
+) -> tuple[list[Cut], IssueLog, PitchReport]:
+    """Calibrates and cuts recordings, and collects the issues and the pitches of real ones."""
+    cuts: list[Cut] = []
+    log = IssueLog()
+    for take in takes:
+        if take.recording.real:
+            log.add(take.recording.name, find_issues(take.checks, config))
+        cuts.append(cut_take(calibrate(take, gains.of(take.recording)), config))
+    real = ((take.recording, take.checks) for take in takes if take.recording.real)
+    pitches = report_pitches(real, config)
+    pitches.add_issues(log)
+    return cuts, log, pitches
+
+
 def _why_nothing(config: InstrumentConfig, n_recordings: int, pitches: PitchReport) -> str:
     """Explains why no recording is usable: the search range, or else that no pitch is clear."""
     low, high = config.data.f0_min_hz, config.data.f0_max_hz
@@ -106,20 +112,7 @@ def _why_nothing(config: InstrumentConfig, n_recordings: int, pitches: PitchRepo
     )
 
 
-def _cut_all(
-    takes: Sequence[Analysis], gains: Gains, config: DataConfig
-) -> tuple[list[Cut], IssueLog]:
-    """Calibrates and cuts recordings, and collects the issues of real ones."""
-    cuts: list[Cut] = []
-    log = IssueLog()
-    for take in takes:
-        if take.recording.real:
-            log.add(take.recording.name, find_issues(take.checks, config))
-        cuts.append(cut_take(calibrate(take, gains.of(take.recording)), config))
-    return cuts, log
-
-
-def _stack(groups: Sequence[tuple[int, list[Placed]]]) -> Arrays:
+def _stack(groups: Sequence[Group]) -> Arrays:
     """Returns the arrays of ``dataset.npz``, filled clip by clip."""
     n = len(groups)
     shapes = {"audio": (n, CLIP_SAMPLES), "sounding": (n, CLIP_FRAMES)}
@@ -150,4 +143,15 @@ def _stack(groups: Sequence[tuple[int, list[Placed]]]) -> Arrays:
         "source": np.array([recording.source for recording in firsts]),
         "joined": np.array(joined),
         "real": np.array([recording.real for recording in firsts]),
+    }
+
+
+def _joined_clips(arrays: Arrays, groups: Sequence[Group]) -> dict[str, list[str]]:
+    """Returns the names of the recordings in every joined clip, by its name."""
+    return {
+        str(name): list(dict.fromkeys(item.piece.take.recording.name for item in placed))
+        for name, joined, (_, placed) in zip(
+            arrays["recording"], arrays["joined"], groups, strict=True
+        )
+        if joined
     }

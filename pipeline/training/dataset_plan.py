@@ -15,6 +15,7 @@ from pipeline.training.pieces import Piece, cut_pieces
 from pipeline.training.splits import split_sources
 
 Cut = tuple[Analysis, list[Piece]]
+Group = tuple[int, list[Placed]]  # the split and the pieces of a clip
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def cut_take(take: Analysis, config: DataConfig) -> Cut:
 
 def arrange(
     cuts: Sequence[Cut], seed: int, hold_out: Collection[str] = ()
-) -> tuple[dict[str, int], list[tuple[int, list[Placed]]]]:
+) -> tuple[dict[str, int], list[Group]]:
     """Splits recordings and arranges their pieces in clips.
 
     Args:
@@ -100,9 +101,7 @@ def plan_use(analyses: Sequence[Analysis], config: DataConfig) -> dict[str, Sour
     return uses
 
 
-def _groups(
-    cuts: Sequence[Cut], splits: dict[str, int], seed: int
-) -> Iterator[tuple[int, list[Placed]]]:
+def _groups(cuts: Sequence[Cut], splits: dict[str, int], seed: int) -> Iterator[Group]:
     """Yields the split and the pieces of every clip, one source and split after the other."""
     keys = dict.fromkeys(
         (take.recording.source, splits[take.recording.name])

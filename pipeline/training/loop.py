@@ -6,18 +6,16 @@ for JAX (``KERAS_BACKEND=jax``).
 """
 
 import json
-from collections.abc import Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 from keras import ops
 from tqdm import tqdm
 
-from pipeline.core.constants import TEST, VALID
+from pipeline.core.constants import TEST
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import TrainConfig
@@ -30,55 +28,12 @@ from pipeline.training.checkpoints import History, Row, load_checkpoint, save_ch
 from pipeline.training.dataset import Arrays, draw_batch, has_live, training_inputs
 from pipeline.training.frame_targets import measure_frames
 from pipeline.training.learner import Learner
-from pipeline.training.losses import COLUMNS, Loss, reconstruction_loss, score
+from pipeline.training.losses import Loss, reconstruction_loss, score
 from pipeline.training.objective import Stage
 from pipeline.training.run_log import RunLog
+from pipeline.training.validation import validate
 
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"
-
-
-def validate(learner: Learner, dataset: Arrays, split: int = VALID) -> Row:
-    """Measures a split's clips (see `validation_distances`) by recording and source.
-
-    A source's figures are the mean over its recordings of each one's mean, and those of all are the
-    mean over sources, so that neither long recordings nor large sources outweigh others.
-
-    Args:
-        learner: The learner.
-        dataset: The data set.
-        split: The split.
-
-    Returns:
-        For real recordings, if there are any: ``real``, the MSS with reverb, ``real_dry``, the MSS
-        without, ``real_loudness_db``, ``real_dry_loudness_db``, and ``real_sound``, the dry sound
-        distance; likewise ``rendered`` for rendered recordings; and ``sources``, the same figures
-        of every source by its name: ``mss``, ``dry``, ... If the model learns from live features,
-        too, ``real_live``, ``real_live_dry``, ... are measured with these.
-    """
-    clips = np.flatnonzero(dataset["split"] == split)
-    if not len(clips):
-        return {}
-    columns, found = list(COLUMNS), learner.distances(clips)
-    if has_live(dataset) and learner.model.config.train.live_share:
-        columns += ["_live" + name for name in COLUMNS]
-        found = np.hstack([found, learner.distances(clips + len(dataset["split"]))])
-    sources, recordings, real = (dataset[name][clips] for name in ("source", "recording", "real"))
-    figures: Row = {"sources": {}}
-    by_kind: dict[str, list[npt.NDArray[np.float32]]] = {"real": [], "rendered": []}
-    for source in np.unique(sources):
-        own = sources == source
-        of_recording = [recordings == name for name in np.unique(recordings[own])]
-        means = np.mean([found[own & clip].mean(axis=0) for clip in of_recording], axis=0)
-        by_kind["real" if real[own].all() else "rendered"].append(means)
-        figures["sources"][str(source)] = _named(means, [name[1:] or "mss" for name in columns])
-    for kind, rows in by_kind.items():
-        if rows:
-            figures |= _named(np.mean(rows, axis=0), [kind + name for name in columns])
-    return figures
-
-
-def _named(values: npt.NDArray[np.float32], names: Sequence[str]) -> Row:
-    return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
 def train_model(
@@ -128,10 +83,21 @@ def train_model(
     config.save(run_dir)
     kept = _run(learner, dataset, config, history, run_dir)
     restore_weights(model, run_dir)
-    metrics = {
+    metrics = _summarize(learner, dataset, history, kept, warm_start)
+    write_json(run_dir / METRICS, metrics)
+    (run_dir / CHECKPOINT).unlink()
+    return metrics
+
+
+def _summarize(
+    learner: Learner, dataset: Arrays, history: History, kept: Row, warm_start: Path | None
+) -> dict[str, Any]:
+    """Returns the figures of ``metrics.json``, and tests the kept weights, which the model has."""
+    config = learner.model.config
+    return {
         "instrument": config.instrument,
         "variant": config.variant,
-        "parameters": int(model.tcn.count_params()),
+        "parameters": int(learner.model.tcn.count_params()),
         "seed": config.train.seed,
         "live_share": config.train.live_share if has_live(dataset) else 0.0,
         "start": None if warm_start is None else str(shown(warm_start)),
@@ -142,9 +108,6 @@ def train_model(
         "mss": {"valid": kept, "test": validate(learner, dataset, TEST)},
         "history": history,
     }
-    write_json(run_dir / METRICS, metrics)
-    (run_dir / CHECKPOINT).unlink()
-    return metrics
 
 
 def _remove_results(run_dir: Path) -> None:
