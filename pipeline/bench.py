@@ -19,7 +19,7 @@ from pipeline.core.constants import FORMATS, FRAME_RATE, HOP_SAMPLES
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.model_choice import chosen_models
-from pipeline.core.options import add_models, add_tflm_dir
+from pipeline.core.options import add_json, add_models, add_tflm_dir
 from pipeline.core.parser import Parser
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import decoder_name
@@ -65,12 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _parser() -> Parser:
     parser = Parser("bench", main.__doc__)
-    parser.add_argument(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help="also write the results to this JSON file (default: only print them)",
-    )
+    add_json(parser, "the results")
     parser.add_argument(
         "--boards",
         action="store_true",

@@ -9,7 +9,6 @@ offline features; ``--f0`` gives that of the firmware.
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -19,7 +18,7 @@ from pipeline.audio.recordings import open_recordings
 from pipeline.core.cli import run_main
 from pipeline.core.files import require_writable, write_json
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_instrument
+from pipeline.core.options import add_instrument, add_json
 from pipeline.core.parser import Parser
 from pipeline.core.recording_options import add_audio, add_f0, f0_bounds
 from pipeline.emit.constants import LIVE_F0_HZ
@@ -35,12 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_audio(parser, "folders of recordings of one voice, or single files", required=True)
     add_instrument(parser)
     add_f0(parser, LIVE_F0_HZ)
-    parser.add_argument(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help="also write the numbers of every recording to this JSON file (default: only print)",
-    )
+    add_json(parser, "the numbers of every recording")
     args = parser.parse_args(argv)
     bounds = f0_bounds(args)
     config = load_instrument(args.instrument).data

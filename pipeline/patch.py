@@ -21,18 +21,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.cli import run_main
-from pipeline.core.dx7_algorithms import ALGORITHMS
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig, load_instrument
+from pipeline.core.options import add_out
 from pipeline.core.parser import Parser, whole
-from pipeline.core.patch import Patch
 from pipeline.core.patch_files import known_patches, load_patch, patch_table, save_patch
 from pipeline.core.paths import BUILD_DIR, PATCH_DIR, shown
-from pipeline.core.recording_options import add_audio
+from pipeline.core.recording_options import add_audio, add_hold_out
 from pipeline.core.schema import Identifier
-from pipeline.model.dx7_sysex import Dx7Voice, read_voices
-from pipeline.pages.diagrams import operator_rows, roles
+from pipeline.model.dx7_sysex import read_voices
+from pipeline.pages.patch_text import patch_lines, summary_line, voice_line
 
 N_FRAMES = 120  # that --fit fits levels to
 
@@ -42,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     _check(args)
     if args.show is not None:
-        _show(load_patch(args.show))
+        print("\n".join(patch_lines(load_patch(args.show))))
     elif args.fit:
         _fit(args)
     elif args.stretch:
@@ -53,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         _list_voices(args.syx[0])
     else:
         for name in known_patches():
-            print(_summary(load_patch(name)))
+            print(summary_line(load_patch(name)))
         print(
             "next: python -m pipeline.patch --show NAME, or "
             'patch = "NAME" in the file of an instrument'
@@ -84,12 +83,11 @@ def _parser() -> Parser:
         metavar="NAME",
         help="name of the written patch, data/patches/NAME.toml (default: the voice's name)",
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="PATH",
-        help="file of the written patch, or folder of --fit (default: data/patches/NAME.toml, or "
-        "build/patch_fit)",
+    add_out(
+        parser,
+        "file of the written patch, or folder of --fit and --stretch (default: "
+        "data/patches/NAME.toml, build/patch_fit or build/stretch)",
+        required=False,
     )
     parser.add_argument(
         "--fit",
@@ -101,14 +99,7 @@ def _parser() -> Parser:
         action="store_true",
         help="measure the inharmonicity of strings in recordings (default: no measurement)",
     )
-    parser.add_argument(
-        "--hold-out",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="SOURCE",
-        help="folders of --audio, by name, on which --stretch is only tested (default: none)",
-    )
+    add_hold_out(parser, "folders of --audio, by name, on which --stretch is only tested")
     add_audio(
         parser, "recordings for --fit and --stretch: folders, or single files (default: none)"
     )
@@ -150,47 +141,14 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError("--out contains the patch's name: leave out --name")
 
 
-def _summary(patch: Patch) -> str:
-    numbers = [number for number in ALGORITHMS if _is_algorithm(patch, number)]
-    dx7 = f"DX7 algorithm {' or '.join(map(str, numbers))}" if numbers else "not a DX7 algorithm"
-    return f"{patch.name}: {patch.routing}; ratios {_ratios(patch)}; {dx7}"
-
-
-def _is_algorithm(patch: Patch, number: int) -> bool:
-    return Patch("dx7", ALGORITHMS[number], patch.ratios).modulators == patch.modulators
-
-
-def _ratios(patch: Patch) -> str:
-    return " ".join(
-        f"{float(ratio):g}" + (f"{cents:+g}ct" if cents else "")
-        for ratio, cents in zip(patch.ratios, patch.detune_cents, strict=True)
-    )
-
-
-def _show(patch: Patch) -> None:
-    print(_summary(patch))
-    print("\n".join(f"    {row}" for row in operator_rows(patch)))
-    rows = zip(_ratios(patch).split(), patch.stretch, roles(patch), strict=True)
-    for number, (ratio, weight, role) in enumerate(rows, 1):
-        stretch = f", stretch {weight}" if weight else ""
-        print(f"  operator {number}, ratio {ratio}{stretch}: {role}")
-
-
 def _list_voices(path: Path) -> None:
     voices = read_voices(path)
     for number, voice in enumerate(voices, 1):
-        print(f"{number:2d} {_voice_summary(voice)}")
+        print(f"{number:2d} {voice_line(voice)}")
     noun = "voice" if len(voices) == 1 else "voices"
     file = shlex.quote(str(path))
     print(f"{path}: {len(voices)} {noun}")
     print(f"next: python -m pipeline.patch --syx {file} --voice N writes one as a patch")
-
-
-def _voice_summary(voice: Dx7Voice) -> str:
-    lacking = voice.not_played()
-    without = f"; without {', '.join(lacking)}" if lacking else ""
-    patch = voice.patch()
-    return f"{voice.name:10s} algorithm {voice.algorithm:2d}, ratios {_ratios(patch)}{without}"
 
 
 def _import(args: argparse.Namespace) -> None:
@@ -206,7 +164,7 @@ def _import(args: argparse.Namespace) -> None:
     title = f"Voice {args.voice} of {args.syx[0].name}: {voice.name}, algorithm {voice.algorithm}."
     lacking = voice.not_played()
     save_patch(patch, path, [title, *([f"Not played: {', '.join(lacking)}."] if lacking else [])])
-    print(f"{args.voice} {_voice_summary(voice)}")
+    print(f"{args.voice} {voice_line(voice)}")
     print(f"{shown(path)}: written")
     if path.resolve().parent == PATCH_DIR:
         print(f'next: write patch = "{patch.name}" into the file of an instrument')
@@ -294,7 +252,7 @@ def _fit(args: argparse.Namespace) -> None:
     print("error of the partials in dB, distance after a short training, patch")
     for fit in fits:
         distance = "     " if fit.mss is None else f"{fit.mss:5.2f}"
-        print(f"{fit.error_db:5.2f} {distance}  {_summary(fit.patch)}")
+        print(f"{fit.error_db:5.2f} {distance}  {summary_line(fit.patch)}")
     print(f"{shown(folder)}: patches.svg, patches.json")
     print("next: write the best of data/patches into the instrument's file, as patch = NAME")
 

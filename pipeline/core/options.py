@@ -170,6 +170,16 @@ def add_out(
     )
 
 
+def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+    """Adds ``--json FILE``, to which a command also writes what it prints."""
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help=f"also write {what} to this JSON file (default: only print them)",
+    )
+
+
 def add_board(
     parser: Any,
     boards: Iterable[str],

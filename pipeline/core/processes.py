@@ -1,4 +1,4 @@
-"""Helpers for processes: how many to start, how they end with their parent, and a lock."""
+"""Helpers for processes: how many to start, how they end with their parent, and locks."""
 
 import ctypes
 import fcntl
@@ -8,6 +8,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
+
+_claims: dict[Path, TextIO] = {}
 
 
 def end_with_parent() -> None:
@@ -31,3 +34,17 @@ def locked(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def claim(folder: Path) -> bool:
+    """Reserves a folder until this process ends; returns False if another process has it."""
+    if folder not in _claims:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".claim").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return False
+        _claims[folder] = lock
+    return True

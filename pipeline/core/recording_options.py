@@ -53,14 +53,21 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="use recordings alone (default: also a corpus where --corpus says so)",
     )
+    add_hold_out(
+        parser,
+        "sources that are kept for the test: names of folders given to --audio, or of sound sets",
+    )
+
+
+def add_hold_out(parser: argparse.ArgumentParser, help: str) -> None:
+    """Adds ``--hold-out SOURCE ...``, which may be repeated."""
     parser.add_argument(
         "--hold-out",
         nargs="+",
         action="extend",
         default=[],
         metavar="SOURCE",
-        help="sources that are kept for the test: names of folders given to --audio, or of sound "
-        "sets (default: none)",
+        help=f"{help} (default: none)",
     )
 
 

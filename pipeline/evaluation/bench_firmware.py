@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from pipeline.core import paths
 from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES
+from pipeline.core.processes import claim
 from pipeline.target import firmware, link_map
 from pipeline.target.boards import ESTIMATED_BOARDS, FILE_BOARDS
 from pipeline.target.cycle_model import chip_share, count_cycles
 from pipeline.target.disassembly import disassemble
 from pipeline.target.emulator import trace_instructions
-from pipeline.target.tools import claim
 
 STAGES = {  # the function that runs each stage
     "frame": "instrument_set_frame",

@@ -1,11 +1,9 @@
-"""Runs external tools: checks that they are installed, reports failures, and claims folders."""
+"""Runs external tools: checks that they are installed, and reports failures."""
 
-import fcntl
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from pipeline.core.errors import UserError
 from pipeline.core.paths import REPOSITORY
@@ -102,20 +100,3 @@ def run_tool(command: Sequence[object], *, purpose: str, log: Path | None = None
         where = f" (full output in {log})" if log else ""
         raise UserError(f"{purpose} failed: {telling_line(done.stdout)}{where}")
     return done.stdout
-
-
-_claims: dict[Path, TextIO] = {}
-
-
-def claim(folder: Path) -> bool:
-    """Reserves a folder until this process ends; returns False if another process has it."""
-    if folder not in _claims:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".claim").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            return False
-        _claims[folder] = lock
-    return True
