@@ -30,10 +30,11 @@ from pipeline.ablation.grid import Grid, load_grid
 from pipeline.ablation.plan import Plan, make_plan
 from pipeline.ablation.results import RESULTS, TABLE, results_folder, write_results
 from pipeline.ablation.table import page_text, table_text
-from pipeline.ablation.task import load_result
+from pipeline.ablation.task import load_result, run_task
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
+from pipeline.core.options import add_out
 from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.core.processes import worker_count
@@ -91,7 +92,7 @@ def _run(plan: Plan, executor: Executor) -> list[str]:
         for tasks in plan.rounds():
             lacking |= {task.run_dir for task in tasks if task.needs & lacking}
             ready = {t.result: t for t in tasks if t.result in todo and t.run_dir not in lacking}
-            for task, failure in executor.run(list(ready.values())):
+            for task, failure in executor.run(run_task, list(ready.values())):
                 bar.update()
                 tqdm.write(f"failed: {failure}" if failure else f"done: {task.title}")
                 if failure:
@@ -167,11 +168,10 @@ def _parser() -> Parser:
         metavar="DIR",
         help="folder of data sets and trainings, which grids share (default: build/ablations)",
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help=f"folder for {RESULTS} and {TABLE} (default: data/ablations/NAME for NAME.toml)",
+    add_out(
+        parser,
+        f"folder for {RESULTS} and {TABLE} (default: data/ablations/NAME for NAME.toml)",
+        required=False,
     )
     parser.add_argument(
         "--restart",

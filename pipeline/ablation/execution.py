@@ -1,29 +1,29 @@
-"""Runs the tasks of an ablation: in processes of this machine, or on the workers of a Dask cluster.
+"""Runs tasks at the same time: in processes of this machine, or on the workers of a Dask cluster.
 
-A task leaves its result in a file, so all that is lost when a process dies is what it did after its
-last checkpoint. Dask gives the task of a dead worker to another one. On one machine, joblib stops
-all processes when one dies; the tasks that are not done are started again.
+Tasks keep what they have done in files, so all that is lost when a process dies is what it did
+after its last checkpoint. Dask gives the task of a dead worker to another one. On one machine,
+joblib stops all processes when one dies; the tasks that are not done are started again.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import joblib
 
-from pipeline.ablation.plan import Task
-from pipeline.ablation.task import run_task
 from pipeline.core.errors import UserError
 from pipeline.core.processes import end_with_parent, worker_count
 from pipeline.core.stages import THREAD_LIMITS
 
 MAX_TRIES = 3  # in a row in which processes die before any task is done
+ANSWER_S = 10  # for which a Dask scheduler may be silent
 DASK = "pip install 'distilling-ddsp[dask]'"
 # Processes that share a GPU take memory as they need it, not all of it when they start.
 GPU_MEMORY = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
-Ended = tuple[Task, str | None]  # a task, and why it failed if it did
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 class Executor:
@@ -48,32 +48,41 @@ class Executor:
         if self._client is not None:
             self._client.close()
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Ended]:
-        """Yields tasks as they end.
+    def run(
+        self, work: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Iterator[tuple[Task, Result]]:
+        """Yields tasks and their results as they end.
+
+        Args:
+            work: Does a task; does nothing if that was done, and raises no error.
+            tasks: What is to be done, in any order.
 
         Raises:
             UserError: Processes keep dying.
         """
-        waiting = {task.result: task for task in tasks}
+        waiting = dict(enumerate(tasks))
         tries = 0
         while waiting:
             try:
-                for ended in self._run_once(list(waiting.values())):
-                    del waiting[ended[0].result]
+                for number, result in self._run_once(work, dict(waiting)):
                     tries = 0
-                    yield ended
-            except Exception as error:  # tasks return their errors, so a process has died
+                    yield waiting.pop(number), result
+            except Exception as error:  # tasks raise none, so a process has died
                 tries += 1
                 if tries == MAX_TRIES:
+                    reason = str(error).partition("\n")[0]
                     raise UserError(
-                        f"{tries} times a process died before any task was done ({error}): give "
+                        f"{tries} times a process died before any task was done ({reason}): give "
                         "fewer --jobs if memory was short; the same command continues"
                     ) from None
 
-    def _run_once(self, tasks: Sequence[Task]) -> Iterator[Ended]:
+    def _run_once(
+        self, work: Callable[[Task], Result], tasks: Mapping[int, Task]
+    ) -> Iterator[tuple[int, Result]]:
         with _environment(self._jobs), self._backend():
             yield from joblib.Parallel(return_as="generator_unordered", batch_size=1)(
-                joblib.delayed(_run)(task, os.getpid()) for task in tasks
+                joblib.delayed(_run)(work, number, task, os.getpid())
+                for number, task in tasks.items()
             )
 
     def _backend(self) -> Any:
@@ -82,10 +91,12 @@ class Executor:
         return joblib.parallel_config("dask", client=self._client, n_jobs=-1)
 
 
-def _run(task: Task, command: int) -> Ended:
+def _run(
+    work: Callable[[Task], Result], number: int, task: Task, command: int
+) -> tuple[int, Result]:
     if os.getppid() == command:  # otherwise it would outlive a killed command
         end_with_parent()
-    return task, run_task(task)
+    return number, work(task)
 
 
 def _connect(scheduler: str) -> Any:
@@ -95,7 +106,7 @@ def _connect(scheduler: str) -> Any:
     except ImportError:
         raise UserError(f"--scheduler needs Dask: {DASK}") from None
     try:
-        client = Client(scheduler, timeout=10)
+        client = Client(scheduler, timeout=ANSWER_S)
     except (OSError, ValueError) as error:
         raise UserError(
             f"--scheduler {scheduler}: no answer ({error}): start one with dask scheduler"
@@ -103,6 +114,7 @@ def _connect(scheduler: str) -> Any:
     threads: Mapping[str, int] = client.nthreads()
     # A training sets Keras' random state, which all threads of a process share.
     if not threads or max(threads.values()) > 1:
+        client.close()
         found = f"a worker has {max(threads.values())} threads" if threads else "it has no workers"
         raise UserError(
             f"--scheduler {scheduler}: {found}: start workers of one thread with "

@@ -1,4 +1,4 @@
-"""Grids on several processes: what is lost when one of them dies."""
+"""A grid whose process dies resumes the training from its checkpoint."""
 
 import json
 import os
@@ -8,16 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
-from distributed import Client, LocalCluster
 from support.grids import SETTINGS, write_grid, write_sources
 
 from pipeline import ablate
-from pipeline.core.errors import UserError
 
-pytestmark = pytest.mark.slow
 # Long enough to be interrupted after the first checkpoint.
-LONG = SETTINGS.replace("[settings.small]\n", "[settings.small]\ntrain = {validate_every = 20}\n")
-N_TASKS = 2
+LONG = SETTINGS.replace(
+    "[settings.small]\n", "[settings.small]\ntrain = {steps = 200, validate_every = 20}\n"
+)
 
 
 class Killer(threading.Thread):
@@ -36,55 +34,20 @@ class Killer(threading.Thread):
         os.kill(self.killed, signal.SIGKILL)
 
 
-@pytest.fixture
-def arguments(tmp_path: Path) -> list[str]:
-    """Returns the arguments of a grid of two long tasks."""
-    head = f"seeds = {list(range(N_TASKS))}\n"
-    grid = write_grid(tmp_path / "grid.toml", head=head, settings=LONG)
-    grid.write_text(grid.read_text().replace("steps = 4,", "steps = 200,"))
+@pytest.mark.slow
+def test_training_in_a_dead_process_resumes(tmp_path):
+    grid = write_grid(tmp_path / "grid.toml", settings=LONG)
     places = write_sources(tmp_path / "recordings")
-    return [str(grid), *places, "--work", str(tmp_path / "work"), "--out", str(tmp_path)]
-
-
-def trainings(work: Path) -> list[int]:
-    """Returns how often each training was started or resumed; every time has its own log."""
-    return sorted(len(list(run.glob("logs/events*"))) for run in work.glob("runs/*/*"))
-
-
-def check_results(folder: Path) -> None:
-    tasks = json.loads((folder / "results.json").read_text())["tasks"]
-    assert [task["seed"] for task in tasks] == list(range(N_TASKS))
-    assert all(task["steps"] == 200 for task in tasks)
-
-
-def test_a_dead_dask_worker_costs_one_task(tmp_path, arguments):
-    workers = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
-    with workers as cluster, Client(cluster) as client:
-        before = client.run(os.getpid).values()
-        killer = Killer(tmp_path / "work")
-        killer.start()
-        ablate.main([*arguments, "--scheduler", cluster.scheduler_address])
-        killer.join()
-        assert killer.killed in before
-    check_results(tmp_path)
-    assert trainings(tmp_path / "work") == [1, 2]
-
-
-def test_a_dead_process_costs_no_finished_task_and_is_replaced(tmp_path, arguments):
     killer = Killer(tmp_path / "work")
     killer.start()
-    ablate.main([*arguments, "--jobs", "2"])
+    folders = ["--work", str(tmp_path / "work"), "--out", str(tmp_path)]
+    ablate.main([str(grid), *places, *folders, "--jobs", "2"])
     killer.join()
-    check_results(tmp_path)
-    # The other process was stopped, too, in the middle of its task or before it had begun.
-    assert trainings(tmp_path / "work") in ([1, 2], [2, 2])
-
-
-def test_scheduler_has_to_answer_and_to_have_workers_of_one_thread(arguments):
-    with pytest.raises(UserError, match="no answer"):
-        ablate.main([*arguments, "--scheduler", "tcp://127.0.0.1:9"])
-    workers = LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
-    )
-    with workers as cluster, pytest.raises(UserError, match=r"has 2 threads: .* --nthreads 1"):
-        ablate.main([*arguments, "--scheduler", cluster.scheduler_address])
+    (task,) = json.loads((tmp_path / "results.json").read_text())["tasks"]
+    assert task["steps"] == 200
+    (run,) = (tmp_path / "work" / "runs").glob("*/*")
+    logs = list(run.glob("logs/events*"))  # one of each process that trained
+    assert len(logs) == 2
+    assert killer.killed != os.getpid()
+    history = json.loads((run / "metrics.json").read_text())["history"]
+    assert [row["step"] for row in history] == list(range(20, 201, 20))
