@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.grids import write_grid, write_sources
+from support.grids import CHAIN, write_grid, write_sources
 
 from pipeline import ablate
 from pipeline.ablation.task import run_task
@@ -21,27 +21,13 @@ data = {f0_min_hz = 230, f0_max_hz = 2300}
 full = {n_blocks = 2, hidden_channels = 4}
 reduced = {n_blocks = 2, hidden_channels = 3}
 """
-SETTINGS = """
-[settings.teacher]
-variant = "full"
-start = "random"
-[settings.reduced]
-start = "random"
-[settings.CD]
-variant = "reduced_cd"
-start = "reduced"
-teacher = "teacher"
-[settings."as long as CD"]
-start = "reduced"
-as_long_as = "CD"
-"""
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> tuple[Path, list[str]]:
     """Runs a grid with a teacher, students and a control; returns the folder and the arguments."""
     folder = tmp_path_factory.mktemp("ablation")
-    grid = write_grid(folder / "grid.toml", head=HEAD, settings=SETTINGS)
+    grid = write_grid(folder / "grid.toml", head=HEAD, settings=CHAIN)
     places = write_sources(folder / "recordings")
     folders = ["--work", str(folder / "work"), "--out", str(folder / "out")]
     arguments = [str(grid), *places, *folders, "--jobs", "1"]
@@ -67,7 +53,7 @@ def test_results_hold_figures_by_source_and_what_made_them(made):
         assert (run.hash, run.train.seed) == (task["config_hash"], task["seed"])
     table = (folder / "out" / "table.md").read_text()
     rows = [row.split("|")[1].strip() for row in table.splitlines() if row.startswith("| ")]
-    assert rows == ["setting", "---", "teacher", "reduced", "CD", "as long as CD"]
+    assert rows == ["setting", "---", "full", "reduced", "CD", "longer"]
 
 
 def test_seconds_include_those_of_what_a_model_is_made_from(made):
@@ -75,7 +61,7 @@ def test_seconds_include_those_of_what_a_model_is_made_from(made):
     own = {name: task["seconds"] for name, task in tasks.items()}
     total = {name: task["total_seconds"] for name, task in tasks.items()}
     assert total["reduced"] == own["reduced"]
-    assert total["CD"] == pytest.approx(own["teacher"] + own["reduced"] + own["CD"], abs=0.2)
+    assert total["CD"] == pytest.approx(own["full"] + own["reduced"] + own["CD"], abs=0.2)
 
 
 def test_the_control_takes_the_steps_that_fit_into_the_time_of_the_distilled(made):
@@ -86,9 +72,9 @@ def test_the_control_takes_the_steps_that_fit_into_the_time_of_the_distilled(mad
         path = folder / "work" / "runs" / "flute" / tasks[name]["run"] / "training.json"
         return json.loads(path.read_text())
 
-    left = timing("teacher")["seconds"] + timing("CD")["seconds"]
+    left = timing("full")["seconds"] + timing("CD")["seconds"]
     steps = left * timing("reduced")["steps"] / timing("reduced")["seconds"]
-    assert tasks["as long as CD"]["steps"] == round(steps) > 4
+    assert tasks["longer"]["steps"] == round(steps) > 4
 
 
 def test_what_is_done_is_not_done_again(made, replace, capsys):
@@ -105,7 +91,7 @@ def test_a_task_that_fails_leaves_the_others_and_the_old_results(made, capsys):
     before = results_of(folder)
     bad = "\n[settings.bad]\nstart = 'reduced'\ninstrument.reduced.hidden_channels = 5\n"
     after = "[settings.after]\nstart = 'bad'\n"
-    write_grid(folder / "grid.toml", head=HEAD, settings=SETTINGS + bad + after)
+    write_grid(folder / "grid.toml", head=HEAD, settings=CHAIN + bad + after)
     message = r"^bad, seed 0: flute, far held out: .* another shape.*\(4 of 6 tasks are done"
     with pytest.raises(UserError, match=message):
         ablate.main(arguments)
@@ -116,6 +102,6 @@ def test_a_task_that_fails_leaves_the_others_and_the_old_results(made, capsys):
 def test_a_figure_that_does_not_exist_is_refused(made):
     folder, arguments = made
     head = HEAD.replace('["mss"]', '["mss", "colour"]')
-    write_grid(folder / "grid.toml", head=head, settings=SETTINGS)
+    write_grid(folder / "grid.toml", head=head, settings=CHAIN)
     with pytest.raises(UserError, match=r"evaluate.figures: colour is not measured: .* mss, "):
         ablate.main(arguments)

@@ -4,29 +4,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support.grids import SETTINGS, write_grid, write_sources
+from support.grids import CHAIN, SETTINGS, write_grid, write_sources
 
 from pipeline.ablation.data_sets import Library
 from pipeline.ablation.grid import load_grid
 from pipeline.ablation.plan import Plan, make_plan
 from pipeline.core.errors import UserError
 from pipeline.core.paths import MODEL_DIR
-
-CHAIN = """
-[settings.full]
-variant = "full"
-start = "random"
-[settings.reduced]
-start = "random"
-[settings.CD]
-variant = "reduced_cd"
-start = "reduced"
-teacher = "full"
-train.steps = 3
-[settings.longer]
-start = "reduced"
-as_long_as = "CD"
-"""
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,20 @@ figures = ["mss", "loudness_error_db"]
 start = "random"
 instrument.reduced = {n_blocks = 2, hidden_channels = 4}
 """
+CHAIN = """
+[settings.full]
+variant = "full"
+start = "random"
+[settings.reduced]
+start = "random"
+[settings.CD]
+variant = "reduced_cd"
+start = "reduced"
+teacher = "full"
+[settings.longer]
+start = "reduced"
+as_long_as = "CD"
+"""  # a teacher, its student before and after distillation, and a control
 
 
 def write_sources(folder: Path) -> list[str]:
