@@ -14,8 +14,10 @@ import numpy.typing as npt
 from pipeline.emit import weight_packing
 from pipeline.emit.c_text import BANNER, braces, header, hex_words, rows
 from pipeline.model.topology import FRAME, LOGITS
+from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.quantization.tflite_reader import Layer, StepModel
 from pipeline.reference.decoder import level_table
+from pipeline.reference.frame import FrameScaling, silent_frame
 
 
 def model_texts(name: str, model: StepModel) -> dict[str, str]:
@@ -113,25 +115,45 @@ def _tflm_arena_bytes(model: StepModel) -> int:
     return weight_packing.round_up(680 + 360 * len(model.layers) + 8 * n_channels + activations, 16)
 
 
+def frame_scaling(model: StepModel) -> FrameScaling:
+    """Returns the constants with which the frames of a model are quantized."""
+    return FrameScaling.of(model.frame.scale, model.frame.zero_point, model.bits, model.pitch)
+
+
+def silent_state(model: StepModel) -> list[int]:
+    """Returns the vectors of ``decoder_io_t.silence``, one after the other.
+
+    The reference decoder runs the network on silence until nothing changes any more, so that the
+    device need not do it whenever a note starts.
+    """
+    values: list[int] = []
+    for vector in StreamingDecoder(model.data).prime(silent_frame(frame_scaling(model))).values():
+        values += [*vector.tolist(), *[0] * (len(vector) % 2)]
+    return values
+
+
 def _io_text(name: str, model: StepModel) -> str:
     table = level_table(model.logits.scale, model.logits.zero_point, model.bits)
+    silence = silent_state(model)
     return f"""\
 static const int32_t levels_q32[{len(table)}] = {{
 {rows(table.tolist(), 10)}}};
+
+static const int16_t silence[{len(silence)}] __attribute__((aligned(4))) = {{
+{rows(silence, 20)}}};
 
 const decoder_io_t {name}_io = {{
     .bits = {model.bits},
     .logit_scale = {model.logits.scale:.8e}f,
     .logit_zero_point = {model.logits.zero_point},
     .levels_q32 = levels_q32,
+    .silence = silence,
 }};
 """
 
 
 def _aot_text(name: str, model: StepModel) -> str:
     """Returns the aot engine's tables: weights and biases in both layouts, then the layers."""
-    rings = weight_packing.rings(model)
-    zero_points = [layer.input.zero_point for layer in model.convolutions]
     additions = "".join(_addition_text(model, i, layer) for i, layer in enumerate(model.layers))
     entries = "".join(_layer_text(model, i, layer) for i, layer in enumerate(model.layers))
     checks = " || ".join(
@@ -152,16 +174,10 @@ def _aot_text(name: str, model: StepModel) -> str:
 static const decoder_layer_t layers[{len(model.layers)}] = {{
 {entries}}};
 
-static const int16_t ring_zero_points[] = {braces(zero_points)};
-static const uint16_t ring_ends[] = {braces(ring.end for ring in rings)};
-
 const decoder_model_t {name}_model = {{
     .io = &{name}_io,
     .layers = layers,
-    .ring_zero_points = ring_zero_points,
-    .ring_ends = ring_ends,
     .n_layers = {len(model.layers)},
-    .n_rings = {len(rings)},
 }};
 """
 
@@ -248,7 +264,7 @@ def _tflm_text(name: str, model: StepModel) -> str:
     for layer in model.convolutions:
         spec = layer.spec
         pushed = model.outputs[spec.new_tap_output] if spec.new_tap_output else "DECODER_TFLM_FRAME"
-        numbers = layer.input.channels, spec.n_past, spec.dilation, layer.input.zero_point
+        numbers = layer.input.channels, spec.n_past, spec.dilation
         entry = braces((model.inputs[spec.taps_input], pushed, *numbers))
         rings += f"    {entry}, /* {layer.name} */\n"
     return f"""\

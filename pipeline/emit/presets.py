@@ -16,7 +16,7 @@ from pipeline.core.files import atomic_write
 from pipeline.core.patch import Patch
 from pipeline.core.runs import load_run
 from pipeline.emit.c_text import BANNER, braces, float_text, includes
-from pipeline.emit.decoder import config_text, model_texts
+from pipeline.emit.decoder import config_text, frame_scaling, model_texts
 from pipeline.emit.expression import expressions_text
 from pipeline.emit.fm import patch_texts
 from pipeline.emit.noise import noise_text
@@ -27,7 +27,6 @@ from pipeline.model.patches import find_patch
 from pipeline.model.reverb import Array, learnt_response, shorten
 from pipeline.quantization.tflite_reader import StepModel, read_step_model
 from pipeline.quantization.weights import load_noise
-from pipeline.reference.frame import FrameScaling
 
 
 @dataclass(frozen=True)
@@ -152,9 +151,7 @@ const size_t instrument_n_presets = {len(presets)};
 
 def _scaling_text(model: StepModel) -> str:
     """Returns the ``frame_scaling_t`` of a model."""
-    frame = model.frame
-    scaling = FrameScaling.of(frame.scale, frame.zero_point, model.bits, model.pitch)
-    return braces(float_text(value) for value in vars(scaling).values())
+    return braces(float_text(value) for value in vars(frame_scaling(model)).values())
 
 
 def _reverb_texts(presets: Sequence[Preset]) -> dict[str, str]:

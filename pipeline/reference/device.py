@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.constants import DEFAULT_F0_HZ, MIN_LOUDNESS_DB
 from pipeline.core.patch import Patch
 from pipeline.model.noise import NoiseParameters
 from pipeline.quantization.streaming_decoder import StreamingDecoder
@@ -25,6 +24,7 @@ from pipeline.reference.frame import (
     gate_levels,
     log2_float32,
     quantize_frames,
+    silent_frame,
 )
 from pipeline.reference.noise import noise_gains, noise_pcm, to_fixed_noise
 from pipeline.reference.reverb import play_reverb
@@ -72,13 +72,10 @@ def simulate(
     """
     decoder = StreamingDecoder(tflite)
     clamped = clamp_frames(frames)
-    silence = np.array([[DEFAULT_F0_HZ, MIN_LOUDNESS_DB]], np.float32)
     bits = 8 * decoder.dtype.itemsize
     scaling = FrameScaling.of(*decoder.input_quantization, bits, decoder.pitch)
-    before, quantized = (
-        quantize_frames(each, scaling).astype(decoder.dtype) for each in (silence, clamped)
-    )
-    decoder.prime(before[0])
+    quantized = quantize_frames(clamped, scaling).astype(decoder.dtype)
+    decoder.prime(silent_frame(scaling))
     logits = decoder.run(quantized)
     table = level_table(*decoder.output_quantization, bits=bits)
     levels = gate_levels(levels_q32(table, logits), clamped[:, 1])

@@ -139,6 +139,15 @@ class FrameScaling:
         )
 
 
+def silent_frame(scaling: FrameScaling) -> npt.NDArray[np.int16]:
+    """Returns the quantized frame of silence, 440 Hz at -80 dB, shape [2].
+
+    A decoder begins as if it had decoded this frame forever.
+    """
+    silence = np.array([[DEFAULT_F0_HZ, MIN_LOUDNESS_DB]], np.float32)
+    return quantize_frames(silence, scaling)[0]
+
+
 def quantize_frames(clamped: Floats, scaling: FrameScaling) -> npt.NDArray[np.int16]:
     """Quantizes clamped frames to the decoder's input as ``frame_quantize`` does.
 

@@ -4,7 +4,7 @@
  *
  * FRAMES holds pairs of int16. TRACE receives int32: for each frame the vector that each ring has stored,
  * padded to an even size, then 6 logits and 6 levels. Each round starts from a reset. Prints the size of the
- * state and, if the board counts instructions, the largest number for any frame.
+ * state and, if the board counts instructions, the largest number for any frame, and that of the last reset.
  */
 #include <stdint.h>
 
@@ -64,13 +64,15 @@ int main(int argc, char **argv) {
         return 2;
     }
     const int n_rounds = argc > 3 ? argv[3][0] - '0' : 1;
-    uint32_t most = 0;
+    uint32_t most = 0, reset = 0;
     trace = board_open_write(argv[2]);
     decoder_init(&decoder, &trace_model);
     for (int round = 0; round < n_rounds; ++round) {
         const int frames = board_open_read(argv[1]);
         int16_t frame[DECODER_N_INPUTS];
+        const uint32_t begin = board_instruction_count();
         decoder_reset(&decoder);
+        reset = board_instruction_count() - begin;
         while (board_read(frames, frame, sizeof frame) == sizeof frame) {
             int16_t logits[DECODER_N_OUTPUTS];
             int32_t levels_q32[DECODER_N_OUTPUTS];
@@ -93,5 +95,6 @@ int main(int argc, char **argv) {
     board_close(trace);
     print("state_bytes ", (uint32_t)sizeof decoder);
     print("instructions ", most);
+    print("reset_instructions ", reset);
     return 0;
 }

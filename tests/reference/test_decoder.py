@@ -16,6 +16,7 @@ from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.quantization.tflite_reader import read_step_model
 from pipeline.quantization.tflite_writer import random_step_model
 from pipeline.reference.decoder import level_table, levels_q32
+from pipeline.reference.frame import silent_frame
 from pipeline.target.boards import EMULATED_BOARDS
 from pipeline.target.build import build_program
 from pipeline.target.emulator import run_program
@@ -60,13 +61,21 @@ class Traced:
             (folder / name).write_text(text)
         self.sources = [TRACE, *ENGINE, folder / "trace_model.c"]
 
+    def silence(self):
+        """Returns silent frames, enough for every ring to settle."""
+        n_frames = sum(layer.spec.n_past * layer.spec.dilation for layer in self.model.convolutions)
+        frame = silent_frame(emit_decoder.frame_scaling(self.model))
+        return np.tile(frame, (n_frames + 1, 1))
+
     def expected(self, frames):
         """Returns the expected trace of `frames`, int32 of shape [n_frames, n_values]."""
         decoder = StreamingDecoder(self.tflite)
+        decoder.run(self.silence())
+        n_before = len(self.silence())
         logits = decoder.run(frames.astype(decoder.dtype))
         columns = []
         for layer in self.model.convolutions:
-            vectors = np.stack(decoder.trace[layer.name]).astype(np.int32)
+            vectors = np.stack(decoder.trace[layer.name][n_before:]).astype(np.int32)
             columns.append(vectors)
             if vectors.shape[1] % 2:  # the engine stores pairs
                 columns.append(np.full((len(frames), 1), np.iinfo(np.int32).min))
@@ -158,7 +167,8 @@ def test_full_network_equals_tflite_micro(tmp_path):
 def test_engine_on_a_core_equals_tflite_micro_within_its_budget(tmp_path, reduced, board, fmt):
     traced = reduced[fmt]
     program = build_program(board, traced.sources, out=tmp_path, include_dirs=[traced.folder])
-    frames = frames_of(np.int8 if fmt == "int8" else np.int16, 150, 150, seed=3)
+    phrase = frames_of(np.int8 if fmt == "int8" else np.int16, 100, 100, seed=3)
+    frames = np.concatenate([phrase, traced.silence(), phrase[:40]])
     run = run_program(
         program,
         arguments=["frames", "trace"],
@@ -166,10 +176,14 @@ def test_engine_on_a_core_equals_tflite_micro_within_its_budget(tmp_path, reduce
         outputs=["trace"],
     )
     assert run.status == 0
-    assert_equal(read_trace(run.files["trace"], len(frames)), traced.expected(frames))
+    trace = read_trace(run.files["trace"], len(frames))
+    assert_equal(trace, traced.expected(frames))
+    # The generated state after silence is the one that the network itself reaches.
+    np.testing.assert_array_equal(trace[:40], trace[-40:])
     figures = dict(line.split() for line in run.console.splitlines() if line)
     assert int(figures["state_bytes"]) <= 4096
     assert 0 < int(figures["instructions"]) <= INSTRUCTION_BUDGETS[fmt][board]
+    assert 0 < int(figures["reset_instructions"]) <= 3000, figures
 
 
 def test_odd_network_on_a_core_equals_tflite_micro(tmp_path):

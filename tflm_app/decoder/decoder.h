@@ -25,24 +25,23 @@ extern "C" {
 typedef struct decoder_model decoder_model_t;
 typedef struct decoder decoder_t;
 
-/* Data that both engines use: the mapping from logits to levels. */
+/* Data that both engines use: the mapping from logits to levels, and the state after silence. */
 typedef struct {
     int16_t bits;              /* width of quantized values: 8 (-128 to 127) or 16 (-32768 to 32767) */
     float logit_scale;         /* logit = logit_scale * (quantized - logit_zero_point) */
     int16_t logit_zero_point;  /* 16x8: 0 */
     const int32_t *levels_q32; /* [257] 0.32 * sigmoid(logit) turns, Q32, at every 2^bits / 256
                                 * steps; 0 if below one PCM step, -90 dB */
+    const int16_t *silence;    /* the vector in all slots of each ring after 440 Hz at -80 dB for ever; each
+                                * vector is padded to an even size; aligned to 4 bytes */
 } decoder_io_t;
 
 /* Binds the state to a model, which must outlive it, and resets it. */
 void decoder_init(decoder_t *decoder, const decoder_model_t *model);
 
-/* Resets the state: fills every ring with its zero point, as before the first frame. */
+/* Resets the state to that after silence, 440 Hz at -80 dB for ever. The code generator has run the network
+ * for this, so it is only a copy: about 1 300 instructions with aot, 2 700 on Cortex-M0+. */
 void decoder_reset(decoder_t *decoder);
-
-/* Primes the rings: sets them to the state after decoding `frame`, quantized as for decoder_step, for ever.
- * Costs about as much as one step with aot, and as one step per ring with tflm. */
-void decoder_prime(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]);
 
 /* Advances by one frame (4 ms). `frame` and `logits` are quantized; `frame` is clamped to the range of
  * `io->bits`. */

@@ -85,12 +85,18 @@ void decoder_init(decoder_t *decoder, const decoder_model_t *model) {
 
 void decoder_reset(decoder_t *decoder) {
     const decoder_model_t *model = decoder->model;
-    uint32_t i = 0;
-    for (uint32_t ring = 0; ring < model->n_rings; ++ring) {
-        for (; i < model->ring_ends[ring]; ++i) {
-            decoder->rings[i] = model->ring_zero_points[ring];
+    const int16_t *silence = model->io->silence;
+    for (uint32_t i = 0; i < model->n_layers; ++i) {
+        const decoder_layer_t *layer = &model->layers[i];
+        if (layer->n_past == 0) { /* a residual has no ring of its own */
+            continue;
         }
-        decoder->oldest[ring] = 0;
+        int16_t *ring = decoder->rings + layer->ring_start;
+        for (uint32_t slot = 0; slot < layer->ring_slots; ++slot, ring += layer->slot_values) {
+            copy(ring, silence, layer->slot_values);
+        }
+        silence += layer->slot_values;
+        decoder->oldest[layer->ring] = 0;
     }
 }
 
@@ -101,19 +107,6 @@ static int load_frame(decoder_t *d, const int16_t frame[DECODER_N_INPUTS]) {
         d->output[i] = (int16_t)saturate(frame[i], is_int8);
     }
     return is_int8;
-}
-
-void decoder_prime(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]) {
-    const decoder_model_t *model = decoder->model;
-    const int is_int8 = load_frame(decoder, frame);
-    for (uint32_t i = 0; i < model->n_layers; ++i) {
-        const decoder_layer_t *layer = &model->layers[i];
-        int16_t *const ring = decoder->rings + layer->ring_start;
-        for (uint32_t slot = 0; layer->n_past > 0 && slot < layer->ring_slots; ++slot) {
-            copy(ring + slot * layer->slot_values, decoder->output, layer->slot_values);
-        }
-        (is_int8 ? run_int8 : run_int16)(decoder, layer);
-    }
 }
 
 void decoder_step(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS],

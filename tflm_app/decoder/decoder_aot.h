@@ -90,10 +90,7 @@ typedef struct {
 struct decoder_model {
     const decoder_io_t *io;
     const decoder_layer_t *layers;
-    const int16_t *ring_zero_points; /* [n_rings] */
-    const uint16_t *ring_ends;       /* [n_rings] indices in decoder_t.rings */
     uint16_t n_layers;
-    uint16_t n_rings;
 };
 
 /* Caller-owned, read-only state. Arrays are word-aligned because values are copied in pairs. */

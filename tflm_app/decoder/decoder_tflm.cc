@@ -148,26 +148,16 @@ void decoder_init(decoder_t *decoder, const decoder_model_t *model) {
 }
 
 void decoder_reset(decoder_t *decoder) {
+    const decoder_model_t *model = decoder->model;
+    const bool is_int8 = model->io->bits == 8;
+    const int16_t *silence = model->io->silence;
     for_each_ring(decoder, [&](size_t i, const decoder_tflm_ring_t &ring, uint8_t *bytes) {
-        // memset works for both formats: an int8 value is one byte, and the zero point of 16-bit values is 0.
-        std::memset(bytes, ring.zero_point, ring_n_slots(ring) * slot_bytes(decoder->model, ring));
+        for (size_t slot = 0; slot < ring_n_slots(ring); ++slot, bytes += slot_bytes(model, ring)) {
+            (is_int8 ? store<int8_t> : store<int16_t>)(silence, ring.n_channels, bytes);
+        }
+        silence += (ring.n_channels + 1) / 2 * 2;
         decoder->oldest[i] = 0;
     });
-}
-
-void decoder_prime(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS]) {
-    // Each step primes one more ring, so there are as many steps as rings.
-    int16_t logits[DECODER_N_OUTPUTS];
-    for (size_t round = 0; round < decoder->model->n_rings; ++round) {
-        decoder_step(decoder, frame, logits);
-        for_each_ring(decoder, [&](size_t i, const decoder_tflm_ring_t &ring, uint8_t *bytes) {
-            const size_t n_bytes = slot_bytes(decoder->model, ring), n_slots = ring_n_slots(ring);
-            const uint8_t *newest = bytes + (decoder->oldest[i] + n_slots - 1) % n_slots * n_bytes;
-            for (size_t slot = 0; slot < n_slots; ++slot) {
-                std::memmove(bytes + slot * n_bytes, newest, n_bytes);
-            }
-        });
-    }
 }
 
 void decoder_step(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS],

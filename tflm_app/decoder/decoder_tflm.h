@@ -30,7 +30,6 @@ typedef struct {
     uint16_t n_channels;
     uint8_t n_past;
     uint16_t dilation; /* frames between taps */
-    int16_t zero_point;
 } decoder_tflm_ring_t;
 
 struct decoder_model {

@@ -20,7 +20,7 @@ void instrument_reset(instrument_t *instrument) {
     fm_voice_reset(&instrument->voice);
     noise_reset(&instrument->noise, instrument->seed);
     take_frame(instrument, (frame_t){.f0_hz = FRAME_DEFAULT_F0_HZ, .loudness_db = FRAME_MIN_LOUDNESS_DB});
-    decoder_prime(&instrument->decoder, instrument->quantized);
+    decoder_reset(&instrument->decoder);
     for (int i = 0; i < DECODER_N_OUTPUTS; i++) {
         instrument->logits[i] = 0;
         instrument->levels_q32[i] = 0;

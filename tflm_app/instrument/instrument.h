@@ -52,7 +52,7 @@ typedef struct {
 /* Binds the state to `preset`, which must outlive it, and resets it. `seed`: NOISE_SEED of the voice. */
 void instrument_init(instrument_t *instrument, const instrument_preset_t *preset, uint32_t seed);
 
-/* Resets the state and primes the decoder with 440 Hz at -80 dB; phases and levels are 0. */
+/* Resets the state: the decoder to that after 440 Hz at -80 dB for ever, phases and levels to 0. */
 void instrument_reset(instrument_t *instrument);
 
 /* Renders the block of 64 samples, int16 at 16 kHz, that ramps to `frame`. All values of the frame are valid,
