@@ -5,8 +5,15 @@ has a ring, ``<conv>_taps``: the past inputs that the convolution still needs, o
 outputs are the ``logits`` and, as ``<conv>_new_tap``, each convolution's current input, which the
 caller pushes into a ring buffer. The first convolution has no such output because its ring takes
 the frame itself. A ring holds ``n_past * dilation`` vectors (see `pipeline.model.topology`). Each
-convolution is a 1x1 CONV_2D over a CONCATENATION of taps and current input, so the graph needs only
-three ops, and CONCATENATION forces a returned tap and its ring to share one scale.
+convolution multiplies a matrix by a CONCATENATION of taps and current input, so the graph needs
+only three ops, and CONCATENATION forces a returned tap and its ring to share one scale.
+
+The op that multiplies follows from the rank of the tensors. At int8 they are [1, channels], and
+the op is FULLY_CONNECTED: TFLM computes it with half the instructions of a 1x1 CONV_2D on a
+Cortex-M4F with CMSIS-NN, and with a tenth in its reference kernels. At 16x8 they are
+[1, 1, 1, channels], and the op is CONV_2D, because CMSIS-NN refuses a FULLY_CONNECTED with a scale
+per channel there. Older int8 models use CONV_2D, too. TFLM computes the same bits with both ops;
+TensorFlow Lite rounds a FULLY_CONNECTED with a scale per channel differently.
 
 The frame holds the pitch, 0 at the lowest and 1 at the highest note of the model's range, and
 loudness_db / 80 + 1. The model's metadata ``pitch_range`` holds both notes, a byte each; a model
@@ -25,7 +32,13 @@ from pipeline.core.instrument_config import TcnConfig
 from pipeline.model.topology import FRAME, LOGITS, LayerSpec, topology
 from pipeline.quantization.pitch_range import FLOAT_RANGE, PitchRange
 
-OPS = {0: "ADD", 2: "CONCATENATION", 3: "CONV_2D"}  # ops of a step model, by tflite BuiltinOperator
+OPS = {  # ops of a step model, by tflite BuiltinOperator
+    0: "ADD",
+    2: "CONCATENATION",
+    3: "CONV_2D",
+    9: "FULLY_CONNECTED",
+}
+CONVOLUTION_OPS = {2: "FULLY_CONNECTED", 4: "CONV_2D"}  # op of a convolution by rank of the tensors
 INT64 = 4  # tflite TensorType
 DTYPES = {0: np.float32, 7: np.int16, 9: np.int8}  # by tflite TensorType
 PITCH_RANGE = b"pitch_range"  # name of the metadata
@@ -133,7 +146,7 @@ def check_step_model(model: Any, name: str) -> None:
         name: Name of the model for an error message.
 
     Raises:
-        UserError: The model is not a step model, or has an op other than the three, a ring whose
+        UserError: The model is not a step model, or has an op that is not in `OPS`, a ring whose
             scale or zero point differs from that of the vectors pushed into it, a bias whose scale
             is not that of its products, or sums that could overflow 32 bits.
     """
@@ -154,7 +167,7 @@ def check_step_model(model: Any, name: str) -> None:
                 f"{name} has an op that step models do not have (tflite builtin {code}); "
                 f"{MAKE_AGAIN}"
             )
-        if OPS[code] == "CONV_2D":
+        if OPS[code] in CONVOLUTION_OPS.values():
             _check_convolution(model, operator, name)
 
 

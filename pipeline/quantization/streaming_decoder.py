@@ -47,8 +47,8 @@ class StreamingDecoder:
         Args:
             source: Path or bytes of a .tflite step model.
             runtime: ``tflm``, the interpreter of the tflite-micro package, or ``reference``,
-                TensorFlow Lite's reference kernels; both give the same bits. A float32 model needs
-                ``reference``.
+                TensorFlow Lite's reference kernels, which a float32 model needs. Both give the same
+                bits for CONV_2D; for an int8 FULLY_CONNECTED, the reference kernels differ.
 
         Raises:
             UserError: The file is missing, damaged, or not a step model.
@@ -57,6 +57,7 @@ class StreamingDecoder:
         model = read_model(data if isinstance(source, bytes) else Path(source))
         tensors = model.subgraphs[0].tensors
         self._inputs, self._outputs = signature(model)
+        self._shapes = {index: tensors[index].shape for index in self._inputs.values()}
         self.dtype = np.dtype(DTYPES[tensors[model.subgraphs[0].inputs[0]].type])
         config = network_config(model, name)
         if self.dtype != np.float32:
@@ -111,7 +112,9 @@ class StreamingDecoder:
             turn, slot = divmod(self._n_frames, layer.dilation)
             past = self._rings[layer.name][:, slot]
             values[self._inputs[layer.taps_input]] = np.roll(past, -(turn % layer.n_past), axis=0)
-        results = self._step({index: value.reshape(1, 1, 1, -1) for index, value in values.items()})
+        results = self._step(
+            {index: value.reshape(self._shapes[index]) for index, value in values.items()}
+        )
         results[self._inputs[FRAME]] = frame
         for layer in self._layers:
             turn, slot = divmod(self._n_frames, layer.dilation)

@@ -10,12 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import UserError
-from pipeline.quantization.step_model import MAKE_AGAIN, OPS, read_model, signature
+from pipeline.quantization.step_model import (
+    CONVOLUTION_OPS,
+    MAKE_AGAIN,
+    OPS,
+    read_model,
+    signature,
+)
 
 _OTHER_OPS = {  # by tflite BuiltinOperator
     4: "DEPTHWISE_CONV_2D",
     6: "DEQUANTIZE",
-    9: "FULLY_CONNECTED",
     14: "LOGISTIC",
     18: "MUL",
     19: "RELU",
@@ -58,6 +63,7 @@ class TfliteGraph:
         inputs: Tensor of each input by its name in the signature.
         outputs: Tensor of each output by its name in the signature.
         type: Type that activations must have, once it is known.
+        rank: Number of axes that activations must have, once it is known; all but the last are 1.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +77,7 @@ class TfliteGraph:
         self.graph = self.model.subgraphs[0]
         self.nodes: list[Any] = list(self.graph.operators)
         self.inputs, self.outputs = signature(self.model)
-        self.type = 0
+        self.type = self.rank = 0
 
     def fail(self, problem: str) -> UserError:
         """Returns the error for a problem of this file."""
@@ -87,11 +93,11 @@ class TfliteGraph:
                 )
 
     def take(self, name: str, op: str, *inputs: int) -> Any:
-        """Removes the one node `op` with these inputs; a CONV_2D is found by its first input."""
+        """Removes the one node `op` with these inputs; of a convolution's, the first counts."""
 
         def fits(node: Any) -> bool:
             found = [int(index) for index in node.inputs]
-            if op == "CONV_2D":
+            if op in CONVOLUTION_OPS.values():
                 found = found[:1]
             if op == "ADD":  # its inputs may be in either order
                 return self.op(node) == op and sorted(found) == sorted(inputs)
@@ -122,10 +128,11 @@ class TfliteGraph:
         """Reads the description of an activation tensor."""
         tensor = self.tensor(index)
         shape = [int(size) for size in tensor.shape]
-        if tensor.type != self.type or len(shape) != 4 or shape[:3] != [1, 1, 1] or shape[3] < 1:
-            kind = TYPES.get(tensor.type, tensor.type)
+        *ones, channels = shape
+        if tensor.type != self.type or ones != [1] * (self.rank - 1) or channels < 1:
+            kind, needed = TYPES.get(tensor.type, tensor.type), "1, " * (self.rank - 1)
             raise self.fail(
-                f"tensor {self._text(index)!r} is {kind} of shape {shape}, not [1, 1, 1, channels]"
+                f"tensor {self._text(index)!r} is {kind} of shape {shape}, not [{needed}channels]"
             )
         quantization = tensor.quantization
         if quantization is None or quantization.scale is None or len(quantization.scale) != 1:
@@ -135,7 +142,7 @@ class TfliteGraph:
             raise self.fail(
                 f"tensor {self._text(index)!r} has scale {scale:g} and zero point {zero_point}"
             )
-        return Quantized(int(index), shape[3], scale, zero_point)
+        return Quantized(int(index), channels, scale, zero_point)
 
     def constant(self, name: str, index: int, kind: int) -> npt.NDArray[Any]:
         """Reads a constant tensor whose type must be `kind`."""

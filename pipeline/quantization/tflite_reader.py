@@ -16,7 +16,12 @@ import numpy.typing as npt
 from pipeline.core.errors import UserError
 from pipeline.model.topology import FRAME, LOGITS, LayerSpec, topology
 from pipeline.quantization.pitch_range import PitchRange
-from pipeline.quantization.step_model import MAKE_AGAIN, network_config, pitch_range
+from pipeline.quantization.step_model import (
+    CONVOLUTION_OPS,
+    MAKE_AGAIN,
+    network_config,
+    pitch_range,
+)
 from pipeline.quantization.tflite_graph import (
     INT8,
     INT16,
@@ -28,6 +33,7 @@ from pipeline.quantization.tflite_graph import (
 )
 
 _RELU = 1  # tflite ActivationFunctionType
+_RANKS = {INT8: (2, 4), INT16: (4,)}  # axes of the tensors by type of the frame
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Addition:
 
 @dataclass(frozen=True)
 class Layer:
-    """A 1x1 convolution over [past taps, current input].
+    """A convolution, as one matrix for [past taps, current input].
 
     Attributes:
         spec: Place and shape of the layer in the network.
@@ -131,10 +137,16 @@ class _Reader:
         file = self.file
         file.check_ops()
         specs = topology(network_config(file.model, str(file.path)))
-        file.type = file.tensor(file.inputs[FRAME]).type
-        if file.type not in (INT16, INT8):
+        frame = file.tensor(file.inputs[FRAME])
+        file.type, file.rank = frame.type, len(frame.shape)
+        if file.type not in _RANKS:
             raise file.fail(
                 f"the frame is {TYPES.get(file.type, file.type)} where INT8 or INT16 is needed"
+            )
+        if file.rank not in _RANKS[file.type]:
+            raise file.fail(
+                f"the frame is {TYPES[file.type]} with {file.rank} axes where "
+                f"{' or '.join(map(str, _RANKS[file.type]))} are needed"
             )
         layers = self._layers(specs)
         if file.nodes:
@@ -168,7 +180,7 @@ class _Reader:
                 raise self.file.fail(f"output {spec.new_tap_output} is not what {spec.name} reads")
             if spec.has_ring:
                 joined = self._concatenation(spec.name, self.file.inputs[spec.taps_input], source)
-            node = self.file.take(spec.name, "CONV_2D", joined)
+            node = self.file.take(spec.name, CONVOLUTION_OPS[self.file.rank], joined)
             addition, output = None, int(node.outputs[0])
             values[spec.name] = output
             if spec.sum:
@@ -182,7 +194,7 @@ class _Reader:
     def _convolution(
         self, spec: LayerSpec, node: Any, source: int, addition: Addition | None
     ) -> Layer:
-        """Reads a CONV_2D whose input ends with the values of tensor `source`."""
+        """Reads a convolution whose input ends with the values of tensor `source`."""
         current, whole, output = (
             self.file.quantized(index) for index in (source, node.inputs[0], node.outputs[0])
         )
@@ -195,7 +207,8 @@ class _Reader:
             raise self.file.fail(f"{spec.name} has {'no' if spec.relu else 'a'} ReLU")
         weights = self.file.constant(spec.name, node.inputs[1], INT8).astype(np.int8)
         kernel = self.file.tensor(node.inputs[1])
-        shape = [spec.out_channels, 1, 1, spec.taps * spec.in_channels]
+        ones = [1] * (self.file.rank - 2)
+        shape = [spec.out_channels, *ones, spec.taps * spec.in_channels]
         if list(kernel.shape) != shape or output.channels != spec.out_channels:
             raise self.file.fail(
                 f"{spec.name} has a kernel of shape {list(map(int, kernel.shape))}"
@@ -218,7 +231,7 @@ class _Reader:
         )
 
     def _bias(self, spec: LayerSpec, node: Any) -> npt.NDArray[np.int64]:
-        """Reads the bias of a CONV_2D; 0 if the bias is folded into another layer's."""
+        """Reads the bias of a convolution; 0 if the bias is folded into another layer's."""
         if len(node.inputs) == 3 and node.inputs[2] >= 0:
             kind = INT32 if self.file.type == INT8 else INT64
             bias = self.file.constant(spec.name, node.inputs[2], kind)

@@ -3,7 +3,8 @@
 The step model (see `pipeline.quantization.step_model`) computes the same function as the network,
 as 1x1 convolutions over each convolution's past and current inputs. `pipeline.quantize` decides on
 weights and ranges and leaves them in the run folder as ``decoder_<format>.npz``; this module turns
-them into ``decoder_<format>.tflite``. Equal arrays always give equal bytes.
+them into ``decoder_<format>.tflite``. Equal arrays always give equal bytes. The convolutions of an
+int8 model are replaced by FULLY_CONNECTED after quantization, so both ops have equal parameters.
 """
 
 import tempfile
@@ -38,6 +39,8 @@ from pipeline.quantization.weights import (
     load_ranges,
     load_weights,
 )
+
+FULLY_CONNECTED_VERSION = 4  # that of the converter for int8
 
 
 def float_step_model(weights: Weights, config: TcnConfig) -> bytes:
@@ -130,6 +133,8 @@ def convert_step_model(
     )
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(quantized))
     _tidy(model, fmt)
+    if fmt == "int8":
+        _connect_fully(model)
     if pitch != FLOAT_RANGE:
         _add_pitch_range(model, pitch)
     data = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
@@ -158,6 +163,31 @@ def _tidy(model: Any, fmt: Format) -> None:
             model.buffers[number].data = data.view(np.uint8)
         for bias in biases:
             bias.type = INT64
+
+
+def _connect_fully(model: Any) -> None:
+    """Replaces each 1x1 CONV_2D by a FULLY_CONNECTED with the same weights, scales and results.
+
+    The tensors lose the axes of width and height, because CMSIS-NN computes a FULLY_CONNECTED on
+    four axes as a convolution.
+    """
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    for tensor in graph.tensors:
+        if len(tensor.shape) == 4:
+            tensor.shape = tensor.shape[[0, 3]]
+    for code in model.operatorCodes:
+        if code.builtinCode == schema.BuiltinOperator.CONV_2D:
+            code.builtinCode = schema.BuiltinOperator.FULLY_CONNECTED
+            code.deprecatedBuiltinCode = code.builtinCode
+            code.version = FULLY_CONNECTED_VERSION
+    for operator in graph.operators:
+        if operator.builtinOptionsType == schema.BuiltinOptions.Conv2DOptions:
+            options = schema.FullyConnectedOptionsT()
+            options.fusedActivationFunction = operator.builtinOptions.fusedActivationFunction
+            operator.builtinOptions = options
+            operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
 
 
 def _add_pitch_range(model: Any, pitch: PitchRange) -> None:

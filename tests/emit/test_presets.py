@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.older_models import as_convolutions
 from support.small_run import make_run
 from tensorflow.lite.tools import flatbuffer_utils
 
@@ -153,6 +154,16 @@ def test_tflm_map_follows_the_signature(tflite, tmp_path):
         np.testing.assert_array_equal(layer.weights, same.weights)
 
 
+def test_older_model_of_convolutions_compiles_to_the_same_c(tflite, tmp_path):
+    older = tmp_path / "older.tflite"
+    older.write_bytes(as_convolutions(tflite.read_bytes()))
+    texts = [
+        re.sub(r"(?s)uint8_t tflite\[\d+\].*?\};", "", "".join(texts.values()))
+        for texts in (emit_decoder.model_texts("same", read_step_model(p)) for p in (tflite, older))
+    ]
+    assert texts[0] == texts[1] and "same_model" in texts[0]
+
+
 # --- refusals -------------------------------------------------------------------------------------
 
 
@@ -215,21 +226,44 @@ def change_scale(model):
 
 def add_relu6(model):
     for operator in model.subgraphs[0].operators:
-        if hasattr(operator.builtinOptions, "strideW"):
+        if hasattr(operator.builtinOptions, "keepNumDims"):
             operator.builtinOptions.fusedActivationFunction = 3
 
 
 def lose_weights(model):
     for operator in model.subgraphs[0].operators:
-        if hasattr(operator.builtinOptions, "strideW"):
+        if hasattr(operator.builtinOptions, "keepNumDims"):
             kernel = model.subgraphs[0].tensors[operator.inputs[1]]
             model.buffers[kernel.buffer].data = model.buffers[kernel.buffer].data[:-1]
+
+
+def use_convolutions(model):
+    for operator_code in model.operatorCodes:
+        if operator_code.builtinCode == 9:  # FULLY_CONNECTED
+            operator_code.builtinCode = operator_code.deprecatedBuiltinCode = 3  # CONV_2D
+
+
+def add_axis_to_a_ring(model):
+    inputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].inputs}
+    tensor = model.subgraphs[0].tensors[inputs[b"block1_conv1_taps"]]
+    tensor.shape = [1, *tensor.shape]
+
+
+def set_axes_of_frame(*ones):
+    def edit(model):
+        inputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].inputs}
+        model.subgraphs[0].tensors[inputs[b"frame"]].shape = [*ones, 2]
+
+    return edit
 
 
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
         (set_op(14), "LOGISTIC"),
+        (use_convolutions, "not exactly one FULLY_CONNECTED with the inputs of block0_conv1"),
+        (add_axis_to_a_ring, "INT8 of shape [1, 1, 10], not [1, channels]"),
+        (set_axes_of_frame(1, 1), "the frame is INT8 with 3 axes where 2 or 4 are needed"),
         (set_op(200), "builtin code 200"),
         (swap_taps, "block0_conv2"),
         (rename_logits, "'logits'"),
@@ -244,6 +278,12 @@ def test_unsupported_graph_is_refused_with_the_reason(tflite, tmp_path, edit, me
     with pytest.raises(UserError, match=re.escape(message)) as caught:
         read_step_model(path)
     assert str(path) in str(caught.value) and "pipeline.convert" in str(caught.value)
+
+
+def test_fully_connected_16x8_model_is_refused(tflite_16x8, tmp_path):
+    path = edited(tflite_16x8, tmp_path, set_axes_of_frame(1))
+    with pytest.raises(UserError, match="the frame is INT16 with 2 axes where 4 are needed"):
+        read_step_model(path)
 
 
 def test_float_model_is_refused(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.older_models import as_convolutions
 
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig, TrainConfig
@@ -53,14 +54,16 @@ def random_frames(decoder, n_frames, *, seed=0):
     return rng.integers(limits.min, limits.max + 1, (n_frames, 2)).astype(decoder.dtype)
 
 
-@pytest.mark.parametrize("fmt", ["int8", "int16x8"])
-def test_reduced_model_is_16_nodes_of_three_ops(fmt):
+@pytest.mark.parametrize(
+    ("fmt", "op", "ones"), [("int8", "FULLY_CONNECTED", [1]), ("int16x8", "CONV_2D", [1, 1, 1])]
+)
+def test_reduced_model_is_16_nodes_of_three_ops(fmt, op, ones):
     model = read_model(random_step_model(REDUCED, 0, fmt))
-    ops = [
-        OPS[model.operatorCodes[operator.opcodeIndex].builtinCode]
-        for operator in model.subgraphs[0].operators
-    ]
-    assert sorted(ops) == ["ADD"] * 2 + ["CONCATENATION"] * 6 + ["CONV_2D"] * 8
+    graph = model.subgraphs[0]
+    ops = [OPS[model.operatorCodes[node.opcodeIndex].builtinCode] for node in graph.operators]
+    assert sorted(ops) == ["ADD"] * 2 + ["CONCATENATION"] * 6 + [op] * 8
+    for index in (*graph.inputs, *graph.outputs):  # CMSIS-NN is slow on FULLY_CONNECTED of rank 4
+        assert list(graph.tensors[index].shape[:-1]) == ones
 
 
 def test_float_streaming_equals_offline():
@@ -95,16 +98,21 @@ def test_primed_float_streaming_equals_offline_after_silence():
     fmt=st.sampled_from(["int8", "int16x8"]),
     seed=st.integers(0, 99),
 )
-def test_tflm_equals_reference_kernels_on_every_tap(
+def test_both_ops_in_tflm_and_reference_kernels_are_equal_on_every_tap(
     n_blocks, hidden_channels, kernel_size, fmt, seed
 ):
     config = TcnConfig(n_blocks, hidden_channels, kernel_size=kernel_size)
     data = random_step_model(config, seed, fmt)
-    tflm, reference = StreamingDecoder(data), StreamingDecoder(data, runtime="reference")
+    # The reference kernels round a FULLY_CONNECTED with a scale per channel differently.
+    of_convolutions = as_convolutions(data) if fmt == "int8" else data
+    tflm = StreamingDecoder(data)
     frames = random_frames(tflm, 2 * config.receptive_field, seed=seed)
-    np.testing.assert_array_equal(tflm.run(frames), reference.run(frames))
-    for layer, pushed in tflm.trace.items():
-        np.testing.assert_array_equal(pushed, reference.trace[layer])
+    logits = tflm.run(frames)
+    for runtime in ("tflm", "reference"):
+        other = StreamingDecoder(of_convolutions, runtime=runtime)
+        np.testing.assert_array_equal(logits, other.run(frames))
+        for layer, pushed in tflm.trace.items():
+            np.testing.assert_array_equal(pushed, other.trace[layer])
 
 
 @pytest.mark.parametrize(("fmt", "largest_error"), [("int8", 0.3), ("int16x8", 0.06)])

@@ -9,6 +9,7 @@
 #include "tensorflow/lite/micro/debug_log.h"
 #include "tensorflow/lite/micro/kernels/add.h"
 #include "tensorflow/lite/micro/kernels/conv.h"
+#include "tensorflow/lite/micro/kernels/fully_connected.h"
 #include "tensorflow/lite/micro/micro_allocator.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
@@ -58,7 +59,7 @@ struct Engine {
     Engine(const tflite::Model *model, tflite::MicroAllocator *allocator)
         : interpreter(model, operations, allocator) {}
 
-    tflite::MicroMutableOpResolver<3> operations;
+    tflite::MicroMutableOpResolver<4> operations;
     tflite::MicroInterpreter interpreter;
 };
 
@@ -91,6 +92,9 @@ Engine *make_engine(decoder_t *decoder) {
     auto *engine = new (memory) Engine(model, allocator);
     // Registering a single type keeps the code for float and int4 out of the firmware.
     const bool is_int8 = decoder->model->io->bits == 8;
+    if (is_int8) {
+        engine->operations.AddFullyConnected(tflite::Register_FULLY_CONNECTED_INT8());
+    }
     engine->operations.AddConv2D(is_int8 ? tflite::Register_CONV_2D_INT8()
                                          : tflite::Register_CONV_2D_INT16());
     engine->operations.AddAdd(is_int8 ? tflite::Register_ADD_INT8() : tflite::Register_ADD_INT16());
