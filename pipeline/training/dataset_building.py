@@ -1,6 +1,7 @@
 """Builds an instrument's data set from recordings: gains, pieces, splits, clips and a summary."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from pipeline.audio.level import Gains, calibrate, find_gains
 from pipeline.audio.pitch_report import PitchReport, report_pitches
 from pipeline.audio.recording_checks import find_issues
 from pipeline.audio.recordings import Recording
+from pipeline.audio.rumble import remove_rumble
 from pipeline.core.constants import CLIP_FRAMES, CLIP_SAMPLES, CONTEXT_FRAMES
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
-from pipeline.training.clips import make_clip
+from pipeline.training.clips import Placed, make_clip
 from pipeline.training.dataset import Arrays
 from pipeline.training.dataset_plan import Cut, Group, arrange, cut_take
 from pipeline.training.dataset_summary import account, summarize
@@ -66,7 +68,7 @@ def build_dataset(
         raise UserError(_why_nothing(config, len(cuts), pitches))
     check_usable(hold_out, {take.recording.source for take, _ in useful})
     splits, groups = arrange(useful, config.data.seed, hold_out)
-    arrays = _stack(groups)
+    arrays = _stack(_without_rumble(groups, config.data.f0_min_hz))
     if measure_live is not None:
         arrays |= stack_live([placed for _, placed in groups], measure_live)
     accounts = [account(*cut, splits, config.data) for cut in cuts]
@@ -110,6 +112,20 @@ def _why_nothing(config: InstrumentConfig, n_recordings: int, pitches: PitchRepo
         f"clear pitch between {low:g} and {high:g} Hz: "
         + ("; ".join(pitches.range_lines()) or "give solo recordings")
     )
+
+
+def _without_rumble(groups: Sequence[Group], f0_min_hz: float) -> list[Group]:
+    """Removes from all recordings what lies below the instrument; their features stay."""
+    clean: dict[str, Analysis] = {}
+
+    def cleaned(item: Placed) -> Placed:
+        take = item.piece.take
+        name = take.recording.name
+        if name not in clean:
+            clean[name] = replace(take, audio=remove_rumble(take.audio, f0_min_hz))
+        return replace(item, piece=replace(item.piece, take=clean[name]))
+
+    return [(split, list(map(cleaned, placed))) for split, placed in groups]
 
 
 def _stack(groups: Sequence[Group]) -> Arrays:

@@ -1,5 +1,6 @@
 """Clips have the features that the firmware would measure in their calibrated recordings."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from support.takes import make_take
 
 from pipeline import data
 from pipeline.audio.features import Features, Floats
+from pipeline.audio.level import calibrate_audio
+from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.core.constants import CONTEXT_FRAMES, HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
@@ -38,7 +41,10 @@ def test_live_features_are_those_of_the_calibrated_recording(tmp_path: Path) -> 
     found = load_dataset(tmp_path / "flute" / "dataset.npz", FLUTE)
     bounds = {"f0_min_hz": FLUTE.data.f0_min_hz, "f0_max_hz": FLUTE.data.f0_max_hz}
     assert np.abs(found["audio"]).max() > 1.2 * np.abs(tone / 8).max(), "calibrated"
-    expected = extract_live_features(found["audio"].reshape(-1), **bounds)
+    summary = json.loads((tmp_path / "flute" / "dataset.json").read_text())
+    recorded = from_pcm(to_pcm(load_audio(tmp_path / "in" / "a.wav")))
+    calibrated = calibrate_audio(recorded, summary["sources"]["in"]["gain_db"])
+    expected = extract_live_features(from_pcm(to_pcm(calibrated)), **bounds)
     for name in ("f0_hz", "loudness_db"):
         values = getattr(expected, name).reshape(2, 1000)
         np.testing.assert_array_equal(found[f"live_{name}"], values)
