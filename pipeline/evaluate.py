@@ -30,7 +30,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_board, add_instrument, add_out, add_runs, add_systems
 from pipeline.core.parser import Parser, renamed_values
-from pipeline.core.recording_options import add_audio, add_gain
+from pipeline.core.recording_options import add_audio, add_gain, check_out
 from pipeline.core.runs import runs_option
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.evaluation_table import print_table
@@ -43,10 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Plays recordings with every system and measures how close the results are."""
     args = _parser().parse_args(argv)
     config = load_instrument(args.instrument)
+    check_out(args.out, args.audio)
     found = open_recordings(args.audio, config.data)
-    for folder in args.audio:
-        if folder.is_dir() and args.out.resolve().is_relative_to(folder.resolve()):
-            raise UserError(f"{args.out} lies within {folder}: give --out another folder")
     systems = requested_systems(
         args.variants,
         args.mcu,

@@ -10,7 +10,6 @@ Prints a short text, and writes a page with plots, ``index.html``, and the list 
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.audio.analysis import analyse
 from pipeline.audio.continuation import join_continued
@@ -21,13 +20,12 @@ from pipeline.audio.instrument_measurement import WIDEST
 from pipeline.audio.recordings import open_recordings
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SPLITS
-from pipeline.core.errors import UserError
 from pipeline.core.files import require_writable, write_json
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_out, add_runs, list_instruments
 from pipeline.core.parser import Parser
 from pipeline.core.paths import BUILD_DIR, shown
-from pipeline.core.recording_options import add_audio
+from pipeline.core.recording_options import add_audio, check_out
 from pipeline.core.runs import runs_option
 from pipeline.pages.inspection_page import write_page
 from pipeline.pages.inspection_text import describe_setting, inspection_lines
@@ -39,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Inspects recordings before any training: what is there, and what to do better."""
     args = _parser().parse_args(argv)
     config = load_instrument(args.instrument).data if args.instrument else WIDEST
-    _prepare(args.out, args.audio)
+    check_out(args.out, args.audio)
+    require_writable(args.out)
     found = open_recordings(args.audio, config)
     recordings = join_continued(found.recordings, args.out / "joined")
     cache = (args.runs / args.instrument if args.instrument else args.out) / "features"
@@ -66,18 +65,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     else:
         following = f"new_instrument NAME --audio {folders}"
     print(f"next: python -m pipeline.{following}")
-
-
-def _prepare(out: Path, audio: Sequence[Path]) -> None:
-    """Creates the folder of the page before the long work, so that errors come at once.
-
-    Raises:
-        UserError: It lies within a folder of recordings, where its files would be recordings, too.
-    """
-    for folder in audio:
-        if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
-            raise UserError(f"{out} lies within {folder}: give --out another folder")
-    require_writable(out)
 
 
 def _parser() -> Parser:

@@ -26,6 +26,17 @@ def add_audio(parser: argparse.ArgumentParser, help: str, *, required: bool = Fa
     )
 
 
+def check_out(out: Path, audio: Sequence[Path]) -> None:
+    """Checks that a folder of results is in no folder of recordings.
+
+    Raises:
+        UserError: It is, so the results would be recordings, too.
+    """
+    for folder in audio:
+        if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"{out} lies within {folder}: give --out another folder")
+
+
 def add_sources(parser: argparse.ArgumentParser) -> None:
     """Adds the options that select recordings: ``--audio``, ``--corpus`` and ``--hold-out``.
 

@@ -3,21 +3,13 @@
 from pathlib import Path
 
 import pytest
-import soundfile as sf
-from support.sounds import make_tone
+from support.sounds import write_tones
 
 from pipeline.audio.recordings import open_recordings
-from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 
 FLUTE = load_instrument("flute")
-
-
-def write_tones(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        sf.write(folder / name, make_tone(0.1), SAMPLE_RATE)
 
 
 def test_urmp_layout_gives_only_the_tracks_of_the_instrument(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 from support.bad_recordings import write_bad_recordings
-from support.sounds import make_tone
+from support.sounds import make_tone, write_tones
 
 from pipeline.audio.analysis import KEPT_SILENCE, analyse, find_sound
 from pipeline.audio.loading import load_audio
@@ -19,12 +19,6 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 
 FLUTE = load_instrument("flute").data
-
-
-def write_tones(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        sf.write(folder / name, make_tone(0.1), SAMPLE_RATE, format="WAV")
 
 
 def names_of(found: Found) -> list[str]:

@@ -9,7 +9,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TrainConfig, load_instrument
 from pipeline.core.parser import Parser, real, renamed_option, renamed_values, whole
-from pipeline.core.recording_options import add_sources, chosen_sound_sets
+from pipeline.core.recording_options import add_sources, check_out, chosen_sound_sets
 from pipeline.core.schema import fields_of
 from pipeline.core.training_options import add_training_arguments, training_changes
 
@@ -138,3 +138,14 @@ def test_wrong_sound_sets_are_refused(words):
     add_sources(parser)
     with pytest.raises(UserError, match=r"FluidR3_GM.*freepats|not allowed with argument --corpus"):
         parser.parse_args(words.split())
+
+
+def test_results_do_not_go_into_a_folder_of_recordings(tmp_path):
+    inside, take = tmp_path / "pack" / "new" / "results", tmp_path / "pack" / "take.wav"
+    (tmp_path / "pack").mkdir()
+    take.touch()
+    for folder in (tmp_path / "pack", tmp_path / "pack" / ".." / "pack"):
+        with pytest.raises(UserError, match=r"results lies within .*pack.*: give --out another"):
+            check_out(inside, [take, folder])
+    check_out(inside, [take])
+    check_out(tmp_path / "package", [tmp_path / "pack"])

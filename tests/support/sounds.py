@@ -1,7 +1,10 @@
 """Tones for test input, and the envelope of an output."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
+import soundfile as sf
 
 from pipeline.audio.pcm import from_pcm
 from pipeline.core.constants import SAMPLE_RATE
@@ -15,6 +18,13 @@ def make_tone(seconds: float, f0_hz: float = 523.25, *, level: float = 0.3) -> F
     harmonics = [n for n in range(1, 11) if n * f0_hz < SAMPLE_RATE / 2]
     wave = sum(0.6**n * np.sin(2 * np.pi * n * f0_hz * t) for n in harmonics)
     return np.asarray(level * wave / np.abs(wave).max(), np.float32)
+
+
+def write_tones(folder: Path, *names: str) -> None:
+    """Writes short tones as WAV files, whatever their names end in."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        sf.write(folder / name, make_tone(0.1), SAMPLE_RATE, format="WAV")
 
 
 def make_curve_tone(
