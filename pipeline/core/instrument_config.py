@@ -125,14 +125,6 @@ class TrainConfig:
         Within(0, 12),
         "logit of the levels above which a penalty keeps them able to change",
     ] = 2.0
-    frame_steps: Annotated[
-        int,
-        Within(0, 10_000_000),
-        "first steps, in which partials and noise of single frames are learnt, without audio",
-    ] = 0
-    frame_weight: Annotated[
-        float, Within(0, 100), "weight of these partials and this noise beside the spectral loss"
-    ] = 0.0
     rendered_share: Annotated[
         _Share, "share of the crops that come from rendered sources where there are recordings, too"
     ] = 0.1

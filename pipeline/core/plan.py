@@ -23,7 +23,6 @@ _SECONDS_PER_MINUTE = 2.3  # features of a minute of recordings
 _CORPUS_SECONDS = 90.0
 _STEP_SECONDS = 0.0155  # a training step, per second of sound in its batch
 _DRY_SHARE, _SPARSE_SHARE = 0.7, 0.6  # of its time without reverb, and with half of the windows
-_FRAMES_SHARE = 0.2  # and with single frames alone
 _QUANTIZE_SECONDS, _EPOCH_SECONDS = 20.0, 0.5
 _TAKE_SECONDS = 5.0
 _SHORT_SECONDS = 5.0  # C code, firmware, page
@@ -143,9 +142,8 @@ def plan_stages(
 def training_seconds(config: TrainConfig) -> float:
     """Estimates how long a training takes on two cores."""
     sound = config.batch_size * config.crop_frames / FRAME_RATE
-    n_frames = min(config.frame_steps, config.steps)
-    n_dry = max(min(config.dry_steps, config.steps) - n_frames, 0)
-    n_steps = config.steps - n_frames - n_dry + _DRY_SHARE * n_dry + _FRAMES_SHARE * n_frames
+    n_dry = min(config.dry_steps, config.steps)
+    n_steps = config.steps - n_dry + _DRY_SHARE * n_dry
     density = 1.0 if config.loss_density > 1 else _SPARSE_SHARE
     return _START_SECONDS + _COMPILE_SECONDS + n_steps * sound * _STEP_SECONDS * density
 

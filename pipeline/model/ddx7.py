@@ -14,12 +14,10 @@ import numpy.typing as npt
 from pipeline.core.errors import UserError
 from pipeline.core.runs import WEIGHTS, RunConfig, load_run
 from pipeline.model.dry import synthesize_dry
-from pipeline.model.frame_spectra import FRAME_STRIDE, N_PARTIALS, frame_powers
 from pipeline.model.gate import loudness_gate
 from pipeline.model.inputs import prepend_context, scale_features
 from pipeline.model.noise import grains_like
 from pipeline.model.noise_layer import FilteredNoise
-from pipeline.model.patch_spectrum import PatchSpectrum
 from pipeline.model.patches import find_patch
 from pipeline.model.reverb_layer import Reverb
 from pipeline.model.synth import Tensor, base_phase, fm_levels
@@ -42,7 +40,6 @@ class Ddx7(keras.Model):
         noise: The noise that is added to the operators.
         reverb: The reverb.
         patch: The FM patch.
-        spectrum: The partials of the patch.
     """
 
     def __init__(self, config: RunConfig, **kwargs: Any):
@@ -53,7 +50,6 @@ class Ddx7(keras.Model):
         self.tcn = build_tcn(
             config.tcn, initial_logit=train.initial_logit, dropout=train.dropout, seed=train.seed
         )
-        self.spectrum = PatchSpectrum(self.patch, N_PARTIALS)
         self.noise = FilteredNoise(name=NOISE_LAYER)
         self.noise.build()
         self.reverb = Reverb(seed=config.train.seed, name=REVERB_LAYER)
@@ -61,11 +57,7 @@ class Ddx7(keras.Model):
         self.built = True
 
     def call(
-        self,
-        inputs: Mapping[str, Tensor],
-        training: bool = False,
-        dry: bool = False,
-        audio: bool = True,
+        self, inputs: Mapping[str, Tensor], training: bool = False, dry: bool = False
     ) -> dict[str, Tensor]:
         """Renders clips.
 
@@ -75,44 +67,20 @@ class Ddx7(keras.Model):
                 [batch, n_samples], 64 samples per frame; ``grains`` (see
                 `pipeline.model.noise.grain_offsets`), shape [batch, n_frames]. The context fills
                 the network's receptive field (see `pipeline.model.inputs.prepend_context`) and is
-                not rendered. ``frame_bins`` and ``frame_lobes``, if powers of frames are wanted,
-                for every `FRAME_STRIDE`-th frame after the first (see
-                `pipeline.model.frame_spectra.frame_powers`).
+                not rendered.
             training: Whether dropout is active.
             dry: Whether to leave out the reverb.
-            audio: Whether to render; otherwise the network and the frames are computed alone.
 
         Returns:
             ``logits`` of the network and ``levels`` in turns, shape [batch, n_frames, 6]; ``dry``
-            and, unless it is left out, with reverb, ``audio``, shape [batch, n_samples];
-            ``frame_powers`` and ``frame_whole``, if they are wanted.
+            and, unless it is left out, with reverb, ``audio``, shape [batch, n_samples].
         """
         grains = inputs["grains"]
         logits, levels = self.decode(inputs, training=training)
         features = inputs["features"][:, -grains.shape[1] :]
-        outputs = {"logits": logits, "levels": levels}
-        if "frame_bins" in inputs:
-            outputs |= self._frames(levels, features, inputs)
-        if audio:
-            outputs["dry"] = self.synthesize(levels, features, inputs["phase"], grains)
-            if not dry:
-                outputs["audio"] = self.reverb(outputs["dry"])
-        return outputs
-
-    def _frames(
-        self, levels: Tensor, features: Tensor, inputs: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
-        """Computes the powers of every `FRAME_STRIDE`-th frame after the first."""
-        every = slice(FRAME_STRIDE, None, FRAME_STRIDE)
-        powers, whole = frame_powers(
-            levels[:, every],
-            self.noise.gains(features[:, every], levels[:, every]),
-            inputs["frame_bins"],
-            inputs["frame_lobes"],
-            spectrum=self.spectrum,
-            noise=self.noise,
-        )
-        return {"frame_powers": powers, "frame_whole": whole}
+        sound = self.synthesize(levels, features, inputs["phase"], grains)
+        outputs = {"logits": logits, "levels": levels, "dry": sound}
+        return outputs if dry else {**outputs, "audio": self.reverb(sound)}
 
     def decode(self, inputs: Mapping[str, Tensor], training: bool = False) -> tuple[Tensor, Tensor]:
         """Returns ``logits`` and ``levels`` alone; see `call`."""

@@ -57,21 +57,6 @@ class FilteredNoise(keras.layers.Layer):
         amplitudes = _amplitude(level - below * (fade_db / model_noise.UNIT_DB))
         return amplitudes * loudness_gate(features)
 
-    def density(self, gains: Tensor, bins: Tensor) -> Tensor:
-        """Computes the power of the noise at frequencies, without playing it.
-
-        Args:
-            gains: Amplitude of each layer, shape [batch, n_frames, 2].
-            bins: Bins of the tables' spectrum, integers from 0 to 512, shape [batch, n_frames, n].
-
-        Returns:
-            The variance of white noise that is as strong there, shape [batch, n_frames, n].
-        """
-        magnitudes = _amplitude(ops.matmul(ops.transpose(self.curves), self.colour))
-        layers = ops.take(magnitudes, bins, axis=0)
-        # Two grains overlap, one fading in and one out, whose powers add up to 2/3 on average.
-        return ops.sum(layers * gains[..., None, :], axis=-1) ** 2 * (2 / 3)
-
     def call(self, gains: Tensor, grains: Tensor) -> Tensor:
         """Plays noise.
 

@@ -101,33 +101,21 @@ def partial_errors_db(amplitudes: Floats, partials: Partials) -> Floats:
     return np.asarray(np.nanmean(np.abs(masked), axis=1), np.float32)
 
 
-def period_phases(patch: Patch) -> tuple[int, Floats]:
-    """Returns the phases of the operators over one period of their base oscillator.
-
-    Args:
-        patch: The patch; its detuning and its stretch are left out.
-
-    Returns:
-        The number of cycles of f0 in a period, and the phases in radians, `SAMPLES_PER_CYCLE` for
-        each cycle, shape [6, n_samples].
-    """
-    ratios = patch.ratios
-    cycles = int(np.lcm.reduce([ratio.denominator for ratio in ratios]))
-    if cycles > MAX_CYCLES:
-        cycles = ROUNDED_TO
-        ratios = tuple(Fraction(max(round(r * cycles), 1), cycles) for r in ratios)
-    time = np.arange(cycles * SAMPLES_PER_CYCLE) / SAMPLES_PER_CYCLE  # in cycles of f0
-    turns = [(float(ratio) * time) % 1.0 for ratio in ratios]
-    return cycles, (2 * np.pi * np.array(turns)).astype(np.float32)
-
-
 class Spectrum:
     """The partials of a patch, and their gradient."""
 
     def __init__(self, patch: Patch) -> None:
         """Prepares the phases over one period of the base oscillator."""
         self.patch = patch
-        self._cycles, self._phases = period_phases(patch)
+        ratios = patch.ratios
+        cycles = np.lcm.reduce([ratio.denominator for ratio in ratios])
+        if cycles > MAX_CYCLES:
+            cycles = ROUNDED_TO
+            ratios = tuple(Fraction(max(round(r * cycles), 1), int(cycles)) for r in ratios)
+        self._cycles = int(cycles)
+        time = np.arange(self._cycles * SAMPLES_PER_CYCLE) / SAMPLES_PER_CYCLE  # in cycles of f0
+        turns = [(float(ratio) * time) % 1.0 for ratio in ratios]
+        self._phases = (2 * np.pi * np.array(turns)).astype(np.float32)
 
     def amplitudes(self, levels: Floats) -> Floats:
         """Returns the amplitudes of the partials, shape [..., N_PARTIALS], for levels [..., 6]."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pipeline.model.ddx7 import Ddx7
 from pipeline.model.synth import Tensor
-from pipeline.training.objective import Batch, Objective, Stage
+from pipeline.training.objective import Batch, Objective
 
 Indices = npt.NDArray[np.int32]
 
@@ -39,13 +39,13 @@ class CompiledStep(ABC):
         self._objective = objective
 
     @abstractmethod
-    def steps(self, clips: Indices, starts: Indices, stage: Stage) -> Tensor:
+    def steps(self, clips: Indices, starts: Indices, *, dry: bool) -> Tensor:
         """Takes optimizer steps, at most `steps_at_once`, on crops of clips.
 
         Args:
             clips: Clip indices, shape [n_steps, batch].
             starts: First frames of the crops, shape [n_steps, batch].
-            stage: Stage of training; only the last one trains the reverb.
+            dry: Whether to leave the reverb out and untrained.
 
         Returns:
             The losses, a tensor of shape [n_steps].

@@ -15,7 +15,6 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import InstrumentConfig, TrainConfig
 from pipeline.core.runs import RunConfig
-from pipeline.model.frame_spectra import FRAME_STRIDE
 from pipeline.model.inputs import scale_features
 from pipeline.model.losses import sound_frames
 from pipeline.model.noise import grains_like
@@ -30,7 +29,6 @@ STORED = (  # arrays of ``dataset.npz``, which `pipeline.training.dataset_buildi
 FEATURES = ("f0_hz", "loudness_db", "context_f0_hz", "context_loudness_db")
 LIVE = "live_"  # how the names of live `FEATURES` begin, which a data set may have besides
 AT_AUDIO_RATE = ("audio", "phase", "teacher_audio")
-OF_FRAMES = "frame_"  # how names of arrays begin that have a row for every `FRAME_STRIDE`-th frame
 LEAD_FRAMES = 1  # levels and noise ramp up from 0 in the first block
 Arrays = dict[str, npt.NDArray[Any]]
 Indices = npt.NDArray[np.int32]
@@ -123,9 +121,7 @@ def model_inputs(
 def drop_lead(outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Drops the lead of `model_inputs` from the outputs of a model."""
     return {
-        name: output
-        if name.startswith(OF_FRAMES)
-        else output[:, LEAD_FRAMES * (HOP_SAMPLES if len(output.shape) == 2 else 1) :]
+        name: output[:, LEAD_FRAMES * (HOP_SAMPLES if len(output.shape) == 2 else 1) :]
         for name, output in outputs.items()
     }
 
@@ -181,7 +177,6 @@ def draw_batch(dataset: Arrays, config: TrainConfig, step: int) -> tuple[Indices
     )
     last_start = np.maximum(dataset["n_valid_frames"][clips] - config.crop_frames, 0)
     starts = random.integers(-config.crop_frames // 4, last_start + 1)
-    starts -= starts % FRAME_STRIDE
     if has_live(dataset):
         is_live = random.random(len(clips)) < config.live_share
         clips = np.where(is_live, clips + len(dataset["split"]), clips)
@@ -215,7 +210,7 @@ def crop_clips(
             with additional frames, and may have twice as many clips.
         clips: Clip indices, shape [batch]. What has half as many clips is the same for a clip from
             live features.
-        starts: First frame of each crop, a multiple of `FRAME_STRIDE`, shape [batch].
+        starts: First frame of each crop, shape [batch].
         n_frames: Frames of a crop.
 
     Returns:
@@ -226,12 +221,11 @@ def crop_clips(
     batch = {}
     for name, array in arrays.items():
         width = HOP_SAMPLES if name in AT_AUDIO_RATE else 1
-        stride = FRAME_STRIDE if name.startswith(OF_FRAMES) else 1
         n_rows = array.shape[1] // width
         # Whole frames are gathered, because a gather of samples takes longer than the network.
         rows = ops.reshape(array, (array.shape[0] * n_rows, width, *array.shape[2:]))
-        n_cut = n_frames // stride + n_rows - n_clip_frames // stride
-        first = clips % array.shape[0] * n_rows + starts // stride
+        n_cut = n_frames + n_rows - n_clip_frames
+        first = clips % array.shape[0] * n_rows + starts
         index = first[:, None] + ops.arange(n_cut, dtype="int32")
         cut = ops.take(rows, index, axis=0)
         batch[name] = ops.reshape(cut, (-1, n_cut * width, *array.shape[2:]))

@@ -7,7 +7,7 @@ import jax
 
 from pipeline.model.synth import Tensor
 from pipeline.training.compiled_step import CompiledStep, Indices
-from pipeline.training.objective import Batch, Stage, options
+from pipeline.training.objective import Batch
 
 Values = list[Tensor]  # values of a group of variables
 State = tuple[Values, Values, Values]  # trainable, fixed, and the optimizer's
@@ -23,13 +23,13 @@ class JaxStep(CompiledStep):
 
     @cached_property
     def _compiled_steps(self) -> Any:
-        return jax.jit(self._steps, static_argnames="stage")
+        return jax.jit(self._steps, static_argnames="dry")
 
     @cached_property
     def _compiled_distances(self) -> Any:
         return jax.jit(self._distances)
 
-    def steps(self, clips: Indices, starts: Indices, stage: Stage) -> Tensor:
+    def steps(self, clips: Indices, starts: Indices, *, dry: bool) -> Tensor:
         """Takes steps; see `CompiledStep.steps`."""
         groups = (
             self._model.trainable_variables,
@@ -37,7 +37,7 @@ class JaxStep(CompiledStep):
             self._optimizer.variables,
         )
         values = _values(*groups)
-        new, losses = self._compiled_steps(values, self._arrays, clips, starts, stage=stage)
+        new, losses = self._compiled_steps(values, self._arrays, clips, starts, dry=dry)
         for group, group_values in zip(groups, new, strict=True):
             for variable, value in zip(group, group_values, strict=True):
                 variable.assign(value)
@@ -49,9 +49,9 @@ class JaxStep(CompiledStep):
         return self._compiled_distances(*_values(*groups), self._arrays, clips)
 
     def _steps(
-        self, state: State, arrays: Batch, clips: Tensor, starts: Tensor, stage: Stage
+        self, state: State, arrays: Batch, clips: Tensor, starts: Tensor, dry: bool
     ) -> tuple[State, Tensor]:
-        gradient = jax.value_and_grad(partial(self._loss, stage=stage), has_aux=True)
+        gradient = jax.value_and_grad(partial(self._loss, dry=dry), has_aux=True)
 
         def step(state: State, batch: tuple[Tensor, Tensor]) -> tuple[State, Tensor]:
             trainable, fixed, slots = state
@@ -70,14 +70,14 @@ class JaxStep(CompiledStep):
         clips: Tensor,
         starts: Tensor,
         *,
-        stage: Stage,
+        dry: bool,
     ) -> tuple[Tensor, Values]:
         """Returns the loss, and the new values of the variables that it does not train."""
-        batch = self._objective.crop(arrays, clips, starts, stage)
+        batch = self._objective.crop(arrays, clips, starts)
         outputs, changed = self._model.stateless_call(
-            trainable, fixed, batch, training=True, **options(stage)
+            trainable, fixed, batch, training=True, dry=dry
         )
-        return self._objective.crop_loss(outputs, batch, stage), changed
+        return self._objective.crop_loss(outputs, batch), changed
 
     def _distances(self, trainable: Values, fixed: Values, arrays: Batch, clips: Tensor) -> Tensor:
         def render(batch: Batch) -> Batch:

@@ -14,7 +14,7 @@ from pipeline.model.synth import Tensor
 from pipeline.training.compiled_step import CompiledStep, Indices
 from pipeline.training.dataset import Arrays
 from pipeline.training.losses import Loss
-from pipeline.training.objective import VALIDATION_BATCH, Objective, Stage
+from pipeline.training.objective import VALIDATION_BATCH, Objective
 
 UNDECAYED = ("bias", "noise", "decay", "wet")  # variables with such names have no weight decay
 
@@ -40,7 +40,6 @@ class Learner:
         self.optimizer = build_optimizer(model, config)
         objective = Objective(
             loss=loss,
-            frame_weight=config.frame_weight,
             highest_logit=config.highest_logit,
             n_frames=config.crop_frames,
             overlap=2 * config.loss_density,
@@ -70,9 +69,9 @@ class Learner:
             for variable, value in zip(variables, trained, strict=True):
                 variable.assign(value)
 
-    def steps(self, clips: Indices, starts: Indices, stage: Stage = "whole") -> Tensor:
+    def steps(self, clips: Indices, starts: Indices, *, dry: bool = False) -> Tensor:
         """Takes optimizer steps; see `CompiledStep.steps`."""
-        return self._step.steps(clips, starts, stage)
+        return self._step.steps(clips, starts, dry=dry)
 
     def distances(self, clips: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Returns the `validation_distances` of whole clips, shape [n_clips, 5]."""

@@ -22,14 +22,11 @@ from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.paths import shown
 from pipeline.core.runs import WEIGHTS, RunConfig, load_run
 from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
-from pipeline.model.patches import find_patch
 from pipeline.model.synth import Tensor
 from pipeline.training.checkpoints import History, Row, load_checkpoint, save_checkpoint
 from pipeline.training.dataset import Arrays, draw_batch, has_live, training_inputs
-from pipeline.training.frame_targets import measure_frames
 from pipeline.training.learner import Learner
 from pipeline.training.losses import Loss, reconstruction_loss, score
-from pipeline.training.objective import Stage
 from pipeline.training.run_log import RunLog
 from pipeline.training.validation import validate
 
@@ -168,8 +165,6 @@ def _training_arrays(dataset: Arrays, config: RunConfig) -> Arrays:
     """Returns the arrays that a step needs: the model's inputs and what its outputs should be."""
     targets = [name for name in dataset if name.startswith("teacher_")]
     arrays = {name: dataset[name] for name in ("audio", "sounding", "loud", *targets)}
-    if config.train.frame_steps or config.train.frame_weight:
-        arrays |= measure_frames(dataset, find_patch(config))
     return arrays | training_inputs(dataset, config)
 
 
@@ -196,10 +191,10 @@ def _run(
     title = f"{config.instrument} {config.variant}"
     with tqdm(total=settings.steps, initial=step, unit="step", desc=title) as bar:
         while not _is_over(step, kept, settings):
+            dry = step < settings.dry_steps
             n_steps = min(_steps_ahead(step, settings), learner.steps_at_once)
             batches = [draw_batch(dataset, settings, step + i) for i in range(n_steps)]
-            clips, starts = map(np.stack, zip(*batches, strict=True))
-            losses.append(learner.steps(clips, starts, _stage(step, settings)))
+            losses.append(learner.steps(*map(np.stack, zip(*batches, strict=True)), dry=dry))
             step += n_steps
             bar.update(n_steps)
             if step % settings.validate_every and step != settings.steps:
@@ -220,18 +215,12 @@ def _run(
     return kept
 
 
-def _stage(step: int, settings: TrainConfig) -> Stage:
-    """Returns the stage of training at a step."""
-    if step < settings.frame_steps:
-        return "frames"
-    return "dry" if step < settings.dry_steps else "whole"
-
-
 def _steps_ahead(step: int, settings: TrainConfig) -> int:
-    """Returns the number of steps until the next validation, the next stage, or the end."""
-    ends = [settings.frame_steps, settings.dry_steps, settings.steps]
-    ahead = [end - step for end in ends if end > step]
-    return min(settings.validate_every - step % settings.validate_every, *ahead)
+    """Returns the number of steps until the next validation, the reverb, or the end."""
+    ahead = [settings.validate_every - step % settings.validate_every, settings.steps - step]
+    if step < settings.dry_steps:
+        ahead.append(settings.dry_steps - step)
+    return min(ahead)
 
 
 def _kept_row(history: History, dry_steps: int = 0) -> Row | None:

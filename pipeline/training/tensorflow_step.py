@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from pipeline.model.synth import Tensor
 from pipeline.training.compiled_step import CompiledStep, Indices
-from pipeline.training.objective import Stage, options
 
 
 class TensorFlowStep(CompiledStep):
@@ -23,21 +22,21 @@ class TensorFlowStep(CompiledStep):
     def _compiled_distances(self) -> Any:
         return tf.function(self._distances, autograph=False)
 
-    def steps(self, clips: Indices, starts: Indices, stage: Stage) -> Tensor:
+    def steps(self, clips: Indices, starts: Indices, *, dry: bool) -> Tensor:
         """Takes steps; see `CompiledStep.steps`."""
         batches = zip(clips, starts, strict=True)
-        return tf.stack([self._compiled_step(*batch, stage) for batch in batches])
+        return tf.stack([self._compiled_step(*batch, dry) for batch in batches])
 
     def distances(self, clips: Indices) -> Tensor:
         """Returns the distances of whole clips; see `CompiledStep.distances`."""
         return self._compiled_distances(clips)
 
-    def _step(self, clips: Tensor, starts: Tensor, stage: Stage) -> Tensor:
+    def _step(self, clips: Tensor, starts: Tensor, dry: bool) -> Tensor:
         variables = self._model.trainable_variables
-        batch = self._objective.crop(self._arrays, clips, starts, stage)
+        batch = self._objective.crop(self._arrays, clips, starts)
         with tf.GradientTape() as tape:
-            outputs = self._model(batch, training=True, **options(stage))
-            loss = self._objective.crop_loss(outputs, batch, stage)
+            outputs = self._model(batch, training=True, dry=dry)
+            loss = self._objective.crop_loss(outputs, batch)
         gradients = [  # none of the reverb, if it is left out
             tf.zeros_like(variable) if gradient is None else gradient
             for gradient, variable in zip(tape.gradient(loss, variables), variables, strict=True)
