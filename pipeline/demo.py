@@ -2,12 +2,12 @@
 
     python -m pipeline.demo
 
-This composes a melody, renders it as a recording of an instrument, extracts its features, compiles
-the model into the firmware and plays the features with it. Instruments that have a pretrained model
-are played with it, unless ``--run`` or ``--runs`` names another. Writes ``input.wav``,
-``float.wav``, ``firmware.wav``, ``index.html`` and ``summary.json`` to ``build/demo``. The firmware
-is compared with the float model and, bit by bit, with the tflite-micro package and with the Python
-simulation of the whole device.
+This composes a melody, renders it as a recording of an instrument, brings it to the level of
+training, extracts its features, compiles the model into the firmware and plays the features with
+it. Instruments that have a pretrained model are played with it, unless ``--run`` or ``--runs``
+names another. Writes ``input.wav``, ``float.wav``, ``firmware.wav``, ``index.html`` and
+``summary.json`` to ``build/demo``. The firmware is compared with the float model and, bit by bit,
+with the tflite-micro package and with the Python simulation of the whole device.
 """
 
 from collections.abc import Sequence
@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     program = config.require_corpus().gm_program
     render_excerpt(compose_melody(config), program, args.out / "input.wav")
     demo = play(args.out / "input.wav", config, run_dir, variant=variant, target=args.board)
-    for name in ("float", "firmware"):
-        pcm.write_wav(args.out / f"{name}.wav", demo.pcm[name])
+    for name, samples in demo.pcm.items():
+        pcm.write_wav(args.out / f"{name}.wav", samples)
     write_page(demo, find_patch(config), args.out)
     write_json(args.out / "summary.json", demo.summary)
     print("\n".join(five_lines(demo, args.out)))

@@ -4,7 +4,7 @@ The firmware is compared with the float model and, bit by bit, with the tflite-m
 with the Python simulation of the whole device.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pipeline.audio.features import Features, extract_features
+from pipeline.audio.input_level import measure_input
+from pipeline.audio.level import calibrate_audio
 from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import Pcm, from_pcm, to_pcm
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
@@ -22,6 +24,7 @@ from pipeline.evaluation.bench_firmware import bench_firmware
 from pipeline.evaluation.comparison import Q32
 from pipeline.evaluation.rendering import render_float
 from pipeline.model.ddx7 import load_model
+from pipeline.model.measurement import Figures, measure
 from pipeline.model.metrics import level_error_db, mss_distance
 from pipeline.model.patches import find_patch
 from pipeline.quantization.weights import load_noise
@@ -41,7 +44,10 @@ class Demo:
         features: Features of the input.
         float_levels: Levels of the float model in turns, shape [n_frames, 6].
         device_levels: Levels of the firmware in turns, shape [n_frames, 6].
-        pcm: int16 samples by name of the WAV file: ``input``, ``float``, ``firmware``.
+        figures: Figures of ``float`` and ``firmware`` against the input, from
+            `pipeline.model.measurement.measure`.
+        pcm: int16 samples by name of the WAV file: ``input``, at the calibrated level, ``float``,
+            ``firmware``.
     """
 
     summary: dict[str, Any]
@@ -50,6 +56,7 @@ class Demo:
     features: Features
     float_levels: npt.NDArray[np.floating]
     device_levels: npt.NDArray[np.floating]
+    figures: dict[str, Figures]
     pcm: dict[str, Pcm]
 
 
@@ -70,7 +77,7 @@ def play(
     target: str,
     boards: Sequence[str] = EMULATED_BOARDS,
 ) -> Demo:
-    """Plays a recording with the float model and with the firmware.
+    """Plays a recording with the float model and with the firmware, at the level of training.
 
     Args:
         recording: Audio file.
@@ -83,10 +90,10 @@ def play(
     Raises:
         UserError: A file is missing or damaged, or a tool is missing.
     """
-    audio = load_audio(recording)
-    features = extract_features(
-        audio, f0_min_hz=config.data.f0_min_hz, f0_max_hz=config.data.f0_max_hz
-    )
+    bounds = {"f0_min_hz": config.data.f0_min_hz, "f0_max_hz": config.data.f0_max_hz}
+    recorded = load_audio(recording)
+    audio = calibrate_audio(recorded, measure_input(recorded, recording.name, **bounds).gain_db)
+    features = extract_features(audio, **bounds)
     frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
     floating = render_float(load_model(run_dir, instrument=config.instrument), features)
     generated = sources.generate(run_dir)
@@ -98,6 +105,11 @@ def play(
     )
     pcm = {"input": audio, "float": floating["dry"], "firmware": from_pcm(played.pcm)}
     samples = {name: to_pcm(values)[: len(audio)] for name, values in pcm.items()}
+    sound = {name: from_pcm(values) for name, values in samples.items()}
+    figures = {
+        name: measure(sound["input"], sound[name], features, config.data)
+        for name in ("float", "firmware")
+    }
     device_levels = played.levels_q32 / Q32
     summary = {
         "instrument": config.instrument,
@@ -106,7 +118,8 @@ def play(
         "engine": costs[target]["engine"],
         "audio_seconds": round(len(audio) / SAMPLE_RATE, 3),
         "bit_exact": np.array_equal(played.logits, simulated.logits),
-        **_distances(samples),
+        "mss_to_reference": round(mss_distance(sound["input"], sound["firmware"]), 4),
+        "mss_to_float": round(mss_distance(sound["float"], sound["firmware"]), 4),
         "level_error_db": round(level_error_db(floating["levels"], device_levels), 4),
         **_cost_summary(played, costs[target]),
         "cpu_share": _cpu_shares(costs),
@@ -118,17 +131,9 @@ def play(
         features=features,
         float_levels=floating["levels"],
         device_levels=device_levels,
+        figures=figures,
         pcm=samples,
     )
-
-
-def _distances(samples: Mapping[str, Pcm]) -> dict[str, float]:
-    """Returns the spectral distances of the firmware to the input and to the float model."""
-    sound = {name: from_pcm(pcm) for name, pcm in samples.items()}
-    return {
-        "mss_to_reference": round(mss_distance(sound["input"], sound["firmware"]), 4),
-        "mss_to_float": round(mss_distance(sound["float"], sound["firmware"]), 4),
-    }
 
 
 def _cost_summary(played: firmware.Rendering, cost: dict[str, Any]) -> dict[str, Any]:

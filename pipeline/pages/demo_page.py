@@ -13,6 +13,7 @@ from pipeline.evaluation.demo import Demo, cycles_per_instruction
 from pipeline.model.metrics import AUDIBLE_LEVEL
 from pipeline.pages import html
 from pipeline.pages.diagrams import roles
+from pipeline.pages.heard import describe
 
 COST_COLUMNS = (
     "Core",
@@ -107,6 +108,9 @@ def _players(demo: Demo, out: Path) -> list[str]:
             f"The output of the firmware for {core}: 8-bit network, 32-bit integer FM, no reverb.",
         ),
     }
+    for name, figures in demo.figures.items():
+        title, text = texts[name]
+        texts[name] = (title, f"{text} Beside the input: {', '.join(describe(figures))}.")
     return [
         html.player(title, text, out / f"{name}.wav", from_pcm(demo.pcm[name]))
         for name, (title, text) in texts.items()

@@ -14,7 +14,7 @@ from pipeline.audio import composition, pcm, soundfont
 from pipeline.audio.features import extract_features
 from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import from_pcm
-from pipeline.core.constants import MAX_LEVEL, SAMPLE_RATE
+from pipeline.core.constants import CALIBRATED_LEVEL_DB, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.patch_files import load_patch
 from pipeline.evaluation import demo as evaluation_demo
@@ -154,6 +154,24 @@ def test_page_is_well_formed_and_loads_no_other_file(page):
     assert all(source.startswith("data:") for source in sources + links)
     assert "http" not in page and "@import" not in page and "url(" not in page
     assert len(parsed.find("audio")) == len(parsed.find("img")) == 3
+
+
+@pytest.mark.firmware
+def test_page_says_what_is_heard(played, page):
+    assert set(played.figures) == {"float", "firmware"}
+    assert page.count("Beside the input: ") == 2
+    error_db = played.figures["firmware"]["partial_error_db"]
+    assert error_db > 1 and f"overtones off by {error_db:.0f} dB" in page
+
+
+@pytest.mark.firmware
+def test_input_is_played_at_the_level_of_training(played):
+    pitched = played.features.loudness_db[played.features.confidence >= 0.8]
+    assert np.percentile(pitched, 95) == pytest.approx(CALIBRATED_LEVEL_DB, abs=0.3)
+    loudness = extract_features(
+        from_pcm(played.pcm["input"]), f0_min_hz=230, f0_max_hz=2300
+    ).loudness_db
+    np.testing.assert_allclose(loudness, played.features.loudness_db, atol=0.01)
 
 
 @pytest.mark.firmware
