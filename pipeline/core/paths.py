@@ -11,6 +11,7 @@ ABLATION_DIR = REPOSITORY / "data" / "ablations"  # grids and their results
 RUN_DIR = REPOSITORY / "runs"
 APP_DIR = REPOSITORY / "tflm_app"
 BUILD_DIR = REPOSITORY / "build"
+THIRD_PARTY_DIR = BUILD_DIR / "third_party"
 
 
 def shown(path: Path) -> Path:

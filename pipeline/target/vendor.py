@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import UserError
-from pipeline.core.paths import BUILD_DIR
+from pipeline.core.paths import THIRD_PARTY_DIR
 from pipeline.core.processes import locked
 from pipeline.target.tools import require_tools, run_tool
 
@@ -35,7 +35,7 @@ class Archive:
     @property
     def folder(self) -> Path:
         """Folder of the fetched content."""
-        return BUILD_DIR / "third_party" / f"{self.name}-{self.version}"
+        return THIRD_PARTY_DIR / f"{self.name}-{self.version}"
 
 
 CMSIS_DSP = Archive(
@@ -82,10 +82,9 @@ def fetch_rp2040js() -> Path:
 
 
 def _fetch(archive: Archive, download: Callable[[Archive, Path], None]) -> None:
-    third_party = BUILD_DIR / "third_party"
-    with locked(third_party):
+    with locked(THIRD_PARTY_DIR):
         if not archive.folder.is_dir():
-            with tempfile.TemporaryDirectory(dir=third_party, prefix=".fetch-") as scratch:
+            with tempfile.TemporaryDirectory(dir=THIRD_PARTY_DIR, prefix=".fetch-") as scratch:
                 download(archive, Path(scratch))
                 _unpack(archive, Path(scratch))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core import paths
 from pipeline.core.errors import UserError
 from pipeline.target import vendor
 from pipeline.target.boards import EMULATED_BOARDS, FILE_BOARDS
@@ -150,18 +151,24 @@ def test_unknown_board_is_refused_with_the_list_of_boards(tmp_path):
         build_program("qemu_m9", [Path("x.c")], out=tmp_path)
 
 
-def test_archive_with_a_wrong_checksum_is_refused_and_leaves_no_files(build_dir, monkeypatch):
+def test_archive_with_a_wrong_checksum_is_refused_and_leaves_no_files(
+    tmp_path, replace, monkeypatch
+):
+    replace(paths.THIRD_PARTY_DIR, tmp_path)
+
     def download(archive: vendor.Archive, folder: Path) -> None:
         (folder / "other.tar.gz").write_bytes(b"something else")
 
     monkeypatch.setattr(vendor, "_pip_download", download)
     with pytest.raises(UserError, match="the pinned one"):
         vendor.fetch_cmsis()
-    left = {path.name for path in (build_dir / "third_party").iterdir()}
+    left = {path.name for path in tmp_path.iterdir()}
     assert left == {".lock"}
 
 
-def test_interrupted_download_leaves_no_partial_files(build_dir, monkeypatch):
+def test_interrupted_download_leaves_no_partial_files(tmp_path, replace, monkeypatch):
+    replace(paths.THIRD_PARTY_DIR, tmp_path)
+
     def download(archive: vendor.Archive, folder: Path) -> None:
         (folder / "half.tar.gz").write_bytes(b"half")
         raise KeyboardInterrupt
@@ -169,4 +176,4 @@ def test_interrupted_download_leaves_no_partial_files(build_dir, monkeypatch):
     monkeypatch.setattr(vendor, "_pip_download", download)
     with pytest.raises(KeyboardInterrupt):
         vendor.fetch_cmsis()
-    assert {path.name for path in (build_dir / "third_party").iterdir()} == {".lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {".lock"}
