@@ -57,16 +57,16 @@ extern const decoder_model_t {name}_model;
 
 
 def config_text(models: Sequence[StepModel]) -> str:
-    """Returns ``decoder_config.h``: sizes of a state large enough for each of the models."""
-    sizes = [vars(_sizes(model)) for model in models]
-    largest = {key: max(size[key] for size in sizes) for key in sizes[0]}
+    """Returns ``decoder_config.h``: what suffices for each of the models."""
+    needs = [vars(_needs(model)) for model in models]
+    largest = {key: max(need[key] for need in needs) for key in needs[0]}
     defines = "".join(f"#define DECODER_{key.upper()} {value}\n" for key, value in largest.items())
     return header("decoder_config.h", defines)
 
 
 @dataclass(frozen=True)
-class _Sizes:
-    """Sizes of the decoder's state for a model."""
+class _Needs:
+    """Sizes of the decoder's state for a model, and 1 for each op that TFLM registers for it."""
 
     n_rings: int
     ring_values: int
@@ -74,12 +74,14 @@ class _Sizes:
     output_values: int
     tflm_ring_bytes: int
     tflm_arena_bytes: int
+    tflm_conv_2d: int
+    tflm_fully_connected: int
 
 
-def _sizes(model: StepModel) -> _Sizes:
+def _needs(model: StepModel) -> _Needs:
     rings = weight_packing.rings(model)
     shapes = [(layer, weight_packing.weight_matrix(layer).shape) for layer in model.layers]
-    return _Sizes(
+    return _Needs(
         n_rings=len(rings),
         ring_values=rings[-1].end,
         # The input of a residual is followed by its output.
@@ -90,6 +92,8 @@ def _sizes(model: StepModel) -> _Sizes:
             for n, layer in zip(_tap_bytes(model), model.convolutions, strict=True)
         ),
         tflm_arena_bytes=_tflm_arena_bytes(model),
+        tflm_conv_2d=int(model.op == "CONV_2D"),
+        tflm_fully_connected=int(model.op == "FULLY_CONNECTED"),
     )
 
 
@@ -157,7 +161,7 @@ def _aot_text(name: str, model: StepModel) -> str:
     additions = "".join(_addition_text(model, i, layer) for i, layer in enumerate(model.layers))
     entries = "".join(_layer_text(model, i, layer) for i, layer in enumerate(model.layers))
     checks = " || ".join(
-        f"DECODER_{key.upper()} < {value}" for key, value in vars(_sizes(model)).items()
+        f"DECODER_{key.upper()} < {value}" for key, value in vars(_needs(model)).items()
     )
     return f"""\
 #if {checks}

@@ -81,6 +81,7 @@ class StepModel:
         path: Path of the .tflite.
         data: Content of the .tflite.
         bits: Size of an activation: 8 or 16.
+        op: The op of all layers, one of `CONVOLUTION_OPS`.
         frame: The input tensor.
         pitch: The notes that the input's pitch spans.
         logits: The output tensor.
@@ -92,6 +93,7 @@ class StepModel:
     path: Path
     data: bytes
     bits: int
+    op: str
     frame: Quantized
     pitch: PitchRange
     logits: Quantized
@@ -162,6 +164,7 @@ class _Reader:
             path=file.path,
             data=file.path.read_bytes(),
             bits=8 if file.type == INT8 else 16,
+            op=CONVOLUTION_OPS[file.rank],
             frame=file.quantized(file.inputs[FRAME]),
             pitch=pitch_range(file.model, str(file.path)),
             logits=file.quantized(file.outputs[LOGITS]),

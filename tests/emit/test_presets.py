@@ -129,6 +129,22 @@ def test_state_is_large_enough_for_the_largest_of_several(tflite, tflite_16x8, t
     assert '{"b", &b_model, &piano_patch, &b_noise,' in (tmp_path / "instruments.c").read_text()
 
 
+@pytest.mark.parametrize(
+    ("formats", "expected"),
+    [(["int8"], (1, 0)), (["int16x8"], (0, 1)), (["int8", "int16x8"], (1, 1))],
+)
+def test_tflm_registers_the_ops_of_the_models_alone(tflite, tflite_16x8, formats, expected):
+    models = {"int8": read_step_model(tflite), "int16x8": read_step_model(tflite_16x8)}
+    text = emit_decoder.config_text([models[fmt] for fmt in formats])
+    assert (
+        tuple(
+            int(re.search(rf"#define DECODER_TFLM_{op} (\d)", text)[1])
+            for op in ("FULLY_CONNECTED", "CONV_2D")
+        )
+        == expected
+    )
+
+
 def test_files_of_an_earlier_call_are_removed_and_others_stay(tflite, tmp_path):
     write_firmware_source([Preset("old", tflite, load_patch("piano"), UNTRAINED)], tmp_path)
     (tmp_path / "mine.c").write_text("int mine;\n")
@@ -157,9 +173,15 @@ def test_tflm_map_follows_the_signature(tflite, tmp_path):
 def test_older_model_of_convolutions_compiles_to_the_same_c(tflite, tmp_path):
     older = tmp_path / "older.tflite"
     older.write_bytes(as_convolutions(tflite.read_bytes()))
+    models = read_step_model(tflite), read_step_model(older)
+    assert [model.op for model in models] == ["FULLY_CONNECTED", "CONV_2D"]
     texts = [
-        re.sub(r"(?s)uint8_t tflite\[\d+\].*?\};", "", "".join(texts.values()))
-        for texts in (emit_decoder.model_texts("same", read_step_model(p)) for p in (tflite, older))
+        re.sub(
+            r"(?s)uint8_t tflite\[\d+\].*?\};|DECODER_TFLM_(CONV_2D|FULLY_CONNECTED) < \d",
+            "",
+            "".join(emit_decoder.model_texts("same", model).values()),
+        )
+        for model in models
     ]
     assert texts[0] == texts[1] and "same_model" in texts[0]
 

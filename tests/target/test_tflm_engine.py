@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.older_models import as_convolutions
 from tensorflow.lite.python import schema_py_generated
 
 from pipeline.core.constants import FORMATS, FRAME_RATE
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.firmware
 
 BOARD = "qemu_m4"
 ENGINES = ("aot", "tflm")
-CONV_2D, TANH = 3, 28  # tflite BuiltinOperator
+FULLY_CONNECTED, TANH = 9, 28  # tflite BuiltinOperator
 TFLM_DIR = Path(os.environ["TFLM_DIR"])
 REDUCED = TcnConfig(n_blocks=3, hidden_channels=64)
 ODD = TcnConfig(n_blocks=2, hidden_channels=7, kernel_size=4)  # nothing is a multiple of four
@@ -48,11 +49,17 @@ def melody(n_frames: int = 1200) -> np.ndarray:
 
 
 def instruments(fmt: str, folder: Path) -> list[Preset]:
-    """Returns two decoders with random weights, and the committed ones."""
+    """Returns decoders with random weights, at int8 an older one, too, and the committed ones."""
+    models = {
+        name: random_step_model(config, 1, fmt)
+        for name, config in (("reduced", REDUCED), ("odd", ODD))
+    }
+    if fmt == "int8":
+        models["older"] = as_convolutions(models["reduced"])
     made = []
-    for name, config in (("reduced", REDUCED), ("odd", ODD)):
+    for name, data in models.items():
         path = folder / f"{name}_{fmt}.tflite"
-        path.write_bytes(random_step_model(config, 1, fmt))
+        path.write_bytes(data)
         made.append(Preset(name, path, load_patch("flute"), UNTRAINED))
     for path in sorted(MODEL_DIR.glob(f"*/reduced_cd/decoder_{fmt}.tflite")):
         made.append(Preset(path.parent.parent.name, path, load_patch("flute"), UNTRAINED))
@@ -150,7 +157,7 @@ def test_operator_that_the_engine_lacks_is_named(tmp_path):
     for i in range(model.OperatorCodesLength()):
         table = model.OperatorCodes(i)._tab
         for field in (4, 10):  # the deprecated code and the code, which is absent if it is 0
-            if table.Offset(field) and data[table.Pos + table.Offset(field)] == CONV_2D:
+            if table.Offset(field) and data[table.Pos + table.Offset(field)] == FULLY_CONNECTED:
                 changed[table.Pos + table.Offset(field)] = TANH
     assert changed != data
     numbers = "".join(f"{byte}," for byte in changed)

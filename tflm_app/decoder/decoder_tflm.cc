@@ -90,13 +90,16 @@ Engine *make_engine(decoder_t *decoder) {
     }
     const tflite::Model *model = tflite::GetModel(decoder->model->tflite);
     auto *engine = new (memory) Engine(model, allocator);
-    // Registering a single type keeps the code for float and int4 out of the firmware.
+    // Registering a single type keeps the code for float and int4 out of the firmware; registering only the
+    // operators of the generated models keeps out that of the others.
     const bool is_int8 = decoder->model->io->bits == 8;
-    if (is_int8) {
+    if constexpr (DECODER_TFLM_FULLY_CONNECTED) {
         engine->operations.AddFullyConnected(tflite::Register_FULLY_CONNECTED_INT8());
     }
-    engine->operations.AddConv2D(is_int8 ? tflite::Register_CONV_2D_INT8()
-                                         : tflite::Register_CONV_2D_INT16());
+    if constexpr (DECODER_TFLM_CONV_2D) {
+        engine->operations.AddConv2D(is_int8 ? tflite::Register_CONV_2D_INT8()
+                                             : tflite::Register_CONV_2D_INT16());
+    }
     engine->operations.AddAdd(is_int8 ? tflite::Register_ADD_INT8() : tflite::Register_ADD_INT16());
     engine->operations.AddConcatenation();
     require_operators(*model, engine->operations);
