@@ -26,7 +26,7 @@ from pipeline.model.measurement import measure
 from pipeline.model.silence_metrics import silence_level_dbfs
 from pipeline.quantization.selection import quantize_run
 from pipeline.target import firmware, sources
-from pipeline.training.dataset import STORED, Arrays
+from pipeline.training.dataset_arrays import STORED, Arrays
 
 BOARD = "host"  # plays the same samples as every other board
 RECORDINGS = "recordings"  # number of recordings, beside the figures of a source

@@ -20,17 +20,10 @@ from pipeline.model.losses import sound_frames
 from pipeline.model.noise import grains_like
 from pipeline.model.patches import find_patch
 from pipeline.model.synth import Tensor, base_phase
+from pipeline.training.dataset_arrays import FEATURES, LIVE, STORED, Arrays, has_live, live_names
 
-STORED = (  # arrays of ``dataset.npz``, which `pipeline.training.dataset_building` writes
-    *("audio", "f0_hz", "loudness_db", "confidence", "n_valid_frames", "sounding"),
-    *("context_f0_hz", "context_loudness_db"),
-    *("split", "recording", "source", "joined", "real"),
-)
-FEATURES = ("f0_hz", "loudness_db", "context_f0_hz", "context_loudness_db")
-LIVE = "live_"  # how the names of live `FEATURES` begin, which a data set may have besides
 AT_AUDIO_RATE = ("audio", "phase", "teacher_audio")
 LEAD_FRAMES = 1  # levels and noise ramp up from 0 in the first block
-Arrays = dict[str, npt.NDArray[Any]]
 Indices = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 
@@ -69,16 +62,6 @@ def _scaled(features: Mapping[str, npt.NDArray[Any]]) -> Arrays:
         "features": scale_features(features["f0_hz"], features["loudness_db"]),
         "context": scale_features(features["context_f0_hz"], features["context_loudness_db"]),
     }
-
-
-def live_names() -> list[str]:
-    """Returns the names of live features."""
-    return [LIVE + name for name in FEATURES]
-
-
-def has_live(dataset: Mapping[str, npt.NDArray[Any]]) -> bool:
-    """Whether a data set has live features."""
-    return all(name in dataset for name in live_names())
 
 
 def training_inputs(dataset: Arrays, config: RunConfig) -> Arrays:

@@ -19,7 +19,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
 from pipeline.training.clips import Placed, make_clip
-from pipeline.training.dataset import Arrays
+from pipeline.training.dataset_arrays import Arrays
 from pipeline.training.dataset_plan import Cut, Group, arrange, cut_take
 from pipeline.training.dataset_summary import account, summarize
 from pipeline.training.live_clips import Measure, stack_live

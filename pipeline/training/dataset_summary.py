@@ -15,7 +15,7 @@ from pipeline.audio.recording_checks import audible_frames
 from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, SAMPLE_RATE, SPLITS
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
 from pipeline.core.paths import shown
-from pipeline.training.dataset import Arrays
+from pipeline.training.dataset_arrays import Arrays
 from pipeline.training.pieces import Piece
 
 F0_PERCENTILES = (0.5, 99.5)

@@ -16,7 +16,8 @@ from pipeline.core.constants import LEVEL_FLOOR, MAX_LEVEL
 from pipeline.model.ddx7 import load_model
 from pipeline.model.losses import OVERLAP, mss, spectra, window_weights
 from pipeline.model.synth import Tensor
-from pipeline.training.dataset import Arrays, drop_lead, model_inputs
+from pipeline.training.dataset import drop_lead, model_inputs
+from pipeline.training.dataset_arrays import Arrays
 from pipeline.training.losses import Loss, reconstruction_loss, silence_gaps
 
 VARIANT_OF_METHOD = {"audio": "reduced_ad", "control": "reduced_cd"}

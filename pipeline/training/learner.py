@@ -12,7 +12,7 @@ from pipeline.core.instrument_config import TrainConfig
 from pipeline.model.ddx7 import Ddx7
 from pipeline.model.synth import Tensor
 from pipeline.training.compiled_step import CompiledStep, Indices
-from pipeline.training.dataset import Arrays
+from pipeline.training.dataset_arrays import Arrays
 from pipeline.training.losses import Loss
 from pipeline.training.objective import VALIDATION_BATCH, Objective
 

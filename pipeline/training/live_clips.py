@@ -16,7 +16,7 @@ from pipeline.audio.features import Features, Floats
 from pipeline.audio.pcm import from_pcm
 from pipeline.core.constants import CONTEXT_FRAMES, DEFAULT_F0_HZ, HOP_SAMPLES
 from pipeline.training.clips import Placed, make_clip
-from pipeline.training.dataset import LIVE, Arrays
+from pipeline.training.dataset_arrays import LIVE, Arrays
 from pipeline.training.pieces import begins_within_note
 
 Measure = Callable[[Floats], Features]  # of samples at 16 kHz, as `extract_features`

@@ -24,7 +24,8 @@ from pipeline.core.runs import WEIGHTS, RunConfig, load_run
 from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.synth import Tensor
 from pipeline.training.checkpoints import History, Row, load_checkpoint, save_checkpoint
-from pipeline.training.dataset import Arrays, draw_batch, has_live, training_inputs
+from pipeline.training.dataset import draw_batch, training_inputs
+from pipeline.training.dataset_arrays import Arrays, has_live
 from pipeline.training.learner import Learner
 from pipeline.training.losses import Loss, reconstruction_loss, score
 from pipeline.training.run_log import RunLog

@@ -10,7 +10,8 @@ from keras import ops
 from pipeline.core.constants import SAMPLE_RATE, TRAIN
 from pipeline.model.ddx7 import Ddx7
 from pipeline.training.checkpoints import Row
-from pipeline.training.dataset import Arrays, drop_lead, model_inputs
+from pipeline.training.dataset import drop_lead, model_inputs
+from pipeline.training.dataset_arrays import Arrays
 
 IMAGE_ROWS = 16  # pixels per operator
 

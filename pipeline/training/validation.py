@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from pipeline.core.constants import VALID
 from pipeline.training.checkpoints import Row
-from pipeline.training.dataset import Arrays, has_live
+from pipeline.training.dataset_arrays import Arrays, has_live
 from pipeline.training.learner import Learner
 from pipeline.training.losses import COLUMNS
 

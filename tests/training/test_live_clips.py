@@ -20,7 +20,8 @@ from pipeline.core.constants import CONTEXT_FRAMES, HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
 from pipeline.target.live_features import extract_live_features, live_extractor
 from pipeline.training.clips import Placed
-from pipeline.training.dataset import FEATURES, load_dataset
+from pipeline.training.dataset import load_dataset
+from pipeline.training.dataset_arrays import FEATURES
 from pipeline.training.live_clips import stack_live
 from pipeline.training.pieces import Piece
 

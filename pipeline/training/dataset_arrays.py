@@ -1,0 +1,29 @@
+"""Names of the arrays in ``dataset.npz``, which `pipeline.training.dataset_building` writes.
+
+They are apart from `pipeline.training.dataset` because recordings are prepared without Keras, whose
+import takes seconds and half a gigabyte in every process.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+STORED = (
+    *("audio", "f0_hz", "loudness_db", "confidence", "n_valid_frames", "sounding"),
+    *("context_f0_hz", "context_loudness_db"),
+    *("split", "recording", "source", "joined", "real"),
+)
+FEATURES = ("f0_hz", "loudness_db", "context_f0_hz", "context_loudness_db")
+LIVE = "live_"  # how the names of live `FEATURES` begin, which a data set may have besides
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def live_names() -> list[str]:
+    """Returns the names of live features."""
+    return [LIVE + name for name in FEATURES]
+
+
+def has_live(dataset: Mapping[str, npt.NDArray[Any]]) -> bool:
+    """Whether a data set has live features."""
+    return all(name in dataset for name in live_names())
