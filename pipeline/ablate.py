@@ -20,17 +20,20 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from pipeline.ablation.data_sets import Library
 from pipeline.ablation.execution import Executor
 from pipeline.ablation.grid import Grid, load_grid
-from pipeline.ablation.plan import Plan, make_plan
-from pipeline.ablation.results import RESULTS, TABLE, results_folder, write_results
+from pipeline.ablation.plan import make_plan
+from pipeline.ablation.results import (
+    RESULTS,
+    TABLE,
+    check_figures,
+    results_folder,
+    write_results,
+)
+from pipeline.ablation.running import load_rows, run_plan
 from pipeline.ablation.table import page_text, table_text
-from pipeline.ablation.task import load_result, run_task
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
@@ -55,22 +58,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         for number, data in enumerate(plan.data_sets, 1):
             print(f"data set {number} of {len(plan.data_sets)}: {data.title}", flush=True)
             library.build(data)
-        failures = _run(plan, executor)
+        failures = run_plan(plan, executor)
     if failures:
         n_done = sum(task.result.is_file() for task in plan.tasks)
         count = f"{n_done} of {len(plan.tasks)} tasks are done"
         raise UserError(f"{failures[0]} ({count}; the same command continues)")
-    rows = [
-        {
-            "instrument": task.data.config.instrument,
-            "setting": task.setting,
-            "hold_out": task.data.hold_out,
-            "seed": task.seed,
-            **load_result(task),
-        }
-        for task in plan.tasks
-    ]
-    _check_figures(grid, rows[0]["figures"])
+    rows = load_rows(plan)
+    check_figures(grid, rows[0]["figures"])
     out = args.out or results_folder(grid)
     results = write_results(out / RESULTS, grid, _command(grid, args.source), rows)
     with atomic_write(out / TABLE) as temporary:
@@ -80,37 +74,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         print("the code changed between these results: --restart makes them comparable")
     print(f"{len(rows)} tasks; {shown(out / RESULTS)} and {TABLE} are written")
     print("next: python -m pipeline.tables")
-
-
-def _run(plan: Plan, executor: Executor) -> list[str]:
-    """Runs the tasks that are not done, and returns why some of them failed."""
-    failures: list[str] = []
-    lacking: set[Path] = set()  # run folders of tasks that failed, or that need one of these
-    todo = {task.result: task for task in plan.tasks if not task.result.is_file()}
-    print(f"{len(plan.tasks)} tasks, {len(todo)} of them to do", flush=True)
-    with tqdm(total=len(todo), desc="ablate", unit="task") as bar:
-        for tasks in plan.rounds():
-            lacking |= {task.run_dir for task in tasks if task.needs & lacking}
-            ready = {t.result: t for t in tasks if t.result in todo and t.run_dir not in lacking}
-            for task, failure in executor.run(run_task, list(ready.values())):
-                bar.update()
-                tqdm.write(f"failed: {failure}" if failure else f"done: {task.title}")
-                if failure:
-                    failures.append(failure)
-                    lacking.add(task.run_dir)
-    return failures
-
-
-def _check_figures(grid: Grid, figures: dict[str, Any]) -> None:
-    """Raises `UserError` if the table of a grid has columns that are not measured."""
-    measured = next(iter(next(iter(figures.values())).values()))
-    for name in grid.evaluate.figures:
-        if name not in measured:
-            known = ", ".join(measured)
-            raise UserError(
-                f"{grid.path}: evaluate.figures: {name} is not measured: give some of {known}; "
-                "the same command continues"
-            )
 
 
 def _places(sources: Sequence[tuple[str, Path]]) -> dict[str, Path]:

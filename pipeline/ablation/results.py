@@ -1,7 +1,7 @@
 """The results of an ablation, a JSON file with a line for each task, and where they are kept."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,26 @@ def results_folder(grid: Grid) -> Path:
     return ABLATION_DIR / grid.name
 
 
+def check_figures(grid: Grid, figures: Mapping[str, Any]) -> None:
+    """Checks that the columns of a grid's table are measured.
+
+    Args:
+        grid: The grid.
+        figures: Those of one task, by system and source.
+
+    Raises:
+        UserError: One is not.
+    """
+    measured = next(iter(next(iter(figures.values())).values()))
+    for name in grid.evaluate.figures:
+        if name not in measured:
+            known = ", ".join(measured)
+            raise UserError(
+                f"{grid.path}: evaluate.figures: {name} is not measured: give some of {known}; "
+                "the same command continues"
+            )
+
+
 def write_results(
     path: Path, grid: Grid, command: str, tasks: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
@@ -29,7 +49,7 @@ def write_results(
         grid: The grid.
         command: The command that makes them, without paths of this machine.
         tasks: For each task that is done its ``instrument``, ``setting``, ``hold_out``, ``seed``
-            and result (see `pipeline.ablation.task`).
+            and result (see `pipeline.ablation.running.load_rows`).
 
     Returns:
         The content of the file.
