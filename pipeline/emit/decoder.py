@@ -241,7 +241,6 @@ def _layer_text(model: StepModel, i: int, layer: Layer) -> str:
     index = weight_packing.ring_index(model, layer)
     ring = weight_packing.rings(model)[index]
     n_outputs, n_inputs = weight_packing.weight_matrix(layer).shape
-    type_lowest = -128 if model.bits == 8 else -32768
     return f"""\
     {{
         /* {layer.name} */
@@ -251,7 +250,7 @@ def _layer_text(model: StepModel, i: int, layer: Layer) -> str:
         .n_inputs = {n_inputs},
         .n_outputs = {n_outputs},
         .offset = {1 + 2 * layer.output.zero_point},
-        .lowest = {layer.output.zero_point if layer.spec.relu else type_lowest},
+        .is_rectified = {int(layer.spec.relu)},
         .n_past = {layer.spec.n_past},
         .ring = {index},
         .ring_start = {ring.start},

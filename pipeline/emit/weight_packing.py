@@ -99,12 +99,14 @@ def weight_words(layer: Layer, bits: int, layout: Layout) -> npt.NDArray[np.uint
 
     Returns:
         uint32, one dimension. ``dsp``: a word holds two inputs of two channels, and four channels
-        are side by side. ``armv6m``: a word holds one input of four channels, and eight channels
-        are side by side.
+        are side by side; ``decoder_kernel_dsp.h`` says how. ``armv6m``: a word holds one input of
+        four channels, and eight channels are side by side.
     """
     matrix = weight_matrix(layer)
     if layout == "dsp":
         first, second = matrix[0::2], matrix[1::2]  # the channels of a pair
+        if bits == 8:  # the low byte of every other pair is unsigned
+            first[0::2, : used_inputs(layer)] += 128
         lanes = second * 256 + first if bits == 8 else (second & 255) << 8 | first & 255
         groups = (lanes & 0xFFFF).astype(np.uint32).reshape(len(matrix) // 4, 2, -1, 2)
         words = groups[..., 0] | groups[..., 1] << 16  # [group, pair, step]
@@ -141,13 +143,19 @@ def channel_constants(model: StepModel, layer: Layer, layout: Layout) -> list[tu
         shift = -exponent - 1
         if model.bits == 16:  # the reference kernels round these multipliers to 15 bits
             multiplier, shift = min((multiplier + 2**15) >> 16, 0x7FFF), -exponent - 2
-        constants[channel, 1:] = (multiplier, shift) if exponent >= -31 else (0, 0)
+        # An int8 sum is below 2^23, so a larger shift always gives 0.
+        is_audible = shift <= (22 if model.bits == 8 else 30)
+        constants[channel, 1:] = (multiplier, shift) if is_audible else (0, 0)
     biases = constants[:, 0]
     biases[: len(weights)] = layer.bias - layer.input.zero_point * weights.sum(1)
     if layout == "armv6m":  # this kernel adds half of the range to its inputs
         biases[: len(weights)] -= 2 ** (model.bits - 1) * weights.sum(1)
     elif model.bits == 8:
-        biases[1::2] = 256 * biases[1::2] + biases[0::2]
+        a, b, c, d = biases.reshape(-1, 4).T.copy()
+        biases[0::4], biases[1::4], biases[2::4], biases[3::4] = (
+            *(a + 256 * b, c + 256 * d),
+            *(b + 256 * c, 0),
+        )
     constants[:, 0] = biases.astype(np.uint32).astype(np.int32)  # modulo 2^32
     return [(bias, multiplier, shift) for bias, multiplier, shift in constants.tolist()]
 
@@ -192,7 +200,8 @@ def addition_constants(
         ("sum", twice_largest / (one * addition.output.scale), addition.output.zero_point),
     ):
         multiplier, exponent = quantize_multiplier(real)
-        if not -31 <= exponent <= 0:
+        lowest, highest = (-23, -1) if name == "sum" else (-31, 0)
+        if not lowest <= exponent <= highest:
             raise UserError(
                 f"{model.path}: the scales of the addition after {layer.name} are too far apart: "
                 "train the model again"

@@ -48,6 +48,11 @@ void decoder_reset(decoder_t *decoder);
 void decoder_step(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS],
                   int16_t logits[DECODER_N_OUTPUTS]);
 
+/* Advances two decoders of the same model by one frame, with the same results as decoder_step for each. Where
+ * the aot engine reads the weights once for both, this takes less time: see decoder_aot.h. */
+void decoder_step_pair(decoder_t *const decoders[2], const int16_t *const frames[2],
+                       int16_t *const logits[2]);
+
 /* Maps logits from decoder_step to operator levels in turns, Q32, 0 to 0.32 (1374389535). int8 logits index
  * the table; 16-bit logits interpolate linearly between its entries. */
 void decoder_levels(const decoder_model_t *model, const int16_t logits[DECODER_N_OUTPUTS],

@@ -9,60 +9,74 @@
 #include "decoder/decoder_kernel_armv6m.h"
 #endif
 
-static inline int32_t rescale(int32_t x, const decoder_scale_t *by) {
-    const int32_t y = multiply_high(x, by->multiplier);
-    return by->right_shift == 0 ? y : (twice_rounded(y, by->right_shift - 1) + 1) >> 1;
-}
-
-/* Adds n quantized residual values to `values`. */
+/* Adds n quantized residual values to `values`. Of the operands, the one with the larger scale is only
+ * halved; its multiplier is 2^30 and its shift 0. Constants are added before a shift to save additions after
+ * it. */
 static inline void add(const decoder_add_t *add, int16_t *values, const int16_t *residual, uint32_t n,
                        int is_int8) {
     const int32_t one = is_int8 ? 1 << 20 : 1 << 15;
+    const int is_first_larger = add->first.multiplier == 1 << 30 && add->first.right_shift == 0;
+    const decoder_scale_t smaller = is_first_larger ? add->second : add->first, sum = add->sum;
+    const int16_t *const small = is_first_larger ? residual : values;
+    const int16_t *const large = is_first_larger ? values : residual;
+    const int32_t large_zero = is_first_larger ? add->first.zero : add->second.zero;
+    const int32_t small_zero = 2 * smaller.zero;
+    const int32_t away = smaller.right_shift > 0 ? -1 : 0; /* halves are rounded away from zero by a shift */
+    const int32_t half = smaller.right_shift > 0 ? 1 << (smaller.right_shift - 1) : 0;
+    const int32_t sum_offset = (1 << (sum.right_shift - 1)) + sum.zero * (1 << sum.right_shift);
     for (uint32_t i = 0; i < n; ++i) {
-        const int32_t sum = rescale(values[i] * one - add->first.zero, &add->first) +
-                            rescale(residual[i] * one - add->second.zero, &add->second);
-        values[i] = (int16_t)saturate(rescale(sum, &add->sum) + add->sum.zero, is_int8);
+        const int32_t x = small[i] * (2 * one) - small_zero;
+        const int32_t y =
+            (multiply_high_add(x, smaller.multiplier, half) + ((x >> 31) & away)) >> smaller.right_shift;
+        const int32_t z = large[i] * one - large_zero + 2 * y; /* twice the sum */
+        values[i] = (int16_t)saturate(
+            (multiply_high_add(z, sum.multiplier, sum_offset) + (z >> 31)) >> sum.right_shift, is_int8);
     }
 }
 
-/* Copies an even number of values between word-aligned addresses; the blocks compile to LDM and STM. */
-static inline void copy(int16_t *to, const int16_t *from, uint32_t n) {
-    int16_t *target = __builtin_assume_aligned(to, 4);
-    const int16_t *source = __builtin_assume_aligned(from, 4);
-    for (; n >= 16; n -= 16, target += 16, source += 16) {
-        memcpy(target, source, 16 * sizeof *target);
+/* Returns the vector of a past tap, 0 for the oldest; n_past 0, of a residual: the newest vector. */
+static inline const int16_t *past_tap(const decoder_t *d, const decoder_layer_t *layer, uint32_t tap) {
+    const uint32_t oldest = d->oldest[layer->ring], slots = layer->ring_slots;
+    uint32_t slot = oldest + tap * layer->dilation;
+    if (layer->n_past == 0) {
+        slot = oldest + slots - 1;
     }
-    for (; n > 0; n -= 2, target += 2, source += 2) {
-        memcpy(target, source, 2 * sizeof *target);
-    }
+    slot = slot >= slots ? slot - slots : slot;
+    return d->rings + layer->ring_start + slot * layer->slot_values;
 }
 
-/* Gathers the input of a layer and advances its ring; returns the number of values. */
-DECODER_HOT static uint32_t gather(decoder_t *d, const decoder_layer_t *layer) {
-    const uint32_t n = layer->slot_values, slots = layer->ring_slots;
-    int16_t *const ring = d->rings + layer->ring_start;
+/* Replaces the oldest vector of the ring of a layer by the output of the last layer. */
+static inline void advance_ring(decoder_t *d, const decoder_layer_t *layer) {
     const uint32_t oldest = d->oldest[layer->ring];
-    if (layer->n_past == 0) { /* a residual */
-        const uint32_t newest = (oldest == 0 ? slots : oldest) - 1;
-        copy(d->input, ring + newest * n, n);
-        return n;
-    }
+    copy(d->rings + layer->ring_start + oldest * layer->slot_values, d->output, layer->slot_values);
+    d->oldest[layer->ring] = (uint16_t)(oldest + 1 == layer->ring_slots ? 0 : oldest + 1);
+}
+
+/* Gathers the input of a layer and advances its ring; returns the end of the input. `sum` is that of
+ * copy_input. */
+DECODER_HOT __attribute__((noinline)) static int16_t *gather(decoder_t *d, const decoder_layer_t *layer,
+                                                             int is_int8, uint32_t *sum) {
+    const uint32_t n = layer->slot_values;
     int16_t *input = d->input;
-    uint32_t slot = oldest;
-    for (uint32_t tap = 0; tap < layer->n_past; ++tap, input += n) {
-        copy(input, ring + slot * n, n);
-        slot += layer->dilation;
-        slot = slot >= slots ? slot - slots : slot;
+    uint32_t tap = 0;
+    *sum = 0;
+    do {
+        *sum = copy_input(input, past_tap(d, layer, tap), n, *sum, is_int8);
+        input += n;
+    } while (++tap < layer->n_past);
+    if (layer->n_past > 0) {
+        *sum = copy_input(input, d->output, n, *sum, is_int8);
+        input += n;
+        advance_ring(d, layer);
     }
-    copy(input, d->output, n);
-    copy(ring + oldest * n, d->output, n);
-    d->oldest[layer->ring] = (uint16_t)(oldest + 1 == slots ? 0 : oldest + 1);
-    return (layer->n_past + 1u) * n;
+    return input;
 }
 
 __attribute__((always_inline)) static inline void run_layer(decoder_t *d, const decoder_layer_t *layer,
                                                             int is_int8) {
-    const uint32_t offset = prepare(d->input, gather(d, layer), is_int8);
+    uint32_t sum;
+    const int16_t *const end = gather(d, layer, is_int8, &sum);
+    const uint32_t offset = prepare(d->input, end, sum, is_int8);
     if (layer->add == NULL) {
         convolve(layer, d->input, offset, is_int8, d->output);
     } else {
@@ -117,4 +131,66 @@ void decoder_step(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS],
         (is_int8 ? run_int8 : run_int16)(decoder, &model->layers[i]);
     }
     memcpy(logits, decoder->output, DECODER_N_OUTPUTS * sizeof *logits);
+}
+
+#if DECODER_KERNEL_DSP
+
+/* Gathers the inputs of a layer for two voices into `inputs`, and advances their rings. */
+DECODER_HOT static void gather_pair(decoder_t *const d[2], const decoder_layer_t *layer, int16_t *inputs,
+                                    uint32_t sums[2]) {
+    const uint32_t n = layer->slot_values, n_gathered = layer->n_past == 0 ? 1 : layer->n_past;
+    int16_t *input = inputs;
+    sums[0] = sums[1] = 0;
+    for (uint32_t tap = 0; tap < n_gathered; ++tap, input += 2 * n) {
+        interleave(input, past_tap(d[0], layer, tap), past_tap(d[1], layer, tap), n, sums);
+    }
+    if (layer->n_past > 0) {
+        interleave(input, d[0]->output, d[1]->output, n, sums);
+        advance_ring(d[0], layer);
+        advance_ring(d[1], layer);
+        input += 2 * n;
+    }
+    for (int16_t *const end = inputs + 2 * layer->n_inputs; input < end; ++input) {
+        *input = 0; /* padding, whose weights are 0 */
+    }
+}
+
+DECODER_HOT static void run_pair(decoder_t *const d[2], const decoder_layer_t *layer) {
+    int16_t inputs[2 * DECODER_INPUT_VALUES] __attribute__((aligned(4)));
+    uint32_t sums[2];
+    gather_pair(d, layer, inputs, sums);
+    const int is_residual = layer->add != NULL; /* its output goes to where a single voice has its input */
+    const lanes_pair_t pair = {
+        .input = inputs,
+        .offsets = {(int32_t)lanes_offset(sums[0]), (int32_t)lanes_offset(sums[1])},
+        .outputs = {is_residual ? d[0]->input : d[0]->output, is_residual ? d[1]->input : d[1]->output},
+    };
+    convolve_pair(layer, &pair);
+    for (int voice = 0; is_residual && voice < 2; ++voice) {
+        add(layer->add, d[voice]->output, d[voice]->input, layer->n_outputs, 1);
+    }
+}
+
+#endif
+
+void decoder_step_pair(decoder_t *const decoders[2], const int16_t *const frames[2],
+                       int16_t *const logits[2]) {
+#if DECODER_KERNEL_DSP
+    const decoder_model_t *model = decoders[0]->model;
+    if (model->io->bits == 8) {
+        for (int voice = 0; voice < 2; ++voice) {
+            load_frame(decoders[voice], frames[voice]);
+        }
+        for (uint32_t i = 0; i < model->n_layers; ++i) {
+            run_pair(decoders, &model->layers[i]);
+        }
+        for (int voice = 0; voice < 2; ++voice) {
+            memcpy(logits[voice], decoders[voice]->output, DECODER_N_OUTPUTS * sizeof *logits[voice]);
+        }
+        return;
+    }
+#endif
+    for (int voice = 0; voice < 2; ++voice) {
+        decoder_step(decoders[voice], frames[voice], logits[voice]);
+    }
 }

@@ -4,6 +4,7 @@
 #define DECODER_FIXED_H
 
 #include <stdint.h>
+#include <string.h>
 
 /* Returns round(x * multiplier / 2^31), halves up. |x| <= 2^30, 0 <= multiplier < 2^31. */
 static inline int32_t multiply_high(int32_t x, int32_t multiplier) {
@@ -44,6 +45,42 @@ static inline int32_t multiply_high(int32_t x, int32_t multiplier) {
     const int32_t middle = (xh * ml + (int32_t)((uint32_t)xl * (uint32_t)ml >> 15)) >> 1;
     return xh * mh + ((middle + xl * mh + 0x4000) >> 15);
 #endif
+}
+
+/* Returns round(twice_x / 2 * multiplier / 2^31) + offset. |twice_x| <= 2^31, 0 <= multiplier < 2^31. */
+static inline int32_t multiply_high_add(int32_t twice_x, int32_t multiplier, int32_t offset) {
+#if defined(__ARM_FEATURE_DSP)
+    int32_t sum;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(twice_x), "r"(multiplier), "r"(offset));
+    return sum;
+#else
+    return multiply_high(twice_x >> 1, multiplier) + offset;
+#endif
+}
+
+/* Copies an even number of values between word-aligned addresses. */
+static inline void copy(int16_t *to, const int16_t *from, uint32_t n) {
+    int16_t *target = __builtin_assume_aligned(to, 4);
+    const int16_t *source = __builtin_assume_aligned(from, 4);
+    for (uint32_t rounds = n / 16; rounds > 0; --rounds) {
+#ifdef __ARM_FEATURE_DSP /* gcc 12 would copy the addresses for each LDM and STM */
+        __asm__ volatile(
+            "ldmia %1!, {r3, r4, r5, r6}\n"
+            "stmia %0!, {r3, r4, r5, r6}\n"
+            "ldmia %1!, {r3, r4, r5, r6}\n"
+            "stmia %0!, {r3, r4, r5, r6}\n"
+            : "+r"(target), "+r"(source)
+            :
+            : "r3", "r4", "r5", "r6", "memory");
+#else
+        memcpy(target, source, 16 * sizeof *target);
+        target += 16;
+        source += 16;
+#endif
+    }
+    for (n %= 16; n > 0; n -= 2, target += 2, source += 2) {
+        memcpy(target, source, 2 * sizeof *target);
+    }
 }
 
 /* Returns floor(x * multiplier / 2^16). 0 <= multiplier < 2^15. */

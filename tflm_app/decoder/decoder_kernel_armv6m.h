@@ -26,10 +26,19 @@
 #include "decoder/decoder_aot.h"
 #include "decoder/decoder_fixed.h"
 
-/* Makes n inputs unsigned and returns the `offset` for `convolve`; n is even and at most 514. */
-static inline uint32_t prepare(int16_t *input, uint32_t n, int is_int8) {
+/* Copies n inputs; this kernel needs no sum. */
+static inline uint32_t copy_input(int16_t *to, const int16_t *from, uint32_t n, uint32_t sum, int is_int8) {
+    (void)sum, (void)is_int8;
+    copy(to, from, n);
+    return 0;
+}
+
+/* Makes the inputs from `input` to `end` unsigned and returns the `offset` for `convolve`; their number is
+ * even and at most 514. */
+static inline uint32_t prepare(int16_t *input, const int16_t *end, uint32_t sum, int is_int8) {
+    (void)sum;
     uint32_t both = 0, upper = 0;
-    for (int16_t *const end = input + n; input != end; input += 2) {
+    for (; input != end; input += 2) {
         uint32_t pair;
         memcpy(&pair, __builtin_assume_aligned(input, 4), sizeof pair);
         pair = is_int8 ? (pair ^ 0x00800080u) & 0x00ff00ffu : pair ^ 0x80008000u;
@@ -267,7 +276,8 @@ static inline void digits_requantize(const decoder_layer_t *layer, const decoder
         return;
     }
 #endif
-    const int32_t offset = layer->offset, lowest = layer->lowest;
+    const int32_t offset = layer->offset;
+    const int32_t lowest = is_int8 ? INT8_MIN : layer->is_rectified ? 0 : INT16_MIN;
     for (int channel = 0; channel < 4; ++channel) {
         const int32_t sum = (int32_t)((uint32_t)sums[channel] + (uint32_t)channels->bias[channel]);
         const int32_t multiplier = channels->scale[channel].multiplier,

@@ -205,3 +205,10 @@ void decoder_step(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS],
     const void *outputs = interpreter.output(model->logits_output)->data.data;
     (is_int8 ? load<int8_t> : load<int16_t>)(outputs, DECODER_N_OUTPUTS, logits);
 }
+
+void decoder_step_pair(decoder_t *const decoders[2], const int16_t *const frames[2],
+                       int16_t *const logits[2]) {
+    for (int voice = 0; voice < 2; ++voice) {
+        decoder_step(decoders[voice], frames[voice], logits[voice]);
+    }
+}

@@ -35,6 +35,13 @@ void instrument_decode(instrument_t *instrument) {
     decoder_step(&instrument->decoder, instrument->quantized, instrument->logits);
 }
 
+void instrument_decode_pair(instrument_t *first, instrument_t *second) {
+    decoder_t *const decoders[2] = {&first->decoder, &second->decoder};
+    const int16_t *const frames[2] = {first->quantized, second->quantized};
+    int16_t *const logits[2] = {first->logits, second->logits};
+    decoder_step_pair(decoders, frames, logits);
+}
+
 void instrument_set_levels(instrument_t *instrument) {
     decoder_levels(instrument->preset->model, instrument->logits, instrument->levels_q32);
     if (frame_is_gated(instrument->frame.loudness_db)) {
@@ -59,6 +66,10 @@ void instrument_add_noise(instrument_t *instrument, int16_t samples[FM_BLOCK_SAM
 void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t samples[FM_BLOCK_SAMPLES]) {
     instrument_set_frame(instrument, frame);
     instrument_decode(instrument);
+    instrument_render_decoded(instrument, samples);
+}
+
+void instrument_render_decoded(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]) {
     instrument_set_levels(instrument);
     instrument_play(instrument, samples);
     instrument_add_noise(instrument, samples);

@@ -59,6 +59,9 @@ void instrument_reset(instrument_t *instrument);
  * because they are clamped. `samples` is aligned to 4 bytes. */
 void instrument_render(instrument_t *instrument, const frame_t *frame, int16_t samples[FM_BLOCK_SAMPLES]);
 
+/* The rest of instrument_render, after instrument_set_frame and instrument_decode. */
+void instrument_render_decoded(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
+
 /* Renders a block in which the sound fades to silence, without running the decoder; call instrument_reset
  * then. */
 void instrument_fade(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
@@ -69,6 +72,9 @@ void instrument_decode(instrument_t *instrument);
 void instrument_set_levels(instrument_t *instrument);
 void instrument_play(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
 void instrument_add_noise(instrument_t *instrument, int16_t samples[FM_BLOCK_SAMPLES]);
+
+/* As instrument_decode for both instruments, which have the same preset; see decoder_step_pair. */
+void instrument_decode_pair(instrument_t *first, instrument_t *second);
 
 #ifdef __cplusplus
 }

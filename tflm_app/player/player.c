@@ -80,15 +80,42 @@ void player_follow(player_t *player, const frame_t *live_frame) {
     }
 }
 
+/* Decodes the frames of all voices that have one, in pairs of the same instrument where there are two. */
+static void decode_frames(player_t *player, const bool has_frame[PLAYER_N_VOICES]) {
+    bool is_due[PLAYER_N_VOICES];
+    memcpy(is_due, has_frame, sizeof is_due);
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        if (!is_due[i]) {
+            continue;
+        }
+        player_voice_t *const voice = &player->voices[i];
+        int other = i + 1;
+        while (other < PLAYER_N_VOICES && !(is_due[other] && player->voices[other].preset == voice->preset)) {
+            other++;
+        }
+        if (other < PLAYER_N_VOICES) {
+            is_due[other] = false;
+            instrument_decode_pair(&voice->instrument, &player->voices[other].instrument);
+        } else {
+            instrument_decode(&voice->instrument);
+        }
+    }
+}
+
 void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]) {
     int16_t voice_samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
     int32_t mix[FM_BLOCK_SAMPLES] = {0};
+    bool has_frame[PLAYER_N_VOICES];
     player_smooth_controls(player);
     player_start_live_voice(player);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        has_frame[i] = player_voice_set_frame(player, &player->voices[i]);
+    }
+    decode_frames(player, has_frame);
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
         const int32_t gain = voice->is_live ? 1 << MIX_SHIFT : 1; /* a live voice plays alone */
-        if (player_voice_render(player, voice, voice_samples)) {
+        if (player_voice_render(player, voice, has_frame[i], voice_samples)) {
             for (int n = 0; n < FM_BLOCK_SAMPLES; n++) {
                 mix[n] += voice_samples[n] * gain;
             }

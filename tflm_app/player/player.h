@@ -29,7 +29,8 @@
  * that, samples saturate.
  *
  * The implementation has four parts: player.c (this interface, mixing), voices.c (the life of a voice),
- * keys.c (held keys and the choice of a voice) and midi_controllers.c.
+ * keys.c (held keys and the choice of a voice) and midi_controllers.c. In each block all voices set their
+ * frames first; then the networks of two voices at a time are decoded together, and the voices are rendered.
  *
  * Nothing is allocated. State: per voice, that of instrument_t and 96 bytes. Cost besides instrument_render
  * of each voice: see player/expression.h, plus 12 instructions per sample for mixing.

@@ -75,15 +75,8 @@ void player_start_live_voice(player_t *player) {
     }
 }
 
-static void render_live(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
-    frame_t frame = player->live_frame;
-    frame.loudness_db += (float)player->controls.gain_db * DB_PER_Q16;
-    instrument_render(&voice->instrument, &frame, samples);
-    voice->note = (uint8_t)(12.0f * voice->instrument.log2_f0 + (NOTE_OF_1_HZ + 0.5f)); /* for the console */
-}
-
-/* Ends the sound of a voice and starts the note that waits for it. The decoder of a fading voice is not run,
- * which leaves time to reset it. Returns whether there was a sound to fade. */
+/* Ends the sound of a voice and starts the note that waits for it. Returns whether there was a sound to fade.
+ */
 static bool fade_voice(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
     const bool sounds = !voice->is_fresh;
     if (sounds) {
@@ -99,32 +92,53 @@ static bool fade_voice(player_t *player, player_voice_t *voice, int16_t samples[
     return sounds;
 }
 
-bool player_voice_render(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
+/* Returns the next frame of a voice that is held, dies away or is live. */
+static frame_t next_frame(player_t *player, player_voice_t *voice) {
+    frame_t frame;
+    if (voice->phase == VOICE_LIVE) {
+        frame = player->live_frame;
+        frame.loudness_db += (float)player->controls.gain_db * DB_PER_Q16;
+    } else if (!expression_step(&voice->expression, voice->table, &player->controls, &frame)) {
+        voice->phase = VOICE_FADING;
+    }
+    return frame;
+}
+
+bool player_voice_set_frame(player_t *player, player_voice_t *voice) {
     voice->played = voice->preset;
     if (voice->phase == VOICE_LIVE && voice->preset != player->program) {
         voice->phase = VOICE_FADING;
     }
     if (voice->phase == VOICE_FADING) {
-        return fade_voice(player, voice, samples);
+        return false;
     }
     if (voice->phase == VOICE_IDLE) {
-        voice->event = VOICE_SILENT;
         if (voice->preset != player->program) {
             /* Binding the voice while it is idle saves that time when a note starts. */
             player_voice_bind_preset(voice, player->program, voice->instrument.seed);
         }
         return false;
     }
-    voice->event = voice->is_fresh ? VOICE_BEGUN : VOICE_PLAYED;
-    voice->is_fresh = false;
-    if (voice->phase == VOICE_LIVE) {
-        render_live(player, voice, samples);
+    const bool is_live = voice->phase == VOICE_LIVE;
+    const frame_t frame = next_frame(player, voice);
+    instrument_set_frame(&voice->instrument, &frame);
+    if (is_live) { /* for the console */
+        voice->note = (uint8_t)(12.0f * voice->instrument.log2_f0 + (NOTE_OF_1_HZ + 0.5f));
+    }
+    return true;
+}
+
+bool player_voice_render(player_t *player, player_voice_t *voice, bool has_frame,
+                         int16_t samples[FM_BLOCK_SAMPLES]) {
+    if (has_frame) {
+        voice->event = voice->is_fresh ? VOICE_BEGUN : VOICE_PLAYED;
+        voice->is_fresh = false;
+        instrument_render_decoded(&voice->instrument, samples);
         return true;
     }
-    frame_t frame;
-    if (!expression_step(&voice->expression, voice->table, &player->controls, &frame)) {
-        voice->phase = VOICE_FADING;
+    if (voice->phase == VOICE_FADING) {
+        return fade_voice(player, voice, samples);
     }
-    instrument_render(&voice->instrument, &frame, samples);
-    return true;
+    voice->event = VOICE_SILENT;
+    return false;
 }
