@@ -13,11 +13,10 @@ import numpy.typing as npt
 
 from pipeline.emit import weight_packing
 from pipeline.emit.c_text import BANNER, braces, header, hex_words, rows
+from pipeline.emit.silent_state import silent_state
 from pipeline.model.topology import FRAME, LOGITS
-from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.quantization.tflite_reader import Layer, StepModel
 from pipeline.reference.decoder import level_table
-from pipeline.reference.frame import FrameScaling, silent_frame
 
 
 def model_texts(name: str, model: StepModel) -> dict[str, str]:
@@ -119,26 +118,11 @@ def _tflm_arena_bytes(model: StepModel) -> int:
     return weight_packing.round_up(680 + 360 * len(model.layers) + 8 * n_channels + activations, 16)
 
 
-def frame_scaling(model: StepModel) -> FrameScaling:
-    """Returns the constants with which the frames of a model are quantized."""
-    return FrameScaling.of(model.frame.scale, model.frame.zero_point, model.bits, model.pitch)
-
-
-def silent_state(model: StepModel) -> list[int]:
-    """Returns the vectors of ``decoder_io_t.silence``, one after the other.
-
-    The reference decoder runs the network on silence until nothing changes any more, so that the
-    device need not do it whenever a note starts.
-    """
-    values: list[int] = []
-    for vector in StreamingDecoder(model.data).prime(silent_frame(frame_scaling(model))).values():
-        values += [*vector.tolist(), *[0] * (len(vector) % 2)]
-    return values
-
-
 def _io_text(name: str, model: StepModel) -> str:
     table = level_table(model.logits.scale, model.logits.zero_point, model.bits)
-    silence = silent_state(model)
+    silence: list[int] = []
+    for vector in silent_state(model):
+        silence += [*vector.tolist(), *[0] * (len(vector) % 2)]
     return f"""\
 static const int32_t levels_q32[{len(table)}] = {{
 {rows(table.tolist(), 10)}}};

@@ -16,11 +16,12 @@ from pipeline.core.files import atomic_write
 from pipeline.core.patch import Patch
 from pipeline.core.runs import load_run
 from pipeline.emit.c_text import BANNER, braces, float_text, includes
-from pipeline.emit.decoder import config_text, frame_scaling, model_texts
+from pipeline.emit.decoder import config_text, model_texts
 from pipeline.emit.expression import expressions_text
 from pipeline.emit.fm import patch_texts
 from pipeline.emit.noise import noise_text
 from pipeline.emit.reverb import reverb_text, shared_texts
+from pipeline.emit.silent_state import frame_scaling
 from pipeline.model.expression import PLAIN, Expression, find_expression
 from pipeline.model.noise import NoiseParameters
 from pipeline.model.patches import find_patch

@@ -86,21 +86,15 @@ class StreamingDecoder:
         self.trace = {layer: [] for layer in self._rings}
         self._n_frames = 0
 
-    def prime(self, frame: Array) -> dict[str, Array]:
-        """Sets every ring as if one quantized frame, shape [2], had been decoded forever.
-
-        Returns:
-            The vector that then fills the ring of each convolution, by the convolution's name.
-        """
+    def prime(self, frame: Array) -> None:
+        """Sets every ring as if one quantized frame, shape [2], had been decoded forever."""
         self.reset()
         for _ in self._rings:  # each step settles the ring of one more layer
             self.step(frame)
             for layer, ring in self._rings.items():
                 ring[:] = self.trace[layer][-1]
-        vectors = {layer: pushed[-1] for layer, pushed in self.trace.items()}
         self.trace = {layer: [] for layer in self._rings}
         self._n_frames = 0
-        return vectors
 
     def step(self, frame: Array) -> Array:
         """Decodes one quantized frame, shape [2], to quantized logits, shape [6]."""

@@ -134,6 +134,9 @@ class TfliteGraph:
             raise self.fail(
                 f"tensor {self._text(index)!r} is {kind} of shape {shape}, not [{needed}channels]"
             )
+        buffers = self.model.buffers  # TFLM does not check the number of a buffer
+        if not 0 <= tensor.buffer < len(buffers) or buffers[tensor.buffer].data is not None:
+            raise self.fail(f"tensor {self._text(index)!r} does not have an empty buffer")
         quantization = tensor.quantization
         if quantization is None or quantization.scale is None or len(quantization.scale) != 1:
             raise self.fail(f"tensor {self._text(index)!r} is not quantized with a single scale")

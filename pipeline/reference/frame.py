@@ -145,7 +145,7 @@ def silent_frame(scaling: FrameScaling) -> npt.NDArray[np.int16]:
     A decoder begins as if it had decoded this frame forever.
     """
     silence = np.array([[DEFAULT_F0_HZ, MIN_LOUDNESS_DB]], np.float32)
-    return quantize_frames(silence, scaling)[0]
+    return np.asarray(quantize_frames(silence, scaling)[0])
 
 
 def quantize_frames(clamped: Floats, scaling: FrameScaling) -> npt.NDArray[np.int16]:

@@ -81,21 +81,20 @@ def test_packed_weights_hold_every_weight_once(tflite, layout, bits):
     for layer in read_step_model(tflite).layers:
         words = weight_packing.weight_words(layer, bits, layout)
         matrix = weight_packing.weight_matrix(layer)
+        used = weight_packing.used_inputs(layer)
         assert words.nbytes == matrix.size  # one byte per weight
-        unpacked = words.view(np.int8).astype(int)
         if layout == "armv6m":
-            used = weight_packing.used_inputs(layer)
             digits = words.view(np.uint8).reshape(len(matrix) // 8, -1, 8).transpose(0, 2, 1)
-            np.testing.assert_array_equal(
-                digits.reshape(matrix.shape)[:, :used].astype(int) - 128, matrix[:, :used]
-            )
-        else:
-            low, high = unpacked[0::2], unpacked[1::2]
-            if bits == 8:  # the upper byte was decremented for a negative lower one
-                high = high + (low < 0)
-            lanes = np.stack([low, high], axis=-1).reshape(len(matrix) // 4, -1, 2, 2, 2)
+            found = digits.reshape(matrix.shape).astype(int) - 128
+        else:  # bytes of a word and its neighbour: [group, step, pair, input, channel of the pair]
+            lanes = words.view(np.int8).astype(int).reshape(len(matrix) // 4, -1, 2, 2, 2)
+            if bits == 8:
+                lanes[:, :, 0, :, 0] += 128  # stored as an unsigned byte, 128 larger
+                # The upper byte was decremented for a negative lower one.
+                lanes[:, :, 1, :, 1] += lanes[:, :, 1, :, 0] < 0
             channels = lanes.transpose(0, 2, 4, 1, 3).reshape(matrix.shape)
-            np.testing.assert_array_equal((channels + 128) % 256 - 128, matrix)
+            found = (channels + 128) % 256 - 128
+        np.testing.assert_array_equal(found[:, :used], matrix[:, :used])
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -271,6 +270,14 @@ def add_axis_to_a_ring(model):
     tensor.shape = [1, *tensor.shape]
 
 
+def set_buffer_of_a_ring(number):
+    def edit(model):
+        inputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].inputs}
+        model.subgraphs[0].tensors[inputs[b"block1_conv1_taps"]].buffer = number
+
+    return edit
+
+
 def set_axes_of_frame(*ones):
     def edit(model):
         inputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].inputs}
@@ -285,6 +292,7 @@ def set_axes_of_frame(*ones):
         (set_op(14), "LOGISTIC"),
         (use_convolutions, "not exactly one FULLY_CONNECTED with the inputs of block0_conv1"),
         (add_axis_to_a_ring, "INT8 of shape [1, 1, 10], not [1, channels]"),
+        (set_buffer_of_a_ring(57113), "'block0_sum' does not have an empty buffer"),
         (set_axes_of_frame(1, 1), "the frame is INT8 with 3 axes where 2 or 4 are needed"),
         (set_op(200), "builtin code 200"),
         (swap_taps, "block0_conv2"),

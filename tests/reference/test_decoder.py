@@ -12,6 +12,7 @@ from pipeline.core.constants import FORMATS
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.paths import REPOSITORY
 from pipeline.emit import decoder as emit_decoder
+from pipeline.emit.silent_state import frame_scaling
 from pipeline.quantization.streaming_decoder import StreamingDecoder
 from pipeline.quantization.tflite_reader import read_step_model
 from pipeline.quantization.tflite_writer import random_step_model
@@ -65,7 +66,7 @@ class Traced:
     def silence(self):
         """Returns silent frames, enough for every ring to settle."""
         n_frames = sum(layer.spec.n_past * layer.spec.dilation for layer in self.model.convolutions)
-        frame = silent_frame(emit_decoder.frame_scaling(self.model))
+        frame = silent_frame(frame_scaling(self.model))
         return np.tile(frame, (n_frames + 1, 1))
 
     def expected(self, frames):
