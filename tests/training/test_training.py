@@ -1,9 +1,7 @@
 """Training reduces the loss, and an interruption or a kill neither changes nor loses anything."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -13,20 +11,14 @@ import numpy as np
 import pytest
 from support.tone_dataset import INSTRUMENT, SETTINGS, settings, write_dataset
 
-from pipeline.core.constants import (
-    CLIP_FRAMES,
-)
+from pipeline import train
+from pipeline.core.cli import run_main
+from pipeline.core.constants import CLIP_FRAMES
 from pipeline.core.errors import UserError
 from pipeline.model.ddx7 import Ddx7, load_model
 from pipeline.training import distillation, loop
 from pipeline.training import losses as training_losses
-from pipeline.training.dataset import (
-    crop_clips,
-    draw_batch,
-    drop_lead,
-    load_dataset,
-    model_inputs,
-)
+from pipeline.training.dataset import crop_clips, draw_batch, drop_lead, load_dataset, model_inputs
 from pipeline.training.learner import Learner
 
 
@@ -48,23 +40,22 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path, dataset, replace):
     import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()
-    whole = loop.train_model(tmp_path / "whole", settings(), dataset)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
     calls = []
 
-    def interrupted(*args, **kwargs):
+    def draw(*args, **kwargs):
         calls.append(1)
-        if len(calls) == 8:
-            raise KeyboardInterrupt
+        if len(calls) == 8:  # what a kill would leave now
+            shutil.copytree(whole, broken)
         return draw_batch(*args, **kwargs)
 
-    replace(draw_batch, interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        loop.train_model(tmp_path / "broken", settings(), dataset)
-    assert not (tmp_path / "broken" / "metrics.json").exists()
-    resumed = loop.train_model(tmp_path / "broken", settings(), dataset)
-    assert len(calls) == 8 + 3
-    assert resumed["history"] == whole["history"]
-    for a, b in zip(weights_of(tmp_path / "whole"), weights_of(tmp_path / "broken"), strict=True):
+    replace(draw_batch, draw)
+    expected = loop.train_model(whole, settings(), dataset)
+    assert not (broken / "metrics.json").exists()
+    resumed = loop.train_model(broken, settings(), dataset)
+    assert len(calls) == 9 + 3
+    assert resumed["history"] == expected["history"]
+    for a, b in zip(weights_of(whole), weights_of(broken), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -190,33 +181,22 @@ def test_student_equal_to_its_teacher_has_no_distillation_loss(trained, dataset,
 
 @pytest.mark.slow
 def test_killed_training_loses_nothing(tmp_path, dataset_path):
-    """Kills the command at random times; checkpoint and weights stay valid and training ends."""
-    command = [
-        sys.executable,
-        "-m",
-        "pipeline.train",
-        "--instrument",
-        "flute",
-        "--variant",
-        "reduced",
-    ]
-    command += ["--runs", str(tmp_path), "--dataset", str(dataset_path), "--steps", "12"]
-    command += [
-        f"--{k.replace('_', '-')}={v}" for k, v in {**SETTINGS, "validate_every": 1}.items()
-    ]
+    """Kills the command near a checkpoint; checkpoint and weights stay valid and training ends."""
+    command = [sys.executable, "-m", "pipeline.train", "--instrument", "flute"]
+    command += ["--variant", "reduced", "--runs", str(tmp_path), "--dataset", str(dataset_path)]
+    changes = {**SETTINGS, "steps": 12, "validate_every": 1}
+    command += [f"--{name.replace('_', '-')}={value}" for name, value in changes.items()]
     run_dir = tmp_path / "flute" / "reduced"
-    random = np.random.default_rng(11)
-    for _ in range(2):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        while process.poll() is None and not (run_dir / "checkpoint.npz").exists():
-            time.sleep(0.02)
-        time.sleep(random.uniform(0, 0.5))
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        if (run_dir / "checkpoint.npz").exists():
-            with np.load(run_dir / "checkpoint.npz") as stored:
-                assert all(np.isfinite(stored[name]).all() for name in stored if name != "history")
-            load_model(run_dir)
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while not (run_dir / "checkpoint.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(np.random.default_rng(11).uniform(0, 0.5))
+    process.kill()
+    process.wait()
+    with np.load(run_dir / "checkpoint.npz") as stored:
+        assert all(np.isfinite(stored[name]).all() for name in stored if name != "history")
+    load_model(run_dir)
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert (run_dir / "metrics.json").exists()
     assert not (run_dir / "checkpoint.npz").exists()
@@ -232,17 +212,12 @@ def test_killed_training_loses_nothing(tmp_path, dataset_path):
         ),
     ],
 )
-def test_bad_requests_end_with_one_line_and_status_2(tmp_path, arguments, message):
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.train", *arguments, "--runs", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: ")
-    assert message.format(runs=tmp_path) in last
+def test_bad_requests_end_with_one_line_and_status_2(tmp_path, capsys, arguments, message):
+    with pytest.raises(SystemExit) as ended:
+        run_main(lambda: train.main([*arguments, "--runs", str(tmp_path)]))
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: ") and message.format(runs=tmp_path) in line
 
 
 def test_damaged_files_are_named(tmp_path, trained):
