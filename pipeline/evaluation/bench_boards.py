@@ -3,9 +3,10 @@
 The instructions of a voice are counted on the emulated board with the same core, where
 ``apps/perform`` plays a long note: MIDI, expression, decoder, voice, noise and mix. For boards with
 a sound input, the instructions of a live block are counted too, in which ``apps/transfer`` plays
-from a scale. Flash and RAM come from the linker, for the image that is flashed; the limit on RAM
-applies to an image with a single voice. Only the shares of the time are estimates, made by
-`pipeline.target.cycle_model`.
+from a scale. The worst block is that of all the board's voices, with several instruments
+(`pipeline.target.worst_block`). Flash and RAM come from the linker, for the image that is flashed;
+the limit on RAM applies to an image with a single voice. Only the shares of the time are estimates,
+made by `pipeline.target.cycle_model`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.runs import load_run
 from pipeline.emit.constants import LIVE_F0_HZ
-from pipeline.evaluation.bench_cores import run_name
+from pipeline.evaluation.bench_cores import run_name, small_runs
 from pipeline.evaluation.bench_firmware import bench_firmware, bench_frames, build_dir
 from pipeline.target import firmware, link_map, sources, transfer
 from pipeline.target.board_types import Board
@@ -29,6 +30,7 @@ from pipeline.target.cycle_model import chip_share, count_cycles
 from pipeline.target.disassembly import disassemble
 from pipeline.target.emulator import trace_instructions
 from pipeline.target.player import Performance, Score, build_player, perform
+from pipeline.target.worst_block import N_PROGRAMS, SAMPLE_RATES_HZ, measure_worst_block
 
 MIDI_BYTES_PER_SECOND = 31_250 / 10
 NOTE_ON, ALL_SOUND_OFF = bytes([0x90, 72, 100]), bytes([0xB0, 120, 0])
@@ -117,6 +119,50 @@ def _play_note(board: Board, generated: Path) -> Performance:
     return perform(build_player(emulated, generated, n_voices=1, build_dir=folder), score)
 
 
+def bench_worst_block(
+    board: Board, run_dir: Path, *, fmt: str, per_instruction: float, model_bytes: int
+) -> dict[str, Any]:
+    """Measures the most expensive block with all voices of a board and several instruments.
+
+    Args:
+        board: One of `INSTRUMENT_BOARDS`.
+        run_dir: The first instrument; small models of other instruments follow.
+        fmt: Format of the models.
+        per_instruction: Estimated cycles per instruction.
+        model_bytes: Bytes of a model, which every voice is assumed to read.
+
+    Returns:
+        ``instructions`` and the estimate ``cpu_shares``, by sample rate; ``cpu_share``, the largest
+        of these; ``stack_bytes`` and ``n_voices``.
+    """
+    own = load_run(run_dir).instrument
+    others = [other for other in small_runs() if load_run(other).instrument != own]
+    generated = sources.generate(run_dir, *others[: N_PROGRAMS - 1], fmt=fmt)
+    blocks = {
+        str(rate): measure_worst_block(
+            board,
+            generated,
+            bench_sound(),
+            sample_rate_hz=rate,
+            build_dir=build_dir(board.emulated_by, f"worst-{rate}"),
+        )
+        for rate in SAMPLE_RATES_HZ
+    }
+    shares = {
+        rate: chip_share(board, block.instructions * per_instruction, board.n_voices * model_bytes)[
+            "cpu_share"
+        ]
+        for rate, block in blocks.items()
+    }
+    return {
+        "instructions": {rate: block.instructions for rate, block in blocks.items()},
+        "cpu_shares": shares,
+        "cpu_share": max(shares.values()),
+        "stack_bytes": max(block.stack_bytes for block in blocks.values()),
+        "n_voices": board.n_voices,
+    }
+
+
 def _image_ram_bytes(board: Board, generated: Path, n_voices: int) -> int:
     """Returns the RAM of an image with some number of voices."""
     return firmware.build(
@@ -127,7 +173,7 @@ def _image_ram_bytes(board: Board, generated: Path, n_voices: int) -> int:
     ).ram_bytes
 
 
-def _mean_cycles_per_instruction(rendered: Mapping[str, Any]) -> float:
+def mean_cycles_per_instruction(rendered: Mapping[str, Any]) -> float:
     """Returns the cycles per instruction over all stages of a result of `bench_firmware`."""
     instructions, ratios = rendered["instructions_per_frame"], rendered["cycles_per_instruction"]
     cycles = sum(instructions[stage] * ratio for stage, ratio in ratios.items())
@@ -158,19 +204,27 @@ def bench_board(run_dir: Path, name: str, *, fmt: str = "int8") -> dict[str, Any
     played = _play_note(board, generated)
     per_block = played.report["instructions"] / played.report["n_blocks"]
     # The player's other work is assumed to take as many cycles per instruction as these stages.
-    per_instruction = _mean_cycles_per_instruction(rendered)
+    per_instruction = mean_cycles_per_instruction(rendered)
     share = chip_share(board, per_block * per_instruction, rendered["bytes"]["model"])
     image = firmware.build(name, generated, build_dir=build_dir(name, "play"))
     one, two = (_image_ram_bytes(board, generated, n_voices) for n_voices in (1, 2))
     live = None
     if board.has_input:
         live = bench_live(board, generated, per_instruction, image.parts)
+    worst = bench_worst_block(
+        board,
+        run_dir,
+        fmt=fmt,
+        per_instruction=per_instruction,
+        model_bytes=rendered["bytes"]["model"],
+    )
     latency_ms = note_on_ms(played.pcm)
     figures = {
         "cpu_share": share["cpu_share"],
         "note_on_ms": latency_ms["total"],
         "flash_bytes": image.flash_bytes,
         "ram_bytes": one,
+        "worst_share": worst["cpu_share"],
     }
     return {
         "board": name,
@@ -188,8 +242,9 @@ def bench_board(run_dir: Path, name: str, *, fmt: str = "int8") -> dict[str, Any
         "ram_bytes_per_further_voice": two - one,
         "image_ram_bytes": image.ram_bytes,
         "live": live,
+        "worst_block": worst,
         **figures,
-        "estimates": ["cycles_per_block", "cpu_share"],
+        "estimates": ["cycles_per_block", "cpu_share", "worst_share"],
         **_judged(figures, board),
     }
 

@@ -141,13 +141,16 @@ def _boards(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     head = ["board", "core", "instructions per block and voice", "CPU share", "note-on to sample"]
-    head += ["flash", "RAM, one voice", "RAM, all voices", "live: instructions per block (worst)"]
+    head += ["flash", "RAM, one voice", "worst block, all voices", "RAM, all voices"]
+    head += ["live: instructions per block (worst)"]
     notes = (
         f"One voice of {rows[0]['run']}. Instructions are counted in an emulator of the core.\n"
         "Flash and RAM come from the linker and include the stack. Note-on to sample is the time\n"
         "for the MIDI bytes, two blocks and the attack up to its first audible sample. Live is\n"
-        "analysis and voice together. CPU shares are estimates: cycles from the cores' timing\n"
-        "tables, with the wait states of the memory."
+        "analysis and voice together. In the worst block, all voices start with another\n"
+        "instrument, are stolen, or play different ones, with output at 48 kHz.\n"
+        "CPU shares are estimates: cycles from the cores' timing tables, with the wait states of\n"
+        "the memory."
     )
     return f"{_table(head, [_board_cells(row) for row in rows])}\n\n{notes}"
 
@@ -158,6 +161,7 @@ def _board_cells(row: Row) -> list[str]:
         "note_on_ms": lambda number: f"{number:.1f} ms",
         "flash_bytes": _kilobytes,
         "ram_bytes": _kilobytes,
+        "worst_share": _percent,
     }
     cells = [f"{row['board']}, {row['clock_hz'] / 1e6:.0f} MHz", row["core"]]
     cells.append(_thousands(row["instructions_per_block"]))

@@ -88,12 +88,14 @@ class Limits:
         note_on_ms: Longest time from a note-on to its first sample.
         flash_bytes: Largest number of bytes of flash.
         ram_bytes: Largest number of bytes of RAM, with one voice.
+        worst_share: Largest share of the chip's time for the most expensive block with all voices.
     """
 
     cpu_share: float
     note_on_ms: float = 10.0
     flash_bytes: int = 128_000
     ram_bytes: int = 32_000
+    worst_share: float = 0.9
 
 
 @dataclass(frozen=True)

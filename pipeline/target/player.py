@@ -111,22 +111,27 @@ class Performance:
     report: dict[str, int]
 
 
+def score_bytes(score: Score) -> bytes:
+    """Encodes a score as the file that ``apps/perform`` and the emulated boards read."""
+    records = [
+        (block, len(part), tuple(part.ljust(3, b"\0")))
+        for block, message in score
+        for part in (message[i : i + 3] for i in range(0, len(message), 3))
+    ]
+    return np.array(records, SCORE_RECORD).tobytes()
+
+
 def perform(program: Program, score: Score) -> Performance:
     """Performs a score on the program's board.
 
     Raises:
         UserError: The emulator is missing, or the program failed.
     """
-    records = [
-        (block, len(part), tuple(part.ljust(3, b"\0")))
-        for block, message in score
-        for part in (message[i : i + 3] for i in range(0, len(message), 3))
-    ]
     run = run_checked(
         program,
         what="the player",
         arguments=["score", "pcm", "trace"],
-        inputs={"score": np.array(records, SCORE_RECORD).tobytes()},
+        inputs={"score": score_bytes(score)},
         outputs=["pcm", "trace"],
         timeout_s=600 + score[-1][0] if score else 600,
     )

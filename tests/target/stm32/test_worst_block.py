@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-from support.small_player import bend, control, off, on
+from support.small_player import control, on
 from support.stm32_board import INSTRUCTIONS_PER_TICK, TICKS_PER_BLOCK, Stm32Board
-from support.stm32_images import N_VOICES
 
 from pipeline.evaluation import bench_firmware
 from pipeline.target import firmware
@@ -65,19 +64,3 @@ def test_voice_with_weights_in_flash_stays_within_its_share_of_the_chip(
     board = INSTRUMENT_BOARDS[name]
     assert found > 1.1 * cycles * 250 / board.clock_hz  # includes wait states
     assert found <= board.limits.cpu_share
-
-
-@CORES
-def test_worst_block_of_all_voices_fits_the_board(name, emulated, images, flute):
-    n_voices = N_VOICES[name]
-    build_dir = flute.parent / f"stm32-all-{emulated}"
-    player = build_player(emulated, flute, n_voices=n_voices, build_dir=build_dir)
-    notes = [60, 64, 67, 72, 55, 76, 79, 84][:n_voices]
-    score = [(2, on(note)) for note in notes]
-    score += [(60 + i, bend(400 * i)) for i in range(20)]  # a new pitch in every block
-    score += [(100, on(note + 1)) for note in notes]  # all voices stolen at once
-    score += [(140, off(note + 1)) for note in notes]
-    report = perform(player, score).report
-    cycles = report["worst_block_instructions"] * cycles_per_instruction(emulated, flute)
-    assert report["n_stolen"] == n_voices
-    assert share(name, cycles, images[name], n_voices=n_voices) < 0.9
