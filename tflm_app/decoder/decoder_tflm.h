@@ -5,8 +5,10 @@
  * TFLM_DIR names. Memory is allocated only in the arena of the decoder, and only by decoder_init.
  *
  * Cost on Cortex-M4F with CMSIS-NN, model of 3 blocks of 64 channels (51 200 MAC), by python -m
- * pipeline.bench: 295 000 instructions per frame with int8, 291 000 with 16x8. Code: 53 kB, and 4 kB for
- * arithmetic of the C library. State: 9.8 kB with int8, 12.8 kB with 16x8, arena and rings.
+ * pipeline.bench: 138 000 instructions per frame with int8, 291 000 with 16x8, whose convolutions CMSIS-NN
+ * supports only as CONV_2D, and 295 000 with an older int8 model, which uses CONV_2D, too. Code with int8:
+ * 53 kB, and 5 kB for arithmetic of the C library. State, arena and rings: 9.8 kB with int8, 12.8 kB with
+ * 16x8.
  */
 #ifndef DECODER_TFLM_H
 #define DECODER_TFLM_H
@@ -25,7 +27,7 @@ extern "C" {
 
 /* The past inputs of one dilated convolution: a ring of n_past * dilation vectors of n_channels values. */
 typedef struct {
-    uint8_t taps_input; /* index of the model input [1, 1, 1, n_past * n_channels], oldest tap first */
+    uint8_t taps_input; /* index of the model input, n_past * n_channels values, oldest tap first */
     int8_t new_tap;     /* index of the model output that enters the ring, or DECODER_TFLM_FRAME */
     uint16_t n_channels;
     uint8_t n_past;
