@@ -124,6 +124,8 @@ def find_sound(audio: Pcm) -> tuple[int, int]:
 def _fill_cache(missing: dict[Path, Recording], config: DataConfig) -> None:
     """Analyses the files of missing cache entries, in worker processes if there are many."""
     jobs = [(recording, config, entry) for entry, recording in missing.items()]
+    if not jobs:
+        return
     with tqdm(total=len(jobs), desc="features", unit="recording", disable=None) as progress:
         if len(jobs) < MIN_PARALLEL:
             for job in jobs:
@@ -183,6 +185,7 @@ def _analyse_file(recording: Recording, config: DataConfig, entry: Path) -> None
     audio = audio[start:end]
     features = extract_features(audio, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)
     samples = pcm.to_pcm(audio)
+    del audio  # hours of it take as much memory as all the rest
     checks = check_recording(samples, features, facts, config)
     with atomic_write(entry) as temporary:
         np.savez(

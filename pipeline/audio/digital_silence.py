@@ -8,7 +8,7 @@ from nor compared with, and the instrument plays zeros there.
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audio.pcm import FULL_SCALE
+from pipeline.audio.pcm import FULL_SCALE, PIECE
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 
 SHORTEST_SAMPLES = SAMPLE_RATE // 20  # 50 ms; a quiet sound crosses zero for less
@@ -26,9 +26,23 @@ def silent_runs(audio: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """
     samples = np.asarray(audio)
     step = 1 if np.issubdtype(samples.dtype, np.integer) else 1 / FULL_SCALE
-    is_silent = np.concatenate([[False], (samples <= step) & (samples >= -step), [False]])
-    runs = np.flatnonzero(np.diff(is_silent)).reshape(-1, 2)
-    return runs[runs[:, 1] - runs[:, 0] >= SHORTEST_SAMPLES]
+    found = [np.zeros((0, 2), np.int64)]
+    for start in range(0, len(samples), PIECE):
+        piece = samples[start : start + PIECE]
+        is_silent = (piece <= step) & (piece >= -step)
+        edges = np.flatnonzero(np.diff(is_silent, prepend=False, append=False)).reshape(-1, 2)
+        # A run at an end of the piece may go on beyond it.
+        at_end = (edges[:, 0] == 0) | (edges[:, 1] == len(piece))
+        found.append(start + edges[at_end | _is_long(edges)])
+    runs = np.concatenate(found)
+    goes_on = runs[1:, 0] == runs[:-1, 1]
+    firsts, stops = np.append(True, ~goes_on), np.append(~goes_on, True)
+    runs = np.stack([runs[firsts[: len(runs)], 0], runs[stops[: len(runs)], 1]], axis=1)
+    return runs[_is_long(runs)]
+
+
+def _is_long(runs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    return np.asarray(runs[:, 1] - runs[:, 0] >= SHORTEST_SAMPLES)
 
 
 def silent_samples(audio: npt.ArrayLike, *, after_samples: int = 0) -> npt.NDArray[np.bool_]:

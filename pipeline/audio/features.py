@@ -81,18 +81,13 @@ def extract_features(audio: npt.ArrayLike, *, f0_min_hz: float, f0_max_hz: float
             f"{LOWEST_HZ:.0f}-{HIGHEST_HZ:.0f} Hz"
         )
     level_db = _window_levels(samples)
-    f0_hz, heights = _candidates(samples, f0_min_hz, f0_max_hz)
     # The pitch of a note is looked for from before its onset, as far as the windows reach.
     silent = level_db < max(float(level_db.max()) - SILENCE_DB, 1.0 - LOUDNESS_RANGE_DB)
-    path = _best_path(f0_hz, heights, f0_min_hz, f0_max_hz, silent)
-    frames = np.arange(len(path))
-    voiced = path >= 0
-    confidence = np.clip(heights[frames, np.maximum(path, 0)], 0.0, 1.0)
-    chosen = np.where(voiced, f0_hz[frames, path], np.nan)
+    f0_hz, heights = _track_pitch(samples, f0_min_hz, f0_max_hz, silent)
     return Features(
-        f0_hz=_hold(chosen, fallback=f0_min_hz),
+        f0_hz=_hold(f0_hz, fallback=f0_min_hz),
         loudness_db=_fall_in_silence(level_db, samples),
-        confidence=confidence.astype(np.float32),
+        confidence=np.clip(heights, 0.0, 1.0),
     )
 
 
@@ -167,8 +162,45 @@ def _frame_batches(audio: Floats) -> list[npt.NDArray[np.int64]]:
     return np.split(np.arange(n_frames), range(BATCH_FRAMES, n_frames, BATCH_FRAMES))
 
 
-def _candidates(audio: Floats, f0_min_hz: float, f0_max_hz: float) -> tuple[Doubles, Doubles]:
-    """Finds the highest peaks of every frame's autocorrelation, best first.
+def _track_pitch(
+    audio: Floats, f0_min_hz: float, f0_max_hz: float, silent: npt.NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """Chooses a candidate per frame, or "unvoiced", by the cheapest path (Viterbi).
+
+    Of all frames, only the candidates and where each came from are kept: 73 bytes per frame.
+
+    Returns:
+        The pitch of the candidate in Hz, NaN if unvoiced, and its periodicity, that of the best
+        candidate if unvoiced; shape [n_frames].
+    """
+    n_frames = len(silent)
+    f0_hz, heights = (np.empty((n_frames, N_CANDIDATES), np.float32) for _ in range(2))
+    came_from = np.zeros((n_frames, N_CANDIDATES + 1), np.int8)
+    state: tuple[Doubles, Doubles] | None = None
+    for frames in _frame_batches(audio):
+        found_hz, found = _candidates(audio, frames, f0_min_hz, f0_max_hz)
+        f0_hz[frames], heights[frames] = found_hz, found
+        usable = np.isfinite(found_hz) & ~silent[frames, None]
+        octaves = np.log2(np.where(np.isfinite(found_hz), found_hz, f0_min_hz))
+        preference = _preference(2**octaves, f0_min_hz, f0_max_hz)
+        score = np.full((len(frames), N_CANDIDATES + 1), VOICING_THRESHOLD)
+        score[:, :-1] = np.where(usable, found + preference, -np.inf)
+        came_from[frames], state = _extend_paths(octaves, score, state)
+    path = np.empty(n_frames, np.int64)
+    assert state is not None
+    path[-1] = state[0].argmax()
+    for t in range(n_frames - 1, 0, -1):
+        path[t - 1] = came_from[t, path[t]]
+    is_voiced = path < N_CANDIDATES
+    chosen = np.where(is_voiced, path, 0)[:, None]
+    pitch, height = (np.take_along_axis(x, chosen, axis=1)[:, 0] for x in (f0_hz, heights))
+    return np.where(is_voiced, pitch, np.float32(np.nan)), height
+
+
+def _candidates(
+    audio: Floats, frames: npt.NDArray[np.int64], f0_min_hz: float, f0_max_hz: float
+) -> tuple[Doubles, Doubles]:
+    """Finds the highest peaks of the autocorrelation of frames, best first.
 
     Returns:
         Pitch in Hz and periodicity (height of the peak, 1 for a perfect repetition), each of
@@ -177,67 +209,52 @@ def _candidates(audio: Floats, f0_min_hz: float, f0_max_hz: float) -> tuple[Doub
     first = int(LAGS_PER_SECOND / f0_max_hz)
     lags = np.arange(first - 1, int(np.ceil(LAGS_PER_SECOND / f0_min_hz)) + 2)
     preference = _preference(LAGS_PER_SECOND / lags[1:-1], f0_min_hz, f0_max_hz)
-    pitches: list[Doubles] = []
-    heights: list[Doubles] = []
-    for frames in _frame_batches(audio):
-        windows = pitch_windows(audio, frames)
-        curve = periodicity(windows, lags, high_pass_hz=HIGH_PASS * f0_min_hz)
-        left, middle, right = curve[:, :-2], curve[:, 1:-1], curve[:, 2:]
-        is_peak = local_maxima(curve)
-        ranking = np.where(is_peak, -(middle + preference), np.inf)
-        best = np.argsort(ranking, axis=1, kind="stable")[:, :N_CANDIDATES]
-        found = np.take_along_axis(is_peak, best, axis=1)
-        before, peak, after = (
-            np.take_along_axis(values, best, axis=1) for values in (left, middle, right)
-        )
-        # The vertex of the parabola through a peak and its neighbours.
-        bend = np.where(found, before - 2 * peak + after, -1.0)
-        offset = 0.5 * (before - after) / bend
-        seconds = (lags[1:-1][best] + offset) / LAGS_PER_SECOND
-        pitches.append(np.where(found, 1 / np.where(found, seconds, 1.0), np.nan))
-        heights.append(np.where(found, peak - 0.25 * (before - after) * offset, 0.0))
-    return np.concatenate(pitches), np.concatenate(heights)
+    windows = pitch_windows(audio, frames)
+    curve = periodicity(windows, lags, high_pass_hz=HIGH_PASS * f0_min_hz)
+    left, middle, right = curve[:, :-2], curve[:, 1:-1], curve[:, 2:]
+    is_peak = local_maxima(curve)
+    ranking = np.where(is_peak, -(middle + preference), np.inf)
+    best = np.argsort(ranking, axis=1, kind="stable")[:, :N_CANDIDATES]
+    found = np.take_along_axis(is_peak, best, axis=1)
+    before, peak, after = (
+        np.take_along_axis(values, best, axis=1) for values in (left, middle, right)
+    )
+    # The vertex of the parabola through a peak and its neighbours.
+    bend = np.where(found, before - 2 * peak + after, -1.0)
+    offset = 0.5 * (before - after) / bend
+    seconds = (lags[1:-1][best] + offset) / LAGS_PER_SECOND
+    f0_hz = np.where(found, 1 / np.where(found, seconds, 1.0), np.nan)
+    return f0_hz, np.where(found, peak - 0.25 * (before - after) * offset, 0.0)
 
 
-def _best_path(
-    f0_hz: Doubles,
-    heights: Doubles,
-    f0_min_hz: float,
-    f0_max_hz: float,
-    silent: npt.NDArray[np.bool_],
-) -> npt.NDArray[np.int64]:
-    """Chooses a candidate per frame, or -1 for unvoiced, by the cheapest path (Viterbi).
+def _extend_paths(
+    octaves: Doubles, score: Doubles, state: tuple[Doubles, Doubles] | None
+) -> tuple[npt.NDArray[np.int8], tuple[Doubles, Doubles]]:
+    """Extends the best path to every candidate by a batch of frames.
+
+    Args:
+        octaves: Pitch of the candidates in octaves, shape [n_frames, N_CANDIDATES].
+        score: Score of the candidates and of "unvoiced", shape [n_frames, N_CANDIDATES + 1].
+        state: Totals of the paths and pitch of the candidates in the frame before; None in the
+            first batch.
 
     Returns:
-        Index of the candidate, shape [n_frames].
+        The candidate before each one on the best path, same shape as `score`, and the new state.
     """
-    n_frames, n_candidates = f0_hz.shape
-    came_from = np.zeros((n_frames, n_candidates + 1), dtype=np.int8)
-    cost = np.full((n_candidates + 1, n_candidates + 1), VOICING_COST)
+    came_from = np.zeros(score.shape, np.int8)
+    cost = np.full((N_CANDIDATES + 1, N_CANDIDATES + 1), VOICING_COST)
     cost[-1, -1] = 0.0
-    total = before = np.zeros(0)
-    for start in range(0, n_frames, BATCH_FRAMES):
-        batch = slice(start, start + BATCH_FRAMES)
-        usable = np.isfinite(f0_hz[batch]) & ~silent[batch, None]
-        octaves = np.log2(np.where(np.isfinite(f0_hz[batch]), f0_hz[batch], f0_min_hz))
-        preference = _preference(2**octaves, f0_min_hz, f0_max_hz)
-        score = np.full((len(octaves), n_candidates + 1), VOICING_THRESHOLD)
-        score[:, :-1] = np.where(usable, heights[batch] + preference, -np.inf)
-        for t, here in enumerate(octaves, start):
-            if t == 0:
-                total = score[0]
-            else:
-                cost[:-1, :-1] = JUMP_COST * np.abs(here[:, None] - before[None, :])
-                reached = total[None, :] - cost
-                came_from[t] = reached.argmax(axis=1)
-                total = score[t - start] + reached.max(axis=1)
-            before = here
-
-    path = np.empty(n_frames, dtype=np.int64)
-    path[-1] = total.argmax()
-    for t in range(n_frames - 1, 0, -1):
-        path[t - 1] = came_from[t, path[t]]
-    return np.where(path == n_candidates, -1, path)
+    for t, here in enumerate(octaves):
+        if state is None:
+            state = score[t], here
+            continue
+        total, before = state
+        cost[:-1, :-1] = JUMP_COST * np.abs(here[:, None] - before[None, :])
+        reached = total[None, :] - cost
+        came_from[t] = reached.argmax(axis=1)
+        state = score[t] + reached.max(axis=1), here
+    assert state is not None
+    return came_from, state
 
 
 def _preference(f0_hz: Doubles, f0_min_hz: float, f0_max_hz: float) -> Doubles:
@@ -246,10 +263,10 @@ def _preference(f0_hz: Doubles, f0_min_hz: float, f0_max_hz: float) -> Doubles:
     return np.asarray(PERIOD_COST * octaves / np.log2(f0_max_hz / f0_min_hz))
 
 
-def _hold(f0_hz: Doubles, *, fallback: float) -> Floats:
+def _hold(f0_hz: Floats, *, fallback: float) -> Floats:
     """Replaces NaN by the value before it, at the start by the first value, else by `fallback`."""
     voiced = np.flatnonzero(np.isfinite(f0_hz))
     if len(voiced) == 0:
         return np.full(len(f0_hz), fallback, dtype=np.float32)
     last = np.searchsorted(voiced, np.arange(len(f0_hz)), side="right") - 1
-    return f0_hz[voiced[np.maximum(last, 0)]].astype(np.float32)
+    return f0_hz[voiced[np.maximum(last, 0)]]

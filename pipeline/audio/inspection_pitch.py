@@ -193,7 +193,8 @@ def _shortest_period(curve: Doubles, candidates: Bools, lags: Indices) -> Double
 
 def _spectra(audio: Pcm, frames: Indices) -> Doubles:
     """Returns the power spectra around the ends of frames, shape [n_frames, n_bins]."""
-    padded = np.pad(audio, (0, max(0, LINE_WINDOW - len(audio))))
+    missing = LINE_WINDOW - len(audio)
+    padded = np.pad(audio, (0, missing)) if missing > 0 else audio  # a copy could be long
     starts = HOP_SAMPLES * (frames + 1) - LINE_WINDOW // 2
     starts = np.clip(starts, 0, len(padded) - LINE_WINDOW)
     windows = from_pcm(np.lib.stride_tricks.sliding_window_view(padded, LINE_WINDOW)[starts])

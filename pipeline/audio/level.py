@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.audio.analysis import Analysis
-from pipeline.audio.digital_silence import silent_samples
+from pipeline.audio.digital_silence import silent_runs
 from pipeline.audio.features import Features, Floats, a_weighted_loudness
 from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.audio.pitch import hz_to_note
@@ -143,14 +143,24 @@ def _is_enough(pitched: Sequence[Features]) -> bool:
 
 def amplify(audio: npt.ArrayLike, gain_db: float) -> Floats:
     """Amplifies samples in [-1, 1], any shape, without limiting them; float32."""
-    return np.asarray(audio, np.float32) * np.float32(10 ** (gain_db / 20))
+    return np.asarray(audio, np.float32) * _factor(gain_db)
+
+
+def _factor(gain_db: float) -> np.float32:
+    return np.float32(10 ** (gain_db / 20))
 
 
 def calibrate_audio(audio: Floats, gain_db: float) -> Floats:
     """Amplifies a recording, shape [n], and makes its digital silence zero, so that it stays so."""
-    amplified = amplify(audio, gain_db)
-    amplified[silent_samples(audio)] = 0
-    return amplified
+    return _calibrate_in_place(audio.astype(np.float32), gain_db)
+
+
+def _calibrate_in_place(audio: Floats, gain_db: float) -> Floats:
+    silent = silent_runs(audio)
+    audio *= _factor(gain_db)
+    for start, stop in silent:
+        audio[start:stop] = 0
+    return audio
 
 
 def calibrate_features(features: Features, calibrated: Floats) -> Features:
@@ -169,6 +179,6 @@ def calibrate(take: Analysis, gain_db: float) -> Analysis:
     """Returns an analysed recording after a gain; samples beyond full scale saturate."""
     if gain_db == 0:
         return take
-    calibrated = calibrate_audio(from_pcm(take.audio), gain_db)
+    calibrated = _calibrate_in_place(from_pcm(take.audio), gain_db)
     features = calibrate_features(take.features, calibrated)
     return replace(take, audio=to_pcm(calibrated), features=features)

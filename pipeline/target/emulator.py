@@ -45,7 +45,7 @@ def command_line(program: Program, arguments: Sequence[str]) -> list[str]:
     return [*command, "-semihosting-config", f"enable=on,target=native,chardev=console,{words}"]
 
 
-def _write_files(folder: Path, files: Mapping[str, bytes] | None) -> None:
+def _write_files(folder: Path, files: Mapping[str, bytes | memoryview] | None) -> None:
     for name, content in (files or {}).items():
         (folder / name).write_bytes(content)
 
@@ -54,7 +54,7 @@ def run_program(
     program: Program,
     *,
     arguments: Sequence[str] = (),
-    inputs: Mapping[str, bytes] | None = None,
+    inputs: Mapping[str, bytes | memoryview] | None = None,
     outputs: Sequence[str] = (),
     timeout_s: float = 300.0,
 ) -> ProgramRun:
@@ -89,7 +89,7 @@ def run_checked(
     *,
     what: str,
     arguments: Sequence[str] = (),
-    inputs: Mapping[str, bytes] | None = None,
+    inputs: Mapping[str, bytes | memoryview] | None = None,
     outputs: Sequence[str] = (),
     timeout_s: float = 300.0,
 ) -> ProgramRun:
@@ -121,7 +121,7 @@ def trace_instructions(
     functions: Collection[str],
     *,
     arguments: Sequence[str] = (),
-    inputs: Mapping[str, bytes] | None = None,
+    inputs: Mapping[str, bytes | memoryview] | None = None,
 ) -> dict[str, list[int]]:
     """Lists every instruction that some functions, and the functions that they call, execute.
 

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.audio.features import Features, Floats
-from pipeline.audio.pcm import to_pcm
+from pipeline.audio.pcm import Pcm, to_pcm
 from pipeline.core.constants import HOP_SAMPLES
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import DataConfig
@@ -60,9 +59,7 @@ def build_analyser(board: str = "host", *, sanitize: bool = False) -> Program:
     return make(board, BUILD_DIR / "analyse" / kind, settings, "analyse")
 
 
-def analyse(
-    analyser: Program, pcm: npt.NDArray[np.int16], *, f0_min_hz: float, f0_max_hz: float
-) -> Analysis:
+def analyse(analyser: Program, pcm: Pcm, *, f0_min_hz: float, f0_max_hz: float) -> Analysis:
     """Analyses samples with the firmware's code, starting from silence.
 
     Args:
@@ -79,7 +76,7 @@ def analyse(
         analyser,
         what="analyse",
         arguments=["pcm", "frames", f"{f0_min_hz:.0f}", f"{f0_max_hz:.0f}"],
-        inputs={"pcm": np.asarray(pcm, "<i2").tobytes()},
+        inputs={"pcm": np.ascontiguousarray(pcm, "<i2").data},
         outputs=["frames"],
         timeout_s=60 + len(pcm) / HOP_SAMPLES,
     )
@@ -104,25 +101,43 @@ def extract_live_features(
         analyser: Program from `build_analyser`; None to build it for the host.
 
     Returns:
+        See `measure_live_features`.
+    """
+    analyser = analyser or build_analyser()
+    bounds = {"f0_min_hz": f0_min_hz, "f0_max_hz": f0_max_hz}
+    return measure_live_features(to_pcm(audio), analyser=analyser, **bounds)
+
+
+def measure_live_features(
+    pcm: Pcm, *, f0_min_hz: float, f0_max_hz: float, analyser: Program
+) -> Features:
+    """Does the same for 16-bit samples, of which hours fit into the memory.
+
+    Args:
+        pcm: Samples, shape [n].
+        f0_min_hz: Lowest pitch to detect.
+        f0_max_hz: Highest pitch to detect.
+        analyser: Program from `build_analyser`.
+
+    Returns:
         n_frames = ceil(n / 64) frames that describe the same moments as those of
         `pipeline.audio.features.extract_features`, because the delay is compensated. f0 is 440 Hz
         until the first pitch is found. Confidence is that of YIN; frames with 0.5 or less are
         unvoiced.
     """
-    n_frames = -(-len(audio) // HOP_SAMPLES)
+    n_frames = -(-len(pcm) // HOP_SAMPLES)
     n_later = -(-WINDOW_SAMPLES // 2 // HOP_SAMPLES)  # blocks
     # Silence before the recording makes the middles of window and frame coincide.
     n_before = n_later * HOP_SAMPLES - WINDOW_SAMPLES // 2
-    n_after = (n_frames + n_later) * HOP_SAMPLES - n_before - len(audio)
-    padded = np.pad(to_pcm(audio), (n_before, n_after), mode="symmetric")
+    n_after = (n_frames + n_later) * HOP_SAMPLES - n_before - len(pcm)
+    padded = np.pad(pcm, (n_before, n_after), mode="symmetric")
     padded[:n_before] = 0
-    analyser = analyser or build_analyser()
     found = analyse(analyser, padded, f0_min_hz=f0_min_hz, f0_max_hz=f0_max_hz).features
     return Features(found.f0_hz[n_later:], found.loudness_db[n_later:], found.confidence[n_later:])
 
 
-def live_extractor(config: DataConfig) -> Callable[[Floats], Features] | None:
-    """Returns `extract_live_features` for the pitch range of an instrument.
+def live_extractor(config: DataConfig) -> Callable[[Pcm], Features] | None:
+    """Returns `measure_live_features` for the pitch range of an instrument.
 
     Returns:
         None if the analysis cannot be built on this machine; a line then says why.
@@ -133,7 +148,7 @@ def live_extractor(config: DataConfig) -> Callable[[Floats], Features] | None:
         print(f"no live features, so models cannot learn to be played live: {error}")
         return None
     return partial(
-        extract_live_features,
+        measure_live_features,
         f0_min_hz=config.f0_min_hz,
         f0_max_hz=config.f0_max_hz,
         analyser=analyser,

@@ -1,6 +1,6 @@
 """Builds an instrument's data set from recordings: gains, pieces, splits, clips and a summary."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,17 +60,18 @@ def build_dataset(
     check_hold_out(hold_out, {recording.source for recording in recordings})
     # Of recordings with the same content the first is used, and no copy of a test may be learnt.
     recordings = sorted(recordings, key=lambda recording: recording.source not in hold_out)
-    takes = list(analyse(recordings, config.data, cache or run_dir / "features"))
+    cache = cache or run_dir / "features"
+    # Analyses are read twice, so that the recordings before their gains need not all be kept.
+    takes = analyse(recordings, config.data, cache)
     gains = find_gains(((take.recording, take.features) for take in takes), config.data)
-    cuts, log, pitches = _cut_all(takes, gains, config.data)
+    cuts, log, pitches = _cut_all(analyse(recordings, config.data, cache), gains, config.data)
     useful = [cut for cut in cuts if cut[1]]
     if not useful:
         raise UserError(_why_nothing(config, len(cuts), pitches))
     check_usable(hold_out, {take.recording.source for take, _ in useful})
     splits, groups = arrange(useful, config.data.seed, hold_out)
-    arrays = _stack(_without_rumble(groups, config.data.f0_min_hz))
-    if measure_live is not None:
-        arrays |= stack_live([placed for _, placed in groups], measure_live)
+    live = stack_live([placed for _, placed in groups], measure_live) if measure_live else {}
+    arrays = _stack(_without_rumble(groups, config.data.f0_min_hz)) | live
     accounts = [account(*cut, splits, config.data) for cut in cuts]
     summary = summarize(config, arrays, accounts, gains) | {
         "duplicates": len(recordings) - len(cuts),
@@ -89,7 +90,7 @@ def build_dataset(
 
 
 def _cut_all(
-    takes: Sequence[Analysis], gains: Gains, config: DataConfig
+    takes: Iterable[Analysis], gains: Gains, config: DataConfig
 ) -> tuple[list[Cut], IssueLog, PitchReport]:
     """Calibrates and cuts recordings, and collects the issues and the pitches of real ones."""
     cuts: list[Cut] = []
@@ -98,7 +99,7 @@ def _cut_all(
         if take.recording.real:
             log.add(take.recording.name, find_issues(take.checks, config))
         cuts.append(cut_take(calibrate(take, gains.of(take.recording)), config))
-    real = ((take.recording, take.checks) for take in takes if take.recording.real)
+    real = ((take.recording, take.checks) for take, _ in cuts if take.recording.real)
     pitches = report_pitches(real, config)
     pitches.add_issues(log)
     return cuts, log, pitches

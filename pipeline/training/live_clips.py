@@ -13,13 +13,13 @@ from tqdm import tqdm
 
 from pipeline.audio.analysis import Analysis
 from pipeline.audio.features import Features, Floats
-from pipeline.audio.pcm import from_pcm
+from pipeline.audio.pcm import Pcm
 from pipeline.core.constants import CONTEXT_FRAMES, DEFAULT_F0_HZ, HOP_SAMPLES
 from pipeline.training.clips import Placed, make_clip
 from pipeline.training.dataset_arrays import LIVE, Arrays
 from pipeline.training.pieces import begins_within_note
 
-Measure = Callable[[Floats], Features]  # of samples at 16 kHz, as `extract_features`
+Measure = Callable[[Pcm], Features]  # of samples at 16 kHz, as `measure_live_features`
 LEAD_IN_FRAMES = 50  # 0.2 s of sound before a recording that begins within a note
 
 
@@ -58,7 +58,7 @@ def _measure(take: Analysis, measure: Measure) -> Features:
 
     Otherwise the analysis would find an onset where there is none.
     """
-    audio = from_pcm(take.audio)
+    audio = take.audio
     if not begins_within_note(take):
         return measure(audio)
     n_frames = min(LEAD_IN_FRAMES, len(audio) // HOP_SAMPLES)

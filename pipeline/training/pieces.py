@@ -128,6 +128,7 @@ def cut_pieces(take: Analysis, config: DataConfig) -> list[Piece]:
     """
     pieces: list[Piece] = []
     stretches = find_stretches(take.features, config)
+    audible = audible_frames(take.features, config)
     longest_fade = round(config.pause_seconds * FRAME_RATE)
     n_frames = len(take.features.f0_hz)
     nexts = [first for first, _ in stretches[1:]] + [n_frames + LEAD_FRAMES]
@@ -135,7 +136,7 @@ def cut_pieces(take: Analysis, config: DataConfig) -> list[Piece]:
         begin = max(first - LEAD_FRAMES, pieces[-1].last if pieces else 0)
         gap = take.features.loudness_db[last : max(following - LEAD_FRAMES, last)]
         end = last + min(_fade_frames(gap), longest_fade)
-        for clear_first, clear_last in _clear_spans(take.features, (first, last), config):
+        for clear_first, clear_last in _clear_spans(take.features, audible, (first, last), config):
             at_onset = clear_first == first and not (first == 0 and begins_within_note(take))
             pieces.append(
                 Piece(
@@ -156,14 +157,16 @@ def _fade_frames(gap_db: npt.NDArray[np.float32]) -> int:
     return int((gap_db <= floor_db + FADE_MARGIN_DB).argmax()) + 1
 
 
-def _clear_spans(features: Features, stretch: Span, config: DataConfig) -> Iterator[Span]:
+def _clear_spans(
+    features: Features, audible: npt.NDArray[np.bool_], stretch: Span, config: DataConfig
+) -> Iterator[Span]:
     """Yields the spans of a stretch with a clear pitch, as long as possible.
 
     The stretch is judged in blocks of a clip's length by the mean confidence of the audible frames.
     Of a block that is not clear, runs of clear frames remain.
     """
     first, last = stretch
-    audible = audible_frames(features, config)[first:last]
+    audible = audible[first:last]
     confident = (features.confidence[first:last] >= config.confidence_threshold) & audible
     keep = np.zeros(last - first, bool)
     for start in range(0, last - first, CLIP_FRAMES):

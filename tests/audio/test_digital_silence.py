@@ -25,6 +25,16 @@ def test_gaps_of_50_ms_are_found_to_the_sample(convert) -> None:
     assert silent_samples(audio).sum() == 3 * 50 * MS
 
 
+def test_runs_are_the_same_in_pieces_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    audio = np.full(6000, 9, np.int16)
+    gaps = [[0, 800], [801, 1601], [1700, 2499], [2600, 4400], [5200, 6000]]  # one is too short
+    for start, stop in gaps:
+        audio[start:stop] = 0
+    for length in (1, 7, 800, 801, 1000, 2600, 6000):
+        monkeypatch.setattr("pipeline.audio.digital_silence.PIECE", length)
+        assert silent_runs(audio).tolist() == [gap for gap in gaps if gap != [1700, 2499]], length
+
+
 def test_the_last_bit_is_silence_and_two_bits_are_not() -> None:
     bits = np.random.default_rng(0).integers(-1, 2, 2000).astype(np.int16)
     assert silent_runs(bits).tolist() == [[0, 2000]]

@@ -1,9 +1,12 @@
 """What lies below an instrument is removed from its recordings."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfiltfilt
 
-from pipeline.audio.pcm import from_pcm, to_pcm
+from pipeline.audio.pcm import PIECE, from_pcm, to_pcm
 from pipeline.audio.rumble import remove_rumble
 from pipeline.core.constants import SAMPLE_RATE
 
@@ -33,6 +36,29 @@ def test_tone_keeps_its_phase_and_digital_silence_stays_zero():
     middle = slice(SAMPLE_RATE // 4, 3 * SAMPLE_RATE // 4)
     np.testing.assert_allclose(filtered[middle], tone[middle], atol=40)
     assert not filtered[SAMPLE_RATE:].any()
+
+
+@pytest.mark.parametrize("piece", [700, 16_000, 1 << 20])
+def test_blocks_give_the_same_bits_as_the_whole_recording(monkeypatch, piece):
+    random = np.random.default_rng(0)
+    audio = to_pcm(0.3 * random.standard_normal(20_000).cumsum() / 100)
+    audio[5000:9000] = 0
+    sections = butter(8, 0.85 * 60.0, "highpass", fs=SAMPLE_RATE, output="sos")
+    padding = SAMPLE_RATE
+    whole = to_pcm(sosfiltfilt(sections, from_pcm(audio), padtype="even", padlen=padding))
+    whole[5000:9000] = 0
+    monkeypatch.setattr("pipeline.audio.rumble.PIECE", piece)
+    np.testing.assert_array_equal(remove_rumble(audio, 60.0), whole)
+
+
+def test_hours_are_filtered_in_little_more_memory_than_they_take():
+    audio = np.zeros(3_000_000, np.int16)
+    audio[::50] = 1000
+    tracemalloc.start()
+    remove_rumble(audio, 60.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < audio.nbytes + 48 * PIECE
 
 
 @pytest.mark.parametrize("n_samples", [0, 1, 64])

@@ -12,10 +12,10 @@ from support.sounds import make_tone
 from support.takes import make_take
 
 from pipeline import data
-from pipeline.audio.features import Features, Floats
+from pipeline.audio.features import Features
 from pipeline.audio.level import calibrate_audio
 from pipeline.audio.loading import load_audio
-from pipeline.audio.pcm import from_pcm, to_pcm
+from pipeline.audio.pcm import Pcm, from_pcm, to_pcm
 from pipeline.core.constants import CONTEXT_FRAMES, HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
 from pipeline.target.live_features import extract_live_features, live_extractor
@@ -60,9 +60,9 @@ def test_live_features_are_those_of_the_calibrated_recording(tmp_path: Path) -> 
 
 
 def test_recording_that_begins_within_a_note_is_led_in_by_itself() -> None:
-    given: list[Floats] = []
+    given: list[Pcm] = []
 
-    def measure(audio: Floats) -> Features:
+    def measure(audio: Pcm) -> Features:
         given.append(audio)
         numbers = np.arange(len(audio) // HOP_SAMPLES, dtype=np.float32)
         return Features(f0_hz=numbers, loudness_db=-numbers, confidence=numbers)
@@ -70,9 +70,9 @@ def test_recording_that_begins_within_a_note_is_led_in_by_itself() -> None:
     take = make_take(np.full(200, -20.0), edge=0.5)
     take = replace(take, audio=to_pcm(make_tone(200 * HOP_SAMPLES / SAMPLE_RATE, 440.0)))
     live = stack_live([[place(take, 0, 200)]], measure)
-    audio = from_pcm(take.audio)
-    np.testing.assert_array_equal(given[0][50 * HOP_SAMPLES :], audio)
-    np.testing.assert_array_equal(given[0][: 50 * HOP_SAMPLES], audio[: 50 * HOP_SAMPLES][::-1])
+    np.testing.assert_array_equal(given[0][50 * HOP_SAMPLES :], take.audio)
+    lead_in = take.audio[: 50 * HOP_SAMPLES][::-1]
+    np.testing.assert_array_equal(given[0][: 50 * HOP_SAMPLES], lead_in)
     np.testing.assert_array_equal(live["live_f0_hz"][0, :200], np.arange(50, 250))
     assert (live["live_context_loudness_db"] == -50).all(), "its first frame is held"
 
@@ -81,7 +81,7 @@ def test_pitch_of_the_note_before_is_held_until_the_next_one_is_found() -> None:
     takes = [make_take(np.full(100, -20.0), name=name) for name in ("a.wav", "b.wav")]
     pitches = iter([300.0, 500.0])
 
-    def measure(audio: Floats) -> Features:
+    def measure(audio: Pcm) -> Features:
         f0_hz = np.full(len(audio) // HOP_SAMPLES, next(pitches), np.float32)
         f0_hz[:7] = 440.0
         return Features(f0_hz=f0_hz, loudness_db=np.full_like(f0_hz, -20), confidence=f0_hz)
