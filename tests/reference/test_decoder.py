@@ -37,7 +37,7 @@ INSTRUCTION_BUDGETS = {  # per frame of the reduced model
 }
 PAIR_BUDGETS = {  # both voices, int8; 0.8 per MAC on Cortex-M4F
     "qemu_m4": 81_920,
-    "qemu_m33": 83_000,
+    "qemu_m33": 84_000,
     "qemu_m7": 84_000,
 }
 
