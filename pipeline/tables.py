@@ -16,7 +16,7 @@ from pipeline.core.parser import Parser
 from pipeline.core.paths import APP_DIR, REPOSITORY
 from pipeline.emit import tables
 from pipeline.emit.boards_cmake import boards_cmake_text
-from pipeline.pages import diagrams
+from pipeline.pages import diagrams, model_figures
 from pipeline.target import board_tables
 from pipeline.target.boards import ALL_BOARDS
 
@@ -25,6 +25,8 @@ GENERATED: dict[Path, Callable[[], str]] = {
     APP_DIR / "boards" / "boards.cmake": lambda: boards_cmake_text(tuple(ALL_BOARDS.values())),
     board_tables.README: board_tables.readme_text,
     diagrams.PICTURE: diagrams.picture_text,
+    model_figures.PAGE: model_figures.page_text,
+    model_figures.PAGE: model_figures.page_text,
     **ablation_table.tables(),
 }
 """The function that returns the text of each generated file."""

@@ -104,7 +104,7 @@ def _summarize(
         "selected_by": "validation" if score(kept) is not None else "last step",
         "backend": keras.backend.backend(),
         "mss": {"valid": kept, "test": validate(learner, dataset, TEST)},
-        "history": history,
+        "history": [{k: v for k, v in row.items() if k != "sources"} for row in history],
     }
 
 

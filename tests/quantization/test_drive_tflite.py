@@ -103,7 +103,7 @@ class DesktopInterpreter:
         return self.lite.get_tensor(self.lite.get_output_details()[position]["index"])
 
 
-def test_desktop_kernels_differ_from_tflite_micro_in_half_the_frames(example, tmp_path):
+def test_desktop_kernels_differ_from_tflite_micro_in_many_frames(example, tmp_path):
     for path in (MODEL.parent / "config.toml", *MODEL.parent.glob("decoder_*.npz")):
         shutil.copy(path, tmp_path)
     model = convert_run(tmp_path)["int8"]
@@ -119,4 +119,4 @@ def test_desktop_kernels_differ_from_tflite_micro_in_half_the_frames(example, tm
         example["model"] = DesktopInterpreter(model, **options)
         errors[kernels] = np.abs(decode(example) - expected).max(axis=1)
         assert 1 <= errors[kernels].max() <= 4
-        assert 0.3 < np.mean(errors[kernels] > 0) < 0.7
+        assert 0.1 < np.mean(errors[kernels] > 0) < 0.7
