@@ -9,6 +9,7 @@ from pipeline.quantization.weights import Floats, Ranges, Weights
 
 SMALLEST_SHARE = 1e-3  # channels with a smaller share of the largest are scaled as if they had it
 LARGEST_SUM_STEP = 0.24  # largest step of a layer's sums, in steps of the layer's output
+FINEST_ADDEND = 30  # a step of an addition, in steps of its coarser addend; the device has 32
 TINY = 1e-20
 
 
@@ -73,7 +74,7 @@ def widen_for_device(weights: Weights, ranges: Ranges, config: TcnConfig, fmt: F
     input times kernel. Where a network has learnt hardly anything, or has seen hardly any sound,
     its values are so small that these steps are too fine for the sums. A step of a sum must also be
     less than a quarter of a step of the output, which is too fine if a network is very sensitive to
-    its input.
+    its input. What is added must not be much finer than its sum.
 
     Args:
         weights: Rounded weights.
@@ -96,10 +97,19 @@ def widen_for_device(weights: Weights, ranges: Ranges, config: TcnConfig, fmt: F
     for layer in layers:
         step = float(np.abs(weights[layer.name][0]).max()) / 127
         needed = step * _extent(ranges[layer.source], fmt) / LARGEST_SUM_STEP
-        wider = max(1.0, needed / max(_extent(ranges[layer.name], fmt), TINY))
-        low, high = ranges[layer.name]
-        ranges[layer.name] = low * wider, high * wider
+        ranges[layer.name] = _widened(ranges[layer.name], needed, fmt)
+    for layer in layers:
+        if layer.sum is not None:
+            needed = _extent(ranges[layer.sum.name], fmt) / FINEST_ADDEND
+            if _extent(ranges[layer.sum.addend], fmt) < needed:
+                ranges[layer.name] = _widened(ranges[layer.name], needed, fmt)
     return ranges
+
+
+def _widened(limits: tuple[float, float], needed: float, fmt: Format) -> tuple[float, float]:
+    """Returns a range, widened about zero to an extent."""
+    wider = max(1.0, needed / max(_extent(limits, fmt), TINY))
+    return limits[0] * wider, limits[1] * wider
 
 
 def _extent(limits: tuple[float, float], fmt: Format) -> float:

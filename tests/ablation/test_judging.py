@@ -60,7 +60,7 @@ def test_the_recording_itself_has_no_error(dataset, monkeypatch):
     for found in figures.values():
         assert found["mss"] == found["partial_error_db"] == 0
         assert found["f0_error_cents"] == found["hnr_error_db"] == 0
-        assert found["silence_dbfs"] == -200
+        assert found["silence_dbfs"] < -150  # in the mean; a last bit may be set at its ends
         # The recording's features are those of the whole file, not of what is left of the clip.
         assert found["loudness_error_db"] < 0.5
 

@@ -299,7 +299,7 @@ def test_missing_tool_is_named_with_its_package(runs, capsys, monkeypatch, comma
 
 
 @pytest.mark.firmware
-def test_missing_emulator_is_named_with_its_package(runs, capsys, monkeypatch, tmp_path):
+def test_missing_emulator_is_named_with_its_package(runs, capsys, monkeypatch, tmp_path, build_dir):
     tools = tmp_path / "tools"
     tools.mkdir()
     for folder in os.environ["PATH"].split(os.pathsep):
