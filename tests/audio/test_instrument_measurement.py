@@ -132,11 +132,16 @@ def test_search_range_stays_within_that_of_the_tracker():
         (
             57,
             NoteRange(34, 72),
-            "trumpet",
+            "pair_and_fan",
             "the trumpet, which is in the General MIDI family of Trombone",
         ),
-        (65, NoteRange(51, 84), "trumpet", "the trumpet, which plays notes 52 to 84"),
-        (24, NoteRange(40, 84, decays=True), "piano", "the piano, which plays notes that die away"),
+        (65, NoteRange(51, 84), "pair_and_fan", "the trumpet, which plays notes 52 to 84"),
+        (
+            24,
+            NoteRange(40, 84, decays=True),
+            "stretched_piano",
+            "the piano, which plays notes that die away",
+        ),
         (
             73,
             NoteRange(40, 50, decays=True),
