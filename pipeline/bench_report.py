@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.cli import run_main
+from pipeline.core.errors import UserError
 from pipeline.core.parser import Parser
 from pipeline.pages.bench_tables import load_figures, markdown
 from pipeline.pages.quality_cost import draw
@@ -27,9 +28,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     figures = load_figures(args.json)
-    print(markdown(figures))
+    try:
+        print(markdown(figures))
+        if args.picture is not None:
+            draw(figures["rows"], args.picture)
+    except KeyError as missing:
+        raise UserError(
+            f"{args.json} has no {missing.args[0]}, so another version has written it: run python "
+            f"-m pipeline.bench --json {args.json} again, with the options that it was written with"
+        ) from None
     if args.picture is not None:
-        draw(figures["rows"], args.picture)
         print(f"\n{args.picture} written")
 
 

@@ -343,3 +343,11 @@ def test_killed_stage_leaves_only_complete_files(tmp_path: Path) -> None:
     for name in ("dataset.npz", "dataset.json"):
         resumed, unbroken = (tmp_path / out / "flute" / name for out in ("out", "unbroken"))
         assert resumed.read_bytes() == unbroken.read_bytes()
+
+
+def test_recordings_are_prepared_without_importing_keras() -> None:
+    commands = "data inspect new_instrument live_pitch".split()
+    program = f"import sys, {', '.join(f'pipeline.{name}' for name in commands)}\n"
+    program += "print(*{'keras', 'tensorflow', 'jax'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.decode().split() == []
