@@ -346,7 +346,7 @@ def test_killed_stage_leaves_only_complete_files(tmp_path: Path) -> None:
 
 
 def test_recordings_are_prepared_without_importing_keras() -> None:
-    commands = "data inspect new_instrument live_pitch".split()
+    commands = ["data", "inspect", "new_instrument", "live_pitch"]
     program = f"import sys, {', '.join(f'pipeline.{name}' for name in commands)}\n"
     program += "print(*{'keras', 'tensorflow', 'jax'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
