@@ -3,6 +3,10 @@
 After Boersma ("Accurate short-term analysis of the fundamental frequency", IFA Proceedings 17,
 1993): the autocorrelation of a windowed signal, divided by that of the window, is 1 at the period
 of a perfectly periodic signal, whatever the period.
+
+Every autocorrelation is also high near lag 0. In a low note with a strong fundamental, partials
+ripple this slope, and the ripples are not periods. After McLeod and Wyvill ("A smarter way to find
+pitch", ICMC 2005), a period is looked for only after the first zero crossing.
 """
 
 from typing import TypeVar
@@ -53,7 +57,8 @@ def periodicity(windows: Floats, lags: Indices, *, high_pass_hz: float) -> npt.N
         high_pass_hz: Frequencies below it are ignored.
 
     Returns:
-        Normalized autocorrelation, 1 for a perfect repetition, shape [n_frames, n_lags].
+        Normalized autocorrelation, 1 for a perfect repetition, shape [n_frames, n_lags]; 0 before
+        its first zero crossing.
     """
     window = get_window("hann", PITCH_WINDOW)
     pass_band = np.fft.rfftfreq(_N_FFT, 1 / SAMPLE_RATE) >= high_pass_hz
@@ -63,7 +68,8 @@ def periodicity(windows: Floats, lags: Indices, *, high_pass_hz: float) -> npt.N
     window_correlation = np.fft.irfft(window_power, OVERSAMPLING * _N_FFT)
     energy = np.maximum(correlation[:, :1], 1e-9)
     correction = window_correlation[0] / window_correlation[lags]
-    return np.asarray(correlation[:, lags] / energy * correction)
+    has_crossed = np.logical_or.accumulate(correlation[:, : lags.max() + 1] < 0, axis=1)
+    return np.asarray(correlation[:, lags] / energy * correction * has_crossed[:, lags])
 
 
 def local_maxima(curve: Floats) -> npt.NDArray[np.bool_]:

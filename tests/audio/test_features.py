@@ -70,6 +70,17 @@ def test_missing_fundamental_is_found_as_the_pitch() -> None:
     assert np.abs(cents(features.f0_hz, 250)).max() < 5
 
 
+def test_overtones_on_the_slope_of_a_strong_fundamental_are_no_pitch() -> None:
+    n = np.arange(SAMPLE_RATE)
+    levels_db = {1: 0, 2: -14, 3: -18, 4: -17, 5: -23, 7: -22, 10: -24, 15: -21, 31: -16}
+    partials = sum(
+        10 ** (level_db / 20) * np.sin(2 * np.pi * 82.4 * k * n / SAMPLE_RATE)
+        for k, level_db in levels_db.items()
+    )
+    features = extract_features((0.2 * partials).astype(np.float32), f0_min_hz=60, f0_max_hz=2300)
+    assert np.abs(cents(features.f0_hz, 82.4)).max() < 5
+
+
 def test_pitch_is_held_during_rests_and_noise() -> None:
     noise = np.random.default_rng(0).normal(0, 0.05, SAMPLE_RATE).astype(np.float32)
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
