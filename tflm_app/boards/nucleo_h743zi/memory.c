@@ -1,6 +1,6 @@
 /* Memories and caches, set up before anything else runs. Weights stay in flash and are prefetched by the
- * decoder (decoder/decoder_kernel_dsp.h), which is cheaper than 58 kB of RAM. The DMA buffers are in SRAM1,
- * which is not cached.
+ * decoder (decoder/decoder_kernel_dsp_loop.h), which is cheaper than 58 kB of RAM. The DMA buffers are in
+ * SRAM1, which is not cached.
  *
  * Sources: RM0433 section 8.7 (AHB2ENR); ST's start-up of the chip (revision Y); Armv7-M Architecture
  * Reference Manual, sections B2.2.7 (cache maintenance) and B3.5 (MPU).
