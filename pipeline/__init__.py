@@ -7,7 +7,8 @@ import sys
 from types import FrameType, TracebackType
 
 INTERRUPTED = "interrupted; the same command continues from here"
-INTERRUPTED_STATUS = 130  # what shells report for Ctrl-C
+# Ctrl-C, a request to end, and a terminal that was closed. Shells may ignore them.
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 if sys.argv[0] == "-m":  # run as a command, python -m pipeline.<stage>
     # TensorFlow's C++ code prints messages that no option silences. So Python gets its own copy of
@@ -34,19 +35,30 @@ def _report_uncaught(
     sys.__excepthook__(kind, error, trace)
 
 
-def _end_at_interrupt(_: int, __: FrameType | None) -> None:
-    """Ends a command at Ctrl-C while its packages are being imported, which takes seconds."""
+def interrupted_status(number: int) -> int:
+    """Returns the exit status of an interrupted command, as shells report it: 130 for Ctrl-C."""
+    return 128 + number
+
+
+def _end_at_interrupt(number: int, _: FrameType | None) -> None:
+    """Ends a command while its packages are being imported, which takes seconds."""
     os.write(sys.stderr.fileno(), f"{INTERRUPTED}\n".encode())
-    os._exit(INTERRUPTED_STATUS)
+    os._exit(interrupted_status(number))
+
+
+def _raise_interrupt(number: int, _: FrameType | None) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def raise_interrupts() -> None:
-    """Lets Ctrl-C raise `KeyboardInterrupt` again, once a command can put its files in order."""
-    if signal.getsignal(signal.SIGINT) is _end_at_interrupt:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Lets interrupts raise `KeyboardInterrupt`, once a command can put its files in order."""
+    for number in INTERRUPTS:
+        if signal.getsignal(number) is _end_at_interrupt:
+            signal.signal(number, _raise_interrupt)
 
 
 if sys.argv[0] == "-m":
     sys.excepthook = _report_uncaught
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # shells may ignore it
-        signal.signal(signal.SIGINT, _end_at_interrupt)
+    for _number in INTERRUPTS:
+        if signal.getsignal(_number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(_number, _end_at_interrupt)

@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import multiprocessing
-import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,7 +33,7 @@ from pipeline.core import constants
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, load_arrays
 from pipeline.core.instrument_config import DataConfig
-from pipeline.core.processes import end_with_parent, worker_count
+from pipeline.core.processes import run_in_workers
 
 MIN_PARALLEL = 5  # recordings; starting worker processes does not pay off for fewer
 # Half of the longest analysis window: with so much silence, the first frame shows the onset.
@@ -97,7 +94,8 @@ def analyse(recordings: Sequence[Recording], config: DataConfig, cache: Path) ->
     settings = _settings_hash(config)
     for recording in recordings:
         entries.setdefault(cache / f"{_entry_name(recording, settings)}.npz", recording)
-    _fill_cache({entry: r for entry, r in entries.items() if not entry.is_file()}, config)
+    missing = {entry: r for entry, r in entries.items() if not entry.is_file()}
+    _fill_cache(missing, config, cache)
     for entry, recording in entries.items():
         yield _read_entry(entry, recording)
 
@@ -121,7 +119,7 @@ def find_sound(audio: Pcm) -> tuple[int, int]:
     return max(first - KEPT_SILENCE, 0), min(last + KEPT_SILENCE, len(audio))
 
 
-def _fill_cache(missing: dict[Path, Recording], config: DataConfig) -> None:
+def _fill_cache(missing: dict[Path, Recording], config: DataConfig, cache: Path) -> None:
     """Analyses the files of missing cache entries, in worker processes if there are many."""
     jobs = [(recording, config, entry) for entry, recording in missing.items()]
     if not jobs:
@@ -132,15 +130,7 @@ def _fill_cache(missing: dict[Path, Recording], config: DataConfig) -> None:
                 _analyse_file(*job)
                 progress.update()
             return
-        context = multiprocessing.get_context("spawn")
-        n_workers = min(worker_count(), len(jobs))
-        with ProcessPoolExecutor(n_workers, context, initializer=_follow_parent) as pool:
-            try:
-                for _ in pool.map(_analyse_file, *zip(*jobs, strict=True)):
-                    progress.update()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        run_in_workers(_analyse_file, jobs, cache, progress.update)
 
 
 def _settings_hash(config: DataConfig) -> bytes:
@@ -170,11 +160,6 @@ def _entry_name(recording: Recording, settings: bytes) -> str:
             f"{recording.path} cannot be read ({error.strerror}): check the file"
         ) from None
     return digest.hexdigest()[:24]
-
-
-def _follow_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends its workers
-    end_with_parent()
 
 
 def _analyse_file(recording: Recording, config: DataConfig, entry: Path) -> None:

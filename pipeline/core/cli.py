@@ -2,15 +2,18 @@
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable
 
-from pipeline import INTERRUPTED, INTERRUPTED_STATUS, raise_interrupts
+from pipeline import INTERRUPTED, interrupted_status, raise_interrupts
 from pipeline.core.errors import UserError
 
 
 def run_main(main: Callable[[], None]) -> None:
     """Runs a command: one line on stderr and exit status 2 for bad input, 130 for Ctrl-C.
+
+    SIGTERM and SIGHUP are handled like Ctrl-C, with the status 143 or 129.
 
     Args:
         main: The command's `main`, called without arguments so that it parses ``sys.argv``.
@@ -20,9 +23,9 @@ def run_main(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         message = f"error: {error}"
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(INTERRUPTED, file=sys.stderr)
-        sys.exit(INTERRUPTED_STATUS)
+        sys.exit(interrupted_status(*interrupt.args or (signal.SIGINT,)))
     except Exception as error:
         if _is_disk_full(error):
             remedy = "free some space and run the command again"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,12 +14,17 @@ import numpy as np
 from pipeline.core.errors import UserError
 
 TEXT = "utf-8-sig"  # UTF-8; some editors put a byte order mark before it
-TEMPORARY = ".partial-"  # how names of unfinished files begin
+TEMPORARY = ".partial-"  # how names of unfinished files begin; the number of the process follows
+ABANDONED_SECONDS = 60.0  # an unfinished file that was not written to for so long
+
+_swept: set[Path] = set()
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, and renames it to `path` if the block succeeds.
+
+    The first call for a folder removes the temporary files that killed processes have left there.
 
     Args:
         path: Final path; its folder is created if needed. The temporary name has the same suffix
@@ -34,6 +40,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
     if not path.name or path.is_dir():
         raise UserError(f"{path} is a folder: give the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.parent not in _swept:
+        _swept.add(path.parent)
+        _remove_abandoned(path.parent)
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}.{path.name}")
     try:
         yield temporary
@@ -44,6 +53,38 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path, process: int) -> None:
+    """Removes the temporary files of `atomic_write` that a process has left in a folder."""
+    for path in folder.glob(f"{TEMPORARY}{process}.*"):
+        path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Removes temporary files of processes that have ended.
+
+    A process on another computer that shares the folder seems to have ended, too, so the file must
+    also be old.
+    """
+    for path in folder.glob(f"{TEMPORARY}*.*"):
+        process = path.name.removeprefix(TEMPORARY).partition(".")[0]
+        try:
+            is_old = time.time() - path.stat().st_mtime > ABANDONED_SECONDS
+            if process.isdecimal() and is_old and not _exists(int(process)):
+                path.unlink()
+        except OSError:  # another process has removed it, or it is not ours to remove
+            continue
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def require_writable(folder: Path) -> None:

@@ -2,13 +2,20 @@
 
 import ctypes
 import fcntl
+import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
+
+from pipeline.core.errors import UserError
+from pipeline.core.files import remove_unfinished
 
 _claims: dict[Path, TextIO] = {}
 
@@ -25,6 +32,56 @@ def worker_count() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def run_in_workers(
+    work: Callable[..., None],
+    jobs: Sequence[tuple[Any, ...]],
+    folder: Path,
+    on_done: Callable[[], object],
+) -> None:
+    """Does jobs in new processes, one per core; if one fails or at Ctrl-C, all are killed at once.
+
+    Args:
+        work: A function of a module, called with the arguments of each job.
+        jobs: The arguments.
+        folder: Where the processes write files with `atomic_write`; no unfinished ones are left.
+        on_done: Called in this process after each job.
+
+    Raises:
+        UserError: A process was killed.
+    """
+    context = multiprocessing.get_context("spawn")
+    workers, others = set[BaseProcess](), set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(min(worker_count(), len(jobs)), context, initializer=_follow_parent)
+    try:
+        # Unlike those of pool.map, these are not canceled, which a pool of killed processes reports
+        # with a traceback.
+        futures = [pool.submit(work, *job) for job in jobs]
+        workers.update(multiprocessing.active_children())
+        for future in futures:
+            future.result()
+            on_done()
+    except BaseException as error:
+        workers.update(multiprocessing.active_children())
+        for worker in workers - others:
+            worker.kill()
+        for worker in workers - others:
+            worker.join()
+            remove_unfinished(folder, worker.pid or 0)
+        if isinstance(error, BrokenProcessPool):
+            raise UserError(
+                "a worker process was killed, most likely because memory was short: close other "
+                "programs; the same command continues"
+            ) from None
+        raise
+    finally:
+        pool.shutdown()
+
+
+def _follow_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends its workers
+    end_with_parent()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pipeline.core.run_progress import ProgressLine, Timing, estimate_left, in_w
 from pipeline.core.stages import Stage
 
 POLL_SECONDS = 0.5
+GRACE_SECONDS = 5.0  # for a stage to end by itself and to remove its temporary files
 _BAR = re.compile(r"(\d+)%\|")  # a progress bar of tqdm
 _LINE_END = re.compile(rb"[\r\n]+")
 
@@ -85,7 +86,7 @@ class StageRunner:
             for running in self._running.values():
                 running.process.terminate()
             for running in self._running.values():
-                running.process.wait()
+                _await_end(running.process)
             self._selector.close()
 
     def _print_outlook(self) -> None:
@@ -190,3 +191,12 @@ class StageRunner:
     def seconds_left(self) -> float:
         """Estimates the seconds until the last stage ends."""
         return estimate_left(self._timings, self._after, self._at_once, time.monotonic())
+
+
+def _await_end(process: subprocess.Popen[bytes]) -> None:
+    """Waits until a process that was asked to end has ended, and kills it if that takes long."""
+    try:
+        process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,5 +1,9 @@
 """Archives are read back as written; a damaged one is refused with a line that says what to do."""
 
+import os
+import subprocess
+import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -9,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write, load_arrays, read_toml, require_writable
+from pipeline.core.files import TEMPORARY, atomic_write, load_arrays, read_toml, require_writable
 
 ARRAYS = {"numbers": np.arange(500), "name": np.array("flute"), "levels": np.linspace(0, 1, 90)}
 
@@ -123,3 +127,23 @@ def test_folder_that_may_not_be_written_is_found_before_the_work(unprivileged):
         with pytest.raises(PermissionError) as error:
             require_writable(folder)
         assert error.value.filename in (str(folder), folder)
+
+
+def test_unfinished_files_of_killed_processes_are_removed(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    ended, living = int(done.stdout), os.getppid()
+    hour_ago = time.time() - 3600
+    for process, name in ((ended, "old"), (living, "old"), (ended, "new"), (ended, "x.y")):
+        path = tmp_path / f"{TEMPORARY}{process}.{name}"
+        path.touch()
+        if name != "new":
+            os.utime(path, (hour_ago, hour_ago))
+    (tmp_path / f"{TEMPORARY}notes.txt").touch()
+    with atomic_write(tmp_path / "file") as temporary:
+        temporary.touch()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("file", f"{TEMPORARY}notes.txt"),
+        *(f"{TEMPORARY}{living}.old", f"{TEMPORARY}{ended}.new"),
+    }

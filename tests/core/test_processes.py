@@ -1,10 +1,50 @@
 """Helpers for processes."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
-from pipeline.core.processes import claim, locked
+import pytest
+
+from pipeline.core.errors import UserError
+from pipeline.core.files import TEMPORARY, atomic_write
+from pipeline.core.processes import claim, locked, run_in_workers
+
+
+def write_slowly(path: Path, seconds: float) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text("half")
+        time.sleep(seconds)
+
+
+def kill_itself(path: Path) -> None:
+    path.with_name(f"{TEMPORARY}{os.getpid()}.half").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_interrupted_workers_end_at_once_without_unfinished_files(tmp_path):
+    def interrupt() -> None:
+        while not list(tmp_path.glob(f"{TEMPORARY}*")):
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    jobs = [(tmp_path / "first", 0)] + [(tmp_path / "result", 60)] * 9
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_in_workers(write_slowly, jobs, tmp_path, interrupt)
+    assert time.monotonic() < started + 30
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
+
+
+def test_killed_worker_is_reported_without_unfinished_files(tmp_path):
+    jobs = [(tmp_path / str(n),) for n in range(4)]
+    with pytest.raises(UserError, match="memory was short"):
+        run_in_workers(kill_itself, jobs, tmp_path, int)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_lock_is_held_by_one_at_a_time(tmp_path):
