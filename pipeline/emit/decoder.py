@@ -86,9 +86,12 @@ def _needs(model: StepModel) -> _Needs:
         # The input of a residual is followed by its output.
         input_values=max(n_in + n_out * bool(layer.addition) for layer, (n_out, n_in) in shapes),
         output_values=max(n_out for _, (n_out, _) in shapes),
-        tflm_ring_bytes=sum(
-            n * layer.spec.dilation
-            for n, layer in zip(_tap_bytes(model), model.convolutions, strict=True)
+        tflm_ring_bytes=max(  # an array of at least one byte, without taps, too
+            sum(
+                n * layer.spec.dilation
+                for n, layer in zip(_tap_bytes(model), model.convolutions, strict=True)
+            ),
+            1,
         ),
         tflm_arena_bytes=_tflm_arena_bytes(model),
         tflm_conv_2d=int(model.op == "CONV_2D"),
@@ -192,7 +195,7 @@ def _describe(layer: Layer) -> str:
         f"input scale {layer.input.scale:.9g}, zero point {layer.input.zero_point}",
         f"output scale {output.scale:.9g}, zero point {output.zero_point}",
     ]
-    if layer.spec.has_ring:
+    if layer.spec.has_taps:
         n_slots = layer.spec.n_past * layer.spec.dilation
         lines.append(f"dilation {layer.spec.dilation}, ring of {n_slots} slots")
     return "/* " + "\n * ".join(lines) + " */\n"
@@ -248,25 +251,24 @@ def _layer_text(model: StepModel, i: int, layer: Layer) -> str:
 def _tflm_text(name: str, model: StepModel) -> str:
     """Returns the tflm engine's bytes and tensor map."""
     rings = ""
-    for layer in model.convolutions:
+    with_taps = [layer for layer in model.convolutions if layer.spec.has_taps]
+    for layer in with_taps:
         spec = layer.spec
         pushed = model.outputs[spec.new_tap_output] if spec.new_tap_output else "DECODER_TFLM_FRAME"
         numbers = layer.input.channels, spec.n_past, spec.dilation
         entry = braces((model.inputs[spec.taps_input], pushed, *numbers))
         rings += f"    {entry}, /* {layer.name} */\n"
+    ring_table = f"static const decoder_tflm_ring_t rings[] = {{\n{rings}}};\n\n" if rings else ""
     return f"""\
 static const uint8_t tflite[{len(model.data)}] __attribute__((aligned(16))) = {{
 {rows(model.data, 24)}}};
 
-static const decoder_tflm_ring_t rings[] = {{
-{rings}}};
-
-const decoder_model_t {name}_model = {{
+{ring_table}const decoder_model_t {name}_model = {{
     .io = &{name}_io,
     .tflite = tflite,
     .tflite_bytes = sizeof tflite,
-    .rings = rings,
-    .n_rings = {len(model.convolutions)},
+    .rings = {"rings" if with_taps else "NULL"},
+    .n_rings = {len(with_taps)},
     .frame_input = {model.inputs[FRAME]},
     .logits_output = {model.outputs[LOGITS]},
 }};

@@ -42,7 +42,7 @@ def rings(model: StepModel) -> list[Ring]:
     found: list[Ring] = []
     for layer in model.convolutions:
         start = found[-1].end if found else 0
-        slots = layer.spec.n_past * layer.spec.dilation
+        slots = max(layer.spec.n_past * layer.spec.dilation, 1)  # a residual may read the newest
         found.append(Ring(start, slots, round_up(layer.input.channels, 2)))
     return found
 

@@ -68,8 +68,16 @@ class LayerSpec:
 
     @property
     def has_ring(self) -> bool:
-        """Whether a streaming decoder keeps past inputs of the layer in a ring buffer."""
+        """Whether the aot engine keeps inputs of the layer in a ring buffer.
+
+        Without taps it holds the current input alone, which a residual may read later.
+        """
         return self.kind == "conv"
+
+    @property
+    def has_taps(self) -> bool:
+        """Whether the layer reads past inputs, which the step model is given."""
+        return self.taps > 1
 
     @property
     def n_past(self) -> int:
@@ -84,7 +92,7 @@ class LayerSpec:
     @property
     def new_tap_output(self) -> str | None:
         """Name of the step model's output for the layer's current input; None for the frame."""
-        return f"{self.name}_new_tap" if self.has_ring and self.source != FRAME else None
+        return f"{self.name}_new_tap" if self.has_taps and self.source != FRAME else None
 
     @property
     def has_folded_bias(self) -> bool:

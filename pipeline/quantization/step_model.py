@@ -6,7 +6,9 @@ outputs are the ``logits`` and, as ``<conv>_new_tap``, each convolution's curren
 caller pushes into a ring buffer. The first convolution has no such output because its ring takes
 the frame itself. A ring holds ``n_past * dilation`` vectors (see `pipeline.model.topology`). Each
 convolution multiplies a matrix by a CONCATENATION of taps and current input, so the graph needs
-only three ops, and CONCATENATION forces a returned tap and its ring to share one scale.
+only three ops, and CONCATENATION forces a returned tap and its ring to share one scale. A network
+of kernel size 1 has no context: its step model maps the frame to the logits, without
+CONCATENATION.
 
 The op that multiplies follows from the rank of the tensors. At int8 they are [1, channels], and
 the op is FULLY_CONNECTED: TFLM computes it with half the instructions of a 1x1 CONV_2D on a
@@ -40,6 +42,7 @@ OPS = {  # ops of a step model, by tflite BuiltinOperator
 }
 CONVOLUTION_OPS = {2: "FULLY_CONNECTED", 4: "CONV_2D"}  # op of a convolution by rank of the tensors
 INT64 = 4  # tflite TensorType
+RELU = 1  # tflite ActivationFunctionType
 DTYPES = {0: np.float32, 7: np.int16, 9: np.int8}  # by tflite TensorType
 PITCH_RANGE = b"pitch_range"  # name of the metadata
 MAKE_AGAIN = "make it with python -m pipeline.convert"
@@ -73,7 +76,7 @@ def signature(model: Any) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def network_config(model: Any, name: str) -> TcnConfig:
-    """Derives the shape of the network in a step model from its inputs and outputs.
+    """Derives the shape of the network in a step model from its inputs and outputs, if it has taps.
 
     Args:
         model: From `read_model`.
@@ -88,6 +91,8 @@ def network_config(model: Any, name: str) -> TcnConfig:
 
     inputs, outputs = signature(model)
     taps = {input_name for input_name in inputs if input_name != FRAME}
+    if FRAME in inputs and LOGITS in outputs and not taps:
+        return _config_without_taps(model, name)
     named = topology(TcnConfig(n_blocks=len(taps) // 2, hidden_channels=1))
     rings = [layer for layer in named if layer.has_ring]
     if len(rings) < 4 or taps != {layer.taps_input for layer in rings}:
@@ -117,6 +122,34 @@ def network_config(model: Any, name: str) -> TcnConfig:
                 f"{layer.taps_input} does not have the size of {n_past} inputs of its layer"
             )
     return config
+
+
+def _config_without_taps(model: Any, name: str) -> TcnConfig:
+    """Derives the shape of a network without past inputs from its convolutions.
+
+    Raises:
+        UserError: Their number is not that of a decoder.
+    """
+    graph = model.subgraphs[0]
+    inputs, outputs = signature(model)
+    convolutions = [
+        node for node in graph.operators if _op(model, node) in CONVOLUTION_OPS.values()
+    ]
+    n_blocks, rest = divmod(len(convolutions) - 2, 2)  # a block has two, both residuals one
+    if n_blocks < 2 or rest:
+        raise UserError(
+            f"{name} is not a decoder step model: it has no taps and {len(convolutions)} "
+            f"convolutions; {MAKE_AGAIN}"
+        )
+    ends = inputs[FRAME], convolutions[0].outputs[0], outputs[LOGITS]
+    n_inputs, hidden_channels, n_outputs = (int(graph.tensors[i].shape[-1]) for i in ends)
+    return TcnConfig(n_blocks, hidden_channels, 1, n_inputs, n_outputs)
+
+
+def _op(model: Any, node: Any) -> str | None:
+    """Returns the name of a node's op; None if step models do not have it."""
+    code = model.operatorCodes[node.opcodeIndex]
+    return OPS.get(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 
 def pitch_range(model: Any, name: str) -> PitchRange:
@@ -153,7 +186,7 @@ def check_step_model(model: Any, name: str) -> None:
     graph = model.subgraphs[0]
     inputs, outputs = signature(model)
     for layer in topology(network_config(model, name)):
-        if layer.has_ring:
+        if layer.has_taps:
             ring, pushed = inputs[layer.taps_input], pushed_tensor(layer, inputs, outputs)
             if quantization(graph.tensors[ring]) != quantization(graph.tensors[pushed]):
                 raise UserError(

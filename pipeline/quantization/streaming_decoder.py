@@ -68,7 +68,7 @@ class StreamingDecoder:
         self.input_quantization = quantization(tensors[self._inputs[FRAME]])
         self.output_quantization = quantization(tensors[self._outputs[LOGITS]])
         self.pitch: PitchRange = pitch_range(model, name)
-        self._layers = [layer for layer in topology(config) if layer.has_ring]
+        self._layers = [layer for layer in topology(config) if layer.has_taps]
         self._rings: dict[str, Array] = {}
         self._zero_points: dict[str, int] = {}
         for layer in self._layers:

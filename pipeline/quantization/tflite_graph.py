@@ -14,6 +14,7 @@ from pipeline.quantization.step_model import (
     CONVOLUTION_OPS,
     MAKE_AGAIN,
     OPS,
+    RELU,
     read_model,
     signature,
 )
@@ -92,8 +93,12 @@ class TfliteGraph:
                     f"node {position} is an op {name}, not one of {', '.join(OPS.values())}"
                 )
 
-    def take(self, name: str, op: str, *inputs: int) -> Any:
-        """Removes the one node `op` with these inputs; of a convolution's, the first counts."""
+    def take(self, name: str, op: str, *inputs: int, relu: bool = False) -> Any:
+        """Removes the one node `op` with these inputs; of a convolution's, the first counts.
+
+        Without taps, the first convolution of a block and its residual have the same input; the
+        activation tells them apart.
+        """
 
         def fits(node: Any) -> bool:
             found = [int(index) for index in node.inputs]
@@ -104,6 +109,8 @@ class TfliteGraph:
             return self.op(node) == op and found == list(inputs)
 
         found = [node for node in self.nodes if fits(node)]
+        if len(found) > 1 and op in CONVOLUTION_OPS.values():
+            found = [n for n in found if relu == (n.builtinOptions.fusedActivationFunction == RELU)]
         if len(found) != 1:
             raise self.fail(f"there is not exactly one {op} with the inputs of {name}")
         self.nodes = [node for node in self.nodes if node is not found[0]]

@@ -19,6 +19,7 @@ from pipeline.quantization.pitch_range import PitchRange
 from pipeline.quantization.step_model import (
     CONVOLUTION_OPS,
     MAKE_AGAIN,
+    RELU,
     network_config,
     pitch_range,
 )
@@ -32,7 +33,6 @@ from pipeline.quantization.tflite_graph import (
     TfliteGraph,
 )
 
-_RELU = 1  # tflite ActivationFunctionType
 _RANKS = {INT8: (2, 4), INT16: (4,)}  # axes of the tensors by type of the frame
 
 
@@ -181,9 +181,11 @@ class _Reader:
             source = joined = values[spec.source]
             if spec.new_tap_output and self.file.outputs[spec.new_tap_output] != source:
                 raise self.file.fail(f"output {spec.new_tap_output} is not what {spec.name} reads")
-            if spec.has_ring:
+            if spec.has_taps:
                 joined = self._concatenation(spec.name, self.file.inputs[spec.taps_input], source)
-            node = self.file.take(spec.name, CONVOLUTION_OPS[self.file.rank], joined)
+            node = self.file.take(
+                spec.name, CONVOLUTION_OPS[self.file.rank], joined, relu=spec.relu
+            )
             addition, output = None, int(node.outputs[0])
             values[spec.name] = output
             if spec.sum:
@@ -204,9 +206,9 @@ class _Reader:
         if (current.scale, current.zero_point) != (whole.scale, whole.zero_point):
             raise self.file.fail(f"{spec.name} reads taps and a current input of different scales")
         activation = node.builtinOptions.fusedActivationFunction
-        if activation not in (0, _RELU):
+        if activation not in (0, RELU):
             raise self.file.fail(f"{spec.name} has an activation other than ReLU")
-        if (activation == _RELU) != spec.relu:
+        if (activation == RELU) != spec.relu:
             raise self.file.fail(f"{spec.name} has {'no' if spec.relu else 'a'} ReLU")
         weights = self.file.constant(spec.name, node.inputs[1], INT8).astype(np.int8)
         kernel = self.file.tensor(node.inputs[1])

@@ -25,6 +25,7 @@ from pipeline.quantization.step_model import (
     INT64,
     OPS,
     PITCH_RANGE,
+    RELU,
     check_step_model,
     import_tensorflow,
     network_config,
@@ -77,7 +78,7 @@ def float_step_model(weights: Weights, config: TcnConfig) -> bytes:
 
     channels = {FRAME: config.n_inputs}
     channels |= {
-        layer.taps_input: layer.n_past * layer.in_channels for layer in layers if layer.has_ring
+        layer.taps_input: layer.n_past * layer.in_channels for layer in layers if layer.has_taps
     }
     specs = {name: tf.TensorSpec((1, 1, 1, n), name=name) for name, n in channels.items()}
     module = tf.Module()
@@ -206,8 +207,9 @@ def _name_values(model: Any) -> dict[int, str]:
     graph = model.subgraphs[0]
     inputs, _ = signature(model)
     layers = topology(network_config(model, "the model"))
-    rings = {inputs[layer.taps_input]: layer for layer in layers if layer.has_ring}
-    residuals = {layer.source: layer for layer in layers if not layer.has_ring}
+    rings = {inputs[layer.taps_input]: layer for layer in layers if layer.has_taps}
+    # The first convolution of a block and its residual may have one source, but only one a ReLU.
+    direct = {(layer.source, layer.relu): layer for layer in layers if not layer.has_taps}
     sums = {layer.name: layer.sum.name for layer in layers if layer.sum}
     values = {inputs[FRAME]: FRAME} | {index: layer.source for index, layer in rings.items()}
     readers: dict[int, LayerSpec] = {}  # concatenated tensor -> the convolution that reads it
@@ -217,7 +219,8 @@ def _name_values(model: Any) -> dict[int, str]:
             case "CONCATENATION":
                 values[output], readers[output] = values[first], rings[first]
             case "CONV_2D":
-                layer = readers.get(first) or residuals[values[first]]
+                is_rectified = operator.builtinOptions.fusedActivationFunction == RELU
+                layer = readers.get(first) or direct[values[first], is_rectified]
                 values[output] = layer.name
             case "ADD":
                 addends = (values[index] for index in operator.inputs)

@@ -51,7 +51,7 @@ static void print(const char *name, uint32_t number) {
 static void put_rings(const decoder_t *decoder) {
     for (uint32_t i = 0; i < trace_model.n_layers; ++i) {
         const decoder_layer_t *layer = &trace_model.layers[i];
-        if (layer->n_past) {
+        if (layer->add == NULL) {
             const uint32_t oldest = decoder->oldest[layer->ring];
             const uint32_t newest = (oldest ? oldest : layer->ring_slots) - 1u;
             const int16_t *slot = decoder->rings + layer->ring_start + newest * layer->slot_values;

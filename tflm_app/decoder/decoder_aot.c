@@ -34,11 +34,11 @@ static inline void add(const decoder_add_t *add, int16_t *values, const int16_t 
     }
 }
 
-/* Returns the vector of a past tap, 0 for the oldest; n_past 0, of a residual: the newest vector. */
+/* Returns the vector of a past tap, 0 for the oldest; for a residual, the newest vector. */
 static inline const int16_t *past_tap(const decoder_t *d, const decoder_layer_t *layer, uint32_t tap) {
     const uint32_t oldest = d->oldest[layer->ring], slots = layer->ring_slots;
     uint32_t slot = oldest + tap * layer->dilation;
-    if (layer->n_past == 0) {
+    if (layer->add != NULL) {
         slot = oldest + slots - 1;
     }
     slot = slot >= slots ? slot - slots : slot;
@@ -57,14 +57,15 @@ static inline void advance_ring(decoder_t *d, const decoder_layer_t *layer) {
 DECODER_HOT __attribute__((noinline)) static int16_t *gather(decoder_t *d, const decoder_layer_t *layer,
                                                              int is_int8, uint32_t *sum) {
     const uint32_t n = layer->slot_values;
+    const int is_residual = layer->add != NULL;
+    const uint32_t n_gathered = is_residual ? 1 : layer->n_past;
     int16_t *input = d->input;
-    uint32_t tap = 0;
     *sum = 0;
-    do {
+    for (uint32_t tap = 0; tap < n_gathered; ++tap) {
         *sum = copy_input(input, past_tap(d, layer, tap), n, *sum, is_int8);
         input += n;
-    } while (++tap < layer->n_past);
-    if (layer->n_past > 0) {
+    }
+    if (!is_residual) {
         *sum = copy_input(input, d->output, n, *sum, is_int8);
         input += n;
         advance_ring(d, layer);
@@ -102,7 +103,7 @@ void decoder_reset(decoder_t *decoder) {
     const int16_t *silence = model->io->silence;
     for (uint32_t i = 0; i < model->n_layers; ++i) {
         const decoder_layer_t *layer = &model->layers[i];
-        if (layer->n_past == 0) { /* a residual has no ring of its own */
+        if (layer->add != NULL) { /* a residual has no ring of its own */
             continue;
         }
         int16_t *ring = decoder->rings + layer->ring_start;
@@ -138,13 +139,14 @@ void decoder_step(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS],
 /* Gathers the inputs of a layer for two voices into `inputs`, and advances their rings. */
 DECODER_HOT static void gather_pair(decoder_t *const d[2], const decoder_layer_t *layer, int16_t *inputs,
                                     uint32_t sums[2]) {
-    const uint32_t n = layer->slot_values, n_gathered = layer->n_past == 0 ? 1 : layer->n_past;
+    const int is_residual = layer->add != NULL;
+    const uint32_t n = layer->slot_values, n_gathered = is_residual ? 1 : layer->n_past;
     int16_t *input = inputs;
     sums[0] = sums[1] = 0;
     for (uint32_t tap = 0; tap < n_gathered; ++tap, input += 2 * n) {
         interleave(input, past_tap(d[0], layer, tap), past_tap(d[1], layer, tap), n, sums);
     }
-    if (layer->n_past > 0) {
+    if (!is_residual) {
         interleave(input, d[0]->output, d[1]->output, n, sums);
         advance_ring(d[0], layer);
         advance_ring(d[1], layer);
