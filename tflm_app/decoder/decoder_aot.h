@@ -81,10 +81,10 @@ typedef struct {
     uint16_t n_outputs;       /* a multiple of 8 */
     int16_t offset;           /* 1 + 2 * zero point of the output */
     uint16_t is_rectified;    /* 1: a ReLU ends the layer; int8: its zero point is -128 */
-    uint16_t n_past;          /* past taps; 0: a residual, whose input is the newest vector of the ring */
+    uint16_t n_past;          /* past taps; a residual reads the newest vector of the ring instead */
     uint16_t ring;            /* index of its ring */
     uint16_t ring_start;      /* index in decoder_t.rings */
-    uint16_t ring_slots;      /* n_past * dilation */
+    uint16_t ring_slots;      /* n_past * dilation, at least 1 */
     uint16_t slot_values;     /* channels of the input, rounded up to an even number */
     uint16_t dilation;        /* slots between taps */
 } decoder_layer_t;
