@@ -1,6 +1,5 @@
 """Measures a trained model on the test clips of every source of its data set."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from pipeline.ablation.grid import FLOAT, INT8
 from pipeline.audio.features import Features
+from pipeline.audio.level import Gains
 from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.core.constants import (
     CONTEXT_FRAMES,
@@ -27,6 +27,7 @@ from pipeline.model.silence_metrics import silence_level_dbfs
 from pipeline.quantization.selection import quantize_run
 from pipeline.target import firmware, sources
 from pipeline.training.dataset_arrays import STORED, Arrays
+from pipeline.training.dataset_summary import read_gains
 
 BOARD = "host"  # plays the same samples as every other board
 RECORDINGS = "recordings"  # number of recordings, beside the figures of a source
@@ -56,7 +57,7 @@ def judge_run(
         `measure`; None where no recording has the figure.
     """
     arrays = load_arrays(dataset, remedy="delete it", names=STORED)
-    gains = _Gains(dataset)
+    gains = read_gains(dataset)
     play = (
         _float_player(run_dir)
         if system == FLOAT
@@ -70,19 +71,6 @@ def judge_run(
             rows = [_judge_clip(arrays, clip, play, data, gains) for clip in chosen]
             figures[str(source)] = _mean_by_recording(rows, arrays["recording"][chosen])
     return figures
-
-
-class _Gains:
-    """The gains that calibrated the recordings of a data set, from its ``dataset.json``."""
-
-    def __init__(self, dataset: Path) -> None:
-        summary = json.loads(dataset.with_suffix(".json").read_text())
-        self._sources: dict[str, Any] = summary["sources"]
-
-    def of(self, source: str, recording: str) -> float:
-        """Returns the gain in dB of a recording, or of the source whose notes a clip joins."""
-        found = self._sources[source]
-        return float(found["own_gains_db"].get(recording, found["gain_db"]))
 
 
 def _float_player(run_dir: Path) -> Player:
@@ -103,7 +91,7 @@ def _firmware_player(run_dir: Path, dataset: Path, *, qat_epochs: int) -> Player
 
 
 def _judge_clip(
-    arrays: Arrays, clip: int, play: Player, data: DataConfig, gains: "_Gains"
+    arrays: Arrays, clip: int, play: Player, data: DataConfig, gains: Gains
 ) -> dict[str, float | None]:
     """Plays a clip with its past and returns its figures, at the level of the recording."""
     names = ("f0_hz", "loudness_db")
@@ -112,7 +100,7 @@ def _judge_clip(
     whole = {name: np.concatenate([past[name], present[name]]) for name in names}
     confidence = np.pad(present["confidence"], (CONTEXT_FRAMES, 0))
     played = play(Features(**whole, confidence=confidence))
-    gain_db = gains.of(str(arrays["source"][clip]), str(arrays["recording"][clip]))
+    gain_db = gains.of_name(str(arrays["source"][clip]), str(arrays["recording"][clip]))
     scale = np.float32(10 ** (-gain_db / 20))
     estimate = scale * from_pcm(played[CONTEXT_FRAMES * HOP_SAMPLES :])
     reference = scale * from_pcm(arrays["audio"][clip])

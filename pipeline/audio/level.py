@@ -48,7 +48,11 @@ class Gains:
 
     def of(self, recording: Recording) -> float:
         """Returns the gain of a recording in dB."""
-        return self.recordings.get(recording.name, self.sources[recording.source])
+        return self.of_name(recording.source, recording.name)
+
+    def of_name(self, source: str, name: str) -> float:
+        """Returns the gain in dB of a recording, or of a clip that joins notes of a source."""
+        return self.recordings.get(name, self.sources[source])
 
 
 def describe_gain(gain_db: float, own_gains_db: Collection[float]) -> str:

@@ -1,5 +1,6 @@
 """Sums up a data set: what ``dataset.json`` says about sources and splits."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,8 @@ def summarize(
 ) -> dict[str, Any]:
     """Returns seconds, pitch and loudness of the whole data set, and by source and split.
 
-    ``gain_db`` of a source is that of its recordings but those in ``own_gains_db``.
+    ``gain_db`` of a source is that of its recordings but those in ``own_gains_db``; `read_gains`
+    reads both.
     """
     everything = np.ones(len(arrays["split"]), bool)
     sources = {}
@@ -134,6 +136,20 @@ def _describe(arrays: Arrays, clips: npt.NDArray[np.bool_]) -> dict[str, Any]:
             "loudness_db": [round(float(x), 1) for x in loudness],
         }
     return facts
+
+
+def read_gains(dataset: Path) -> Gains:
+    """Reads the gains with which the recordings of a data set were calibrated.
+
+    Args:
+        dataset: The ``dataset.npz``; they are in the ``dataset.json`` beside it.
+    """
+    sources = json.loads(dataset.with_suffix(".json").read_text())["sources"]
+    own = [source["own_gains_db"] for source in sources.values()]
+    return Gains(
+        sources={name: float(source["gain_db"]) for name, source in sources.items()},
+        recordings={name: float(gain) for gains in own for name, gain in gains.items()},
+    )
 
 
 def summary_lines(summary: Mapping[str, Any], path: Path) -> list[str]:
