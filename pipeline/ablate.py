@@ -28,7 +28,6 @@ from pipeline.ablation.plan import make_plan
 from pipeline.ablation.results import (
     RESULTS,
     TABLE,
-    check_figures,
     results_folder,
     write_results,
 )
@@ -64,7 +63,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         count = f"{n_done} of {len(plan.tasks)} tasks are done"
         raise UserError(f"{failures[0]} ({count}; the same command continues)")
     rows = load_rows(plan)
-    check_figures(grid, rows[0]["figures"])
     out = args.out or results_folder(grid)
     results = write_results(out / RESULTS, grid, _command(grid, args.source), rows)
     with atomic_write(out / TABLE) as temporary:

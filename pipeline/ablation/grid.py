@@ -32,10 +32,12 @@ from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
 from pipeline.core.schema import OneOf, Within, from_table
+from pipeline.model.figure_names import FIGURES
 
 NONE, EACH = "none", "each"
 RANDOM, PRETRAINED = "random", "pretrained"
 FLOAT, INT8 = SYSTEMS = ("float", "int8")
+RECORDINGS = "recordings"  # number of recordings, beside the figures of a source
 MAX_SEED = 2**32 - 1
 
 
@@ -74,7 +76,7 @@ class Evaluate:
         systems: What plays, of `SYSTEMS`.
         clips: Largest number of test clips of four seconds per source.
         qat_epochs: Largest number of epochs of quantization-aware training before int8 plays.
-        figures: The columns of the table; all figures are stored.
+        figures: The columns of the table, of `FIGURES` and `RECORDINGS`; all of them are stored.
         known: Whether the table also has rows for the sources that a model has learnt from.
     """
 
@@ -86,7 +88,7 @@ class Evaluate:
 
     def __post_init__(self) -> None:
         _check_names("evaluate.systems", self.systems, SYSTEMS)
-        _check_names("evaluate.figures", self.figures)
+        _check_names("evaluate.figures", self.figures, (*FIGURES, RECORDINGS))
 
 
 @dataclass(frozen=True)

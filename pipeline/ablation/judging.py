@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.ablation.grid import FLOAT, INT8
+from pipeline.ablation.grid import FLOAT, INT8, RECORDINGS
 from pipeline.audio.features import Features
 from pipeline.audio.level import Gains
 from pipeline.audio.pcm import from_pcm, to_pcm
@@ -30,7 +30,6 @@ from pipeline.training.dataset_arrays import STORED, Arrays
 from pipeline.training.dataset_summary import read_gains
 
 BOARD = "host"  # plays the same samples as every other board
-RECORDINGS = "recordings"  # number of recordings, beside the figures of a source
 Pcm = npt.NDArray[np.int16]
 Player = Callable[[Features], Pcm]
 SourceFigures = dict[str, dict[str, Any]]

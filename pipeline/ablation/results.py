@@ -1,7 +1,7 @@
 """The results of an ablation, a JSON file with a line for each task, and where they are kept."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +17,6 @@ RESULTS, TABLE = "results.json", "table.md"
 def results_folder(grid: Grid) -> Path:
     """Returns where the results of a grid are kept by default."""
     return ABLATION_DIR / grid.name
-
-
-def check_figures(grid: Grid, figures: Mapping[str, Any]) -> None:
-    """Checks that the columns of a grid's table are measured.
-
-    Args:
-        grid: The grid.
-        figures: Those of one task, by system and source.
-
-    Raises:
-        UserError: One is not.
-    """
-    measured = next(iter(next(iter(figures.values())).values()))
-    for name in grid.evaluate.figures:
-        if name not in measured:
-            known = ", ".join(measured)
-            raise UserError(
-                f"{grid.path}: evaluate.figures: {name} is not measured: give some of {known}; "
-                "the same command continues"
-            )
 
 
 def write_results(

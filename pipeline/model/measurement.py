@@ -37,8 +37,8 @@ def measure(reference: Array, estimate: Array, features: Features, config: DataC
     Returns:
         ``mss``, ``log_mel_db``, ``f0_error_cents``, ``loudness_error_db`` of
         `pipeline.model.metrics`, the figures of `region_figures`, `harmonic_figures` and
-        `onset_figures`, and ``silence_dbfs`` of `silence_level_dbfs`. The names are the same for
-        all recordings.
+        `onset_figures`, and ``silence_dbfs`` of `silence_level_dbfs`. The names are those of
+        `pipeline.model.figure_names` for all recordings.
     """
     reference, estimate = (np.asarray(audio, np.float32) for audio in (reference, estimate))
     found = extract_features(estimate, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)

@@ -97,11 +97,3 @@ def test_a_task_that_fails_leaves_the_others_and_the_old_results(made, capsys):
         ablate.main(arguments)
     assert "6 tasks, 2 of them to do" in capsys.readouterr().out
     assert results_of(folder) == before
-
-
-def test_a_figure_that_does_not_exist_is_refused(made):
-    folder, arguments = made
-    head = HEAD.replace('["mss"]', '["mss", "colour"]')
-    write_grid(folder / "grid.toml", head=head, settings=CHAIN)
-    with pytest.raises(UserError, match=r"evaluate.figures: colour is not measured: .* mss, "):
-        ablate.main(arguments)

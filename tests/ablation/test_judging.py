@@ -10,11 +10,13 @@ from support.small_run import make_run
 
 from pipeline.ablation import judging
 from pipeline.ablation.data_sets import DataSet, Library
+from pipeline.ablation.grid import RECORDINGS
 from pipeline.ablation.judging import judge_run
 from pipeline.audio.features import Features
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import CONTEXT_FRAMES, HOP_SAMPLES, TEST
 from pipeline.core.instrument_config import load_instrument
+from pipeline.model.figure_names import FIGURES
 
 CONFIG = load_instrument("flute")
 
@@ -58,6 +60,7 @@ def test_the_recording_itself_has_no_error(dataset, monkeypatch):
     figures = judge(dataset, player_of_recordings(dataset), monkeypatch)
     assert {name: found["recordings"] for name, found in figures.items()} == {"near": 1, "far": 2}
     for found in figures.values():
+        assert tuple(found) == (RECORDINGS, *FIGURES)
         assert found["mss"] == found["partial_error_db"] == 0
         assert found["f0_error_cents"] == found["hnr_error_db"] == 0
         assert found["silence_dbfs"] < -150  # in the mean; a last bit may be set at its ends
