@@ -84,6 +84,12 @@ def test_a_readme_quotes_a_table_between_its_markers(tmp_path, results, replace)
         quote(readme)
 
 
+def test_page_says_how_many_trainings_a_row_has(results):
+    assert "deviation over seeds (0, 1) of the mean over recordings, on" in page_text(results)
+    results["grid"]["seeds"] = [3]
+    assert "Mean of one training (seed 3) over recordings, on" in page_text(results)
+
+
 def test_every_result_of_the_repository_has_a_generated_page(tmp_path, results, replace):
     replace(ABLATION_DIR, tmp_path)
     assert table.tables()[tmp_path / "try" / "table.md"]() == page_text(results)
