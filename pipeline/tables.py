@@ -26,7 +26,6 @@ GENERATED: dict[Path, Callable[[], str]] = {
     board_tables.README: board_tables.readme_text,
     diagrams.PICTURE: diagrams.picture_text,
     model_figures.PAGE: model_figures.page_text,
-    model_figures.PAGE: model_figures.page_text,
     **ablation_table.tables(),
 }
 """The function that returns the text of each generated file."""

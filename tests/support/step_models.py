@@ -14,6 +14,3 @@ def edited(tflite, folder, edit):
     path = folder / "edited.tflite"
     path.write_bytes(bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
     return path
-
-
-# --- reading --------------------------------------------------------------------------------------
