@@ -34,6 +34,12 @@ from pipeline.model.dx7_sysex import read_voices
 from pipeline.pages.patch_text import patch_lines, summary_line, voice_line
 
 N_FRAMES = 120  # that --fit fits levels to
+USES = {  # what the command does other than listing, by option, and the options that go with it
+    "show": (),
+    "fit": ("audio", "syx", "instrument", "quick", "out"),
+    "stretch": ("audio", "instrument", "hold_out", "out"),
+    "voice": ("syx", "name", "out"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -49,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     elif args.voice is not None:
         _import(args)
     elif args.syx:
-        _list_voices(args.syx[0])
+        for path in args.syx:
+            _list_voices(path)
     else:
         for name in known_patches():
             print(summary_line(load_patch(name)))
@@ -118,27 +125,26 @@ def _parser() -> Parser:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuses options that do not belong together."""
-    if args.show is not None and (args.syx or args.voice is not None):
-        raise UserError("--show shows a patch of data/patches: give it without --syx and --voice")
+    given = [name for name, value in vars(args).items() if value not in (None, False, [])]
+    use = next((name for name in USES if name in given), None)
+    allowed = ("syx",) if use is None else (use, *USES[use])
+    for name in given:
+        if name not in allowed and use is not None:
+            raise UserError(f"{_option(name)} does not go with {_option(use)}: leave one out")
+        if name not in allowed:
+            fitting = [_option(each) for each, others in USES.items() if name in others]
+            which = "it" if len(fitting) == 1 else "one of them"
+            raise UserError(f"{_option(name)} is for {' or '.join(fitting)}: add {which}")
     if args.voice is not None and len(args.syx) != 1:
         raise UserError("--voice needs the file that contains the voice: give one --syx FILE")
-    if args.hold_out and not args.stretch:
-        raise UserError("--hold-out is for --stretch: leave it out")
-    if args.fit or args.stretch:
-        option = "--fit" if args.fit else "--stretch"
-        if not args.audio:
-            raise UserError(f"{option} needs recordings: give --audio DIR")
-        if args.show is not None or args.voice is not None or args.name is not None:
-            raise UserError(f"{option} names no patch: leave out --show, --voice and --name")
-        if args.stretch and (args.fit or args.syx or args.quick):
-            raise UserError("--stretch fits no patch: leave out --fit, --syx and --quick")
-        return
-    if args.audio or args.instrument is not None or args.quick:
-        raise UserError("--audio, --instrument and --quick need --fit or --stretch: give one")
-    if args.voice is None and (args.name is not None or args.out is not None):
-        raise UserError("--name and --out are for a voice that becomes a patch: give --voice N")
+    if (args.fit or args.stretch) and not args.audio:
+        raise UserError(f"{_option(str(use))} needs recordings: give --audio DIR")
     if args.name is not None and args.out is not None:
         raise UserError("--out contains the patch's name: leave out --name")
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _list_voices(path: Path) -> None:

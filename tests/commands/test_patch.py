@@ -120,7 +120,7 @@ def test_bad_input_is_refused_in_one_line(patch_dir, syx, tmp_path, capsys):
     assert "tub_bell.toml exists" in refused(capsys, "--syx", syx, "--voice", "1")
     assert "has 32 voices: give --voice 1 to 32" in refused(capsys, "--syx", syx, "--voice", "33")
     assert "give one --syx FILE" in refused(capsys, "--voice", "1")
-    assert "give --voice N" in refused(capsys, "--syx", syx, "--name", "x")
+    assert "--name is for --voice: add it" in refused(capsys, "--syx", syx, "--name", "x")
     assert "leave out --name" in refused(
         capsys, "--syx", syx, "--voice", "2", "--name", "x", "--out", str(tmp_path / "y.toml")
     )
@@ -131,7 +131,7 @@ def test_bad_input_is_refused_in_one_line(patch_dir, syx, tmp_path, capsys):
     assert "give a file name" in refused(capsys, "--syx", syx, "--voice", "2", "--out", "a b.toml")
     assert "unknown patch 'tuba'" in refused(capsys, "--show", "tuba")
     assert "give --audio DIR" in refused(capsys, "--fit")
-    assert "need --fit or --stretch" in refused(capsys, "--audio", str(tmp_path))
+    assert "--audio is for --fit or --stretch: add one" in refused(capsys, "--audio", str(tmp_path))
     damaged = tmp_path / "damaged.syx"
     damaged.write_bytes(message(vced(BELL), 0)[:-5] + b"\xf7")
     assert "damaged.syx: message 1 has" in refused(capsys, "--syx", str(damaged))
@@ -200,6 +200,25 @@ def test_recordings_without_stretched_notes_are_refused(tmp_path, capsys):
     soundfile.write(tmp_path / "short.wav", make_tone(0.15, 220.0), SAMPLE_RATE)
     words = ["--stretch", "--audio", str(tmp_path), "--out", str(tmp_path / "out")]
     assert "no note in 1 recordings lasts" in refused(capsys, *words)
-    assert "leave out --fit" in refused(capsys, *words, "--fit")
-    assert "--hold-out is for --stretch" in refused(capsys, "--hold-out", "x")
     assert "--stretch needs recordings" in refused(capsys, "--stretch")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("--show flute --syx x.syx", "--syx does not go with --show: leave one out"),
+        ("--show flute --voice 2", "--voice does not go with --show"),
+        ("--fit --audio in --stretch", "--stretch does not go with --fit"),
+        ("--fit --audio in --hold-out x", "--hold-out does not go with --fit"),
+        ("--fit --audio in --name x", "--name does not go with --fit"),
+        ("--stretch --audio in --quick", "--quick does not go with --stretch"),
+        ("--stretch --audio in --syx x.syx", "--syx does not go with --stretch"),
+        ("--voice 2 --syx x.syx --audio in", "--audio does not go with --voice"),
+        ("--voice 2 --syx x.syx --syx y.syx", "--voice needs the file that contains the voice"),
+        ("--hold-out x", "--hold-out is for --stretch: add it"),
+        ("--instrument flute", "--instrument is for --fit or --stretch: add one of them"),
+        ("--out x.toml", "--out is for --fit or --stretch or --voice: add one of them"),
+    ],
+)
+def test_options_that_do_not_belong_together_are_refused(capsys, words, reason):
+    assert reason in refused(capsys, *words.split())
