@@ -69,6 +69,18 @@ def generate_once(run_folder: Path) -> Callable[[str, Callable[[Path], object]],
     return generate
 
 
+@pytest.fixture(scope="session")
+def small_run(generate_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """The run folder ``flute/reduced_cd`` of a small untrained model; no test changes it."""
+
+    def write(folder: Path) -> None:
+        from support.small_run import make_run  # imports Keras
+
+        make_run(folder / "flute" / "reduced_cd")
+
+    return generate_once("small_run", write) / "flute" / "reduced_cd"
+
+
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:
     """Yields a folder of a user whom permissions stop, and makes the test run as that user."""

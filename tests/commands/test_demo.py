@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import soundfile as sf
-from support.small_run import make_run
 from support.sounds import make_tone
 
 from pipeline.audio import composition, pcm, soundfont
@@ -43,13 +42,6 @@ KEYS = [  # documented keys of the summary
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "flute" / "reduced_cd"
-    make_run(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     path = tmp_path_factory.mktemp("recording") / "input.wav"
     sf.write(path, make_tone(0.8), SAMPLE_RATE, subtype="PCM_16")
@@ -68,8 +60,8 @@ def play(recording, run_dir):
 
 
 @pytest.fixture(scope="module")
-def played(recording, run_dir):
-    return play(recording, run_dir)
+def played(recording, small_run):
+    return play(recording, small_run)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +112,7 @@ def test_summary_has_the_documented_keys_and_the_firmware_is_bit_exact(played):
 
 
 @pytest.mark.firmware
-def test_one_wrong_output_of_the_decoder_is_reported(recording, run_dir, monkeypatch, tmp_path):
+def test_one_wrong_output_of_the_decoder_is_reported(recording, small_run, monkeypatch, tmp_path):
     def simulate(*arguments, **options):
         truth = device.simulate(*arguments, **options)
         logits, pcm = truth.logits.copy(), truth.pcm.copy()
@@ -130,7 +122,7 @@ def test_one_wrong_output_of_the_decoder_is_reported(recording, run_dir, monkeyp
 
     module = type("Module", (), {"simulate": staticmethod(simulate)})
     monkeypatch.setattr(evaluation_demo, "device", module)
-    wrong = play(recording, run_dir)
+    wrong = play(recording, small_run)
     assert wrong.summary["bit_exact"] is False and not wrong.pcm_equal
     assert evaluation_demo.five_lines(wrong, tmp_path)[1].count("DIFFERS") == 2
 

@@ -7,7 +7,6 @@ import mido
 import numpy as np
 import pytest
 from support.replacing import replaced
-from support.small_run import make_run
 
 from pipeline import render
 from pipeline.audio.features import extract_features
@@ -36,13 +35,6 @@ def build_dir(tmp_path_factory):
     """A build folder that these tests share, instead of the repository's."""
     with replaced(paths.BUILD_DIR, tmp_path_factory.mktemp("build")):
         yield
-
-
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "flute" / "reduced_cd"
-    make_run(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +69,9 @@ def test_score_holds_bytes_at_blocks_of_four_milliseconds(tune):
 
 
 @pytest.mark.firmware
-def test_engines_play_the_same_tune(tune, run_dir, tmp_path, capsys):
+def test_engines_play_the_same_tune(tune, small_run, tmp_path, capsys):
     pcm = {
-        name: play(tune, run_dir, tmp_path / f"{name}.wav", *options)
+        name: play(tune, small_run, tmp_path / f"{name}.wav", *options)
         for name, options in {
             "float": ["--float"],
             "host": [],
@@ -95,11 +87,11 @@ def test_engines_play_the_same_tune(tune, run_dir, tmp_path, capsys):
 
 
 @pytest.mark.firmware
-def test_engines_play_the_learnt_reverb(tune, run_dir, tmp_path):
-    dry = play(tune, run_dir, tmp_path / "dry.wav").astype(int)
-    wet = play(tune, run_dir, tmp_path / "wet.wav", "--reverb", 0.1).astype(int)
-    floating = play(tune, run_dir, tmp_path / "f.wav", "--reverb", 0.1, "--float")
-    response = model_reverb.shorten(model_reverb.learnt_response(run_dir), 0.1)
+def test_engines_play_the_learnt_reverb(tune, small_run, tmp_path):
+    dry = play(tune, small_run, tmp_path / "dry.wav").astype(int)
+    wet = play(tune, small_run, tmp_path / "wet.wav", "--reverb", 0.1).astype(int)
+    floating = play(tune, small_run, tmp_path / "f.wav", "--reverb", 0.1, "--float")
+    response = model_reverb.shorten(model_reverb.learnt_response(small_run), 0.1)
     expected = reference_reverb.play_reverb(
         np.pad(dry, (0, len(wet) - len(dry))).astype(np.int16), response
     )
@@ -110,8 +102,8 @@ def test_engines_play_the_learnt_reverb(tune, run_dir, tmp_path):
 
 
 @pytest.mark.firmware
-def test_tune_sounds_at_the_pitches_of_its_notes(tune, run_dir, tmp_path):
-    sound = from_pcm(play(tune, run_dir, tmp_path / "out.wav", "--float"))
+def test_tune_sounds_at_the_pitches_of_its_notes(tune, small_run, tmp_path):
+    sound = from_pcm(play(tune, small_run, tmp_path / "out.wav", "--float"))
     sound = sound / np.abs(sound).max()
     f0_hz = extract_features(sound, f0_min_hz=230, f0_max_hz=2300).f0_hz
     pitch = 69 + 12 * np.log2(f0_hz / 440)
@@ -120,18 +112,18 @@ def test_tune_sounds_at_the_pitches_of_its_notes(tune, run_dir, tmp_path):
 
 
 @pytest.mark.firmware
-def test_chord_of_more_notes_than_voices_loses_one(run_dir, tmp_path, capsys):
+def test_chord_of_more_notes_than_voices_loses_one(small_run, tmp_path, capsys):
     chord = [note("note_on", pitch, 0) for pitch in (60, 64, 67)]
     chord += [note("note_off", pitch, 300) for pitch in (60, 64, 67)]
     tune = save(tmp_path / "chord.mid", *chord)
-    assert play(tune, run_dir, tmp_path / "out.wav").any()
+    assert play(tune, small_run, tmp_path / "out.wav").any()
     assert "2 voices, 1 notes cut off" in capsys.readouterr().out
 
 
 @pytest.mark.firmware
-def test_note_without_note_off_is_ended(run_dir, tmp_path):
+def test_note_without_note_off_is_ended(small_run, tmp_path):
     tune = save(tmp_path / "endless.mid", note("note_on", 60, 0))
-    assert len(play(tune, run_dir, tmp_path / "out.wav")) < 11 * SAMPLE_RATE
+    assert len(play(tune, small_run, tmp_path / "out.wav")) < 11 * SAMPLE_RATE
 
 
 def midi_bytes(*messages, **options) -> bytes:
@@ -165,9 +157,9 @@ def test_file_that_cannot_be_played_is_named_in_one_line(tmp_path, content, mess
 
 
 @pytest.mark.firmware
-def test_number_of_voices_is_bounded(tune, run_dir, tmp_path):
+def test_number_of_voices_is_bounded(tune, small_run, tmp_path):
     for n_voices in ("0", "17"):
-        arguments = ["--midi", str(tune), "--instrument", "flute", "--run", str(run_dir)]
+        arguments = ["--midi", str(tune), "--instrument", "flute", "--run", str(small_run)]
         with pytest.raises(
             UserError, match=f"--voices: '{n_voices}' is not a whole number from 1 to 16"
         ):

@@ -6,7 +6,6 @@ import wave
 import numpy as np
 import pytest
 from support.following_instrument import generate_following
-from support.small_run import make_run
 from support.sounds import envelope, make_tone
 
 from pipeline import transfer as transfer_command
@@ -100,11 +99,10 @@ def test_frames_equal_the_analysis_and_all_cores_play_the_same_bits(play):
         assert 30_000 < analysing < 80_000
 
 
-def test_command_plays_a_recording_with_the_learnt_reverb(tmp_path, build_dir, capsys):
-    make_run(tmp_path / "run")
+def test_command_plays_a_recording_with_the_learnt_reverb(small_run, tmp_path, build_dir, capsys):
     pcm.write_wav(tmp_path / "voice.wav", to_pcm(make_tone(0.5, 300)))
     arguments = ["--audio", tmp_path / "voice.wav", "--instrument", "flute"]
-    arguments += ["--run", tmp_path / "run"]
+    arguments += ["--run", small_run]
     sounds = []
     for name, more in {"dry": [], "wet": ["--reverb", "0.1", "--board", "qemu_m4"]}.items():
         out = tmp_path / f"{name}.wav"

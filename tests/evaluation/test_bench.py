@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.small_run import TCN, make_run
+from support.small_run import TCN
 
 from pipeline import bench, bench_report
 from pipeline.core.errors import UserError
@@ -90,39 +90,31 @@ def test_chip_share_is_cycles_plus_wait_states_over_the_clock():
     assert share["fits"] and not chip_share(board, 1000, 1601, 400)["fits"]
 
 
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder of a small flute."""
-    folder = tmp_path_factory.mktemp("bench") / "flute"
-    make_run(folder, variant="reduced")
-    return folder
-
-
 @pytest.mark.firmware
 def test_report_agrees_with_the_measured_firmware(
-    run_dir, tmp_path, build_dir, replace, monkeypatch, capsys
+    small_run, tmp_path, build_dir, replace, monkeypatch, capsys
 ):
     monkeypatch.delenv("TFLM_DIR", raising=False)
     replace(bench_cores.REVERBS, (("qemu_m4", 0.1), ("qemu_m7", 1.0)))
-    arguments = ["--json", str(tmp_path / "bench.json"), "--run", str(run_dir)]
+    arguments = ["--json", str(tmp_path / "bench.json"), "--run", str(small_run)]
     arguments += ["--board", "qemu_m4", "--format", "int8", "--format", "int16x8"]
     bench.main(arguments)
     report = json.loads((tmp_path / "bench.json").read_text())
     (row,) = report["rows"]
     (missing,) = report["missing"]
-    assert f"no int16x8 model: run python -m pipeline.quantize --run {run_dir}" in missing
+    assert f"no int16x8 model: run python -m pipeline.quantize --run {small_run}" in missing
     (reverb,) = report["reverbs"]
-    assert reverb["run"] == "flute/reduced" and reverb["seconds"] == 0.1
+    assert reverb["run"] == "flute/reduced_cd" and reverb["seconds"] == 0.1
 
     generated = tmp_path / "again"
-    tflite = run_dir / "decoder_int8.tflite"
+    tflite = small_run / "decoder_int8.tflite"
     presets.write_firmware_source(
-        [presets.Preset("flute_reduced", tflite, load_patch("flute"), load_noise(run_dir))],
+        [presets.Preset("flute_reduced_cd", tflite, load_patch("flute"), load_noise(small_run))],
         generated,
     )
     built = firmware.build("qemu_m4", generated, build_dir=tmp_path / "build")
     counted = firmware.render(built, bench_firmware.bench_frames()).instructions
-    assert row["run"] == "flute/reduced"
+    assert row["run"] == "flute/reduced_cd"
     assert row["bytes"]["firmware_flash"] == built.flash_bytes
     assert row["bytes"]["firmware_ram"] == built.ram_bytes
     for stage, n in counted.items():
@@ -143,9 +135,8 @@ def test_report_agrees_with_the_measured_firmware(
 
 
 @pytest.mark.firmware
-def test_reverb_cost_is_reported_and_its_only_error_is_rounding(tmp_path, build_dir):
-    make_run(tmp_path / "run")
-    row = bench_cores.bench_reverb(tmp_path / "run", "qemu_m4", 0.1)
+def test_reverb_cost_is_reported_and_its_only_error_is_rounding(small_run, build_dir):
+    row = bench_cores.bench_reverb(small_run, "qemu_m4", 0.1)
     assert row["error_dbfs"] == pytest.approx(20 * np.log10(12**-0.5 / 32768), abs=0.5)
     assert row["largest_error"] < 0.51
     size, per_frame = row["bytes"], row["instructions_per_frame"]
@@ -158,10 +149,10 @@ def test_reverb_cost_is_reported_and_its_only_error_is_rounding(tmp_path, build_
 
 
 @pytest.mark.firmware
-def test_board_figures_agree_with_the_flashed_image(tmp_path, run_dir, build_dir):
-    row = bench_boards.bench_board(run_dir, "stm32f4_discovery")
+def test_board_figures_agree_with_the_flashed_image(tmp_path, small_run, build_dir):
+    row = bench_boards.bench_board(small_run, "stm32f4_discovery")
     image = firmware.build(
-        "stm32f4_discovery", sources.generate(run_dir), build_dir=tmp_path / "image"
+        "stm32f4_discovery", sources.generate(small_run), build_dir=tmp_path / "image"
     )
     assert (row["flash_bytes"], row["image_ram_bytes"]) == (image.flash_bytes, image.ram_bytes)
     assert row["n_voices"] == 4
@@ -184,9 +175,11 @@ def test_board_figures_agree_with_the_flashed_image(tmp_path, run_dir, build_dir
     assert row["worst_share"] == worst["cpu_shares"]["48000"] < 1
 
 
-def test_board_figures_are_printed_and_written_to_the_json_file(run_dir, tmp_path, replace, capsys):
+def test_board_figures_are_printed_and_written_to_the_json_file(
+    small_run, tmp_path, replace, capsys
+):
     replace(bench_boards.bench_boards, lambda run: [])
-    arguments = ["--boards", "--run", str(run_dir)]
+    arguments = ["--boards", "--run", str(small_run)]
     bench.main(arguments)
     printed = capsys.readouterr().out
     bench.main([*arguments, "--json", str(tmp_path / "boards.json")])

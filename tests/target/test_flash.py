@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import small_run
+from support.small_run import make_run
 
 from pipeline import firmware as firmware_command
 from pipeline import flash
@@ -269,9 +269,8 @@ def test_dry_run_prints_a_command_even_without_board_and_tools(board, tools):
 
 
 @pytest.mark.firmware
-def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, build_dir, capsys):
-    small_run.make_run(tmp_path / "run")
-    flash.main(["--board", "pico2", "--run", str(tmp_path / "run"), "--dry-run"])
+def test_dry_run_builds_the_model_of_a_run_folder(small_run, build_dir, capsys):
+    flash.main(["--board", "pico2", "--run", str(small_run), "--dry-run"])
     sizes, written, command, following = capsys.readouterr().out.splitlines()
     assert sizes.startswith("pico2: flash ")
     image, family = uf2.read(Path(written.split()[-1]).read_bytes())
@@ -282,10 +281,12 @@ def test_dry_run_builds_the_model_of_a_run_folder(tmp_path, build_dir, capsys):
 
 
 @pytest.mark.firmware
-def test_run_folders_become_the_programs_of_one_image_in_order(tmp_path, build_dir, capsys):
-    runs = [tmp_path / instrument / "reduced_cd" for instrument in ("violin", "flute")]
-    for run in runs:
-        small_run.make_run(run, instrument=run.parent.name)
+def test_run_folders_become_the_programs_of_one_image_in_order(
+    small_run, tmp_path, build_dir, capsys
+):
+    violin = tmp_path / "violin" / "reduced_cd"
+    make_run(violin, instrument="violin")
+    runs = [violin, small_run]
     options = [word for run in runs for word in ("--run", str(run))]
     flash.main(["--board", "pico2", *options, "--dry-run"])
     written = capsys.readouterr().out.splitlines()[1]
@@ -320,9 +321,8 @@ def test_firmware_prints_the_command_that_flashes_its_result(options, replace, c
 
 
 @pytest.mark.firmware
-def test_learnt_reverb_is_flashed_only_with_an_fpu(tmp_path, build_dir, capsys):
-    small_run.make_run(tmp_path / "run")
-    options = ["--run", str(tmp_path / "run"), "--dry-run"]
+def test_learnt_reverb_is_flashed_only_with_an_fpu(small_run, build_dir, capsys):
+    options = ["--run", str(small_run), "--dry-run"]
     sizes = []
     for reverb_options in ([], ["--reverb", "0.1"], ["--reverb"]):
         flash.main(["--board", "nucleo_h743zi", *options, *reverb_options])
