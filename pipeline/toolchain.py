@@ -18,9 +18,8 @@ from pipeline.target.vendor import fetch_cmsis, fetch_rp2040js
 def main(argv: Sequence[str] | None = None) -> None:
     """Checks that all tools are installed, and fetches the sources that the firmware needs."""
     Parser("toolchain", main.__doc__).parse_args(argv)
-    require_tools(
-        "cmake", "ninja", "cc", "arm-none-eabi-gcc", "arm-none-eabi-objdump", "qemu-system-arm"
-    )
+    require_tools("cmake", "ninja", "cc", "arm-none-eabi-gcc", "arm-none-eabi-objdump")
+    require_tools("qemu-system-arm", "clang", "wasm-ld", "node")
     for folder in (*fetch_cmsis(), fetch_rp2040js()):
         print(folder.relative_to(REPOSITORY))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pipeline.core.errors import UserError
 from pipeline.core.paths import APP_DIR
 from pipeline.target.board_types import Board
-from pipeline.target.boards import FILE_BOARDS, INSTRUMENT_BOARDS
+from pipeline.target.boards import FILE_BOARDS, INSTRUMENT_BOARDS, WASM
 
 README = APP_DIR / "boards" / "README.md"
 
@@ -39,11 +39,15 @@ def readme_text() -> str:
 def _file_table(boards: Iterable[Board]) -> str:
     rows = [["folder", "core", "machine", "RAM", "sound input", "instructions counted by"]]
     for board in boards:
-        machine = f"QEMU `{board.machine}`" if board.machine else "POSIX"
+        machine = f"QEMU `{board.machine}`" if board.machine else _runtime(board)
         steps = f"SysTick, steps of {10**9 // board.clock_hz}" if board.clock_hz else "—"
         ram = _kibibytes(board.ram.n_bytes) if board.ram else "—"
         rows.append([f"`{board.name}`", board.core, machine, ram, _input(board), steps])
     return _markdown(rows)
+
+
+def _runtime(board: Board) -> str:
+    return "Node.js" if board.processor is WASM else "POSIX"
 
 
 def _instrument_table(boards: Iterable[Board]) -> str:

@@ -13,12 +13,14 @@ class Core:
         flags: Compiler options that select its instructions and calling convention.
         has_fpu: Whether it computes float32 in hardware.
         has_data_cache: Whether weights in flash are read through a data cache.
+        tools: Commands that build its programs.
     """
 
     name: str
     flags: tuple[str, ...] = ()
     has_fpu: bool = True
     has_data_cache: bool = False
+    tools: tuple[str, ...] = ("arm-none-eabi-gcc",)
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,10 @@ class Board:
         processor: Its core.
         title: The maker's name for the board.
         chip: Name of the chip, or of the emulated machine.
-        clock_hz: Clock of the core, or of SysTick on emulated boards; 0 on the host.
-        flash: Memory of the image; None on the host.
-        ram: Memory of data and the stack; None on the host.
+        clock_hz: Clock of the core, or of SysTick on emulated boards; 0 if instructions cannot be
+            counted.
+        flash: Memory of the image; None on the host and for WebAssembly.
+        ram: Memory of data and the stack; None on the same boards.
         n_voices: Default number of the player's voices.
         sample_rate_hz: Default rate of the output.
         has_input: Whether there is a sound input, and an FPU for its analysis.

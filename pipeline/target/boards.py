@@ -3,7 +3,8 @@
 from pipeline.target import uf2
 from pipeline.target.board_types import Board, Core, Flasher, Limits, Memory, WeightMemory
 
-HOST = Core("host")
+HOST = Core("host", tools=("cc",))
+WASM = Core("WebAssembly", tools=("clang", "wasm-ld"))
 M4 = Core("Cortex-M4F", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"))
 M7 = Core(
     "Cortex-M7F", ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"), has_data_cache=True
@@ -31,6 +32,19 @@ _TABLE = (
         clock_hz=0,
         flash=None,
         ram=None,
+        has_input=True,
+        reverb_seconds=1.0,
+        has_files=True,
+    ),
+    Board(
+        "wasm",
+        WASM,
+        title="WebAssembly, as in the instrument page",
+        chip="",
+        clock_hz=0,
+        flash=None,
+        ram=None,
+        n_voices=8,
         has_input=True,
         reverb_seconds=1.0,
         has_files=True,
@@ -166,7 +180,8 @@ _TABLE = (
 
 ALL_BOARDS = {board.name: board for board in _TABLE}
 FILE_BOARDS = {name: board for name, board in ALL_BOARDS.items() if board.has_files}
-"""Boards that read and write files, for tests and benchmarks: the host and the emulated boards."""
+"""Boards that read and write files, for tests and benchmarks: the host, WebAssembly and the
+emulated boards."""
 LIVE_BOARDS = {name: board for name, board in FILE_BOARDS.items() if board.has_fpu}
 """Boards with files that can analyse sound or play a reverb, both of which need an FPU."""
 EMULATED_BOARDS = tuple(name for name, board in FILE_BOARDS.items() if board.machine)

@@ -83,7 +83,7 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
     """
     if board not in ALL_BOARDS:
         raise UserError(f"unknown board {board!r}: choose one of {', '.join(ALL_BOARDS)}")
-    require_tools("cmake", "ninja", "cc" if board == "host" else "arm-none-eabi-gcc")
+    require_tools("cmake", "ninja", *ALL_BOARDS[board].processor.tools)
     definitions: Settings = {"BOARD": board, "NEURAL_FM_WERROR": "ON", **settings}
     if board != "host":
         definitions["CMSIS_CORE_DIR"], definitions["CMSIS_DSP_DIR"] = fetch_cmsis()

@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.core.errors import UserError
-from pipeline.target.boards import FILE_BOARDS
+from pipeline.core.paths import APP_DIR
+from pipeline.target.boards import FILE_BOARDS, WASM
 from pipeline.target.build import Program
 from pipeline.target.tools import require_tools, run_command, telling_line
+
+# Node.js 18, which Debian 12 has, asks for the second option; later releases accept it.
+_NODE = ("node", "--no-warnings", "--experimental-wasi-unstable-preview1")
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,13 @@ class ProgramRun:
 
 
 def command_line(program: Program, arguments: Sequence[str]) -> list[str]:
-    """Returns the command that starts a program: the program itself, or its board's emulator."""
+    """Returns the command that starts a program: itself, or what emulates or runs its board."""
     elf = str(program.elf.resolve())
-    machine = FILE_BOARDS[program.board].machine
+    board = FILE_BOARDS[program.board]
+    if board.processor is WASM:
+        require_tools("node")
+        return [*_NODE, str(APP_DIR / "boards" / "wasm" / "run.mjs"), elf, *arguments]
+    machine = board.machine
     if machine is None:
         return [elf, *arguments]
     require_tools("qemu-system-arm")

@@ -34,10 +34,10 @@ class Firmware:
     Attributes:
         program: The executable.
         engine: One of `pipeline.core.constants.ENGINES`.
-        flash_bytes: Code, constants and initial values (0 on the host).
-        ram_bytes: Data and the reserved stack (0 on the host).
+        flash_bytes: Code, constants and initial values (0 without flash).
+        ram_bytes: Data and the reserved stack (0 without flash).
         parts: Sizes by part, which is a library of ``tflm_app``, ``app`` for the application, or
-            ``cmsis_dsp``, ``tflm`` or ``libc`` (empty on the host). ``model`` is the generated
+            ``cmsis_dsp``, ``tflm`` or ``libc`` (empty without flash). ``model`` is the generated
             decoder model, ``response`` the generated impulse responses.
     """
 
@@ -91,7 +91,7 @@ def build(
             remedy = _remedy_for_ram(board, build_dir, settings)
             raise OverflowingError(error.what, error.regions, remedy) from None
         raise
-    if board == "host":
+    if ALL_BOARDS[board].flash is None:
         return Firmware(program, engine, 0, 0, {})
     link_map = program.elf.with_name(f"{application}.map").read_text()
     return Firmware(program, engine, *read_link_map(link_map))

@@ -76,10 +76,12 @@ def test_engines_play_the_same_tune(tune, small_run, tmp_path, capsys):
             "float": ["--float"],
             "host": [],
             "qemu_m4": ["--board", "qemu_m4"],
+            "wasm": ["--board", "wasm"],
         }.items()
     }
     assert "instructions per block" in capsys.readouterr().out
-    np.testing.assert_array_equal(pcm["host"], pcm["qemu_m4"])
+    for board in ("qemu_m4", "wasm"):
+        np.testing.assert_array_equal(pcm["host"], pcm[board], err_msg=board)
     assert len(pcm["float"]) == len(pcm["host"]) > SAMPLE_RATE
     host, floating = from_pcm(pcm["host"]), from_pcm(pcm["float"])
     assert not host[: 25 * HOP_SAMPLES].any() and host[25 * HOP_SAMPLES : 30 * HOP_SAMPLES].any()

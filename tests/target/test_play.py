@@ -15,7 +15,7 @@ from pipeline.target.player import build_player, perform
 
 pytestmark = pytest.mark.firmware
 
-LISTENING_BOARDS = ("qemu_m4", "qemu_m7")  # the host can, too, but is built without it here
+LISTENING_BOARDS = ("wasm", "qemu_m4", "qemu_m7")  # the host can, too, but is built without it here
 TUNE = [
     (3, on(60)),
     (40, on(64)),

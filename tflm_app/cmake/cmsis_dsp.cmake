@@ -14,7 +14,7 @@ set_target_properties(neural_fm_cmsis_dsp PROPERTIES OUTPUT_NAME cmsis_dsp ${neu
 target_include_directories(neural_fm_cmsis_dsp SYSTEM PUBLIC
   ${CMSIS_CORE_DIR} ${CMSIS_DSP_DIR}/Include ${CMSIS_DSP_DIR}/PrivateInclude)
 target_compile_options(neural_fm_cmsis_dsp PRIVATE -w) # not our code
-if(NOT CMAKE_CROSSCOMPILING)
+if(NOT CMAKE_CROSSCOMPILING OR CMAKE_SYSTEM_PROCESSOR STREQUAL wasm32)
   target_compile_definitions(neural_fm_cmsis_dsp PUBLIC __GNUC_PYTHON__) # how CMSIS-DSP calls a host without CMSIS-Core
 endif()
 # Filtering four samples at a time takes a third of the instructions. The sums are exact, so the bits stay the same.
