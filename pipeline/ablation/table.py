@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.ablation.grid import NONE
 from pipeline.ablation.results import RESULTS, TABLE, load_results
+from pipeline.core import markdown
 from pipeline.core.errors import UserError
 from pipeline.core.paths import ABLATION_DIR, MODEL_DIR, REPOSITORY
 
@@ -91,12 +92,12 @@ def table_text(results: dict[str, Any]) -> str:
             rows.setdefault(key, {})[task["seed"]] = found
     shown = [i for i in range(len(LABELS)) if len({key[i] for key in rows}) > 1 or i == SETTING]
     head = [*(LABELS[i] for i in shown), *figures, "seconds"]
-    lines = [head, ["---"] * len(shown) + ["---:"] * (len(figures) + 1)]
+    lines = []
     for key, by_seed in rows.items():
         cells = [_spread([found.get(name) for found in by_seed.values()]) for name in figures]
         seconds = [found["seconds"] for found in by_seed.values()]
         lines.append([*(key[i] for i in shown), *cells, f"{mean(seconds):.0f}"])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return markdown.table(head, lines, n_numeric=len(figures) + 1)
 
 
 def _judgements(task: dict[str, Any], *, known: bool) -> Iterator[tuple[Key, dict[str, Any]]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import UserError
+from pipeline.core.markdown import table, thousands
 from pipeline.evaluation.systems import VARIANT_LABELS
 from pipeline.target.boards import ESTIMATED_BOARDS
 
@@ -77,12 +78,9 @@ def markdown(figures: Row) -> str:
     Args:
         figures: Content of the JSON file.
     """
-    tables = (
-        _models(figures["rows"]),
-        _reverbs(figures["reverbs"]),
-        _boards(figures.get("boards", [])),
-    )
-    return "\n\n".join(table for table in tables if table)
+    sections = {_models: "rows", _reverbs: "reverbs", _boards: "boards"}
+    texts = [section(figures[name]) for section, name in sections.items() if figures.get(name)]
+    return "\n".join(texts).rstrip()
 
 
 def _models(rows: Sequence[Row]) -> str:
@@ -101,12 +99,12 @@ def _models(rows: Sequence[Row]) -> str:
         instrument, _, variant = run.partition("/")
         name = f"{instrument}, {VARIANT_LABELS.get(variant, variant)}"
         cells = [name, fmt if len(engines) == 1 else f"{fmt}, {engine}"]
-        cells += [_thousands(one["parameters"]), _thousands(one["mac_per_frame"])]
+        cells += [thousands(one["parameters"]), thousands(one["mac_per_frame"])]
         size = one["bytes"]
         cells += [_kilobytes(size["firmware_flash"]), _kilobytes(size["firmware_ram"])]
         cells += [_share(by_board.get(board.emulated_by)) for board in boards]
         lines.append(cells)
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _share(row: Row | None) -> str:
@@ -115,19 +113,19 @@ def _share(row: Row | None) -> str:
         return ""
     chip = row["chips"][0]
     share = _percent(chip["cpu_share"]) if chip["fits"] else "too large"
-    return f"{_thousands(row['instructions_per_frame']['total'])}, {share}"
+    return f"{thousands(row['instructions_per_frame']['total'])}, {share}"
 
 
 def _reverbs(reverbs: Sequence[Row]) -> str:
     head = ["reverb", "core", "instructions per frame, mean", "worst", "flash", "RAM", "error"]
-    return _table(
+    return table(
         head,
         [
             [
                 f"{row['seconds']:g} s",
                 row["core"],
-                _thousands(row["instructions_per_frame"]["mean"]),
-                _thousands(row["instructions_per_frame"]["worst"]),
+                thousands(row["instructions_per_frame"]["mean"]),
+                thousands(row["instructions_per_frame"]["worst"]),
                 _kilobytes(row["bytes"]["added_flash"]),
                 _kilobytes(row["bytes"]["added_ram"]),
                 f"{row['error_dbfs']:.1f} dBFS",
@@ -138,8 +136,6 @@ def _reverbs(reverbs: Sequence[Row]) -> str:
 
 
 def _boards(rows: Sequence[Row]) -> str:
-    if not rows:
-        return ""
     head = ["board", "core", "instructions per block and voice", "CPU share", "note-on to sample"]
     head += ["flash", "RAM, one voice", "worst block, all voices", "RAM, all voices"]
     head += ["live: instructions per block (worst)"]
@@ -152,7 +148,7 @@ def _boards(rows: Sequence[Row]) -> str:
         "CPU shares are estimates: cycles from the cores' timing tables, with the wait states of\n"
         "the memory."
     )
-    return f"{_table(head, [_board_cells(row) for row in rows])}\n\n{notes}"
+    return f"{table(head, [_board_cells(row) for row in rows])}\n{notes}"
 
 
 def _board_cells(row: Row) -> list[str]:
@@ -164,7 +160,7 @@ def _board_cells(row: Row) -> list[str]:
         "worst_share": _percent,
     }
     cells = [f"{row['board']}, {row['clock_hz'] / 1e6:.0f} MHz", row["core"]]
-    cells.append(_thousands(row["instructions_per_block"]))
+    cells.append(thousands(row["instructions_per_block"]))
     for name, text in formats.items():
         verdict = "of" if row["within"][name] else "**exceeds**"
         cells.append(f"{text(row[name])} {verdict} {text(row['limits'][name])}")
@@ -178,22 +174,11 @@ def _live(live: Row | None) -> str:
     if live is None:
         return "no input"
     mean, worst = live["instructions_per_block"], live["worst_block_instructions"]
-    return f"{_thousands(mean)} ({_thousands(worst)}), {_percent(live['cpu_share'])}"
+    return f"{thousands(mean)} ({thousands(worst)}), {_percent(live['cpu_share'])}"
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _thousands(number: float) -> str:
-    return f"{number:,.0f}".replace(",", " ")
 
 
 def _kilobytes(n_bytes: float) -> str:

@@ -5,9 +5,11 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from pipeline.core import markdown
 from pipeline.core.constants import FORMATS, VARIANTS
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.paths import MODEL_DIR
+from pipeline.pages.catalogue import instrument_label
 
 PAGE = MODEL_DIR / "figures.md"
 _HEAD = """\
@@ -32,10 +34,8 @@ def _section(instrument: str) -> str:
     rows = [_Model(folder) for folder in folders if (folder / "metrics.json").is_file()]
     sources = list(rows[0].sources)
     head = ["model", "best step", *sources, "live", *FORMATS]
-    lines = [head, ["---"] * len(head)]
-    lines += [row.cells(sources) for row in rows]
-    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return f"## {instrument.capitalize()}\n\n{table}"
+    table = markdown.table(head, [row.cells(sources) for row in rows])
+    return f"## {instrument_label(instrument)}\n\n{table}"
 
 
 class _Model:
@@ -52,7 +52,7 @@ class _Model:
         live = [own["live_sound"] - own["sound"] for own in found if "live_sound" in own]
         return [
             self.name,
-            f"{self._metrics['best_step']:,} of {self._metrics['steps']:,}".replace(",", " "),
+            " of ".join(markdown.thousands(self._metrics[key]) for key in ("best_step", "steps")),
             *(f"{x['sound']:.2f}, {x['dry']:.2f}, {x['dry_loudness_db']:.2f} dB" for x in found),
             f"{mean(live):+.2f}" if live else "—",
             *map(self._quantized, FORMATS),

@@ -1,0 +1,20 @@
+"""Formats tables in Markdown, and the numbers in them."""
+
+from collections.abc import Iterable, Sequence
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, n_numeric: int = 0) -> str:
+    """Returns a table, a line per row.
+
+    Args:
+        head: The headings.
+        rows: The cells.
+        n_numeric: Number of columns at the right whose cells are aligned to the right.
+    """
+    rule = ["---"] * (len(head) - n_numeric) + ["---:"] * n_numeric
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *rows))
+
+
+def thousands(number: float) -> str:
+    """Formats a whole number with spaces between thousands, such as "51 200"."""
+    return f"{number:,.0f}".replace(",", " ")
