@@ -8,14 +8,11 @@ al., "Distilling DDSP", JAES 2025) has 3 blocks of 64 channels and 51 596.
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.model.topology import FRAME, LOGITS, LayerSpec, topology
 
 Tensor = Any
-Floats = npt.NDArray[np.float32]
 
 
 def build_tcn(
@@ -62,13 +59,3 @@ def build_tcn(
             addends = [values[layer.sum.addend], values[layer.name]]
             values[layer.sum.name] = keras.layers.Add()(addends)
     return keras.Model(values[FRAME], values[LOGITS], name="tcn")
-
-
-def tcn_weights(model: keras.Model) -> dict[str, tuple[Floats, Floats]]:
-    """Returns each convolution's kernel, shape [taps, in, out], and bias, shape [out], by name."""
-    weights = {}
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv1D):
-            kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in layer.weights)
-            weights[layer.name] = kernel, bias
-    return weights

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.networks import tcn_weights
 from support.small_run import TCN
 
 from pipeline import bench, bench_report
@@ -15,7 +16,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.patch_files import load_patch
 from pipeline.emit import presets
 from pipeline.evaluation import bench_boards, bench_cores, bench_firmware
-from pipeline.model.tcn import build_tcn, tcn_weights
+from pipeline.model.tcn import build_tcn
 from pipeline.pages import bench_tables, quality_cost
 from pipeline.quantization.weights import load_noise
 from pipeline.target import firmware, sources

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.networks import tcn_weights
 
 from pipeline.core.instrument_config import (
     TcnConfig,
@@ -13,7 +14,7 @@ from pipeline.core.patch_files import load_patch
 from pipeline.core.runs import RunConfig
 from pipeline.model.ddx7 import Ddx7, load_model, save_model
 from pipeline.model.inputs import scale_features
-from pipeline.model.tcn import build_tcn, tcn_weights
+from pipeline.model.tcn import build_tcn
 from pipeline.quantization.weights import load_weights
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.networks import tcn_weights
 from tensorflow.lite.tools import flatbuffer_utils
 
 from pipeline.core.errors import UserError
@@ -9,7 +10,7 @@ from pipeline.core.instrument_config import TcnConfig, load_instrument
 from pipeline.core.patch_files import load_patch
 from pipeline.model.inputs import prepend_context, scale_features
 from pipeline.model.noise import UNTRAINED
-from pipeline.model.tcn import build_tcn, tcn_weights
+from pipeline.model.tcn import build_tcn
 from pipeline.quantization.float_network import tcn_activations
 from pipeline.quantization.pitch_range import FLOAT_RANGE, PitchRange
 from pipeline.quantization.streaming_decoder import StreamingDecoder

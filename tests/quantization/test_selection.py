@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from support.networks import tcn_weights
 
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig, TrainConfig
@@ -17,7 +18,7 @@ from pipeline.emit.presets import Preset, write_firmware_source
 from pipeline.model.ddx7 import Ddx7, save_model
 from pipeline.model.metrics import logit_error_db
 from pipeline.model.noise import UNTRAINED
-from pipeline.model.tcn import build_tcn, tcn_weights
+from pipeline.model.tcn import build_tcn
 from pipeline.quantization.calibration import (
     CLIP_FRAMES,
     N_TRAIN,
@@ -171,12 +172,16 @@ def test_variations_keep_silence_and_the_range_of_the_input(dataset):
     assert 0.04 < np.median(moved[..., 0]) < 0.06  # uniform up to 0.1
 
 
-def test_untrained_network_fits_the_device(dataset, tmp_path):
-    weights = round_kernels(
-        fold_residual_bias(tcn_weights(build_tcn(SMALL, initial_logit=-3.0)), SMALL)
-    )
-    features = Calibration.draw(dataset).train
-    ranges = plain_ranges(collect_values(weights, SMALL, features))
+@pytest.fixture(scope="module")
+def untrained(dataset):
+    """Returns weights of an untrained network, and the ranges of its values."""
+    weights = tcn_weights(build_tcn(SMALL, initial_logit=-3.0))
+    weights = round_kernels(fold_residual_bias(weights, SMALL))
+    return weights, plain_ranges(collect_values(weights, SMALL, Calibration.draw(dataset).train))
+
+
+def test_untrained_network_fits_the_device(untrained, tmp_path):
+    weights, ranges = untrained
     tiny = {name: (low / 30, high / 30) for name, (low, high) in ranges.items()}
     tiny |= {"frame": (0.0, 1.0), "logits": ranges["logits"]}
     with pytest.raises(UserError, match="overflow"):
@@ -193,12 +198,8 @@ def test_untrained_network_fits_the_device(dataset, tmp_path):
 
 @pytest.mark.parametrize("fmt", ["int8", "int16x8"])
 @pytest.mark.parametrize("layer", ["block0_conv1", "block1_conv2", "block1_residual"])
-def test_ranges_too_narrow_for_the_device_are_widened(layer, fmt, dataset, tmp_path):
-    weights = round_kernels(
-        fold_residual_bias(tcn_weights(build_tcn(SMALL, initial_logit=-3.0)), SMALL)
-    )
-    features = Calibration.draw(dataset).train
-    ranges = plain_ranges(collect_values(weights, SMALL, features))
+def test_ranges_too_narrow_for_the_device_are_widened(layer, fmt, untrained, tmp_path):
+    weights, ranges = untrained
     low, high = ranges[layer]
     narrow = ranges | {layer: (low / 1000, high / 1000)}
     path = tmp_path / "decoder.tflite"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.networks import tcn_weights
 from support.older_models import as_convolutions
 
 from pipeline.core.errors import UserError
@@ -17,7 +18,7 @@ from pipeline.core.instrument_config import TcnConfig, TrainConfig
 from pipeline.core.paths import REPOSITORY
 from pipeline.core.runs import RunConfig
 from pipeline.model.inputs import prepend_context
-from pipeline.model.tcn import build_tcn, tcn_weights
+from pipeline.model.tcn import build_tcn
 from pipeline.model.topology import topology
 from pipeline.quantization.float_network import tcn_activations
 from pipeline.quantization.step_model import OPS, check_step_model, read_model

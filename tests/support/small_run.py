@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from support.networks import tcn_weights
 
 from pipeline.core.constants import FRAME_RATE
 from pipeline.core.instrument_config import TcnConfig, TrainConfig
@@ -10,7 +11,6 @@ from pipeline.core.patch_files import PatchValue
 from pipeline.core.runs import RunConfig
 from pipeline.model.ddx7 import Ddx7, save_model
 from pipeline.model.inputs import scale_features
-from pipeline.model.tcn import tcn_weights
 from pipeline.quantization.float_network import tcn_activations
 from pipeline.quantization.tflite_writer import convert_step_model
 from pipeline.quantization.weights import fold_residual_bias
