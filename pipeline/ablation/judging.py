@@ -83,8 +83,7 @@ def _firmware_player(run_dir: Path, dataset: Path, *, qat_epochs: int) -> Player
     built = firmware.build(BOARD, sources.generate(run_dir, fmt=INT8))
 
     def play(features: Features) -> Pcm:
-        frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
-        return firmware.render(built, frames).pcm
+        return firmware.render(built, features.frames).pcm
 
     return play
 

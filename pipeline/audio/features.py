@@ -60,6 +60,11 @@ class Features:
     loudness_db: Floats
     confidence: Floats
 
+    @property
+    def frames(self) -> Floats:
+        """What the firmware is given per frame, ``f0_hz`` and ``loudness_db``; [n_frames, 2]."""
+        return np.stack([self.f0_hz, self.loudness_db], axis=1)
+
 
 def extract_features(audio: npt.ArrayLike, *, f0_min_hz: float, f0_max_hz: float) -> Features:
     """Extracts the features of a mono recording at 16 kHz.

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.audio.features import Features
 from pipeline.audio.level import amplify
 from pipeline.audio.lpc import lpc_anchor, lpc_noise_anchor
@@ -105,8 +103,7 @@ class Players:
     def _play_firmware(
         self, system: System, model: Ddx7, floating: dict[str, Array], features: Features
     ) -> tuple[Array, Figures]:
-        frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
-        rendering = firmware.render(self.firmware[system], frames)
+        rendering = firmware.render(self.firmware[system], features.frames)
         return from_pcm(rendering.pcm), compare_to_float(rendering, model, floating, features)
 
     def size(self, system: System) -> dict[str, int | None]:

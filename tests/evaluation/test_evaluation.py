@@ -249,7 +249,7 @@ def test_mcu_system_equals_the_simulated_device(evaluated, runs):
     audio = load_audio(out / "steady.reference.wav")
     gain_db = report["gain_db"]["steady"]
     features = calibrate_features(features_of(audio), calibrate_audio(audio, gain_db))
-    frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
+    frames = features.frames
     tflite = runs / "flute" / "reduced_cd" / "decoder_int8.tflite"
     simulated = device.simulate(tflite, load_patch("flute"), load_noise(tflite.parent), frames)
     played, _ = sf.read(out / "steady.reduced_cd_mcu.wav", dtype="int16")
