@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from pipeline.audio.features import Features, extract_features
+from pipeline.audio.features import Features, Floats, extract_features
 from pipeline.audio.input_level import measure_input
 from pipeline.audio.level import calibrate_audio
 from pipeline.audio.loading import load_audio
@@ -90,22 +90,21 @@ def play(
     Raises:
         UserError: A file is missing or damaged, or a tool is missing.
     """
-    bounds = {"f0_min_hz": config.data.f0_min_hz, "f0_max_hz": config.data.f0_max_hz}
-    recorded = load_audio(recording)
-    audio = calibrate_audio(recorded, measure_input(recorded, recording.name, **bounds).gain_db)
-    features = extract_features(audio, **bounds)
-    frames = np.stack([features.f0_hz, features.loudness_db], axis=1)
+    audio, features = _load(recording, config)
+    frames = features.frames
     floating = render_float(load_model(run_dir, instrument=config.instrument), features)
     generated = sources.generate(run_dir)
-    progress = tqdm(boards, desc="boards", unit="board", disable=None)
-    costs = {board: bench_firmware(firmware.build(board, generated), frames) for board in progress}
-    played = firmware.render(firmware.build(target, generated), frames)
+    builds, costs = {}, {}
+    for board in tqdm(boards, desc="boards", unit="board", disable=None):
+        builds[board] = firmware.build(board, generated)
+        costs[board] = bench_firmware(builds[board], frames)
+    played = firmware.render(builds[target], frames)
     simulated = device.simulate(
         run_dir / "decoder_int8.tflite", find_patch(config), load_noise(run_dir), frames
     )
-    pcm = {"input": audio, "float": floating["dry"], "firmware": from_pcm(played.pcm)}
-    samples = {name: to_pcm(values)[: len(audio)] for name, values in pcm.items()}
-    sound = {name: from_pcm(values) for name, values in samples.items()}
+    pcm = {"input": to_pcm(audio), "float": to_pcm(floating["dry"]), "firmware": played.pcm}
+    pcm = {name: samples[: len(audio)] for name, samples in pcm.items()}
+    sound = {name: from_pcm(samples) for name, samples in pcm.items()}
     figures = {
         name: measure(sound["input"], sound[name], features, config.data)
         for name in ("float", "firmware")
@@ -118,7 +117,7 @@ def play(
         "engine": costs[target]["engine"],
         "audio_seconds": round(len(audio) / SAMPLE_RATE, 3),
         "bit_exact": np.array_equal(played.logits, simulated.logits),
-        "mss_to_reference": round(mss_distance(sound["input"], sound["firmware"]), 4),
+        "mss_to_reference": round(figures["firmware"]["mss"] or 0.0, 4),
         "mss_to_float": round(mss_distance(sound["float"], sound["firmware"]), 4),
         "level_error_db": round(level_error_db(floating["levels"], device_levels), 4),
         **_cost_summary(played, costs[target]),
@@ -132,8 +131,16 @@ def play(
         float_levels=floating["levels"],
         device_levels=device_levels,
         figures=figures,
-        pcm=samples,
+        pcm=pcm,
     )
+
+
+def _load(recording: Path, config: InstrumentConfig) -> tuple[Floats, Features]:
+    """Returns a recording at the level of training, and its features."""
+    bounds = {"f0_min_hz": config.data.f0_min_hz, "f0_max_hz": config.data.f0_max_hz}
+    recorded = load_audio(recording)
+    audio = calibrate_audio(recorded, measure_input(recorded, recording.name, **bounds).gain_db)
+    return audio, extract_features(audio, **bounds)
 
 
 def _cost_summary(played: firmware.Rendering, cost: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from pipeline.core.instrument_config import InstrumentConfig
 from pipeline.core.paths import REPOSITORY
 from pipeline.evaluation.evaluation import VERSION, Evaluation
 from pipeline.evaluation.model_files import file_digest, find_models, model_sources, output_names
-from pipeline.evaluation.systems import REFERENCE, System
+from pipeline.evaluation.systems import MODELLESS, REFERENCE, System
 from pipeline.pages.catalogue import InstrumentSection, Source, Take
 
 EXCERPT_SECONDS = 12  # longest part of a recording that the page plays
@@ -152,7 +152,7 @@ def _evaluate(
     if _is_current(metrics, files, recordings, options.board, out):
         print(f"{instrument}: everything in {out} is up to date")
         return metrics | now
-    print(f"{instrument}: {len(recordings)} recordings by {len(files) + 3} systems", flush=True)
+    print(f"{instrument}: {len(recordings)} recordings by {len(files) + len(MODELLESS)} systems", flush=True)
     evaluation = Evaluation(instrument, systems, runs=options.runs, board=options.board)
     summary, failures = evaluation.evaluate_all(recordings, out)
     if failures:
