@@ -7,10 +7,12 @@ A patch becomes a header and a short source file, which states with the function
 from collections.abc import Sequence
 
 from pipeline.core.patch import MAX_SHARED_MULTIPLE, Patch
+from pipeline.core.patch_schedule import Step
 from pipeline.emit.c_text import BANNER, braces, header, rows
 from pipeline.reference.fm import increment_per_f0
 
 MIXES = ("FM_X", "FM_Y")
+N_SLOTS = 2  # of the C core, for the phases of the block
 
 
 def patch_texts(patch: Patch) -> dict[str, str]:
@@ -54,29 +56,73 @@ const fm_patch_t {name} = {{
 
 def algorithm_lines(patch: Patch) -> list[str]:
     """Returns the body of the loop: a line per operator, and one per phase before its first use."""
-    own = own_multiples(patch)
-    phases: set[str] = set()
+    names = [_turns_name(patch, step.operator) for step in patch.schedule]
+    uses = turns_uses(names)
+    declared: set[str] = set()
     lines = []
-    for step in patch.schedule:
-        multiple, weight = patch.multiples[step.operator], patch.stretch[step.operator]
-        turns = f"turns{multiple}" + (f"w{weight}".replace("-", "m") if weight else "")
-        if turns not in phases:
-            phases.add(turns)
-            call = f"fm_turns(&run, {multiple})"
-            if multiple in own:
-                call = f"fm_ratio_turns(&ratios[{own.index(multiple)}])"
-            if weight:
-                place = f"&stretch[{stretch_weights(patch).index(weight)}]"
-                call = f"fm_stretched_turns(&run, {multiple}, {place})"
-            ratio = f"ratio {float(patch.played_ratios[step.operator]):g}"
-            lines.append(f"const fm_turns_t {turns} = {call}; /* {ratio} */")
-        arguments = f"{step.operator + 1}, {turns}, {_mix(step.modulation)}"
-        if step.target is None:
-            lines.append(f"fm_play(&run, {arguments}, {_mix(step.mix)}, {len(patch.carriers)});")
-        else:
-            verb = "fm_set" if step.mix is None else "fm_add"
-            lines.append(f"{verb}(&run, {_mix(step.target)}, {arguments});")
+    for step, name, use in zip(patch.schedule, names, uses, strict=True):
+        if name not in declared:
+            declared.add(name)
+            lines.append(_declaration(patch, step.operator, name))
+        lines.append(_operator_line(patch, step, use))
+    modulator, carrier = patch.schedule[-2:]
+    is_stack = modulator.modulation is None and modulator.target == carrier.modulation
+    if is_stack and uses[-2] == uses[-1]:
+        is_added = int(modulator.mix is not None)
+        arguments = f"{_mix(modulator.target)}, {modulator.operator + 1}, {is_added}"
+        arguments += f", {carrier.operator + 1}, {uses[-1]}, {_mix(carrier.mix)}"
+        lines[-2:] = [f"fm_play_stack(&run, {arguments}, {len(patch.carriers)});"]
     return lines
+
+
+def _declaration(patch: Patch, operator: int, name: str) -> str:
+    """Returns the line that computes where an operator's phase starts."""
+    multiple, weight = patch.multiples[operator], patch.stretch[operator]
+    call = f"fm_turns(&run, {multiple})"
+    if multiple > MAX_SHARED_MULTIPLE:
+        call = f"fm_ratio_turns(&ratios[{own_multiples(patch).index(multiple)}])"
+    if weight:
+        place = f"&stretch[{stretch_weights(patch).index(weight)}]"
+        call = f"fm_stretched_turns(&run, {multiple}, {place})"
+    return f"const fm_turns_t {name} = {call}; /* ratio {float(patch.played_ratios[operator]):g} */"
+
+
+def _operator_line(patch: Patch, step: Step, turns: str) -> str:
+    """Returns the line that plays an operator, whose phase is `turns`."""
+    arguments = f"{step.operator + 1}, {turns}, {_mix(step.modulation)}"
+    if step.target is None:
+        return f"fm_play(&run, {arguments}, {_mix(step.mix)}, {len(patch.carriers)});"
+    verb = "fm_set" if step.mix is None else "fm_add"
+    return f"{verb}(&run, {_mix(step.target)}, {arguments});"
+
+
+def _turns_name(patch: Patch, operator: int) -> str:
+    """Returns the name of the variable with an operator's phase; equal phases share one."""
+    multiple, weight = patch.multiples[operator], patch.stretch[operator]
+    return f"turns{multiple}" + (f"w{weight}".replace("-", "m") if weight else "")
+
+
+def turns_uses(names: Sequence[str]) -> list[str]:
+    """Returns the argument for each use of a phase: computed, stored in a slot, or loaded from it.
+
+    Args:
+        names: The phase of each operator in the order in which they are played.
+    """
+    slots: dict[str, int] = {}
+    uses = []
+    for position, name in enumerate(names):
+        is_last = name not in names[position + 1 :]
+        free = [slot for slot in range(N_SLOTS) if slot not in slots.values()]
+        use = name
+        if name in slots:
+            use = f"fm_loaded({name}, {slots[name]})"
+        elif free and not is_last:
+            slots[name] = free[0]
+            use = f"fm_stored({name}, {free[0]})"
+        if is_last:
+            slots.pop(name, None)
+        uses.append(use)
+    return uses
 
 
 def own_multiples(patch: Patch) -> list[int]:

@@ -19,12 +19,16 @@ _ANALYSIS_TABLES = APP_DIR / "analysis" / "analysis_tables.c"
 
 def sine_table_text() -> str:
     """Returns ``fm_sine_table.c``."""
-    words = [f"0x{int(word) & 0xFFFFFFFF:08X}" for word in SINE_TABLE]
+    words = [
+        f"FM_SINE_LINE({(i + 1) // 2}, 0x{int(word) & 0xFFFFFFFF:08X}u)"
+        for i, word in enumerate(SINE_TABLE)
+    ]
     return f"""\
 {TABLES_BANNER}#include "fm/fm_sine.h"
 
+/* clang-format off */
 FM_HOT_TABLE const uint32_t fm_sine_table[{len(words)}] = {{
-{rows(words, 8)}}};
+{rows(words, 3)}}};
 """
 
 

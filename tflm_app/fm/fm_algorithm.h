@@ -15,26 +15,28 @@
  *         fm_play(&run, 1, turns2, FM_X, FM_NONE, 1);       pcm = operator 1, modulated by x; one carrier
  *     } while (fm_continue(&run));
  *
+ * Operators with the same phase share it: the first stores it in one of two slots, as fm_stored(turns2, 0),
+ * and the others load it, as fm_loaded(turns2, 0). If the last two lines, as here, are a modulator that is
+ * not modulated itself, and a carrier with the same phase, one call replaces both:
+ *
+ *         fm_play_stack(&run, FM_X, 2, 1, 1, fm_loaded(turns2, 0), FM_NONE, 1);
+ *
+ * Its first 1 says that operator 2 is added to x instead of setting it.
+ *
  * Two kernels implement these functions with the same arithmetic but different schedules. On cores with the
  * DSP extension, which has the registers and the multiply-accumulate instructions for it, a slice is a pair
- * of samples that stays in registers: fm_kernel_dsp.h. On other cores the slice is the whole block, and each
- * operator in turn has all registers: fm_kernel_portable.h. FM_KERNEL_DSP selects the kernel; both compile on
- * every core.
+ * of samples that stays in registers, and slots are not needed: fm_kernel_dsp.h. On other cores the slice is
+ * the whole block, and each operator in turn has all registers: fm_kernel_portable.h. FM_KERNEL_DSP selects
+ * the kernel; both compile on every core.
  */
 #ifndef FM_ALGORITHM_H
 #define FM_ALGORITHM_H
 
 #include "fm/fm_block.h"
-
-#ifndef FM_KERNEL_DSP
-#ifdef __ARM_FEATURE_DSP
-#define FM_KERNEL_DSP 1
-#else
-#define FM_KERNEL_DSP 0
-#endif
-#endif
+#include "fm/fm_sine.h"
 
 enum { FM_NONE = -1, FM_X, FM_Y, FM_N_MIXES };
+enum { FM_N_SLOTS = 2 };
 
 #if FM_KERNEL_DSP
 #include "fm/fm_kernel_dsp.h"

@@ -96,17 +96,19 @@ void fm_block_ramp_stretch(fm_ramp_t *ramps, const int32_t *weights, int n_weigh
 FM_INLINE void fm_block_ramp_levels(fm_block_t *block, fm_voice_t *voice,
                                     const int32_t levels_q32[FM_N_OPERATORS], unsigned carriers,
                                     int n_carriers) {
+    int32_t max = FM_LEVEL_MAX_Q32, half = 0x8000;
+    __asm__("" : "+r"(max), "+r"(half)); /* keeps gcc 12 from loading them again for each operator */
 #pragma GCC unroll 6
     for (int i = 0; i < FM_N_OPERATORS; i++) {
         int32_t level = levels_q32[i];
-        if ((uint32_t)level > FM_LEVEL_MAX_Q32) {
-            level = level < 0 ? 0 : FM_LEVEL_MAX_Q32;
+        if ((uint32_t)level > (uint32_t)max) {
+            level = level < 0 ? 0 : max;
         }
         if ((carriers >> i) & 1) {
             level += (level >> 1) + (level >> 4); /* times 1.5625: 0.32 of 2^32 becomes 2^31 */
             level >>= 15 - FM_CARRIER_BITS(n_carriers);
         }
-        block->levels[i].end = level + 0x8000;
+        block->levels[i].end = level + half;
         block->levels[i].step = (level - voice->levels[i]) >> 6;
         voice->levels[i] = level;
     }

@@ -133,6 +133,17 @@ FM_INLINE fm_turns_t fm_ratio_turns(fm_ratio_t *ratio) {
     return (fm_turns_t){a >> 8, ratio->phase >> 8};
 }
 
+/* All operators of a pair of samples have the phase in registers. */
+FM_INLINE fm_turns_t fm_stored(fm_turns_t turns, int slot) {
+    (void)slot;
+    return turns;
+}
+
+FM_INLINE fm_turns_t fm_loaded(fm_turns_t turns, int slot) {
+    (void)slot;
+    return turns;
+}
+
 /* Returns sum + operator. */
 FM_INLINE fm_pair_t fm_operator(const fm_run_t *run, int number, fm_turns_t turns, int modulation,
                                 fm_pair_t sum) {
@@ -174,6 +185,12 @@ FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulati
     }
     memcpy(run->pcm, &packed, sizeof packed);
     run->pcm += 2;
+}
+
+FM_INLINE void fm_play_stack(fm_run_t *run, int mix, int modulator, int is_added, int number,
+                             fm_turns_t turns, int carriers, int n_carriers) {
+    (is_added ? fm_add : fm_set)(run, mix, modulator, turns, FM_NONE);
+    fm_play(run, number, turns, mix, carriers, n_carriers);
 }
 
 #endif

@@ -1,19 +1,22 @@
 /* Portable FM kernel, also used on cores with few registers: one operator at a time over the whole block.
- *
- * On Armv6-M an operator takes 15 instructions per sample, 3 more if its phase is modulated and 2 more if it
- * is added to a mix. The mixes take 512 bytes of stack.
- */
+ * The mixes and slots take 1 kB of stack. */
 #ifndef FM_KERNEL_PORTABLE_H
 #define FM_KERNEL_PORTABLE_H
 
 #include "fm/fm_sine.h"
 
+/* What fm_stored and fm_loaded do with the phases of an operator. */
+typedef enum { FM_COMPUTE, FM_STORE, FM_LOAD } fm_use_t;
+
 typedef struct {
     uint32_t phase, increment, increment_step; /* 2^32 per turn */
+    fm_use_t use;
+    int slot;
 } fm_turns_t;
 
 typedef struct {
-    int32_t mix[FM_N_MIXES]; /* 2^31 per turn */
+    int32_t mix[FM_N_MIXES];    /* 2^31 per turn */
+    uint32_t turns[FM_N_SLOTS]; /* 2^24 per turn */
 } fm_sample_t;
 
 typedef struct {
@@ -37,11 +40,11 @@ FM_INLINE int fm_continue(const fm_run_t *run) {
 FM_INLINE fm_turns_t fm_turns(const fm_run_t *run, uint32_t multiple) {
     const fm_block_t *block = run->block;
     return (fm_turns_t){block->phase * multiple, block->increment * multiple,
-                        block->increment_step * multiple};
+                        block->increment_step * multiple, FM_COMPUTE, FM_NONE};
 }
 
 FM_INLINE fm_turns_t fm_ratio_turns(const fm_ratio_t *ratio) {
-    return (fm_turns_t){ratio->phase, ratio->increment, ratio->increment_step};
+    return (fm_turns_t){ratio->phase, ratio->increment, ratio->increment_step, FM_COMPUTE, FM_NONE};
 }
 
 /* Returns the value of a ramp before the first sample. */
@@ -56,123 +59,24 @@ FM_INLINE fm_turns_t fm_stretched_turns(const fm_run_t *run, uint32_t multiple, 
     return turns;
 }
 
+FM_INLINE fm_turns_t fm_stored(fm_turns_t turns, int slot) {
+    turns.use = FM_STORE;
+    turns.slot = slot;
+    return turns;
+}
+
+FM_INLINE fm_turns_t fm_loaded(fm_turns_t turns, int slot) {
+    turns.use = FM_LOAD;
+    turns.slot = slot;
+    return turns;
+}
+
+/* The assembly uses all eight low registers, so it cannot be built with a frame pointer; FM_PORTABLE selects
+ * the C below instead. */
 #if defined(__thumb__) && !defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__) && \
     !defined(FM_PORTABLE)
 
-/* The assembly uses all eight low registers, so it cannot be built with a frame pointer; FM_PORTABLE selects
- * the C below instead, for which gcc takes 150 instructions per sample of the flute instead of 117. The
- * macros are the steps of sample k of four. */
-/* clang-format off */
-#define FM_ASM_MIX(k, offset) "[%[at], #8 * " #k " + %c[" #offset "]]\n"
-
-#define FM_ASM_PHASE(k)                           \
-    "add  %[phase], %[increment]\n"               \
-    "add  %[increment], %[increment_step]\n"      \
-    "lsrs %[sine], %[phase], #8\n"                \
-    ".if  %c[bend] >= 0\n"                        \
-    "ldr  %[line], " FM_ASM_MIX(k, bend)          \
-    "asrs %[line], %[line], #7\n"                 \
-    "adds %[sine], %[line]\n"                     \
-    ".endif\n"
-
-#define FM_ASM_SINE_AND_LEVEL(k)                  \
-    "ldr  %[line], [%[table], %[line]]\n"         \
-    "sxth %[sine], %[sine]\n"                     \
-    "sxth %[slope], %[line]\n"                    \
-    "muls %[sine], %[slope]\n"                    \
-    "adds %[sine], %[line]\n"                     \
-    "add  %[level], %[level_step]\n"              \
-    "asrs %[sine], %[sine], #16\n"                \
-    "asrs %[line], %[level], #16\n"               \
-    "muls %[sine], %[line]\n"                     \
-    ".if  %c[sum] >= 0\n"                         \
-    "ldr  %[line], " FM_ASM_MIX(k, sum)           \
-    "adds %[sine], %[line]\n"                     \
-    ".endif\n"
-
-#define FM_ASM_PASS(k)                            \
-    FM_ASM_PHASE(k)                               \
-    "lsrs %[line], %[sine], #13\n"                \
-    "ands %[line], %[mask]\n"                     \
-    FM_ASM_SINE_AND_LEVEL(k)                      \
-    "str  %[sine], " FM_ASM_MIX(k, mix)
-
-/* `pcm` takes the register of the mask here. Saturation gives 0x7FFF or its complement. */
-#define FM_ASM_PLAY(k)                            \
-    FM_ASM_PHASE(k)                               \
-    "lsls %[line], %[sine], #8\n"                 \
-    "lsrs %[line], %[line], #23\n"                \
-    "lsls %[line], %[line], #2\n"                 \
-    FM_ASM_SINE_AND_LEVEL(k)                      \
-    "add  %[sine], %[half]\n"                     \
-    "asrs %[sine], %[sine], #%c[bits]\n"          \
-    ".if  %c[bits] < 15\n"                        \
-    "sxth %[line], %[sine]\n"                     \
-    "cmp  %[line], %[sine]\n"                     \
-    "beq  2f\n"                                   \
-    "asrs %[sine], %[sine], #31\n"                \
-    "movs %[line], #1\n"                          \
-    "lsls %[line], %[line], #15\n"                \
-    "subs %[line], #1\n"                          \
-    "eors %[sine], %[line]\n"                     \
-    "2:\n"                                        \
-    ".endif\n"                                    \
-    "strh %[sine], [%[pcm], #2 * " #k "]\n"
-
-#define FM_ASM_STATE                                                                              \
-    [phase] "+l"(turns.phase), [increment] "+h"(turns.increment), [level] "+l"(level),            \
-    [at] "+l"(at), [sine] "=&l"(sine), [line] "=&l"(line), [slope] "=&l"(slope)
-/* clang-format on */
-
-/* Offset of a mix within a sample, or negative for FM_NONE. */
-#define FM_OFFSET(mix) ((mix) == FM_NONE ? -1 : (int)sizeof(int32_t) * (mix))
-
-FM_INLINE void fm_pass(fm_run_t *run, int number, fm_turns_t turns, int modulation, int sum, int mix) {
-    const fm_ramp_t ramp = run->block->levels[number - 1];
-    int32_t level = fm_before_first(ramp);
-    fm_sample_t *at = run->samples;
-    int32_t sine, line, slope;
-    __asm__ volatile(
-        ".syntax unified\n"
-        "1:\n"
-        FM_ASM_PASS(0) FM_ASM_PASS(1) FM_ASM_PASS(2) FM_ASM_PASS(3)
-        "adds %[at], #8 * 4\n"
-        "cmp  %[at], %[end]\n"
-        "bne  1b\n"
-        : FM_ASM_STATE
-        : [increment_step] "h"(turns.increment_step), [level_step] "h"(ramp.step), [mask] "l"(511 << 2),
-          [table] "l"(fm_sine_table), [end] "h"(run->samples + FM_BLOCK_SAMPLES),
-          [bend] "n"(FM_OFFSET(modulation)), [sum] "n"(FM_OFFSET(sum)), [mix] "n"(FM_OFFSET(mix))
-        : "cc", "memory");
-}
-
-FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulation, int sum, int n_carriers) {
-    const fm_ramp_t ramp = run->block->levels[number - 1];
-    int32_t level = fm_before_first(ramp);
-    fm_sample_t *at = run->samples;
-    int16_t *pcm = run->pcm;
-    int32_t sine, line, slope;
-    __asm__ volatile(
-        ".syntax unified\n"
-        "1:\n"
-        FM_ASM_PLAY(0) FM_ASM_PLAY(1) FM_ASM_PLAY(2) FM_ASM_PLAY(3)
-        "adds %[pcm], #2 * 4\n"
-        "adds %[at], #8 * 4\n"
-        "cmp  %[at], %[end]\n"
-        ".if  %c[bits] < 15\n" /* the target is too far for a conditional branch */
-        "beq  3f\n"
-        "b    1b\n"
-        "3:\n"
-        ".else\n"
-        "bne  1b\n"
-        ".endif\n"
-        : FM_ASM_STATE, [pcm] "+l"(pcm)
-        : [increment_step] "h"(turns.increment_step), [level_step] "h"(ramp.step),
-          [table] "l"(fm_sine_table), [end] "h"(run->samples + FM_BLOCK_SAMPLES),
-          [half] "h"(1 << (FM_CARRIER_BITS(n_carriers) - 1)), [bits] "n"(FM_CARRIER_BITS(n_carriers)),
-          [bend] "n"(FM_OFFSET(modulation)), [sum] "n"(FM_OFFSET(sum))
-        : "cc", "memory");
-}
+#include "fm/fm_kernel_armv6m.h"
 
 #else
 
@@ -187,11 +91,22 @@ FM_INLINE fm_operator_t fm_operator(const fm_run_t *run, int number, fm_turns_t 
     return (fm_operator_t){turns, fm_before_first(ramp), ramp.step};
 }
 
-FM_INLINE int32_t fm_next(fm_operator_t *op, const fm_sample_t *sample, int modulation, int sum) {
-    op->turns.phase += op->turns.increment;
-    op->turns.increment += op->turns.increment_step;
+/* Returns the phase of the next sample. */
+FM_INLINE uint32_t fm_next_turns(fm_turns_t *turns, fm_sample_t *sample) {
+    if (turns->use == FM_LOAD) {
+        return sample->turns[turns->slot];
+    }
+    turns->phase += turns->increment;
+    turns->increment += turns->increment_step;
+    if (turns->use == FM_STORE) {
+        sample->turns[turns->slot] = turns->phase >> 8;
+    }
+    return turns->phase >> 8;
+}
+
+FM_INLINE int32_t fm_next(fm_operator_t *op, fm_sample_t *sample, int modulation, int sum) {
+    uint32_t turns = fm_next_turns(&op->turns, sample);
     op->level += op->level_step;
-    uint32_t turns = op->turns.phase >> 8;
     if (modulation != FM_NONE) {
         turns += (uint32_t)(sample->mix[modulation] >> 7);
     }
@@ -212,6 +127,12 @@ FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulati
         const int32_t product = fm_next(&op, &run->samples[n], modulation, sum);
         run->pcm[n] = (int16_t)fm_saturate((product + (1 << (bits - 1))) >> bits);
     }
+}
+
+FM_INLINE void fm_play_stack(fm_run_t *run, int mix, int modulator, int is_added, int number,
+                             fm_turns_t turns, int sum, int n_carriers) {
+    fm_pass(run, modulator, turns, FM_NONE, is_added ? mix : FM_NONE, mix);
+    fm_play(run, number, turns, mix, sum, n_carriers);
 }
 
 #endif

@@ -13,13 +13,18 @@ static uint32_t stretch_increment(const uint32_t *table, uint32_t f0) {
     return table[part] + (uint32_t)((rise * rest) >> bits);
 }
 
+/* Returns weight * x / 2^8, rounded down, modulo 2^32; |weight| <= 2^12. 64-bit products would cost more. */
+static int32_t weigh(int32_t weight, uint64_t x) {
+    const int32_t below = (weight * (int32_t)(x & 0xFFu)) >> 8;
+    return (int32_t)((uint32_t)weight * (uint32_t)(x >> 8) + (uint32_t)below);
+}
+
 void fm_block_ramp_stretch(fm_ramp_t *ramps, const int32_t *weights, int n_weights, fm_voice_t *voice,
                            const uint32_t *table, float f0_hz) {
     const uint64_t increment = stretch_increment(table, fm_fixed_f0(f0_hz));
     voice->stretch += increment << 6;
     for (int i = 0; i < n_weights; i++) {
-        const uint64_t weight = (uint64_t)(int64_t)weights[i];
-        ramps[i].end = (int32_t)(uint32_t)((weight * voice->stretch) >> 8);
-        ramps[i].step = (int32_t)(uint32_t)((weight * increment) >> 8);
+        ramps[i].end = weigh(weights[i], voice->stretch);
+        ramps[i].step = weigh(weights[i], increment);
     }
 }
