@@ -3,11 +3,7 @@
 import keras
 import numpy as np
 
-from pipeline.core.constants import (
-    CLIP_FRAMES,
-    CONTEXT_FRAMES,
-    MIN_LOUDNESS_DB,
-)
+from pipeline.core.constants import CLIP_FRAMES, CONTEXT_FRAMES, MIN_LOUDNESS_DB
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.patch_files import load_patch
 from pipeline.core.profiles import load_profile

@@ -1,29 +1,29 @@
-"""The data set that tests of batches and of training share."""
+"""The data set that tests of batches and of training share; no test changes it."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support.tone_dataset import INSTRUMENT, write_dataset
 
-from pipeline.training.dataset import (
-    FEATURES,
-    load_dataset,
-)
+from pipeline.training.dataset import load_dataset
+from pipeline.training.dataset_arrays import FEATURES, Arrays
 
 
-@pytest.fixture(scope="module")
-def dataset_path(tmp_path_factory):
-    path = tmp_path_factory.mktemp("runs") / "flute" / "dataset.npz"
-    write_dataset(path)
-    return path
+@pytest.fixture(scope="session")
+def dataset_path(generate_once: Callable[..., Path]) -> Path:
+    name = "dataset.npz"
+    return generate_once("tones", lambda folder: write_dataset(folder / name)) / name
 
 
-@pytest.fixture(scope="module")
-def dataset(dataset_path):
+@pytest.fixture(scope="session")
+def dataset(dataset_path: Path) -> Arrays:
     return load_dataset(dataset_path, INSTRUMENT)
 
 
-@pytest.fixture(scope="module")
-def live_dataset(tmp_path_factory, dataset_path):
+@pytest.fixture(scope="session")
+def live_dataset(tmp_path_factory: pytest.TempPathFactory, dataset_path: Path) -> Arrays:
     """Returns the data set with live features that are an octave above the others, and softer."""
     with np.load(dataset_path) as stored:
         arrays = dict(stored)
