@@ -38,6 +38,10 @@ class BoardFacts(Protocol):
         """Whether weights in flash are read through a data cache."""
 
     @property
+    def n_cores(self) -> int:
+        """Number of cores that render voices, 1 or 2."""
+
+    @property
     def n_voices(self) -> int:
         """Default number of voices of the player."""
 
@@ -80,6 +84,7 @@ def _facts(board: BoardFacts) -> dict[str, str]:
         "BOARD_HAS_FPU": switch(board.has_fpu),
         "BOARD_HAS_INPUT": switch(board.has_input),
         "BOARD_HAS_DATA_CACHE": switch(board.has_data_cache),
+        "BOARD_CORES": str(board.n_cores),
         "BOARD_VOICES": str(board.n_voices),
         "BOARD_SAMPLE_RATE": str(board.sample_rate_hz),
         "BOARD_TFLM_ARCH": board.tflm_arch or '""',

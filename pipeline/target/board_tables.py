@@ -60,7 +60,7 @@ def _instrument_table(boards: Iterable[Board]) -> str:
             [
                 f"[`{board.name}`]({board.name}/README.md)",
                 board.title,
-                f"{board.chip}, {board.core}, {board.clock_hz / 1e6:.0f} MHz",
+                f"{board.chip}, {_cores(board)}, {board.clock_hz / 1e6:.0f} MHz",
                 memories,
                 str(board.n_voices),
                 f"up to {board.reverb_seconds:g} s" if board.reverb_seconds else "no FPU",
@@ -69,6 +69,10 @@ def _instrument_table(boards: Iterable[Board]) -> str:
             ]
         )
     return _markdown(rows)
+
+
+def _cores(board: Board) -> str:
+    return board.core if board.n_cores == 1 else f"{board.n_cores} × {board.core}"
 
 
 def _input(board: Board) -> str:

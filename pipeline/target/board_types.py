@@ -113,6 +113,7 @@ class Board:
             counted.
         flash: Memory of the image; None on the host and for WebAssembly.
         ram: Memory of data and the stack; None on the same boards.
+        n_cores: Number of cores that render voices, 1 or 2.
         n_voices: Default number of the player's voices.
         sample_rate_hz: Default rate of the output.
         has_input: Whether there is a sound input, and an FPU for its analysis.
@@ -137,6 +138,7 @@ class Board:
     clock_hz: int
     flash: Memory | None
     ram: Memory | None
+    n_cores: int = 1
     n_voices: int = 4
     sample_rate_hz: int = 16_000
     has_input: bool = False

@@ -31,7 +31,8 @@ class WorstBlock:
     """What the most expensive block took.
 
     Attributes:
-        instructions: Executed instructions, exact to 0.1 % of `FULL_LOAD`.
+        instructions: Executed instructions, exact to 0.1 % of `FULL_LOAD`; with two cores, those
+            of one core and of the time in which it waits for the other.
         stack_bytes: Most bytes of stack in any block.
     """
 
@@ -89,6 +90,7 @@ def measure_worst_block(
     """
     settings = application_settings(generated, analyses=True) | {
         "PLAYER_VOICES": board.n_voices,
+        "PLAYER_CORES": board.n_cores,
         "SAMPLE_RATE": sample_rate_hz,
     }
     program = make(board.emulated_by, build_dir, settings, "play")

@@ -18,6 +18,7 @@ SMALL = SimpleNamespace(
     has_fpu=False,
     has_input=False,
     has_data_cache=False,
+    n_cores=2,
     n_voices=1,
     sample_rate_hz=16_000,
     tflm_arch="cortex-m0plus",
@@ -30,12 +31,13 @@ HOST = SimpleNamespace(
     has_fpu=True,
     has_input=True,
     has_data_cache=False,
+    n_cores=1,
     n_voices=4,
     sample_rate_hz=48_000,
     tflm_arch=None,
 )
-FACTS = ("CORE", "CORE_FLAGS", "CLOCK_HZ", "HAS_FPU", "HAS_INPUT", "HAS_DATA_CACHE", "VOICES")
-FACTS += ("SAMPLE_RATE", "TFLM_ARCH")
+FACTS = ("CORE", "CORE_FLAGS", "CLOCK_HZ", "HAS_FPU", "HAS_INPUT", "HAS_DATA_CACHE", "CORES")
+FACTS += ("VOICES", "SAMPLE_RATE", "TFLM_ARCH")
 
 
 @pytest.fixture
@@ -65,6 +67,7 @@ def test_cmake_reads_the_properties_of_the_selected_board(script):
         "HAS_FPU=OFF",
         "HAS_INPUT=OFF",
         "HAS_DATA_CACHE=OFF",
+        "CORES=2",
         "VOICES=1",
         "SAMPLE_RATE=16000",
         "TFLM_ARCH=cortex-m0plus",
@@ -77,6 +80,7 @@ def test_cmake_reads_the_properties_of_the_selected_board(script):
         "HAS_FPU=ON",
         "HAS_INPUT=ON",
         "HAS_DATA_CACHE=OFF",
+        "CORES=1",
         "VOICES=4",
         "SAMPLE_RATE=48000",
         "TFLM_ARCH=",

@@ -19,7 +19,8 @@ class Recording:
     Attributes:
         words: Left and right I2S words of every frame, int32, shape [n_frames, 2].
         console: Text that the console printed.
-        cycles: Active core cycles per block of 4 ms; the last block may be cut off.
+        cycles: Active cycles of each core per block of 4 ms; the last block may be cut off.
+        stack_bytes: Bytes of stack that each core used.
         core_hz: Clock of the core at the end of the run.
         divider: Clock divider of the PIO, in 256ths.
         warnings: Warnings of the emulator, for instance about unknown registers.
@@ -29,7 +30,8 @@ class Recording:
 
     words: np.ndarray
     console: str
-    cycles: list[int | None]
+    cycles: list[list[int | None]]
+    stack_bytes: list[int]
     core_hz: float
     divider: int
     warnings: list[str]
@@ -60,7 +62,8 @@ def run(
         n_frames: Number of frames to record.
         events: Frame, port (``midi`` or ``console``), and the bytes that arrive from that frame on.
         output: ``i2s`` or ``pwm``.
-        broken: ``crystal`` or ``pll``, which never starts, or ``sound``, which stops half-way.
+        broken: ``crystal``, ``pll`` or ``core`` (the second one), which never starts, or ``sound``,
+            which stops half-way, or ``block``, for which the second core is halted half-way.
     """
     score = {
         "frames": n_frames,
@@ -80,6 +83,7 @@ def run(
         words=np.fromfile(out, "<i4").reshape(-1, 2),
         console=report["consoleText"],
         cycles=report["cycles"],
+        stack_bytes=report["stackBytes"],
         core_hz=report["coreHz"],
         divider=report["divider"],
         warnings=report["warnings"],

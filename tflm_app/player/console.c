@@ -64,6 +64,9 @@ static void stats(console_t *console, int number) {
     put_share(console, "worst", stats->worst_cycles, stats->block_cycles);
     put_entry(console, "blocks", stats->n_blocks);
     put_entry(console, "underruns", stats->n_underruns);
+    if (PLAYER_N_CORES > 1) {
+        put_entry(console, "core 1 late", stats->n_core_late);
+    }
     put_entry(console, "sounding", (uint32_t)player_n_sounding(console->player));
     put_entry(console, "stolen", console->player->n_stolen);
     put_entry(console, "midi lost", stats->n_midi_lost);

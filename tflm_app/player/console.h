@@ -1,7 +1,8 @@
 /* The text console of the player: it executes a line of input and prints an answer, and never blocks.
  *
  *     help                 lists the commands
- *     stats                shows load (last and worst block), underruns, stolen voices, lost bytes and stack
+ *     stats                shows load (last and worst block), underruns, stolen voices, lost bytes and stack;
+ *                          on two cores also how many underruns began while one waited for the other
  *     clear                resets the worst load and the counts
  *     notes                shows what each voice is doing
  *     program [NUMBER]     lists the instruments, or selects one for later notes
@@ -33,6 +34,7 @@ typedef struct {
     uint32_t worst_cycles;
     uint32_t n_blocks;
     uint32_t n_underruns;
+    uint32_t n_core_late; /* blocks that were late because the first core waited for the second */
     uint32_t n_midi_lost;
     size_t stack_bytes;
 } play_stats_t;

@@ -5,6 +5,7 @@
 #include "fm/fm_sine.h"
 #include "player/keys.h"
 #include "player/midi_controllers.h"
+#include "player/second_core.h"
 #include "player/voices.h"
 
 #define GENERAL_MIDI_VOLUME 100
@@ -80,47 +81,99 @@ void player_follow(player_t *player, const frame_t *live_frame) {
     }
 }
 
-/* Decodes the frames of all voices that have one, in pairs of the same instrument where there are two. */
-static void decode_frames(player_t *player, const bool has_frame[PLAYER_N_VOICES]) {
-    bool is_due[PLAYER_N_VOICES];
-    memcpy(is_due, has_frame, sizeof is_due);
-    for (int i = 0; i < PLAYER_N_VOICES; i++) {
-        if (!is_due[i]) {
+/* --- blocks ----------------------------------------------------------------------------------------- */
+
+/* A part of the voices of a block. One core renders it; it reads the rest of the player, but
+ * writes only its own voices. */
+typedef struct {
+    player_t *player;
+    const uint8_t *voices; /* their numbers */
+    int n_voices;
+    int32_t *mix; /* their sum, zeros before */
+} share_t;
+
+/* Decodes the frames of the voices that have one, in pairs of the same instrument. */
+static void decode_frames(const share_t *share) {
+    instrument_t *alone = NULL;
+    for (int i = 0; i < share->n_voices; i++) {
+        player_voice_t *const voice = &share->player->voices[share->voices[i]];
+        instrument_t *const instrument = &voice->instrument;
+        if (!voice->has_frame) {
             continue;
         }
-        player_voice_t *const voice = &player->voices[i];
-        int other = i + 1;
-        while (other < PLAYER_N_VOICES && !(is_due[other] && player->voices[other].preset == voice->preset)) {
-            other++;
-        }
-        if (other < PLAYER_N_VOICES) {
-            is_due[other] = false;
-            instrument_decode_pair(&voice->instrument, &player->voices[other].instrument);
+        if (alone != NULL && alone->preset == instrument->preset) {
+            instrument_decode_pair(alone, instrument);
+            alone = NULL;
         } else {
-            instrument_decode(&voice->instrument);
+            if (alone != NULL) {
+                instrument_decode(alone);
+            }
+            alone = instrument;
         }
+    }
+    if (alone != NULL) {
+        instrument_decode(alone);
     }
 }
 
-void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]) {
+static void render_share(void *argument) {
+    const share_t *const share = argument;
     int16_t voice_samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
-    int32_t mix[FM_BLOCK_SAMPLES] = {0};
-    bool has_frame[PLAYER_N_VOICES];
-    player_smooth_controls(player);
-    player_start_live_voice(player);
-    for (int i = 0; i < PLAYER_N_VOICES; i++) {
-        has_frame[i] = player_voice_set_frame(player, &player->voices[i]);
+    int32_t *const mix = share->mix;
+    for (int i = 0; i < share->n_voices; i++) {
+        player_voice_set_frame(share->player, &share->player->voices[share->voices[i]]);
     }
-    decode_frames(player, has_frame);
-    for (int i = 0; i < PLAYER_N_VOICES; i++) {
-        player_voice_t *const voice = &player->voices[i];
+    decode_frames(share);
+    for (int i = 0; i < share->n_voices; i++) {
+        player_voice_t *const voice = &share->player->voices[share->voices[i]];
         const int32_t gain = voice->is_live ? 1 << MIX_SHIFT : 1; /* a live voice plays alone */
-        if (player_voice_render(player, voice, has_frame[i], voice_samples)) {
+        if (player_voice_render(voice, voice_samples)) {
             for (int n = 0; n < FM_BLOCK_SAMPLES; n++) {
                 mix[n] += voice_samples[n] * gain;
             }
         }
     }
+}
+
+/* Lists the voices that sound, those of the same instrument together, so that their frames can be decoded in
+ * pairs; returns their number. */
+static int list_voices(const player_t *player, uint8_t voices[PLAYER_N_VOICES]) {
+    int n = 0;
+    for (size_t preset = 0; preset < instrument_n_presets; preset++) {
+        for (uint8_t i = 0; i < PLAYER_N_VOICES; i++) {
+            const player_voice_t *const voice = &player->voices[i];
+            if (voice->phase != VOICE_IDLE && voice->preset == preset) {
+                voices[n++] = i;
+            }
+        }
+    }
+    return n;
+}
+
+void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]) {
+    uint8_t voices[PLAYER_N_VOICES];
+    int32_t mix[FM_BLOCK_SAMPLES] = {0};
+    player_smooth_controls(player);
+    player_start_live_voice(player);
+    player_rest_voices(player);
+    const int n_voices = list_voices(player, voices);
+#if PLAYER_N_CORES == 2
+    int32_t second_mix[FM_BLOCK_SAMPLES] = {0};
+    const int n_first = n_voices / 2; /* the first core has other work, too */
+    share_t second = {player, voices + n_first, n_voices - n_first, second_mix};
+    second_core_start(render_share, &second);
+#else
+    const int n_first = n_voices;
+#endif
+    share_t first = {player, voices, n_first, mix};
+    render_share(&first);
+#if PLAYER_N_CORES == 2
+    second_core_wait();
+    for (int n = 0; n < FM_BLOCK_SAMPLES; n++) {
+        mix[n] += second_mix[n];
+    }
+#endif
+    player_start_waiting_notes(player);
     for (int n = 0; n < FM_BLOCK_SAMPLES; n++) {
         samples[n] = (int16_t)fm_saturate(mix[n] >> MIX_SHIFT);
     }

@@ -31,6 +31,8 @@
  * The implementation has four parts: player.c (this interface, mixing), voices.c (the life of a voice),
  * keys.c (held keys and the choice of a voice) and midi_controllers.c. In each block all voices set their
  * frames first; then the networks of two voices at a time are decoded together, and the voices are rendered.
+ * With two cores (PLAYER_N_CORES 2), each core does so with half of the voices that sound
+ * (player/second_core.h); the samples are the same.
  *
  * Nothing is allocated. State: per voice, that of instrument_t and 96 bytes. Cost besides instrument_render
  * of each voice: see player/expression.h, plus 12 instructions per sample for mixing.
@@ -49,6 +51,9 @@ extern "C" {
 
 #ifndef PLAYER_N_VOICES
 #define PLAYER_N_VOICES 4 /* the build sets the number that the board has time and memory for */
+#endif
+#ifndef PLAYER_N_CORES
+#define PLAYER_N_CORES 1 /* cores that render voices: 1 or 2 */
 #endif
 #define PLAYER_N_KEYS 16 /* number of held keys that a monophonic player remembers */
 #define PLAYER_ALL_CHANNELS 16
@@ -84,6 +89,7 @@ typedef struct {
     uint8_t phase;      /* voice_phase_t */
     uint8_t event;      /* voice_event_t of the last block */
     uint8_t played;     /* preset that was played in the last block */
+    bool has_frame;     /* the next block plays a frame, which has to be decoded; otherwise the voice fades */
     bool is_fresh;      /* nothing has been rendered since the decoder was reset */
     bool is_live;       /* its sound or fade-out follows measured frames instead of keys */
     uint32_t released;  /* value of n_released at its release: smaller is older */

@@ -75,9 +75,32 @@ void player_start_live_voice(player_t *player) {
     }
 }
 
-/* Ends the sound of a voice and starts the note that waits for it. Returns whether there was a sound to fade.
- */
-static bool fade_voice(player_t *player, player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
+void player_rest_voices(player_t *player) {
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        player_voice_t *const voice = &player->voices[i];
+        if (voice->phase != VOICE_IDLE) {
+            continue;
+        }
+        voice->event = VOICE_SILENT;
+        if (voice->preset != player->program) {
+            /* Binding the voice while it is idle saves that time when a note starts. */
+            player_voice_bind_preset(voice, player->program, voice->instrument.seed);
+        }
+    }
+}
+
+void player_start_waiting_notes(player_t *player) {
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        player_voice_t *const voice = &player->voices[i];
+        if (voice->next_phase != VOICE_IDLE && voice->phase == VOICE_IDLE) {
+            start_voice(player, voice, voice->next, voice->next_phase, voice->next_preset);
+            voice->next_phase = VOICE_IDLE;
+        }
+    }
+}
+
+/* Ends the sound of a voice. Returns whether there was a sound to fade. */
+static bool fade_voice(player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
     const bool sounds = !voice->is_fresh;
     if (sounds) {
         instrument_fade(&voice->instrument, samples);
@@ -85,15 +108,11 @@ static bool fade_voice(player_t *player, player_voice_t *voice, int16_t samples[
     }
     voice->event = sounds ? VOICE_FADED : VOICE_SILENT;
     voice->phase = VOICE_IDLE;
-    if (voice->next_phase != VOICE_IDLE) {
-        start_voice(player, voice, voice->next, voice->next_phase, voice->next_preset);
-        voice->next_phase = VOICE_IDLE;
-    }
     return sounds;
 }
 
 /* Returns the next frame of a voice that is held, dies away or is live. */
-static frame_t next_frame(player_t *player, player_voice_t *voice) {
+static frame_t next_frame(const player_t *player, player_voice_t *voice) {
     frame_t frame;
     if (voice->phase == VOICE_LIVE) {
         frame = player->live_frame;
@@ -104,20 +123,14 @@ static frame_t next_frame(player_t *player, player_voice_t *voice) {
     return frame;
 }
 
-bool player_voice_set_frame(player_t *player, player_voice_t *voice) {
+void player_voice_set_frame(const player_t *player, player_voice_t *voice) {
     voice->played = voice->preset;
     if (voice->phase == VOICE_LIVE && voice->preset != player->program) {
         voice->phase = VOICE_FADING;
     }
-    if (voice->phase == VOICE_FADING) {
-        return false;
-    }
-    if (voice->phase == VOICE_IDLE) {
-        if (voice->preset != player->program) {
-            /* Binding the voice while it is idle saves that time when a note starts. */
-            player_voice_bind_preset(voice, player->program, voice->instrument.seed);
-        }
-        return false;
+    voice->has_frame = voice->phase != VOICE_FADING;
+    if (!voice->has_frame) {
+        return;
     }
     const bool is_live = voice->phase == VOICE_LIVE;
     const frame_t frame = next_frame(player, voice);
@@ -125,20 +138,14 @@ bool player_voice_set_frame(player_t *player, player_voice_t *voice) {
     if (is_live) { /* for the console */
         voice->note = (uint8_t)(12.0f * voice->instrument.log2_f0 + (NOTE_OF_1_HZ + 0.5f));
     }
-    return true;
 }
 
-bool player_voice_render(player_t *player, player_voice_t *voice, bool has_frame,
-                         int16_t samples[FM_BLOCK_SAMPLES]) {
-    if (has_frame) {
-        voice->event = voice->is_fresh ? VOICE_BEGUN : VOICE_PLAYED;
-        voice->is_fresh = false;
-        instrument_render_decoded(&voice->instrument, samples);
-        return true;
+bool player_voice_render(player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]) {
+    if (!voice->has_frame) {
+        return fade_voice(voice, samples);
     }
-    if (voice->phase == VOICE_FADING) {
-        return fade_voice(player, voice, samples);
-    }
-    voice->event = VOICE_SILENT;
-    return false;
+    voice->event = voice->is_fresh ? VOICE_BEGUN : VOICE_PLAYED;
+    voice->is_fresh = false;
+    instrument_render_decoded(&voice->instrument, samples);
+    return true;
 }

@@ -25,14 +25,20 @@ void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key
 /* Releases the note of a held voice, which then dies away. */
 void player_voice_release(player_t *player, player_voice_t *voice);
 
-/* Sets the frame of the next block of a voice; returns false if the voice fades or is silent, so that there
- * is nothing to decode. */
-bool player_voice_set_frame(player_t *player, player_voice_t *voice);
+/* Sets the frame of the next block of a voice that is not idle, if it does not fade, and `has_frame`. This
+ * function and the next one write the voice alone, so that cores can work on different voices at the same
+ * time. */
+void player_voice_set_frame(const player_t *player, player_voice_t *voice);
 
-/* Renders the next block of a voice, given what player_voice_set_frame returned, and after its frame was
- * decoded; returns false and leaves `samples` unchanged if the voice is silent. */
-bool player_voice_render(player_t *player, player_voice_t *voice, bool has_frame,
-                         int16_t samples[FM_BLOCK_SAMPLES]);
+/* Renders the next block of a voice after its frame, if it has one, was decoded; returns false and leaves
+ * `samples` unchanged if the voice is silent. */
+bool player_voice_render(player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES]);
+
+/* Prepares the idle voices for notes of the current instrument; they are silent in the next block. */
+void player_rest_voices(player_t *player);
+
+/* Starts the notes that waited for voices that have faded. */
+void player_start_waiting_notes(player_t *player);
 
 /* Fades every voice out within a block, drops notes that wait, and forgets all held keys. */
 void player_fade_all(player_t *player);

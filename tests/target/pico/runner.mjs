@@ -6,16 +6,27 @@
 //   frames   number of sound frames to record
 //   output   "i2s", or "pwm": both words of a frame are then the duty of slice 4, channel A
 //   events   [{frame, port, bytes}]: bytes that arrive at the "midi" or "console" UART, starting at a frame
-//   broken   "crystal" or "pll", which never starts, or "sound", which stops after half the frames; or nothing
+//   broken   "crystal" or "pll", which never starts, or "sound", which stops after half the frames, or "core",
+//            the second core, which never starts, or "block": after half the frames, that core is halted for
+//            the duration of a block; or nothing
 //
 // Writes the left and right words of every frame (int32) to OUT and prints JSON: the text of the console, the
-// active cycles of the core per block of 4 ms, the frequency of the core, the divider of the PIO (256ths),
-// warnings of the emulator, resets by the watchdog, flashes of the LED. Ends early at a reset.
+// active cycles of each core per block of 4 ms, the bytes of stack that each core used, the frequency of the
+// cores, the divider of the PIO (256ths), warnings of the emulator, resets by the watchdog, flashes of the LED.
+// Ends early at a reset.
+//
+// rp2040js has one core. The second one is a core of the same class on a second view of the same chip, which
+// differs in what each core has for itself: NVIC and SysTick, SIO. The cores run in turns of at most 64 cycles,
+// which is shorter than the time between two events outside.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const [emulatorDir, uf2Path, scorePath, outPath] = process.argv.slice(2);
-const { GPIOPinState, RP2040 } = await import(pathToFileURL(`${emulatorDir}/dist/esm/index.js`));
+const load = (file) => import(pathToFileURL(`${emulatorDir}/dist/esm/${file}`));
+const { GPIOPinState, RP2040 } = await load("index.js");
+const { CortexM0Core } = await load("cortex-m0-core.js");
+const { RPPPB } = await load("peripherals/ppb.js");
+const { RPSIO } = await load("sio.js");
 const score = JSON.parse(readFileSync(scorePath, "utf8"));
 
 const FLASH = 0x10000000;
@@ -30,7 +41,8 @@ const BITS_PER_BYTE = 10;
 const chip = new RP2040();
 const warnings = [];
 const note = (name, message) => warnings.push(`${name}: ${message}`);
-chip.logger = { debug() {}, info() {}, warn: note, error: note };
+const info = (name, message) => message === "SEV" && cores.forEach(signal);
+chip.logger = { debug() {}, info, warn: note, error: note };
 let nResets = 0;
 const watchdog = chip.peripherals[0x40058];
 watchdog.onWatchdogTrigger = () => {
@@ -62,6 +74,78 @@ if (crc32(chip.flash.subarray(0, 252)) !== chip.flashView.getUint32(252, true)) 
 }
 chip.sram.set(chip.flash.subarray(0, 256), LOADER - SRAM);
 chip.core.PC = LOADER;
+
+// --- the second core ---------------------------------------------------------------------------------
+
+const view = Object.create(chip);
+view.core = new CortexM0Core(view);
+view.ppb = new RPPPB(view, "PPB");
+view.sio = new RPSIO(view);
+const cores = [chip.core]; // those that run; the second one waits in the boot ROM
+
+function signal(core) {
+  core.eventRegistered = !core.waiting;
+  core.waiting = false;
+}
+
+const SIO = { cpuid: 0x00, fifoStatus: 0x50, fifoWrite: 0x54, fifoRead: 0x58, beforeFifo: 0x50 };
+const FIFO_WORDS = 8;
+const VALID = 1;
+const READY = 2;
+const fifos = [[], []]; // words to each core
+
+// Adds what rp2040js lacks to the SIO of a core: its number and the FIFOs. Both cores drive the same pins.
+function complete(sio, number) {
+  const [inbox, outbox] = [fifos[number], fifos[1 - number]];
+  const [read, write] = [sio.readUint32.bind(sio), sio.writeUint32.bind(sio)];
+  const shared = number === 0 ? write : chip.sio.writeUint32.bind(chip.sio);
+  sio.readUint32 = (offset) => {
+    if (offset === SIO.cpuid) {
+      return number;
+    } else if (offset === SIO.fifoStatus) {
+      return (inbox.length ? VALID : 0) | (outbox.length < FIFO_WORDS ? READY : 0);
+    } else if (offset === SIO.fifoRead) {
+      return inbox.shift() ?? 0;
+    }
+    return read(offset);
+  };
+  sio.writeUint32 = (offset, value) => {
+    if (offset === SIO.fifoWrite) {
+      if (outbox.length < FIFO_WORDS) {
+        outbox.push(value >>> 0);
+        launch?.();
+      }
+    } else {
+      (offset < SIO.beforeFifo ? shared : write)(offset, value);
+    }
+  };
+}
+complete(chip.sio, 0);
+complete(view.sio, 1);
+
+// The boot ROM on the second core: answers each word of the sequence 0, 0, 1, vector table, stack pointer, entry
+// with the same word, and starts over after a zero or what it does not expect (RP2040 datasheet, section 2.8.2).
+const words = [];
+const tops = [0, 0]; // the initial stack pointers
+let launch = () => {
+  const word = fifos[1].shift();
+  words.push(word);
+  if (word === 0 || words[0] !== 1) {
+    words.length = 0;
+  }
+  fifos[0].push(words.length ? word : 0);
+  if (words.length === 4) {
+    [, view.core.VTOR, view.core.SP, view.core.PC] = words;
+    view.core.PC &= ~1;
+    tops[1] = view.core.SP;
+    cores.push(view.core);
+    launch = null;
+  }
+};
+fifos[0].push(0); // which the ROM sends at first
+if (score.broken === "core") {
+  launch = () => {};
+}
 
 // --- corrections of the emulator ---------------------------------------------------------------------
 
@@ -156,52 +240,87 @@ function feed() {
 
 // --- time -------------------------------------------------------------------------------------------
 
+const WINDOW = 64; // cycles in which the cores run one after the other, at most
 const NEVER = 1000; // cycles to sleep if no event is scheduled
-let pioDebt = 0; // 256ths of a cycle by which the PIO lags behind the core
-const cycles = [];
+let pioDebt = 0; // 256ths of a cycle by which the PIO lags behind the cores
+const ahead = [0, 0]; // cycles by which the last instruction of each core exceeded a window
+const cycles = [[], []];
+const lowest = [Infinity, Infinity]; // stack pointers
 let startNanos = null; // start of the sound
+let haltNanos = null; // the second core is halted until then
 
-// Returns the cycles until the next event while the core sleeps.
-function sleep(divider) {
+// Runs a core for some cycles, or until it sleeps; returns the cycles in which it was active.
+function execute(number, window) {
+  const core = cores[number];
+  const { registers } = core;
+  let lowestSp = lowest[number];
+  let spent = ahead[number];
+  while (spent < window && !core.waiting) {
+    spent += core.executeInstruction();
+    if (registers[13] < lowestSp) {
+      lowestSp = registers[13];
+    }
+  }
+  const active = spent - ahead[number];
+  ahead[number] = Math.max(0, spent - window);
+  if (startNanos !== null) {
+    lowest[number] = lowestSp;
+  }
+  return active;
+}
+
+function isHalted(number) {
+  const isDue = score.broken === "block" && number === 1 && recorded[1].length > score.frames / 2;
+  haltNanos ??= isDue ? chip.clock.nanos + 4e6 : null;
+  return number === 1 && haltNanos !== null && chip.clock.nanos < haltNanos;
+}
+
+// Returns the cycles until the next event: an alarm of the emulator or a step of the PIO.
+function untilEvent(divider) {
   const alarm = chip.clock.nextAlarm ? (chip.clock.nanosToNextAlarm * chip.clkSys) / 1e9 : NEVER;
   const step = machine.enabled ? (divider - pioDebt) / 256 : NEVER;
   return Math.max(1, Math.ceil(Math.min(alarm, step, NEVER)));
 }
 
-while (recorded[1].length < score.frames && !nResets) {
-  const divider = machine.clockDivInt * 256 + machine.clockDivFrac;
-  let spent;
-  if (chip.core.waiting) {
-    spent = sleep(divider);
-  } else {
-    spent = chip.core.executeInstruction();
-    if (startNanos !== null) {
-      const block = Math.floor((chip.clock.nanos - startNanos) / 4e6);
-      cycles[block] = (cycles[block] ?? 0) + spent;
-    } else if (recorded[1].length > 0) {
+function run() {
+  while (recorded[1].length < score.frames && !nResets) {
+    const divider = machine.clockDivInt * 256 + machine.clockDivFrac;
+    if (startNanos === null && recorded[1].length > 0) {
       startNanos = chip.clock.nanos;
     }
-  }
-  chip.clock.tick((spent * 1e9) / chip.clkSys);
-  if (machine.enabled) {
-    if (score.broken === "sound" && recorded[1].length > score.frames / 2) {
-      machine.enabled = false;
+    const isAwake = cores.some((core) => !core.waiting);
+    const window = isAwake ? Math.min(untilEvent(divider), WINDOW) : untilEvent(divider);
+    for (let number = 0; number < cores.length; number++) {
+      const active = isHalted(number) ? 0 : execute(number, window);
+      if (active > 0 && startNanos !== null) {
+        const block = Math.floor((chip.clock.nanos - startNanos) / 4e6);
+        cycles[number][block] = (cycles[number][block] ?? 0) + active;
+      }
     }
-    pioDebt += spent * 256;
-    while (pioDebt >= divider) {
-      pioDebt -= divider;
-      machine.step();
-      sampleI2s();
+    chip.clock.tick((window * 1e9) / chip.clkSys);
+    if (machine.enabled) {
+      if (score.broken === "sound" && recorded[1].length > score.frames / 2) {
+        machine.enabled = false;
+      }
+      pioDebt += window * 256;
+      while (pioDebt >= divider) {
+        pioDebt -= divider;
+        machine.step();
+        sampleI2s();
+      }
     }
+    feed();
   }
-  feed();
 }
+run();
 
+tops[0] = chip.readUint32(chip.core.VTOR);
 writeFileSync(outPath, new Int32Array(recorded[1].flatMap((right, i) => [recorded[0][i], right])));
 console.log(
   JSON.stringify({
     consoleText,
     cycles,
+    stackBytes: tops.map((top, number) => Math.max(0, top - lowest[number])),
     coreHz: chip.clkSys,
     divider: machine.clockDivInt * 256 + machine.clockDivFrac,
     warnings,

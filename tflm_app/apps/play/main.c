@@ -20,6 +20,7 @@
 #include "board.h"
 #include "play_board.h"
 #include "player/console.h"
+#include "player/second_core.h"
 #include "reverb/reverb.h"
 #if BOARD_SAMPLE_RATE == 48000
 #include "upsampler/upsampler.h"
@@ -145,6 +146,9 @@ static void serve_console(void) {
     char typed[8];
     const size_t n_typed = board_console_read(typed, sizeof typed);
     stats.n_midi_lost = board_midi_lost();
+#if PLAYER_N_CORES > 1
+    stats.n_core_late = second_core_n_late();
+#endif
     stats.stack_bytes = n_typed > 0 ? board_stack_used() : stats.stack_bytes;
     for (size_t i = 0; i < n_typed; i++) {
         console_receive(&console, typed[i]);

@@ -32,11 +32,7 @@ size_t board_stack_used(void) {
 }
 
 void board_reset(void) {
-#if defined(__ARM_FP)
-    /* CPACR: full access to coprocessors 10 and 11, the FPU, before any instruction may use it. */
-    *(volatile uint32_t *)0xE000ED88u |= 0xFu << 20;
-    __asm__ volatile("dsb\n\tisb" ::: "memory");
-#endif
+    cortex_m_enable_fpu();
     memcpy(link_data_start, link_data_load, (size_t)((char *)link_data_end - (char *)link_data_start));
     memset(link_bss_start, 0, (size_t)((char *)link_bss_end - (char *)link_bss_start));
     paint_stack();

@@ -12,6 +12,7 @@
 
 #include "board.h"
 #include "board_files.h"
+#include "second_core_time.h"
 
 #define TAIL_BLOCKS 250u
 #define CYCLES_PER_BLOCK (168000000u / 250u) /* of an STM32F407, at one cycle per instruction */
@@ -115,7 +116,7 @@ size_t board_console_write(const char *text, size_t n_bytes) {
     return board_write(console_file, text, n);
 }
 
-uint32_t board_cycles(void) { return board_instruction_count(); }
+uint32_t board_cycles(void) { return board_instruction_count() - second_core_shared_time(); }
 
 uint32_t board_cycles_per_block(void) { return CYCLES_PER_BLOCK; }
 

@@ -48,6 +48,7 @@ void audio_interrupt(void) {
     REGISTER(DMA_READ_ADDR(played)) = (uint32_t)halves[played]; /* for the next time it is started */
     playing = 1u - played;
     silence(played);
+    rp2_check_second_core();
     rp2_show_state();
     audio_tick();
 }

@@ -1,7 +1,8 @@
 /* board.h and play_board.h for the Picos, except the audio functions (audio.c).
  *
  * The LED shows the state of the board: every two seconds one flash if all is well, two if the crystal did
- * not start, three if the PLL did not lock; constantly dark or lit if no sound plays.
+ * not start, three if the PLL did not lock, four if the second core did not start; constantly dark or lit if
+ * no sound plays.
  *
  * Source: RP2040 datasheet, sections 2.13 and 4.7; RP2350 datasheet, sections 7.4, 8.5 and 12.9.
  */
@@ -22,14 +23,15 @@
 #define LED_BLOCKS 500u      /* of 4 ms */
 #define LED_FLASH_BLOCKS 50u /* half lit, half dark */
 #define PRINT_ROUNDS 100000u
+#define ERROR_NO_SECOND_CORE 3u
 
 static uart_t console, midi;
-static clocks_error_t clocks_error;
+static uint32_t error; /* a clocks_error_t, or ERROR_NO_SECOND_CORE; 0 if there is none */
 
 /* --- start ------------------------------------------------------------------------------------------ */
 
 void rp2_start(void) {
-    clocks_error = clocks_start();
+    error = clocks_start();
     clocks_release(RESET_IO_BANK0 | RESET_PADS_BANK0 | RESET_UART0 | RESET_UART1);
     REGISTER(SIO_BASE + SIO_GPIO_OE_SET) = 1u << PIN_LED;
     pin_connect(PIN_LED, PIN_FUNCTION_SIO, PAD_OUTPUT);
@@ -39,10 +41,15 @@ void rp2_start(void) {
     uart_start(&console, UART0_BASE, IRQ_UART0, CONSOLE_BAUD);
     uart_start(&midi, UART1_BASE, IRQ_UART1, MIDI_BAUD);
     board_init();
-    if (clocks_error == CLOCKS_NO_CRYSTAL) {
+    if (!rp2_start_second_core() && error == CLOCKS_FULL_SPEED) {
+        error = ERROR_NO_SECOND_CORE;
+    }
+    if (error == CLOCKS_NO_CRYSTAL) {
         board_print("error 1: the crystal does not start; too slow to play\r\n");
-    } else if (clocks_error == CLOCKS_NO_PLL) {
+    } else if (error == CLOCKS_NO_PLL) {
         board_print("error 2: the PLL does not lock; too slow to play\r\n");
+    } else if (error == ERROR_NO_SECOND_CORE) {
+        board_print("error 3: the second core does not start; one core plays, with fewer voices\r\n");
     }
 }
 
@@ -53,7 +60,7 @@ void rp2_midi_interrupt(void) { uart_receive(&midi); }
 void rp2_show_state(void) {
     static uint32_t block;
     block = block + 1u < LED_BLOCKS ? block + 1u : 0;
-    const uint32_t n_flashes = 1u + clocks_error;
+    const uint32_t n_flashes = 1u + error;
     pin_set_led(block < n_flashes * LED_FLASH_BLOCKS && block % LED_FLASH_BLOCKS < LED_FLASH_BLOCKS / 2u);
 }
 

@@ -76,6 +76,13 @@
 #define UART_IMSC 0x38u
 #define UART_INTERRUPT_RX (1u << 4)
 
+/* 2.3.1.4, 3.1.5 SIO: the two FIFOs between the cores */
+#define SIO_FIFO_ST (SIO_BASE + 0x50u)
+#define SIO_FIFO_ST_VLD (1u << 0) /* a word has arrived */
+#define SIO_FIFO_ST_RDY (1u << 1) /* there is space for a word to the other core */
+#define SIO_FIFO_WR (SIO_BASE + 0x54u)
+#define SIO_FIFO_RD (SIO_BASE + 0x58u)
+
 /* 2.5, 12.6 DMA */
 #define DMA_READ_ADDR(channel) (DMA_BASE + 0x40u * (channel) + 0x00u)
 #define DMA_WRITE_ADDR(channel) (DMA_BASE + 0x40u * (channel) + 0x04u)

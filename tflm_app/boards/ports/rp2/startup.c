@@ -25,7 +25,7 @@ static void fault(void) {
 }
 
 /* The loader points VTOR here: initial stack pointer, exceptions 1 to 15, interrupts. */
-__attribute__((section(".vectors"), used)) static const uintptr_t vectors[16 + IRQ_UART1 + 1] = {
+__attribute__((section(".vectors"), used)) const uintptr_t rp2_vectors[16 + IRQ_UART1 + 1] = {
     [0] = (uintptr_t)link_stack_end,
     [1] = (uintptr_t)board_reset,
     [2 ... 15] = (uintptr_t)fault,
