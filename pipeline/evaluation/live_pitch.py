@@ -8,7 +8,19 @@ three semitones; nearly all are octaves and twelfths.
 
 The offline features are no ground truth. Where a flute overblows, its lower register sounds on
 faintly, and the offline features may report that: in phrases whose notes are known, they are an
-octave low in 2.7 % of the frames.
+octave low in 2.7 % of the frames. Against the melody, which other articulations of a phrase show,
+two phrases in staccatissimo have 22 and 25 % wrong frames live, and 40 and 31 % offline; so most of
+the difference between both is not an error of the live analysis.
+
+Three rules for such notes were measured on 20 ms windows of flute and saxophone phrases, and left:
+
+- Half the period also counts if it is nearly as good in the differenced signal, where weak odd
+  partials are higher ones: mends 21 % of the octave errors of the flute, breaks 8 % as many other
+  frames, and on the saxophone more frames than it mends.
+- The pitch counts after it was stable for N blocks: staccato from 7.8 to 5.1 % for N = 4, to 3.5 %
+  for N = 8, which loses 13 and 24 % of the frames.
+- Frames do not count if half the period is nearly as good: from 7.8 to 5.0 %, which loses 5 % of
+  the frames; trumpets get worse.
 """
 
 from collections.abc import Iterable
