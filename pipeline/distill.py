@@ -1,33 +1,74 @@
-"""Distils the full model of an instrument, the teacher, into a reduced student.
+"""Distils a trained model of an instrument, the teacher, into a smaller one, the student.
 
     python -m pipeline.distill --instrument flute --method control
+    python -m pipeline.distill --instrument flute --variant tiny --method control
 
-After Giudici et al., "Distilling DDSP", JAES 2025: audio distillation (AD) adds the MSS distance to
-the teacher's audio, control distillation (CD) the mean absolute difference between the logarithms
-of the student's and the teacher's operator levels. The teacher's outputs are rendered once, and the
-student starts with the teacher's noise and reverb. Writes the run folder
-``runs/<instrument>/reduced_ad`` or ``reduced_cd``. The same command resumes an interrupted run.
+The first command makes a reduced student of the full model, after Giudici et al., "Distilling
+DDSP", JAES 2025: audio distillation (AD) adds the MSS distance to the teacher's audio, control
+distillation (CD) the mean absolute difference between the logarithms of the student's and the
+teacher's operator levels. The teacher's outputs are rendered once, and the student starts with the
+teacher's noise and reverb. Writes the run folder ``runs/<instrument>/reduced_ad`` or
+``reduced_cd``. The same command resumes an interrupted run.
+
+The second command makes a tiny student of any larger model within two minutes, because it learns
+from the teacher's levels alone. Writes ``runs/<instrument>/tiny``.
 """
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline.core.cli import run_main
-from pipeline.core.instrument_config import load_instrument
-from pipeline.core.model_choice import describe_run
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import InstrumentConfig, load_instrument
+from pipeline.core.model_choice import choose_model, describe_run
 from pipeline.core.parser import Parser
 from pipeline.core.runs import find_run, load_run
 from pipeline.core.training_options import add_training_arguments
 from pipeline.training.dataset import load_dataset
+from pipeline.training.dataset_arrays import Arrays
 from pipeline.training.distillation import LOSS_OF_METHOD, VARIANT_OF_METHOD, render_teacher
+from pipeline.training.frame_distillation import distil_frames
 from pipeline.training.loop import train_model
 from pipeline.training.options import chosen_start, chosen_training, print_metrics, resolve
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Distils the full model of an instrument into a reduced student."""
+    """Distils a trained model of an instrument into a smaller one."""
+    args = _parser().parse_args(argv)
+    if args.variant == "tiny" and (args.method != "control" or args.warm_start):
+        given = "--warm-start" if args.method == "control" else f"--method {args.method}"
+        raise UserError(
+            f"{given}: a tiny student learns from levels alone and starts from random weights: "
+            "give --variant tiny --method control"
+        )
+    instrument = load_instrument(args.instrument)
+    teacher = args.teacher or _default_teacher(args)
+    config = load_run(teacher, instrument=args.instrument)
+    if config.variant == "tiny":
+        raise UserError(f"{teacher} is a tiny model, which teaches no other: give a larger one")
+    print(f"teacher: {describe_run(teacher)}", flush=True)
+    folder = args.runs / args.instrument
+    dataset = load_dataset(args.dataset or folder / "dataset.npz", instrument)
+    variant = "tiny" if args.variant == "tiny" else VARIANT_OF_METHOD[args.method]
+    learn = _learn_from_levels if variant == "tiny" else _learn_from_audio
+    metrics = learn(args, instrument, folder / variant, dataset, teacher)
+    print_metrics(metrics, folder / variant)
+    for split, error_db in metrics.get("teacher", {}).get("level_error_db", {}).items():
+        print(f"levels, {split}: {error_db:.2f} dB from the teacher's, where they are audible")
+    print(f"next: python -m pipeline.quantize --run {folder / variant}")
+
+
+def _parser() -> Parser:
     parser = Parser("distill", main.__doc__)
     add_training_arguments(parser)
+    parser.add_argument(
+        "--variant",
+        choices=("reduced", "tiny"),
+        default="reduced",
+        help="network of the student (default: %(default)s)",
+    )
     parser.add_argument(
         "--method",
         choices=tuple(LOSS_OF_METHOD),
@@ -38,29 +79,51 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--teacher",
         type=Path,
         metavar="DIR",
-        help="run folder of the teacher (default: the instrument's full model)",
+        help="run folder of the teacher (default: the instrument's full model; of a tiny student "
+        "its best small model)",
     )
-    args = parser.parse_args(argv)
-    instrument = load_instrument(args.instrument)
-    folder = args.runs / args.instrument
-    teacher = args.teacher or find_run(args.instrument, "full", args.runs)
-    load_run(teacher, instrument=args.instrument)
-    print(f"teacher: {describe_run(teacher)}", flush=True)
-    dataset = load_dataset(args.dataset or folder / "dataset.npz", instrument)
-    dataset |= render_teacher(teacher, dataset, args.method)
-    variant = VARIANT_OF_METHOD[args.method]
-    training = chosen_training(args, variant)
-    metrics = train_model(
-        folder / variant,
-        resolve(instrument, variant, training),
-        dataset,
+    return parser
+
+
+def _default_teacher(args: argparse.Namespace) -> Path:
+    """Returns the run folder of the model that teaches if none is given."""
+    if args.variant == "tiny":
+        return choose_model(args.instrument, runs=args.runs).run_dir
+    return find_run(args.instrument, "full", args.runs)
+
+
+def _learn_from_audio(
+    args: argparse.Namespace,
+    instrument: InstrumentConfig,
+    run_dir: Path,
+    dataset: Arrays,
+    teacher: Path,
+) -> dict[str, Any]:
+    """Trains a reduced student on recordings and on the teacher's audio or levels."""
+    training = chosen_training(args, run_dir.name)
+    return train_model(
+        run_dir,
+        resolve(instrument, run_dir.name, training),
+        dataset | render_teacher(teacher, dataset, args.method),
         loss=LOSS_OF_METHOD[args.method],
-        warm_start=chosen_start(args, instrument, variant, training),
+        warm_start=chosen_start(args, instrument, run_dir.name, training),
         teacher=teacher,
         resume=not args.restart,
     )
-    print_metrics(metrics, folder / variant)
-    print(f"next: python -m pipeline.quantize --run {folder / variant}")
+
+
+def _learn_from_levels(
+    args: argparse.Namespace,
+    instrument: InstrumentConfig,
+    run_dir: Path,
+    dataset: Arrays,
+    teacher: Path,
+) -> dict[str, Any]:
+    """Trains a tiny student on the teacher's levels alone."""
+    config = resolve(instrument, "tiny", chosen_training(args, "tiny"))
+    return distil_frames(
+        run_dir, config, instrument.data, dataset, teacher, resume=not args.restart
+    )
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def _parser() -> Parser:
         "--students",
         nargs="+",
         choices=STUDENTS,
-        help="reduced variants; the firmware plays the last one (default: set by the profile)",
+        help="small models; the firmware plays the last one (default: set by the profile)",
     )
     add_runs(parser)
     return parser

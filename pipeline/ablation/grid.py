@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pipeline.core.constants import VARIANTS
+from pipeline.core.constants import TAUGHT, VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
 from pipeline.core.schema import OneOf, Within, from_table
@@ -185,7 +185,7 @@ def _check_references(
     path: Path, section: str, setting: Setting, earlier: dict[str, Setting], sources: list[str]
 ) -> None:
     """Raises `UserError` if entries of a setting contradict each other or earlier settings."""
-    where, is_distilled = f"{path}: {section}", setting.variant.startswith("reduced_")
+    where, is_distilled = f"{path}: {section}", setting.variant in TAUGHT
     if is_distilled and not setting.teacher:
         raise UserError(f"{where}teacher is missing: a {setting.variant} model needs one")
     if setting.teacher and not is_distilled:

@@ -27,6 +27,7 @@ from pipeline.core.processes import locked
 from pipeline.core.runs import RunConfig, load_run
 from pipeline.training.dataset import load_dataset
 from pipeline.training.distillation import LOSS_OF_METHOD, VARIANT_OF_METHOD, render_teacher
+from pipeline.training.frame_distillation import distil_frames
 from pipeline.training.loop import CHECKPOINT, METRICS, train_model
 from pipeline.training.losses import reconstruction_loss
 
@@ -110,26 +111,35 @@ def _train(task: Task) -> tuple[dict[str, Any], float]:
         return metrics, _seconds(task.run_dir)
     config = _resolve_steps(task)
     begin = time.monotonic()
+    done_before = _steps_done(task.run_dir / CHECKPOINT)
+    metrics = _learn(task, config, resume=0 < done_before < config.train.steps)
+    steps = metrics["steps"]
+    # Of a training that was interrupted, the part that ran now tells how long all of it takes.
+    seconds = (time.monotonic() - begin) * steps / max(steps - done_before, 1)
+    write_json(timing, {"seconds": seconds, "steps": steps})
+    return metrics, seconds
+
+
+def _learn(task: Task, config: RunConfig, *, resume: bool) -> dict[str, Any]:
+    """Trains the model with its variant's loss; returns the metrics."""
     dataset = load_dataset(task.dataset, task.data.config)
+    if config.variant == "tiny":
+        assert task.teacher is not None
+        pitch = task.data.config.data
+        return distil_frames(task.run_dir, config, pitch, dataset, task.teacher, resume=resume)
     method = METHOD_OF_VARIANT.get(config.variant)
     if method is not None:
         assert task.teacher is not None
         dataset |= render_teacher(task.teacher, dataset, method)
-    done_before = _steps_done(task.run_dir / CHECKPOINT)
-    metrics = train_model(
+    return train_model(
         task.run_dir,
         config,
         dataset,
         loss=reconstruction_loss if method is None else LOSS_OF_METHOD[method],
         warm_start=task.start,
         teacher=task.teacher,
-        resume=0 < done_before < config.train.steps,
+        resume=resume,
     )
-    steps = metrics["steps"]
-    # Of a training that was interrupted, the part that ran now tells how long all of it takes.
-    seconds = (time.monotonic() - begin) * steps / max(steps - done_before, 1)
-    write_json(timing, {"seconds": seconds, "steps": steps})
-    return metrics, seconds
 
 
 def _steps_done(checkpoint: Path) -> int:

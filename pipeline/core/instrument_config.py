@@ -34,7 +34,7 @@ class TcnConfig:
 
     n_blocks: Annotated[int, Within(2, 8)]
     hidden_channels: Annotated[int, Within(1, 512)]
-    kernel_size: Annotated[int, Within(3, 3)] = 3
+    kernel_size: Annotated[int, Within(1, 4)] = 3
     n_inputs: Annotated[int, Within(2, 2)] = 2
     n_outputs: Annotated[int, Within(N_OPERATORS, N_OPERATORS)] = N_OPERATORS
 
@@ -157,13 +157,14 @@ class InstrumentConfig:
     corpus: CorpusConfig | None = None
     full: TcnConfig = TcnConfig(n_blocks=5, hidden_channels=128)
     reduced: TcnConfig = TcnConfig(n_blocks=3, hidden_channels=64)
+    tiny: TcnConfig = TcnConfig(n_blocks=2, hidden_channels=16)
 
     def __post_init__(self) -> None:
         resolve_patch(self.patch, self.instrument)
 
     def tcn(self, variant: str) -> TcnConfig:
         """Returns the network's shape for one of `VARIANTS`."""
-        return self.full if variant == "full" else self.reduced
+        return {"full": self.full, "tiny": self.tiny}.get(variant, self.reduced)
 
     def require_corpus(self) -> CorpusConfig:
         """Returns how music is composed for the instrument.

@@ -5,7 +5,6 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import (
     known_instruments,
@@ -16,7 +15,7 @@ from pipeline.core.paths import MODEL_DIR, RUN_DIR, shown
 from pipeline.core.runs import WEIGHTS, load_run, runs_option
 
 GIVEN = "given by --run"
-PREFERRED = VARIANTS[::-1]  # the distilled students first, the teacher last
+PREFERRED = ("reduced_cd", "reduced_ad", "reduced", "full", "tiny")  # small and good ones first
 
 
 @dataclass(frozen=True)

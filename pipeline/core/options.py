@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.core.constants import ENGINES, FORMATS, VARIANTS
 from pipeline.core.instrument_config import known_instruments, shipped_instruments
+from pipeline.core.model_choice import PREFERRED
 from pipeline.core.parser import real
 from pipeline.core.paths import MODEL_DIR, REPOSITORY, RUN_DIR
 
@@ -83,7 +84,7 @@ def _add_preferred_variant(parser: argparse.ArgumentParser) -> None:
         "--variant",
         choices=VARIANTS,
         help="variant of the model (default: the first of "
-        f"{', '.join(reversed(VARIANTS))} that is there)",
+        f"{', '.join(PREFERRED)} that is there)",
     )
 
 

@@ -14,6 +14,7 @@ _TITLES = {
     "reduced": "the reduced model, trained alone",
     "reduced_ad": "the reduced model, from audio distillation",
     "reduced_cd": "the reduced model, from control distillation",
+    "tiny": "the tiny model, from the levels of a larger one",
 }
 
 # Seconds on two cores, measured on a run of the laptop profile, for the estimate of the time left.
@@ -22,6 +23,7 @@ _COMPILE_SECONDS = 15.0  # of the steps with and without reverb
 _SECONDS_PER_MINUTE = 2.3  # features of a minute of recordings
 _CORPUS_SECONDS = 90.0
 _STEP_SECONDS = 0.0155  # a training step, per second of sound in its batch
+_FRAME_SECONDS = 1.5e-6  # a training step of a tiny model, per frame in its batch
 _DRY_SHARE, _SPARSE_SHARE = 0.7, 0.6  # of its time without reverb, and with half of the windows
 _QUANTIZE_SECONDS, _EPOCH_SECONDS = 20.0, 0.5
 _TAKE_SECONDS = 5.0
@@ -139,8 +141,11 @@ def plan_stages(
     return stages
 
 
-def training_seconds(config: TrainConfig) -> float:
+def training_seconds(config: TrainConfig, *, from_audio: bool = True) -> float:
     """Estimates how long a training takes on two cores."""
+    if not from_audio:
+        n_frames = config.batch_size * config.crop_frames
+        return _START_SECONDS + _COMPILE_SECONDS + config.steps * n_frames * _FRAME_SECONDS
     sound = config.batch_size * config.crop_frames / FRAME_RATE
     n_dry = min(config.dry_steps, config.steps)
     n_steps = config.steps - n_dry + _DRY_SHARE * n_dry
@@ -166,7 +171,7 @@ def _expression_stage(files: InstrumentFiles, request: Request) -> Stage:
 
 
 def _training_stage(files: InstrumentFiles, variant: str, request: Request) -> Stage:
-    run_dir, teacher = files.folder / variant, files.folder / "full"
+    run_dir, teacher = files.folder / variant, files.folder / _teacher_of(variant, request)
     training = request.profile.training(variant, **request.changes)
     needs = [files.request, files.dataset]
     if variant in ("full", "reduced"):
@@ -174,6 +179,7 @@ def _training_stage(files: InstrumentFiles, variant: str, request: Request) -> S
     else:
         method = "audio" if variant == "reduced_ad" else "control"
         module, options = "distill", ["--method", method, "--teacher", str(teacher)]
+        options += ["--variant", "tiny"] if variant == "tiny" else []
         needs.append(teacher / "metrics.json")
     if training.start == "reduced" and "reduced" in request.variants:
         needs.append(files.folder / "reduced" / "metrics.json")
@@ -184,9 +190,15 @@ def _training_stage(files: InstrumentFiles, variant: str, request: Request) -> S
         options,
         run_dir / "metrics.json",
         needs,
-        seconds=training_seconds(training.config),
+        seconds=training_seconds(training.config, from_audio=variant != "tiny"),
         starts=run_dir / "config.toml",
     )
+
+
+def _teacher_of(variant: str, request: Request) -> str:
+    """Returns the variant that teaches another."""
+    others = [other for other in request.variants if other != "tiny"]
+    return others[-1] if variant == "tiny" and others else "full"
 
 
 def _quantization_stages(files: InstrumentFiles, variant: str, request: Request) -> list[Stage]:

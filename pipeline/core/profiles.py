@@ -5,12 +5,12 @@ path.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pipeline.core.accelerator import has_gpu
-from pipeline.core.constants import VARIANTS
+from pipeline.core.constants import TAUGHT, VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
 from pipeline.core.instrument_config import TrainConfig
@@ -19,6 +19,18 @@ from pipeline.core.schema import OneOf, Within, from_table
 
 WITH_GPU, WITHOUT_GPU = "shipped", "laptop"  # default profiles
 STARTS = ("random", "pretrained", "reduced")
+# What [train.tiny] changes, because it learns from frames without audio, in about a minute.
+# Entries of [train], which are for learning from audio, do not count for it.
+TINY_TRAINING = TrainConfig(
+    steps=10_000,
+    batch_size=64,
+    crop_frames=20,
+    learning_rate=1e-2,
+    warmup_steps=100,
+    weight_decay=1e-4,
+    rendered_share=0.3,
+    average_steps=500,
+)
 
 
 @dataclass(frozen=True)
@@ -90,15 +102,18 @@ class Profile(_Settings):
         """Returns the models to train, in order, if the user has chosen the students.
 
         Args:
-            students: Reduced variants; None for those of the profile. The teacher, and the reduced
-                model if a student starts from it, are added.
+            students: Small variants; None for those of the profile. The teacher, and the reduced
+                model if a student starts from it, are added; that of a tiny model is the last of
+                the other students, or the reduced model.
         """
         if students is None:
             return self.variants
         wanted = {*students, *({"full"} & set(self.variants))}
-        if any(student.startswith("reduced_") for student in students):
+        if any(student in TAUGHT and student != "tiny" for student in students):
             wanted.add("full")
         if any(self.trainings[variant].start == "reduced" for variant in students):
+            wanted.add("reduced")
+        if wanted <= {"full", "tiny"}:
             wanted.add("reduced")
         return sorted(wanted, key=VARIANTS.index)
 
@@ -109,8 +124,11 @@ def check_variants(variants: list[str]) -> None:
         raise ValueError(f"variants = {variants}: give one or more of {', '.join(VARIANTS)}")
     if variants != sorted(variants, key=VARIANTS.index):
         raise ValueError(f"variants = {variants}: give them in the order {', '.join(VARIANTS)}")
-    if variants[-1].startswith("reduced_") and "full" not in variants:
-        raise ValueError(f"variants = {variants}: {variants[-1]} needs full, its teacher")
+    for variant in variants:
+        if variant in TAUGHT and variant != "tiny" and "full" not in variants:
+            raise ValueError(f"variants = {variants}: {variant} needs full, its teacher")
+    if variants == ["tiny"]:
+        raise ValueError(f"variants = {variants}: tiny needs another before it, its teacher")
 
 
 def default_profile() -> str:
@@ -142,7 +160,8 @@ def load_profile(name: str) -> Profile:
         raise UserError(f"{path}: train = {shared!r}: give a table")
     own = {variant: shared.pop(variant, {}) for variant in VARIANTS}
     from_table(TrainConfig, shared, path, section="train.")
-    trainings = {v: _training(shared, own[v], path, f"train.{v}.") for v in VARIANTS}
+    shared_by = dict.fromkeys(VARIANTS, shared) | {"tiny": asdict(TINY_TRAINING)}
+    trainings = {v: _training(shared_by[v], own[v], path, f"train.{v}.") for v in VARIANTS}
     return Profile(**vars(settings), name=name, trainings=trainings)
 
 

@@ -112,6 +112,7 @@ def training_command(run_dir: Path) -> str:
     """Returns the command that trains the model of a run folder, judging by the folder's path."""
     stages = {variant: f"train --variant {variant}" for variant in VARIANTS}
     stages |= {"reduced_ad": "distill --method audio", "reduced_cd": "distill --method control"}
+    stages["tiny"] = "distill --variant tiny --method control"
     *_, instrument, variant = run_dir.resolve().parts
     if variant not in stages or instrument not in known_instruments():
         return "python -m pipeline.train"

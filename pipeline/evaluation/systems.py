@@ -10,6 +10,7 @@ VARIANT_LABELS = {
     "reduced": "Reduced",
     "reduced_ad": "Reduced + AD",
     "reduced_cd": "Reduced + CD",
+    "tiny": "Tiny",
 }
 FORMAT_LABELS = {"int8": "int8", "int16x8": "16x8"}
 # Name, label and description of the systems without a model, by format.

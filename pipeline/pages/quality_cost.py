@@ -12,11 +12,11 @@ from pipeline.pages.catalogue import instrument_label
 
 Row = Mapping[str, Any]
 Point = tuple[Row, float, bool]
-MARKERS = {"full": "s", "reduced": "o", "reduced_ad": "^", "reduced_cd": "D"}
+MARKERS = {"full": "s", "reduced": "o", "reduced_ad": "^", "reduced_cd": "D", "tiny": "v"}
 COLOURS = {"flute": "#0b6e75", "trumpet": "#b4481e", "violin": "#5b4a9c", "piano": "#4d4d4d"}
 MORE_COLOURS = ("#8a6d00", "#a61e5c", "#2f7d32", "#1f5fa8", "#7a4a2b")  # of other instruments
 GREY = "#888888"
-TICKS = (10_000, 20_000, 50_000, 100_000, 200_000, 400_000, 1_000_000)
+TICKS = (5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 400_000, 1_000_000)
 DODGE = 1.05  # horizontal factor between instruments, so that equal costs do not overlap
 MARGIN = 1.7  # factor by which the cost axis extends beyond the points on both sides
 BOARD = "qemu_m4"

@@ -53,10 +53,10 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
     dataset["sounding"] &= ~np.stack([silent_frames(clip) for clip in dataset["audio"]])
     dataset["loud"] = np.stack(list(map(sound_frames, dataset["loudness_db"], dataset["sounding"])))
     dataset["audio"] = from_pcm(dataset["audio"])
-    return dataset | _scaled(dataset)
+    return dataset | scaled(dataset)
 
 
-def _scaled(features: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+def scaled(features: Mapping[str, npt.NDArray[Any]]) -> Arrays:
     """Returns ``features`` and ``context``, scaled."""
     return {
         "features": scale_features(features["f0_hz"], features["loudness_db"]),
@@ -73,7 +73,7 @@ def training_inputs(dataset: Arrays, config: RunConfig) -> Arrays:
     if not (config.train.live_share and has_live(dataset)):
         return inputs
     live = {name: dataset[LIVE + name] for name in FEATURES}
-    more = model_inputs(live | _scaled(live), config)
+    more = model_inputs(live | scaled(live), config)
     return {name: np.concatenate([array, more[name]]) for name, array in inputs.items()}
 
 

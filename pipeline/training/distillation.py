@@ -36,13 +36,18 @@ def audio_distillation_loss(
 def control_distillation_loss(
     outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor], overlap: int = OVERLAP
 ) -> Tensor:
-    """Computes 0.5 * loss to the recording + mean absolute difference of log levels to the teacher.
+    """Computes 0.5 * loss to the recording + `level_distance` to the teacher."""
+    distance = level_distance(outputs["levels"], batch["teacher_levels"])
+    return 0.5 * reconstruction_loss(outputs, batch, overlap) + distance
+
+
+def level_distance(levels: Tensor, teacher_levels: Tensor) -> Tensor:
+    """Computes the mean absolute difference of log levels, a scalar.
 
     `LEVEL_FLOOR` is added to the levels, so that inaudible ones barely count.
     """
     floor = LEVEL_FLOOR * MAX_LEVEL
-    distance = ops.abs(ops.log((outputs["levels"] + floor) / (batch["teacher_levels"] + floor)))
-    return 0.5 * reconstruction_loss(outputs, batch, overlap) + ops.mean(distance)
+    return ops.mean(ops.abs(ops.log((levels + floor) / (teacher_levels + floor))))
 
 
 LOSS_OF_METHOD: dict[str, Loss] = {

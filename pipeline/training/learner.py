@@ -81,7 +81,7 @@ class Learner:
         return np.concatenate(rows)[: len(clips)]
 
 
-def build_optimizer(model: Ddx7, config: TrainConfig) -> keras.Optimizer:
+def build_optimizer(model: keras.Model, config: TrainConfig) -> keras.Optimizer:
     """Builds AdamW with a warm-up, a cosine decay, a limit on the gradient's norm, and averages.
 
     The average is exponential: the last `average_steps` steps have 63 % of its weight.

@@ -65,19 +65,19 @@ def train_model(
     Raises:
         UserError: The folder belongs to another configuration, or its checkpoint is damaged.
     """
-    finished = _finished_metrics(run_dir, config, resume=resume)
+    finished = finished_metrics(run_dir, config, resume=resume)
     if finished is not None:
         return finished
     if config.train.live_share and not has_live(dataset):
         tqdm.write("the data set has no live features: the model learns from the others alone")
     keras.utils.set_random_seed(config.train.seed)
     model = _initial_model(config, warm_start=warm_start, teacher=teacher)
-    learner = Learner(model, _training_arrays(dataset, config), loss, config.train)
+    learner = Learner(model, training_arrays(dataset, config), loss, config.train)
     history: History = []
     if resume and (run_dir / CHECKPOINT).exists():
         history = load_checkpoint(run_dir / CHECKPOINT, learner)
     elif not resume:
-        _remove_results(run_dir)
+        remove_results(run_dir)
     config.save(run_dir)
     kept = _run(learner, dataset, config, history, run_dir)
     restore_weights(model, run_dir)
@@ -108,14 +108,14 @@ def _summarize(
     }
 
 
-def _remove_results(run_dir: Path) -> None:
+def remove_results(run_dir: Path) -> None:
     """Removes what an earlier training left, so that no old decoder plays with a new patch."""
     for pattern in (CHECKPOINT, METRICS, WEIGHTS, "quantization.json", "decoder_*"):
         for path in run_dir.glob(pattern):
             path.unlink()
 
 
-def _finished_metrics(run_dir: Path, config: RunConfig, *, resume: bool) -> dict[str, Any] | None:
+def finished_metrics(run_dir: Path, config: RunConfig, *, resume: bool) -> dict[str, Any] | None:
     """Returns the metrics of a finished training run unless it is restarted, else None.
 
     Raises:
@@ -150,19 +150,19 @@ def _initial_model(config: RunConfig, *, warm_start: Path | None, teacher: Path 
             raise UserError(
                 f"{warm_start} has a network of another shape: give a run folder of this variant"
             ) from None
-        _copy_sound(source, model)
+        copy_sound(source, model)
     if teacher is not None:
-        _copy_sound(load_model(teacher, instrument=config.instrument), model)
+        copy_sound(load_model(teacher, instrument=config.instrument), model)
     return model
 
 
-def _copy_sound(source: Ddx7, model: Ddx7) -> None:
+def copy_sound(source: Ddx7, model: Ddx7) -> None:
     """Gives a model the noise and the reverb of another."""
     model.noise.set_weights(source.noise.get_weights())
     model.reverb.set_weights(source.reverb.get_weights())
 
 
-def _training_arrays(dataset: Arrays, config: RunConfig) -> Arrays:
+def training_arrays(dataset: Arrays, config: RunConfig) -> Arrays:
     """Returns the arrays that a step needs: the model's inputs and what its outputs should be."""
     targets = [name for name in dataset if name.startswith("teacher_")]
     arrays = {name: dataset[name] for name in ("audio", "sounding", "loud", *targets)}

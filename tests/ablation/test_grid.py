@@ -23,6 +23,7 @@ def test_each_stands_for_every_source_in_turn(tmp_path):
         ("colour = 1", "", "unknown entry colour; allowed: description"),
         ("", "[settings.b]\nstart = 'c'", "settings.b.start = 'c': .* random, pretrained, small"),
         ("", "[settings.b]\nvariant = 'reduced_cd'", "settings.b.teacher is missing"),
+        ("", "[settings.b]\nvariant = 'tiny'", "settings.b.teacher is missing: a tiny model"),
         ("", "[settings.b]\nteacher = 'small'", "settings.b.teacher: a reduced model has none"),
         ("", "[settings.b]\nvariant = 'full'\nstart = 'small'", "has another shape than a full"),
         (

@@ -50,7 +50,7 @@ def test_own_model_comes_before_the_pretrained_one(places):
 
 
 def test_distilled_students_come_before_others_unless_a_variant_is_given(places):
-    for variant in ("full", "reduced", "reduced_ad", "reduced_cd"):
+    for variant in ("tiny", "full", "reduced", "reduced_ad", "reduced_cd"):
         make(places / "runs/flute" / variant)
         assert choose() == f"runs/flute/{variant} (trained here)"
     assert choose(variant="reduced") == "runs/flute/reduced (trained here)"

@@ -81,6 +81,22 @@ def test_student_that_starts_from_the_reduced_model_waits_for_it(tmp_path):
         assert tmp_path / "full" / "metrics.json" in distill.needs
 
 
+def test_tiny_model_is_distilled_from_the_last_of_the_others(tmp_path):
+    for variants, teacher in (
+        (["reduced", "tiny"], "reduced"),
+        (["full", "reduced_cd", "tiny"], "reduced_cd"),
+        (["full", "tiny"], "full"),
+    ):
+        stages = plan(tmp_path, variants=variants)
+        tiny = next(stage for stage in stages if stage.makes == tmp_path / "tiny/metrics.json")
+        line = " ".join(tiny.arguments)
+        assert tiny.module == "distill" and "--method control" in line and "--variant tiny" in line
+        assert f"--teacher {tmp_path / teacher} " in line
+        assert tmp_path / teacher / "metrics.json" in tiny.needs
+        assert tiny.seconds < 120, "the estimate does not count audio"
+        assert str(tmp_path / "tiny" / "c_int8") in stage_of(stages, "firmware").arguments
+
+
 def test_planned_seconds_grow_with_the_sound_that_is_trained_on(tmp_path):
     config = TrainConfig(steps=1000, batch_size=8, crop_frames=250)
     start = training_seconds(replace(config, steps=1)) - training_seconds(config) / 1000

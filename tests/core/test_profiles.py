@@ -1,5 +1,7 @@
 """A profile is a file that one can copy; what is wrong in it is named in one line."""
 
+from dataclasses import replace as changed
+
 import pytest
 
 from pipeline.core import accelerator
@@ -8,7 +10,12 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.parser import Parser
 from pipeline.core.paths import MODEL_DIR, PROFILE_DIR
-from pipeline.core.profiles import default_profile, known_profiles, load_profile
+from pipeline.core.profiles import (
+    TINY_TRAINING,
+    default_profile,
+    known_profiles,
+    load_profile,
+)
 from pipeline.core.runs import load_run
 from pipeline.core.training_options import add_profile
 
@@ -46,9 +53,10 @@ def test_copy_of_a_profile_is_read_from_its_file(tmp_path):
         ("takes = 4", "takes = true", "takes = True: give a whole number from 1 to 1000"),
         ("takes = 4", "", "takes is missing: give a whole number from 1 to 1000"),
         ("takes = 4", "takes = 4\nspeed = 1", "unknown entry speed; allowed: description,"),
-        ('"full", ', '"ful", ', "give one or more of full, reduced, reduced_ad, reduced_cd"),
+        ('"full", ', '"ful", ', "give one or more of full, reduced, reduced_ad, reduced_cd, tiny"),
         ('"full", "reduced", ', '"reduced", "full", ', "give them in the order full, reduced"),
-        ('"full", ', "", "reduced_cd needs full, its teacher"),
+        ('"full", ', "", "reduced_ad needs full, its teacher"),
+        ('"full", "reduced", "reduced_ad", "reduced_cd"', '"tiny"', "tiny needs another before it"),
         ("variants = [", "variants = [1, ", r"variants = .1, .*: give a list of strings"),
         ("\n[train]\n", "\n[training]\n", "unknown entry training"),
     ],
@@ -68,7 +76,7 @@ def test_wrong_entry_of_a_profile_is_named(tmp_path, old, new, message):
         ('[train.reduced]\nstart = "flute"\n', "train.reduced.start = 'flute': give a string that"),
         ("[train.reduced]\nsteps = 2.5\n", "train.reduced.steps = 2.5: give a whole number"),
         ("reduced = 3\n", "train.reduced = 3: give a table"),
-        ("[train.tiny]\nsteps = 3\n", "unknown entry train.tiny"),
+        ("[train.small]\nsteps = 3\n", "unknown entry train.small"),
     ],
 )
 def test_wrong_entry_for_a_variant_is_named(tmp_path, table, message):
@@ -99,6 +107,20 @@ def test_students_bring_the_models_that_they_need():
     assert shipped.variants_for(["reduced_cd"]) == ["full", "reduced", "reduced_cd"]
     assert quick.variants_for(["reduced_cd"]) == ["full", "reduced_cd"]
     assert quick.variants_for(None) == ["full", "reduced", "reduced_ad", "reduced_cd"]
+    assert load_profile("laptop").variants_for(["tiny"]) == ["reduced", "tiny"]
+    assert quick.variants_for(["tiny"]) == ["full", "reduced", "tiny"]
+    assert quick.variants_for(["reduced_cd", "tiny"]) == ["full", "reduced_cd", "tiny"]
+
+
+def test_tiny_model_is_trained_on_frames_whatever_the_profile_says_about_audio(tmp_path):
+    for name in known_profiles():
+        training = load_profile(name).training("tiny")
+        assert training.start == "random"
+        assert training.config == TINY_TRAINING
+    path = tmp_path / "mine.toml"
+    table = "[train.tiny]\nsteps = 3\n"
+    path.write_text((PROFILE_DIR / "quick.toml").read_text() + table)
+    assert load_profile(str(path)).training("tiny").config == changed(TINY_TRAINING, steps=3)
 
 
 def test_default_profile_follows_the_gpu(tmp_path, replace):

@@ -26,6 +26,7 @@ def instruments(tmp_path, replace):
         ("MODELS/clarinet/reduced", "train --variant reduced --instrument clarinet"),
         ("other/clarinet/reduced_ad", "distill --method audio --instrument clarinet --runs other"),
         ("two words/clarinet/reduced_cd", "distill --method control --instrument clarinet --runs "),
+        ("RUNS/clarinet/tiny", "distill --variant tiny --method control --instrument clarinet"),
         ("other/kazoo/full", "train"),
         ("other/clarinet", "train"),
     ],

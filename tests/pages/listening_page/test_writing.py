@@ -15,7 +15,7 @@ from pipeline.pages.listening_page import short_titles
 
 pytestmark = [pytest.mark.browser, pytest.mark.firmware]
 
-MISSING = ["reduced", "reduced_ad", "reduced_cd_mcu16"]
+MISSING = ["reduced", "reduced_ad", "reduced_cd_mcu16", "tiny"]
 
 
 def test_every_system_of_every_take_has_a_player_or_is_reported_missing(written, setting):
