@@ -43,10 +43,10 @@ PAIR_BUDGETS = {  # both voices, int8; 0.8 per MAC on Cortex-M4F
 }
 
 
-def frames_of(dtype, n_streamed, n_random, seed=0):
+def frames_of(fmt, n_streamed, n_random, seed=0):
     """Returns `n_streamed` frames that move slowly, like a melody, then `n_random` random ones."""
     rng = np.random.default_rng(seed)
-    limits = np.iinfo(dtype)
+    limits = np.iinfo(np.int8 if fmt == "int8" else np.int16)
     walk = np.cumsum(rng.normal(0, 0.02, (n_streamed, 2)), axis=0)
     streamed = limits.min + (0.5 + 0.5 * np.sin(walk)) * (limits.max - limits.min)
     anything = rng.integers(limits.min, limits.max + 1, (n_random, 2))
@@ -121,6 +121,22 @@ class Traced:
         subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
         return read_trace((self.folder / "trace").read_bytes(), rounds * len(frames))
 
+    def run_on_core(self, frames, board, *, pair=False):
+        """Runs the trace program on an emulated board; returns the trace and the figures."""
+        program = build_program(
+            board, self.sources, out=self.folder / board, include_dirs=[self.folder]
+        )
+        run = run_program(
+            program,
+            arguments=["frames", "trace", *(["1", "pair"] if pair else [])],
+            inputs={"frames": frames.astype("<i2").tobytes()},
+            outputs=["trace"],
+        )
+        assert run.status == 0
+        figures = dict(line.split() for line in run.console.splitlines() if line)
+        trace = read_trace(run.files["trace"], len(frames))
+        return trace, {name: int(number) for name, number in figures.items()}
+
 
 def padding(n_frames, n_columns):
     """Returns columns that `assert_equal` passes over."""
@@ -162,7 +178,7 @@ def test_engine_equals_tflite_micro_for_any_shape(
 ):
     config = TcnConfig(n_blocks, channels, kernel)
     traced = Traced(tmp_path_factory.mktemp("any"), config, seed, fmt)
-    frames = frames_of(np.int8 if fmt == "int8" else np.int16, 40, 80, seed)
+    frames = frames_of(fmt, 40, 80, seed)
     expected, expected_pair = traced.expected(frames), traced.expected_pair(frames)
     for layout in LANES:
         assert_equal(traced.run_on_host(frames, layout), expected)
@@ -171,7 +187,7 @@ def test_engine_equals_tflite_micro_for_any_shape(
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_engine_equals_tflite_micro_over_2000_frames(reduced, fmt):
-    frames = frames_of(np.int8 if fmt == "int8" else np.int16, 1000, 1000)
+    frames = frames_of(fmt, 1000, 1000)
     expected = reduced[fmt].expected(frames)
     assert len(np.unique(expected[:, -12:-6], axis=0)) > 1000, "the logits hardly move"
     for layout in LANES:
@@ -181,7 +197,7 @@ def test_engine_equals_tflite_micro_over_2000_frames(reduced, fmt):
 def test_full_network_equals_tflite_micro(tmp_path):
     for fmt in FORMATS:
         traced = Traced(tmp_path / fmt, TcnConfig(n_blocks=5, hidden_channels=128), 2, fmt)
-        frames = frames_of(np.int8 if fmt == "int8" else np.int16, 40, 40)
+        frames = frames_of(fmt, 40, 40)
         expected = traced.expected(frames)
         for layout in LANES:
             assert_equal(traced.run_on_host(frames, layout), expected)
@@ -189,67 +205,42 @@ def test_full_network_equals_tflite_micro(tmp_path):
 
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("board", EMULATED_BOARDS)
-def test_engine_on_a_core_equals_tflite_micro_within_its_budget(tmp_path, reduced, board, fmt):
+def test_engine_on_a_core_equals_tflite_micro_within_its_budget(reduced, board, fmt):
     traced = reduced[fmt]
-    program = build_program(board, traced.sources, out=tmp_path, include_dirs=[traced.folder])
-    phrase = frames_of(np.int8 if fmt == "int8" else np.int16, 100, 100, seed=3)
+    phrase = frames_of(fmt, 100, 100, seed=3)
     frames = np.concatenate([phrase, traced.silence(), phrase[:40]])
-    run = run_program(
-        program,
-        arguments=["frames", "trace"],
-        inputs={"frames": frames.astype("<i2").tobytes()},
-        outputs=["trace"],
-    )
-    assert run.status == 0
-    trace = read_trace(run.files["trace"], len(frames))
+    trace, figures = traced.run_on_core(frames, board)
     assert_equal(trace, traced.expected(frames))
     # The generated state after silence is the one that the network itself reaches.
     np.testing.assert_array_equal(trace[:40], trace[-40:])
-    figures = dict(line.split() for line in run.console.splitlines() if line)
-    assert int(figures["state_bytes"]) <= 4096
-    assert 0 < int(figures["instructions"]) <= INSTRUCTION_BUDGETS[fmt][board]
-    assert 0 < int(figures["reset_instructions"]) <= 3000, figures
+    assert figures["state_bytes"] <= 4096
+    assert 0 < figures["instructions"] <= INSTRUCTION_BUDGETS[fmt][board]
+    assert 0 < figures["reset_instructions"] <= 3000, figures
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("board", EMULATED_BOARDS)
-def test_pair_on_a_core_equals_tflite_micro_within_its_budget(tmp_path, reduced, board, fmt):
-    traced = reduced[fmt]
-    program = build_program(board, traced.sources, out=tmp_path, include_dirs=[traced.folder])
-    frames = frames_of(np.int8 if fmt == "int8" else np.int16, 50, 50, seed=4)
-    run = run_program(
-        program,
-        arguments=["frames", "trace", "1", "pair"],
-        inputs={"frames": frames.astype("<i2").tobytes()},
-        outputs=["trace"],
-    )
-    assert run.status == 0
-    assert_equal(read_trace(run.files["trace"], len(frames)), traced.expected_pair(frames))
-    figures = dict(line.split() for line in run.console.splitlines() if line)
+def test_pair_on_a_core_equals_tflite_micro_within_its_budget(reduced, board, fmt):
+    frames = frames_of(fmt, 50, 50, seed=4)
+    trace, figures = reduced[fmt].run_on_core(frames, board, pair=True)
+    assert_equal(trace, reduced[fmt].expected_pair(frames))
     one_by_one = 2 * INSTRUCTION_BUDGETS[fmt][board]
     budget = PAIR_BUDGETS.get(board, one_by_one) if fmt == "int8" else one_by_one
-    assert 0 < int(figures["instructions"]) <= budget
+    assert 0 < figures["instructions"] <= budget
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("config", [TcnConfig(2, 7, 4), TcnConfig(2, 12, 1), TcnConfig(2, 16, 2)])
 def test_small_network_on_a_core_equals_tflite_micro(tmp_path, config, fmt):
+    traced = Traced(tmp_path, config, 5, fmt)
+    frames = frames_of(fmt, 50, 50)
     for board in ("qemu_m4", "qemu_m0"):
-        traced = Traced(tmp_path / board, config, 5, fmt)
-        out = tmp_path / board / "build"
-        program = build_program(board, traced.sources, out=out, include_dirs=[traced.folder])
-        frames = frames_of(np.int8 if fmt == "int8" else np.int16, 50, 50)
-        run = run_program(
-            program,
-            arguments=["frames", "trace"],
-            inputs={"frames": frames.astype("<i2").tobytes()},
-            outputs=["trace"],
-        )
-        assert_equal(read_trace(run.files["trace"], len(frames)), traced.expected(frames))
+        trace, _ = traced.run_on_core(frames, board)
+        assert_equal(trace, traced.expected(frames))
 
 
 def test_reset_clears_the_state(reduced):
-    frames = frames_of(np.int8, 0, 40)
+    frames = frames_of("int8", 0, 40)
     trace = reduced["int8"].run_on_host(frames, "lanes", rounds=2)
     np.testing.assert_array_equal(trace[:40], trace[40:])
     assert not np.array_equal(trace[0], trace[39])
