@@ -1,5 +1,6 @@
-# `make demo` plays a melody on an emulated Cortex-M4F, `make test` runs all tests, and `make quick` those that
-# need Python packages alone: no compiler, emulator, browser or FluidSynth. Each first installs what is missing.
+# `make demo` builds a page to play the instruments on and plays a melody on an emulated Cortex-M4F, `make test` runs
+# all tests, and `make quick` those that need Python packages alone: no compiler, emulator, browser or FluidSynth.
+# Each first installs what is missing.
 
 PYTHON := .venv/bin/python
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -11,6 +12,7 @@ PYTEST := $(PYTHON) -m pytest -n auto --maxprocesses 8 --dist loadfile
 .NOTPARALLEL:
 
 demo: build/.installed
+	$(PYTHON) -m pipeline.web --pretrained
 	$(PYTHON) -m pipeline.demo
 
 test: build/.installed

@@ -14,6 +14,7 @@ from pipeline.model.metrics import AUDIBLE_LEVEL
 from pipeline.pages import html
 from pipeline.pages.diagrams import roles
 from pipeline.pages.heard import describe
+from pipeline.pages.web_link import web_link
 
 COST_COLUMNS = (
     "Core",
@@ -55,6 +56,7 @@ def write_page(demo: Demo, patch: Patch, out: Path) -> None:
         equal_samples=_count(demo.pcm_equal, len(demo.pcm["firmware"]), "samples"),
         to_reference=summary["mss_to_reference"],
         to_float=summary["mss_to_float"],
+        web_link=web_link(out),
     )
     with atomic_write(out / "index.html") as temporary:
         temporary.write_text(html.page(title, body, styles=["style.css"], scripts=["demo.js"]))

@@ -15,6 +15,7 @@ from pipeline.pages import diagrams, html
 from pipeline.pages.catalogue import KEYS, InstrumentSection, Source, Take, catalogue_json
 from pipeline.pages.heard import LEGEND, describe
 from pipeline.pages.sounds import image_path, write_take
+from pipeline.pages.web_link import web_link
 from pipeline.target.boards import EMULATED_BOARDS, FILE_BOARDS
 
 WORD = re.compile(r"[^\s_-]*[\s_-]+|[^\s_-]+")  # with what separates it from the next one
@@ -44,7 +45,7 @@ def write_pages(
     catalogue = catalogue_json(instruments, systems)
     index = html.page(
         TITLE,
-        _index(instruments, systems, board, catalogue),
+        _index(instruments, systems, board, catalogue, web_link(out)),
         styles=["style.css", "page.css"],
         scripts=["mixer.js", "page.js"],
     )
@@ -64,6 +65,7 @@ def _index(
     systems: Sequence[System],
     board: str,
     catalogue: str,
+    link: str,
 ) -> str:
     emulated = board in EMULATED_BOARDS
     place = f"an emulated {FILE_BOARDS[board].core}" if emulated else "this computer"
@@ -108,6 +110,7 @@ def _index(
         networks=_networks(config),
         patches=_patches(instruments),
         catalogue=catalogue,
+        web_link=link,
     )
 
 

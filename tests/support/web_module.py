@@ -26,7 +26,7 @@ def play_module(
         paths = {name: Path(scratch) / name for name in ("score", "sound", "pcm")}
         paths["score"].write_bytes(score_bytes(list(score)) if len(score) else b"")
         paths["sound"].write_bytes(b"" if sound is None else np.asarray(sound, "<i2").tobytes())
-        words = [ASSETS / "web" / "synth.js", module, rate, int(reverb)]
+        words = [ASSETS / "web", module, rate, int(reverb)]
         words += [paths["score"], paths["sound"], gain_db, paths["pcm"]]
         done = subprocess.run(
             ["node", PROGRAM, *map(str, words)], capture_output=True, text=True, check=False

@@ -24,10 +24,20 @@
 #define MIDI_BYTES 256
 #define OUTPUT_SAMPLES (UPSAMPLER_FACTOR * FM_BLOCK_SAMPLES)
 
-/* Entries of the view: those of the input, then of each voice. */
-enum { VIEW_INPUT_F0_HZ, VIEW_INPUT_DB, VIEW_INPUT_APERIODICITY, VIEW_INPUT_GAIN_DB, VIEW_STOLEN, VIEW_DEMO };
+/* Entries of the view: those of the input and the player, then of each voice. */
+enum {
+    VIEW_INPUT_F0_HZ,
+    VIEW_INPUT_DB,
+    VIEW_INPUT_APERIODICITY,
+    VIEW_INPUT_GAIN_DB,
+    VIEW_STOLEN,
+    VIEW_IS_DEMO,
+    VIEW_PROGRAM,
+    VIEW_IS_MONO,
+    VIEW_VOLUME,
+    VIEW_N_INPUT
+};
 enum { VIEW_PHASE, VIEW_PRESET, VIEW_F0_HZ, VIEW_LOUDNESS_DB, VIEW_LEVELS };
-#define VIEW_N_INPUT 6
 #define VIEW_N_VOICE (VIEW_LEVELS + DECODER_N_OUTPUTS)
 
 static player_t player;
@@ -150,7 +160,10 @@ const float *EXPORT(web_view)(void) {
     view[VIEW_INPUT_APERIODICITY] = analysis.aperiodicity;
     view[VIEW_INPUT_GAIN_DB] = input_gain.gain_db;
     view[VIEW_STOLEN] = (float)player.n_stolen;
-    view[VIEW_DEMO] = phrase.is_playing;
+    view[VIEW_IS_DEMO] = phrase.is_playing;
+    view[VIEW_PROGRAM] = player.program;
+    view[VIEW_IS_MONO] = player.is_mono;
+    view[VIEW_VOLUME] = player.volume;
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         const player_voice_t *const voice = &player.voices[i];
         float *const entries = view + VIEW_N_INPUT + i * VIEW_N_VOICE;

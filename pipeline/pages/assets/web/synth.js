@@ -1,9 +1,5 @@
 // The firmware as WebAssembly (tflm_app/apps/web): MIDI bytes in, blocks of 4 ms out. It runs in the audio
 // thread of a page and in Node.js, and allocates nothing after its start.
-const VIEW_INPUT = ["f0Hz", "loudnessDb", "aperiodicity", "gainDb", "stolen", "demo"];
-const VIEW_VOICE = 4; // phase, preset, f0_hz, loudness_db; the six levels follow
-const N_OPERATORS = 6;
-
 class Synth {
   // `bytes` is the module, `rate` 48000 or 16000.
   constructor(bytes, rate) {
@@ -14,11 +10,10 @@ class Synth {
     this.nVoices = exports.web_n_voices();
     this.blockSamples = rate / 250;
     const memory = exports.memory.buffer; // never grows, because nothing is allocated
-    const nView = VIEW_INPUT.length + this.nVoices * (VIEW_VOICE + N_OPERATORS);
     this.midi = new Uint8Array(memory, exports.web_midi(), exports.web_midi_capacity());
     this.input = new Int16Array(memory, exports.web_input(), 64);
     this.output = new Int16Array(memory, exports.web_render(), this.blockSamples);
-    this.view = new Float32Array(memory, exports.web_view(), nView);
+    this.view = new Float32Array(memory, exports.web_view(), viewSize(this.nVoices));
     exports.web_init(rate); // forgets the block that was rendered for its address
   }
 

@@ -1,0 +1,217 @@
+// The audio thread: renders blocks of 4 ms with the firmware and passes them to the context.
+//
+// Messages are handled between two calls of `process`. The page asks for figures with a buffer of its own, which
+// comes back filled, so that no memory is allocated while sound is made. A block is a message's unit of time:
+// bytes that arrive act on the next block, as on a board.
+const WINDOW_SECONDS = 0.5; // of the clocks that are compared to find underruns
+const INPUT_SAMPLES = 1024; // of the ring that holds live input
+const clockMs = () => Date.now(); // the only clock of an audio thread that all browsers have
+
+class InstrumentProcessor extends AudioWorkletProcessor {
+  constructor({ processorOptions: { module } }) {
+    super();
+    const rate = sampleRate === 16000 ? 16000 : 48000; // those of the firmware
+    this.synth = new Synth(module, rate);
+    this.resampler = rate === sampleRate ? null : new Resampler(rate, sampleRate);
+    this.used = this.synth.blockSamples; // of the current block
+    this.tune = null; // { blocks, ends, bytes }: bytes before ends[i] arrive before blocks[i]
+    this.tuneNext = this.tuneBlock = 0;
+    this.isTunePlaying = false;
+    this.source = null; // a recording at 16 kHz, followed instead of the microphone
+    this.sourceBlock = 0;
+    this.isLive = false;
+    this.ring = new Int16Array(INPUT_SAMPLES);
+    this.down = new Resampler(sampleRate, 16000);
+    this.clearInput();
+    this.underruns = this.lateInput = this.sentMs = this.delayMs = 0;
+    this.clearLoad();
+    this.resetClock();
+    this.port.onmessage = ({ data }) => this[data.do](data);
+  }
+
+  // --- messages ---------------------------------------------------------------------------------------
+
+  midi({ bytes, sentMs }) {
+    this.synth.receive(bytes);
+    this.sentMs = sentMs ?? 0;
+  }
+
+  demo() {
+    this.synth.exports.web_demo();
+  }
+
+  panic() {
+    this.synth.exports.web_panic();
+  }
+
+  reverb({ isOn }) {
+    this.synth.exports.web_set_reverb(isOn);
+  }
+
+  load({ tune }) {
+    this.tune = tune;
+    this.seek({ block: 0 });
+    this.isTunePlaying = false;
+  }
+
+  play({ isOn }) {
+    this.isTunePlaying = isOn && this.tune !== null;
+    if (!isOn) this.panic();
+  }
+
+  // Continues the tune at a block, with the controllers that it has set until then.
+  seek({ block }) {
+    const { blocks, ends, bytes } = this.tune;
+    this.panic();
+    this.tuneBlock = block;
+    this.tuneNext = 0;
+    while (this.tuneNext < blocks.length && blocks[this.tuneNext] < block) {
+      const start = this.tuneNext ? ends[this.tuneNext - 1] : 0;
+      if (bytes[start] >= 0xb0) this.synth.receive(bytes.subarray(start, ends[this.tuneNext]));
+      this.tuneNext++;
+    }
+  }
+
+  // Follows the microphone, or `source`, int16 at 16 kHz, if it is given. `gainDb` null: automatic.
+  live({ isOn, ratio, gainDb, source }) {
+    if (isOn && (!this.isLive || source)) {
+      this.clearInput();
+      this.source = source ?? null;
+      this.sourceBlock = 0;
+    }
+    if (!isOn) this.source = null;
+    this.isLive = isOn;
+    this.synth.exports.web_set_live(isOn, ratio);
+    if (gainDb !== this.gainDb) this.synth.exports.web_set_gain(gainDb === null, gainDb ?? 0);
+    this.gainDb = gainDb;
+  }
+
+  // Forgets what the clocks showed before, because the context was asleep.
+  resetClock() {
+    this.windowEnd = 0;
+    this.lagMs = this.windowLagMs = Infinity;
+  }
+
+  look({ buffer }) {
+    const { synth } = this;
+    synth.look();
+    buffer[0] = this.nBlocks ? this.busyMs / (4 * this.nBlocks) : 0;
+    buffer[1] = this.worstMs;
+    buffer[2] = this.underruns;
+    buffer[3] = this.lateInput;
+    buffer[4] = this.delayMs;
+    buffer[5] = this.isTunePlaying ? this.tuneBlock : -1;
+    buffer[6] = this.source ? this.sourceBlock : -1;
+    buffer.set(synth.view, STATS.length);
+    if (this.nBlocks > 250) this.clearLoad();
+    this.port.postMessage(buffer, [buffer.buffer]);
+  }
+
+  // --- sound ------------------------------------------------------------------------------------------
+
+  process(inputs, outputs) {
+    if (this.isLive && inputs[0].length) this.hear(inputs[0]);
+    const [first] = outputs[0];
+    for (let i = 0; i < first.length; i++) first[i] = this.nextSample();
+    for (let c = 1; c < outputs[0].length; c++) outputs[0][c].set(first);
+    this.compareClocks();
+    return true;
+  }
+
+  nextSample() {
+    if (!this.resampler) return this.firmwareSample();
+    while (!this.resampler.isReady) this.resampler.push(this.firmwareSample());
+    return this.resampler.take();
+  }
+
+  firmwareSample() {
+    if (this.used === this.synth.blockSamples) this.renderBlock();
+    return this.synth.output[this.used++] / 32768;
+  }
+
+  renderBlock() {
+    const start = clockMs();
+    if (this.isTunePlaying) this.playTune();
+    if (this.isLive) this.fillInput();
+    this.synth.render();
+    this.used = 0;
+    const end = clockMs(), tookMs = end - start;
+    this.busyMs += tookMs;
+    this.worstMs = Math.max(this.worstMs, tookMs);
+    this.nBlocks++;
+    if (this.sentMs) {
+      this.delayMs = end - this.sentMs;
+      this.sentMs = 0;
+    }
+  }
+
+  playTune() {
+    const { blocks, ends, bytes } = this.tune;
+    for (; this.tuneNext < blocks.length && blocks[this.tuneNext] <= this.tuneBlock; this.tuneNext++) {
+      for (let i = this.tuneNext ? ends[this.tuneNext - 1] : 0; i < ends[this.tuneNext]; i++) {
+        this.synth.midi[0] = bytes[i];
+        this.synth.exports.web_receive(1);
+      }
+    }
+    if (this.tuneNext === blocks.length) this.isTunePlaying = false;
+    this.tuneBlock++;
+  }
+
+  // --- live input -------------------------------------------------------------------------------------
+
+  clearInput() {
+    this.nHeard = this.nRead = 0; // samples at 16 kHz since the start
+    this.isPrimed = false;
+  }
+
+  // Takes the mean of the channels to 16 kHz.
+  hear(channels) {
+    for (let i = 0; i < channels[0].length; i++) {
+      let sum = 0;
+      for (let c = 0; c < channels.length; c++) sum += channels[c][i];
+      this.down.push(sum / channels.length);
+      while (this.down.isReady) {
+        const sample = Math.round(32768 * this.down.take());
+        this.ring[this.nHeard++ % INPUT_SAMPLES] = Math.max(-32768, Math.min(32767, sample));
+      }
+    }
+    if (this.nHeard - this.nRead > INPUT_SAMPLES) this.nRead = this.nHeard - 128; // the rest is lost
+  }
+
+  fillInput() {
+    const { input } = this.synth;
+    if (this.source) {
+      const start = 64 * this.sourceBlock++;
+      for (let i = 0; i < 64; i++) input[i] = this.source[start + i] ?? 0;
+      if (start >= this.source.length) this.live({ isOn: false, ratio: 1, gainDb: this.gainDb });
+      return;
+    }
+    this.isPrimed ||= this.nHeard - this.nRead >= 128; // a block in hand
+    const hasBlock = this.isPrimed && this.nHeard - this.nRead >= 64;
+    for (let i = 0; i < 64; i++) input[i] = hasBlock ? this.ring[this.nRead++ % INPUT_SAMPLES] : 0;
+    if (this.isPrimed && !hasBlock) {
+      this.lateInput++;
+      this.isPrimed = false;
+    }
+  }
+
+  // --- figures ----------------------------------------------------------------------------------------
+
+  clearLoad() {
+    this.busyMs = this.worstMs = this.nBlocks = 0;
+  }
+
+  // The audio clock stands still while the device is not served in time, and then stays behind for good. Calls
+  // come in bursts, so only the smallest lag of a window counts.
+  compareClocks() {
+    const lagMs = clockMs() - 1000 * currentTime;
+    this.windowLagMs = Math.min(this.windowLagMs, lagMs);
+    if (currentTime < this.windowEnd) return;
+    if (this.windowLagMs > this.lagMs + 8) this.underruns++;
+    this.lagMs = this.windowLagMs;
+    this.windowLagMs = Infinity;
+    this.windowEnd = currentTime + WINDOW_SECONDS;
+  }
+}
+
+registerProcessor("instrument", InstrumentProcessor);

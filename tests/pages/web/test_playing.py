@@ -1,0 +1,153 @@
+"""The instrument page plays the samples of the host, through its real audio thread."""
+
+import json
+
+import mido
+import numpy as np
+import pytest
+from support.chromium import Browser
+from support.sounds import make_tone
+from support.web_page import arrange, clicks, held
+
+from pipeline.audio.pcm import to_pcm
+from pipeline.core.constants import HOP_SAMPLES
+from pipeline.core.instrument_config import shipped_instruments
+from pipeline.emit.constants import LIVE_F0_HZ
+from pipeline.reference.upsampler import upsample
+from pipeline.target.player import load_score, perform
+from pipeline.target.transfer import transfer
+
+pytestmark = [pytest.mark.browser, pytest.mark.firmware]
+
+VIOLIN = shipped_instruments().index("violin")
+GESTURELESS = "--autoplay-policy=no-user-gesture-required"
+MAX_BYTES = 1_500_000
+
+
+@pytest.fixture(scope="module")
+def tune(tmp_path_factory):
+    """A MIDI file with chords, slurs, tempo changes and controllers."""
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=400_000)])
+    messages = [
+        mido.Message("note_on", note=60, velocity=90, time=30),
+        mido.Message("note_on", note=67, velocity=100, time=240),
+        mido.Message("control_change", control=1, value=90, time=50),
+        mido.Message("pitchwheel", pitch=3000, time=100),
+        mido.Message("note_off", note=60, time=200),
+        mido.MetaMessage("set_tempo", tempo=700_000, time=10),
+        mido.Message("note_on", note=72, velocity=127, time=77),
+        mido.Message("note_off", note=67, time=123),
+        mido.Message("note_on", note=72, velocity=0, time=200),
+    ]
+    track.extend(messages)
+    path = tmp_path_factory.mktemp("tune") / "tune.mid"
+    mido.MidiFile(tracks=[mido.MidiTrack([mido.MetaMessage("text", text="x")]), track]).save(path)
+    return path
+
+
+def rendered(browser: Browser, rate: int, n_samples: int, setting: str) -> np.ndarray:
+    """Renders with a new engine in an OfflineAudioContext, after `setting` has taken effect."""
+    values = browser.run(
+        f"""(async () => {{
+        const context = new OfflineAudioContext(1, {n_samples}, {rate});
+        const offline = new Engine(engine.workletCode, engine.module);
+        await offline.open(context);
+        {setting}
+        await offline.look(new Float32Array(buffer.length)); // until all messages are handled
+        const samples = (await context.startRendering()).getChannelData(0);
+        return Array.from(samples, (x) => 32768 * x);
+    }})()"""
+    )
+    return np.array(values)
+
+
+def playing(path, reverb: bool) -> str:
+    content = json.dumps(list(path.read_bytes()))
+    return f"""offline.send({{ do: "reverb", isOn: {int(reverb)} }});
+        offline.midi([0xc0, {VIOLIN}]);
+        offline.send({{ do: "load", tune: readMidiFile(Uint8Array.from({content}).buffer) }});
+        offline.send({{ do: "play", isOn: true }});"""
+
+
+def test_page_is_one_small_file_that_plays_a_midi_file_as_the_host_does(
+    page, browse, host_player, tune
+):
+    assert page.stat().st_size < MAX_BYTES
+    score = [(0, bytes([0xC0, VIOLIN])), *load_score(tune)]
+    expected = perform(host_player, score).pcm
+    assert np.abs(expected).max() > 3000
+    browser = browse()
+    for rate, samples in ((16_000, expected), (48_000, upsample(expected))):
+        played = rendered(browser, rate, len(samples), playing(tune, reverb=True))
+        np.testing.assert_array_equal(played, samples)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 96_000, 192_000])
+def test_page_plays_at_any_rate(browse, host_player, tune, rate):
+    expected = perform(host_player, [(0, bytes([0xC0, VIOLIN])), *load_score(tune)]).pcm[:16_000]
+    played = rendered(browse(), rate, rate, playing(tune, reverb=True))
+    n_bins = 3500  # Hz; a rate of 8 kHz has no more
+    ours, theirs = (
+        np.abs(np.fft.rfft(x))[:n_bins] / n for x, n in ((played, rate), (expected, 16_000))
+    )
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.999
+    assert np.linalg.norm(ours) == pytest.approx(np.linalg.norm(theirs), rel=0.02)
+
+
+def test_page_follows_a_recording_as_the_host_does(browse, host_transfer):
+    parts = [np.zeros(300), make_tone(0.5, 330, level=0.4), make_tone(0.4, 587, level=0.7)]
+    sound = to_pcm(np.concatenate(parts))
+    low, high = LIVE_F0_HZ
+    expected = transfer(host_transfer, sound, f0_min_hz=low, f0_max_hz=high, gain_db="live").pcm
+    setting = f"""const source = Int16Array.from({json.dumps(sound.tolist())});
+        offline.send({{ do: "live", isOn: true, ratio: 1, gainDb: null, source }});"""
+    played = rendered(browse(), 16_000, len(expected), setting)
+    assert np.abs(expected).max() > 1000
+    np.testing.assert_array_equal(played, expected)
+
+
+def test_two_fingers_the_mouse_and_the_letters_play_notes(browse):
+    browser = browse(GESTURELESS)
+    browser.run("engine.start()")
+    fingers = [clicks(browser, note) | {"id": note} for note in (72, 76)]
+    browser.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=fingers)
+    browser.wait_for(held([72, 76]))
+    browser.wait_for("document.querySelector('[data-note=\"72\"]').strength > 0.2")
+    browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    mouse = clicks(browser, 79) | {"button": "left", "clickCount": 1}
+    browser.call("Input.dispatchMouseEvent", type="mousePressed", **mouse)
+    browser.wait_for(held([79]))
+    browser.call("Input.dispatchMouseEvent", type="mouseReleased", **mouse)
+    typed = {"code": "KeyD", "key": "d"}  # E, two white keys above C
+    browser.call("Input.dispatchKeyEvent", type="keyDown", **typed)
+    browser.wait_for(held([76]))
+    assert browser.run("$('now').textContent").startswith("E5")
+    assert browser.run("engine.outputSeconds >= 0 && parseInt($('latency').textContent) > 0")
+    browser.call("Input.dispatchKeyEvent", type="keyUp", **typed)
+    browser.wait_for(held([]))
+    assert browser.run("$('now').textContent") == "silent"
+
+
+def test_a_thousand_notes_a_second_are_played_without_error(browse):
+    browser = browse(GESTURELESS)
+    browser.run("engine.start()")
+    browser.run(
+        """(async () => {
+        for (let i = 0; i < 2000; i++) {
+            engine.midi([0x90, 40 + i % 50, 100]);
+            engine.midi([0x80, 40 + (i + 20) % 50, 0]);
+            if (i % 20 === 19) await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+    })()"""
+    )
+    browser.wait_for("shown.stolen > 100")
+    browser.run("$('reset').click()")
+    browser.wait_for(held([]))
+    assert browser.run("$('trouble').textContent") == ""
+
+
+def test_javascript_reads_a_midi_file_as_the_pipeline_does(tune):
+    read = arrange(tune.read_bytes())
+    assert [(block, bytes(part)) for block, part in read["score"]] == load_score(tune)
+    assert read["seconds"] == pytest.approx(mido.MidiFile(tune).length)
+    assert HOP_SAMPLES == 64  # FRAME_RATE of midi_file.js follows from it

@@ -1,0 +1,48 @@
+"""Operates the instrument page, and runs its scripts in Node.js."""
+
+import json
+import subprocess
+from typing import Any
+
+from support.chromium import Browser
+
+from pipeline.pages.html import ASSETS
+
+
+def clicks(browser: Browser, note: int) -> dict[str, float]:
+    """Returns the place of a piano key, near its lower end."""
+    return browser.run(
+        f"""(() => {{
+        const key = document.querySelector('[data-note="{note}"]');
+        key.scrollIntoView({{ block: "center", behavior: "instant" }});
+        const {{ x, y, width, height }} = key.getBoundingClientRect();
+        return {{ x: x + width / 2, y: y + 0.85 * height }};
+    }})()"""
+    )
+
+
+def held(notes: list[int]) -> str:
+    """Returns a condition: exactly these notes sound, as the last figures say."""
+    return (
+        "JSON.stringify([...new Set(shown.voices.map(({ note }) => "
+        f"Math.round(note)))].sort()) === '{json.dumps(notes, separators=(',', ':'))}'"
+    )
+
+
+def arrange(midi_file: bytes) -> dict[str, Any]:
+    """Returns the score that the page reads from a MIDI file, or its ``error``."""
+    code = (ASSETS / "web" / "midi_file.js").read_text()
+    script = f"""{code}
+        try {{
+            const read = readMidiFile(Uint8Array.from({json.dumps(list(midi_file))}).buffer);
+            const score = [...read.blocks].map((block, i) =>
+                [block, [...read.bytes.subarray(i ? read.ends[i - 1] : 0, read.ends[i])]]);
+            console.log(JSON.stringify({{ score, seconds: read.seconds }}));
+        }} catch (error) {{
+            console.log(JSON.stringify({{ error: error.message }}));
+        }}"""
+    done = subprocess.run(
+        ["node", "-"], input=script, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
