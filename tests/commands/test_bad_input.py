@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 from support.bad_recordings import write_bad_recordings
+from support.refusals import refusal
 from support.small_run import make_run
 from support.sounds import make_tone
 from tensorflow.lite.tools import flatbuffer_utils
@@ -27,7 +28,6 @@ from pipeline import (
     quantize,
     train,
 )
-from pipeline.core.cli import run_main
 from pipeline.core.constants import FRAME_RATE, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
 from pipeline.model.ddx7 import load_model, save_model
@@ -96,13 +96,7 @@ def refuse(command, capsys, *more):
     if "--audio" in more:  # instead of the good recordings, not in addition
         position = arguments.index("--audio")
         del arguments[position : position + 2]
-    with pytest.raises(SystemExit) as ended:
-        run_main(lambda: module.main([*arguments, *more]))
-    assert ended.value.code == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert lines[-1].startswith("error: ")
-    assert not [line for line in lines[:-1] if "rror" in line]
-    return lines[-1]
+    return refusal(capsys, module.main, *arguments, *more, alone=False)
 
 
 def content(folder):

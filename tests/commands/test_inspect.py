@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import soundfile as sf
 from support.chromium import Browser
+from support.refusals import refusal
 from support.sounds import make_curve_tone
 
 from pipeline import inspect
-from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.training import patch_choice
 
@@ -61,12 +61,7 @@ def run(capsys, *words):
 
 
 def refuse(capsys, *words):
-    with pytest.raises(SystemExit) as ended:
-        run_main(lambda: inspect.main([str(word) for word in words]))
-    assert ended.value.code == 2
-    line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert line.startswith("error: ")
-    return line
+    return refusal(capsys, inspect.main, *words, alone=False)
 
 
 def test_text_says_what_is_there_what_it_is_for_and_what_to_do(pack, inspected, capsys):

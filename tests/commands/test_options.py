@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.refusals import refusal
 
 import pipeline
 from pipeline.core import paths
-from pipeline.core.cli import run_main
 from pipeline.core.files import to_toml
 from pipeline.core.parser import Parser
 
@@ -38,12 +38,7 @@ def parser_of(command: str, monkeypatch) -> argparse.ArgumentParser:
 
 def refuse(command: str, words, capsys) -> str:
     """Runs a command, which must end with status 2 and a single line; returns that line."""
-    with pytest.raises(SystemExit) as ended:
-        run_main(lambda: importlib.import_module(f"pipeline.{command}").main(words))
-    assert ended.value.code == 2
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line.startswith("error: ")
-    return line
+    return refusal(capsys, importlib.import_module(f"pipeline.{command}").main, *words)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

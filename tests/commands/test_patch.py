@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import soundfile
 from support.dx7_cartridge import Voice, cartridge, message, vced
+from support.refusals import refusal
 from support.small_run import make_run
 from support.sounds import make_string, make_tone
 
 from pipeline import codegen, patch
 from pipeline.core import patch_files
-from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.patch_files import known_patches, load_patch, patch_table
 from pipeline.core.stretch import inharmonicity
@@ -57,12 +57,7 @@ def syx(tmp_path):
 
 
 def refused(capsys, *words):
-    """Runs the command, which must end with status 2 and one line; returns the line."""
-    with pytest.raises(SystemExit) as ended:
-        run_main(lambda: patch.main(list(words)))
-    assert ended.value.code == 2
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    return line
+    return refusal(capsys, patch.main, *words)
 
 
 @pytest.mark.firmware

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from support.refusals import refusal
 from support.small_run import make_run
 from support.sounds import make_tone
 
-from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.paths import PROFILE_DIR
 from pipeline.core.stage_runner import StageRunner
@@ -223,8 +223,5 @@ def test_stage_is_outdated_only_by_newer_inputs(tmp_path):
 def test_bad_folders_give_one_line_and_status_2(tmp_path, capfd, options, message):
     (tmp_path / "empty").mkdir()
     options = [str(tmp_path / "empty") if word == "EMPTY" else word for word in options]
-    with pytest.raises(SystemExit) as ended:
-        run_main(lambda: main(["--instrument", "flute", "--runs", str(tmp_path / "r"), *options]))
-    assert ended.value.code == 2
-    lines = capfd.readouterr().err.strip().splitlines()
-    assert len(lines) == 1 and message in lines[0]
+    line = refusal(capfd, main, "--instrument", "flute", "--runs", tmp_path / "r", *options)
+    assert message in line

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.older_models import as_convolutions
+from support.refusals import refusal
 from support.small_run import make_run
 from support.step_models import edited
 
 from pipeline import codegen
-from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.patch_files import load_patch
@@ -182,11 +182,7 @@ def test_failing_command_prints_one_line_and_leaves_existing_files(
     before = {path: path.read_bytes() for path in out.iterdir()}
     if content is not None:
         (run_dir / "decoder_int8.tflite").write_bytes(content)
-    with pytest.raises(SystemExit) as caught:
-        run_main(lambda: codegen.main(["--run", str(run_dir), "--out", str(out)]))
-    assert caught.value.code == 2
-    message = capsys.readouterr().err
-    assert message.startswith("error: ") and message.count("\n") == 1
+    message = refusal(capsys, codegen.main, "--run", run_dir, "--out", out)
     assert "decoder_int8.tflite" in message
     assert before == {path: path.read_bytes() for path in out.iterdir()}
 

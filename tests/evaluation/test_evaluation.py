@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from support.refusals import refusal
 from support.small_run import make_run
 from support.sounds import make_tone
 
@@ -16,7 +17,6 @@ from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.audio.recordings import Recording
 from pipeline.core import paths
-from pipeline.core.cli import run_main
 from pipeline.core.constants import FORMATS, MAX_LEVEL, SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.patch_files import load_patch
@@ -347,16 +347,12 @@ def test_system_names_are_unique_and_find_their_systems():
 
 
 @pytest.mark.parametrize("case", ["missing", "empty", "inside"])
-def test_bad_folders_give_one_line_and_status_2(case, tmp_path, recordings, capsys, monkeypatch):
+def test_bad_folders_give_one_line_and_status_2(case, tmp_path, recordings, capsys):
     empty = tmp_path / "empty"
     empty.mkdir()
     audio = {"missing": tmp_path / "none", "empty": empty, "inside": recordings}[case]
     out = recordings / "results" if case == "inside" else tmp_path / "out"
-    arguments = ["evaluate", "--instrument", "flute", "--audio", str(audio), "--out", str(out)]
-    monkeypatch.setattr("sys.argv", arguments)
-    with pytest.raises(SystemExit) as ended:
-        run_main(evaluate.main)
-    assert ended.value.code == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1 and str(out if case == "inside" else audio) in lines[0]
+    words = ["--instrument", "flute", "--audio", audio, "--out", out]
+    line = refusal(capsys, evaluate.main, *words)
+    assert str(out if case == "inside" else audio) in line
     assert not out.exists()
