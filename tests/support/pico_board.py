@@ -54,6 +54,7 @@ def run(
     *,
     output: str = "i2s",
     broken: str = "",
+    timeout_s: float = 300,
 ) -> Recording:
     """Runs a UF2 until it has played `n_frames`.
 
@@ -64,6 +65,7 @@ def run(
         output: ``i2s`` or ``pwm``.
         broken: ``crystal``, ``pll`` or ``core`` (the second one), which never starts, or ``sound``,
             which stops half-way, or ``block``, for which the second core is halted half-way.
+        timeout_s: Seconds after which the emulator is stopped.
     """
     score = {
         "frames": n_frames,
@@ -76,7 +78,7 @@ def run(
     score_path, out = uf2.with_suffix(".json"), uf2.with_suffix(".words")
     score_path.write_text(json.dumps(score))
     command = ["node", str(RUNNER), str(fetch_rp2040js()), str(uf2), str(score_path), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     return Recording(
