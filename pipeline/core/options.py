@@ -83,8 +83,7 @@ def _add_preferred_variant(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variant",
         choices=VARIANTS,
-        help="variant of the model (default: the first of "
-        f"{', '.join(PREFERRED)} that is there)",
+        help=f"variant of the model (default: the first of {', '.join(PREFERRED)} that is there)",
     )
 
 

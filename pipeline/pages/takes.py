@@ -152,7 +152,8 @@ def _evaluate(
     if _is_current(metrics, files, recordings, options.board, out):
         print(f"{instrument}: everything in {out} is up to date")
         return metrics | now
-    print(f"{instrument}: {len(recordings)} recordings by {len(files) + len(MODELLESS)} systems", flush=True)
+    n_systems = len(files) + len(MODELLESS)
+    print(f"{instrument}: {len(recordings)} recordings by {n_systems} systems", flush=True)
     evaluation = Evaluation(instrument, systems, runs=options.runs, board=options.board)
     summary, failures = evaluation.evaluate_all(recordings, out)
     if failures:
