@@ -25,7 +25,8 @@ TITLE = "Play it yourself"
 WORKLET = ("view.js", "synth.js", "resampler.js", "processor.js")
 SCRIPTS = (
     *("view.js", "midi_file.js", "engine.js", "keyboard.js", "midi_input.js", "live_input.js"),
-    *("picture.js", "costs.js", "page.js"),
+    *("recorder.js", "picture.js", "costs.js", "start.js", "controls.js", "tune_panel.js"),
+    *("live_panel.js", "inputs.js", "recorder_panel.js", "show.js", "link.js"),
 )
 STYLES = ("style.css", "page.css", "web/page.css")
 

@@ -7,7 +7,7 @@ class Engine extends EventTarget {
     this.module = module;
     this.context = this.node = this.starting = null;
     this.waiting = []; // messages from before the start
-    this.reply = () => {};
+    this.reply = this.keep = () => {};
   }
 
   // Says in one line why this browser cannot play; empty if it can.
@@ -35,7 +35,7 @@ class Engine extends EventTarget {
     const options = { numberOfInputs: 1, outputChannelCount: [2], processorOptions: { module: this.module } };
     const node = new AudioWorkletNode(context, "instrument", options);
     node.onprocessorerror = () => this.report("The firmware stopped because of an error: reload the page.");
-    node.port.onmessage = ({ data }) => this.reply(data);
+    node.port.onmessage = ({ data }) => (data instanceof Float32Array ? this.reply(data) : this.keep(data));
     node.connect(context.destination);
     this.node = node;
     for (const message of this.waiting.splice(0)) this.send(...message);
@@ -59,6 +59,7 @@ class Engine extends EventTarget {
   midi(bytes, event) {
     const sentMs = event ? performance.timeOrigin + event.timeStamp : 0;
     this.send({ do: "midi", bytes: Uint8Array.from(bytes), sentMs });
+    this.dispatchEvent(new CustomEvent("midi", { detail: bytes }));
   }
 
   control(number, value) {
@@ -70,6 +71,14 @@ class Engine extends EventTarget {
     return new Promise((resolve) => {
       this.reply = resolve;
       this.send({ do: "look", buffer }, [buffer.buffer]);
+    });
+  }
+
+  // Ends the recording; resolves to { samples, nSamples }.
+  takeRecording() {
+    return new Promise((resolve) => {
+      this.keep = resolve;
+      this.send({ do: "stopRecording" });
     });
   }
 

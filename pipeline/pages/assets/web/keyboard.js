@@ -46,6 +46,7 @@ class Piano {
     Object.assign(this, { lowest, nOctaves });
     const nNotes = nOctaves === 1.5 ? 17 : 12 * nOctaves + 1;
     const notes = Array.from({ length: nNotes }, (_, i) => lowest + i).filter((note) => note < 128);
+    const hadFocus = this.element.contains(document.activeElement);
     const nWhite = notes.filter((note) => !BLACK.has(note % 12)).length;
     this.keys.clear();
     let white = 0;
@@ -57,7 +58,8 @@ class Piano {
       key.className = isBlack ? "black" : "white";
       key.dataset.note = note;
       key.setAttribute("aria-label", noteName(note).replace("♯", " sharp").replace("♭", " flat"));
-      key.innerHTML = `<kbd>${letter}</kbd>${note % 12 ? "" : `<span>${noteName(note)}</span>`}`;
+      key.innerHTML = `<kbd></kbd>${note % 12 ? "" : `<span>${noteName(note)}</span>`}`;
+      key.firstChild.textContent = letter;
       if (isBlack) {
         key.style.left = `${(100 * white) / nWhite}%`;
         key.style.width = `${62 / nWhite}%`;
@@ -67,6 +69,7 @@ class Piano {
       this.keys.set(note, key);
       return key;
     }));
+    if (hadFocus) this.keys.get(this.typed).focus();
   }
 
   // Marks the keys that sound, with their strength from 0 to 1 by note.

@@ -20,6 +20,8 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     this.source = null; // a recording at 16 kHz, followed instead of the microphone
     this.sourceBlock = 0;
     this.isLive = false;
+    this.recorded = null; // what is played, in a buffer of the page
+    this.nRecorded = 0;
     this.ring = new Int16Array(INPUT_SAMPLES);
     this.down = new Resampler(sampleRate, 16000);
     this.clearInput();
@@ -86,6 +88,18 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     this.gainDb = gainDb;
   }
 
+  // Keeps the blocks from now on in `samples`, int16, until it is full.
+  record({ samples }) {
+    this.recorded = samples;
+    this.nRecorded = 0;
+  }
+
+  stopRecording() {
+    const samples = this.recorded;
+    this.recorded = null;
+    this.port.postMessage({ samples, nSamples: this.nRecorded }, [samples.buffer]);
+  }
+
   // Forgets what the clocks showed before, because the context was asleep.
   resetClock() {
     this.windowEnd = 0;
@@ -135,6 +149,10 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     if (this.isLive) this.fillInput();
     this.synth.render();
     this.used = 0;
+    if (this.recorded && this.nRecorded + this.synth.blockSamples <= this.recorded.length) {
+      this.recorded.set(this.synth.output, this.nRecorded);
+      this.nRecorded += this.synth.blockSamples;
+    }
     const end = clockMs(), tookMs = end - start;
     this.busyMs += tookMs;
     this.worstMs = Math.max(this.worstMs, tookMs);

@@ -1,0 +1,109 @@
+// The controls of the stage: instrument, sliders, switches, piano and the computer's keys.
+const piano = new Piano($("piano"), {
+  press(note, velocity, event) {
+    withSound();
+    stopLive();
+    engine.midi([0x90, note, velocity], event);
+  },
+  release(note, event) {
+    engine.midi([0x80, note, 0], event);
+  },
+});
+let algorithm, program = -1, touchedMs = 0;
+
+// Lets a choice stand until the audio thread knows it; the controls follow that, too, for MIDI keyboards.
+function touched() {
+  touchedMs = performance.now();
+}
+
+facts.presets.forEach(({ label }, number) => {
+  const choice = document.createElement("label");
+  choice.innerHTML = `<input type="radio" name="program" value="${number}"><span></span>`;
+  choice.lastChild.textContent = label;
+  choice.firstChild.addEventListener("change", () => {
+    touched();
+    engine.midi([0xc0, number]);
+    showProgram(number);
+  });
+  $("instruments").append(choice);
+});
+
+function showProgram(number) {
+  if (number === program) return;
+  program = number;
+  const preset = facts.presets[number];
+  document.querySelector(`[name=program][value="${number}"]`).checked = true;
+  algorithm = new Algorithm($("algorithm").firstElementChild, preset);
+  piano.move(preset.note);
+  showRange();
+}
+
+function showRange() {
+  $("range").textContent = noteName(piano.typed);
+}
+
+function shiftOctave(semitones) {
+  piano.letAll();
+  piano.move(piano.typed + semitones);
+  showRange();
+}
+
+$("lower").addEventListener("click", () => shiftOctave(-12));
+$("higher").addEventListener("click", () => shiftOctave(12));
+for (const radio of document.querySelectorAll("[name=mode]")) {
+  radio.addEventListener("change", () => {
+    touched();
+    engine.control(radio.value === "mono" ? 126 : 127, 0);
+  });
+}
+$("volume").addEventListener("input", ({ target }) => engine.control(7, Number(target.value)));
+$("vibrato").addEventListener("input", ({ target }) => engine.control(1, Number(target.value)));
+$("glide").addEventListener("input", ({ target: { value } }) => {
+  engine.control(5, Number(value));
+  engine.control(65, value > 0 ? 127 : 0);
+});
+$("bend").addEventListener("input", ({ target: { value } }) => engine.midi([0xe0, value & 127, value >> 7]));
+for (const kind of ["change", "pointerup", "blur"]) {
+  $("bend").addEventListener(kind, ({ target }) => {
+    target.value = 8192; // springs back, as a wheel does
+    engine.midi([0xe0, 0, 64]);
+  });
+}
+$("reverb").addEventListener("change", ({ target }) => engine.send({ do: "reverb", isOn: target.checked }));
+$("sustain").addEventListener("change", ({ target }) => engine.control(64, target.checked ? 127 : 0));
+$("reset").addEventListener("click", () => {
+  stopLive();
+  playTune(false);
+  engine.send({ do: "panic" });
+  for (const [id, value] of [["volume", 100], ["vibrato", 48], ["glide", 0]]) $(id).value = value;
+  engine.control(121, 0);
+  engine.control(7, 100);
+  engine.control(65, 0);
+  $("sustain").checked = false;
+});
+$("reverb").checked = facts.hasReverb;
+$("reverb").parentElement.hidden = !facts.hasReverb;
+
+function playsKeys({ target, ctrlKey, altKey, metaKey }) {
+  return !(ctrlKey || altKey || metaKey || target.closest?.("select, input[type=text]"));
+}
+
+document.addEventListener("keydown", (event) => {
+  if (!playsKeys(event)) return;
+  if (piano.type(event)) return;
+  if (event.code === "KeyZ" && !event.repeat) shiftOctave(-12);
+  if (event.code === "KeyX" && !event.repeat) shiftOctave(12);
+  if (event.code === "Space" && !event.target.closest("button:not([data-note]), input, label")) {
+    event.preventDefault();
+    if (!event.repeat) setSustain(true);
+  }
+});
+document.addEventListener("keyup", (event) => {
+  if (piano.type(event)) return;
+  if (event.code === "Space" && $("sustain").checked) setSustain(false);
+});
+
+function setSustain(isDown) {
+  $("sustain").checked = isDown;
+  engine.control(64, isDown ? 127 : 0);
+}
