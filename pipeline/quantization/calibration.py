@@ -1,7 +1,7 @@
 """The fixed list of clips with which quantization is calibrated and judged.
 
-The clips are drawn from the data set once and kept in the run folder as ``calibration.npz``, so
-that quantization can be repeated without the data set.
+The clips are drawn from the data set once and kept in a run folder as ``calibration.npz``, so that
+quantization can be repeated without the data set.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.constants import TEST, TRAIN, VALID
+from pipeline.core.constants import TEST, TRAIN, VALID, VARIANTS
 from pipeline.core.files import atomic_write, load_arrays
 from pipeline.model.inputs import scale_features
 
@@ -20,6 +20,7 @@ SILENT_FRAMES = 25  # frames of silence before a phrase
 N_TRAIN, N_VALID = 44, 16  # clips
 LARGEST_SHIFT = 0.1  # of a variation, as a share of the range: four semitones, 8 dB
 SILENCE = 0.1  # scaled loudness, -72 dB; variations leave softer frames as they are
+STORED = "calibration.npz"  # name of the file in a run folder
 Floats = npt.NDArray[np.float32]
 
 
@@ -72,6 +73,29 @@ class Calibration:
         played = features[train].reshape(-1, 2)
         sweeps = _sweeps(*np.percentile(played[played[:, 1] > 0.25], [0.1, 99.9], axis=0))
         return cls(np.concatenate([clips(train, N_TRAIN), sweeps]), clips(held_out, N_VALID))
+
+    @classmethod
+    def of_run(cls, run_dir: Path, dataset: Path | None = None) -> "Calibration":
+        """Returns the clips of a run folder, which receives them if they are drawn.
+
+        The draw depends on the data set alone, so the models of an instrument can share a file.
+
+        Args:
+            run_dir: The run folder.
+            dataset: The data set to draw from. Without it, the ``calibration.npz`` of the folder is
+                used, or else the data set beside the folder, or else the file of another variant
+                beside it.
+
+        Raises:
+            UserError: There is none of these, or the file is damaged.
+        """
+        own, beside = run_dir / STORED, run_dir.parent / "dataset.npz"
+        if dataset is None and not own.is_file() and not beside.is_file():
+            shared = (run_dir.parent / variant / STORED for variant in VARIANTS)
+            own = next((path for path in shared if path.is_file()), own)
+        if dataset is not None or not own.is_file():
+            cls.draw(dataset or beside).save(own)
+        return cls.load(own)
 
     def save(self, path: Path) -> None:
         """Writes the clips as 16-bit fractions, a file small enough to keep with a model."""

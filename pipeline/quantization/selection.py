@@ -151,10 +151,7 @@ class _Task:
         pitch = PitchRange.tracked(load_instrument(run.instrument).data)
         weights = fold_residual_bias(load_weights(run_dir / WEIGHTS, run.tcn), run.tcn)
         weights = fold_pitch_range(weights, run.tcn, pitch)
-        stored = run_dir / "calibration.npz"
-        if dataset is not None or not stored.is_file():
-            Calibration.draw(dataset or run_dir.parent / "dataset.npz").save(stored)
-        calibration = Calibration.load(stored)
+        calibration = Calibration.of_run(run_dir, dataset)
         train, valid = pitch.narrow(calibration.train), pitch.narrow(calibration.valid)
         values = collect_values(weights, run.tcn, train)
         valid_logits = collect_values(weights, run.tcn, valid)["logits"]
@@ -210,8 +207,7 @@ def quantize_run(run_dir: Path, *, dataset: Path | None = None, epochs: int = 40
 
     Args:
         run_dir: A trained run folder.
-        dataset: The data set to draw calibration clips from. Without it the ``calibration.npz`` of
-            the folder is used, or, if there is none, the data set beside the run folder.
+        dataset: The data set to draw calibration clips from; see `Calibration.of_run`.
         epochs: Largest number of epochs of quantization-aware training; 0 skips it.
 
     Returns:

@@ -222,6 +222,20 @@ def test_calibration_list_is_reproducible_and_reads_back_from_its_file(dataset, 
         np.testing.assert_allclose(getattr(stored, name), getattr(drawn, name), atol=1e-5)
 
 
+def test_models_of_an_instrument_share_clips_where_there_is_no_data_set(tmp_path, dataset):
+    first, second = tmp_path / "reduced", tmp_path / "tiny"
+    for folder in (first, second):
+        folder.mkdir()
+    drawn = Calibration.of_run(first, dataset)
+    assert (first / "calibration.npz").is_file()
+    np.testing.assert_array_equal(Calibration.of_run(second).train, drawn.train)
+    assert not (second / "calibration.npz").exists()
+    (tmp_path / "dataset.npz").write_bytes(b"PK")  # that of the instrument comes first
+    with pytest.raises(UserError, match=r"dataset\.npz is damaged"):
+        Calibration.of_run(second)
+    np.testing.assert_array_equal(Calibration.of_run(first).valid, drawn.valid)
+
+
 def test_calibration_contains_silence_before_phrases_and_extreme_frames(dataset):
     clips = Calibration.draw(dataset).train
     assert clips.shape[1:] == (CLIP_FRAMES, 2)
