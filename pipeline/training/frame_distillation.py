@@ -15,9 +15,8 @@ from tqdm import tqdm
 from pipeline.core.constants import N_OPERATORS, SPLITS, TEST, TRAIN, VALID
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import DataConfig
-from pipeline.core.paths import shown
 from pipeline.core.runs import RunConfig
-from pipeline.model.ddx7 import Ddx7, load_model, save_model
+from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.gate import loudness_gate
 from pipeline.model.metrics import logit_error_db
 from pipeline.model.synth import Tensor, fm_levels
@@ -61,7 +60,8 @@ def distil_frames(
 
     Returns:
         The figures of ``metrics.json``: those of `pipeline.training.loop.train_model`, and
-        ``teacher`` with its run folder and, by split, the error of the audible levels to it in dB.
+        ``teacher`` with its variant, the hash of its configuration and, by split, the error of the
+        audible levels to it in dB.
 
     Raises:
         UserError: The folder belongs to another configuration.
@@ -78,8 +78,8 @@ def distil_frames(
     config.save(run_dir)
     loss = _fit(student, batches)
     save_model(student, run_dir)
+    restore_weights(student, run_dir)  # the figures are those of the rounded weights
     metrics = _summarize(teacher, student, dataset, loss)
-    metrics["teacher"]["run"] = str(shown(teacher_dir))
     write_json(run_dir / METRICS, metrics)
     return metrics
 
@@ -144,7 +144,11 @@ def _summarize(teacher: Ddx7, student: Ddx7, dataset: Arrays, loss: float) -> di
         "seed": train.seed,
         "live_share": train.live_share if has_live(dataset) else 0.0,
         "start": None,
-        "teacher": {"level_error_db": errors},
+        "teacher": {
+            "variant": teacher.config.variant,
+            "config_hash": teacher.config.hash,
+            "level_error_db": errors,
+        },
         "steps": train.steps,
         "best_step": train.steps,
         "selected_by": "last step",

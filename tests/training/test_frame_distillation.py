@@ -68,7 +68,8 @@ def test_student_comes_close_to_its_teacher_with_its_noise(distilled, teacher, d
     error_db, before_db = (np.abs(found - db[0]).mean() for found in db[1:])
     assert error_db < 2.0 < 6.0 < before_db
     assert metrics["teacher"]["level_error_db"]["valid"] < 3
-    assert metrics["teacher"]["run"].endswith("flute/reduced_cd")
+    assert metrics["teacher"]["variant"] == "reduced_cd"
+    assert metrics["teacher"]["config_hash"] == load_run(teacher).hash
 
 
 def test_metrics_are_those_of_other_models(distilled):
