@@ -22,6 +22,8 @@ from pipeline.target.firmware import build, render
 from pipeline.target.frame_files import load_frames
 from pipeline.target.sources import (
     add_source_arguments,
+    build_options,
+    describe_time,
     flash_command,
     generate_source,
     select_models,
@@ -38,13 +40,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     frames = None if args.frames is None else load_frames(args.frames)
     for line in select_models(args):
         print(line, flush=True)
+    options = build_options(args)
+    generated = generate_source(args)
     built = build(
         args.board,
-        generate_source(args),
+        generated,
         engine=args.engine,
         build_dir=args.build_dir,
         tflm_dir=args.tflm_dir,
-        options=dict(args.option),
+        options=options,
     )
     print(f"{shown(built.program.elf)}: {built.engine} decoder for {ALL_BOARDS[args.board].core}")
     if built.parts:
@@ -53,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack; "
             f"flash: {parts}"
         )
+    for line in describe_time(args, generated):
+        print(line)
     if frames is not None:
         rendering = render(built, frames)
         write_wav(args.out, rendering.pcm)

@@ -50,7 +50,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.instrument = ["flute"]
     for line in sources.select_models(args):
         print(line, flush=True)
-    built = firmware.build(board, sources.generate_source(args), options=dict(args.option))
+    options = sources.build_options(args)
+    generated = sources.generate_source(args)
+    built = firmware.build(board, generated, options=options)
+    for line in sources.describe_time(args, generated):
+        print(line)
     files = convert(built.program.elf, board)
     print(f"{board}: flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack")
     print(f"written: {', '.join(str(shown(path)) for path in files.values())}")

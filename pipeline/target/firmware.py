@@ -25,6 +25,7 @@ from pipeline.target.build import (
 )
 from pipeline.target.emulator import run_checked
 from pipeline.target.link_map import PartSize, read_link_map
+from pipeline.target.voices import estimate_time, remedy
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def build(
         program = make(board, build_dir, settings, application)
     except OverflowingError as error:
         if application == "play" and "RAM" in error.regions:
-            remedy = _remedy_for_ram(board, build_dir, settings)
-            raise OverflowingError(error.what, error.regions, remedy) from None
+            advice = _remedy_for_ram(board, build_dir, settings)
+            raise OverflowingError(error.what, error.regions, advice) from None
         raise
     if ALL_BOARDS[board].flash is None:
         return Firmware(program, engine, 0, 0, {})
@@ -115,7 +116,10 @@ def _check_request(board: str, generated_dir: Path, engine: str, tflm_dir: Path 
 
 
 def _remedy_for_ram(board: str, build_dir: Path, settings: Settings) -> str:
-    """Returns the remedy for a player that does not fit; builds it to find how many voices do."""
+    """Returns the remedy for a player that does not fit; builds it to find how many voices do.
+
+    For the aot engine, it also says how many voices the board has time for.
+    """
     voices = re.search(r"PLAYER_N_VOICES=(\d+)", (build_dir / "build.ninja").read_text())
     assert voices is not None
 
@@ -126,12 +130,17 @@ def _remedy_for_ram(board: str, build_dir: Path, settings: Settings) -> str:
             return True
         return False
 
-    n_fitting = bisect_left(range(1, int(voices[1])), True, key=overflows)
-    if not n_fitting:
-        return "take a smaller model, or fewer models"
-    return (
-        f"there is memory for {n_fitting} of {voices[1]} voices: --option PLAYER_VOICES={n_fitting}"
-    )
+    n_voices = int(voices[1])
+    in_memory = bisect_left(range(1, n_voices), True, key=overflows)
+    in_time = n_voices
+    if in_memory and not settings["TFLM_DIR"]:
+        rate = settings.get("SAMPLE_RATE")
+        in_time = estimate_time(
+            INSTRUMENT_BOARDS[board],
+            Path(str(settings["GENERATED_DIR"])),
+            sample_rate_hz=int(str(rate)) if rate else None,
+        ).most_voices(n_voices)
+    return remedy(n_voices, in_memory=in_memory, in_time=in_time)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,14 @@ from pathlib import Path
 from pipeline.core.errors import UserError
 from pipeline.core.model_choice import chosen_models
 from pipeline.core.options import add_format, add_models
-from pipeline.core.parser import real
+from pipeline.core.parser import real, whole
 from pipeline.core.paths import BUILD_DIR
 from pipeline.core.runs import decoder_name
 from pipeline.emit import presets
-from pipeline.target.boards import ALL_BOARDS
+from pipeline.target.boards import ALL_BOARDS, INSTRUMENT_BOARDS
+from pipeline.target.voices import check_time
+
+MAX_VOICES = 128
 
 
 def generate(*run_dirs: Path, fmt: str = "int8", reverb_seconds: float = 0.0) -> Path:
@@ -70,9 +73,51 @@ def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> 
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="set a variable of the build, such as PICO_AUDIO=pwm or PLAYER_VOICES=2; may be "
-        "repeated (default: none)",
+        help="set a variable of the build, such as PICO_AUDIO=pwm; may be repeated (default: none)",
     )
+    parser.add_argument(
+        "--voices",
+        type=whole(1, MAX_VOICES),
+        metavar="N",
+        help="voices of the player; refused if the board has no memory or, by estimate, no time "
+        "for them (default: those of the board)",
+    )
+
+
+def build_options(arguments: argparse.Namespace) -> dict[str, str]:
+    """Returns the CMake variables that the options of `add_source_arguments` set.
+
+    Raises:
+        UserError: ``--voices`` is given for a board that plays frames.
+    """
+    options = dict(arguments.option)
+    if arguments.voices:
+        if arguments.board not in INSTRUMENT_BOARDS:
+            raise UserError(f"{arguments.board} plays frames with one voice: leave out --voices")
+        options["PLAYER_VOICES"] = str(arguments.voices)
+    return options
+
+
+def describe_time(arguments: argparse.Namespace, generated: Path) -> list[str]:
+    """Returns a line with the time that ``--voices`` take, if it is given.
+
+    Args:
+        arguments: Options ``board`` and those of `add_source_arguments`.
+        generated: Output of `generate_source`.
+
+    Raises:
+        UserError: The board has no time for them.
+    """
+    if not arguments.voices:
+        return []
+    rate = dict(arguments.option).get("SAMPLE_RATE")
+    board = INSTRUMENT_BOARDS[arguments.board]
+    share = check_time(
+        board, generated, arguments.voices, sample_rate_hz=int(rate) if rate else None
+    )
+    return [
+        f"{arguments.voices} voices take {100 * share:.0f} % of the worst block's time by estimate"
+    ]
 
 
 def _option(text: str) -> tuple[str, str]:
@@ -138,6 +183,8 @@ def flash_command(arguments: argparse.Namespace) -> str:
         words += ["--format", arguments.format]
     if arguments.reverb != 0:
         words += ["--reverb"] if arguments.reverb is None else ["--reverb", f"{arguments.reverb:g}"]
+    if arguments.voices:
+        words += ["--voices", str(arguments.voices)]
     for name, value in arguments.option:
         words += ["--option", f"{name}={value}"]
     return shlex.join(words)

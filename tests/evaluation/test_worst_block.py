@@ -7,6 +7,7 @@ from pipeline.evaluation import bench_boards
 from pipeline.evaluation.bench_firmware import bench_firmware, bench_frames, build_dir
 from pipeline.target import firmware, sources
 from pipeline.target.boards import INSTRUMENT_BOARDS
+from pipeline.target.voices import CYCLES_PER_INSTRUCTION
 from pipeline.target.worst_block import N_PROGRAMS, worst_score
 
 pytestmark = pytest.mark.firmware
@@ -25,11 +26,13 @@ def test_worst_block_of_all_voices_and_instruments_fits_the_board(name):
         board.emulated_by, sources.generate(RUN), build_dir=build_dir(board.emulated_by, "aot")
     )
     rendered = bench_firmware(built, bench_frames(50))
+    per_instruction = bench_boards.mean_cycles_per_instruction(rendered)
+    assert per_instruction == pytest.approx(CYCLES_PER_INSTRUCTION[board.core], rel=0.03)
     worst = bench_boards.bench_worst_block(
         board,
         RUN,
         fmt="int8",
-        per_instruction=bench_boards.mean_cycles_per_instruction(rendered),
+        per_instruction=per_instruction,
         model_bytes=rendered["bytes"]["model"],
     )
     instructions = worst["instructions"]

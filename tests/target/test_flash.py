@@ -302,7 +302,7 @@ def test_run_folders_become_the_programs_of_one_image_in_order(
     "options",
     [
         "--run 'my flute' --run b --format int16x8 --reverb 0.1",
-        "--run a --reverb --option PICO_AUDIO=pwm --option PLAYER_VOICES=2",
+        "--run a --reverb --voices 2 --option PICO_AUDIO=pwm --option SAMPLE_RATE=48000",
         "--generated c",
     ],
 )
@@ -311,11 +311,12 @@ def test_firmware_prints_the_command_that_flashes_its_result(options, replace, c
     replace(sources.generate_source, lambda given: asked.append(vars(given)) or Path("c"))
     replace(firmware.build, lambda *_, **how: asked.append(how["options"]) or built)
     replace(flashing.convert, lambda *_: files_of("pico2"))
+    replace(sources.describe_time, lambda *_: [])
     firmware_command.main(["--board", "pico2", *shlex.split(options)])
     following = capsys.readouterr().out.splitlines()[-1]
     assert following == f"next: python -m pipeline.flash --board pico2 {options}"
     flash.main([*shlex.split(following)[4:], "--dry-run"])
-    shared = ("board", "run", "generated", "format", "reverb", "option")
+    shared = ("board", "run", "generated", "format", "reverb", "voices", "option")
     assert [asked[0][name] for name in shared] == [asked[2][name] for name in shared]
     assert asked[1] == asked[3]
 

@@ -87,7 +87,7 @@ void player_follow(player_t *player, const frame_t *live_frame) {
  * writes only its own voices. */
 typedef struct {
     player_t *player;
-    const uint8_t *voices; /* their numbers */
+    const uint16_t *voices; /* their numbers */
     int n_voices;
     int32_t *mix; /* their sum, zeros before */
 } share_t;
@@ -137,13 +137,13 @@ static void render_share(void *argument) {
 
 /* Lists the voices that sound, those of the same instrument together, so that their frames can be decoded in
  * pairs; returns their number. */
-static int list_voices(const player_t *player, uint8_t voices[PLAYER_N_VOICES]) {
+static int list_voices(const player_t *player, uint16_t voices[PLAYER_N_VOICES]) {
     int n = 0;
     for (size_t preset = 0; preset < instrument_n_presets; preset++) {
-        for (uint8_t i = 0; i < PLAYER_N_VOICES; i++) {
+        for (int i = 0; i < PLAYER_N_VOICES; i++) {
             const player_voice_t *const voice = &player->voices[i];
             if (voice->phase != VOICE_IDLE && voice->preset == preset) {
-                voices[n++] = i;
+                voices[n++] = (uint16_t)i;
             }
         }
     }
@@ -151,7 +151,7 @@ static int list_voices(const player_t *player, uint8_t voices[PLAYER_N_VOICES]) 
 }
 
 void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]) {
-    uint8_t voices[PLAYER_N_VOICES];
+    uint16_t voices[PLAYER_N_VOICES];
     int32_t mix[FM_BLOCK_SAMPLES] = {0};
     player_smooth_controls(player);
     player_start_live_voice(player);

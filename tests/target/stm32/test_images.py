@@ -156,13 +156,11 @@ def test_full_model_fits_the_nucleo_with_the_voices_that_its_error_names(tmp_pat
         [presets.Preset("flute", model, load_patch("flute"), NOISE)], generated
     )
     with pytest.raises(
-        UserError, match=r"RAM are missing; there is memory for 3 of 8 voices"
+        UserError, match=r"RAM are missing; there is memory for 3 of 8 voices and time for \d"
     ) as full:
         firmware.build("nucleo_h743zi", generated, build_dir=build_dir)
-    name, n_voices = str(full.value).split("--option ")[1].split("=")
-    image = firmware.build(
-        "nucleo_h743zi", generated, build_dir=build_dir, options={name: n_voices}
-    )
+    options = {"PLAYER_VOICES": str(full.value).split("--voices ")[1]}
+    image = firmware.build("nucleo_h743zi", generated, build_dir=build_dir, options=options)
     assert image.parts["model"].flash_bytes > 400_000
     with pytest.raises(UserError, match="memory for 3 of 8 voices"):  # not the 3 of the last build
         firmware.build("nucleo_h743zi", generated, build_dir=build_dir)

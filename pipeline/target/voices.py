@@ -1,0 +1,128 @@
+"""Estimates how many voices a board has time for.
+
+The worst block (`pipeline.target.worst_block`) is counted on the emulated board with the same core,
+for two and for four voices per core; more voices take proportionally more. Voices are decoded in
+pairs, so that one alone would say too little.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.errors import UserError
+from pipeline.core.paths import BUILD_DIR
+from pipeline.target.board_types import Board
+from pipeline.target.build import OverflowingError
+from pipeline.target.cycle_model import chip_share
+from pipeline.target.link_map import read_link_map
+from pipeline.target.worst_block import measure_worst_block
+
+CYCLES_PER_INSTRUCTION = {
+    "Cortex-M4F": 1.53,
+    "Cortex-M7F": 1.04,
+    "Cortex-M33": 1.29,
+    "Cortex-M0+": 1.21,
+}
+"""The mean over all that a voice of the reduced model does, from ``pipeline.bench --boards``."""
+MAX_SHARE = 0.9  # of a block, for boards without limits
+TONE = (np.arange(SAMPLE_RATE) % 64 * 512 - 16_384).astype(np.int16)  # 250 Hz, for live mode
+
+
+@dataclass(frozen=True)
+class TimeEstimate:
+    """The share of a block's time that some numbers of voices take, by estimate.
+
+    Attributes:
+        share: Returns the share for a number of voices.
+        limit: The largest share that is allowed.
+    """
+
+    share: Callable[[int], float]
+    limit: float
+
+    def most_voices(self, n_voices: int) -> int:
+        """Returns the largest number of voices that there is time for, up to `n_voices`."""
+        return max((n for n in range(n_voices + 1) if self.share(n) <= self.limit), default=0)
+
+
+def estimate_time(
+    board: Board, generated: Path, *, sample_rate_hz: int | None = None
+) -> TimeEstimate:
+    """Measures two numbers of voices, and estimates the time of others from them.
+
+    Args:
+        board: One of `pipeline.target.boards.INSTRUMENT_BOARDS`.
+        generated: Output of `pipeline.codegen`.
+        sample_rate_hz: Rate of the output; that of the board by default.
+
+    Raises:
+        UserError: A tool is missing, or not even one voice per core runs on the emulated board.
+    """
+
+    def measure(per_core: int) -> float:
+        n_voices = per_core * board.n_cores
+        rate = sample_rate_hz or board.sample_rate_hz
+        place = hashlib.sha256(f"{generated} {n_voices} {rate}".encode()).hexdigest()[:8]
+        build_dir = BUILD_DIR / "voices" / f"{board.name}-{place}"
+        block = measure_worst_block(
+            replace(board, n_voices=n_voices),
+            generated,
+            TONE,
+            sample_rate_hz=rate,
+            build_dir=build_dir,
+        )
+        parts = read_link_map((build_dir / "play.map").read_text())[2]
+        model_bytes = parts["model"].flash_bytes // len(list(generated.glob("*_model.c")))
+        cycles = block.instructions * CYCLES_PER_INSTRUCTION[board.core]
+        return float(chip_share(board, cycles, per_core * model_bytes)["cpu_share"])
+
+    limit = board.limits.worst_share if board.limits else MAX_SHARE
+    try:
+        two, four = measure(2), measure(4)
+    except OverflowingError:  # a large model; more voices than one per core do not run there
+        one = measure(1)
+        return TimeEstimate(lambda n_voices: one * n_voices / board.n_cores, limit)
+    per_voice = (four - two) / (2 * board.n_cores)
+    fixed = two - 2 * board.n_cores * per_voice
+    return TimeEstimate(lambda n_voices: fixed + per_voice * n_voices, limit)
+
+
+def check_time(
+    board: Board, generated: Path, n_voices: int, *, sample_rate_hz: int | None = None
+) -> float:
+    """Returns the share of a block's time that the voices take in the worst case, by estimate.
+
+    Args:
+        board: One of `pipeline.target.boards.INSTRUMENT_BOARDS`.
+        generated: Output of `pipeline.codegen`.
+        n_voices: Number of the player's voices, for which there is memory.
+        sample_rate_hz: Rate of the output; that of the board by default.
+
+    Raises:
+        UserError: They take longer than the board has, or `estimate_time` raises it.
+    """
+    estimate = estimate_time(board, generated, sample_rate_hz=sample_rate_hz)
+    share = estimate.share(n_voices)
+    if share > estimate.limit:
+        most = estimate.most_voices(n_voices)
+        raise UserError(
+            f"{n_voices} voices are too slow for {board.name}: the worst block would take "
+            f"{100 * share:.0f} % of its time, and {100 * estimate.limit:.0f} % are allowed; "
+            + remedy(n_voices, in_memory=n_voices, in_time=most)
+        )
+    return share
+
+
+def remedy(n_voices: int, *, in_memory: int, in_time: int) -> str:
+    """Returns how many voices fit in memory and in time, and the option that selects them."""
+    most = min(in_memory, in_time)
+    if not most:
+        return "take a smaller model, or fewer models"
+    return (
+        f"there is memory for {in_memory} of {n_voices} voices and time for {in_time}: "
+        f"--voices {most}"
+    )

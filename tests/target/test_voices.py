@@ -1,0 +1,48 @@
+"""Voices for which a board has no memory or no time are refused, with the number that fits."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from pipeline import firmware as firmware_command
+from pipeline.core.errors import UserError
+from pipeline.core.paths import MODEL_DIR
+from pipeline.target import sources, voices
+from pipeline.target.boards import INSTRUMENT_BOARDS
+
+RUN = MODEL_DIR / "flute" / "reduced_cd"
+
+
+def test_advice_names_memory_and_time_and_takes_the_smaller():
+    advice = voices.remedy(64, in_memory=50, in_time=4)
+    assert advice == "there is memory for 50 of 64 voices and time for 4: --voices 4"
+    assert voices.remedy(8, in_memory=3, in_time=8).endswith("time for 8: --voices 3")
+    assert voices.remedy(8, in_memory=0, in_time=8) == "take a smaller model, or fewer models"
+
+
+def test_most_voices_are_the_largest_number_within_the_limit():
+    estimate = voices.TimeEstimate(lambda n_voices: 0.1 + 0.2 * n_voices, limit=0.9)
+    assert [estimate.most_voices(n) for n in (2, 4, 16)] == [2, 4, 4]
+    assert voices.TimeEstimate(lambda n_voices: 1.0 + n_voices, 0.9).most_voices(8) == 0
+
+
+def test_voices_of_a_board_that_plays_frames_are_refused():
+    with pytest.raises(UserError, match="qemu_m4 plays frames with one voice: leave out --voices"):
+        firmware_command.main(["--run", str(RUN), "--board", "qemu_m4", "--voices", "2"])
+
+
+@pytest.mark.firmware
+def test_voices_that_are_too_slow_are_refused_with_the_number_that_is_not(tmp_path: Path):
+    pico, generated = INSTRUMENT_BOARDS["pico"], sources.generate(RUN)
+    estimate = voices.estimate_time(pico, generated)
+    assert 0.3 < estimate.share(2) < 0.5 and 0.7 < estimate.share(4) < 0.95
+    most = estimate.most_voices(64)
+    assert 3 <= most < 6
+    given = argparse.Namespace(board="pico", voices=16, option=[])
+    message = rf"16 voices are too slow for pico: .* time for {most}: --voices {most}$"
+    with pytest.raises(UserError, match=message):
+        sources.describe_time(given, generated)
+    given.voices = most
+    (line,) = sources.describe_time(given, generated)
+    assert line.startswith(f"{most} voices take ")
