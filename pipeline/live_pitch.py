@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     counts: dict[str, PitchErrors] = {}
     for recording in tqdm(found.recordings, desc="compare", unit="recording", disable=None):
         audio = load_audio(recording.path)
-        offline = extract_features(audio, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)
+        offline = extract_features(audio, **config.f0_bounds)
         live = extract_live_features(audio, **bounds)
         counts[recording.name] = count_pitch_errors(offline, live, **bounds)
     _print(counts)

@@ -168,7 +168,7 @@ def _analyse_file(recording: Recording, config: DataConfig, entry: Path) -> None
     start, end = find_sound(pcm.to_pcm(audio)) if recording.real else (0, len(audio))
     n_cut = (start, len(audio) - end)
     audio = audio[start:end]
-    features = extract_features(audio, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)
+    features = extract_features(audio, **config.f0_bounds)
     samples = pcm.to_pcm(audio)
     del audio  # hours of it take as much memory as all the rest
     checks = check_recording(samples, features, facts, config)

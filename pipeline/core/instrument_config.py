@@ -6,7 +6,7 @@ The file's name is the instrument's name. Every field declares the values that i
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from pipeline.core.constants import CLIP_FRAMES, N_OPERATORS
 from pipeline.core.errors import UserError
@@ -66,6 +66,13 @@ class CorpusConfig:
             )
 
 
+class F0Bounds(TypedDict):
+    """Lowest and highest pitch that an analysis looks for, as keyword arguments."""
+
+    f0_min_hz: float
+    f0_max_hz: float
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """How recordings become clips and frames."""
@@ -84,6 +91,11 @@ class DataConfig:
             raise ValueError(
                 f"data.f0_min_hz = {self.f0_min_hz} is not below data.f0_max_hz = {self.f0_max_hz}"
             )
+
+    @property
+    def f0_bounds(self) -> F0Bounds:
+        """The search range."""
+        return {"f0_min_hz": self.f0_min_hz, "f0_max_hz": self.f0_max_hz}
 
 
 @dataclass(frozen=True)

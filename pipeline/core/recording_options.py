@@ -3,11 +3,11 @@
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from pipeline.core.constants import MAX_GAIN_DB
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import InstrumentConfig
+from pipeline.core.instrument_config import F0Bounds, InstrumentConfig
 from pipeline.core.parser import real
 from pipeline.core.sound_sets import DEFAULT_SOUND_SET, SOUND_SETS
 
@@ -93,13 +93,6 @@ def chosen_sound_sets(args: argparse.Namespace, config: InstrumentConfig) -> lis
             raise UserError("no recordings: give --audio DIR, or leave out --no-corpus")
         return []
     return list(dict.fromkeys(args.corpus or config.require_corpus().sound_sets))
-
-
-class F0Bounds(TypedDict):
-    """Bounds of the live analysis, as keyword arguments."""
-
-    f0_min_hz: float
-    f0_max_hz: float
 
 
 def add_f0(parser: argparse.ArgumentParser, default: tuple[float, float]) -> None:

@@ -137,7 +137,7 @@ def play(
 
 def _load(recording: Path, config: InstrumentConfig) -> tuple[Floats, Features]:
     """Returns a recording at the level of training, and its features."""
-    bounds = {"f0_min_hz": config.data.f0_min_hz, "f0_max_hz": config.data.f0_max_hz}
+    bounds = config.data.f0_bounds
     recorded = load_audio(recording)
     audio = calibrate_audio(recorded, measure_input(recorded, recording.name, **bounds).gain_db)
     return audio, extract_features(audio, **bounds)

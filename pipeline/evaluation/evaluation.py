@@ -100,9 +100,7 @@ class Evaluation:
         return bool(self._players.models)
 
     def _features(self, audio: Floats) -> Features:
-        return extract_features(
-            audio, f0_min_hz=self.config.f0_min_hz, f0_max_hz=self.config.f0_max_hz
-        )
+        return extract_features(audio, **self.config.f0_bounds)
 
     def _evaluate(self, name: str, path: Path, features: Features, out: Path) -> None:
         """Plays one recording with every system into `out` and measures the results.
@@ -120,9 +118,7 @@ class Evaluation:
         calibrated = calibrate_audio(audio, gain_db)
         live_features = None
         if any(system.live for system in self.systems):
-            live_features = extract_live_features(
-                calibrated, f0_min_hz=self.config.f0_min_hz, f0_max_hz=self.config.f0_max_hz
-            )
+            live_features = extract_live_features(calibrated, **self.config.f0_bounds)
         checks = check_recording(to_pcm(audio), features, facts, self.config)
         self._issues.add(name, find_issues(checks, self.config))
         played = self._players.play(

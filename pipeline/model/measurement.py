@@ -41,7 +41,7 @@ def measure(reference: Array, estimate: Array, features: Features, config: DataC
         `pipeline.model.figure_names` for all recordings.
     """
     reference, estimate = (np.asarray(audio, np.float32) for audio in (reference, estimate))
-    found = extract_features(estimate, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)
+    found = extract_features(estimate, **config.f0_bounds)
     return {
         "mss": mss_distance(reference, estimate),
         **region_figures(reference, estimate, features),

@@ -147,9 +147,4 @@ def live_extractor(config: DataConfig) -> Callable[[Pcm], Features] | None:
     except UserError as error:
         print(f"no live features, so models cannot learn to be played live: {error}")
         return None
-    return partial(
-        measure_live_features,
-        f0_min_hz=config.f0_min_hz,
-        f0_max_hz=config.f0_max_hz,
-        analyser=analyser,
-    )
+    return partial(measure_live_features, **config.f0_bounds, analyser=analyser)

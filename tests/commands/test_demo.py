@@ -209,9 +209,7 @@ def test_composed_input_is_a_melody_of_the_instrument(tmp_path):
     audio = load_audio(tmp_path / "input.wav")
     assert 5 < len(audio) / SAMPLE_RATE < 12
     assert np.abs(audio[-soundfont.TAIL_SAMPLES :]).max() <= soundfont.SILENCE
-    features = extract_features(
-        audio, f0_min_hz=config.data.f0_min_hz, f0_max_hz=config.data.f0_max_hz
-    )
+    features = extract_features(audio, **config.data.f0_bounds)
     loud = features.loudness_db > -40
     assert np.mean(features.confidence[loud] > 0.8) > 0.9
     notes = np.round(69 + 12 * np.log2(features.f0_hz[loud] / 440))

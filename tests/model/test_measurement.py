@@ -24,7 +24,7 @@ NOISE = 1e-3 * np.random.default_rng(0).normal(size=SAMPLE_RATE)
 
 
 def features_of(audio, config=CONFIG):
-    return extract_features(audio, f0_min_hz=config.f0_min_hz, f0_max_hz=config.f0_max_hz)
+    return extract_features(audio, **config.f0_bounds)
 
 
 def tone(f0_hz, amplitudes=AMPLITUDES, *, seconds=1.0, vibrato_cents=0.0, stretch=0.0):

@@ -40,12 +40,11 @@ def test_live_features_are_those_of_the_calibrated_recording(tmp_path: Path) -> 
     sf.write(tmp_path / "in" / "a.wav", tone / 8, SAMPLE_RATE)
     data.main(["--instrument", "flute", "--audio", f"{tmp_path / 'in'}", "--runs", f"{tmp_path}"])
     found = load_dataset(tmp_path / "flute" / "dataset.npz", FLUTE)
-    bounds = {"f0_min_hz": FLUTE.data.f0_min_hz, "f0_max_hz": FLUTE.data.f0_max_hz}
     assert np.abs(found["audio"]).max() > 1.2 * np.abs(tone / 8).max(), "calibrated"
     summary = json.loads((tmp_path / "flute" / "dataset.json").read_text())
     recorded = from_pcm(to_pcm(load_audio(tmp_path / "in" / "a.wav")))
     calibrated = calibrate_audio(recorded, summary["sources"]["in"]["gain_db"])
-    expected = extract_live_features(from_pcm(to_pcm(calibrated)), **bounds)
+    expected = extract_live_features(from_pcm(to_pcm(calibrated)), **FLUTE.data.f0_bounds)
     for name in ("f0_hz", "loudness_db"):
         values = getattr(expected, name).reshape(2, 1000)
         np.testing.assert_array_equal(found[f"live_{name}"], values)
