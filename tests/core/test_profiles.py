@@ -20,7 +20,7 @@ from pipeline.core.runs import load_run
 from pipeline.core.training_options import add_profile
 
 
-@pytest.mark.parametrize("variant", ["full", "reduced", "reduced_ad", "reduced_cd"])
+@pytest.mark.parametrize("variant", ["full", "reduced", "reduced_ad", "reduced_cd", "tiny"])
 def test_shipped_profile_is_how_the_pretrained_models_were_trained(variant):
     training = load_profile("shipped").training(variant)
     for instrument in ("flute", "violin"):
