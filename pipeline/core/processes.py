@@ -93,15 +93,23 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def try_lock(path: Path) -> TextIO | None:
+    """Locks a file until it is closed; returns None if another process has locked it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
 def claim(folder: Path) -> bool:
     """Reserves a folder until this process ends; returns False if another process has it."""
     if folder not in _claims:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".claim").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
+        lock = try_lock(folder / ".claim")
+        if lock is None:
             return False
         _claims[folder] = lock
     return True

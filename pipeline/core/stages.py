@@ -1,6 +1,5 @@
 """A stage of `pipeline.run`: a command with the files that it needs and writes."""
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import TEMPORARY
-from pipeline.core.processes import end_with_parent
+from pipeline.core.processes import end_with_parent, try_lock
 
 THREAD_LIMITS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
@@ -81,12 +80,10 @@ class Stage:
 @contextmanager
 def only_run(folder: Path) -> Iterator[None]:
     """Locks `folder` against a second run, and removes the temporary files of a killed run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{folder} is in use by another run: wait for it or stop it") from None
+    lock = try_lock(folder / ".lock")
+    if lock is None:
+        raise UserError(f"{folder} is in use by another run: wait for it or stop it")
+    with lock:
         for path in folder.rglob(f"{TEMPORARY}*"):
             path.unlink()
         yield
