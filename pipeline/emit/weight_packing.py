@@ -20,7 +20,7 @@ Layout = Literal["dsp", "armv6m"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 INPUT_MULTIPLE = 8  # weights per output channel are padded to a multiple of this
 OUTPUT_MULTIPLE = 8  # output channels of a layer, likewise
-MAX_INPUTS_INT8 = 512  # see ``prepare`` in decoder_kernel_armv6m.h
+MAX_INPUTS_INT8 = 512  # see ``copy_input`` in decoder_kernel_armv6m_inputs.h
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,10 @@ static inline void add(const decoder_add_t *add, int16_t *values, const int16_t 
     }
 }
 
-/* Returns the vector of a past tap, 0 for the oldest; for a residual, the newest vector. */
-static inline const int16_t *past_tap(const decoder_t *d, const decoder_layer_t *layer, uint32_t tap) {
-    const uint32_t oldest = d->oldest[layer->ring], slots = layer->ring_slots;
-    uint32_t slot = oldest + tap * layer->dilation;
-    if (layer->add != NULL) {
-        slot = oldest + slots - 1;
-    }
+/* Returns the vector that is `age` slots newer than the oldest one of the ring of a layer. */
+static inline const int16_t *ring_vector(const decoder_t *d, const decoder_layer_t *layer, uint32_t age) {
+    const uint32_t slots = layer->ring_slots;
+    uint32_t slot = d->oldest[layer->ring] + age;
     slot = slot >= slots ? slot - slots : slot;
     return d->rings + layer->ring_start + slot * layer->slot_values;
 }
@@ -52,32 +49,26 @@ static inline void advance_ring(decoder_t *d, const decoder_layer_t *layer) {
     d->oldest[layer->ring] = (uint16_t)(oldest + 1 == layer->ring_slots ? 0 : oldest + 1);
 }
 
-/* Gathers the input of a layer and advances its ring; returns the end of the input. `sum` is that of
- * copy_input. */
-DECODER_HOT __attribute__((noinline)) static int16_t *gather(decoder_t *d, const decoder_layer_t *layer,
-                                                             int is_int8, uint32_t *sum) {
+/* Gathers the input of a layer and advances its ring; returns the sum of copy_input. */
+DECODER_HOT __attribute__((noinline)) static uint32_t gather(decoder_t *d, const decoder_layer_t *layer,
+                                                             int is_int8) {
     const uint32_t n = layer->slot_values;
-    const int is_residual = layer->add != NULL;
-    const uint32_t n_gathered = is_residual ? 1 : layer->n_past;
     int16_t *input = d->input;
-    *sum = 0;
-    for (uint32_t tap = 0; tap < n_gathered; ++tap) {
-        *sum = copy_input(input, past_tap(d, layer, tap), n, *sum, is_int8);
-        input += n;
+    uint32_t sum = 0;
+    for (uint32_t tap = 0; tap < layer->n_past; ++tap, input += n) {
+        sum = copy_input(input, ring_vector(d, layer, tap * layer->dilation), n, sum, is_int8);
     }
-    if (!is_residual) {
-        *sum = copy_input(input, d->output, n, *sum, is_int8);
-        input += n;
-        advance_ring(d, layer);
+    if (layer->add != NULL) { /* a residual has no ring of its own, and reads the newest vector */
+        return copy_input(input, ring_vector(d, layer, layer->ring_slots - 1u), n, sum, is_int8);
     }
-    return input;
+    sum = copy_input(input, d->output, n, sum, is_int8);
+    advance_ring(d, layer);
+    return sum;
 }
 
 __attribute__((always_inline)) static inline void run_layer(decoder_t *d, const decoder_layer_t *layer,
                                                             int is_int8) {
-    uint32_t sum;
-    const int16_t *const end = gather(d, layer, is_int8, &sum);
-    const uint32_t offset = prepare(d->input, end, sum, is_int8);
+    const uint32_t offset = input_offset(gather(d, layer, is_int8), is_int8);
     if (layer->add == NULL) {
         convolve(layer, d->input, offset, is_int8, d->output);
     } else {
@@ -139,20 +130,23 @@ void decoder_step(decoder_t *decoder, const int16_t frame[DECODER_N_INPUTS],
 /* Gathers the inputs of a layer for two voices into `inputs`, and advances their rings. */
 DECODER_HOT static void gather_pair(decoder_t *const d[2], const decoder_layer_t *layer, int16_t *inputs,
                                     uint32_t sums[2]) {
-    const int is_residual = layer->add != NULL;
-    const uint32_t n = layer->slot_values, n_gathered = is_residual ? 1 : layer->n_past;
+    const uint32_t n = layer->slot_values;
     int16_t *input = inputs;
     sums[0] = sums[1] = 0;
-    for (uint32_t tap = 0; tap < n_gathered; ++tap, input += 2 * n) {
-        interleave(input, past_tap(d[0], layer, tap), past_tap(d[1], layer, tap), n, sums);
+    for (uint32_t tap = 0; tap < layer->n_past; ++tap, input += 2 * n) {
+        const uint32_t age = tap * layer->dilation;
+        interleave(input, ring_vector(d[0], layer, age), ring_vector(d[1], layer, age), n, sums);
     }
-    if (!is_residual) {
+    if (layer->add != NULL) {
+        const uint32_t age = layer->ring_slots - 1u;
+        interleave(input, ring_vector(d[0], layer, age), ring_vector(d[1], layer, age), n, sums);
+    } else {
         interleave(input, d[0]->output, d[1]->output, n, sums);
         advance_ring(d[0], layer);
         advance_ring(d[1], layer);
-        input += 2 * n;
     }
-    for (int16_t *const end = inputs + 2 * layer->n_inputs; input < end; ++input) {
+    int16_t *const end = inputs + 2 * layer->n_inputs;
+    for (input += 2 * n; input < end; ++input) {
         *input = 0; /* padding, whose weights are 0 */
     }
 }

@@ -8,9 +8,9 @@
  * Cost of the reduced model (3 blocks of 64 channels, 51 200 MAC), by python -m pipeline.bench:
  *
  *     instructions per frame    Cortex-M4F, M7F, M33    Cortex-M0+
- *     int8                                  47 300       155 000
- *     int8, each voice of a pair            40 800       155 000
- *     16x8                                  68 000       197 000
+ *     int8                                  47 200       148 100
+ *     int8, each voice of a pair            40 800       148 100
+ *     16x8                                  68 000       182 300
  *
  * decoder_step_pair saves time only where it reads the weights once: int8 on cores with the DSP extension. It
  * takes 2 * DECODER_INPUT_VALUES values of stack, 800 bytes here. Code: 6 kB for both formats. Model: 1 byte

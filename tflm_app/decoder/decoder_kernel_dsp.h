@@ -30,12 +30,8 @@
 #include "decoder/decoder_kernel_dsp_portable.h"
 #endif
 
-/* Returns the `offset` for `convolve`, given what copy_input returned for the inputs from `input` to `end`.
- */
-static inline uint32_t prepare(int16_t *input, const int16_t *end, uint32_t sum, int is_int8) {
-    (void)input, (void)end;
-    return is_int8 ? lanes_offset(sum) : 0;
-}
+/* Returns the `offset` for `convolve`, given the sum of all inputs of the layer. */
+static inline uint32_t input_offset(uint32_t sum, int is_int8) { return is_int8 ? lanes_offset(sum) : 0; }
 
 /* Computes the outputs of a layer. */
 static inline void convolve(const decoder_layer_t *layer, const int16_t *input, uint32_t offset, int is_int8,
