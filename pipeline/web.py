@@ -17,6 +17,7 @@ from pipeline.core.instrument_config import (
     load_instrument,
     shipped_instruments,
 )
+from pipeline.core.instrument_names import instrument_label
 from pipeline.core.model_choice import chosen_models
 from pipeline.core.options import add_format, add_models, add_out
 from pipeline.core.parser import Parser, real
@@ -24,7 +25,6 @@ from pipeline.core.paths import REPOSITORY, shown
 from pipeline.core.runs import decoder_name, load_run
 from pipeline.evaluation.voice_costs import CHIP_BOARDS, measure_voices
 from pipeline.model.patches import find_patch
-from pipeline.pages.catalogue import instrument_label
 from pipeline.pages.web_page import PlayedPreset, write_web_page
 from pipeline.target.boards import ALL_BOARDS
 from pipeline.target.sources import generate

@@ -1,4 +1,4 @@
-"""Which names an instrument of one's own may have."""
+"""Names of instruments: which ones of one's own are allowed, and how they are shown to readers."""
 
 import keyword
 
@@ -47,3 +47,9 @@ def check_name(name: str) -> None:
     for known in known_instruments():
         if known != name and known.lower() == lower:
             raise UserError(f"{name!r} and {known!r} differ in case only: give {known} or another")
+
+
+def instrument_label(name: str) -> str:
+    """Returns an instrument's name for readers: "Bass clarinet" for ``bass_clarinet``."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]

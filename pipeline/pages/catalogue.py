@@ -1,6 +1,5 @@
 """Takes and systems of the listening page and the listening test."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,9 @@ from typing import Any, Literal
 
 from pipeline.core.constants import FORMATS
 from pipeline.core.instrument_config import InstrumentConfig
+from pipeline.core.instrument_names import instrument_label
 from pipeline.evaluation.systems import LPC, LPC_NOISE, REFERENCE, System, requested_systems
+from pipeline.pages import html
 
 Source = Literal["recorded", "rendered", "composed"]
 KEYS = "123456789ABCDEFGHIJKMNOPQRSTUVWXYZ"  # keys of the systems, in order; L toggles the loop
@@ -63,12 +64,6 @@ class InstrumentSection:
         return instrument_label(self.config.instrument)
 
 
-def instrument_label(name: str) -> str:
-    """Returns an instrument's name for readers: "Bass clarinet" for ``bass_clarinet``."""
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
-
-
 def page_systems(variants: Sequence[str], mcu: Sequence[str]) -> list[System]:
     """Returns all systems on the page in their order.
 
@@ -99,4 +94,4 @@ def catalogue_json(instruments: Sequence[InstrumentSection], systems: Sequence[S
         for instrument in instruments
         for take in instrument.takes
     ]
-    return json.dumps(entries).replace("<", "\\u003c")
+    return html.embedded_json(entries)

@@ -6,6 +6,7 @@ reader's light or dark colours. No page loads anything from a server.
 
 import base64
 import io
+import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -180,6 +181,11 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> s
         f"<caption>{escape(caption)}</caption><thead><tr>{titles}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def embedded_json(value: Any) -> str:
+    """Encodes a value as JSON that no tag can end."""
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 def fill_template(name: str, **parts: Any) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 from pipeline.core import markdown
 from pipeline.core.constants import FORMATS, VARIANTS
 from pipeline.core.instrument_config import shipped_instruments
+from pipeline.core.instrument_names import instrument_label
 from pipeline.core.paths import MODEL_DIR
-from pipeline.pages.catalogue import instrument_label
 
 PAGE = MODEL_DIR / "figures.md"
 _HEAD = """\

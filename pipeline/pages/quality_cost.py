@@ -7,8 +7,8 @@ from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
+from pipeline.core.instrument_names import instrument_label
 from pipeline.evaluation.systems import VARIANT_LABELS
-from pipeline.pages.catalogue import instrument_label
 
 Row = Mapping[str, Any]
 Point = tuple[Row, float, bool]

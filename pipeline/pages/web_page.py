@@ -5,7 +5,6 @@ and loads nothing.
 """
 
 import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +82,7 @@ def write_web_page(
         "web/page.html",
         title=TITLE,
         n_voices=n_voices,
-        facts=json.dumps(facts).replace("<", "\\u003c"),
+        facts=html.embedded_json(facts),
         module=base64.b64encode(module.read_bytes()).decode(),
         worklet=worklet_code(),
     )

@@ -1,8 +1,8 @@
 """Pages and pictures show instruments that are not in the repository."""
 
+from pipeline.core.instrument_names import instrument_label
 from pipeline.evaluation.systems import VARIANT_LABELS
 from pipeline.pages import quality_cost
-from pipeline.pages.catalogue import instrument_label
 
 
 def test_label_has_a_capital_and_spaces():
