@@ -1,7 +1,8 @@
 """Writes the tables of boards in ``tflm_app/boards/README.md``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
+from pipeline.core import markdown
 from pipeline.core.errors import UserError
 from pipeline.core.paths import APP_DIR
 from pipeline.target.board_types import Board
@@ -37,13 +38,14 @@ def readme_text() -> str:
 
 
 def _file_table(boards: Iterable[Board]) -> str:
-    rows = [["folder", "core", "machine", "RAM", "sound input", "instructions counted by"]]
+    head = ["folder", "core", "machine", "RAM", "sound input", "instructions counted by"]
+    rows = []
     for board in boards:
         machine = f"QEMU `{board.machine}`" if board.machine else _runtime(board)
         steps = f"SysTick, steps of {10**9 // board.clock_hz}" if board.clock_hz else "—"
         ram = _kibibytes(board.ram.n_bytes) if board.ram else "—"
         rows.append([f"`{board.name}`", board.core, machine, ram, _input(board), steps])
-    return _markdown(rows)
+    return markdown.table(head, rows)
 
 
 def _runtime(board: Board) -> str:
@@ -52,7 +54,8 @@ def _runtime(board: Board) -> str:
 
 def _instrument_table(boards: Iterable[Board]) -> str:
     head = ["folder", "board", "chip, core, clock", "flash, RAM", "voices", "reverb"]
-    rows = [[*head, "sound input", "tested by"]]
+    head += ["sound input", "tested by"]
+    rows = []
     for board in boards:
         assert board.flash is not None and board.ram is not None
         memories = f"{_kibibytes(board.flash.n_bytes)}, {_kibibytes(board.ram.n_bytes)}"
@@ -68,7 +71,7 @@ def _instrument_table(boards: Iterable[Board]) -> str:
                 _tested_by(board),
             ]
         )
-    return _markdown(rows)
+    return markdown.table(head, rows)
 
 
 def _cores(board: Board) -> str:
@@ -88,8 +91,3 @@ def _tested_by(board: Board) -> str:
 
 def _kibibytes(n_bytes: int) -> str:
     return f"{n_bytes / 1024:g} KiB"
-
-
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = rows
-    return "".join(f"| {' | '.join(row)} |\n" for row in (head, ["---"] * len(head), *body))
