@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.core.constants import FRAME_RATE
 from pipeline.core.paths import BUILD_DIR
 from pipeline.evaluation.bench_firmware import bench_frames, cycles_per_instruction, flash_bytes
 from pipeline.target import firmware
@@ -62,9 +61,7 @@ def measure_voices(generated: Path, n_presets: int, board_name: str) -> ChipCost
     def share(preset: int, n_notes: int) -> float:
         report = perform(player, _score(preset, n_notes)).report
         cycles = cycles_each * report["instructions"] / report["n_blocks"]
-        estimate = chip_share(board, 0.0, n_notes * model_bytes)
-        waits = float(estimate["cpu_share"])
-        return cycles * FRAME_RATE / board.clock_hz + waits
+        return float(chip_share(board, cycles, n_notes * model_bytes)["cpu_share"])
 
     return ChipCosts(
         board,
