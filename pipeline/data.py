@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from pipeline.audio.continuation import join_continued
 from pipeline.audio.recordings import Found, open_recordings, render_corpus
 from pipeline.core.cli import run_main
+from pipeline.core.files import require_writable
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_instrument, add_runs
 from pipeline.core.parser import Parser, renamed_option
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = load_instrument(args.instrument)
     sound_sets = chosen_sound_sets(args, config)
     run_dir = args.runs / config.instrument
+    require_writable(run_dir)
     found = open_recordings(args.audio, config.data) if args.audio else Found()
     sources = [recording.source for recording in found.recordings]
     check_hold_out(args.hold_out, [*sources, *sound_sets])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,16 +20,18 @@ from pipeline.audio import (
     loading,
     pcm,
     recording_checks,
+    samples,
     sound_files,
 )
 from pipeline.audio import features as features_module
 from pipeline.audio.features import LOUDNESS_WINDOW, Features, extract_features
 from pipeline.audio.file_facts import FileFacts
 from pipeline.audio.inspection_levels import Hum
-from pipeline.audio.loading import load_recording
-from pipeline.audio.pcm import Pcm
+from pipeline.audio.loading import store_recording
+from pipeline.audio.pcm import PIECE, Pcm
 from pipeline.audio.recording_checks import Checks, OutOfRange, check_recording
 from pipeline.audio.recordings import Recording
+from pipeline.audio.samples import SampleFile
 from pipeline.core import constants
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, load_arrays
@@ -51,6 +54,7 @@ ANALYSIS_CODE = (
     inspection_levels,
     issue_log,
     recording_checks,
+    samples,
 )
 REMEDY = "delete it"
 
@@ -61,19 +65,30 @@ class Analysis:
 
     Attributes:
         recording: The recording.
-        audio: Its samples at 16 kHz, shape [n]. Of digital silence at either end of a real
-            recording, at most `KEPT_SILENCE` samples are left; the other samples are as loaded.
+        stored: Its samples at 16 kHz, shape [n], or the file that holds them before the cut.
+        n_cut: Number of samples of digital silence cut from the start and from the end. Of digital
+            silence at either end of a real recording, at most `KEPT_SILENCE` samples are left.
             Rendered recordings are not cut, because their features are compared with their scores.
-        n_cut: Number of samples of digital silence cut from the start and from the end.
         features: Features of `audio`, ceil(n / 64) frames.
         checks: What was measured to find issues (see `recording_checks.find_issues`).
     """
 
     recording: Recording
-    audio: Pcm
+    stored: Pcm | Path
     n_cut: tuple[int, int]
     features: Features
     checks: Checks
+
+    @property
+    def audio(self) -> Pcm:
+        """The samples, shape [n]; mapped from their file, so that only what is read takes memory.
+
+        The memory is free again when the array is no longer in use.
+        """
+        if isinstance(self.stored, Path):
+            whole = _map_samples(self.stored)
+            return whole[self.n_cut[0] : len(whole) - self.n_cut[1]]
+        return self.stored
 
 
 def analyse(recordings: Sequence[Recording], config: DataConfig, cache: Path) -> Iterator[Analysis]:
@@ -94,7 +109,11 @@ def analyse(recordings: Sequence[Recording], config: DataConfig, cache: Path) ->
     settings = _settings_hash(config)
     for recording in recordings:
         entries.setdefault(cache / f"{_entry_name(recording, settings)}.npz", recording)
-    missing = {entry: r for entry, r in entries.items() if not entry.is_file()}
+    missing = {
+        entry: recording
+        for entry, recording in entries.items()
+        if not (entry.is_file() and _samples_of(entry).is_file())
+    }
     _fill_cache(missing, config, cache)
     for entry, recording in entries.items():
         yield _read_entry(entry, recording)
@@ -112,10 +131,16 @@ def find_sound(audio: Pcm) -> tuple[int, int]:
     Returns:
         The first sample, and the sample after the last.
     """
-    changes = audio[1:] != audio[:-1]
-    if not changes.any():
+    for start in range(0, len(audio), PIECE):  # nearly always, the first piece has a change
+        if (changes := np.diff(audio[start : start + PIECE + 1]) != 0).any():
+            first = start + int(changes.argmax()) + 1
+            break
+    else:
         return 0, len(audio)
-    first, last = int(changes.argmax()) + 1, len(audio) - 1 - int(changes[::-1].argmax())
+    for stop in range(len(audio), 0, -PIECE):
+        if (changes := np.diff(audio[max(stop - PIECE - 1, 0) : stop]) != 0).any():
+            last = stop - 1 - int(changes[::-1].argmax())
+            break
     return max(first - KEPT_SILENCE, 0), min(last + KEPT_SILENCE, len(audio))
 
 
@@ -163,28 +188,60 @@ def _entry_name(recording: Recording, settings: bytes) -> str:
 
 
 def _analyse_file(recording: Recording, config: DataConfig, entry: Path) -> None:
-    """Writes the cache entry of a recording."""
-    audio, facts = load_recording(recording.path)
-    start, end = find_sound(pcm.to_pcm(audio)) if recording.real else (0, len(audio))
-    n_cut = (start, len(audio) - end)
-    audio = audio[start:end]
-    features = extract_features(audio, **config.f0_bounds)
-    samples = pcm.to_pcm(audio)
-    del audio  # hours of it take as much memory as all the rest
-    checks = check_recording(samples, features, facts, config)
+    """Writes the cache entry of a recording: first its samples, then what was measured."""
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    # Not where temporary files usually are, which is in the memory of some systems.
+    with tempfile.TemporaryFile(dir=entry.parent) as file:
+        audio = SampleFile(file)
+        facts = store_recording(recording.path, audio)
+        _store_samples(audio, _samples_of(entry))
+        whole = _map_samples(_samples_of(entry))
+        start, end = find_sound(whole) if recording.real else (0, len(whole))
+        audio.cut(start, end)
+        features = extract_features(audio, **config.f0_bounds)
+    checks = check_recording(whole[start:end], features, facts, config)
     with atomic_write(entry) as temporary:
         np.savez(
             temporary,
-            audio=samples,
-            n_cut=np.array(n_cut),
+            n_cut=np.array((start, len(whole) - end)),
             checks=np.array(json.dumps(asdict(checks))),
             **vars(features),
         )
 
 
+def _samples_of(entry: Path) -> Path:
+    """Returns the file beside a cache entry that has the samples."""
+    return entry.with_suffix(".npy")
+
+
+def _store_samples(audio: SampleFile, path: Path) -> None:
+    """Writes samples as 16-bit integers, which can be mapped into memory."""
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        layout = {"descr": "<i2", "fortran_order": False, "shape": (len(audio),)}
+        np.lib.format.write_array_header_1_0(file, layout)
+        for start in range(0, len(audio), PIECE):
+            file.write(pcm.to_pcm(audio[start : start + PIECE]).astype("<i2").tobytes())
+
+
+def _map_samples(path: Path) -> Pcm:
+    """Maps a file of samples into memory.
+
+    Raises:
+        UserError: It is missing or damaged.
+    """
+    try:
+        mapped = np.lib.format.open_memmap(path, mode="r")
+        if mapped.dtype != np.int16 or mapped.ndim != 1:
+            raise ValueError(f"it has {mapped.dtype} of shape {mapped.shape}")
+    except (OSError, ValueError, EOFError) as error:
+        remedy = f"delete it and {path.with_suffix('.npz').name} beside it"
+        raise UserError(f"{path} is missing or damaged ({error}): {remedy}") from None
+    return np.asarray(mapped)
+
+
 def _read_entry(entry: Path, recording: Recording) -> Analysis:
     """Reads the cache entry of a recording."""
-    names = ("audio", "n_cut", "checks", "f0_hz", "loudness_db", "confidence")
+    names = ("n_cut", "checks", "f0_hz", "loudness_db", "confidence")
     stored = load_arrays(entry, remedy=REMEDY, names=names)
     try:
         checks = json.loads(str(stored["checks"]))
@@ -195,9 +252,9 @@ def _read_entry(entry: Path, recording: Recording) -> Analysis:
         start, end = (int(n) for n in stored["n_cut"])
         return Analysis(
             recording=recording,
-            audio=stored["audio"],
+            stored=_samples_of(entry),
             n_cut=(start, end),
-            features=Features(**{name: stored[name] for name in names[3:]}),
+            features=Features(**{name: stored[name] for name in names[2:]}),
             checks=Checks(**checks),
         )
     except (ValueError, TypeError, KeyError) as error:

@@ -9,12 +9,13 @@ ripple this slope, and the ripples are not periods. After McLeod and Wyvill ("A 
 pitch", ICMC 2005), a period is looked for only after the first zero crossing.
 """
 
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import get_window
 
+from pipeline.audio.samples import Samples
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 
 PITCH_WINDOW = 1024  # samples, Hann: 64 ms, at least three periods of the lowest pitch
@@ -25,11 +26,10 @@ LAGS_PER_SECOND = OVERSAMPLING * SAMPLE_RATE
 _N_FFT = 2 * PITCH_WINDOW  # twice the window: the circular autocorrelation equals the linear one
 
 Floats = npt.NDArray[np.floating]
-Sample = TypeVar("Sample", bound=np.generic)
 Indices = npt.NDArray[np.int64]
 
 
-def pitch_windows(audio: npt.NDArray[Sample], frames: Indices) -> npt.NDArray[Sample]:
+def pitch_windows(audio: Samples, frames: Indices) -> npt.NDArray[Any]:
     """Cuts out the samples from which the pitch of frames is measured.
 
     Only whole windows are used; frames near an end of the audio take the nearest one.
@@ -41,11 +41,13 @@ def pitch_windows(audio: npt.NDArray[Sample], frames: Indices) -> npt.NDArray[Sa
     Returns:
         Samples around the end of each frame's block, shape [n_frames, PITCH_WINDOW].
     """
-    missing = PITCH_WINDOW - len(audio)
-    padded = np.pad(audio, (0, missing)) if missing > 0 else audio  # a copy could be long
     starts = HOP_SAMPLES * (frames + 1) - PITCH_WINDOW // 2
-    starts = np.clip(starts, 0, len(padded) - PITCH_WINDOW)
-    return np.lib.stride_tricks.sliding_window_view(padded, PITCH_WINDOW)[starts]
+    starts = np.clip(starts, 0, max(len(audio) - PITCH_WINDOW, 0))
+    first, last = (int(starts.min()), int(starts.max())) if len(starts) else (0, 0)
+    span = audio[first : last + PITCH_WINDOW]
+    missing = PITCH_WINDOW - len(span)
+    padded = np.pad(span, (0, missing)) if missing > 0 else span  # a copy could be long
+    return np.lib.stride_tricks.sliding_window_view(padded, PITCH_WINDOW)[starts - first]
 
 
 def periodicity(windows: Floats, lags: Indices, *, high_pass_hz: float) -> npt.NDArray[np.float64]:

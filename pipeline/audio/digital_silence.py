@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.audio.pcm import FULL_SCALE, PIECE
+from pipeline.audio.samples import Samples
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 
 SHORTEST_SAMPLES = SAMPLE_RATE // 20  # 50 ms; a quiet sound crosses zero for less
 
 
-def silent_runs(audio: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def silent_runs(audio: Samples) -> npt.NDArray[np.int64]:
     """Finds the runs of at least 50 ms in which no sample exceeds the last bit of 16.
 
     Args:
@@ -24,11 +25,10 @@ def silent_runs(audio: npt.ArrayLike) -> npt.NDArray[np.int64]:
     Returns:
         The first sample of each run, and the sample after its last, in order, shape [n_runs, 2].
     """
-    samples = np.asarray(audio)
-    step = 1 if np.issubdtype(samples.dtype, np.integer) else 1 / FULL_SCALE
+    step = 1 if np.issubdtype(audio.dtype, np.integer) else 1 / FULL_SCALE
     found = [np.zeros((0, 2), np.int64)]
-    for start in range(0, len(samples), PIECE):
-        piece = samples[start : start + PIECE]
+    for start in range(0, len(audio), PIECE):
+        piece = audio[start : start + PIECE]
         is_silent = (piece <= step) & (piece >= -step)
         edges = np.flatnonzero(np.diff(is_silent, prepend=False, append=False)).reshape(-1, 2)
         # A run at an end of the piece may go on beyond it.
@@ -45,7 +45,7 @@ def _is_long(runs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     return np.asarray(runs[:, 1] - runs[:, 0] >= SHORTEST_SAMPLES)
 
 
-def silent_samples(audio: npt.ArrayLike, *, after_samples: int = 0) -> npt.NDArray[np.bool_]:
+def silent_samples(audio: Samples, *, after_samples: int = 0) -> npt.NDArray[np.bool_]:
     """Marks the samples of digital silence.
 
     Args:
@@ -56,13 +56,13 @@ def silent_samples(audio: npt.ArrayLike, *, after_samples: int = 0) -> npt.NDArr
     Returns:
         Whether each sample lies in digital silence, shape [n].
     """
-    marked = np.zeros(len(np.asarray(audio)), bool)
+    marked = np.zeros(len(audio), bool)
     for start, stop in silent_runs(audio):
         marked[start + after_samples : stop] = True
     return marked
 
 
-def silent_frames(audio: npt.ArrayLike, *, after_samples: int = 0) -> npt.NDArray[np.bool_]:
+def silent_frames(audio: Samples, *, after_samples: int = 0) -> npt.NDArray[np.bool_]:
     """Marks the frames whose blocks of 64 samples lie wholly in digital silence.
 
     Args:

@@ -28,6 +28,7 @@ from pipeline.audio.autocorrelation import (
     pitch_windows,
 )
 from pipeline.audio.digital_silence import silent_runs
+from pipeline.audio.samples import SampleFile, Samples
 from pipeline.core.constants import HOP_SAMPLES, LOUDNESS_RANGE_DB, SAMPLE_RATE
 
 Floats = npt.NDArray[np.float32]
@@ -66,7 +67,9 @@ class Features:
         return np.stack([self.f0_hz, self.loudness_db], axis=1)
 
 
-def extract_features(audio: npt.ArrayLike, *, f0_min_hz: float, f0_max_hz: float) -> Features:
+def extract_features(
+    audio: npt.ArrayLike | SampleFile, *, f0_min_hz: float, f0_max_hz: float
+) -> Features:
     """Extracts the features of a mono recording at 16 kHz.
 
     Args:
@@ -77,8 +80,8 @@ def extract_features(audio: npt.ArrayLike, *, f0_min_hz: float, f0_max_hz: float
     Raises:
         ValueError: The audio is not a mono signal, or the pitch range is out of bounds.
     """
-    samples = np.asarray(audio, dtype=np.float32)
-    if samples.ndim != 1 or samples.size == 0:
+    samples = audio if isinstance(audio, SampleFile) else np.asarray(audio, dtype=np.float32)
+    if isinstance(samples, np.ndarray) and (samples.ndim != 1 or samples.size == 0):
         raise ValueError(f"audio has shape {samples.shape}; expected mono samples, shape [n]")
     if not LOWEST_HZ <= f0_min_hz < f0_max_hz <= HIGHEST_HZ:
         raise ValueError(
@@ -96,7 +99,7 @@ def extract_features(audio: npt.ArrayLike, *, f0_min_hz: float, f0_max_hz: float
     )
 
 
-def a_weighted_loudness(audio: Floats) -> Floats:
+def a_weighted_loudness(audio: Samples) -> Floats:
     """Measures the A-weighted level (IEC 61672-1) of every frame.
 
     The window reaches 64 ms into a digital silence from both sides. There, the level instead falls
@@ -112,7 +115,7 @@ def a_weighted_loudness(audio: Floats) -> Floats:
     return _fall_in_silence(_window_levels(audio), audio)
 
 
-def _window_levels(audio: Floats) -> Floats:
+def _window_levels(audio: Samples) -> Floats:
     """Measures the A-weighted level of the window around every frame."""
     window = get_window("hann", LOUDNESS_WINDOW)
     frequencies_hz = np.fft.rfftfreq(LOUDNESS_WINDOW, 1 / SAMPLE_RATE)
@@ -129,7 +132,7 @@ def _window_levels(audio: Floats) -> Floats:
     return np.asarray(level_db, np.float32)
 
 
-def _fall_in_silence(level_db: Floats, audio: Floats) -> Floats:
+def _fall_in_silence(level_db: Floats, audio: Samples) -> Floats:
     """Lets levels fall in digital silence, linearly in dB from the level at its beginning.
 
     They rise again with the first block that lies wholly after it, so that no block whose beginning
@@ -146,7 +149,7 @@ def _fall_in_silence(level_db: Floats, audio: Floats) -> Floats:
     return fallen
 
 
-def _loudness_windows(audio: Floats, frames: npt.NDArray[np.int64]) -> Floats:
+def _loudness_windows(audio: Samples, frames: npt.NDArray[np.int64]) -> Floats:
     """Cuts out the samples around the ends of consecutive blocks; beyond its ends, audio reflects.
 
     Returns:
@@ -161,14 +164,14 @@ def _loudness_windows(audio: Floats, frames: npt.NDArray[np.int64]) -> Floats:
     return np.lib.stride_tricks.sliding_window_view(padded, LOUDNESS_WINDOW)[::HOP_SAMPLES]
 
 
-def _frame_batches(audio: Floats) -> list[npt.NDArray[np.int64]]:
+def _frame_batches(audio: Samples) -> list[npt.NDArray[np.int64]]:
     """Returns the frame numbers of a recording in batches of at most `BATCH_FRAMES`."""
     n_frames = -(-len(audio) // HOP_SAMPLES)
     return np.split(np.arange(n_frames), range(BATCH_FRAMES, n_frames, BATCH_FRAMES))
 
 
 def _track_pitch(
-    audio: Floats, f0_min_hz: float, f0_max_hz: float, silent: npt.NDArray[np.bool_]
+    audio: Samples, f0_min_hz: float, f0_max_hz: float, silent: npt.NDArray[np.bool_]
 ) -> tuple[Floats, Floats]:
     """Chooses a candidate per frame, or "unvoiced", by the cheapest path (Viterbi).
 
@@ -203,7 +206,7 @@ def _track_pitch(
 
 
 def _candidates(
-    audio: Floats, frames: npt.NDArray[np.int64], f0_min_hz: float, f0_max_hz: float
+    audio: Samples, frames: npt.NDArray[np.int64], f0_min_hz: float, f0_max_hz: float
 ) -> tuple[Doubles, Doubles]:
     """Finds the highest peaks of the autocorrelation of frames, best first.
 

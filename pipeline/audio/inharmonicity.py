@@ -54,10 +54,10 @@ def measure_notes(analyses: Iterable[Analysis], threshold: float) -> list[Stretc
     """
     notes = []
     for analysis in analyses:
-        samples = from_pcm(analysis.audio)
+        samples = analysis.audio
         pitch_hz = analysis.features.f0_hz
         for start, stop in _steady_parts(pitch_hz, analysis.features.confidence >= threshold):
-            part = samples[start * HOP_SAMPLES : stop * HOP_SAMPLES]
+            part = from_pcm(samples[start * HOP_SAMPLES : stop * HOP_SAMPLES])
             fit = _fit(part, float(np.median(pitch_hz[start:stop])))
             if fit is not None:
                 f1_hz, value = fit

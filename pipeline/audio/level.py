@@ -20,10 +20,11 @@ import numpy.typing as npt
 from pipeline.audio.analysis import Analysis
 from pipeline.audio.digital_silence import silent_runs
 from pipeline.audio.features import Features, Floats, a_weighted_loudness
-from pipeline.audio.pcm import from_pcm, to_pcm
+from pipeline.audio.pcm import PIECE, Pcm, from_pcm, to_pcm
 from pipeline.audio.pitch import hz_to_note
 from pipeline.audio.recording_checks import audible_frames
 from pipeline.audio.recordings import Recording
+from pipeline.audio.samples import Samples
 from pipeline.core.constants import CALIBRATED_LEVEL_DB, FRAME_RATE
 from pipeline.core.instrument_config import DataConfig
 
@@ -156,18 +157,37 @@ def _factor(gain_db: float) -> np.float32:
 
 def calibrate_audio(audio: Floats, gain_db: float) -> Floats:
     """Amplifies a recording, shape [n], and makes its digital silence zero, so that it stays so."""
-    return _calibrate_in_place(audio.astype(np.float32), gain_db)
+    return _Calibrated(audio.astype(np.float32), gain_db)[:]
 
 
-def _calibrate_in_place(audio: Floats, gain_db: float) -> Floats:
-    silent = silent_runs(audio)
-    audio *= _factor(gain_db)
-    for start, stop in silent:
-        audio[start:stop] = 0
-    return audio
+class _Calibrated:
+    """A recording after a gain, of which slices are computed."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, audio: Floats | Pcm, gain_db: float) -> None:
+        self._audio, self._factor = audio, _factor(gain_db)
+        self._silent = silent_runs(audio)
+
+    def __len__(self) -> int:
+        return len(self._audio)
+
+    def __getitem__(self, part: slice, /) -> Floats:
+        start, stop, _ = part.indices(len(self))
+        samples = _as_floats(self._audio[start:stop]) * self._factor
+        reached = (self._silent[:, 1] > start) & (self._silent[:, 0] < stop)
+        for first, last in self._silent[reached] - start:
+            samples[max(first, 0) : last] = 0
+        return samples
 
 
-def calibrate_features(features: Features, calibrated: Floats) -> Features:
+def _as_floats(audio: Floats | Pcm) -> Floats:
+    if audio.dtype == np.int16:
+        return from_pcm(np.asarray(audio, np.int16))
+    return np.asarray(audio, np.float32)
+
+
+def calibrate_features(features: Features, calibrated: Samples) -> Features:
     """Returns the features of a recording after a gain, which only change in loudness.
 
     Loudness is measured again instead of shifted, because it was not known below -80 dB.
@@ -183,6 +203,16 @@ def calibrate(take: Analysis, gain_db: float) -> Analysis:
     """Returns an analysed recording after a gain; samples beyond full scale saturate."""
     if gain_db == 0:
         return take
-    calibrated = _calibrate_in_place(from_pcm(take.audio), gain_db)
-    features = calibrate_features(take.features, calibrated)
-    return replace(take, audio=to_pcm(calibrated), features=features)
+    features = calibrate_features(take.features, _Calibrated(take.audio, gain_db))
+    return replace(take, stored=calibrate_pcm(take.audio, gain_db), features=features)
+
+
+def calibrate_pcm(audio: Pcm, gain_db: float) -> Pcm:
+    """Returns the samples of a recording after a gain, as `calibrate` does, in pieces."""
+    if gain_db == 0:
+        return audio
+    calibrated = _Calibrated(audio, gain_db)
+    samples = np.empty(len(audio), np.int16)
+    for start in range(0, len(samples), PIECE):
+        samples[start : start + PIECE] = to_pcm(calibrated[start : start + PIECE])
+    return samples

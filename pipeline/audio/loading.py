@@ -1,5 +1,6 @@
 """Loads recordings of any format, rate and width as mono samples at 16 kHz."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import soxr
 from pipeline.audio import file_facts
 from pipeline.audio.autocorrelation import PITCH_WINDOW
 from pipeline.audio.file_facts import FileFacts
+from pipeline.audio.samples import SampleFile
 from pipeline.audio.sound_files import RecordingError, open_sound, read_blocks
 from pipeline.core.constants import SAMPLE_RATE
 
@@ -48,26 +50,54 @@ def load_recording(path: Path) -> tuple[npt.NDArray[np.float32], FileFacts]:
     """
     with open_sound(path) as sound:
         facts = _check(path, sound)
-        n_samples = -(-facts.n_samples * SAMPLE_RATE // facts.rate)
-        audio = np.zeros(n_samples, np.float32)
+        audio = np.empty(_resampled_length(facts), np.float32)
         end = 0
-        resampler = (
-            None
-            if facts.rate == SAMPLE_RATE
-            else soxr.ResampleStream(facts.rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-        )
-        for block in read_blocks(sound):
-            mono = file_facts.mix(block, facts)
-            piece = resampler.resample_chunk(mono) if resampler else mono
+        for piece in _resample(sound, facts):
             audio[end : end + len(piece)] = piece
             end += len(piece)
-        if resampler:
-            piece = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-            audio[end : end + len(piece)] = piece[: n_samples - end]
     peak = max(float(audio.max()), -float(audio.min()))
     if peak > 1.0:
         audio /= np.float32(peak)
     return audio, facts
+
+
+def store_recording(path: Path, file: SampleFile) -> FileFacts:
+    """Loads a recording like `load_recording` into an empty file, in bounded memory."""
+    peak = 0.0
+    with open_sound(path) as sound:
+        facts = _check(path, sound)
+        for piece in _resample(sound, facts):
+            file.append(piece)
+            peak = max(peak, float(piece.max()), -float(piece.min()))
+    if peak > 1.0:
+        file.divide(np.float32(peak))
+    return facts
+
+
+def _resampled_length(facts: FileFacts) -> int:
+    return -(-facts.n_samples * SAMPLE_RATE // facts.rate)
+
+
+def _resample(sound: sf.SoundFile, facts: FileFacts) -> Iterator[npt.NDArray[np.float32]]:
+    """Yields a file as mono samples at 16 kHz, in pieces of shape [n] with n > 0."""
+    n_left = _resampled_length(facts)
+    for piece in _resample_blocks(sound, facts):
+        if len(piece := piece[:n_left]):
+            n_left -= len(piece)
+            yield piece
+    if n_left:
+        yield np.zeros(n_left, np.float32)
+
+
+def _resample_blocks(sound: sf.SoundFile, facts: FileFacts) -> Iterator[npt.NDArray[np.float32]]:
+    mono = (file_facts.mix(block, facts) for block in read_blocks(sound))
+    if facts.rate == SAMPLE_RATE:
+        yield from mono
+        return
+    resampler = soxr.ResampleStream(facts.rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+    for block in mono:
+        yield resampler.resample_chunk(block)
+    yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 def check_file(path: Path) -> FileFacts:

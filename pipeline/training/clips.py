@@ -16,7 +16,6 @@ from pipeline.audio.features import Features
 from pipeline.audio.pcm import Pcm
 from pipeline.core.constants import (
     CLIP_FRAMES,
-    CLIP_SAMPLES,
     CONTEXT_FRAMES,
     HOP_SAMPLES,
     MIN_LOUDNESS_DB,
@@ -38,18 +37,16 @@ class Placed:
 
 @dataclass(frozen=True)
 class Clip:
-    """Four seconds of one or more recordings of a source.
+    """Four seconds of one or more recordings of a source, but their samples (see `place_audio`).
 
     Attributes:
         pieces: The pieces, in order.
-        audio: Samples, shape [64000]; 0 where not sounding.
         features: Features, 1000 frames; in pauses the pitch is held, the rest is that of silence.
         sounding: Whether a frame belongs to a piece and counts in the loss, shape [1000].
         context: Features of the `CONTEXT_FRAMES` frames before the clip.
     """
 
     pieces: tuple[Piece, ...]
-    audio: Pcm
     features: Features
     sounding: npt.NDArray[np.bool_]
     context: Features
@@ -110,8 +107,7 @@ def _take_fitting(pool: list[Piece], room: int, *, can_cut: bool) -> Piece | Non
 
 
 def make_clip(placed: Sequence[Placed]) -> Clip:
-    """Copies pieces into a clip."""
-    audio = np.zeros(CLIP_SAMPLES, np.int16)
+    """Copies the features of pieces into a clip."""
     f0_hz = np.zeros(CLIP_FRAMES, np.float32)
     loudness_db = np.full(CLIP_FRAMES, MIN_LOUDNESS_DB, np.float32)
     confidence = np.zeros(CLIP_FRAMES, np.float32)
@@ -129,14 +125,26 @@ def make_clip(placed: Sequence[Placed]) -> Clip:
         elif item.lead:
             write(at - item.lead, piece.past())
         write(at, piece.features)
-        audio[at * HOP_SAMPLES : (at + len(piece)) * HOP_SAMPLES] = piece.audio
         sounding[at : at + len(piece)] = True
     end = placed[-1].at + len(placed[-1].piece)
     f0_hz[end:] = f0_hz[end - 1]
     return Clip(
         pieces=tuple(item.piece for item in placed),
-        audio=audio,
         features=Features(f0_hz=f0_hz, loudness_db=loudness_db, confidence=confidence),
         sounding=sounding,
         context=placed[0].piece.past(),
     )
+
+
+def place_audio(clip: Pcm, placed: Placed, recording: Pcm) -> None:
+    """Copies the samples of a piece into a clip.
+
+    Args:
+        clip: Receives them, shape [64000]; it stays 0 after the end of the recording, whose last
+            frame may not be complete.
+        placed: The piece.
+        recording: The samples of its whole recording, shape [n].
+    """
+    first, last = (HOP_SAMPLES * frame for frame in (placed.piece.first, placed.piece.last))
+    samples = recording[first:last]
+    clip[HOP_SAMPLES * placed.at :][: len(samples)] = samples

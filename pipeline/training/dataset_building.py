@@ -2,14 +2,18 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from pipeline.audio.analysis import Analysis, analyse
+from pipeline.audio.features import Features
 from pipeline.audio.issue_log import IssueLog
-from pipeline.audio.level import Gains, calibrate, find_gains
+from pipeline.audio.level import Gains, calibrate, calibrate_pcm, find_gains
+from pipeline.audio.pcm import Pcm
 from pipeline.audio.pitch_report import PitchReport, report_pitches
 from pipeline.audio.recording_checks import find_issues
 from pipeline.audio.recordings import Recording
@@ -18,11 +22,12 @@ from pipeline.core.constants import CLIP_FRAMES, CLIP_SAMPLES, CONTEXT_FRAMES
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig
-from pipeline.training.clips import Placed, make_clip
+from pipeline.training.clips import Placed, make_clip, place_audio
 from pipeline.training.dataset_arrays import Arrays
 from pipeline.training.dataset_plan import Cut, Group, arrange, cut_take
 from pipeline.training.dataset_summary import account, summarize
-from pipeline.training.live_clips import Measure, stack_live
+from pipeline.training.live_clips import Measure, measure_take, stack_live
+from pipeline.training.pieces import keep_beginning
 from pipeline.training.splits import check_hold_out, check_usable
 
 
@@ -61,17 +66,18 @@ def build_dataset(
     # Of recordings with the same content the first is used, and no copy of a test may be learnt.
     recordings = sorted(recordings, key=lambda recording: recording.source not in hold_out)
     cache = cache or run_dir / "features"
-    # Analyses are read twice, so that the recordings before their gains need not all be kept.
-    takes = analyse(recordings, config.data, cache)
-    gains = find_gains(((take.recording, take.features) for take in takes), config.data)
-    cuts, log, pitches = _cut_all(analyse(recordings, config.data, cache), gains, config.data)
+    # Analyses are read three times, so that no samples are kept but those of the data set.
+    takes = partial(analyse, recordings, config.data, cache)
+    gains = find_gains(((take.recording, take.features) for take in takes()), config.data)
+    cuts, log, pitches = _cut_all(takes(), gains, config.data)
     useful = [cut for cut in cuts if cut[1]]
     if not useful:
         raise UserError(_why_nothing(config, len(cuts), pitches))
     check_usable(hold_out, {take.recording.source for take, _ in useful})
     splits, groups = arrange(useful, config.data.seed, hold_out)
-    live = stack_live([placed for _, placed in groups], measure_live) if measure_live else {}
-    arrays = _stack(_without_rumble(groups, config.data.f0_min_hz)) | live
+    arrays = _stack(groups)
+    measured = _fill(arrays["audio"], groups, takes(), gains, config.data, measure_live)
+    arrays |= stack_live([placed for _, placed in groups], measured) if measure_live else {}
     accounts = [account(*cut, splits, config.data) for cut in cuts]
     summary = summarize(config, arrays, accounts, gains) | {
         "duplicates": len(recordings) - len(cuts),
@@ -92,13 +98,17 @@ def build_dataset(
 def _cut_all(
     takes: Iterable[Analysis], gains: Gains, config: DataConfig
 ) -> tuple[list[Cut], IssueLog, PitchReport]:
-    """Calibrates and cuts recordings, and collects the issues and the pitches of real ones."""
+    """Calibrates and cuts recordings, and collects the issues and the pitches of real ones.
+
+    The recordings returned have their features, but only the beginning of their samples.
+    """
     cuts: list[Cut] = []
     log = IssueLog()
     for take in takes:
         if take.recording.real:
             log.add(take.recording.name, find_issues(take.checks, config))
-        cuts.append(cut_take(calibrate(take, gains.of(take.recording)), config))
+        calibrated = calibrate(take, gains.of(take.recording))
+        cuts.append(cut_take(keep_beginning(calibrated), config))
     real = ((take.recording, take.checks) for take, _ in cuts if take.recording.real)
     pitches = report_pitches(real, config)
     pitches.add_issues(log)
@@ -115,22 +125,48 @@ def _why_nothing(config: InstrumentConfig, n_recordings: int, pitches: PitchRepo
     )
 
 
-def _without_rumble(groups: Sequence[Group], f0_min_hz: float) -> list[Group]:
-    """Removes from all recordings what lies below the instrument; their features stay."""
-    clean: dict[str, Analysis] = {}
+def _fill(
+    clips: Pcm,
+    groups: Sequence[Group],
+    takes: Iterable[Analysis],
+    gains: Gains,
+    config: DataConfig,
+    measure_live: Measure | None,
+) -> dict[str, Features]:
+    """Fills clips with the samples of their recordings, one recording after the other.
 
-    def cleaned(item: Placed) -> Placed:
-        take = item.piece.take
+    Sound below the instrument is removed; the features stay as they are.
+
+    Args:
+        clips: Receives the samples, shape [n_clips, 64000].
+        groups: The pieces of every clip.
+        takes: The recordings, as they were analysed.
+        gains: Their gains.
+        config: The pitch range.
+        measure_live: See `build_dataset`.
+
+    Returns:
+        The live features of the recordings, by name, if they are measured.
+    """
+    places: dict[str, list[tuple[int, Placed]]] = {}
+    for index, (_, placed) in enumerate(groups):
+        for item in placed:
+            places.setdefault(item.piece.take.recording.name, []).append((index, item))
+    measured = {}
+    for take in tqdm(takes, desc="clips", unit="recording", disable=None):
         name = take.recording.name
-        if name not in clean:
-            clean[name] = replace(take, audio=remove_rumble(take.audio, f0_min_hz))
-        return replace(item, piece=replace(item.piece, take=clean[name]))
-
-    return [(split, list(map(cleaned, placed))) for split, placed in groups]
+        if name in places:
+            audio = calibrate_pcm(take.audio, gains.of(take.recording))
+            if measure_live is not None:
+                measured[name] = measure_take(replace(take, stored=audio), measure_live)
+            audio = remove_rumble(audio, config.f0_min_hz)
+            for index, item in places[name]:
+                place_audio(clips[index], item, audio)
+    return measured
 
 
 def _stack(groups: Sequence[Group]) -> Arrays:
-    """Returns the arrays of ``dataset.npz``, filled clip by clip."""
+    """Returns the arrays of ``dataset.npz``, filled clip by clip but for ``audio``, which is 0."""
     n = len(groups)
     shapes = {"audio": (n, CLIP_SAMPLES), "sounding": (n, CLIP_FRAMES)}
     types = {"audio": np.int16, "sounding": np.bool_}
@@ -142,7 +178,7 @@ def _stack(groups: Sequence[Group]) -> Arrays:
     n_valid_frames, names, joined = [], [], []
     for index, (_, placed) in enumerate(groups):
         clip = make_clip(placed)
-        arrays["audio"][index], arrays["sounding"][index] = clip.audio, clip.sounding
+        arrays["sounding"][index] = clip.sounding
         for feature, values in vars(clip.features).items():
             arrays[feature][index] = values
         arrays["context_f0_hz"][index] = clip.context.f0_hz

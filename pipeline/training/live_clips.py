@@ -5,11 +5,10 @@ in evaluation. A device plays later than it hears, by a constant time; relative 
 its features are the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from tqdm import tqdm
 
 from pipeline.audio.analysis import Analysis
 from pipeline.audio.features import Features, Floats
@@ -23,27 +22,24 @@ Measure = Callable[[Pcm], Features]  # of samples at 16 kHz, as `measure_live_fe
 LEAD_IN_FRAMES = 50  # 0.2 s of sound before a recording that begins within a note
 
 
-def stack_live(groups: Sequence[Sequence[Placed]], measure: Measure) -> Arrays:
-    """Measures live features of the recordings of a data set, and cuts them like its others.
+def stack_live(groups: Sequence[Sequence[Placed]], measured: Mapping[str, Features]) -> Arrays:
+    """Cuts the live features of recordings like the other arrays of a data set.
 
     Args:
-        groups: The pieces of every clip, of calibrated recordings.
-        measure: Measures a recording.
+        groups: The pieces of every clip.
+        measured: The features of whole recordings, from `measure_take`, by name.
 
     Returns:
         ``live_f0_hz`` and ``live_loudness_db``, shape [n_clips, n_frames], and
         ``live_context_f0_hz`` and ``live_context_loudness_db``, shape [n_clips, 124].
     """
-    takes: dict[str, Analysis] = {}
     rows = []
-    for placed in tqdm(groups, desc="live features", unit="clip", disable=None):
+    for placed in groups:
         heard = []
         for item in placed:
             take = item.piece.take
-            name = take.recording.name
-            if name not in takes:
-                takes[name] = replace(take, features=_measure(take, measure))
-            heard.append(replace(item, piece=replace(item.piece, take=takes[name])))
+            take = replace(take, features=measured[take.recording.name])
+            heard.append(replace(item, piece=replace(item.piece, take=take)))
         clip = make_clip(heard)
         f0_hz = _hold(np.concatenate([clip.context.f0_hz, clip.features.f0_hz]))
         loudness = (clip.features.loudness_db, clip.context.loudness_db)
@@ -53,10 +49,11 @@ def stack_live(groups: Sequence[Sequence[Placed]], measure: Measure) -> Arrays:
     return {LIVE + name: column for name, column in zip(names, columns, strict=True)}
 
 
-def _measure(take: Analysis, measure: Measure) -> Features:
-    """Measures a recording; one that begins within a note is led in by itself, backwards.
+def measure_take(take: Analysis, measure: Measure) -> Features:
+    """Measures a calibrated recording.
 
-    Otherwise the analysis would find an onset where there is none.
+    One that begins within a note is led in by itself, backwards; otherwise the analysis would find
+    an onset where there is none.
     """
     audio = take.audio
     if not begins_within_note(take):

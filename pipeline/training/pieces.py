@@ -5,14 +5,14 @@ length. A stretch whose mean confidence is too low gives up only the frames that
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.audio.analysis import Analysis
 from pipeline.audio.features import Features
-from pipeline.audio.pcm import Pcm, from_pcm
+from pipeline.audio.pcm import from_pcm
 from pipeline.audio.recording_checks import audible_frames
 from pipeline.core.constants import (
     CLIP_FRAMES,
@@ -56,12 +56,6 @@ class Piece:
         return self.last - self.first
 
     @property
-    def audio(self) -> Pcm:
-        """Samples, shape [n_frames * 64]; the last frame of a recording is filled with zeros."""
-        samples = self.take.audio[self.first * HOP_SAMPLES : self.last * HOP_SAMPLES]
-        return np.pad(samples, (0, len(self) * HOP_SAMPLES - len(samples)))
-
-    @property
     def features(self) -> Features:
         """Features of the frames."""
         frames = slice(self.first, self.last)
@@ -93,6 +87,11 @@ class Piece:
             loudness_db=np.pad(known.loudness_db, pad, constant_values=loudness_db),
             confidence=np.pad(known.confidence, pad),
         )
+
+
+def keep_beginning(take: Analysis) -> Analysis:
+    """Returns a recording with only the samples that `begins_within_note` looks at."""
+    return replace(take, stored=np.array(take.audio[:EDGE_SAMPLES]))
 
 
 def begins_within_note(take: Analysis) -> bool:

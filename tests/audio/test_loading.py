@@ -14,7 +14,8 @@ from support.sounds import make_curve_tone, make_tone
 
 from pipeline.audio import file_facts
 from pipeline.audio.features import extract_features
-from pipeline.audio.loading import check_file, load_audio, load_recording
+from pipeline.audio.loading import check_file, load_audio, load_recording, store_recording
+from pipeline.audio.samples import SampleFile
 from pipeline.audio.sound_files import BLOCK, RecordingError
 from pipeline.core.constants import SAMPLE_RATE
 
@@ -225,3 +226,24 @@ def test_floats_in_units_of_16_bit_samples_are_scaled_down(tmp_path: Path) -> No
     sf.write(tmp_path / "a.wav", sound, SAMPLE_RATE, subtype="FLOAT")
     audio = load_audio(tmp_path / "a.wav")
     np.testing.assert_allclose(audio[-len(TONE) :], TONE / np.abs(TONE).max(), atol=1e-6)
+
+
+@pytest.mark.parametrize(("rate", "gain"), [(16_000, 1.0), (44_100, 1.0), (8_000, 3.0)])
+def test_recording_in_a_file_equals_the_one_in_memory(
+    tmp_path: Path, rate: int, gain: float
+) -> None:
+    tone = gain * make_tone(2.0).repeat(3)[: 2 * rate]
+    sf.write(tmp_path / "a.wav", tone, rate, subtype="FLOAT")
+    expected, facts = load_recording(tmp_path / "a.wav")
+    with (tmp_path / "samples").open("w+b") as file:
+        samples = SampleFile(file)
+        assert store_recording(tmp_path / "a.wav", samples) == facts
+        assert len(samples) == len(expected)
+        np.testing.assert_array_equal(samples[:], expected)
+        samples.cut(1000, 30_000)
+        np.testing.assert_array_equal(samples[500:900], expected[1500:1900])
+        np.testing.assert_array_equal(samples[28_990:30_000], expected[29_990:30_000])
+        measured = extract_features(samples, f0_min_hz=230, f0_max_hz=2300)
+    found = extract_features(expected[1000:30_000], f0_min_hz=230, f0_max_hz=2300)
+    for name, values in vars(found).items():
+        np.testing.assert_array_equal(getattr(measured, name), values)

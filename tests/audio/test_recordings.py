@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,13 @@ import soundfile as sf
 from support.bad_recordings import write_bad_recordings
 from support.sounds import make_tone, write_tones
 
+from pipeline.audio import analysis
 from pipeline.audio.analysis import KEPT_SILENCE, analyse, find_sound
+from pipeline.audio.features import Features
 from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import to_pcm
 from pipeline.audio.recordings import Found, open_recordings, source_names
+from pipeline.audio.samples import SampleFile
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
@@ -189,3 +193,48 @@ def test_silence_with_an_offset_is_silence_and_pauses_stay() -> None:
     assert start == pytest.approx(5000 - KEPT_SILENCE, abs=1)
     assert end == pytest.approx(10000 + 2 * len(sound) + KEPT_SILENCE, abs=2)
     assert find_sound(quiet) == (0, 5000)
+
+
+@pytest.mark.parametrize("piece", [4, 999, 5000, 7000, 100_000])
+def test_sound_is_found_across_pieces(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr(analysis, "PIECE", piece)
+    audio = np.zeros(12_000, np.int16)
+    audio[5000], audio[6999] = 100, -100
+    assert find_sound(audio) == (5000 - KEPT_SILENCE, 7000 + KEPT_SILENCE)
+    audio[0] = audio[-1] = 1
+    assert find_sound(audio) == (0, 12_000)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00", b"PK\3\4"])
+def test_damaged_samples_in_the_cache_are_named(tmp_path: Path, content: bytes) -> None:
+    sf.write(tmp_path / "a.wav", make_tone(0.5), SAMPLE_RATE)
+    recordings = open_recordings([tmp_path / "a.wav"], FLUTE).recordings
+    list(analyse(recordings, FLUTE, tmp_path / "cache"))
+    (samples,) = (tmp_path / "cache").glob("*.npy")
+    samples.unlink()
+    (take,) = analyse(recordings, FLUTE, tmp_path / "cache")  # they are made again
+    assert len(take.audio) == SAMPLE_RATE // 2
+    samples.write_bytes(content)
+    (take,) = analyse(recordings, FLUTE, tmp_path / "cache")
+    with pytest.raises(UserError, match=rf"{samples.name} is missing or damaged .*: delete it and"):
+        np.abs(take.audio)
+
+
+def test_analyses_do_not_hold_the_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(audio: SampleFile, **_: float) -> Features:
+        n_frames = -(-len(audio) // 64)
+        return Features(*(np.full(n_frames, value, np.float32) for value in (440, -20, 0.9)))
+
+    monkeypatch.setattr(analysis, "extract_features", measure)
+    for seconds in (50, 51, 52):
+        noise = np.random.default_rng(seconds).normal(0, 0.1, seconds * SAMPLE_RATE)
+        sf.write(tmp_path / f"{seconds}.wav", noise, SAMPLE_RATE)
+    recordings = open_recordings([tmp_path], FLUTE).recordings
+    list(analyse(recordings, FLUTE, tmp_path / "cache"))
+    tracemalloc.start()
+    takes = list(analyse(recordings, FLUTE, tmp_path / "cache"))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    n_samples = [len(take.audio) for take in takes]
+    assert n_samples == [800_000, 816_000, 832_000]
+    assert peak_bytes < sum(n_samples)  # half of what the samples would take

@@ -80,7 +80,7 @@ def scale_of_notes(path: Path) -> Analysis:
     checks: Any = None
     return Analysis(
         recording=Recording("corpus/scale", path, real=False, source="set"),
-        audio=to_pcm(audio),
+        stored=to_pcm(audio),
         n_cut=(0, 0),
         features=extract_features(audio, f0_min_hz=230, f0_max_hz=2300),
         checks=checks,

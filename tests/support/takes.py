@@ -41,7 +41,7 @@ def make_take(
     checks: Any = None  # not looked at when recordings are cut
     return Analysis(
         recording=Recording(f"{source}/{name}", Path(name), real=True, source=source),
-        audio=audio,
+        stored=audio,
         n_cut=(0, 0),
         features=Features(
             f0_hz=np.full(n_frames, f0_hz, np.float32),

@@ -1,6 +1,7 @@
 """How pieces of recordings fill clips."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.takes import make_take
 
-from pipeline.core.constants import CLIP_FRAMES, CONTEXT_FRAMES, HOP_SAMPLES
-from pipeline.training.clips import PAUSE_FRAMES, Placed, fill_clips, make_clip
+from pipeline.audio.pcm import Pcm
+from pipeline.core.constants import CLIP_FRAMES, CLIP_SAMPLES, CONTEXT_FRAMES, HOP_SAMPLES
+from pipeline.training.clips import PAUSE_FRAMES, Placed, fill_clips, make_clip, place_audio
 from pipeline.training.pieces import Piece
 
 
@@ -21,6 +23,13 @@ def make_piece(n_frames: int, *, has_onset: bool = True, name: str = "a.wav") ->
 
 def fill(pieces: Sequence[Piece], seed: int = 0) -> list[list[Placed]]:
     return fill_clips(pieces, np.random.default_rng(seed))
+
+
+def audio_of(placed: Sequence[Placed]) -> Pcm:
+    clip = np.zeros(CLIP_SAMPLES, np.int16)
+    for item in placed:
+        place_audio(clip, item, item.piece.take.audio)
+    return clip
 
 
 def test_long_piece_fills_clips_one_after_the_other() -> None:
@@ -37,13 +46,13 @@ def test_long_piece_fills_clips_one_after_the_other() -> None:
     assert third.sounding[:300].all() and not third.sounding[300:].any()
     assert (third.features.loudness_db[300:] == -80).all()
     assert len(np.unique(third.features.f0_hz)) == 1  # held through the padding
-    assert not third.audio[300 * HOP_SAMPLES :].any()
+    assert not audio_of(clips[2])[300 * HOP_SAMPLES :].any()
 
 
 def test_short_notes_are_joined_with_pauses_of_silence() -> None:
     pieces = [make_piece(150, name=f"{i}.wav") for i in range(4)]
     (placed,) = fill(pieces)
-    clip = make_clip(placed)
+    clip, audio = make_clip(placed), audio_of(placed)
     assert clip.is_joined and {p.piece.take.recording.name for p in placed} == {
         f"pack/{i}.wav" for i in range(4)
     }
@@ -55,10 +64,10 @@ def test_short_notes_are_joined_with_pauses_of_silence() -> None:
         assert (clip.features.loudness_db[gap] == -80).all()
         assert not clip.features.confidence[gap].any()
         assert (clip.features.f0_hz[gap] == clip.features.f0_hz[before.at + 149]).all()
-        assert not clip.audio[gap.start * HOP_SAMPLES : gap.stop * HOP_SAMPLES].any()
+        assert not audio[gap.start * HOP_SAMPLES : gap.stop * HOP_SAMPLES].any()
     # The samples of a frame are its number in the recording, counted from 1.
     at = placed[1].at
-    assert (clip.audio[at * HOP_SAMPLES : (at + 1) * HOP_SAMPLES] == 201).all()
+    assert (audio[at * HOP_SAMPLES : (at + 1) * HOP_SAMPLES] == 201).all()
 
 
 def test_order_of_notes_is_drawn_from_the_seed() -> None:
@@ -89,7 +98,7 @@ def test_rests_among_rests_are_led_in_by_their_own_past() -> None:
     assert not clip.sounding[lead].any()
     np.testing.assert_array_equal(clip.features.loudness_db[lead], second.piece.past().loudness_db)
     assert (clip.features.f0_hz[lead] == clip.features.f0_hz[second.at]).all()
-    assert not clip.audio[lead.start * HOP_SAMPLES : lead.stop * HOP_SAMPLES].any()
+    assert not audio_of(placed)[lead.start * HOP_SAMPLES : lead.stop * HOP_SAMPLES].any()
 
 
 def test_note_that_does_not_fit_is_cut_and_continued_in_the_next_clip() -> None:
@@ -125,3 +134,10 @@ def test_every_frame_of_every_piece_is_in_exactly_one_clip(
         assert end <= CLIP_FRAMES
     assert all((count == 1).all() for count in counts.values())
     assert all((np.diff([p.at for p in placed]) > 0).all() for placed in clips)
+
+
+def test_incomplete_last_frame_of_a_recording_ends_with_zeros() -> None:
+    take = make_take(np.full(10, -20.0))
+    cut = replace(take, stored=take.audio[:-40])
+    audio = audio_of([Placed(Piece(cut, 8, 10, has_onset=True), at=5, lead=0)])[5 * HOP_SAMPLES :]
+    assert audio[63] == 9 and audio[87] == 10 and not audio[88:].any()

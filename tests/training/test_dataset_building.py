@@ -351,3 +351,14 @@ def test_recordings_are_prepared_without_importing_keras() -> None:
     program += "print(*{'keras', 'tensorflow', 'jax'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.decode().split() == []
+
+
+def test_folder_that_may_not_be_written_is_named_before_the_work(unprivileged: Path) -> None:
+    write_recordings(unprivileged / "in", 1)
+    (unprivileged / "new").mkdir(0o555)
+    (unprivileged / "old").mkdir()
+    (unprivileged / "old" / "flute").mkdir(0o555)
+    for runs in ("new", "old"):
+        with pytest.raises(PermissionError) as raised:
+            run(unprivileged / "in", unprivileged / runs)
+        assert raised.value.filename == str(unprivileged / runs / "flute")

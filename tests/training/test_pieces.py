@@ -133,11 +133,3 @@ def test_splitting_a_piece_keeps_its_frames_and_one_onset() -> None:
     assert spans([head, rest]) == [(100, 1100, True), (1100, 2400, False)]
     assert replace(piece, last=1100) == head
     assert head.split(CLIP_FRAMES) == (head, None)
-
-
-def test_last_frame_of_a_recording_is_filled_with_zeros() -> None:
-    take = make_take(np.full(10, -20.0))
-    cut = replace(take, audio=take.audio[:-40])
-    samples = Piece(cut, 8, 10, has_onset=True).audio
-    assert samples.shape == (128,)
-    assert samples[63] == 9 and samples[87] == 10 and not samples[88:].any()
