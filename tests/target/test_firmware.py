@@ -10,7 +10,7 @@ import pytest
 from pipeline import firmware as firmware_command
 from pipeline.core.constants import FORMATS, HOP_SAMPLES
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.instrument_config import TcnConfig, load_instrument
 from pipeline.core.patch_files import load_patch
 from pipeline.core.paths import APP_DIR
 from pipeline.emit import presets
@@ -179,6 +179,15 @@ def test_counted_instructions_equal_those_of_a_trace_and_are_reproducible(built,
         executed = trace[function]
         # A reading has a resolution of 40 or 50 instructions, and the calls count for no stage.
         assert abs(counted[stage] - (len(executed) - executed.count(0)) / len(frames)) < 40
+
+
+@pytest.mark.firmware
+@pytest.mark.parametrize("board", EMULATED_BOARDS)
+def test_voice_of_a_tiny_model_keeps_within_its_budget(built, board):
+    assert load_instrument("flute").tiny == CONFIG
+    counted = firmware.render(built[board, "int8"], FRAMES["melody"]).instructions
+    budget = 26_000 if FILE_BOARDS[board].core == "Cortex-M0+" else 9_500
+    assert 8_000 < sum(counted.values()) <= budget
 
 
 @pytest.mark.firmware
