@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pipeline.core.constants import N_OPERATORS, SPLITS, TEST, TRAIN, VALID
+from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import DataConfig
 from pipeline.core.runs import RunConfig
@@ -64,13 +65,18 @@ def distil_frames(
         audible levels to it in dB.
 
     Raises:
-        UserError: The folder belongs to another configuration.
+        UserError: The folder belongs to another configuration, or the teacher plays another patch.
     """
     finished = finished_metrics(run_dir, config, resume=resume)
     if finished is not None:
         return finished
     keras.utils.set_random_seed(config.train.seed)
     teacher, student = load_model(teacher_dir, instrument=config.instrument), Ddx7(config)
+    if teacher.patch != student.patch:
+        raise UserError(
+            f"{teacher_dir} plays another FM patch than the {config.instrument} does now: train it "
+            "again, or give another teacher"
+        )
     copy_sound(teacher, student)
     learnt = _select(dataset, dataset["split"] == TRAIN)
     batches = FrameBatches(teacher.tcn, learnt, pitch, config.tcn, config.train)

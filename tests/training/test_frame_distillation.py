@@ -93,6 +93,16 @@ def test_finished_student_is_kept_and_another_configuration_is_refused(
         frame_distillation.distil_frames(folder, tiny(steps=5), INSTRUMENT.data, dataset, teacher)
 
 
+def test_teacher_with_another_patch_is_refused(tmp_path, dataset, teacher):
+    other = dataclasses.replace(OF_TINY, patch="two_stacks")
+    config = options.resolve(other, "tiny", load_profile("quick").training("tiny"))
+    with pytest.raises(UserError, match="reduced_cd plays another FM patch than the flute does"):
+        frame_distillation.distil_frames(
+            tmp_path / "tiny", config, INSTRUMENT.data, dataset, teacher
+        )
+    assert not (tmp_path / "tiny").exists()
+
+
 def test_command_makes_a_tiny_student_of_the_best_small_model(tmp_path, teacher, capsys):
     runs = teacher.parent.parent
     write_dataset(tmp_path / "dataset.npz")
