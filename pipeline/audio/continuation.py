@@ -30,7 +30,12 @@ import numpy.typing as npt
 import soundfile as sf
 
 from pipeline.audio.recordings import Recording
-from pipeline.audio.sound_files import BLOCK, RecordingError, open_sound
+from pipeline.audio.sound_files import (
+    BLOCK,
+    RecordingError,
+    explain_failed_writes,
+    open_sound,
+)
 from pipeline.core.files import atomic_write
 
 NUMBER = re.compile(r"\d+")
@@ -248,6 +253,7 @@ def _join(chain: Sequence[Recording], folder: Path) -> Recording:
         dtype = EXACT.get(subtype, "float32")
         with (
             atomic_write(path) as temporary,
+            explain_failed_writes(temporary),
             sf.SoundFile(temporary, "w", *form, subtype=subtype, format="WAV") as whole,
         ):
             for part in chain:

@@ -21,6 +21,7 @@ import soundfile as sf
 from pipeline.core.errors import UserError
 
 BLOCK = 8192  # sample frames per read; of a damaged block, all is lost
+PROBE_BYTES = 1 << 16
 CONVERT = "convert it to WAV or FLAC"
 # Files without a header (.raw) are not self-describing, so they are not audio here.
 AUDIO_SUFFIXES = {f".{name.lower()}" for name in sf.available_formats()} - {".raw"} | set(
@@ -106,6 +107,23 @@ def read_blocks(sound: sf.SoundFile) -> Iterator[Floats]:
         if not len(block):
             return
         yield block
+
+
+@contextmanager
+def explain_failed_writes(path: Path) -> Iterator[None]:
+    """Raises `OSError` with the cause if a sound file cannot be written, such as a full disk.
+
+    libsndfile only reports a "system error".
+
+    Args:
+        path: The file that the block writes.
+    """
+    try:
+        yield
+    except sf.LibsndfileError:
+        with path.open("ab") as file:
+            file.write(bytes(PROBE_BYTES))
+        raise
 
 
 def announced_seconds(paths: Iterable[Path]) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from support.full_disk import limited_disk
 from support.sounds import make_curve_tone
 from support.takes import make_note
 
@@ -47,6 +48,15 @@ def test_pieces_of_a_recording_are_joined_to_its_very_samples(tmp_path: Path, su
     made = joined.path.stat().st_mtime_ns
     (again,) = join_continued(list_recordings(tmp_path / "in"), tmp_path / "joined")
     assert again == joined and joined.path.stat().st_mtime_ns == made
+
+
+def test_full_disk_is_the_error_and_nothing_is_left(tmp_path: Path) -> None:
+    write_pieces(tmp_path / "in", vibrato(3.0), [16_000, 30_011])
+    with limited_disk(50_000), pytest.raises(OSError, match="File too large") as raised:
+        join_continued(list_recordings(tmp_path / "in"), tmp_path / "joined")
+    assert raised.value.filename is not None
+    assert Path(raised.value.filename).parent == tmp_path / "joined"
+    assert not list((tmp_path / "joined").iterdir())
 
 
 def test_missing_piece_ends_a_chain(tmp_path: Path) -> None:
