@@ -3,14 +3,13 @@
 import dataclasses
 import json
 import os
-import resource
 import shutil
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import soundfile as sf
 from support.bad_recordings import write_bad_recordings
+from support.full_disk import limited_disk
 from support.refusals import refusal
 from support.small_run import make_run
 from support.sounds import make_tone
@@ -243,17 +242,6 @@ def test_any_sample_rate_width_and_number_of_channels_is_accepted(runs):
     dataset = load_dataset(runs / "out/flute/dataset.npz", load_instrument("flute"))
     assert len(dataset["recording"]) == 3
     assert dataset["f0_hz"][:, FRAME_RATE:-FRAME_RATE] == pytest.approx(523.25, rel=1e-3)
-
-
-@contextmanager
-def limited_disk(n_bytes):
-    """Limits the size of files to `n_bytes`, so that writing fails as on a full disk."""
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
