@@ -8,6 +8,9 @@ from support.chromium import Browser
 
 from pipeline.pages.html import ASSETS
 
+GESTURELESS = "--autoplay-policy=no-user-gesture-required"
+"""Lets Chromium start sound without a click."""
+
 
 def clicks(browser: Browser, note: int) -> dict[str, float]:
     """Returns the place of a piano key, near its lower end."""

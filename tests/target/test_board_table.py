@@ -73,6 +73,7 @@ def test_debian_packages_are_found_by_their_tools():
     assert tools.debian_packages(text) == {"one": ["a", "b"], "two": ["a"]}
     packages = tools.debian_packages((REPOSITORY / "requirements-debian.txt").read_text())
     assert packages["arm-none-eabi-gcc"] == ["gcc-arm-none-eabi", "libnewlib-arm-none-eabi"]
+    assert packages["wasm-ld"] == ["lld", "wasi-libc", "libclang-rt-14-dev-wasm32"]
 
 
 def test_line_with_the_reason_is_selected_from_the_output():

@@ -15,8 +15,6 @@ from pipeline.target.player import build_player
 from pipeline.target.sources import generate
 from pipeline.target.transfer import build_transfer
 
-GESTURELESS = "--autoplay-policy=no-user-gesture-required"
-
 
 @pytest.fixture(scope="session")
 def page(generate_once: Callable[..., Path]) -> Path:

@@ -4,11 +4,9 @@ import json
 
 import mido
 import pytest
-from support.web_page import arrange, clicks
+from support.web_page import GESTURELESS, arrange, clicks
 
 pytestmark = [pytest.mark.browser, pytest.mark.firmware]
-
-GESTURELESS = "--autoplay-policy=no-user-gesture-required"
 
 
 def dropped(browser, name: str, content: bytes) -> None:
@@ -64,6 +62,9 @@ def test_file_that_cannot_be_played_is_reported_and_the_next_one_plays(browse, t
     browser.wait_for("shown.voices.length === 1")
     assert trouble(browser) == ""
     assert browser.run("$('tune-name').textContent") == "good.mid: 1 notes"
+    assert browser.run("$('tune-toggle').getAttribute('aria-label')") == "Pause"
+    browser.wait_for("!isTunePlaying && $('tune-place').value === '1000'")  # four seconds long
+    assert browser.run("$('tune-toggle').getAttribute('aria-label')") == "Play"
 
 
 def test_microphone_and_midi_that_are_missing_are_named(browse):

@@ -6,11 +6,9 @@ import wave
 import mido
 import numpy as np
 import pytest
-from support.web_page import held
+from support.web_page import GESTURELESS, held
 
 pytestmark = [pytest.mark.browser, pytest.mark.firmware]
-
-GESTURELESS = "--autoplay-policy=no-user-gesture-required"
 
 
 def saved(browser, name: str) -> bytes:

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from support.chromium import Browser
 from support.sounds import make_tone
-from support.web_page import arrange, clicks, held
+from support.web_page import GESTURELESS, arrange, clicks, held
 
 from pipeline.audio.pcm import to_pcm
-from pipeline.core.constants import HOP_SAMPLES
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.reference.upsampler import upsample
@@ -20,7 +19,6 @@ from pipeline.target.transfer import transfer
 pytestmark = [pytest.mark.browser, pytest.mark.firmware]
 
 VIOLIN = shipped_instruments().index("violin")
-GESTURELESS = "--autoplay-policy=no-user-gesture-required"
 MAX_BYTES = 1_500_000
 
 
@@ -150,4 +148,3 @@ def test_javascript_reads_a_midi_file_as_the_pipeline_does(tune):
     read = arrange(tune.read_bytes())
     assert [(block, bytes(part)) for block, part in read["score"]] == load_score(tune)
     assert read["seconds"] == pytest.approx(mido.MidiFile(tune).length)
-    assert HOP_SAMPLES == 64  # FRAME_RATE of midi_file.js follows from it

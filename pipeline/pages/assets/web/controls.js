@@ -9,11 +9,16 @@ const piano = new Piano($("piano"), {
     engine.midi([0x80, note, 0], event);
   },
 });
-let algorithm, program = -1, touchedMs = 0;
+let algorithm, program = -1, lastChoice = 0;
 
-// Lets a choice stand until the audio thread knows it; the controls follow that, too, for MIDI keyboards.
+// Lets a choice stand until the audio thread knows it. Otherwise the controls follow what that says, because
+// MIDI keyboards change it, too, and tunes end.
 function touched() {
-  touchedMs = performance.now();
+  lastChoice = engine.nSent;
+}
+
+function isCurrent(view) {
+  return view.handled >= lastChoice;
 }
 
 facts.presets.forEach(({ label }, number) => {
@@ -21,8 +26,8 @@ facts.presets.forEach(({ label }, number) => {
   choice.innerHTML = `<input type="radio" name="program" value="${number}"><span></span>`;
   choice.lastChild.textContent = label;
   choice.firstChild.addEventListener("change", () => {
-    touched();
     engine.midi([0xc0, number]);
+    touched();
     showProgram(number);
   });
   $("instruments").append(choice);
@@ -52,8 +57,8 @@ $("lower").addEventListener("click", () => shiftOctave(-12));
 $("higher").addEventListener("click", () => shiftOctave(12));
 for (const radio of document.querySelectorAll("[name=mode]")) {
   radio.addEventListener("change", () => {
-    touched();
     engine.control(radio.value === "mono" ? 126 : 127, 0);
+    touched();
   });
 }
 $("volume").addEventListener("input", ({ target }) => engine.control(7, Number(target.value)));

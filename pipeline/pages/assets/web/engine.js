@@ -7,6 +7,7 @@ class Engine extends EventTarget {
     this.module = module;
     this.context = this.node = this.starting = null;
     this.waiting = []; // messages from before the start
+    this.nSent = 0; // messages so far; the audio thread says how many it has handled
     this.reply = this.keep = () => {};
   }
 
@@ -38,9 +39,9 @@ class Engine extends EventTarget {
     node.port.onmessage = ({ data }) => (data instanceof Float32Array ? this.reply(data) : this.keep(data));
     node.connect(context.destination);
     this.node = node;
-    for (const message of this.waiting.splice(0)) this.send(...message);
+    for (const message of this.waiting.splice(0)) node.port.postMessage(...message);
     context.onstatechange = () => {
-      this.node.port.postMessage({ do: "resetClock" });
+      this.send({ do: "resetClock" });
       this.dispatchEvent(new Event("state"));
     };
     this.dispatchEvent(new Event("state"));
@@ -51,6 +52,7 @@ class Engine extends EventTarget {
   }
 
   send(message, transfer = []) {
+    this.nSent++;
     if (this.node) this.node.port.postMessage(message, transfer);
     else this.waiting.push([message, transfer]);
   }

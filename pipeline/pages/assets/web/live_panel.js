@@ -12,6 +12,7 @@ function setLive(isOn, source) {
   isLive = isOn;
   isRecording = Boolean(source);
   sendLive(source);
+  touched();
   const isMicrophone = isLive && !isRecording;
   $("microphone").setAttribute("aria-pressed", isMicrophone);
   $("microphone").textContent = isMicrophone ? "Stop" : "Use the microphone";

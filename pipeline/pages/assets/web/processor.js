@@ -28,7 +28,11 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     this.underruns = this.lateInput = this.sentMs = this.delayMs = 0;
     this.clearLoad();
     this.resetClock();
-    this.port.onmessage = ({ data }) => this[data.do](data);
+    this.nHandled = 0;
+    this.port.onmessage = ({ data }) => {
+      this.nHandled++;
+      this[data.do](data);
+    };
   }
 
   // --- messages ---------------------------------------------------------------------------------------
@@ -110,7 +114,7 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     const { synth } = this;
     synth.look();
     buffer[0] = this.nBlocks ? this.busyMs / (4 * this.nBlocks) : 0;
-    buffer[1] = this.worstMs;
+    buffer[1] = this.nHandled;
     buffer[2] = this.underruns;
     buffer[3] = this.lateInput;
     buffer[4] = this.delayMs;
@@ -153,9 +157,8 @@ class InstrumentProcessor extends AudioWorkletProcessor {
       this.recorded.set(this.synth.output, this.nRecorded);
       this.nRecorded += this.synth.blockSamples;
     }
-    const end = clockMs(), tookMs = end - start;
-    this.busyMs += tookMs;
-    this.worstMs = Math.max(this.worstMs, tookMs);
+    const end = clockMs();
+    this.busyMs += end - start;
     this.nBlocks++;
     if (this.sentMs) {
       this.delayMs = end - this.sentMs;
@@ -216,7 +219,7 @@ class InstrumentProcessor extends AudioWorkletProcessor {
   // --- figures ----------------------------------------------------------------------------------------
 
   clearLoad() {
-    this.busyMs = this.worstMs = this.nBlocks = 0;
+    this.busyMs = this.nBlocks = 0;
   }
 
   // The audio clock stands still while the device is not served in time, and then stays behind for good. Calls

@@ -8,11 +8,13 @@ let shown = readView(buffer), lastSeconds = performance.now() / 1000;
 
 function show(view) {
   const seconds = performance.now() / 1000, [first] = view.voices;
-  if (performance.now() - touchedMs > 300) {
+  if (isCurrent(view)) {
     showProgram(view.program);
     document.querySelector(`[name=mode][value=${view.isMono ? "mono" : "poly"}]`).checked = true;
+    if (document.activeElement !== $("volume")) $("volume").value = view.volume;
+    showTune(view.tuneBlock);
+    showInput(view);
   }
-  if (document.activeElement !== $("volume")) $("volume").value = view.volume;
   algorithm.show(first && first.preset === program ? first.levels : silence);
   pitch.add(seconds, first ? first.note : NaN);
   loudness.add(seconds, first ? first.loudnessDb : NaN);
@@ -29,8 +31,6 @@ function show(view) {
   $("underruns").textContent = view.underruns + view.lateInput;
   const delayMs = view.delayMs && view.delayMs + 1000 * engine.outputSeconds;
   $("latency").textContent = delayMs ? `${Math.round(delayMs)} ms` : "–";
-  showTune(view.tuneBlock);
-  showInput(view);
 }
 
 function describe({ note, f0Hz, loudnessDb }) {

@@ -27,6 +27,7 @@ function playTune(isOn) {
   if (isOn && $("tune-place").value >= 1000) engine.send({ do: "seek", block: 0 });
   isTunePlaying = isOn;
   engine.send({ do: "play", isOn });
+  touched();
   showTransport();
 }
 
@@ -37,7 +38,7 @@ function showTransport() {
 
 function showTune(block) {
   if (!tune) return;
-  if (isTunePlaying && block < 0) {
+  if (isTunePlaying && block < 0) { // it has ended
     isTunePlaying = false;
     showTransport();
     $("tune-place").value = 1000;

@@ -1,6 +1,6 @@
 // The figures that the audio thread gives to the page: its own, then those of the module (web_view of
 // tflm_app/apps/web, in the same order), then those of each voice.
-const STATS = ["load", "worstMs", "underruns", "lateInput", "delayMs", "tuneBlock", "sourceBlock"];
+const STATS = ["load", "handled", "underruns", "lateInput", "delayMs", "tuneBlock", "sourceBlock"];
 const VIEW_INPUT = ["f0Hz", "loudnessDb", "aperiodicity", "gainDb", "stolen", "isDemo", "program", "isMono", "volume"];
 const VIEW_VOICE = 4; // phase, preset, f0_hz, loudness_db; the levels follow
 const N_OPERATORS = 6;
