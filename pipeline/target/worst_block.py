@@ -1,9 +1,9 @@
 """Measures the most expensive block of the whole instrument, the main loop of ``apps/play``.
 
 An emulated board plays a score in which everything happens that can meet in one block: a program
-change together with a chord for all voices, all voices struck again or stolen, voices of different
-instruments, bends and controllers in every block, and live mode switched on and off. The count
-includes MIDI, the mix, live analysis and the conversion to 48 kHz.
+change together with a chord for all voices, all voices struck again, stolen, or released by the
+pedal, glides, voices of different instruments, bends and controllers in every block, and live mode
+switched on and off. The count includes MIDI, the mix, live analysis and the conversion to 48 kHz.
 """
 
 import re
@@ -46,15 +46,18 @@ def worst_score(n_voices: int) -> tuple[Score, int]:
     Args:
         n_voices: Number of voices of the player, which every chord needs.
     """
-    score: Score = []
+    score: Score = [(3, bytes([0xB0, 65, 127])), (3, bytes([0xB0, 5, 10]))]  # all notes glide
     block = 4
     for turn in range(2 * N_PROGRAMS):
         notes = [36 + 5 * turn + 2 * voice for voice in range(n_voices)]
         score.append((block, bytes([0xC0, turn % N_PROGRAMS])))
+        score.append((block, bytes([0xB0, 64, 127])))
         # A new instrument, then the same notes again, then others, which take all voices.
         for transposition in (0, 0, 1):
             score += [(block, bytes([0x90, note + transposition, 127])) for note in notes]
             block += CHORD_BLOCKS
+        score += [(block - 3, bytes([0x80, note + 1, 0])) for note in notes]
+        score.append((block - 2, bytes([0xB0, 64, 0])))  # the pedal releases all voices
     score.append((block, bytes([0xB0, 120, 0])))
     block += 2
     for voice in range(n_voices):  # neighbouring voices with different networks

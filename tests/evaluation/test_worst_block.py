@@ -42,7 +42,7 @@ def test_worst_block_of_all_voices_and_instruments_fits_the_board(name):
     assert worst["cpu_share"] <= board.limits.worst_share
 
 
-def test_worst_score_changes_the_program_with_a_chord_and_takes_every_voice():
+def test_worst_score_changes_the_program_with_a_chord_and_takes_and_releases_every_voice():
     score, end = worst_score(4)
     blocks = {block: [m for at, m in score if at == block] for block, _ in score}
     changes = [block for block, messages in blocks.items() if any(m[0] == 0xC0 for m in messages)]
@@ -53,5 +53,7 @@ def test_worst_score_changes_the_program_with_a_chord_and_takes_every_voice():
             [m[1] for m in blocks[block + after] if m[0] == 0x90] for after in (0, 8, 16)
         )
         assert notes == again and not set(notes) & set(others)
+        lifted = [m[1] for m in blocks[block + 21] if m[0] == 0x80]
+        assert lifted == others and bytes([0xB0, 64, 0]) in blocks[block + 22]
     bent = [block for block, messages in blocks.items() if any(m[0] == 0xE0 for m in messages)]
     assert bent == list(range(4, end))
