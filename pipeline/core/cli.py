@@ -9,6 +9,12 @@ from collections.abc import Callable
 from pipeline import INTERRUPTED, interrupted_status, raise_interrupts
 from pipeline.core.errors import UserError
 
+REMEDIES = {
+    errno.EACCES: ": check its permissions",
+    errno.EPERM: ": check its permissions",
+    errno.EROFS: ": give another folder",
+}
+
 
 def run_main(main: Callable[[], None]) -> None:
     """Runs a command: one line on stderr and exit status 2 for bad input, 130 for Ctrl-C.
@@ -33,8 +39,7 @@ def run_main(main: Callable[[], None]) -> None:
             message = f"error: {where}: no space left; {remedy}"
         elif isinstance(error, OSError):  # for example a folder without write permission
             where = f"{error.filename}: " if error.filename else ""
-            forbidden = (errno.EACCES, errno.EPERM, errno.EROFS)
-            remedy = ": check its permissions" if error.errno in forbidden else ""
+            remedy = REMEDIES.get(error.errno or 0, "")
             message = f"error: {where}{error.strerror or error}{remedy}"
         else:
             raise

@@ -81,6 +81,11 @@ def test_abbreviated_option_is_refused():
             2,
             "error: a/file: Permission denied: check its permissions",
         ),
+        (
+            OSError(30, "Read-only file system", "a/folder"),
+            2,
+            "error: a/folder: Read-only file system: give another folder",
+        ),
         (OSError(28, "No space left on device", "a/file"), 2, "error: a/file: no space left; "),
         (
             RuntimeError("write failed: No space left on device"),
