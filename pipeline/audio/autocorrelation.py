@@ -5,8 +5,9 @@ After Boersma ("Accurate short-term analysis of the fundamental frequency", IFA 
 of a perfectly periodic signal, whatever the period.
 
 Every autocorrelation is also high near lag 0. In a low note with a strong fundamental, partials
-ripple this slope, and the ripples are not periods. After McLeod and Wyvill ("A smarter way to find
-pitch", ICMC 2005), a period is looked for only after the first zero crossing.
+ripple this slope, and the ripples are not periods. Similar to McLeod and Wyvill ("A smarter way to
+find pitch", ICMC 2005), who wait for the first zero crossing, a period is looked for only once the
+autocorrelation has been below a half: under hum as strong as the note, it does not reach zero.
 """
 
 from typing import Any
@@ -23,6 +24,7 @@ LOWEST_HZ = 3 * SAMPLE_RATE / PITCH_WINDOW
 HIGHEST_HZ = SAMPLE_RATE / 4
 OVERSAMPLING = 4  # lags per sample: the shortest period, at HIGHEST_HZ, is 16 lags
 LAGS_PER_SECOND = OVERSAMPLING * SAMPLE_RATE
+HALF = 0.5  # an autocorrelation that has fallen to it has left its slope at lag 0
 _N_FFT = 2 * PITCH_WINDOW  # twice the window: the circular autocorrelation equals the linear one
 
 Floats = npt.NDArray[np.floating]
@@ -60,7 +62,7 @@ def periodicity(windows: Floats, lags: Indices, *, high_pass_hz: float) -> npt.N
 
     Returns:
         Normalized autocorrelation, 1 for a perfect repetition, shape [n_frames, n_lags]; 0 before
-        its first zero crossing.
+        it first falls below `HALF`.
     """
     window = get_window("hann", PITCH_WINDOW)
     pass_band = np.fft.rfftfreq(_N_FFT, 1 / SAMPLE_RATE) >= high_pass_hz
@@ -70,8 +72,8 @@ def periodicity(windows: Floats, lags: Indices, *, high_pass_hz: float) -> npt.N
     window_correlation = np.fft.irfft(window_power, OVERSAMPLING * _N_FFT)
     energy = np.maximum(correlation[:, :1], 1e-9)
     correction = window_correlation[0] / window_correlation[lags]
-    has_crossed = np.logical_or.accumulate(correlation[:, : lags.max() + 1] < 0, axis=1)
-    return np.asarray(correlation[:, lags] / energy * correction * has_crossed[:, lags])
+    has_fallen = np.logical_or.accumulate(correlation[:, : lags.max() + 1] < HALF * energy, axis=1)
+    return np.asarray(correlation[:, lags] / energy * correction * has_fallen[:, lags])
 
 
 def local_maxima(curve: Floats) -> npt.NDArray[np.bool_]:

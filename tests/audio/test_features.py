@@ -81,6 +81,15 @@ def test_overtones_on_the_slope_of_a_strong_fundamental_are_no_pitch() -> None:
     assert np.abs(cents(features.f0_hz, 82.4)).max() < 5
 
 
+def test_hum_that_is_as_strong_as_a_note_does_not_hide_its_pitch() -> None:
+    n = np.arange(SAMPLE_RATE)
+    partials = sum(np.sin(2 * np.pi * 1047 * k * n / SAMPLE_RATE) / k for k in range(1, 7))
+    hum = 1.25 * np.sin(2 * np.pi * 50 * n / SAMPLE_RATE)
+    audio = (0.2 * (partials + hum)).astype(np.float32)
+    features = extract_features(audio, f0_min_hz=60, f0_max_hz=2300)
+    assert np.abs(cents(features.f0_hz, 1047)).max() < 5
+
+
 def test_pitch_is_held_during_rests_and_noise() -> None:
     noise = np.random.default_rng(0).normal(0, 0.05, SAMPLE_RATE).astype(np.float32)
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
