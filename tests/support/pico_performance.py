@@ -1,8 +1,8 @@
 """Plays a polyphonic MIDI file on the emulated Pico, and compares it with the host.
 
-    PYTHONPATH=tests python -m support.pico_performance 30 data/models/flute/reduced_cd
+    PYTHONPATH=tests python -m support.pico_performance 30 data/models/flute/tiny 16
 
-plays that many seconds with all voices of the board and prints what the cores took.
+plays that many seconds with that many voices and prints what the cores took.
 """
 
 import sys
@@ -17,15 +17,14 @@ from support import pico_board, play_app
 from pipeline.core.constants import FRAME_RATE
 from pipeline.emit import presets
 from pipeline.target import firmware
-from pipeline.target.boards import ALL_BOARDS
 from pipeline.target.build import application_settings, make
 from pipeline.target.flashing import convert
 from pipeline.target.player import Score, load_score
 
-N_VOICES = ALL_BOARDS["pico"].n_voices
 TICKS_PER_SECOND = 960
 MESSAGES_PER_BLOCK = 2  # of three bytes; a MIDI cable carries four
 CHORD_SECONDS = 0.75
+CHORD = (0, 7, 4, 12, 16, 9, 19, 24, 2, 14, 21, 26, 28, -5, -3, -8)  # semitones above the root
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,15 @@ class Performance:
         return [max(n for n in core[:-1] if n) / capacity for core in self.recording.cycles]
 
 
-def write_midi(path: Path, seconds: float, n_voices: int = N_VOICES) -> None:
-    """Writes a piece of broken chords that sound all voices, with vibrato, swells and bends."""
+def write_midi(path: Path, seconds: float, n_voices: int) -> None:
+    """Writes a piece of broken chords that sound all voices, at most 16, with vibrato, swells and bends."""
     timed: list[tuple[float, mido.Message]] = []
     n_turns = int(seconds / CHORD_SECONDS)
     for turn in range(n_turns):
         start = turn * CHORD_SECONDS
         root = 60 + (0, 5, -3, 7)[turn % 4]
         for voice in range(n_voices):
-            note = root + (0, 7, 4, 12, 16, 9, 19, 24)[voice % 8] - 12 * (voice // 8)
+            note = root + CHORD[voice]
             begin = start + 0.3 * voice / n_voices
             timed.append((begin, mido.Message("note_on", note=note, velocity=90 - voice)))
             if turn + 1 < n_turns:  # the last chord sounds to the end
@@ -93,45 +92,46 @@ def over_a_cable(score: Score) -> Score:
 
 
 def perform_on_pico(
-    generated: Path, seconds: float, folder: Path, *, sample_rate_hz: int = 16_000
+    generated: Path, seconds: float, n_voices: int, folder: Path, *, sample_rate_hz: int = 16_000
 ) -> Performance:
     """Builds the firmware, plays the piece of `write_midi` with it, and asks for its statistics.
 
     Args:
         generated: Output of `pipeline.codegen`.
         seconds: Duration.
+        n_voices: Number of the player's voices; the piece sounds all of them.
         folder: For builds and files.
         sample_rate_hz: Rate of the output, 16 000 or 48 000.
     """
     midi = folder / "piece.mid"
-    write_midi(midi, seconds)
+    write_midi(midi, seconds, n_voices)
     score = [(3 + block, message) for block, message in over_a_cable(load_score(midi))]
     block_frames = sample_rate_hz // FRAME_RATE
     n_frames = int(seconds * FRAME_RATE) * block_frames
     events = [(block_frames * at + block_frames // 4, "midi", message) for at, message in score]
     typed = (n_frames - 20 * block_frames, "console", b"stats\r")
-    options = {"SAMPLE_RATE": str(sample_rate_hz)}
+    options = {"SAMPLE_RATE": str(sample_rate_hz), "PLAYER_VOICES": str(n_voices)}
     built = firmware.build("pico", generated, build_dir=folder / "pico", options=options)
     uf2 = convert(built.program.elf, "pico")["uf2"]
     recording = pico_board.run(uf2, n_frames, [*events, typed], timeout_s=60 + 240 * seconds)
     settings = application_settings(generated, analyses=True) | options
-    host = make("host", folder / "host", settings | {"PLAYER_VOICES": N_VOICES}, "play")
+    host = make("host", folder / "host", settings, "play")
     # On the board, the block that plays when bytes arrive has one more before it.
     pcm = play_app.pcm(play_app.play(host, [(at + 1, message) for at, message in score]))
     return Performance(recording, pcm[:n_frames])
 
 
 def main() -> None:
-    """Performs for the seconds and with the run folder of the command line."""
-    seconds, run_dir = float(sys.argv[1]), Path(sys.argv[2])
+    """Performs for the seconds, with the run folder and the voices of the command line."""
+    seconds, run_dir, n_voices = float(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     with tempfile.TemporaryDirectory() as folder:
         generated = Path(folder) / "generated"
         presets.write_firmware_source([presets.load_preset(run_dir)], generated)
-        performance = perform_on_pico(generated, seconds, Path(folder))
+        performance = perform_on_pico(generated, seconds, n_voices, Path(folder))
     n_equal = int((performance.samples == performance.pcm).sum())
     loads = ", ".join(f"{100 * load:.1f} %" for load in performance.largest_loads)
     print(
-        f"{N_VOICES} voices, {seconds:g} s: {n_equal} of {len(performance.pcm)} samples are equal"
+        f"{n_voices} voices, {seconds:g} s: {n_equal} of {len(performance.pcm)} samples are equal"
     )
     print(f"worst load of the cores: {loads}; statistics: {performance.recording.stats}")
 
