@@ -147,7 +147,7 @@ def test_program_too_large_for_the_memory_is_refused_with_the_missing_bytes(tmp_
 
 
 def test_unknown_board_is_refused_with_the_list_of_boards(tmp_path):
-    with pytest.raises(UserError, match="choose one of host, qemu_m4"):
+    with pytest.raises(UserError, match="choose one of host, wasm, qemu_m4"):
         build_program("qemu_m9", [Path("x.c")], out=tmp_path)
 
 
