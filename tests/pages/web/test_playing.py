@@ -148,3 +148,12 @@ def test_javascript_reads_a_midi_file_as_the_pipeline_does(tune):
     read = arrange(tune.read_bytes())
     assert [(block, bytes(part)) for block, part in read["score"]] == load_score(tune)
     assert read["seconds"] == pytest.approx(mido.MidiFile(tune).length)
+
+
+def test_second_midi_file_plays_while_the_first_is_playing(browse, tune):
+    browser = browse(GESTURELESS)
+    content = json.dumps(list(tune.read_bytes()))
+    opening = f"openTune(Uint8Array.from({content}).buffer, 'tune.mid')"
+    for _ in range(2):
+        browser.run(f"{opening}; touched()")  # figures from before no longer count
+        browser.wait_for("isTunePlaying && isCurrent(shown) && shown.tuneBlock > 50")

@@ -15,7 +15,8 @@ function openTune(data, name) {
     return;
   }
   report("");
-  engine.send({ do: "load", tune });
+  engine.send({ do: "load", tune }); // stops the one before
+  isTunePlaying = false;
   $("tune").hidden = false;
   $("tune-name").textContent = `${name}: ${tune.nNotes} notes`;
   withSound(() => playTune(true));
