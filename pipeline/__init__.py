@@ -47,6 +47,9 @@ def _end_at_interrupt(number: int, _: FrameType | None) -> None:
 
 
 def _raise_interrupt(number: int, _: FrameType | None) -> None:
+    """Interrupts a command once; it then puts its files in order, which is not interrupted."""
+    for other in INTERRUPTS:
+        signal.signal(other, signal.SIG_IGN)
     raise KeyboardInterrupt(number)
 
 
