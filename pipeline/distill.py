@@ -88,7 +88,7 @@ def _parser() -> Parser:
 def _default_teacher(args: argparse.Namespace) -> Path:
     """Returns the run folder of the model that teaches if none is given."""
     if args.variant == "tiny":
-        return choose_model(args.instrument, runs=args.runs).run_dir
+        return choose_model(args.instrument, other_than="tiny", runs=args.runs).run_dir
     return find_run(args.instrument, "full", args.runs)
 
 

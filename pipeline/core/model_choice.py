@@ -36,7 +36,12 @@ class Model:
 
 
 def choose_model(
-    instrument: str, *, variant: str | None = None, runs: Path | None = None, file: str = WEIGHTS
+    instrument: str,
+    *,
+    variant: str | None = None,
+    other_than: str | None = None,
+    runs: Path | None = None,
+    file: str = WEIGHTS,
 ) -> Model:
     """Chooses the model that plays an instrument.
 
@@ -46,13 +51,14 @@ def choose_model(
     Args:
         instrument: Name of the instrument.
         variant: The only variant to consider, one of `VARIANTS`; None for all.
+        other_than: A variant to leave out.
         runs: Folder of run folders; `RUN_DIR` if None.
         file: What the run folder must contain to be played, such as ``decoder_int8.tflite``.
 
     Raises:
         UserError: There is no such model; the message names the command that makes one.
     """
-    variants = PREFERRED if variant is None else (variant,)
+    variants = [v for v in PREFERRED if v != other_than] if variant is None else [variant]
     bases = list(dict.fromkeys((runs or RUN_DIR, MODEL_DIR)))
     unquantized: list[Path] = []
     for base in bases:
@@ -67,6 +73,7 @@ def choose_model(
         raise UserError(f"no {instrument} can be played: {_quantize_first(unquantized[0])}")
     load_instrument(instrument)  # an unknown one is the reason
     wanted = f"{variant} {instrument}" if variant else f"model of {instrument}"
+    wanted += f" other than {other_than}" if other_than else ""
     if bases == [MODEL_DIR]:
         shipped = ", ".join(shipped_instruments())
         raise UserError(

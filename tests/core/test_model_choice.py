@@ -56,6 +56,16 @@ def test_distilled_students_come_before_others_unless_a_variant_is_given(places)
     assert choose(variant="reduced") == "runs/flute/reduced (trained here)"
 
 
+def test_variant_that_is_left_out_is_never_chosen(places):
+    make(places / "runs/flute/tiny")
+    with pytest.raises(UserError, match="^no trained model of flute other than tiny in runs/flute"):
+        choose(other_than="tiny")
+    make(places / "models/flute/reduced_cd")
+    assert choose(other_than="tiny") == "models/flute/reduced_cd (pretrained)"
+    make(places / "runs/flute/full")
+    assert choose(other_than="tiny") == "runs/flute/full (trained here)"
+
+
 def test_own_model_that_is_not_quantized_is_named_with_the_command(places):
     own = make(places / "runs/clarinet/reduced_cd", quantized=False)
     command = "run python -m pipeline.quantize --run runs/clarinet/reduced_cd"
