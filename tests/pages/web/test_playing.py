@@ -144,6 +144,25 @@ def test_a_thousand_notes_a_second_are_played_without_error(browse):
     assert browser.run("$('trouble').textContent") == ""
 
 
+def test_tune_that_faded_out_bent_and_gliding_plays_the_same_again(browse, tune, tmp_path):
+    file = mido.MidiFile(tune)
+    controllers = {7: 0, 11: 0, 65: 127, 5: 60, 101: 0, 100: 0, 6: 12}
+    file.tracks[1].extend(
+        mido.Message("control_change", control=number, value=value)
+        for number, value in controllers.items()
+    )
+    file.tracks[1].append(mido.Message("pitchwheel", pitch=5000))
+    file.save(tmp_path / "faded.mid")
+    last = load_score(tmp_path / "faded.mid")[-1][0]
+    once = playing(tmp_path / "faded.mid", reverb=False)
+    through = f"""offline.send({{ do: "seek", block: {last + 1} }});
+        offline.send({{ do: "seek", block: 0 }});"""
+    browser = browse()
+    expected = rendered(browser, 16_000, 16_000, once)
+    assert np.abs(expected).max() > 1000
+    np.testing.assert_array_equal(rendered(browser, 16_000, 16_000, once + through), expected)
+
+
 def test_javascript_reads_a_midi_file_as_the_pipeline_does(tune):
     read = arrange(tune.read_bytes())
     assert [(block, bytes(part)) for block, part in read["score"]] == load_score(tune)

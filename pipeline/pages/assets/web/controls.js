@@ -80,12 +80,17 @@ $("reset").addEventListener("click", () => {
   stopLive();
   playTune(false);
   engine.send({ do: "panic" });
-  for (const [id, value] of [["volume", 100], ["vibrato", 48], ["glide", 0]]) $(id).value = value;
+  showDefaults();
   engine.control(121, 0);
   engine.control(7, 100);
   engine.control(65, 0);
-  $("sustain").checked = false;
 });
+
+function showDefaults() {
+  for (const [id, value] of [["volume", 100], ["vibrato", 48], ["glide", 0]]) $(id).value = value;
+  $("sustain").checked = false;
+}
+
 $("reverb").checked = facts.hasReverb;
 $("reverb").parentElement.hidden = !facts.hasReverb;
 

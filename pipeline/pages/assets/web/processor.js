@@ -5,6 +5,10 @@
 // bytes that arrive act on the next block, as on a board.
 const WINDOW_SECONDS = 0.5; // of the clocks that are compared to find underruns
 const INPUT_SAMPLES = 1024; // of the ring that holds live input
+const DEFAULTS = [ // what the player starts with, as controllers: 121 resets expression, bend, vibrato and pedal
+  ...[0xb0, 121, 0, 0xb0, 7, 100, 0xb0, 5, 0, 0xb0, 65, 0], // volume and portamento
+  ...[0xb0, 101, 0, 0xb0, 100, 0, 0xb0, 6, 2, 0xb0, 38, 0, 0xb0, 101, 127, 0xb0, 100, 127], // bend by 2 semitones
+];
 const clockMs = () => Date.now(); // the only clock of an audio thread that all browsers have
 
 class InstrumentProcessor extends AudioWorkletProcessor {
@@ -65,10 +69,11 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     if (!isOn) this.panic();
   }
 
-  // Continues the tune at a block, with the controllers that it has set until then.
+  // Continues the tune at a block, with the controllers that it has set until then, and no others.
   seek({ block }) {
     const { blocks, ends, bytes } = this.tune;
     this.panic();
+    this.synth.receive(DEFAULTS);
     this.tuneBlock = block;
     this.tuneNext = 0;
     while (this.tuneNext < blocks.length && blocks[this.tuneNext] < block) {

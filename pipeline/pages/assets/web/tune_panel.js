@@ -16,6 +16,7 @@ function openTune(data, name) {
   }
   report("");
   engine.send({ do: "load", tune }); // stops the one before
+  showDefaults();
   isTunePlaying = false;
   $("tune").hidden = false;
   $("tune-name").textContent = `${name}: ${tune.nNotes} notes`;
@@ -25,7 +26,7 @@ function openTune(data, name) {
 function playTune(isOn) {
   if (!tune || isOn === isTunePlaying) return;
   if (isOn) stopLive();
-  if (isOn && $("tune-place").value >= 1000) engine.send({ do: "seek", block: 0 });
+  if (isOn && $("tune-place").value >= 1000) seek(0);
   isTunePlaying = isOn;
   engine.send({ do: "play", isOn });
   touched();
@@ -57,5 +58,10 @@ $("tune-toggle").addEventListener("click", () => withSound(() => playTune(!isTun
 $("tune-place").addEventListener("input", () => (isSeeking = true));
 $("tune-place").addEventListener("change", ({ target }) => {
   isSeeking = false;
-  engine.send({ do: "seek", block: Math.round((target.value / 1000) * tune.seconds * FRAME_RATE) });
+  seek(Math.round((target.value / 1000) * tune.seconds * FRAME_RATE));
 });
+
+function seek(block) {
+  engine.send({ do: "seek", block });
+  showDefaults();
+}
