@@ -16,7 +16,7 @@ from pipeline.core.constants import N_OPERATORS, SPLITS, TEST, TRAIN, VALID
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import DataConfig
-from pipeline.core.runs import RunConfig
+from pipeline.core.runs import RunConfig, load_run
 from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.gate import loudness_gate
 from pipeline.model.metrics import logit_error_db
@@ -65,10 +65,12 @@ def distil_frames(
         audible levels to it in dB.
 
     Raises:
-        UserError: The folder belongs to another configuration, or the teacher plays another patch.
+        UserError: The folder belongs to another configuration or teacher, or the teacher plays
+            another patch.
     """
     finished = finished_metrics(run_dir, config, resume=resume)
     if finished is not None:
+        _require_teacher(finished, run_dir, teacher_dir)
         return finished
     keras.utils.set_random_seed(config.train.seed)
     teacher, student = load_model(teacher_dir, instrument=config.instrument), Ddx7(config)
@@ -88,6 +90,15 @@ def distil_frames(
     metrics = _summarize(teacher, student, dataset, loss)
     write_json(run_dir / METRICS, metrics)
     return metrics
+
+
+def _require_teacher(finished: dict[str, Any], run_dir: Path, teacher_dir: Path) -> None:
+    """Raises UserError if a finished student learnt from another teacher."""
+    if finished["teacher"]["config_hash"] != load_run(teacher_dir).hash:
+        raise UserError(
+            f"{run_dir} was distilled from another teacher than {teacher_dir}: "
+            "choose another --runs, or give --restart to replace it"
+        )
 
 
 def _select(dataset: Arrays, clips: npt.NDArray[np.bool_]) -> Arrays:

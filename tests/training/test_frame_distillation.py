@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline import distill
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
+from pipeline.core.paths import MODEL_DIR
 from pipeline.core.profiles import load_profile
 from pipeline.core.runs import load_run
 from pipeline.model.ddx7 import Ddx7, load_model, save_model
@@ -113,6 +115,21 @@ def test_command_makes_a_tiny_student_of_the_best_small_model(tmp_path, teacher,
     assert f"teacher: {teacher}" in printed
     assert f"next: python -m pipeline.quantize --run {runs / 'flute' / 'tiny'}" in printed
     assert load_run(runs / "flute" / "tiny").tcn == INSTRUMENT.tiny
+
+
+def test_tiny_student_is_no_teacher_of_the_next_one(tmp_path, dataset_path, distilled, capsys):
+    shutil.copytree(distilled[0], tmp_path / "flute" / "tiny")
+    arguments = ["--instrument", "flute", "--variant", "tiny", "--method", "control"]
+    arguments += ["--runs", str(tmp_path), "--dataset", str(dataset_path)]
+    with pytest.raises(UserError, match="was trained with another configuration"):
+        distill.main(arguments)
+    assert "teacher: data/models/flute/reduced_cd (pretrained)" in capsys.readouterr().out
+
+
+def test_finished_student_of_another_teacher_is_refused(distilled, dataset):
+    other = MODEL_DIR / "flute" / "reduced_cd"
+    with pytest.raises(UserError, match=r"another teacher than .*: .* give --restart"):
+        frame_distillation.distil_frames(distilled[0], tiny(), INSTRUMENT.data, dataset, other)
 
 
 @pytest.mark.parametrize(
