@@ -14,7 +14,7 @@ from pipeline.core.constants import HOP_SAMPLES, TRAIN
 from pipeline.core.errors import UserError
 from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import InstrumentConfig, TrainConfig
-from pipeline.core.runs import RunConfig
+from pipeline.core.runs import RunConfig, runs_option
 from pipeline.model.inputs import scale_features
 from pipeline.model.losses import sound_frames
 from pipeline.model.noise import grains_like
@@ -46,7 +46,10 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
         UserError: The file is missing, damaged, or has no clips to train on.
     """
     command = f"python -m pipeline.data --instrument {config.instrument}"
-    remedy = f"run {command} --runs {path.parent.parent}"
+    if (path.parent.name, path.name) == (config.instrument, "dataset.npz"):
+        remedy = f"run {command}{runs_option(path.parent.parent)}"
+    else:  # not where pipeline.data writes
+        remedy = f"run {command}, or give another data set"
     dataset = load_arrays(path, remedy=remedy, names=STORED, optional=live_names())
     if not (dataset["split"] == TRAIN).any():
         raise UserError(f"{path} has no clips to train on: give pipeline.data more recordings")

@@ -210,6 +210,10 @@ def test_killed_training_loses_nothing(tmp_path, dataset_path):
             ["--instrument", "violin"],
             "dataset.npz is missing: run python -m pipeline.data --instrument violin --runs {runs}",
         ),
+        (
+            ["--instrument", "violin", "--dataset", "/no.npz"],
+            "/no.npz is missing: run python -m pipeline.data --instrument violin, or give another",
+        ),
     ],
 )
 def test_bad_requests_end_with_one_line_and_status_2(tmp_path, capsys, arguments, message):
