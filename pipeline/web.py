@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
+from pipeline.core.files import require_writable
 from pipeline.core.instrument_config import (
     known_instruments,
     load_instrument,
@@ -36,6 +37,7 @@ MAX_REVERB_SECONDS = ALL_BOARDS["wasm"].reverb_seconds
 def main(argv: Sequence[str] | None = None) -> None:
     """Builds a page on which one plays the instruments in a browser."""
     args = _parser().parse_args(argv)
+    require_writable(args.out)
     if not args.run and not args.instrument:
         args.instrument = shipped_instruments()
     models = chosen_models(args, file=decoder_name(args.format))

@@ -27,6 +27,7 @@ from pipeline import (
     page,
     quantize,
     train,
+    web,
 )
 from pipeline.core.constants import FRAME_RATE, SAMPLE_RATE
 from pipeline.core.instrument_config import load_instrument
@@ -196,6 +197,13 @@ def test_training_never_replaces_the_folder_of_another_instrument(runs, capsys):
     line = refuse("train", capsys, "--runs", ".", "--restart")
     assert "flute/full holds a piano, not a flute" in line
     assert content(runs / "flute") == before
+
+
+def test_folder_of_the_instrument_page_is_checked_before_the_work(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        web.main(["--out", str(tmp_path / "file")])
+    assert not capsys.readouterr().out, "no model was chosen yet"
 
 
 @pytest.mark.parametrize("command", ["data", "evaluate", "page"])
