@@ -115,9 +115,8 @@ def describe_time(arguments: argparse.Namespace, generated: Path) -> list[str]:
     share = check_time(
         board, generated, arguments.voices, sample_rate_hz=int(rate) if rate else None
     )
-    return [
-        f"{arguments.voices} voices take {100 * share:.0f} % of the worst block's time by estimate"
-    ]
+    subject = "1 voice takes" if arguments.voices == 1 else f"{arguments.voices} voices take"
+    return [f"{subject} {100 * share:.0f} % of the worst block's time by estimate"]
 
 
 def _option(text: str) -> tuple[str, str]:

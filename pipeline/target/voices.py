@@ -2,10 +2,11 @@
 
 The worst block (`pipeline.target.worst_block`) is counted on the emulated board with the same core,
 for two and for four voices per core; more voices take proportionally more. Voices are decoded in
-pairs, so that one alone would say too little.
+pairs, so that one alone would say too little. Of two cores, the one with more voices counts.
 """
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,15 +81,18 @@ def estimate_time(
         cycles = block.instructions * CYCLES_PER_INSTRUCTION[board.core]
         return float(chip_share(board, cycles, per_core * model_bytes)["cpu_share"])
 
+    def busiest(n_voices: int) -> int:
+        return math.ceil(n_voices / board.n_cores)
+
     limit = board.limits.worst_share if board.limits else MAX_SHARE
     try:
         two, four = measure(2), measure(4)
     except OverflowingError:  # a large model; more voices than one per core do not run there
         one = measure(1)
-        return TimeEstimate(lambda n_voices: one * n_voices / board.n_cores, limit)
-    per_voice = (four - two) / (2 * board.n_cores)
-    fixed = two - 2 * board.n_cores * per_voice
-    return TimeEstimate(lambda n_voices: fixed + per_voice * n_voices, limit)
+        return TimeEstimate(lambda n_voices: one * busiest(n_voices), limit)
+    per_voice = (four - two) / 2
+    fixed = two - 2 * per_voice
+    return TimeEstimate(lambda n_voices: fixed + per_voice * busiest(n_voices), limit)
 
 
 def check_time(

@@ -27,6 +27,15 @@ def test_most_voices_are_the_largest_number_within_the_limit():
     assert voices.TimeEstimate(lambda n_voices: 1.0 + n_voices, 0.9).most_voices(8) == 0
 
 
+def test_one_voice_takes_and_two_take(replace, tmp_path: Path):
+    replace(voices.check_time, lambda *_, **__: 0.25)
+    given = argparse.Namespace(board="pico", voices=1, option=[])
+    takes = "25 % of the worst block's time by estimate"
+    assert sources.describe_time(given, tmp_path) == [f"1 voice takes {takes}"]
+    given.voices = 2
+    assert sources.describe_time(given, tmp_path) == [f"2 voices take {takes}"]
+
+
 def test_voices_of_a_board_that_plays_frames_are_refused():
     with pytest.raises(UserError, match="qemu_m4 plays frames with one voice: leave out --voices"):
         firmware_command.main(["--run", str(RUN), "--board", "qemu_m4", "--voices", "2"])
@@ -37,6 +46,7 @@ def test_voices_that_are_too_slow_are_refused_with_the_number_that_is_not(tmp_pa
     pico, generated = INSTRUMENT_BOARDS["pico"], sources.generate(RUN)
     estimate = voices.estimate_time(pico, generated)
     assert 0.3 < estimate.share(2) < 0.5 and 0.7 < estimate.share(4) < 0.95
+    assert estimate.share(3) == estimate.share(4), "the second core renders two of three voices"
     most = estimate.most_voices(64)
     assert 3 <= most < 6
     given = argparse.Namespace(board="pico", voices=16, option=[])
