@@ -104,6 +104,25 @@ def test_page_follows_a_recording_as_the_host_does(browse, host_transfer):
     np.testing.assert_array_equal(played, expected)
 
 
+def test_microphone_is_opened_once_and_takes_over_from_a_recording(browse):
+    browser = browse(
+        *(GESTURELESS, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    )
+    browser.run("engine.start()")
+    browser.run(
+        """(() => {
+        const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
+        window.nAsked = 0;
+        devices.getUserMedia = (wanted) => (window.nAsked++, ask(wanted));
+        setLive(true, new Int16Array(16000 * 60));
+    })()"""
+    )
+    browser.wait_for("isCurrent(shown) && shown.sourceBlock > 0")
+    browser.run("$('microphone').click(), $('microphone').click()")
+    browser.wait_for("isLive && !isRecording && isCurrent(shown) && shown.sourceBlock < 0")
+    assert browser.run("nAsked") == 1
+
+
 def test_two_fingers_the_mouse_and_the_letters_play_notes(browse):
     browser = browse(GESTURELESS)
     browser.run("engine.start()")

@@ -1,6 +1,6 @@
 // The card "Sing to it": the microphone or a recording, its level and its octave.
 const live = new LiveInput(engine);
-let isLive = false, isRecording = false, recordingName = "";
+let isLive = false, isRecording = false, isOpening = false, recordingName = "";
 
 function sendLive(source) {
   const gainDb = $("auto-gain").checked ? null : Number($("gain").value);
@@ -27,12 +27,15 @@ function stopLive() {
 
 $("microphone").addEventListener("click", () => {
   if (isLive && !isRecording) return stopLive();
+  if (isOpening) return undefined; // the browser still asks for permission
+  isOpening = true;
   return withSound(async () => {
-    playTune(false);
     await live.open();
     report("");
+    playTune(false);
+    if (isRecording) setLive(false);
     setLive(true);
-  });
+  }).finally(() => (isOpening = false));
 });
 
 async function openRecording(data, name) {
