@@ -57,7 +57,7 @@ def add_model(parser: argparse.ArgumentParser, *, default: str | None = None) ->
 def add_models(
     parser: argparse.ArgumentParser, source: Any, *, help: str, default: str | None = None
 ) -> None:
-    """Adds the options that select several models: as `add_model`, but two may be repeated.
+    """Adds the options that select several models: as `add_model`, but two take several.
 
     Args:
         parser: The parser.
@@ -70,10 +70,11 @@ def add_models(
     add_run(source, f"run folder of {help}{otherwise}", several=True)
     source.add_argument(
         "--instrument",
-        action="append",
+        nargs="+",
+        action="extend",
         metavar="NAME",
-        help=f"may be repeated: instrument whose model is used instead of --run: "
-        f"{list_instruments()} (default: none)",
+        help=f"instruments whose models are used instead of --run: {list_instruments()} "
+        "(default: none)",
     )
     _add_places(parser.add_mutually_exclusive_group())
     _add_preferred_variant(parser)
