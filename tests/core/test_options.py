@@ -8,6 +8,7 @@ import pytest
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TrainConfig, load_instrument
+from pipeline.core.options import add_models
 from pipeline.core.parser import Parser, real, renamed_option, renamed_values, whole
 from pipeline.core.recording_options import add_sources, check_out, chosen_sound_sets
 from pipeline.core.schema import fields_of
@@ -154,3 +155,10 @@ def test_results_do_not_go_into_a_folder_of_recordings(tmp_path):
             check_out(inside, [take, folder])
     check_out(inside, [take])
     check_out(tmp_path / "package", [tmp_path / "pack"])
+
+
+def test_several_instruments_follow_one_option_or_several():
+    parser = Parser("x", "x")
+    add_models(parser, parser.add_mutually_exclusive_group(), help="a model")
+    given = parser.parse_args(["--instrument", "flute", "piano", "--instrument", "violin"])
+    assert given.instrument == ["flute", "piano", "violin"]
