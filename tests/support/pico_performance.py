@@ -52,7 +52,7 @@ class Performance:
 
 
 def write_midi(path: Path, seconds: float, n_voices: int) -> None:
-    """Writes a piece of broken chords that sound all voices, at most 16, with vibrato, swells and bends."""
+    """Writes broken chords that sound all voices, at most 16, with vibrato, swells and bends."""
     timed: list[tuple[float, mido.Message]] = []
     n_turns = int(seconds / CHORD_SECONDS)
     for turn in range(n_turns):
