@@ -30,6 +30,8 @@ def test_recording_holds_the_sound_and_the_notes(browse):
     browser.wait_for("recorder.isOn")
     browser.run("engine.midi([0x90, 72, 100])")
     browser.wait_for(held([72]))
+    begun = browser.run("engine.context.currentTime")
+    browser.wait_for(f"engine.context.currentTime > {begun} + 0.3")  # it has swelled
     browser.run("engine.midi([0x80, 72, 0])")
     browser.wait_for(held([]))
     browser.run("$('record').click()")
