@@ -83,12 +83,7 @@ DECODER_HOT __attribute__((naked, noipa)) static void digits_int16(const uint32_
     __asm__ volatile(
         DIGITS_ENTER
         "0:\n" /* eight channels */
-        "movs r6, #0\n"
-        "movs r7, #0\n"
-        "mov r8, r6\n"
-        "mov r9, r6\n"
-        "mov r10, r6\n"
-        "mov r11, r6\n"
+        DIGITS_CLEAR_SUMS
         "mov r12, r6\n"
         "mov lr, r6\n"
         "ldr r1, [sp]\n"

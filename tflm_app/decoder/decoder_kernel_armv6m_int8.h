@@ -117,12 +117,7 @@ DECODER_HOT __attribute__((naked, noipa)) static void digits_int8(const uint32_t
     __asm__ volatile(
         DIGITS_ENTER
         "0:\n" /* eight channels */
-        "movs r6, #0\n"
-        "movs r7, #0\n"
-        "mov r8, r6\n"
-        "mov r9, r6\n"
-        "mov r10, r6\n"
-        "mov r11, r6\n"
+        DIGITS_CLEAR_SUMS
         "ldr r1, [sp]\n"
         "ldr r2, [sp, #4]\n"
         "mov r12, r2\n"

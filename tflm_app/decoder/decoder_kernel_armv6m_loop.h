@@ -38,6 +38,15 @@ static inline digits_t digits_arguments(const decoder_layer_t *layer, const uint
 
 /* clang-format off */
 
+/* Sets the sums r6 to r11 to zero. */
+#define DIGITS_CLEAR_SUMS \
+    "movs r6, #0\n"       \
+    "movs r7, #0\n"       \
+    "mov r8, r6\n"        \
+    "mov r9, r6\n"        \
+    "mov r10, r6\n"       \
+    "mov r11, r6\n"
+
 /* Copies the arguments, at r1, to the stack, and replaces `skip` by the address at which the unrolled loop
  * (label 1) is entered. One more word on the stack is for the address of the weights. */
 #define DIGITS_ENTER                     \
