@@ -26,13 +26,10 @@ from pipeline.core.paths import REPOSITORY
 from pipeline.core.processes import locked
 from pipeline.core.runs import RunConfig, load_run
 from pipeline.training.dataset import load_dataset
-from pipeline.training.distillation import LOSS_OF_METHOD, VARIANT_OF_METHOD, render_teacher
-from pipeline.training.frame_distillation import distil_frames
-from pipeline.training.loop import CHECKPOINT, METRICS, train_model
-from pipeline.training.losses import reconstruction_loss
+from pipeline.training.loop import CHECKPOINT, METRICS
+from pipeline.training.variants import train_variant
 
 LOG, TRAINING = "log.txt", "training.json"
-METHOD_OF_VARIANT = {variant: method for method, variant in VARIANT_OF_METHOD.items()}
 # What the figures depend on; commands, pages, boards and generated C do not change them.
 CODE = ("core", "audio", "model", "training", "quantization", "ablation")
 Result = dict[str, Any]
@@ -104,42 +101,28 @@ def _do(task: Task) -> None:
 
 
 def _train(task: Task) -> tuple[dict[str, Any], float]:
-    """Trains the model unless that is done; returns the metrics and how many seconds it took."""
+    """Trains the model unless that is done; returns the metrics and the seconds of processor time."""
     timing = task.run_dir / TRAINING
     if timing.is_file() and (task.run_dir / METRICS).is_file():
         metrics: dict[str, Any] = json.loads((task.run_dir / METRICS).read_text())
         return metrics, _seconds(task.run_dir)
     config = _resolve_steps(task)
-    begin = time.monotonic()
+    begin = time.process_time()  # of the processor, so that other work on the machine does not count
     done_before = _steps_done(task.run_dir / CHECKPOINT)
-    metrics = _learn(task, config, resume=0 < done_before < config.train.steps)
-    steps = metrics["steps"]
-    # Of a training that was interrupted, the part that ran now tells how long all of it takes.
-    seconds = (time.monotonic() - begin) * steps / max(steps - done_before, 1)
-    write_json(timing, {"seconds": seconds, "steps": steps})
-    return metrics, seconds
-
-
-def _learn(task: Task, config: RunConfig, *, resume: bool) -> dict[str, Any]:
-    """Trains the model with its variant's loss; returns the metrics."""
-    dataset = load_dataset(task.dataset, task.data.config)
-    if config.variant == "tiny":
-        assert task.teacher is not None
-        pitch = task.data.config.data
-        return distil_frames(task.run_dir, config, pitch, dataset, task.teacher, resume=resume)
-    method = METHOD_OF_VARIANT.get(config.variant)
-    if method is not None:
-        assert task.teacher is not None
-        dataset |= render_teacher(task.teacher, dataset, method)
-    return train_model(
+    metrics = train_variant(
         task.run_dir,
         config,
-        dataset,
-        loss=reconstruction_loss if method is None else LOSS_OF_METHOD[method],
-        warm_start=task.start,
+        task.data.config.data,
+        load_dataset(task.dataset, task.data.config),
+        start=task.start,
         teacher=task.teacher,
-        resume=resume,
+        resume=0 < done_before < config.train.steps,
     )
+    steps = metrics["steps"]
+    # Of a training that was interrupted, the part that ran now tells how long all of it takes.
+    seconds = (time.process_time() - begin) * steps / max(steps - done_before, 1)
+    write_json(timing, {"seconds": seconds, "steps": steps})
+    return metrics, seconds
 
 
 def _steps_done(checkpoint: Path) -> int:
