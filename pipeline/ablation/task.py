@@ -101,13 +101,13 @@ def _do(task: Task) -> None:
 
 
 def _train(task: Task) -> tuple[dict[str, Any], float]:
-    """Trains the model unless that is done; returns the metrics and the seconds of processor time."""
+    """Trains the model unless that is done; returns the metrics and the processor's seconds."""
     timing = task.run_dir / TRAINING
     if timing.is_file() and (task.run_dir / METRICS).is_file():
         metrics: dict[str, Any] = json.loads((task.run_dir / METRICS).read_text())
         return metrics, _seconds(task.run_dir)
     config = _resolve_steps(task)
-    begin = time.process_time()  # of the processor, so that other work on the machine does not count
+    begin = time.process_time()  # does not count other work on the machine
     done_before = _steps_done(task.run_dir / CHECKPOINT)
     metrics = train_variant(
         task.run_dir,
