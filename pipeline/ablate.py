@@ -5,7 +5,8 @@
 The grid, a TOML file, says what is compared (see `pipeline.ablation.grid`). Data sets, trainings
 and figures are kept in a work folder, where grids share what is equal, so the same command resumes
 after an interruption. The results, and a table of them, are kept beside the grids of the
-repository, in ``data/ablations/<grid>``.
+repository, in ``data/ablations/<grid>``; if the grid has the firmware's instructions counted, with
+a picture of quality over cost.
 
 With ``--scheduler``, the workers of a Dask cluster run the tasks. They have to see the work folder
 and the repository under the same paths, and run one thread each:
@@ -24,8 +25,10 @@ from pathlib import Path
 from pipeline.ablation.data_sets import Library
 from pipeline.ablation.execution import Executor
 from pipeline.ablation.grid import Grid, load_grid
+from pipeline.ablation.instructions import count_instructions
 from pipeline.ablation.plan import make_plan
 from pipeline.ablation.results import (
+    PICTURE,
     RESULTS,
     TABLE,
     results_folder,
@@ -40,6 +43,7 @@ from pipeline.core.options import add_out
 from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.core.processes import worker_count
+from pipeline.pages import frontier
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -62,15 +66,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         n_done = sum(task.result.is_file() for task in plan.tasks)
         count = f"{n_done} of {len(plan.tasks)} tasks are done"
         raise UserError(f"{failures[0]} ({count}; the same command continues)")
-    rows = load_rows(plan)
+    rows, counts = load_rows(plan), count_instructions(plan, grid.evaluate.boards)
     out = args.out or results_folder(grid)
-    results = write_results(out / RESULTS, grid, _command(grid, args.source), rows)
+    results = write_results(out / RESULTS, grid, _command(grid, args.source), rows, counts)
+    written = [RESULTS, TABLE]
+    if counts:
+        frontier.draw(results, out / PICTURE)
+        written.append(PICTURE)
     with atomic_write(out / TABLE) as temporary:
         temporary.write_text(page_text(results))
     print(table_text(results))
     if len(results["versions"]) > 1:
         print("the code changed between these results: --restart makes them comparable")
-    print(f"{len(rows)} tasks; {shown(out / RESULTS)} and {TABLE} are written")
+    print(f"{len(rows)} tasks; written to {shown(out)}: {', '.join(written)}")
     print("next: python -m pipeline.tables")
 
 
@@ -131,7 +139,7 @@ def _parser() -> Parser:
     )
     add_out(
         parser,
-        f"folder for {RESULTS} and {TABLE} (default: data/ablations/NAME for NAME.toml)",
+        "folder for results, table and picture (default: data/ablations/NAME for NAME.toml)",
         required=False,
     )
     parser.add_argument(

@@ -13,6 +13,7 @@ steps = 600
 [evaluate]
 systems = ["float", "int8"]         # the float model, dry, and the int8 model in the firmware
 figures = ["mss"]                   # columns of the table
+boards = ["qemu_m4"]                # emulated boards on which the int8 firmware is counted
 
 [settings.full]                     # what is compared; a setting may refer to earlier ones
 variant = "full"
@@ -33,6 +34,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
 from pipeline.core.schema import OneOf, Within, from_table
 from pipeline.model.figure_names import FIGURES
+from pipeline.target.boards import EMULATED_BOARDS
 
 NONE, EACH = "none", "each"
 RANDOM, PRETRAINED = "random", "pretrained"
@@ -74,6 +76,8 @@ class Evaluate:
 
     Attributes:
         systems: What plays, of `SYSTEMS`.
+        boards: Emulated boards on which the instructions of the int8 firmware are counted, which
+            gives a column for each, and a picture.
         clips: Largest number of test clips of four seconds per source.
         qat_epochs: Largest number of epochs of quantization-aware training before int8 plays.
         figures: The columns of the table, of `FIGURES` and `RECORDINGS`; all of them are stored.
@@ -81,6 +85,7 @@ class Evaluate:
     """
 
     systems: list[str] = field(default_factory=lambda: [FLOAT])
+    boards: list[str] = field(default_factory=list)
     clips: Annotated[int, Within(1, 100_000)] = 16
     qat_epochs: Annotated[int, Within(0, 10_000)] = 0
     figures: list[str] = field(default_factory=lambda: ["mss"])
@@ -89,6 +94,10 @@ class Evaluate:
     def __post_init__(self) -> None:
         _check_names("evaluate.systems", self.systems, SYSTEMS)
         _check_names("evaluate.figures", self.figures, (*FIGURES, RECORDINGS))
+        if self.boards:
+            _check_names("evaluate.boards", self.boards, EMULATED_BOARDS)
+            if INT8 not in self.systems:
+                raise ValueError(f"evaluate.boards: counts {INT8} models: add it to systems")
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ablation.grid import Grid
+from pipeline.ablation.instructions import Counts
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.core.paths import ABLATION_DIR
 from pipeline.core.runs import config_hash
 
-RESULTS, TABLE = "results.json", "table.md"
+RESULTS, TABLE, PICTURE = "results.json", "table.md", "picture.svg"
 
 
 def results_folder(grid: Grid) -> Path:
@@ -20,7 +21,11 @@ def results_folder(grid: Grid) -> Path:
 
 
 def write_results(
-    path: Path, grid: Grid, command: str, tasks: Sequence[dict[str, Any]]
+    path: Path,
+    grid: Grid,
+    command: str,
+    tasks: Sequence[dict[str, Any]],
+    instructions: Counts | None = None,
 ) -> dict[str, Any]:
     """Writes the results of a grid.
 
@@ -30,6 +35,7 @@ def write_results(
         command: The command that makes them, without paths of this machine.
         tasks: For each task that is done its ``instrument``, ``setting``, ``hold_out``, ``seed``
             and result (see `pipeline.ablation.running.load_rows`).
+        instructions: From `pipeline.ablation.instructions.count_instructions`, if it was counted.
 
     Returns:
         The content of the file.
@@ -38,13 +44,15 @@ def write_results(
     for task in tasks:
         if task["versions"] not in versions:
             versions.append(task["versions"])
-    head = {
+    head: dict[str, Any] = {
         "name": grid.name,
         "command": command,
         "grid_hash": config_hash(grid.table),
         "versions": versions,
         "grid": grid.table,
     }
+    if instructions:
+        head["instructions"] = instructions
     rows = [{key: value for key, value in task.items() if key != "versions"} for task in tasks]
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     body = ",\n  ".join(json.dumps(row) for row in rows)

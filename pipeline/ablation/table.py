@@ -19,6 +19,9 @@ from pipeline.core.paths import ABLATION_DIR, MODEL_DIR, REPOSITORY
 LABELS = ("instrument", "setting", "held out", "judged on", "plays")
 SETTING = LABELS.index("setting")
 _QUOTE = re.compile(r"(<!-- ablation: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_COUNTED = (
+    "Under the name of a core, instructions per frame of a voice, int8, counted in its emulator.\n"
+)
 Key = tuple[str, ...]
 
 
@@ -72,8 +75,9 @@ def page_text(results: dict[str, Any]) -> str:
     {results["command"]}
 
 {spread} over recordings, on test clips that no
-training has used. *Seconds* are those of the training and of all that the model was made from.
-
+training has used. *Seconds* are those of a processor core that the training took, with those of
+all that the model was made from.
+{_COUNTED if "instructions" in results else ""}
 {table_text(results)}
 Grid {results["grid_hash"]}, profile {grid["profile"]}; {", ".join(dict.fromkeys(used))}.
 """
@@ -82,7 +86,8 @@ Grid {results["grid_hash"]}, profile {grid["profile"]}; {", ".join(dict.fromkeys
 def table_text(results: dict[str, Any]) -> str:
     """Returns the table of an ablation: a row per setting, held-out source and source judged on.
 
-    Columns in which all rows are equal are left out, except for the setting.
+    Columns of labels in which all rows are equal are left out, except for the setting. If the
+    results have them, the instructions per frame on each core come before the figures.
     """
     evaluate = results["grid"].get("evaluate", {})
     figures = evaluate.get("figures", ["mss"])
@@ -91,13 +96,16 @@ def table_text(results: dict[str, Any]) -> str:
         for key, found in _judgements(task, known=evaluate.get("known", False)):
             rows.setdefault(key, {})[task["seed"]] = found
     shown = [i for i in range(len(LABELS)) if len({key[i] for key in rows}) > 1 or i == SETTING]
-    head = [*(LABELS[i] for i in shown), *figures, "seconds"]
+    counts = results.get("instructions", {})
+    cores = list(dict.fromkeys(core for by_core in counts.values() for core in by_core))
+    head = [*(LABELS[i] for i in shown), *cores, *figures, "seconds"]
     lines = []
     for key, by_seed in rows.items():
         cells = [_spread([found.get(name) for found in by_seed.values()]) for name in figures]
         seconds = [found["seconds"] for found in by_seed.values()]
-        lines.append([*(key[i] for i in shown), *cells, f"{mean(seconds):.0f}"])
-    return markdown.table(head, lines, n_numeric=len(figures) + 1)
+        costs = [markdown.thousands(counts[key[SETTING]][core]) for core in cores]
+        lines.append([*(key[i] for i in shown), *costs, *cells, f"{mean(seconds):.0f}"])
+    return markdown.table(head, lines, n_numeric=len(head) - len(shown))
 
 
 def _judgements(task: dict[str, Any], *, known: bool) -> Iterator[tuple[Key, dict[str, Any]]]:
