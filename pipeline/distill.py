@@ -17,21 +17,18 @@ from the teacher's levels alone. Writes ``runs/<instrument>/tiny``.
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import InstrumentConfig, load_instrument
+from pipeline.core.instrument_config import load_instrument
 from pipeline.core.model_choice import choose_model, describe_run
 from pipeline.core.parser import Parser
 from pipeline.core.runs import find_run, load_run
 from pipeline.core.training_options import add_training_arguments
 from pipeline.training.dataset import load_dataset
-from pipeline.training.dataset_arrays import Arrays
-from pipeline.training.distillation import LOSS_OF_METHOD, VARIANT_OF_METHOD, render_teacher
-from pipeline.training.frame_distillation import distil_frames
-from pipeline.training.loop import train_model
+from pipeline.training.distillation import VARIANT_OF_METHOD
 from pipeline.training.options import chosen_start, chosen_training, print_metrics, resolve
+from pipeline.training.variants import train_variant
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -52,8 +49,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     folder = args.runs / args.instrument
     dataset = load_dataset(args.dataset or folder / "dataset.npz", instrument)
     variant = "tiny" if args.variant == "tiny" else VARIANT_OF_METHOD[args.method]
-    learn = _learn_from_levels if variant == "tiny" else _learn_from_audio
-    metrics = learn(args, instrument, folder / variant, dataset, teacher)
+    training = chosen_training(args, variant)
+    metrics = train_variant(
+        folder / variant,
+        resolve(instrument, variant, training),
+        instrument.data,
+        dataset,
+        start=chosen_start(args, instrument, variant, training),
+        teacher=teacher,
+        resume=not args.restart,
+    )
     print_metrics(metrics, folder / variant)
     for split, error_db in metrics.get("teacher", {}).get("level_error_db", {}).items():
         print(f"levels, {split}: {error_db:.2f} dB from the teacher's, where they are audible")
@@ -71,7 +76,7 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--method",
-        choices=tuple(LOSS_OF_METHOD),
+        choices=tuple(VARIANT_OF_METHOD),
         required=True,
         help="what the student learns from the teacher: its audio, or its operator levels",
     )
@@ -79,7 +84,7 @@ def _parser() -> Parser:
         "--teacher",
         type=Path,
         metavar="DIR",
-        help="run folder of the teacher (default: the instrument's full model; of a tiny student "
+        help="run folder of the teacher (default: the instrument's full model; for a tiny student, "
         "its best small model)",
     )
     return parser
@@ -90,40 +95,6 @@ def _default_teacher(args: argparse.Namespace) -> Path:
     if args.variant == "tiny":
         return choose_model(args.instrument, other_than="tiny", runs=args.runs).run_dir
     return find_run(args.instrument, "full", args.runs)
-
-
-def _learn_from_audio(
-    args: argparse.Namespace,
-    instrument: InstrumentConfig,
-    run_dir: Path,
-    dataset: Arrays,
-    teacher: Path,
-) -> dict[str, Any]:
-    """Trains a reduced student on recordings and on the teacher's audio or levels."""
-    training = chosen_training(args, run_dir.name)
-    return train_model(
-        run_dir,
-        resolve(instrument, run_dir.name, training),
-        dataset | render_teacher(teacher, dataset, args.method),
-        loss=LOSS_OF_METHOD[args.method],
-        warm_start=chosen_start(args, instrument, run_dir.name, training),
-        teacher=teacher,
-        resume=not args.restart,
-    )
-
-
-def _learn_from_levels(
-    args: argparse.Namespace,
-    instrument: InstrumentConfig,
-    run_dir: Path,
-    dataset: Arrays,
-    teacher: Path,
-) -> dict[str, Any]:
-    """Trains a tiny student on the teacher's levels alone."""
-    config = resolve(instrument, "tiny", chosen_training(args, "tiny"))
-    return distil_frames(
-        run_dir, config, instrument.data, dataset, teacher, resume=not args.restart
-    )
 
 
 if __name__ == "__main__":

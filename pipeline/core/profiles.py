@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pipeline.core.accelerator import has_gpu
-from pipeline.core.constants import TAUGHT, VARIANTS
+from pipeline.core.constants import DISTILLED, VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
 from pipeline.core.instrument_config import TrainConfig
@@ -109,7 +109,7 @@ class Profile(_Settings):
         if students is None:
             return self.variants
         wanted = {*students, *({"full"} & set(self.variants))}
-        if any(student in TAUGHT and student != "tiny" for student in students):
+        if wanted & set(DISTILLED):
             wanted.add("full")
         if any(self.trainings[variant].start == "reduced" for variant in students):
             wanted.add("reduced")
@@ -125,7 +125,7 @@ def check_variants(variants: list[str]) -> None:
     if variants != sorted(variants, key=VARIANTS.index):
         raise ValueError(f"variants = {variants}: give them in the order {', '.join(VARIANTS)}")
     for variant in variants:
-        if variant in TAUGHT and variant != "tiny" and "full" not in variants:
+        if variant in DISTILLED and "full" not in variants:
             raise ValueError(f"variants = {variants}: {variant} needs full, its teacher")
     if variants == ["tiny"]:
         raise ValueError(f"variants = {variants}: tiny needs another before it, its teacher")
