@@ -87,7 +87,7 @@ static inline uint32_t copy_input(int16_t *to, const int16_t *from, uint32_t n, 
 static inline void interleave(int16_t *to, const int16_t *first, const int16_t *second, uint32_t n,
                               uint32_t sums[2]) {
     uint32_t a = sums[0], b = sums[1];
-#ifdef __ARM_FEATURE_DSP
+#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__) /* at -O0 there are not enough registers */
     for (uint32_t rounds = n / 8; rounds > 0; --rounds) {
         __asm__ volatile(LANES_INTERLEAVE_4 LANES_INTERLEAVE_4
                          : [to] "+r"(to), [first] "+r"(first), [second] "+r"(second), [a] "+r"(a), [b] "+r"(b)

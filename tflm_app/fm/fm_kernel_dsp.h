@@ -189,7 +189,11 @@ FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulati
 
 FM_INLINE void fm_play_stack(fm_run_t *run, int mix, int modulator, int is_added, int number,
                              fm_turns_t turns, int carriers, int n_carriers) {
-    (is_added ? fm_add : fm_set)(run, mix, modulator, turns, FM_NONE);
+    if (is_added) {
+        fm_add(run, mix, modulator, turns, FM_NONE);
+    } else {
+        fm_set(run, mix, modulator, turns, FM_NONE);
+    }
     fm_play(run, number, turns, mix, carriers, n_carriers);
 }
 
