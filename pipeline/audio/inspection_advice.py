@@ -13,10 +13,11 @@ from pipeline.audio.inspection import (
     SEVERAL_NOTES,
     Inspection,
 )
+from pipeline.audio.instrument_measurement import search_range_hz
 from pipeline.audio.issue_log import list_names
 from pipeline.audio.note_names import note_name
-from pipeline.audio.pitch_report import OCTAVE_ERROR
-from pipeline.audio.recording_checks import CLIPPED, HUM, OPPOSED, UNCLEAR
+from pipeline.audio.pitch_report import HIGHEST_HZ, LOWEST_HZ, OCTAVE_ERROR, PitchReport
+from pipeline.audio.recording_checks import CLIPPED, DAMAGED, HUM, OPPOSED, UNCLEAR
 
 LOW_PEAK_DB = -20.0  # a louder recording would lift the sound above the noise of the converter
 NOISE_MARGIN_DB = 5.0  # noise must lie this much below the softest sound that counts
@@ -47,13 +48,16 @@ def give_advice(
         used_seconds: How many seconds training, validation and test would use.
         held_out_seconds: How many of them the validation or the test has, whichever has fewer.
     """
-    rules = (_pitch_advice, _level_advice, _coverage_advice)
+    rules = (_range_advice, _pitch_advice, _level_advice, _coverage_advice)
     found = [advice for rule in rules for advice in rule(inspection)]
     if used_seconds < FEW_SECONDS:
+        is_long = inspection.seconds >= FEW_SECONDS
         found.append(
             Advice(
-                f"Training would use {used_seconds:.0f} s",
-                "record more: three minutes are little, ten are good",
+                f"Training would use {used_seconds:.0f} of {inspection.seconds:.0f} s",
+                "mend what is named here, because the rest is silent or has no clear pitch"
+                if is_long and found
+                else "record more: three minutes are little, ten are good",
             )
         )
     if held_out_seconds < min(FEW_HELD_OUT_SECONDS, UNEVEN_SHARE * used_seconds):
@@ -67,25 +71,56 @@ def give_advice(
     return found
 
 
+def _range_advice(inspection: Inspection) -> Iterator[Advice]:
+    """Finds recordings that lie outside the search range."""
+    pitches = inspection.pitches
+    remedies = []
+    if pitches.wider_entries:
+        remedies.append(f"set {pitches.wider_entries} under [data] of the instrument's file")
+    if beyond := pitches.beyond:
+        names = list_names([note.name.rpartition("/")[2] for note in beyond])
+        all_that = f"{LOWEST_HZ:g} to {HIGHEST_HZ:g} Hz are all that can be tracked"
+        remedies.append(f"leave out {names}, because {all_that}")
+    if remedies:
+        yield Advice("; ".join(pitches.side_lines()), " and ".join(remedies))
+
+
 def _pitch_advice(inspection: Inspection) -> Iterator[Advice]:
-    """Finds recordings that are not what the pitch tracker expects."""
+    """Finds recordings whose pitch is doubtful, and names each once: where the cause is surest."""
     remedies = {
         SEVERAL_NOTES: "play one note at a time; let a note end before the next begins",
-        MOSTLY_NOISE: "leave these out, or move the microphone closer to the instrument",
-        UNCLEAR: "leave these out, or record one note at a time in a quieter place",
-        OCTAVE_DOUBT: "listen to these, and leave out those that squeak or double the octave",
-        OCTAVE_ERROR: "narrow the search range to the instrument's notes, or correct the names",
+        MOSTLY_NOISE: "leave {them} out, or move the microphone closer to the instrument",
+        OCTAVE_ERROR: _octave_remedy(inspection.pitches),
+        OCTAVE_DOUBT: "listen to {them}, and leave out what squeaks or doubles the octave",
+        UNCLEAR: "leave {them} out, or record one note at a time in a quieter place",
     }
     pitches = inspection.pitches
-    can_widen = len(pitches.below) + len(pitches.above) > len(pitches.beyond)
-    range_remedies = ["widen the search range in the instrument's file"] * can_widen
-    range_remedies += ["leave out what cannot be tracked"] * bool(pitches.beyond)
-    for finding in pitches.range_lines():
-        yield Advice(finding, " and ".join(range_remedies))
     by_kind = inspection.issues.by_kind()
+    explained = {note.name for note in pitches.below + pitches.above}
     for kind, remedy in remedies.items():
-        if names := by_kind.get(kind):
-            yield Advice(_with(kind, names), remedy)
+        if names := [name for name in by_kind.get(kind, ()) if name not in explained]:
+            explained.update(names)
+            yield Advice(_with(kind, names), remedy.format(them=_them(names)))
+
+
+def _octave_remedy(pitches: PitchReport) -> str:
+    """Says what helps if names and pitches differ by octaves.
+
+    A narrower search range does if the pitches found lie outside it, unless other notes need a
+    wider one.
+    """
+    correct = "listen to {them}, and correct the name or leave {them} out"
+    notes = [note for names in pitches.names.values() for note in names.notes.values()]
+    if not notes or pitches.below or pitches.above:
+        return correct
+    low, high = search_range_hz(min(notes), max(notes))
+    errors = [error for names in pitches.names.values() for error in names.octave_errors]
+    if all(low <= error.found_hz <= high for error in errors):
+        return correct
+    return (
+        f"if the names are right, set f0_min_hz = {low:g} and f0_max_hz = {high:g} under [data] of "
+        "the instrument's file; otherwise correct the names"
+    )
 
 
 def _level_advice(inspection: Inspection) -> Iterator[Advice]:
@@ -94,7 +129,7 @@ def _level_advice(inspection: Inspection) -> Iterator[Advice]:
     if names := by_kind.get(CLIPPED):
         yield Advice(
             _with(CLIPPED, names),
-            "lower the gain by 6 dB and record these again",
+            f"lower the gain by 6 dB and record {_them(names)} again",
         )
     elif inspection.peak_db < LOW_PEAK_DB:
         yield Advice(
@@ -105,6 +140,11 @@ def _level_advice(inspection: Inspection) -> Iterator[Advice]:
         yield Advice(
             _with(HUM, names),
             "keep cables away from power supplies, or use another socket or battery power",
+        )
+    if names := by_kind.get(DAMAGED):
+        yield Advice(
+            _with(DAMAGED, names),
+            f"copy or export {_them(names)} again",
         )
     if names := by_kind.get(OPPOSED):
         yield Advice(
@@ -193,6 +233,10 @@ def _list_notes(notes: Sequence[int]) -> str:
     if len(texts) > MAX_MISSING:
         texts = [*texts[:MAX_MISSING], f"{len(texts) - MAX_MISSING} more"]
     return ", ".join(texts)
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
 
 
 def _with(kind: str, names: Sequence[str]) -> str:

@@ -1,8 +1,10 @@
 """Collects the figures of an inspection for a JSON file."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.audio.inspection import Inspection
+from pipeline.audio.note_names import NamedPitch
 from pipeline.audio.recordings import Found
 
 
@@ -41,8 +43,24 @@ def figures(inspection: Inspection, found: Found) -> dict[str, Any]:
             }
             for report in inspection.reports
         },
+        "notes_in_names": {
+            source: {
+                "agreeing": names.n_agreeing,
+                "semitones_above_sound": names.interval,
+                "octave_errors": _strays(names.octave_errors),
+                "others": _strays(names.others),
+            }
+            for source, names in inspection.pitches.names.items()
+        },
         "doubts": inspection.issues.by_name(),
         "passed_over": found.by_path(),
+    }
+
+
+def _strays(strays: Sequence[NamedPitch]) -> dict[str, dict[str, float]]:
+    return {
+        stray.name: {"named_hz": round(stray.named_hz, 1), "found_hz": round(stray.found_hz, 1)}
+        for stray in strays
     }
 
 

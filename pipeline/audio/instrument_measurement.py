@@ -51,6 +51,12 @@ DYING_SHARE = 0.45  # of the notes of an instrument that is plucked or struck
 Doubles = npt.NDArray[np.float64]
 
 
+def search_range_hz(lowest: float, highest: float) -> tuple[float, float]:
+    """Returns the search range for MIDI notes: `MARGIN` wider than they are, in whole Hz."""
+    lowest_hz, highest_hz = note_to_hz(lowest - MARGIN), note_to_hz(highest + MARGIN)
+    return max(float(np.floor(lowest_hz)), LOWEST_HZ), min(float(np.ceil(highest_hz)), HIGHEST_HZ)
+
+
 @dataclass(frozen=True)
 class Measured:
     """What recordings show about an instrument.
@@ -77,10 +83,8 @@ class Measured:
 
     @property
     def search_hz(self) -> tuple[float, float]:
-        """Search range of the pitch tracker, `MARGIN` wider than the notes, in whole Hz."""
-        lowest_hz = np.floor(note_to_hz(self.lowest - MARGIN))
-        highest_hz = np.ceil(note_to_hz(self.highest + MARGIN))
-        return max(float(lowest_hz), LOWEST_HZ), min(float(highest_hz), HIGHEST_HZ)
+        """Search range of the pitch tracker for these notes."""
+        return search_range_hz(self.lowest, self.highest)
 
     def doubts(self) -> list[str]:
         """Says why the measurement may be wrong: chords, or too little sound with a clear pitch."""

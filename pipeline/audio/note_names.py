@@ -14,6 +14,7 @@ from statistics import median
 
 import librosa
 
+from pipeline.audio.issue_log import list_names
 from pipeline.audio.pitch import hz_to_note, note_to_hz
 
 NOTE = re.compile(r"(?<![A-Za-z0-9#♯♭])([A-Ga-g])(sharp|flat|[#♯b♭s])?(-1|\d)(?![A-Za-z0-9#♯♭])")
@@ -60,7 +61,9 @@ class NamedPitch:
         return round(log2(self.found_hz / self.named_hz))
 
     def __str__(self) -> str:
-        return f"{self.name} (found at {self.found_hz:.0f} Hz, not {self.named_hz:.0f} Hz)"
+        found = f"{note_name(float(hz_to_note(self.found_hz)))}, {self.found_hz:.0f} Hz"
+        named = f"{note_name(self.note)}, {self.named_hz:.0f} Hz"
+        return f"{self.name.rpartition('/')[2]} (found {found}, not {named})"
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,17 @@ class NameComparison:
     others: tuple[NamedPitch, ...]
 
     def __str__(self) -> str:
-        n_octaves, n_others = len(self.octave_errors), len(self.others)
-        text = f"{self.n_agreeing} of {self.n_agreeing + n_octaves + n_others} files sound as named"
+        n_compared = self.n_agreeing + len(self.octave_errors) + len(self.others)
+        text = f"{self.n_agreeing} of {n_compared} files sound as named"
         if self.interval:
             text += f", {abs(self.interval)} semitones {'lower' if self.interval > 0 else 'higher'}"
-        text += f"; {n_octaves} an octave or more away" if n_octaves else ""
-        return text + (f"; {n_others} at another pitch, as phrases are" if n_others else "")
+        for strays, where in (
+            (self.octave_errors, "an octave or more away"),
+            (self.others, "at another pitch, as phrases are"),
+        ):
+            if strays:
+                text += f"; {len(strays)} {where}: {list_names(list(map(str, strays)))}"
+        return text
 
 
 def parse_note(stem: str) -> int | None:

@@ -79,8 +79,8 @@ class PitchReport:
             min(float(max(higher, default=self.f0_max_hz)), HIGHEST_HZ),
         )
 
-    def range_lines(self) -> list[str]:
-        """Says how many recordings lie out of range, and which range takes them in."""
+    def side_lines(self) -> list[str]:
+        """Says how many recordings lie below and above the range."""
         lines = []
         for side, notes, bound in (
             ("below", self.below, self.f0_min_hz),
@@ -93,13 +93,23 @@ class PitchReport:
                     f"{bound:g} Hz, where no pitch is looked for: "
                     + list_names([f"{note.name} ({note.hz:.0f} Hz)" for note in notes])
                 )
+        return lines
+
+    @property
+    def wider_entries(self) -> str:
+        """The entries of `wider_range_hz` that differ from the range; may be empty."""
         low, high = self.wider_range_hz
         entries = [f"f0_min_hz = {low:g}"] * (low < self.f0_min_hz)
         entries += [f"f0_max_hz = {high:g}"] * (high > self.f0_max_hz)
+        return " and ".join(entries)
+
+    def range_lines(self) -> list[str]:
+        """Says how many recordings lie out of range, and which range takes them in."""
+        lines = self.side_lines()
         beyond = self.beyond
-        if entries:
+        if entries := self.wider_entries:
             which = f"all but {len(beyond)} of them" if beyond else "them"
-            lines.append(f"{' and '.join(entries)} under [data] would take {which} in")
+            lines.append(f"{entries} under [data] would take {which} in")
         if beyond:
             lines.append(
                 f"{len(beyond)} of them lie outside {LOWEST_HZ:g} to {HIGHEST_HZ:g} Hz, which is "
@@ -109,13 +119,7 @@ class PitchReport:
 
     def name_lines(self) -> list[str]:
         """Says, for each source whose names carry a pitch, how many were found as named."""
-        lines = []
-        for source, names in self.names.items():
-            text = f"{source}: {names}"
-            if strays := names.octave_errors + names.others:
-                text += f": {list_names([str(stray) for stray in strays])}"
-            lines.append(text)
-        return lines
+        return [f"{source}: {names}" for source, names in self.names.items()]
 
     def add_issues(self, log: IssueLog) -> None:
         """Adds octave errors, and notes whose names alone say that they are out of range."""

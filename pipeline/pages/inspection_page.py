@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.audio.inspection import Inspection
 from pipeline.audio.inspection_advice import Advice
 from pipeline.audio.note_names import note_name
+from pipeline.audio.pitch import hz_to_note
 from pipeline.audio.recordings import Found
 from pipeline.core.constants import SPLITS
 from pipeline.core.files import atomic_write
@@ -59,6 +60,7 @@ def write_page(
         _plots(inspection),
         _uses(uses),
         _facts(inspection, setting),
+        _names_table(inspection),
         _issue_table(inspection),
         _passed_over_table(found),
         "</main>",
@@ -179,12 +181,29 @@ def _facts(inspection: Inspection, setting: str) -> str:
     return f'<h2>In words</h2><dl class="facts">{items}</dl>'
 
 
+def _names_table(inspection: Inspection) -> str:
+    compared = inspection.pitches.names.values()
+    strays = [stray for names in compared for stray in (*names.octave_errors, *names.others)]
+    if not strays:
+        return ""
+    rows = [
+        [escape(stray.name), _pitch_text(stray.named_hz), _pitch_text(stray.found_hz)]
+        for stray in strays
+    ]
+    caption = "Files that sound at another pitch than their names say"
+    return f"<h2>Names and pitches</h2>{_file_table(caption, ['Named', 'Found'], rows)}"
+
+
+def _pitch_text(f0_hz: float) -> str:
+    return f"{note_name(float(hz_to_note(f0_hz)))}, {html.quantity(f0_hz, 'Hz')}"
+
+
 def _issue_table(inspection: Inspection) -> str:
     by_name = inspection.issues.by_name()
     if not by_name:
         return ""
     rows = [[escape(name), escape("; ".join(issues))] for name, issues in by_name.items()]
-    return f"<h2>Doubtful recordings</h2>{_file_table('They are used anyway', 'Doubt', rows)}"
+    return f"<h2>Doubtful recordings</h2>{_file_table('They are used anyway', ['Doubt'], rows)}"
 
 
 def _passed_over_table(found: Found) -> str:
@@ -192,11 +211,11 @@ def _passed_over_table(found: Found) -> str:
     if not by_path:
         return ""
     rows = [[escape(Path(path).name), escape(text)] for path, text in by_path.items()]
-    return f"<h2>Passed over</h2>{_file_table('Files that cannot be used', 'Why', rows)}"
+    return f"<h2>Passed over</h2>{_file_table('Files that cannot be used', ['Why'], rows)}"
 
 
-def _file_table(caption: str, what: str, rows: Sequence[Sequence[str]]) -> str:
+def _file_table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rest = len(rows) - MAX_ROWS
     more = f"<p>{rest} more are listed in inspection.json.</p>" if rest > 0 else ""
-    table = html.table(caption, ["File", what], rows[:MAX_ROWS])
+    table = html.table(caption, ["File", *columns], rows[:MAX_ROWS])
     return f'<div class="files">{table}</div>{more}'

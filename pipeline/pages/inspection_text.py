@@ -84,7 +84,7 @@ def facts(inspection: Inspection, setting: str) -> list[tuple[str, str]]:
     found += [
         ("search range", setting),
         ("tuning", tuning_text(inspection)),
-        *(("names", str(names)) for names in inspection.pitches.names.values()),
+        *(("names", text) for text in _names_texts(inspection)),
         (
             "loudness",
             f"{round(soft_db)} dB (soft) to {round(loud_db)} dB (loud), A-weighted; highest peak "
@@ -96,6 +96,13 @@ def facts(inspection: Inspection, setting: str) -> list[tuple[str, str]]:
         ("doubts", _doubts_text(inspection)),
     ]
     return found
+
+
+def _names_texts(inspection: Inspection) -> list[str]:
+    """Says for each source how the notes in file names compare with what was found."""
+    pitches = inspection.pitches
+    is_only_source = len(inspection.gains.sources) == 1
+    return list(map(str, pitches.names.values())) if is_only_source else pitches.name_lines()
 
 
 def _level_text(inspection: Inspection) -> str:

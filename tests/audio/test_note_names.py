@@ -69,6 +69,11 @@ def test_octave_errors_are_told_from_wrong_notes() -> None:
     ]
     assert compared.octave_errors[0].named_hz == pytest.approx(587.3, abs=0.1)
     assert [other.name for other in compared.others] == ["pack/x_phrase_G5.wav"]
+    assert str(compared) == (
+        "4 of 7 files sound as named; 2 an octave or more away: "
+        "x_D5.wav (found D4, 294 Hz, not D5, 587 Hz), x_F5.wav (found F7, 2800 Hz, not F5, 698 Hz)"
+        "; 1 at another pitch, as phrases are: x_phrase_G5.wav (found A5, 900 Hz, not G5, 784 Hz)"
+    )
     assert compared.notes["pack/x_B4.wav"] == 71
     assert "pack/x_noise.wav" not in compared.notes
 
@@ -95,6 +100,14 @@ def test_midi_numbers_are_found_among_other_numbers() -> None:
     compared = compare_names(found)
     assert compared is not None and compared.n_agreeing == 6
     assert [error.octaves for error in compared.octave_errors] == [1]
+
+
+def test_only_the_first_three_files_are_named() -> None:
+    found = named(*range(50, 60))
+    found |= {f"pack/x_{note:03d}_v2.wav": float(note_to_hz(note - 12)) for note in range(60, 64)}
+    text = str(compare_names(found))
+    assert text.startswith("10 of 14 files sound as named; 4 an octave or more away: x_060_v2.wav")
+    assert text.count("found") == 3 and text.endswith(" and 1 more")
 
 
 def test_numbers_that_are_no_notes_are_not_compared() -> None:

@@ -160,7 +160,7 @@ def test_tone_beyond_the_tracker_is_not_used_an_octave_too_low(tmp_path, capsys)
     text = run(capsys, "--audio", tmp_path / "high.wav", "--out", tmp_path / "page").out
     text = " ".join(text.split())
     assert "of 2 s in 0 clips" in text and "f0_min_hz" not in text
-    assert "leave out what cannot be tracked" in text and "widen" not in text
+    assert "leave out high.wav, because 47 to 4000 Hz are all" in text and "set f0" not in text
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -182,6 +182,26 @@ def test_two_folders_are_two_sources_with_a_gain_each(tmp_path, capsys):
     assert far_db - near_db == pytest.approx(14, abs=0.2)
     figures = json.loads((tmp_path / "page" / "inspection.json").read_text())
     assert figures["gain_db"] == {"near": near_db, "far": far_db}
+
+
+def test_names_that_disagree_with_the_pitches_are_listed(tmp_path, capsys):
+    folder, out = tmp_path / "pack", tmp_path / "page"
+    folder.mkdir()
+    for name, f0_hz in (("C5", 523.25), ("D5", 587.33), ("E5", 659.26), ("F6", 698.46)):
+        write_tone(folder / f"{name}.wav", f0_hz, 0.6)
+    write_tone(folder / "B5.wav", 740.0, 0.6)
+    text = " ".join(run(capsys, "--audio", folder, "--out", out).out.split())
+    assert (
+        "names 3 of 5 files sound as named; 1 an octave or more away: F6.wav (found F5, 698 Hz, "
+        "not F6, 1397 Hz); 1 at another pitch, as phrases are: B5.wav (found F#5, 740 Hz, not B5, "
+        "988 Hz)"
+    ) in text
+    figures = json.loads((out / "inspection.json").read_text())["notes_in_names"]["pack"]
+    assert figures["agreeing"] == 3 and set(figures["octave_errors"]) == {"pack/F6.wav"}
+    assert figures["others"]["pack/B5.wav"]["named_hz"] == pytest.approx(987.8, abs=0.1)
+    page = (out / "index.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    row = "<td>pack/F6.wav</td><td>F6, 1397 Hz</td><td>F5, 698 Hz</td>"
+    assert row in re.sub(r"<(td|th)[^>]*>", "<td>", page).replace("</th>", "</td>")
 
 
 @pytest.mark.parametrize("case", ["missing", "empty", "unusable", "within", "file", "unknown"])

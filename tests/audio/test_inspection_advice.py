@@ -1,0 +1,86 @@
+"""Advice about recordings: concrete, and never two remedies for one cause."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile as sf
+from support.sounds import make_curve_tone
+
+from pipeline.audio.analysis import analyse
+from pipeline.audio.inspection import inspect_recordings
+from pipeline.audio.inspection_advice import Advice, give_advice
+from pipeline.audio.pitch import note_to_hz
+from pipeline.audio.recordings import open_recordings
+from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.instrument_config import load_instrument
+
+FLUTE = load_instrument("flute").data  # searches 230 to 2300 Hz
+SCALE = {"C5": 72, "D5": 74, "E5": 76, "F5": 77, "C6": 84}
+Sounds = dict[str, npt.NDArray[np.floating]]
+
+
+def advise(folder: Path, sounds: Sounds, *, used_seconds: float = 600.0) -> list[Advice]:
+    (folder / "pack").mkdir()
+    for name, sound in sounds.items():
+        sf.write(folder / "pack" / f"{name}.wav", sound, SAMPLE_RATE)
+    recordings = open_recordings([folder / "pack"], FLUTE).recordings
+    inspection = inspect_recordings(
+        list(analyse(recordings, FLUTE, folder / "cache")), len(recordings), FLUTE
+    )
+    return give_advice(inspection, used_seconds=used_seconds, held_out_seconds=used_seconds / 8)
+
+
+def naming(advice: list[Advice], name: str) -> list[str]:
+    """Returns the remedies of what is said about a recording."""
+    return [item.remedy for item in advice if name in item.finding + item.remedy]
+
+
+def tone(note: int, seconds: float = 0.6) -> npt.NDArray[np.float32]:
+    return make_curve_tone(float(note_to_hz(note)), seconds)
+
+
+def test_range_advice_gives_the_entries_and_what_no_range_takes_in(tmp_path: Path) -> None:
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    whistle = (0.3 * np.sin(2 * np.pi * 5000 * time)).astype(np.float32)
+    advice = advise(tmp_path, {"low": tone(45), "good": tone(69), "whistle": whistle})
+    (remedy,) = naming(advice, "low.wav")
+    assert remedy.startswith("set f0_min_hz = 10") and "f0_max_hz" not in remedy
+    assert remedy.endswith(
+        "leave out whistle.wav, because 47 to 4000 Hz are all that can be tracked"
+    )
+    assert naming(advice, "whistle.wav") == [remedy]
+    assert not naming(advice, "good.wav")
+
+
+def test_noise_is_named_once_although_its_pitch_is_unclear_too(tmp_path: Path) -> None:
+    hiss = 0.1 * np.random.default_rng(0).normal(size=SAMPLE_RATE)
+    advice = advise(tmp_path, {"good": tone(69), "hiss": hiss})
+    assert naming(advice, "hiss.wav") == [
+        "leave it out, or move the microphone closer to the instrument"
+    ]
+
+
+def test_octave_errors_outside_the_notes_in_the_names_need_a_narrower_range(tmp_path: Path) -> None:
+    sounds = {name: tone(note) for name, note in SCALE.items()}
+    advice = advise(tmp_path, sounds | {"B5": tone(95)})
+    assert naming(advice, "B5.wav") == [
+        "if the names are right, set f0_min_hz = 440 and f0_max_hz = 1245 under [data] of the "
+        "instrument's file; otherwise correct the names"
+    ]
+
+
+def test_octave_errors_among_the_notes_in_the_names_are_listened_to(tmp_path: Path) -> None:
+    sounds = {name: tone(note) for name, note in SCALE.items()}
+    advice = advise(tmp_path, sounds | {"B4": tone(83)})
+    assert naming(advice, "B4.wav") == ["listen to it, and correct the name or leave it out"]
+
+
+def test_little_use_of_long_recordings_is_no_reason_to_record_more(tmp_path: Path) -> None:
+    hiss = 0.1 * np.random.default_rng(0).normal(size=181 * SAMPLE_RATE)
+    advice = advise(tmp_path, {"hiss": hiss}, used_seconds=1.0)
+    (remedy,) = naming(advice, "Training would use 1 of 181 s")
+    assert remedy.startswith("mend what is named here")
+    (tmp_path / "short").mkdir()
+    advice = advise(tmp_path / "short", {"good": tone(69)}, used_seconds=1.0)
+    assert naming(advice, "Training would use 1 of 1 s")[0].startswith("record more")
