@@ -28,10 +28,13 @@ HALF = 0.5  # an autocorrelation that has fallen to it has left its slope at lag
 _N_FFT = 2 * PITCH_WINDOW  # twice the window: the circular autocorrelation equals the linear one
 
 Floats = npt.NDArray[np.floating]
+Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 
-def pitch_windows(audio: Samples, frames: Indices) -> npt.NDArray[Any]:
+def pitch_windows(
+    audio: Samples, frames: Indices, *, length: int = PITCH_WINDOW
+) -> npt.NDArray[Any]:
     """Cuts out the samples from which the pitch of frames is measured.
 
     Only whole windows are used; frames near an end of the audio take the nearest one.
@@ -39,20 +42,21 @@ def pitch_windows(audio: Samples, frames: Indices) -> npt.NDArray[Any]:
     Args:
         audio: Samples, shape [n]; padded with zeros if shorter than a window.
         frames: Frame numbers, shape [n_frames].
+        length: Length of the windows in samples.
 
     Returns:
-        Samples around the end of each frame's block, shape [n_frames, PITCH_WINDOW].
+        Samples around the end of each frame's block, shape [n_frames, length].
     """
-    starts = HOP_SAMPLES * (frames + 1) - PITCH_WINDOW // 2
-    starts = np.clip(starts, 0, max(len(audio) - PITCH_WINDOW, 0))
+    starts = HOP_SAMPLES * (frames + 1) - length // 2
+    starts = np.clip(starts, 0, max(len(audio) - length, 0))
     first, last = (int(starts.min()), int(starts.max())) if len(starts) else (0, 0)
-    span = audio[first : last + PITCH_WINDOW]
-    missing = PITCH_WINDOW - len(span)
+    span = audio[first : last + length]
+    missing = length - len(span)
     padded = np.pad(span, (0, missing)) if missing > 0 else span  # a copy could be long
-    return np.lib.stride_tricks.sliding_window_view(padded, PITCH_WINDOW)[starts - first]
+    return np.lib.stride_tricks.sliding_window_view(padded, length)[starts - first]
 
 
-def periodicity(windows: Floats, lags: Indices, *, high_pass_hz: float) -> npt.NDArray[np.float64]:
+def periodicity(windows: Floats, lags: Indices, *, high_pass_hz: float) -> Doubles:
     """Measures how well windows of a signal repeat after each lag.
 
     Args:
@@ -74,6 +78,21 @@ def periodicity(windows: Floats, lags: Indices, *, high_pass_hz: float) -> npt.N
     correction = window_correlation[0] / window_correlation[lags]
     has_fallen = np.logical_or.accumulate(correlation[:, : lags.max() + 1] < HALF * energy, axis=1)
     return np.asarray(correlation[:, lags] / energy * correction * has_fallen[:, lags])
+
+
+def periods(windows: Floats, lags: Indices) -> tuple[Doubles, Doubles]:
+    """Measures the periodicity of windows over the range of the tracker.
+
+    Args:
+        windows: Samples, shape [n_frames, PITCH_WINDOW].
+        lags: In units of 1 / LAGS_PER_SECOND, shape [n_lags].
+
+    Returns:
+        The periodicity, shape [n_frames, n_lags], and the heights of its peaks without the ends, 0
+        elsewhere, shape [n_frames, n_lags - 2].
+    """
+    curve = periodicity(windows, lags, high_pass_hz=LOWEST_HZ / 2)
+    return curve, np.where(local_maxima(curve), curve[:, 1:-1], 0.0)
 
 
 def local_maxima(curve: Floats) -> npt.NDArray[np.bool_]:

@@ -22,14 +22,13 @@ from pipeline.audio.autocorrelation import (
     HIGHEST_HZ,
     LAGS_PER_SECOND,
     LOWEST_HZ,
-    local_maxima,
-    periodicity,
+    periods,
     pitch_windows,
 )
 from pipeline.audio.features import Features
 from pipeline.audio.pcm import Pcm, from_pcm
 from pipeline.audio.pitch import hz_to_note
-from pipeline.core.constants import HOP_SAMPLES, MAX_NOTE, SAMPLE_RATE
+from pipeline.core.constants import MAX_NOTE, SAMPLE_RATE
 
 Bools = npt.NDArray[np.bool_]
 Doubles = npt.NDArray[np.float64]
@@ -153,9 +152,7 @@ def find_doubts(audio: Pcm, features: Features, audible: Bools) -> Doubts:
         return Doubts(0.0, 0.0, 0.0)
     frames = frames[:: -(-len(frames) // MAX_CHECKED_FRAMES)]
     lags = np.arange(int(LAGS_PER_SECOND / HIGHEST_HZ) - 1, int(LAGS_PER_SECOND / LOWEST_HZ) + 2)
-    windows = from_pcm(pitch_windows(audio, frames))
-    curve = periodicity(windows, lags, high_pass_hz=LOWEST_HZ / 2)
-    peaks = np.where(local_maxima(curve), curve[:, 1:-1], 0.0)
+    curve, peaks = periods(from_pcm(pitch_windows(audio, frames)), lags)
     lags = lags[1:-1]
     period = LAGS_PER_SECOND / features.f0_hz[frames]
     found, half = (_height_near(peaks, lags, factor * period) for factor in (1.0, 0.5))
@@ -193,11 +190,7 @@ def _shortest_period(curve: Doubles, candidates: Bools, lags: Indices) -> Double
 
 def _spectra(audio: Pcm, frames: Indices) -> Doubles:
     """Returns the power spectra around the ends of frames, shape [n_frames, n_bins]."""
-    missing = LINE_WINDOW - len(audio)
-    padded = np.pad(audio, (0, missing)) if missing > 0 else audio  # a copy could be long
-    starts = HOP_SAMPLES * (frames + 1) - LINE_WINDOW // 2
-    starts = np.clip(starts, 0, len(padded) - LINE_WINDOW)
-    windows = from_pcm(np.lib.stride_tricks.sliding_window_view(padded, LINE_WINDOW)[starts])
+    windows = from_pcm(pitch_windows(audio, frames, length=LINE_WINDOW))
     return np.asarray(np.abs(np.fft.rfft(windows * get_window("hann", LINE_WINDOW))) ** 2)
 
 

@@ -22,8 +22,7 @@ from pipeline.audio.autocorrelation import (
     LAGS_PER_SECOND,
     LOWEST_HZ,
     PITCH_WINDOW,
-    local_maxima,
-    periodicity,
+    periods,
     pitch_windows,
 )
 from pipeline.audio.features import Doubles, Features, Floats
@@ -196,8 +195,7 @@ def find_out_of_range(
         int(LAGS_PER_SECOND / HIGHEST_SEEN_HZ) - 1, int(LAGS_PER_SECOND / LOWEST_HZ) + 1
     )
     windows = from_pcm(pitch_windows(audio, frames))
-    curve = periodicity(windows, lags, high_pass_hz=LOWEST_HZ / 2)
-    peaks = np.where(local_maxima(curve), curve[:, 1:-1], 0.0)
+    _, peaks = periods(windows, lags)
     f0_hz = LAGS_PER_SECOND / lags[1:-1]
     confidence = features.confidence[frames]
     lower = np.where(f0_hz < config.f0_min_hz, peaks, 0.0)
