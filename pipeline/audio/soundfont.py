@@ -10,6 +10,7 @@ import numpy as np
 import soundfile as sf
 
 from pipeline.audio.loading import load_audio
+from pipeline.audio.samples import Floats
 from pipeline.audio.sound_files import explain_failed_writes
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
@@ -57,8 +58,7 @@ def render_midi(path: Path, program: int, out: Path, *, sound_set: str = DEFAULT
             reason = result.stderr.strip()[-200:]
             raise UserError(f"{chosen.synthesizer} could not render {path}: {reason}")
         audio = load_audio(sound)
-    with atomic_write(out) as temporary, explain_failed_writes(temporary):
-        sf.write(temporary, audio, SAMPLE_RATE, subtype="PCM_16")
+    _write(out, audio)
 
 
 def check_sound_set(name: str, program: int) -> None:
@@ -105,5 +105,10 @@ def render_excerpt(midi: mido.MidiFile, program: int, out: Path) -> None:
         render_midi(score, program, sound)
         audio = load_audio(sound)
     last = np.flatnonzero(np.abs(audio) > SILENCE)[-1]
-    with atomic_write(out) as temporary, explain_failed_writes(temporary):
-        sf.write(temporary, audio[: last + 1 + TAIL_SAMPLES], SAMPLE_RATE, subtype="PCM_16")
+    _write(out, audio[: last + 1 + TAIL_SAMPLES])
+
+
+def _write(path: Path, audio: Floats) -> None:
+    """Writes samples in [-1, 1] at 16 kHz as a 16-bit WAV file."""
+    with atomic_write(path) as temporary, explain_failed_writes(temporary):
+        sf.write(temporary, audio, SAMPLE_RATE, subtype="PCM_16")
