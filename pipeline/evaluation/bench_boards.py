@@ -29,7 +29,7 @@ from pipeline.target.boards import FILE_BOARDS, INSTRUMENT_BOARDS
 from pipeline.target.cycle_model import chip_share, count_cycles
 from pipeline.target.disassembly import disassemble
 from pipeline.target.emulator import trace_instructions
-from pipeline.target.player import Performance, Score, build_player, perform
+from pipeline.target.player import Score, build_player, perform
 from pipeline.target.worst_block import N_PROGRAMS, SAMPLE_RATES_HZ, measure_worst_block
 
 MIDI_BYTES_PER_SECOND = 31_250 / 10
@@ -111,12 +111,36 @@ def bench_live(
     }
 
 
-def _play_note(board: Board, generated: Path) -> Performance:
-    """Plays a note of two seconds with one voice, on the emulated board with the same core."""
+def _bench_note(
+    board: Board, generated: Path, *, per_instruction: float, model_bytes: int
+) -> dict[str, Any]:
+    """Plays a note of two seconds with one voice, on the emulated board with the same core.
+
+    Args:
+        board: One of `INSTRUMENT_BOARDS`.
+        generated: Output of `pipeline.codegen`.
+        per_instruction: Estimated cycles per instruction.
+        model_bytes: Bytes of the model.
+
+    Returns:
+        Entries of `bench_board`.
+    """
     emulated = board.emulated_by
     folder = build_dir(emulated, "player")
     score: Score = [(0, NOTE_ON), (2 * FRAME_RATE, ALL_SOUND_OFF)]
-    return perform(build_player(emulated, generated, n_voices=1, build_dir=folder), score)
+    played = perform(build_player(emulated, generated, n_voices=1, build_dir=folder), score)
+    per_block = played.report["instructions"] / played.report["n_blocks"]
+    share = chip_share(board, per_block * per_instruction, model_bytes)
+    latency_ms = note_on_ms(played.pcm)
+    return {
+        "instructions_per_block": round(per_block),
+        "worst_block_instructions": played.report["worst_block_instructions"],
+        "instructions_per_sample": round(per_block / HOP_SAMPLES, 1),
+        "cycles_per_block": share["cycles_per_frame"],
+        "cpu_share": share["cpu_share"],
+        "latency_ms": latency_ms,
+        "note_on_ms": latency_ms["total"],
+    }
 
 
 def bench_worst_block(
@@ -163,14 +187,24 @@ def bench_worst_block(
     }
 
 
-def _image_ram_bytes(board: Board, generated: Path, n_voices: int) -> int:
-    """Returns the RAM of an image with some number of voices."""
-    return firmware.build(
-        board.name,
-        generated,
-        build_dir=build_dir(board.name, f"play-{n_voices}"),
-        options={"PLAYER_VOICES": str(n_voices)},
-    ).ram_bytes
+def _bench_memory(board: Board, generated: Path, image: firmware.Firmware) -> dict[str, int]:
+    """Returns the entries of `bench_board` about the image that is flashed."""
+    one, two = (
+        firmware.build(
+            board.name,
+            generated,
+            build_dir=build_dir(board.name, f"play-{n_voices}"),
+            options={"PLAYER_VOICES": str(n_voices)},
+        ).ram_bytes
+        for n_voices in (1, 2)
+    )
+    return {
+        "flash_bytes": image.flash_bytes,
+        "ram_bytes": one,
+        "n_voices": 1 + round((image.ram_bytes - one) / (two - one)),
+        "ram_bytes_per_further_voice": two - one,
+        "image_ram_bytes": image.ram_bytes,
+    }
 
 
 def mean_cycles_per_instruction(rendered: Mapping[str, Any]) -> float:
@@ -201,55 +235,35 @@ def bench_board(run_dir: Path, name: str, *, fmt: str = "int8") -> dict[str, Any
     rendered = bench_firmware(
         firmware.build(emulated, generated, build_dir=build_dir(emulated, "aot"))
     )
-    played = _play_note(board, generated)
-    per_block = played.report["instructions"] / played.report["n_blocks"]
     # The player's other work is assumed to take as many cycles per instruction as these stages.
-    per_instruction = mean_cycles_per_instruction(rendered)
-    share = chip_share(board, per_block * per_instruction, rendered["bytes"]["model"])
+    costs = {
+        "per_instruction": mean_cycles_per_instruction(rendered),
+        "model_bytes": rendered["bytes"]["model"],
+    }
+    note = _bench_note(board, generated, **costs)
     image = firmware.build(name, generated, build_dir=build_dir(name, "play"))
-    one, two = (_image_ram_bytes(board, generated, n_voices) for n_voices in (1, 2))
+    memory = _bench_memory(board, generated, image)
     live = None
     if board.has_input:
-        live = bench_live(board, generated, per_instruction, image.parts)
-    worst = bench_worst_block(
-        board,
-        run_dir,
-        fmt=fmt,
-        per_instruction=per_instruction,
-        model_bytes=rendered["bytes"]["model"],
-    )
-    latency_ms = note_on_ms(played.pcm)
-    figures = {
-        "cpu_share": share["cpu_share"],
-        "note_on_ms": latency_ms["total"],
-        "flash_bytes": image.flash_bytes,
-        "ram_bytes": one,
-        "worst_share": worst["cpu_share"],
-    }
+        live = bench_live(board, generated, costs["per_instruction"], image.parts)
+    worst = bench_worst_block(board, run_dir, fmt=fmt, **costs)
+    figures = note | memory | {"worst_share": worst["cpu_share"]}
     return {
         "board": name,
         "core": board.core,
         "clock_hz": board.clock_hz,
         "run": run_name(load_run(run_dir)),
         "counted_on": emulated,
-        "instructions_per_block": round(per_block),
-        "worst_block_instructions": played.report["worst_block_instructions"],
-        "instructions_per_sample": round(per_block / HOP_SAMPLES, 1),
-        "cycles_per_block": share["cycles_per_frame"],
         "memory": board.weight_memory.description,
-        "latency_ms": latency_ms,
-        "n_voices": 1 + round((image.ram_bytes - one) / (two - one)),
-        "ram_bytes_per_further_voice": two - one,
-        "image_ram_bytes": image.ram_bytes,
+        **figures,
         "live": live,
         "worst_block": worst,
-        **figures,
         "estimates": ["cycles_per_block", "cpu_share", "worst_share"],
         **_judged(figures, board),
     }
 
 
-def _judged(figures: Mapping[str, float], board: Board) -> dict[str, Any]:
+def _judged(figures: Mapping[str, Any], board: Board) -> dict[str, Any]:
     """Returns the limits of a board, and whether each figure is within its limit."""
     limits = asdict(board.limits) if board.limits else {}
     within = {figure: figures[figure] <= limit for figure, limit in limits.items()}

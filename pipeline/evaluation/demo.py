@@ -93,15 +93,10 @@ def play(
     audio, features = _load(recording, config)
     frames = features.frames
     floating = render_float(load_model(run_dir, instrument=config.instrument), features)
-    generated = sources.generate(run_dir)
-    builds, costs = {}, {}
-    for board in tqdm(boards, desc="boards", unit="board", disable=None):
-        builds[board] = firmware.build(board, generated)
-        costs[board] = bench_firmware(builds[board], frames)
+    builds, costs = _build_and_measure(boards, sources.generate(run_dir), frames)
     played = firmware.render(builds[target], frames)
-    simulated = device.simulate(
-        run_dir / "decoder_int8.tflite", find_patch(config), load_noise(run_dir), frames
-    )
+    tflite = run_dir / "decoder_int8.tflite"
+    simulated = device.simulate(tflite, find_patch(config), load_noise(run_dir), frames)
     pcm = {"input": to_pcm(audio), "float": to_pcm(floating["dry"]), "firmware": played.pcm}
     pcm = {name: samples[: len(audio)] for name, samples in pcm.items()}
     sound = {name: from_pcm(samples) for name, samples in pcm.items()}
@@ -141,6 +136,17 @@ def _load(recording: Path, config: InstrumentConfig) -> tuple[Floats, Features]:
     recorded = load_audio(recording)
     audio = calibrate_audio(recorded, measure_input(recorded, recording.name, **bounds).gain_db)
     return audio, extract_features(audio, **bounds)
+
+
+def _build_and_measure(
+    boards: Sequence[str], generated: Path, frames: Floats
+) -> tuple[dict[str, firmware.Firmware], dict[str, dict[str, Any]]]:
+    """Returns the firmware and the result of `bench_firmware`, both by board."""
+    builds, costs = {}, {}
+    for board in tqdm(boards, desc="boards", unit="board", disable=None):
+        builds[board] = firmware.build(board, generated)
+        costs[board] = bench_firmware(builds[board], frames)
+    return builds, costs
 
 
 def _cost_summary(played: firmware.Rendering, cost: dict[str, Any]) -> dict[str, Any]:

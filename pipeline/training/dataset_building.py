@@ -87,12 +87,16 @@ def build_dataset(
         "out_of_range": pitches.range_lines(),
         "notes_in_names": pitches.name_lines(),
     }
-    with atomic_write(run_dir / "dataset.npz") as temporary:
-        np.savez_compressed(temporary, allow_pickle=False, **arrays)
-    write_json(run_dir / "dataset.json", summary)
+    _write(run_dir, arrays, summary)
     log.warn(str(run_dir / "dataset.json"))
     pitches.warn()
     return summary
+
+
+def _write(run_dir: Path, arrays: Arrays, summary: dict[str, Any]) -> None:
+    with atomic_write(run_dir / "dataset.npz") as temporary:
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
+    write_json(run_dir / "dataset.json", summary)
 
 
 def _cut_all(
