@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from pipeline.target.vendor import fetch_rp2040js
 
+FRAMING = 0x100
 RUNNER = Path(__file__).parents[1] / "target" / "pico" / "runner.mjs"
 
 
@@ -50,7 +52,7 @@ class Recording:
 def run(
     uf2: Path,
     n_frames: int,
-    events: list[tuple[int, str, bytes]],
+    events: list[tuple[int, str, Sequence[int]]],
     *,
     output: str = "i2s",
     broken: str = "",
@@ -61,7 +63,8 @@ def run(
     Args:
         uf2: UF2 file for the RP2040.
         n_frames: Number of frames to record.
-        events: Frame, port (``midi`` or ``console``), and the bytes that arrive from that frame on.
+        events: Frame, port (``midi`` or ``console``), and the bytes that arrive from that frame on;
+            `FRAMING` is added to a byte with that error.
         output: ``i2s`` or ``pwm``.
         broken: ``crystal``, ``pll`` or ``core`` (the second one), which never starts, or ``sound``,
             which stops half-way, or ``block``, for which the second core is halted half-way.

@@ -155,6 +155,23 @@ def test_midi_at_full_speed_loses_no_byte(small, small_uf2):
     assert not (recording.words[first_notes.stop :, 0] >> 16 == pcm[first_notes.stop :]).all()
 
 
+def test_damaged_byte_leaves_no_note_and_is_counted(small, small_uf2):
+    damaged = [0x80, 60 | pico_board.FRAMING, 0]  # would otherwise end note 60
+    recording = pico_board.run(
+        small_uf2,
+        150 * HOP_SAMPLES,
+        [
+            *events([(3, on(60))]),
+            (30 * HOP_SAMPLES, "midi", damaged),
+            (30 * HOP_SAMPLES, "console", [0x41 | pico_board.FRAMING]),
+            (140 * HOP_SAMPLES, "console", b"stats\r"),
+        ],
+    )
+    played = (recording.words[:, 0] >> 16).reshape(-1, HOP_SAMPLES)
+    assert played[10:30].any(axis=1).all() and not played[140:].any()
+    assert recording.stats["midi errors"] == 1 and recording.stats["midi lost"] == 0
+
+
 def test_pwm_pin_plays_the_same_samples_with_eleven_bits(small):
     tune = [(3, on(60)), (15, program_change(1) + on(67)), (25, off(67))]
     n_frames = 40 * HOP_SAMPLES

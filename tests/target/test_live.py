@@ -91,7 +91,7 @@ def blocks(run: ProgramRun) -> np.ndarray:
 
 
 def stats(run: ProgramRun) -> dict[str, str]:
-    lines = answers(run)[-10:]  # answer to the last command
+    lines = answers(run)[-11:]  # answer to the last command
     return dict(line.removesuffix(" %").rsplit(" ", 1) for line in lines)
 
 

@@ -73,7 +73,7 @@ def test_console_answers_every_command(programs):
         assert lines[10:12] == ["channel 0", "channel 5"]
         stats = dict(line.rsplit(" ", 1) for line in lines[14:-2])
         input_counts = {"input lost"} if board in LISTENING_BOARDS else set()
-        counts = {"blocks", "underruns", "sounding", "stolen", "midi lost", "stack"}
+        counts = {"blocks", "underruns", "sounding", "stolen", "midi lost", "midi errors", "stack"}
         assert set(stats) == counts | input_counts
         assert (stats["underruns"], stats["midi lost"], stats["stolen"]) == ("0", "0", "0")
         assert lines[-2:] == ["silent", "cleared"]
@@ -97,7 +97,7 @@ def test_load_is_reported_as_a_share_of_a_block(programs):
     lines = answers(play(programs["qemu_m4"], TUNE, [(100, b"stats\r")]))
     load, worst = (float(line.split()[1]) for line in lines[1:3])
     assert 0.5 < load <= worst < 20  # percent of 168 MHz; the decoder has a tenth of the usual size
-    stack = int(lines[9].split()[1])
+    stack = int(lines[10].split()[1])
     assert 0 < stack < 1536
 
 

@@ -55,9 +55,12 @@ bool board_audio_get(int16_t samples[BOARD_INPUT_SAMPLES]);
 uint32_t board_audio_lost(void);
 
 /* Reads up to `capacity` bytes from the MIDI input; returns their number. The FIFO holds at least 64 bytes
- * (20 ms); board_midi_lost counts the bytes that were dropped because it was full. */
+ * (20 ms). A byte with a line error (framing, break, noise) is replaced by MIDI_DAMAGED (midi/midi_parser.h),
+ * which also stands where bytes were lost. board_midi_lost counts the bytes that were dropped because the
+ * FIFO was full, board_midi_errors those with a line error. */
 size_t board_midi_read(uint8_t *bytes, size_t capacity);
 uint32_t board_midi_lost(void);
+uint32_t board_midi_errors(void);
 
 /* Reads the next change at the panel of the board: either the MIDI controller (0 to 119) that a potentiometer
  * stands for, with its value (0 to 127), or a request of the button: BOARD_PANEL_DEMO to play the demo

@@ -6,6 +6,8 @@
  * by the next status byte, and data bytes that belong to no message. After any input, the next complete
  * message with its own status byte is parsed correctly.
  *
+ * player/midi_input.h connects a parser with the player.
+ *
  * Source: MIDI 1.0 Detailed Specification, "Data Format". State: 3 bytes. Cost: 30 instructions per byte.
  */
 #ifndef MIDI_PARSER_H
@@ -28,8 +30,17 @@ enum { /* kinds of channel message: the upper half of the status byte */
        MIDI_PITCH_BEND = 0xE0, /* data: lower 7 bits, upper 7 bits */
 };
 
+enum { /* system messages of one byte that the player obeys */
+       MIDI_ACTIVE_SENSING = 0xFE,
+       MIDI_SYSTEM_RESET = 0xFF,
+};
+
+/* Takes the place of bytes that were damaged on the line or lost in the receiver, so that the next byte is
+ * not taken for data of an earlier message. MIDI defines no message with this status byte. */
+#define MIDI_DAMAGED 0xF5
+
 typedef struct {
-    uint8_t kind;    /* one of the above */
+    uint8_t kind;    /* one of the kinds above */
     uint8_t channel; /* 0 to 15 */
     uint8_t data[2]; /* 0 to 127; the second is 0 if the message has one data byte */
 } midi_message_t;

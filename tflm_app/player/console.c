@@ -70,6 +70,7 @@ static void stats(console_t *console, int number) {
     put_entry(console, "sounding", (uint32_t)player_n_sounding(console->player));
     put_entry(console, "stolen", console->player->n_stolen);
     put_entry(console, "midi lost", stats->n_midi_lost);
+    put_entry(console, "midi errors", stats->n_midi_errors);
     if (console->live != NULL) {
         put_entry(console, "input lost", console->live->n_lost);
     }
@@ -264,7 +265,7 @@ void console_receive(console_t *console, char byte) {
         console->n_line = 0;
     } else if (byte == '\b' || byte == 0x7F) {
         console->n_line -= console->n_line > 0 && console->n_line < CONSOLE_LINE_BYTES ? 1u : 0u;
-    } else if (console->n_line < CONSOLE_LINE_BYTES) {
+    } else if (byte >= ' ' && byte <= '~' && console->n_line < CONSOLE_LINE_BYTES) {
         console->line[console->n_line++] = byte; /* run_line terminates it: a full line is refused above */
     }
 }

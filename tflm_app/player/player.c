@@ -14,16 +14,24 @@
 void player_init(player_t *player) {
     memset(player, 0, sizeof *player);
     player->channel = PLAYER_ALL_CHANNELS;
-    player->is_mono = PLAYER_N_VOICES == 1;
-    player->volume = GENERAL_MIDI_VOLUME;
-    player->bend_semitones = 2;
-    player->last_pitch = -1;
-    player_reset_controllers(player);
+    player_reset(player);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
         player_voice_bind_preset(voice, 0, NOISE_SEED(i));
         expression_reset(&voice->expression, SHARED_RANDOM_SEED_STEP * (uint32_t)(i + 1));
     }
+}
+
+void player_reset(player_t *player) {
+    player_panic(player);
+    player->is_mono = PLAYER_N_VOICES == 1;
+    player->program = 0;
+    player->volume = GENERAL_MIDI_VOLUME;
+    player->bend_semitones = 2;
+    player->bend_cents = 0;
+    player->portamento_time = 0;
+    player->last_pitch = -1;
+    player_reset_controllers(player);
 }
 
 void player_receive(player_t *player, const midi_message_t *message) {
@@ -56,6 +64,11 @@ void player_receive(player_t *player, const midi_message_t *message) {
         default:
             break;
     }
+}
+
+void player_release_all(player_t *player) {
+    player_set_pedal(player, false);
+    player_release_keys(player);
 }
 
 void player_panic(player_t *player) {

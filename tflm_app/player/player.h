@@ -126,8 +126,14 @@ typedef struct {
 /* Initializes a player: silent, first instrument, all channels, polyphonic if it has more than one voice. */
 void player_init(player_t *player);
 
+/* Fades all sound out within a block and restores all settings of player_init but the channel. */
+void player_reset(player_t *player);
+
 /* Handles a message; its effect starts with the next block. */
 void player_receive(player_t *player, const midi_message_t *message);
+
+/* Lifts the pedal and releases every key; the notes die away. */
+void player_release_all(player_t *player);
 
 /* Makes the next block follow a measured frame instead of the keys; NULL returns to the keys. All values of
  * the frame are valid, because they are clamped. When the source changes, all sound fades out within a block

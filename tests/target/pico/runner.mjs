@@ -5,7 +5,8 @@
 // SCORE holds
 //   frames   number of sound frames to record
 //   output   "i2s", or "pwm": both words of a frame are then the duty of slice 4, channel A
-//   events   [{frame, port, bytes}]: bytes that arrive at the "midi" or "console" UART, starting at a frame
+//   events   [{frame, port, bytes}]: bytes that arrive at the "midi" or "console" UART, starting at a frame;
+//            0x100, 0x200 and 0x400 are added to a byte with a framing error, a parity error, or in a break
 //   broken   "crystal" or "pll", which never starts, or "sound", which stops after half the frames, or "core",
 //            the second core, which never starts, or "block": after half the frames, that core is halted for
 //            the duration of a block; or nothing

@@ -17,7 +17,7 @@
 #include "audio/pcm_writer.h"
 #include "board.h"
 #include "board_files.h"
-#include "player/player.h"
+#include "player/midi_input.h"
 #include "reverb/reverb.h"
 
 #define TAIL_BLOCKS 2500u /* 10 s */
@@ -38,16 +38,13 @@ SHARED_ASSERT(sizeof(score_record_t) == 8 && sizeof(trace_record_t) == 16, "reco
 
 static player_t player;
 static reverb_t reverb;
-static midi_parser_t parser;
+static midi_input_t input;
 static pcm_writer_t writer;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
 
 static void receive(const score_record_t *record) {
-    midi_message_t message;
     for (int i = 0; i < record->n_bytes && i < 3; i++) {
-        if (midi_parser_feed(&parser, record->bytes[i], &message)) {
-            player_receive(&player, &message);
-        }
+        midi_input_receive(&input, &player, record->bytes[i]);
     }
 }
 
@@ -97,6 +94,7 @@ int main(int argc, char **argv) {
             last = block;
             has_record = board_read(score, &record, sizeof record) == sizeof record;
         }
+        midi_input_step(&input, &player);
         if (!has_record && block == last + TAIL_BLOCKS) {
             player_panic(&player);
         }

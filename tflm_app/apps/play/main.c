@@ -20,6 +20,7 @@
 #include "board.h"
 #include "play_board.h"
 #include "player/console.h"
+#include "player/midi_input.h"
 #include "player/second_core.h"
 #include "reverb/reverb.h"
 #if BOARD_SAMPLE_RATE == 48000
@@ -42,7 +43,7 @@ static input_gain_t input_gain;
 static live_t live;
 static player_t player;
 static reverb_t reverb;
-static midi_parser_t parser;
+static midi_input_t input;
 static demo_phrase_t phrase;
 static console_t console;
 static play_stats_t stats;
@@ -90,15 +91,13 @@ static void read_input(void) {}
 
 static void receive_midi(void) {
     uint8_t bytes[32];
-    midi_message_t message;
     size_t n;
     while ((n = board_midi_read(bytes, sizeof bytes)) > 0) {
         for (size_t i = 0; i < n; i++) {
-            if (midi_parser_feed(&parser, bytes[i], &message)) {
-                player_receive(&player, &message);
-            }
+            midi_input_receive(&input, &player, bytes[i]);
         }
     }
+    midi_input_step(&input, &player);
 }
 
 static void receive_panel(void) {
@@ -146,6 +145,7 @@ static void serve_console(void) {
     char typed[8];
     const size_t n_typed = board_console_read(typed, sizeof typed);
     stats.n_midi_lost = board_midi_lost();
+    stats.n_midi_errors = board_midi_errors();
 #if PLAYER_N_CORES > 1
     stats.n_core_late = second_core_n_late();
 #endif

@@ -71,7 +71,7 @@
 #define CHIP_USART_BRR 0x0Cu
 #define CHIP_USART_CR1 0x00u
 #define CHIP_USART_ENABLE 1u
-#define CHIP_USART_CLEAR_OVERRUN(base) (REGISTER((base) + 0x20u) = 1u << 3) /* USART_ICR */
+#define CHIP_USART_CLEAR_ERRORS(base, errors) (REGISTER((base) + 0x20u) = (errors)) /* USART_ICR */
 
 #define CHIP_CONSOLE_USART CHIP_USART3
 #define CHIP_CONSOLE_IRQ IRQ_USART3

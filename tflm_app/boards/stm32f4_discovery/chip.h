@@ -48,7 +48,8 @@
 #define CHIP_USART_BRR 0x08u
 #define CHIP_USART_CR1 0x0Cu
 #define CHIP_USART_ENABLE (1u << 13)
-#define CHIP_USART_CLEAR_OVERRUN(base) ((void)(base)) /* reading status and data has cleared it */
+#define CHIP_USART_CLEAR_ERRORS(base, errors) /* reading status and data has cleared them */ \
+    ((void)(base), (void)(errors))
 
 #define CHIP_CONSOLE_USART CHIP_USART2
 #define CHIP_CONSOLE_IRQ IRQ_USART2

@@ -103,6 +103,8 @@ size_t board_midi_read(uint8_t *bytes, size_t capacity) { return take(&midi, byt
 
 uint32_t board_midi_lost(void) { return 0; }
 
+uint32_t board_midi_errors(void) { return 0; }
+
 bool board_panel_read(uint8_t *control, uint8_t *value) {
     (void)control;
     (void)value;

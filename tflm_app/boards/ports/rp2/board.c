@@ -109,6 +109,8 @@ size_t board_midi_read(uint8_t *bytes, size_t capacity) { return uart_read(&midi
 
 uint32_t board_midi_lost(void) { return midi.n_lost; }
 
+uint32_t board_midi_errors(void) { return midi.n_errors; }
+
 bool board_panel_read(uint8_t *control, uint8_t *value) {
     (void)control;
     (void)value;

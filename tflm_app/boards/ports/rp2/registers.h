@@ -63,6 +63,7 @@
 
 /* 4.2, 12.1 UART: Arm's PL011 */
 #define UART_DR 0x00u
+#define UART_DR_LINE_ERRORS (7u << 8) /* FE, PE, BE: framing, parity, break */
 #define UART_DR_OVERRUN (1u << 11)
 #define UART_FR 0x18u
 #define UART_FR_RXFE (1u << 4)

@@ -1,7 +1,10 @@
 /* Source: RP2040 datasheet, section 4.2; RP2350 datasheet, section 12.1. */
 #include "uart.h"
 
+#include <stdbool.h>
+
 #include "clocks.h"
+#include "midi/midi_parser.h"
 #include "registers.h"
 
 void uart_start(uart_t *uart, uint32_t base, uint32_t irq, uint32_t baud) {
@@ -16,16 +19,28 @@ void uart_start(uart_t *uart, uint32_t base, uint32_t irq, uint32_t baud) {
     REGISTER(NVIC_ISER(irq)) = 1u << irq % 32u;
 }
 
+/* Puts a byte into the ring. The last free place marks that this byte and those after it are lost. */
+static void put(uart_t *uart, uint8_t byte) {
+    const uint32_t n_free = UART_RING_BYTES - (uart->n_received - uart->n_taken);
+    if (n_free > 0) {
+        uart->ring[uart->n_received % UART_RING_BYTES] = n_free > 1 ? byte : MIDI_DAMAGED;
+        uart->n_received++;
+    }
+    uart->n_lost += n_free <= 1;
+}
+
 void uart_receive(uart_t *uart) {
+    bool has_overrun = false;
     while ((REGISTER(uart->base + UART_FR) & UART_FR_RXFE) == 0) {
         const uint32_t data = REGISTER(uart->base + UART_DR);
-        uart->n_lost += (data & UART_DR_OVERRUN) != 0;
-        if (uart->n_received - uart->n_taken < UART_RING_BYTES) {
-            uart->ring[uart->n_received % UART_RING_BYTES] = (uint8_t)data;
-            uart->n_received++;
-        } else {
-            uart->n_lost++;
-        }
+        const bool is_damaged = (data & UART_DR_LINE_ERRORS) != 0;
+        put(uart, is_damaged ? MIDI_DAMAGED : (uint8_t)data);
+        uart->n_errors += is_damaged;
+        has_overrun |= (data & UART_DR_OVERRUN) != 0;
+    }
+    if (has_overrun) { /* what is lost came after what was in the FIFO */
+        put(uart, MIDI_DAMAGED);
+        uart->n_lost++;
     }
 }
 

@@ -1,7 +1,8 @@
 /* A UART with a ring buffer for received bytes; no function blocks.
  *
  * Bytes move from the FIFO of the receiver to the ring in the interrupt, when 16 bytes wait, and in
- * uart_read. State: the ring of 256 bytes (80 ms of MIDI) and 16 bytes.
+ * uart_read. MIDI_DAMAGED replaces a byte with a line error, and marks where bytes were lost. State: the
+ * ring of 256 bytes (80 ms of MIDI) and 20 bytes.
  */
 #ifndef UART_H
 #define UART_H
@@ -14,7 +15,8 @@
 typedef struct {
     uint32_t base;
     volatile uint32_t n_received, n_taken; /* counts; ring indices modulo UART_RING_BYTES */
-    volatile uint32_t n_lost; /* bytes dropped because the ring was full; a FIFO overrun counts as one */
+    volatile uint32_t n_lost;   /* bytes dropped because the ring was full; a FIFO overrun counts as one */
+    volatile uint32_t n_errors; /* bytes with a framing error or in a break */
     uint8_t ring[UART_RING_BYTES];
 } uart_t;
 

@@ -87,12 +87,12 @@ void board_wake(void) { is_awake = true; }
 
 /* With interrupts masked, WFI still returns when one is pending, so none is lost between the test and WFI. */
 bool board_wait(void) {
-    __asm__ volatile("cpsid i" ::: "memory");
+    interrupts_mask();
     if (!is_awake) {
         __asm__ volatile("dsb\n\twfi" ::: "memory");
     }
     is_awake = false;
-    __asm__ volatile("cpsie i\n\tisb" ::: "memory");
+    interrupts_unmask();
     return true;
 }
 
@@ -111,6 +111,8 @@ void board_watchdog_feed(void) { IWDG_KR = IWDG_FEED; }
 size_t board_midi_read(uint8_t *bytes, size_t capacity) { return uart_read(&midi_uart, bytes, capacity); }
 
 uint32_t board_midi_lost(void) { return midi_uart.n_lost; }
+
+uint32_t board_midi_errors(void) { return midi_uart.n_errors; }
 
 size_t board_console_read(char *text, size_t capacity) { return uart_read(&console_uart, text, capacity); }
 

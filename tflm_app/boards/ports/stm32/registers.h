@@ -36,6 +36,18 @@ volatile uint32_t *fake_register(uintptr_t address);
 #define NVIC_ISER(irq) REGISTER(0xE000E100u + 4u * ((irq) / 32u))
 #define NVIC_IPR(irq) REGISTER(0xE000E400u + ((irq) & ~3u))
 
+static inline void interrupts_mask(void) {
+#ifndef FAKE_REGISTERS
+    __asm__ volatile("cpsid i" ::: "memory");
+#endif
+}
+
+static inline void interrupts_unmask(void) {
+#ifndef FAKE_REGISTERS
+    __asm__ volatile("cpsie i\n\tisb" ::: "memory");
+#endif
+}
+
 static inline void interrupt_enable(uint32_t irq, uint32_t priority) {
     const uint32_t shift = 8u * (irq % 4u) + 4u; /* the upper 4 bits of 8 exist; 0 is the most urgent */
     NVIC_IPR(irq) = (NVIC_IPR(irq) & ~(15u << shift)) | priority << shift;

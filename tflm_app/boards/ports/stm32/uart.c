@@ -3,10 +3,13 @@
 #include "uart.h"
 
 #include "chip.h"
+#include "midi/midi_parser.h"
 
 #define UART_PRIORITY 2
 
-enum { /* USART_SR, USART_ISR */
+enum {                          /* USART_SR, USART_ISR */
+       FRAMING_ERROR = 1u << 1, /* also in a break */
+       NOISE = 1u << 2,
        OVERRUN = 1u << 3,
        HAS_BYTE = 1u << 5,
        HAS_ROOM = 1u << 7,
@@ -42,20 +45,31 @@ void uart_start(uart_t *uart, uint32_t irq, uint32_t clock_hz, uint32_t baud) {
     interrupt_enable(irq, UART_PRIORITY);
 }
 
-void uart_interrupt(uart_t *uart) {
+/* Puts a byte into the ring. The last free place marks that this byte and those after it are lost. */
+static void put_received(uart_t *uart, uint8_t byte) {
     ring_t *const ring = &uart->received;
+    const uint32_t n_free = ring->capacity - used(ring);
+    if (n_free > 0) {
+        ring->bytes[ring->n_written % ring->capacity] = n_free > 1 ? byte : MIDI_DAMAGED;
+        ring->n_written++;
+    }
+    uart->n_lost += n_free <= 1;
+}
+
+void uart_interrupt(uart_t *uart) {
     const uint32_t status = *of(uart, CHIP_USART_STATUS);
+    const bool is_damaged = (status & (FRAMING_ERROR | NOISE)) != 0;
     if (status & (HAS_BYTE | OVERRUN)) {
         const uint8_t byte = (uint8_t)*of(uart, CHIP_USART_RECEIVED);
-        const bool has_room = used(ring) < ring->capacity;
-        if ((status & HAS_BYTE) != 0 && has_room) {
-            ring->bytes[ring->n_written % ring->capacity] = byte;
-            ring->n_written++;
+        if (status & HAS_BYTE) {
+            put_received(uart, is_damaged ? MIDI_DAMAGED : byte);
+            uart->n_errors += is_damaged;
         }
-        if ((status & OVERRUN) != 0 || !has_room) {
+        if (status & OVERRUN) { /* the next byte is lost */
+            put_received(uart, MIDI_DAMAGED);
             uart->n_lost++;
-            CHIP_USART_CLEAR_OVERRUN(uart->base);
         }
+        CHIP_USART_CLEAR_ERRORS(uart->base, status & (FRAMING_ERROR | NOISE | OVERRUN));
     }
     send_waiting(uart);
     set_room_interrupt(uart);
@@ -74,7 +88,7 @@ size_t uart_read(uart_t *uart, void *bytes, size_t capacity) {
 size_t uart_write(uart_t *uart, const void *bytes, size_t n_bytes) {
     ring_t *const ring = &uart->waiting;
     /* Interrupts are masked for a few hundred cycles, because the handler also uses the rings. */
-    __asm__ volatile("cpsid i" ::: "memory");
+    interrupts_mask();
     size_t n = 0;
     send_waiting(uart);
     while (n < n_bytes && used(ring) < ring->capacity) {
@@ -83,6 +97,6 @@ size_t uart_write(uart_t *uart, const void *bytes, size_t n_bytes) {
     }
     send_waiting(uart); /* immediately if the transmitter is idle */
     set_room_interrupt(uart);
-    __asm__ volatile("cpsie i" ::: "memory");
+    interrupts_unmask();
     return n;
 }

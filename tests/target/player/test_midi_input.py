@@ -1,0 +1,63 @@
+"""Line errors, lost bytes, an unplugged cable and System Reset leave no note behind."""
+
+import numpy as np
+import pytest
+from support.performances import attacks, course
+from support.small_player import LEVEL_DB, bend, control, off, on, program_change
+
+pytestmark = pytest.mark.firmware
+
+DAMAGED, SENSING, RESET = b"\xf5", b"\xfe", b"\xff"
+SUSTAIN = 64
+
+
+def test_damaged_byte_ends_the_notes_and_the_next_message_is_played(mono, poly):
+    for performer in (mono, poly):
+        events = [(0, control(SUSTAIN, 127)), (1, on(60)), (20, off(60)), (40, DAMAGED)]
+        played = performer(*events, (200, on(64)), until=260)
+        pitch, loudness = course(played)
+        np.testing.assert_allclose(loudness[1:40], LEVEL_DB, atol=0.01)
+        assert loudness[50] < LEVEL_DB - 5 and np.isnan(loudness[150])
+        assert attacks(played) == [1, 200] and pitch[210] == pytest.approx(64, abs=0.01)
+
+
+def test_data_after_a_damaged_byte_belong_to_no_message(mono):
+    """Without the damage, the last two bytes would be another note with running status."""
+    played = mono((0, on(60)), (40, DAMAGED + bytes([64, 100])), until=300)
+    assert attacks(played) == [0] and np.nanmax(course(played)[0]) < 60.01
+    assert np.isnan(course(played)[1][200])
+
+
+def test_cable_that_is_silent_for_300_ms_after_active_sensing_ends_the_notes(mono):
+    alive = [(block, SENSING) for block in range(0, 301, 75)]
+    played = mono((0, on(60)), *alive, until=700)
+    loudness = course(played)[1]
+    np.testing.assert_allclose(loudness[:376], LEVEL_DB, atol=0.01)
+    assert loudness[377] < LEVEL_DB - 0.5 and np.isnan(loudness[500])
+
+
+def test_cable_without_active_sensing_may_be_silent(mono):
+    played = mono((0, on(60)), until=700)
+    np.testing.assert_allclose(course(played)[1][:700], LEVEL_DB, atol=0.01)
+
+
+def test_notes_after_an_unplugged_cable_are_played_without_supervision(mono):
+    played = mono((0, SENSING), (1, on(60)), (200, on(64)), until=600)
+    loudness = course(played)[1]
+    assert np.isnan(loudness[190])
+    np.testing.assert_allclose(loudness[200:600], LEVEL_DB, atol=0.01)
+
+
+def test_system_reset_ends_all_sound_and_restores_all_settings(poly):
+    settings = [program_change(2), control(7, 20), control(11, 20), control(126, 0), bend(8191)]
+    settings += [control(101, 0), control(100, 0), control(6, 12), control(5, 90), control(65, 127)]
+    notes = [(60, on(60)), (60, on(64)), (90, off(60)), (110, on(67))]
+    changed = [(block, message) for block, message in enumerate(settings)]
+    plain = poly(*notes, until=150)
+    played = poly(*changed, (30, on(40)), (50, RESET), *notes, until=150)
+    assert played.trace["block"][played.trace["block"] < 60].max() == 50
+    after = played.trace[played.trace["block"] >= 60]
+    for name in ("block", "voice", "preset", "f0_hz"):
+        np.testing.assert_array_equal(after[name], plain.trace[name])
+    # The random drift of the loudness has another state.
+    np.testing.assert_allclose(after["loudness_db"], plain.trace["loudness_db"], atol=0.01)
