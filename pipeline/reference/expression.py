@@ -123,12 +123,13 @@ class FixedExpressionVoice:
     def start(
         self, note: int, velocity: int, *, start: int | None = None, glide_frames: int = 0
     ) -> None:
-        """Attacks a note; if `start` is given, the pitch glides from there."""
-        if self._held:
-            self.release()
+        """Attacks a note, out of the last release; the pitch glides from `start`, if given."""
+        velocity_db = GAIN_DB_Q8[velocity] * 256
+        if velocity_db < self._velocity and self._tail > NOTHING_DB:
+            self._tail += velocity_db - self._velocity
         self._held, self._slurred = True, False
         self._frames = self._note_frames = 0
-        self._velocity = self._velocity_goal = GAIN_DB_Q8[velocity] * 256
+        self._velocity = self._velocity_goal = velocity_db
         if start is not None:
             self.pitch = start
         self._glide(note, glide_frames)

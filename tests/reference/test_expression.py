@@ -164,6 +164,19 @@ def test_immediate_next_note_rises_out_of_the_release_of_the_last():
     assert (grown >= attack).all() and grown[-1] == attack[-1]
 
 
+def test_soft_note_does_not_begin_with_the_loudness_of_the_last_one():
+    table = dataclasses.replace(TABLES["flute"], loudness_drift_db=0.0)
+    alone, after = (FixedExpressionVoice(to_fixed(table), 1) for _ in range(2))
+    after.start(72, 127)
+    last = [after.step()[1] for _ in range(200)][-1]
+    after.release()
+    for voice in (alone, after):
+        voice.start(74, 40)
+    attack = np.array([alone.step()[1] for _ in range(64)])
+    grown = np.array([after.step()[1] for _ in range(64)])
+    assert (grown <= np.maximum(attack, last + 40 * np.log10(40 / 127)) + 0.1).all()
+
+
 def test_vibrato_starts_after_its_delay_with_its_rate_and_depth():
     table = dataclasses.replace(
         PLAIN, pitch_drift_cents=0.0, vibrato_cents=30.0, vibrato_hz=5.0, vibrato_delay_ms=200.0

@@ -25,15 +25,16 @@ static void glide(expression_state_t *state, int note, uint32_t frames) {
 
 void expression_start(expression_state_t *state, int note, int velocity, int32_t from,
                       uint32_t glide_frames) {
-    if (state->is_held) {
-        expression_release(state); /* the old note dies away while the new one rises */
+    const int32_t velocity_db = gain_db_q8[velocity] * 256;
+    if (velocity_db < state->velocity_db && state->tail_db > NOTHING_DB) {
+        state->tail_db += velocity_db - state->velocity_db;
     }
     state->is_held = true;
     state->is_slurred = false;
     state->frames = 0;
     state->note_frames = 0;
-    state->velocity_goal_db = gain_db_q8[velocity] * 256;
-    state->velocity_db = state->velocity_goal_db;
+    state->velocity_goal_db = velocity_db;
+    state->velocity_db = velocity_db;
     state->pitch = from;
     glide(state, note, glide_frames);
 }

@@ -10,7 +10,8 @@
  *   vibrato   rate, usual depth, and the delay before it starts
  *   drift     random deviation of pitch and loudness
  *
- * A note that starts during the release of another one rises out of it: the louder of the two is output.
+ * A note that starts during the release of another one rises out of it: the louder of the two is output. The
+ * release falls by as much as the new note is struck more softly, so that no note begins louder than it is.
  *
  * Integer arithmetic: pitch in semitones (MIDI note numbers) and loudness in dB, both Q16. Every core gives
  * the same bits; pipeline/reference/expression.py does the same in Python. Cost: 250 instructions per frame
@@ -95,8 +96,8 @@ typedef struct {
 /* Resets a voice to silence. `seed` selects the random drift. */
 void expression_reset(expression_state_t *state, uint32_t seed);
 
-/* Starts a note with an attack. note: 0 to 127; velocity: 1 to 127. The pitch glides from `from` (semitones,
- * Q16) to the note in `glide_frames`; 0 for no glide. */
+/* Starts a note with an attack; a note that is held ends without a release. note: 0 to 127; velocity: 1 to
+ * 127. The pitch glides from `from` (semitones, Q16) to the note in `glide_frames`; 0 for no glide. */
 void expression_start(expression_state_t *state, int note, int velocity, int32_t from, uint32_t glide_frames);
 
 /* Moves a sounding note to another pitch without an attack. Same ranges as expression_start. */

@@ -18,8 +18,8 @@ static int64_t availability(const player_t *player, const player_voice_t *voice)
             return voice->next_phase == VOICE_IDLE ? INT64_MAX - 1 : INT64_MIN;
         case VOICE_RELEASED:
             return ((int64_t)1 << 40) + (player->n_released - voice->released);
-        default:
-            return -(int64_t)voice->expression.level_db;
+        default: /* a note that has not begun to sound has no level yet */
+            return voice->is_fresh ? INT64_MIN : -(int64_t)voice->expression.level_db;
     }
 }
 

@@ -17,8 +17,9 @@
  *   program change        selects the instrument of later notes by its number in this firmware
  *
  * It ignores all other messages. A polyphonic note for which no voice is idle takes the voice that was
- * released first, or else the quietest one. A voice that plays another instrument first fades out within one
- * block (4 ms).
+ * released first, or else the quietest one. A voice that is taken or struck again first fades out within one
+ * block (4 ms), so that no note begins with the loudness of another one. A monophonic voice whose note was
+ * released rises out of that release instead.
  *
  * Instead of notes, the player can follow frames that were measured in another sound (player_follow). Only
  * the first voice then plays, at its full level. Program changes and the loudness controllers still

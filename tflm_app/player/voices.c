@@ -33,14 +33,16 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
 }
 
 void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key_t key) {
-    if (voice->phase == VOICE_FADING || (voice->phase != VOICE_IDLE && voice->preset != player->program)) {
+    const bool follows =
+        player->is_mono && voice->phase == VOICE_RELEASED && voice->preset == player->program;
+    if (voice->phase == VOICE_IDLE || follows) {
+        start_voice(player, voice, key, VOICE_HELD, player->program);
+    } else {
         voice->phase = VOICE_FADING;
         voice->note = key.note;
         voice->next = key;
         voice->next_phase = VOICE_HELD;
         voice->next_preset = player->program;
-    } else {
-        start_voice(player, voice, key, VOICE_HELD, player->program);
     }
 }
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from support.performances import attacks, course, sounding_at
-from support.small_player import LEVEL_DB, off, on, program_change
+from support.small_player import LEVEL_DB, PATCH_NAMES, TABLES, off, on, program_change
 
 from pipeline.core.constants import HOP_SAMPLES
+from pipeline.target.player import BEGUN
 
 pytestmark = pytest.mark.firmware
 
@@ -51,8 +52,8 @@ def test_mono_player_slurs_to_the_last_note_and_back_to_a_held_one(mono):
 def test_instrument_that_does_not_slur_attacks_every_note(mono):
     played = mono((0, program_change(2)), (1, on(60)), (60, on(64)), until=120)
     pitch, loudness = course(played)
-    assert pitch[60] == pytest.approx(64, abs=0.001)  # without a glide
-    assert loudness[66] > loudness[59] + 0.5  # a new attack
+    assert pitch[61] == pytest.approx(64, abs=0.001)  # without a glide
+    assert attacks(played) == [1, 61] and loudness[67] > loudness[59] + 0.5
 
 
 def test_mono_player_forgets_the_oldest_of_seventeen_keys(mono):
@@ -78,21 +79,45 @@ def test_new_note_steals_the_voice_released_first_or_else_the_quietest(poly):
         *chord, (20, off(65)), (21, off(60)), (22, on(70)), (23, on(71)), (24, on(72)), (26, on(73))
     )
     assert sounding_at(played, 21) == [60, 62, 64, 65]
-    assert sounding_at(played, 22)[3] == 70  # released first
-    assert sounding_at(played, 23)[0] == 71  # released next
-    assert sounding_at(played, 24) == [71, 72, 64, 70]  # the quietest
-    assert sounding_at(played, 26) == [71, 72, 73, 70]
+    assert sounding_at(played, 23)[3] == 70  # released first
+    assert sounding_at(played, 24)[0] == 71  # released next
+    assert sounding_at(played, 25) == [71, 72, 64, 70]  # the quietest
+    assert sounding_at(played, 27) == [71, 72, 73, 70]
     assert played.report["n_stolen"] == 2
 
 
 def test_repeated_key_reuses_its_voice(poly):
     played = poly((0, on(60)), (0, on(64)), (20, off(60)), (22, on(60)), (40, on(60)), until=80)
     assert sounding_at(played, 60) == [60, 64, 0, 0]
-    assert attacks(played) == [0, 0]
+    assert attacks(played) == [0, 0, 23, 41]
 
 
-def test_stolen_voice_changes_its_note_within_a_block(poly):
+def test_stolen_voice_fades_within_a_block_before_its_next_note(poly):
     notes = [(i, on(60 + i)) for i in range(5)]
     played = poly(*notes, until=60)
-    assert attacks(played) == [0, 1, 2, 3]
-    assert sounding_at(played, 4) == [64, 61, 62, 63]
+    assert attacks(played) == [0, 1, 2, 3, 5]
+    assert sounding_at(played, 4) == [0, 61, 62, 63]
+    assert sounding_at(played, 5) == [64, 61, 62, 63]
+
+
+@pytest.mark.parametrize("program", range(3))
+def test_soft_note_on_a_stolen_or_struck_voice_sounds_as_on_an_idle_one(poly, program):
+    """Without the fade, it began 24 dB too loud."""
+    loud = [(0, program_change(program)), *((1, on(note)) for note in (60, 62, 64, 65))]
+    drift_db = 8 * TABLES[PATCH_NAMES[program]].loudness_drift_db  # of two random courses
+    for note in (60, 72):  # struck again, stolen
+        played = poly(*loud, (100, on(note, 32)), until=200)
+        alone = poly((0, program_change(program)), (101, on(note, 32)), until=200)
+        begun = played.trace[played.trace["event"] == BEGUN][-1]
+        voice = begun["voice"]
+        assert begun["block"] == 101
+        difference = course(played, voice)[1][101:200] - course(alone)[1][101:200]
+        assert np.abs(difference).max() <= drift_db + 0.01
+        np.testing.assert_allclose(course(played, voice)[0][101:105], note, atol=0.1)
+
+
+def test_soft_note_after_a_loud_one_does_not_begin_with_its_loudness(mono):
+    played = mono((0, on(60, 127)), (50, off(60)), (51, on(64, 32)), until=100)
+    loudness = course(played)[1]
+    assert attacks(played) == [0]  # it rises out of the release
+    np.testing.assert_allclose(loudness[51:100], LEVEL_DB + 40 * np.log10(32 / 127), atol=0.01)
