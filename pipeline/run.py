@@ -33,7 +33,7 @@ from pipeline.core.recording_options import add_sources, chosen_sound_sets
 from pipeline.core.run_progress import in_words
 from pipeline.core.stage_runner import StageRunner
 from pipeline.core.stages import only_run
-from pipeline.core.training_options import add_profile, add_training_field
+from pipeline.core.training_options import add_profile, add_training_fields
 from pipeline.training.held_out import write_held_out
 
 STUDENTS = VARIANTS[1:]
@@ -69,12 +69,15 @@ def _parser() -> Parser:
     add_instrument(parser)
     add_sources(parser)
     add_profile(parser)
-    add_training_field(parser, "steps")
+    add_training_fields(parser, "steps")
     parser.add_argument(
         "--students",
         nargs="+",
         choices=STUDENTS,
-        help="small models; the firmware plays the last one (default: set by the profile)",
+        help="small models; the firmware plays the last one: reduced learns from recordings alone, "
+        "reduced_ad and reduced_cd also from the audio or the operator levels of the full model, "
+        "tiny, a network 25 times smaller, from the levels of the best of the others (default: set "
+        "by the profile)",
     )
     add_runs(parser)
     return parser

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.options import add_instrument, add_runs
 from pipeline.core.parser import number
-from pipeline.core.profiles import WITH_GPU, WITHOUT_GPU, known_profiles
+from pipeline.core.profiles import WITH_GPU, WITHOUT_GPU, known_profiles, load_profile
 from pipeline.core.schema import Within, fields_of
 
 
@@ -32,8 +32,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     add_runs(parser)
     add_dataset(parser, "data set of pipeline.data (default: RUNS/INSTRUMENT/dataset.npz)")
     add_profile(parser)
-    for name in fields_of(TrainConfig):
-        add_training_field(parser, name)
+    add_training_fields(parser, *fields_of(TrainConfig))
     parser.add_argument(
         "--warm-start",
         type=Path,
@@ -47,16 +46,28 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_training_field(parser: argparse.ArgumentParser, name: str) -> None:
-    """Adds the option that sets an entry of `TrainConfig`: ``--batch-size`` for batch_size."""
-    field = fields_of(TrainConfig)[name]
-    assert isinstance(field.restriction, Within)
-    parser.add_argument(
-        f"--{name.replace('_', '-')}",
-        type=number(field.type, field.restriction),
-        metavar="N" if field.type is int else "X",
-        help=f"{field.help} (default: {field.default} unless the profile sets it)",
-    )
+def add_training_fields(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Adds options that set entries of `TrainConfig`, such as ``--batch-size`` for batch_size."""
+    profiles = {name: load_profile(name) for name in (WITHOUT_GPU, WITH_GPU)}
+    configs = {
+        f"in the profile {name}": profile.trainings["reduced"].config
+        for name, profile in profiles.items()
+    }
+    configs["for a tiny model"] = profiles[WITHOUT_GPU].trainings["tiny"].config
+    configs["in a profile without it"] = TrainConfig()
+    for name in names:
+        field = fields_of(TrainConfig)[name]
+        assert isinstance(field.restriction, Within)
+        defaults = {place: f"{getattr(config, name):g}" for place, config in configs.items()}
+        always = f"{field.default:g}" if len(set(defaults.values())) == 1 else ""
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=number(field.type, field.restriction),
+            metavar="N" if field.type is int else "X",
+            help=f"{field.help} (default: "
+            + (always or ", ".join(f"{default} {place}" for place, default in defaults.items()))
+            + ")",
+        )
 
 
 def training_changes(args: argparse.Namespace) -> dict[str, Any]:

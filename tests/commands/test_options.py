@@ -55,6 +55,16 @@ def test_help_of_every_option_states_its_default(command, monkeypatch):
         assert action.help, action.option_strings
 
 
+@pytest.mark.parametrize("command", ["train", "distill", "run"])
+def test_help_says_which_steps_each_profile_takes(command, monkeypatch):
+    helps = {action.dest: action.help for action in parser_of(command, monkeypatch)._actions}
+    assert helps["steps"] == (
+        "optimizer steps (default: 5000 in the profile laptop, 8000 in the profile shipped, 10000 "
+        "for a tiny model, 120000 in a profile without it)"
+    )
+    assert "seed" not in helps or helps["seed"].endswith("(default: 0)")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_number_is_checked_against_its_range(command, monkeypatch):
     parser = parser_of(command, monkeypatch)
