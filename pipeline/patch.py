@@ -26,14 +26,13 @@ from pipeline.core.files import write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig, load_instrument
 from pipeline.core.options import add_out
 from pipeline.core.parser import Parser, whole
-from pipeline.core.patch_files import known_patches, load_patch, patch_table, save_patch
+from pipeline.core.patch_files import known_patches, load_patch, save_patch
 from pipeline.core.paths import BUILD_DIR, PATCH_DIR, shown
 from pipeline.core.recording_options import add_audio, add_hold_out
 from pipeline.core.schema import Identifier
 from pipeline.model.dx7_sysex import read_voices
 from pipeline.pages.patch_text import patch_lines, summary_line, voice_line
 
-N_FRAMES = 120  # that --fit fits levels to
 USES = {  # what the command does other than listing, by option, and the options that go with it
     "show": (),
     "fit": ("audio", "syx", "instrument", "quick", "out"),
@@ -187,7 +186,7 @@ def _config(args: argparse.Namespace) -> InstrumentConfig:
 
 def _measure_stretch(args: argparse.Namespace) -> None:
     from pipeline.audio.analysis import analyse
-    from pipeline.audio.inharmonicity import compare_sources, fit_curve, measure_notes
+    from pipeline.audio.inharmonicity import measure_stretch
     from pipeline.audio.recordings import open_recordings
     from pipeline.training.splits import check_hold_out
 
@@ -197,15 +196,7 @@ def _measure_stretch(args: argparse.Namespace) -> None:
     check_hold_out(args.hold_out, {recording.source for recording in found.recordings})
     found.warn()
     analyses = analyse(found.recordings, config, folder / "features")
-    notes = measure_notes(analyses, config.confidence_threshold)
-    known = [note for note in notes if note.source not in args.hold_out]
-    if not known:
-        raise UserError(
-            f"no note in {len(found.recordings)} recordings lasts 0.25 s and has four clear "
-            "partials: give recordings of single, struck or plucked strings"
-        )
-    curve = fit_curve(known)
-    figures = compare_sources(notes, curve)
+    curve, figures = measure_stretch(analyses, config.confidence_threshold, args.hold_out)
     write_json(folder / "stretch.json", {"inharmonicity": curve, "partial_10": figures})
     for source, row in figures.items():
         held_out = " (held out)" if source in args.hold_out else ""
@@ -217,7 +208,6 @@ def _measure_stretch(args: argparse.Namespace) -> None:
 
 def _fit(args: argparse.Namespace) -> None:
     # Imported here, because other uses need no TensorFlow, which takes seconds to import.
-    from pipeline.audio.analysis import analyse
     from pipeline.audio.recordings import open_recordings
     from pipeline.model import patch_fit
     from pipeline.pages.patch_chart import write_chart
@@ -229,31 +219,12 @@ def _fit(args: argparse.Namespace) -> None:
     folder = args.out or BUILD_DIR / "patch_fit"
     found = open_recordings(args.audio, config.data)
     found.warn()
-    analyses = list(analyse(found.recordings, config.data, folder / "features"))
-    places = patch_fit.find_places(analyses, config.data)
-    if not places:
-        raise UserError(
-            f"none of {len(analyses)} recordings has a clear pitch from {config.data.f0_min_hz:g} "
-            f"to {config.data.f0_max_hz:g} Hz: choose another --instrument, or see python -m "
-            "pipeline.inspect"
-        )
-    partials = patch_fit.sample_partials(analyses, places, N_FRAMES)
-    fits = patch_fit.fit_patches(patches, partials)
+    fits = patch_fit.rank_patches(patches, found.recordings, config.data, folder / "features")
     if not args.quick:
         from pipeline.training import patch_comparison
 
         fits = patch_comparison.train_best(fits, config, found.recordings, folder)
-    write_json(
-        folder / "patches.json",
-        {
-            "n_frames": len(partials.amplitudes),
-            "patches": [
-                patch_table(fit.patch)
-                | {"error_db": fit.error_db, "errors_db": fit.errors_db, "mss_dry": fit.mss}
-                for fit in fits
-            ],
-        },
-    )
+    patch_fit.write_fits(folder / "patches.json", fits)
     write_chart(fits, folder / "patches.svg")
     print("error of the partials in dB, distance after a short training, patch")
     for fit in fits:

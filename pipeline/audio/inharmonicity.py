@@ -4,7 +4,7 @@ Partial n of a stiff string lies at ``n f1 sqrt(1 + B n^2)``, so the square of i
 by n is a straight line over n^2, and its slope gives B (see `pipeline.core.stretch`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipeline.audio.partials import HIGHEST_HZ
 from pipeline.audio.pcm import from_pcm
 from pipeline.audio.pitch import hz_to_note, note_to_hz
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
+from pipeline.core.errors import UserError
 from pipeline.core.stretch import MAX_INHARMONICITY, Curve, inharmonicity, partial_hz
 
 Floats = npt.NDArray[np.float64]
@@ -43,6 +44,33 @@ class StretchedNote:
     source: str
     note: float
     inharmonicity: float
+
+
+def measure_stretch(
+    analyses: Iterable[Analysis], threshold: float, hold_out: Collection[str]
+) -> tuple[Curve, dict[str, dict[str, float]]]:
+    """Fits a curve of inharmonicity to the notes of recordings, and compares it with each source.
+
+    Args:
+        analyses: The recordings.
+        threshold: Lowest confidence of a frame with a clear pitch.
+        hold_out: Sources that the curve is not fitted to.
+
+    Returns:
+        The curve of `fit_curve`, and the figures of `compare_sources`.
+
+    Raises:
+        UserError: No note can be measured.
+    """
+    notes = measure_notes(analyses, threshold)
+    known = [note for note in notes if note.source not in hold_out]
+    if not known:
+        raise UserError(
+            "no note in the recordings lasts 0.25 s and has four clear partials: give recordings "
+            "of single, struck or plucked strings"
+        )
+    curve = fit_curve(known)
+    return curve, compare_sources(notes, curve)
 
 
 def measure_notes(analyses: Iterable[Analysis], threshold: float) -> list[StretchedNote]:

@@ -4,19 +4,24 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from pipeline.audio.analysis import Analysis
+from pipeline.audio.analysis import Analysis, analyse
 from pipeline.audio.partials import measure_partials
+from pipeline.audio.recordings import Recording
+from pipeline.core.errors import UserError
+from pipeline.core.files import write_json
 from pipeline.core.instrument_config import DataConfig
 from pipeline.core.patch import Patch
-from pipeline.core.patch_files import known_patches, load_patch
+from pipeline.core.patch_files import known_patches, load_patch, patch_table
 from pipeline.core.processes import worker_count
 from pipeline.model.static_fit import N_PARTIALS, Partials, fit_levels, make_partials
 
+N_FRAMES = 120  # that `rank_patches` fits levels to
 LOUD_DB = 30.0  # frames further below the loudest of their recording do not count
 EDGE_FRAMES = 8  # frames at the ends of a recording, whose windows reach beyond it
 
@@ -66,6 +71,41 @@ def distinct_patches(patches: Iterable[Patch]) -> list[Patch]:
         names.add(name)
         chosen[patch] = replace(patch, name=name)
     return list(chosen.values())
+
+
+def rank_patches(
+    patches: Sequence[Patch], recordings: Sequence[Recording], config: DataConfig, cache: Path
+) -> list[Fit]:
+    """Fits patches to frames of recordings; returns the best patch first.
+
+    Args:
+        patches: The patches.
+        recordings: The recordings.
+        config: The pitch range, and which frames have a clear pitch.
+        cache: Where the analyses of recordings are kept.
+
+    Raises:
+        UserError: A recording is not usable audio, or none has a clear pitch.
+    """
+    analyses = list(analyse(recordings, config, cache))
+    places = find_places(analyses, config)
+    if not places:
+        raise UserError(
+            f"none of {len(analyses)} recordings has a clear pitch from {config.f0_min_hz:g} to "
+            f"{config.f0_max_hz:g} Hz: choose another --instrument, or see python -m "
+            "pipeline.inspect"
+        )
+    return fit_patches(patches, sample_partials(analyses, places, N_FRAMES))
+
+
+def write_fits(path: Path, fits: Sequence[Fit]) -> None:
+    """Writes patches with their errors to a JSON file, the best first."""
+    rows = [
+        patch_table(fit.patch)
+        | {"error_db": fit.error_db, "errors_db": fit.errors_db, "mss_dry": fit.mss}
+        for fit in fits
+    ]
+    write_json(path, {"n_frames": len(fits[0].errors_db), "patches": rows})
 
 
 def find_places(analyses: Sequence[Analysis], config: DataConfig) -> list[Place]:

@@ -17,6 +17,7 @@ from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.patch_files import known_patches, load_patch, patch_table
 from pipeline.core.stretch import inharmonicity
 from pipeline.evaluation.bench_firmware import bench_frames
+from pipeline.model import patch_fit
 from pipeline.model.patches import find_patch
 from pipeline.quantization.weights import load_noise
 from pipeline.reference import device
@@ -144,7 +145,7 @@ def test_fit_finds_the_patch_that_made_the_sounds(tmp_path, capsys, monkeypatch)
         soundfile.write(tmp_path / "audio" / f"{number}.wav", pcm, SAMPLE_RATE)
     cartridge_file = tmp_path / "bells.syx"
     cartridge_file.write_bytes(message(vced(BELL), 0))
-    monkeypatch.setattr(patch, "N_FRAMES", 16)
+    monkeypatch.setattr(patch_fit, "N_FRAMES", 16)
     words = ["--fit", "--quick", "--audio", str(tmp_path / "audio"), "--syx", str(cartridge_file)]
     patch.main([*words, "--out", str(tmp_path / "out")])
     figures = json.loads((tmp_path / "out" / "patches.json").read_text())
@@ -194,7 +195,7 @@ def test_inharmonicity_of_recorded_strings_is_measured(tmp_path, capsys):
 def test_recordings_without_stretched_notes_are_refused(tmp_path, capsys):
     soundfile.write(tmp_path / "short.wav", make_tone(0.15, 220.0), SAMPLE_RATE)
     words = ["--stretch", "--audio", str(tmp_path), "--out", str(tmp_path / "out")]
-    assert "no note in 1 recordings lasts" in refused(capsys, *words)
+    assert "no note in the recordings lasts" in refused(capsys, *words)
     assert "--stretch needs recordings" in refused(capsys, "--stretch")
 
 
