@@ -21,6 +21,7 @@ from pipeline.model.patches import find_patch
 from pipeline.quantization import tflite_writer
 from pipeline.reference import reverb as reference_reverb
 from pipeline.reference.frame import clamp_frames
+from pipeline.reference.limiter import limit
 from pipeline.target.player import Performance, Score, perform_preset, stretches
 
 
@@ -30,7 +31,7 @@ def render_stretches(performance: Performance, model: Ddx7) -> np.ndarray:
     Returns:
         int16 PCM, shape [64 * n_blocks].
     """
-    mix = np.zeros(len(performance.pcm))
+    mix = np.zeros(len(performance.pcm), np.int64)
     for stretch in stretches(performance):
         f0_hz, loudness_db = clamp_frames(stretch.frames).T
         inputs = model.prepare(f0_hz[None], loudness_db[None])
@@ -42,8 +43,8 @@ def render_stretches(performance: Performance, model: Ddx7) -> np.ndarray:
         grains = grain_offsets(len(f0_hz), voice=stretch.voice)[None]
         sound = model.synthesize(levels, features, inputs["phase"], grains, gains)
         begin = stretch.block * HOP_SAMPLES
-        mix[begin : begin + sound.shape[1]] += sound[0]
-    return to_pcm(mix / 2 if performance.n_voices > 1 else mix)
+        mix[begin : begin + sound.shape[1]] += to_pcm(sound[0])
+    return limit(mix)
 
 
 def render_score(

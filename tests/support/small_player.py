@@ -26,7 +26,7 @@ SOURCES = [  # of the player, without the generated ones
     for folder, names in {
         "player": (
             *("player", "voices", "keys", "midi_controllers", "midi_input"),
-            *("expression", "pitch", "pitch_tables"),
+            *("expression", "limiter", "pitch", "pitch_tables"),
         ),
         "instrument": ("instrument", "frame"),
         "midi": ("midi_parser",),

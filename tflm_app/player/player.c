@@ -2,18 +2,17 @@
 
 #include <string.h>
 
-#include "fm/fm_sine.h"
 #include "player/keys.h"
 #include "player/midi_controllers.h"
 #include "player/second_core.h"
 #include "player/voices.h"
 
 #define GENERAL_MIDI_VOLUME 100
-#define MIX_SHIFT (PLAYER_N_VOICES > 1 ? 1 : 0)
 
 void player_init(player_t *player) {
     memset(player, 0, sizeof *player);
     player->channel = PLAYER_ALL_CHANNELS;
+    limiter_init(&player->limiter);
     player_reset(player);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
@@ -139,10 +138,9 @@ static void render_share(void *argument) {
     decode_frames(share);
     for (int i = 0; i < share->n_voices; i++) {
         player_voice_t *const voice = &share->player->voices[share->voices[i]];
-        const int32_t gain = voice->is_live ? 1 << MIX_SHIFT : 1; /* a live voice plays alone */
         if (player_voice_render(voice, voice_samples)) {
             for (int n = 0; n < FM_BLOCK_SAMPLES; n++) {
-                mix[n] += voice_samples[n] * gain;
+                mix[n] += voice_samples[n];
             }
         }
     }
@@ -187,7 +185,5 @@ void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]) {
     }
 #endif
     player_start_waiting_notes(player);
-    for (int n = 0; n < FM_BLOCK_SAMPLES; n++) {
-        samples[n] = (int16_t)fm_saturate(mix[n] >> MIX_SHIFT);
-    }
+    limiter_process(&player->limiter, mix, samples);
 }

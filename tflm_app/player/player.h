@@ -22,12 +22,11 @@
  * released rises out of that release instead.
  *
  * Instead of notes, the player can follow frames that were measured in another sound (player_follow). Only
- * the first voice then plays, at its full level. Program changes and the loudness controllers still
+ * the first voice then plays. Program changes and the loudness controllers still
  * apply; keys, bend and vibrato do not.
  *
- * With one voice (PLAYER_N_VOICES 1) the player is monophonic and outputs the voice unscaled. With more
- * voices, it halves each of them: two voices at full scale fit, and so do four of ordinary loudness; beyond
- * that, samples saturate.
+ * With one voice (PLAYER_N_VOICES 1) the player is monophonic. The voices are added as they are, and a
+ * limiter (player/limiter.h) turns their sum down where it does not fit.
  *
  * The implementation has four parts: player.c (this interface, mixing), voices.c (the life of a voice),
  * keys.c (held keys and the choice of a voice) and midi_controllers.c. In each block all voices set their
@@ -36,7 +35,7 @@
  * (player/second_core.h); the samples are the same.
  *
  * Nothing is allocated. State: per voice, that of instrument_t and 96 bytes. Cost besides instrument_render
- * of each voice: see player/expression.h, plus 12 instructions per sample for mixing.
+ * of each voice: see player/expression.h, plus 6 instructions per sample for mixing, and the limiter.
  */
 #ifndef PLAYER_H
 #define PLAYER_H
@@ -44,6 +43,7 @@
 #include "instrument/instrument.h"
 #include "midi/midi_parser.h"
 #include "player/expression.h"
+#include "player/limiter.h"
 #include "shared_constants.h"
 
 #ifdef __cplusplus
@@ -92,7 +92,6 @@ typedef struct {
     uint8_t played;     /* preset that was played in the last block */
     bool has_frame;     /* the next block plays a frame, which has to be decoded; otherwise the voice fades */
     bool is_fresh;      /* nothing has been rendered since the decoder was reset */
-    bool is_live;       /* its sound or fade-out follows measured frames instead of keys */
     uint32_t released;  /* value of n_released at its release: smaller is older */
     player_key_t next;  /* note that waits until the voice has faded */
     uint8_t next_phase; /* phase in which that note begins, VOICE_HELD or VOICE_PEDAL; VOICE_IDLE: no note
@@ -122,6 +121,7 @@ typedef struct {
     int32_t last_pitch; /* last note, semitones in Q16; negative: none yet */
     uint32_t n_released;
     uint32_t n_stolen; /* notes that were cut off to free a voice */
+    limiter_t limiter;
 } player_t;
 
 /* Initializes a player: silent, first instrument, all channels, polyphonic if it has more than one voice. */

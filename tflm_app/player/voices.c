@@ -28,7 +28,6 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
     expression_start(&voice->expression, key.note, key.velocity, from, glide_frames);
     voice->note = key.note;
     voice->phase = phase;
-    voice->is_live = false;
     player->last_pitch = key.note << 16;
 }
 
@@ -72,7 +71,6 @@ void player_start_live_voice(player_t *player) {
             player_voice_bind_preset(voice, player->program, voice->instrument.seed);
         }
         voice->phase = VOICE_LIVE;
-        voice->is_live = true;
         voice->is_fresh = true;
     }
 }

@@ -14,6 +14,7 @@ from pipeline.core.constants import HOP_SAMPLES
 from pipeline.core.patch_files import load_patch
 from pipeline.reference import device, frame
 from pipeline.reference.fm import FixedVoice
+from pipeline.reference.limiter import limit
 from pipeline.reference.noise import noise_gains, noise_pcm, to_fixed_noise
 from pipeline.target.player import Performance, Score, perform, stretches
 
@@ -38,7 +39,7 @@ def simulate(performance: Performance, model: Path) -> np.ndarray:
         sound = np.clip(sound, -FULL_SCALE, FULL_SCALE - 1)
         begin = stretch.block * HOP_SAMPLES
         mix[begin : begin + len(sound)] += sound
-    return np.clip(mix >> (performance.n_voices > 1), -FULL_SCALE, FULL_SCALE - 1)
+    return limit(mix)
 
 
 message = st.one_of(
