@@ -10,8 +10,8 @@
  * and -39 dB; if they saturated, it would be up to -24, -14 and -8 dB (tests/reference/test_limiter.py).
  *
  * The arithmetic is that of integers, the same on every core; pipeline/reference/limiter.py does the same in
- * Python. State: 8 bytes. Cost: 7 instructions per sample on Cortex-M4F while the sum fits, LIMITING
- * otherwise.
+ * Python. State: 8 bytes. Cost: 10 instructions per sample on
+ * Cortex-M4F and 14 on M0+ while the sum fits, 31 and 80 while it is turned down.
  */
 #ifndef LIMITER_H
 #define LIMITER_H

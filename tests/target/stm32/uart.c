@@ -26,44 +26,38 @@
 static volatile uint32_t status, data, cleared, others;
 
 volatile uint32_t *fake_register(uintptr_t address) {
-  const uint32_t offset = (uint32_t)address - CHIP_MIDI_USART;
-  if (offset == CHIP_USART_STATUS) {
-    status &= ~cleared;
-    cleared = 0;
-    return &status;
-  }
-  return offset == CHIP_USART_RECEIVED ? &data
-         : offset == CLEARED           ? &cleared
-                                       : &others;
+    const uint32_t offset = (uint32_t)address - CHIP_MIDI_USART;
+    if (offset == CHIP_USART_STATUS) {
+        status &= ~cleared;
+        cleared = 0;
+        return &status;
+    }
+    return offset == CHIP_USART_RECEIVED ? &data : offset == CLEARED ? &cleared : &others;
 }
 
 static void receive(uart_t *uart, const uint8_t arrived[2]) {
-  status = CHIP_USART_RECEIVED == 0x24u
-               ? (status & ~cleared & ~HAS_BYTE) | arrived[0]
-               : arrived[0];
-  cleared = 0;
-  data = arrived[1];
-  uart_interrupt(uart);
+    status = CHIP_USART_RECEIVED == 0x24u ? (status & ~cleared & ~HAS_BYTE) | arrived[0] : arrived[0];
+    cleared = 0;
+    data = arrived[1];
+    uart_interrupt(uart);
 }
 
 int main(int argc, char **argv) {
-  static uint8_t ring[8];
-  uart_t uart = {.base = CHIP_MIDI_USART,
-                 .received = {ring, sizeof ring, 0, 0}};
-  if (argc < 3) {
-    return 2;
-  }
-  const int script = board_open_read(argv[1]),
-            received = board_open_write(argv[2]);
-  uint8_t step[2];
-  while (board_read(script, step, sizeof step) == sizeof step) {
-    if (step[0] == 0) {
-      uint8_t bytes[sizeof ring];
-      board_write(received, bytes, uart_read(&uart, bytes, sizeof bytes));
-    } else {
-      receive(&uart, step);
+    static uint8_t ring[8];
+    uart_t uart = {.base = CHIP_MIDI_USART, .received = {ring, sizeof ring, 0, 0}};
+    if (argc < 3) {
+        return 2;
     }
-  }
-  printf("%u %u\n", (unsigned)uart.n_lost, (unsigned)uart.n_errors);
-  return board_close(received);
+    const int script = board_open_read(argv[1]), received = board_open_write(argv[2]);
+    uint8_t step[2];
+    while (board_read(script, step, sizeof step) == sizeof step) {
+        if (step[0] == 0) {
+            uint8_t bytes[sizeof ring];
+            board_write(received, bytes, uart_read(&uart, bytes, sizeof bytes));
+        } else {
+            receive(&uart, step);
+        }
+    }
+    printf("%u %u\n", (unsigned)uart.n_lost, (unsigned)uart.n_errors);
+    return board_close(received);
 }
