@@ -18,16 +18,20 @@ recording are cached in ``runs/<instrument>/features``, so the same command resu
 interruption.
 """
 
+import argparse
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from pipeline.audio.continuation import join_continued
 from pipeline.audio.recordings import Found, open_recordings, render_corpus
 from pipeline.core.cli import run_main
 from pipeline.core.files import require_writable
-from pipeline.core.instrument_config import load_instrument
+from pipeline.core.instrument_config import InstrumentConfig, load_instrument
 from pipeline.core.options import add_instrument, add_runs
 from pipeline.core.parser import Parser, renamed_option
 from pipeline.core.paths import shown
+from pipeline.core.processes import used_alone
 from pipeline.core.recording_options import add_sources, chosen_sound_sets
 from pipeline.core.runs import runs_option
 from pipeline.target.live_features import live_extractor
@@ -43,24 +47,32 @@ def main(argv: Sequence[str] | None = None) -> None:
     sound_sets = chosen_sound_sets(args, config)
     run_dir = args.runs / config.instrument
     require_writable(run_dir)
+    with used_alone(run_dir):
+        summary = _make_dataset(args, config, run_dir, sound_sets)
+    print("\n".join(summary_lines(summary, run_dir / "dataset.npz")))
+    print(
+        f"next: python -m pipeline.train --instrument {config.instrument} --variant full"
+        f"{runs_option(args.runs)}"
+    )
+
+
+def _make_dataset(
+    args: argparse.Namespace, config: InstrumentConfig, run_dir: Path, sound_sets: Sequence[str]
+) -> dict[str, Any]:
+    """Opens or renders recordings, and turns them into a data set; returns its summary."""
     found = open_recordings(args.audio, config.data) if args.audio else Found()
     sources = [recording.source for recording in found.recordings]
     check_hold_out(args.hold_out, [*sources, *sound_sets])
     found.warn(str(shown(run_dir / "dataset.json")))
     recordings = join_continued(found.recordings, run_dir / "joined")
     recordings += render_corpus(config, run_dir / "corpus", sound_sets) if sound_sets else []
-    summary = build_dataset(
+    return build_dataset(
         config,
         recordings,
         run_dir,
         hold_out=args.hold_out,
         passed_over=found.by_path(),
         measure_live=live_extractor(config.data),
-    )
-    print("\n".join(summary_lines(summary, run_dir / "dataset.npz")))
-    print(
-        f"next: python -m pipeline.train --instrument {config.instrument} --variant full"
-        f"{runs_option(args.runs)}"
     )
 
 

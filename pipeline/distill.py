@@ -23,6 +23,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.model_choice import choose_model, describe_run
 from pipeline.core.parser import Parser
+from pipeline.core.processes import used_alone
 from pipeline.core.runs import find_run, load_run
 from pipeline.core.training_options import add_training_arguments
 from pipeline.training.dataset import load_dataset
@@ -50,19 +51,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     dataset = load_dataset(args.dataset or folder / "dataset.npz", instrument)
     variant = "tiny" if args.variant == "tiny" else VARIANT_OF_METHOD[args.method]
     training = chosen_training(args, variant)
-    metrics = train_variant(
-        folder / variant,
-        resolve(instrument, variant, training),
-        instrument.data,
-        dataset,
-        start=chosen_start(args, instrument, variant, training),
-        teacher=teacher,
-        resume=not args.restart,
-    )
-    print_metrics(metrics, folder / variant)
+    start = chosen_start(args, instrument, variant, training)
+    run_dir = folder / variant
+    with used_alone(run_dir):
+        metrics = train_variant(
+            run_dir,
+            resolve(instrument, variant, training),
+            instrument.data,
+            dataset,
+            start=start,
+            teacher=teacher,
+            resume=not args.restart,
+        )
+    print_metrics(metrics, run_dir)
     for split, error_db in metrics.get("teacher", {}).get("level_error_db", {}).items():
         print(f"levels, {split}: {error_db:.2f} dB from the teacher's, where they are audible")
-    print(f"next: python -m pipeline.quantize --run {folder / variant}")
+    print(f"next: python -m pipeline.quantize --run {run_dir}")
 
 
 def _parser() -> Parser:

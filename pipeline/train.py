@@ -14,6 +14,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_variant
 from pipeline.core.parser import Parser
+from pipeline.core.processes import used_alone
 from pipeline.core.runs import runs_option
 from pipeline.core.training_options import add_training_arguments
 from pipeline.training.dataset import load_dataset
@@ -31,19 +32,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     folder = args.runs / args.instrument
     dataset = load_dataset(args.dataset or folder / "dataset.npz", instrument)
     training = chosen_training(args, args.variant)
-    metrics = train_model(
-        folder / args.variant,
-        resolve(instrument, args.variant, training),
-        dataset,
-        warm_start=chosen_start(args, instrument, args.variant, training),
-        resume=not args.restart,
-    )
-    print_metrics(metrics, folder / args.variant)
+    start = chosen_start(args, instrument, args.variant, training)
+    run_dir = folder / args.variant
+    with used_alone(run_dir):
+        metrics = train_model(
+            run_dir,
+            resolve(instrument, args.variant, training),
+            dataset,
+            warm_start=start,
+            resume=not args.restart,
+        )
+    print_metrics(metrics, run_dir)
     if args.variant == "full":
         following = f"train --variant reduced --instrument {args.instrument}"
         following += runs_option(args.runs)
     else:
-        following = f"quantize --run {folder / args.variant}"
+        following = f"quantize --run {run_dir}"
     print(f"next: python -m pipeline.{following}")
 
 

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import remove_unfinished
+from pipeline.core.paths import shown
 
 _claims: dict[Path, TextIO] = {}
 
@@ -103,6 +104,28 @@ def try_lock(path: Path) -> TextIO | None:
         lock.close()
         return None
     return lock
+
+
+@contextmanager
+def used_alone(folder: Path) -> Iterator[None]:
+    """Refuses a second process in such a block for `folder`, which is created if needed.
+
+    Raises:
+        UserError: Another process is in one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)  # locking the folder itself leaves no file behind
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            where = shown(folder)
+            raise UserError(
+                f"{where} is in use by another command: wait for it or stop it"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def claim(folder: Path) -> bool:

@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from support.refusals import refusal
 
+from pipeline import data
 from pipeline.core.errors import UserError
 from pipeline.core.files import TEMPORARY, atomic_write
-from pipeline.core.processes import claim, locked, run_in_workers
+from pipeline.core.processes import claim, locked, run_in_workers, used_alone
 
 
 def write_slowly(path: Path, seconds: float) -> None:
@@ -65,6 +67,27 @@ def test_a_lock_is_held_by_one_at_a_time(tmp_path):
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
+
+
+def test_a_folder_is_used_by_one_command_at_a_time(tmp_path):
+    folder = tmp_path / "new"
+    with used_alone(folder):
+        with (
+            pytest.raises(UserError, match="new is in use by another command: wait"),
+            used_alone(folder),
+        ):
+            pass
+        with used_alone(tmp_path):  # another folder
+            pass
+    with used_alone(folder):
+        assert not list(folder.iterdir())
+
+
+def test_a_command_refuses_a_folder_in_use(tmp_path, capsys):
+    words = ["--instrument", "flute", "--audio", tmp_path / "nowhere", "--runs", tmp_path]
+    with used_alone(tmp_path / "flute"):
+        assert "flute is in use by another command" in refusal(capsys, data.main, *words)
+    assert "nowhere does not exist" in refusal(capsys, data.main, *words)
 
 
 def test_a_claimed_folder_is_free_again_when_the_process_ends(tmp_path):
