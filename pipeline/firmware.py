@@ -57,8 +57,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack; "
             f"flash: {parts}"
         )
-    for line in describe_time(args, generated):
-        print(line)
+    if args.voices:
+        print(describe_time(args, generated))
     if frames is not None:
         rendering = render(built, frames)
         write_wav(args.out, rendering.pcm)

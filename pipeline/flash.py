@@ -8,6 +8,8 @@ drive (UF2) if it is mounted. Any other board is flashed with the first installe
 ``openocd``, ``st-flash`` and ``pyocd``.
 """
 
+import argparse
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
 from pipeline.target import firmware, sources
 from pipeline.target.boards import INSTRUMENT_BOARDS
+from pipeline.target.emulator import EMULATOR
 from pipeline.target.flashing import DRIVE_PLACES, convert, find_drive, flash, flasher
 
 
@@ -52,15 +55,27 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(line, flush=True)
     options = sources.build_options(args)
     generated = sources.generate_source(args)
+    print(f"building for {board}, and estimating what its voices take", flush=True)
     built = firmware.build(board, generated, options=options)
-    for line in sources.describe_time(args, generated):
-        print(line)
+    print(_describe_voices(args, generated))
     files = convert(built.program.elf, board)
     print(f"{board}: flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack")
     print(f"written: {', '.join(str(shown(path)) for path in files.values())}")
     command = flash(board, files, drive=drive, dry_run=args.dry_run)
     print(f"{'to flash it' if args.dry_run else 'flashed'}: {command}")
-    print(f"next: wire it as in tflm_app/boards/{board}/README.md, and play")
+    wiring = INSTRUMENT_BOARDS[board].wiring
+    print(f"next: wire it as in tflm_app/boards/{wiring}/README.md, and play")
+
+
+def _describe_voices(args: argparse.Namespace, generated: Path) -> str:
+    """Says how many voices there are and which share of the time they take, if it can be measured.
+
+    Without ``--voices``, a board is flashed without an emulator, too.
+    """
+    if args.voices or shutil.which(EMULATOR):
+        return sources.describe_time(args, generated)
+    n_voices = INSTRUMENT_BOARDS[args.board].n_voices
+    return f"{n_voices} voices; {EMULATOR} is not installed, with which their time is estimated"
 
 
 if __name__ == "__main__":

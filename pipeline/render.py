@@ -17,11 +17,24 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.instrument_config import known_instruments, load_instrument
 from pipeline.core.model_choice import chosen_model
-from pipeline.core.options import add_board, add_model, add_out, add_reverb_seconds
-from pipeline.core.parser import Parser, renamed_option, whole
+from pipeline.core.options import (
+    add_board,
+    add_model,
+    add_out,
+    add_reverb_seconds,
+    add_voices,
+)
+from pipeline.core.parser import Parser, renamed_option
 from pipeline.core.runs import WEIGHTS, decoder_name
 from pipeline.target.boards import FILE_BOARDS
-from pipeline.target.player import MAX_VOICES, POLYPHONIC_VOICES, load_score, perform_preset
+from pipeline.target.player import (
+    POLYPHONIC_VOICES,
+    Performance,
+    Score,
+    load_score,
+    perform_preset,
+)
+from pipeline.target.polyphony import count_polyphony
 from pipeline.target.sources import generate
 
 
@@ -49,14 +62,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     player = "the float model" if args.float else f"the firmware on {args.board}"
     print(
         f"{args.out}: {seconds:.2f} s of {args.instrument} by {player}, "
-        f"{played.n_voices} {'voice' if played.n_voices == 1 else 'voices'}, "
-        f"{played.report['n_stolen']} notes cut off, peak {peak:.2f}"
+        f"{played.n_voices} {'voice' if played.n_voices == 1 else 'voices'}, peak {peak:.2f}"
     )
+    for line in _lost_notes(score, played):
+        print(line)
     if FILE_BOARDS[args.board].machine:
         mean = played.report["instructions"] / max(played.report["n_blocks"], 1)
         worst = played.report["worst_block_instructions"]
         print(f"instructions per block of 4 ms: {mean:,.0f} on average, at most {worst:,}")
     print("next: listen to it; --reverb SECONDS adds the reverb of the recordings")
+
+
+def _lost_notes(score: Score, played: Performance) -> list[str]:
+    """Returns a line about the notes that had no voice, if there are any."""
+    polyphony = count_polyphony(score)
+    n_lost = polyphony.n_hidden if played.n_voices == 1 else played.report["n_stolen"]
+    if not n_lost:
+        return []
+    line = f"{n_lost} of {polyphony.n_notes} notes were not played or cut off"
+    if polyphony.most > played.n_voices:
+        line += (
+            f", because up to {polyphony.most} sound together; --voices {polyphony.most} plays all"
+        )
+    return [line]
 
 
 def _usual_voices(instrument: str) -> int:
@@ -79,13 +107,7 @@ def _parser() -> Parser:
         help="play with the float model instead of the firmware (default: the firmware)",
     )
     renamed_option(parser, "--engine", "--board, or --float for the float model")
-    parser.add_argument(
-        "--voices",
-        type=whole(1, MAX_VOICES),
-        metavar="N",
-        help=f"voices of the player, 1 to {MAX_VOICES} (default: 1 if the instrument slurs, else "
-        f"{POLYPHONIC_VOICES})",
-    )
+    add_voices(parser, f" (default: 1 if the instrument slurs, else {POLYPHONIC_VOICES})")
     add_reverb_seconds(parser)
     add_out(parser, "WAV file to write")
     return parser

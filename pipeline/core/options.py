@@ -12,8 +12,10 @@ from typing import Any
 from pipeline.core.constants import ENGINES, FORMATS, VARIANTS
 from pipeline.core.instrument_config import known_instruments, shipped_instruments
 from pipeline.core.model_choice import PREFERRED
-from pipeline.core.parser import real
+from pipeline.core.parser import real, whole
 from pipeline.core.paths import MODEL_DIR, REPOSITORY, RUN_DIR
+
+MAX_VOICES = 128
 
 
 def add_instrument(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -258,6 +260,21 @@ def add_systems(parser: argparse.ArgumentParser) -> None:
         choices=VARIANTS,
         default=["reduced_cd"],
         help=_help("variants whose quantized model the firmware plays", ["reduced_cd"]),
+    )
+
+
+def add_voices(parser: argparse.ArgumentParser, help: str) -> None:
+    """Adds ``--voices N``, the number of the player's voices; None by default.
+
+    Args:
+        parser: The parser.
+        help: What limits the number, and its default.
+    """
+    parser.add_argument(
+        "--voices",
+        type=whole(1, MAX_VOICES),
+        metavar="N",
+        help=f"voices of the player, 1 to {MAX_VOICES}{help}",
     )
 
 

@@ -153,6 +153,11 @@ class Board:
     limits: Limits | None = None
 
     @property
+    def wiring(self) -> str:
+        """Folder in ``tflm_app/boards`` with the wiring in its README; the Picos share one."""
+        return "ports/rp2" if self.flasher and self.flasher.uf2_family else self.name
+
+    @property
     def core(self) -> str:
         """Name of the core for readers."""
         return self.processor.name

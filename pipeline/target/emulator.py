@@ -16,6 +16,7 @@ from pipeline.target.boards import FILE_BOARDS, WASM
 from pipeline.target.build import Program
 from pipeline.target.tools import require_tools, run_command, telling_line
 
+EMULATOR = "qemu-system-arm"
 # Node.js 18, which Debian 12 has, asks for the second option; later releases accept it.
 _NODE = ("node", "--no-warnings", "--experimental-wasi-unstable-preview1")
 
@@ -45,9 +46,9 @@ def command_line(program: Program, arguments: Sequence[str]) -> list[str]:
     machine = board.machine
     if machine is None:
         return [elf, *arguments]
-    require_tools("qemu-system-arm")
+    require_tools(EMULATOR)
     words = ",".join(f"arg={word}" for word in ("firmware", *arguments))
-    command = ["qemu-system-arm", "-machine", machine, "-kernel", elf, "-icount", "shift=0"]
+    command = [EMULATOR, "-machine", machine, "-kernel", elf, "-icount", "shift=0"]
     command += ["-display", "none", "-monitor", "none", "-serial", "none"]
     command += ["-chardev", "stdio,id=console"]
     return [*command, "-semihosting-config", f"enable=on,target=native,chardev=console,{words}"]

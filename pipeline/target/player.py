@@ -23,7 +23,6 @@ from pipeline.target.build import Program, application_settings, make
 from pipeline.target.emulator import run_checked
 
 MAX_SECONDS = 3600
-MAX_VOICES = 16
 POLYPHONIC_VOICES = 4  # default for instruments that do not slur
 Score = list[tuple[int, bytes]]
 """MIDI bytes in the order of time, each with the number of the block before which they arrive."""
@@ -148,7 +147,7 @@ def perform_preset(generated: Path, score: Score, board: str, *, n_voices: int) 
         generated: Output of `pipeline.codegen`.
         score: From `load_score`.
         board: One of `pipeline.target.boards.FILE_BOARDS`.
-        n_voices: Number of voices, up to `MAX_VOICES`.
+        n_voices: Number of voices.
 
     Raises:
         UserError: A tool is missing, or the program does not compile, does not fit, or failed.

@@ -7,15 +7,13 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.model_choice import chosen_models
-from pipeline.core.options import add_format, add_models
-from pipeline.core.parser import real, whole
+from pipeline.core.options import add_format, add_models, add_voices
+from pipeline.core.parser import real
 from pipeline.core.paths import BUILD_DIR
 from pipeline.core.runs import decoder_name
 from pipeline.emit import presets
 from pipeline.target.boards import ALL_BOARDS, INSTRUMENT_BOARDS
 from pipeline.target.voices import check_time
-
-MAX_VOICES = 128
 
 
 def generate(*run_dirs: Path, fmt: str = "int8", reverb_seconds: float = 0.0) -> Path:
@@ -75,12 +73,10 @@ def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> 
         metavar="NAME=VALUE",
         help="set a variable of the build, such as PICO_AUDIO=pwm; may be repeated (default: none)",
     )
-    parser.add_argument(
-        "--voices",
-        type=whole(1, MAX_VOICES),
-        metavar="N",
-        help="voices of the player; refused if the board has no memory or, by estimate, no time "
-        "for them (default: those of the board)",
+    add_voices(
+        parser,
+        "; refused if the board has no memory or, by estimate, no time for them (default: those of "
+        "the board)",
     )
 
 
@@ -98,25 +94,23 @@ def build_options(arguments: argparse.Namespace) -> dict[str, str]:
     return options
 
 
-def describe_time(arguments: argparse.Namespace, generated: Path) -> list[str]:
-    """Returns a line with the time that ``--voices`` take, if it is given.
+def describe_time(arguments: argparse.Namespace, generated: Path) -> str:
+    """Returns a line with the number of the player's voices and the time that they take.
 
     Args:
-        arguments: Options ``board`` and those of `add_source_arguments`.
+        arguments: Options ``board``, an instrument board, and those of `add_source_arguments`.
         generated: Output of `generate_source`.
 
     Raises:
-        UserError: The board has no time for them.
+        UserError: The board has no time for them, or `check_time` raises it.
     """
-    if not arguments.voices:
-        return []
-    rate = dict(arguments.option).get("SAMPLE_RATE")
     board = INSTRUMENT_BOARDS[arguments.board]
-    share = check_time(
-        board, generated, arguments.voices, sample_rate_hz=int(rate) if rate else None
-    )
-    subject = "1 voice takes" if arguments.voices == 1 else f"{arguments.voices} voices take"
-    return [f"{subject} {100 * share:.0f} % of the worst block's time by estimate"]
+    options = build_options(arguments)
+    n_voices = int(options.get("PLAYER_VOICES", board.n_voices))
+    rate = options.get("SAMPLE_RATE")
+    share = check_time(board, generated, n_voices, sample_rate_hz=int(rate) if rate else None)
+    subject = "1 voice takes" if n_voices == 1 else f"{n_voices} voices take"
+    return f"{subject} {100 * share:.0f} % of the worst block's time by estimate"
 
 
 def _option(text: str) -> tuple[str, str]:

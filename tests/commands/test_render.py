@@ -49,9 +49,9 @@ def tune(tmp_path_factory):
     )
 
 
-def play(tune, run_dir, out, *options):
+def play(tune, run_dir, out, *options, n_voices=2):
     arguments = ["--midi", tune, "--instrument", "flute", "--run", run_dir, "--out", out, *options]
-    arguments += ["--voices", 2]
+    arguments += ["--voices", n_voices] if n_voices else []
     render.main([str(argument) for argument in arguments])
     with wave.open(str(out)) as wav:
         assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (SAMPLE_RATE, 1, 2)
@@ -119,7 +119,27 @@ def test_chord_of_more_notes_than_voices_loses_one(small_run, tmp_path, capsys):
     chord += [note("note_off", pitch, 300) for pitch in (60, 64, 67)]
     tune = save(tmp_path / "chord.mid", *chord)
     assert play(tune, small_run, tmp_path / "out.wav").any()
-    assert "2 voices, 1 notes cut off" in capsys.readouterr().out
+    assert (
+        "1 of 3 notes were not played or cut off, because up to 3 sound together; --voices 3 plays "
+        "all"
+    ) in capsys.readouterr().out
+
+
+@pytest.mark.firmware
+def test_chord_for_an_instrument_that_slurs_loses_all_but_one(small_run, tmp_path, capsys):
+    chord = [note("note_on", pitch, 0) for pitch in (60, 64, 67)]
+    melody = [note("note_on", 72, 300), note("note_off", 67, 8), note("note_off", 72, 300)]
+    tune = save(tmp_path / "chord.mid", *chord, *melody)
+    assert play(tune, small_run, tmp_path / "out.wav", n_voices=None).any()
+    printed = capsys.readouterr().out
+    assert ", 1 voice, peak" in printed
+    assert "2 of 4 notes were not played or cut off, because up to 4 sound" in printed
+
+
+@pytest.mark.firmware
+def test_nothing_is_said_about_notes_that_are_all_played(tune, small_run, tmp_path, capsys):
+    play(tune, small_run, tmp_path / "out.wav")
+    assert "notes were not played" not in capsys.readouterr().out
 
 
 @pytest.mark.firmware
@@ -160,9 +180,9 @@ def test_file_that_cannot_be_played_is_named_in_one_line(tmp_path, content, mess
 
 @pytest.mark.firmware
 def test_number_of_voices_is_bounded(tune, small_run, tmp_path):
-    for n_voices in ("0", "17"):
+    for n_voices in ("0", "-1", "1.5", "129"):
         arguments = ["--midi", str(tune), "--instrument", "flute", "--run", str(small_run)]
         with pytest.raises(
-            UserError, match=f"--voices: '{n_voices}' is not a whole number from 1 to 16"
+            UserError, match=f"--voices: '{n_voices}' is not a whole number from 1 to 128"
         ):
             render.main([*arguments, "--out", str(tmp_path / "out.wav"), "--voices", n_voices])

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import shlex
+import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -15,6 +16,7 @@ from support.small_run import make_run
 from pipeline import firmware as firmware_command
 from pipeline import flash
 from pipeline.core.errors import UserError
+from pipeline.core.paths import APP_DIR
 from pipeline.target import firmware, flashing, sources, uf2
 from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.build import Program, build_program
@@ -271,25 +273,47 @@ def test_dry_run_prints_a_command_even_without_board_and_tools(board, tools):
 @pytest.mark.firmware
 def test_dry_run_builds_the_model_of_a_run_folder(small_run, build_dir, capsys):
     flash.main(["--board", "pico2", "--run", str(small_run), "--dry-run"])
-    sizes, written, command, following = capsys.readouterr().out.splitlines()
+    doing, voices, sizes, written, command, following = capsys.readouterr().out.splitlines()
+    assert doing == "building for pico2, and estimating what its voices take"
+    assert re.fullmatch(r"8 voices take \d+ % of the worst block's time by estimate", voices)
     assert sizes.startswith("pico2: flash ")
     image, family = uf2.read(Path(written.split()[-1]).read_bytes())
     assert family == uf2.RP2350_ARM_SECURE
     assert len(image.content) - 256 < int(sizes.split()[2]) <= len(image.content)
     assert command.startswith("to flash it: ") and "pico2." in command
-    assert following == "next: wire it as in tflm_app/boards/pico2/README.md, and play"
+    assert following == "next: wire it as in tflm_app/boards/ports/rp2/README.md, and play"
+
+
+@pytest.mark.parametrize("board", INSTRUMENT_BOARDS)
+def test_readme_that_flash_names_has_the_wiring(board):
+    readme = APP_DIR / "boards" / INSTRUMENT_BOARDS[board].wiring / "README.md"
+    assert "MIDI in" in readme.read_text()
+
+
+@pytest.mark.firmware
+def test_board_is_flashed_without_an_estimate_if_there_is_no_emulator(
+    small_run, build_dir, capsys, monkeypatch
+):
+    found = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda tool: None if "qemu" in tool else found(tool))
+    flash.main(["--board", "pico", "--run", str(small_run), "--dry-run"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("2 voices; qemu-system-arm is not installed")
+    with pytest.raises(UserError, match="apt-get install qemu-system-arm"):
+        flash.main(["--board", "pico", "--run", str(small_run), "--dry-run", "--voices", "2"])
 
 
 @pytest.mark.firmware
 def test_run_folders_become_the_programs_of_one_image_in_order(
-    small_run, tmp_path, build_dir, capsys
+    small_run, tmp_path, build_dir, capsys, replace
 ):
+    replace(sources.describe_time, lambda *_: "8 voices")
     violin = tmp_path / "violin" / "reduced_cd"
     make_run(violin, instrument="violin")
     runs = [violin, small_run]
     options = [word for run in runs for word in ("--run", str(run))]
     flash.main(["--board", "pico2", *options, "--dry-run"])
-    written = capsys.readouterr().out.splitlines()[1]
+    written = capsys.readouterr().out.splitlines()[3]
     image, _ = uf2.read(Path(written.split()[-1]).read_bytes())
     assert b"violin_reduced_cd\0" in image.content and b"flute_reduced_cd\0" in image.content
     (table,) = (build_dir / "generated").glob("*/instruments.c")
@@ -311,7 +335,7 @@ def test_firmware_prints_the_command_that_flashes_its_result(options, replace, c
     replace(sources.generate_source, lambda given: asked.append(vars(given)) or Path("c"))
     replace(firmware.build, lambda *_, **how: asked.append(how["options"]) or built)
     replace(flashing.convert, lambda *_: files_of("pico2"))
-    replace(sources.describe_time, lambda *_: [])
+    replace(sources.describe_time, lambda *_: "2 voices")
     firmware_command.main(["--board", "pico2", *shlex.split(options)])
     following = capsys.readouterr().out.splitlines()[-1]
     assert following == f"next: python -m pipeline.flash --board pico2 {options}"
@@ -322,12 +346,13 @@ def test_firmware_prints_the_command_that_flashes_its_result(options, replace, c
 
 
 @pytest.mark.firmware
-def test_learnt_reverb_is_flashed_only_with_an_fpu(small_run, build_dir, capsys):
+def test_learnt_reverb_is_flashed_only_with_an_fpu(small_run, build_dir, capsys, replace):
+    replace(sources.describe_time, lambda *_: "8 voices")
     options = ["--run", str(small_run), "--dry-run"]
     sizes = []
     for reverb_options in ([], ["--reverb", "0.1"], ["--reverb"]):
         flash.main(["--board", "nucleo_h743zi", *options, *reverb_options])
-        words = capsys.readouterr().out.split()
+        words = capsys.readouterr().out.splitlines()[2].split()
         sizes.append((int(words[2]), int(words[5])))
     assert sizes[1][0] - sizes[0][0] > 4 * 1600 < sizes[1][1] - sizes[0][1]
     # The whole response lasts one second.

@@ -31,9 +31,11 @@ def test_one_voice_takes_and_two_take(replace, tmp_path: Path):
     replace(voices.check_time, lambda *_, **__: 0.25)
     given = argparse.Namespace(board="pico", voices=1, option=[])
     takes = "25 % of the worst block's time by estimate"
-    assert sources.describe_time(given, tmp_path) == [f"1 voice takes {takes}"]
-    given.voices = 2
-    assert sources.describe_time(given, tmp_path) == [f"2 voices take {takes}"]
+    assert sources.describe_time(given, tmp_path) == f"1 voice takes {takes}"
+    given.voices = None
+    assert sources.describe_time(given, tmp_path) == f"2 voices take {takes}"  # the board's number
+    given.option = [("PLAYER_VOICES", "3")]
+    assert sources.describe_time(given, tmp_path) == f"3 voices take {takes}"
 
 
 def test_voices_of_a_board_that_plays_frames_are_refused():
@@ -54,5 +56,4 @@ def test_voices_that_are_too_slow_are_refused_with_the_number_that_is_not(tmp_pa
     with pytest.raises(UserError, match=message):
         sources.describe_time(given, generated)
     given.voices = most
-    (line,) = sources.describe_time(given, generated)
-    assert line.startswith(f"{most} voices take ")
+    assert sources.describe_time(given, generated).startswith(f"{most} voices take ")

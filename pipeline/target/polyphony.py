@@ -1,0 +1,79 @@
+"""Counts what of a MIDI score a player of one voice leaves out.
+
+Such a player plays the latest of the held keys, and returns to the one before when it is released.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.target.player import Score
+
+NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
+PEDAL = 64
+PLAYED_SHARE = 0.5  # of its length that a note must sound; slurred notes overlap by far less
+
+
+@dataclass(frozen=True)
+class Polyphony:
+    """How many notes of a score sound together.
+
+    Attributes:
+        n_notes: Number of notes.
+        most: Largest number of notes that are held at once, by keys or by the pedal.
+        n_hidden: Notes of which a player of one voice plays less than `PLAYED_SHARE`.
+    """
+
+    n_notes: int
+    most: int
+    n_hidden: int
+
+
+@dataclass
+class _Key:
+    note: int
+    begin: int
+    sounded: int = 0  # blocks during which it was the latest key
+    is_up: bool = False  # only the pedal holds it
+
+
+def count_polyphony(score: Score) -> Polyphony:
+    """Counts the notes of a score that sound together, on all channels."""
+    keys: list[_Key] = []
+    n_notes = most = n_hidden = last = 0
+    is_pedal_down = False
+
+    def end(ended: list[_Key], block: int) -> None:
+        nonlocal n_hidden
+        for key in ended:
+            keys.remove(key)
+            n_hidden += key.sounded < PLAYED_SHARE * max(block - key.begin, 1)
+
+    for block, kind, number, value in _events(score):
+        if keys:
+            keys[-1].sounded += block - last
+        last = block
+        if kind == NOTE_ON and value:
+            end([key for key in keys if key.note == number], block)
+            keys.append(_Key(number, block))
+            n_notes += 1
+            most = max(most, len(keys))
+        elif kind == CONTROL:
+            is_pedal_down = value >= 64
+            end([key for key in keys if key.is_up and not is_pedal_down], block)
+        else:
+            released = [key for key in keys if key.note == number]
+            for key in released:
+                key.is_up = True
+            end([] if is_pedal_down else released, block)
+    if keys:  # the player ends them some time after the last message
+        keys[-1].sounded += 1
+    end(list(keys), last + 1)
+    return Polyphony(n_notes, most, n_hidden)
+
+
+def _events(score: Score) -> Iterator[tuple[int, int, int, int]]:
+    """Yields block, kind, number and value of notes and of the pedal."""
+    for block, message in score:
+        kind = message[0] & 0xF0
+        if kind in (NOTE_OFF, NOTE_ON) or (kind == CONTROL and message[1] == PEDAL):
+            yield block, kind, message[1], message[2]
