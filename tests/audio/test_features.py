@@ -63,29 +63,28 @@ def test_pitch_jumps_appear_once_at_the_right_frame() -> None:
     assert np.abs(jumps - [250, 500]).max() <= 6  # 24 ms
 
 
-def test_missing_fundamental_is_found_as_the_pitch() -> None:
+def sines(f0_hz: float, amplitudes: dict[int, float]) -> Floats:
+    """Returns a second of partials with the amplitudes that are given by their numbers."""
     n = np.arange(SAMPLE_RATE)
-    partials = sum(np.sin(2 * np.pi * 250 * k * n / SAMPLE_RATE) for k in (2, 3, 4, 5))
-    features = extract_features((0.2 * partials).astype(np.float32), f0_min_hz=180, f0_max_hz=2300)
+    waves = (a * np.sin(2 * np.pi * f0_hz * k * n / SAMPLE_RATE) for k, a in amplitudes.items())
+    return (0.2 * sum(waves)).astype(np.float32)
+
+
+def test_missing_fundamental_is_found_as_the_pitch() -> None:
+    audio = sines(250, dict.fromkeys((2, 3, 4, 5), 1.0))
+    features = extract_features(audio, f0_min_hz=180, f0_max_hz=2300)
     assert np.abs(cents(features.f0_hz, 250)).max() < 5
 
 
 def test_overtones_on_the_slope_of_a_strong_fundamental_are_no_pitch() -> None:
-    n = np.arange(SAMPLE_RATE)
     levels_db = {1: 0, 2: -14, 3: -18, 4: -17, 5: -23, 7: -22, 10: -24, 15: -21, 31: -16}
-    partials = sum(
-        10 ** (level_db / 20) * np.sin(2 * np.pi * 82.4 * k * n / SAMPLE_RATE)
-        for k, level_db in levels_db.items()
-    )
-    features = extract_features((0.2 * partials).astype(np.float32), f0_min_hz=60, f0_max_hz=2300)
+    audio = sines(82.4, {k: 10 ** (level_db / 20) for k, level_db in levels_db.items()})
+    features = extract_features(audio, f0_min_hz=60, f0_max_hz=2300)
     assert np.abs(cents(features.f0_hz, 82.4)).max() < 5
 
 
 def test_hum_that_is_as_strong_as_a_note_does_not_hide_its_pitch() -> None:
-    n = np.arange(SAMPLE_RATE)
-    partials = sum(np.sin(2 * np.pi * 1047 * k * n / SAMPLE_RATE) / k for k in range(1, 7))
-    hum = 1.25 * np.sin(2 * np.pi * 50 * n / SAMPLE_RATE)
-    audio = (0.2 * (partials + hum)).astype(np.float32)
+    audio = sines(1047, {k: 1 / k for k in range(1, 7)}) + sines(50, {1: 1.25})
     features = extract_features(audio, f0_min_hz=60, f0_max_hz=2300)
     assert np.abs(cents(features.f0_hz, 1047)).max() < 5
 

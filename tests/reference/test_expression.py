@@ -149,31 +149,32 @@ def test_released_note_follows_the_learnt_release_to_silence():
     assert not steps[-1][2]
 
 
-def test_immediate_next_note_rises_out_of_the_release_of_the_last():
+def begin_alone_and_after(first_velocity: int, velocity: int):
+    """Begins a note from rest, and right after the release of another.
+
+    Returns:
+        The last loudness of that other note, and the loudness of both beginnings in dB.
+    """
     table = dataclasses.replace(TABLES["flute"], loudness_drift_db=0.0)
-    fixed = to_fixed(table)
-    alone, after = FixedExpressionVoice(fixed, 1), FixedExpressionVoice(fixed, 1)
-    after.start(72, 100)
+    alone, after = (FixedExpressionVoice(to_fixed(table), 1) for _ in range(2))
+    after.start(72, first_velocity)
     last = [after.step()[1] for _ in range(200)][-1]
     after.release()
+    beginnings = []
     for voice in (alone, after):
-        voice.start(74, 100)
-    attack = np.array([alone.step()[1] for _ in range(64)])
-    grown = np.array([after.step()[1] for _ in range(64)])
+        voice.start(74, velocity)
+        beginnings.append(np.array([voice.step()[1] for _ in range(64)]))
+    return last, *beginnings
+
+
+def test_immediate_next_note_rises_out_of_the_release_of_the_last():
+    last, attack, grown = begin_alone_and_after(100, 100)
     assert attack[0] < last - 8 and grown[0] > last - 3
     assert (grown >= attack).all() and grown[-1] == attack[-1]
 
 
 def test_soft_note_does_not_begin_with_the_loudness_of_the_last_one():
-    table = dataclasses.replace(TABLES["flute"], loudness_drift_db=0.0)
-    alone, after = (FixedExpressionVoice(to_fixed(table), 1) for _ in range(2))
-    after.start(72, 127)
-    last = [after.step()[1] for _ in range(200)][-1]
-    after.release()
-    for voice in (alone, after):
-        voice.start(74, 40)
-    attack = np.array([alone.step()[1] for _ in range(64)])
-    grown = np.array([after.step()[1] for _ in range(64)])
+    last, attack, grown = begin_alone_and_after(127, 40)
     assert (grown <= np.maximum(attack, last + 40 * np.log10(40 / 127)) + 0.1).all()
 
 
