@@ -17,6 +17,7 @@ from support.small_run import make_run
 from support.sounds import make_tone
 
 from pipeline.core.errors import UserError
+from pipeline.core.files import TEMPORARY
 from pipeline.core.paths import PROFILE_DIR
 from pipeline.core.stage_runner import StageRunner
 from pipeline.core.stages import Stage, only_run
@@ -101,7 +102,8 @@ def finished(recordings, tmp_path_factory):
     while any(is_running(stage) for stage in stages):  # the kill also ends the current stage
         time.sleep(0.02)
     assert not (folder / "reduced_cd" / "metrics.json").exists()
-    (folder / f".{killed.pid}.dataset.npz").write_bytes(b"half")  # a kill may leave such a file
+    # A kill may leave such a file.
+    (folder / f"{TEMPORARY}{killed.pid}.dataset.npz").write_bytes(b"half")
 
     done = subprocess.run(command(recordings, runs), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -136,7 +138,7 @@ def test_run_makes_models_c_firmware_and_sounds(finished):
     for system in ("reference", *report["systems"]):
         audio, rate = sf.read(audio_folder / f"{recording}.{system}.wav")
         assert (len(audio), rate) == (64_000, 16_000)
-    assert not list(folder.rglob(".partial-*"))  # no temporary file remains
+    assert not list(folder.rglob(f"{TEMPORARY}*"))  # no temporary file remains
     *_, page, play, following = output.splitlines()
     assert page.startswith(f"{folder}/page/index.html: open it")
     for line, module in (

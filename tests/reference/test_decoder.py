@@ -59,6 +59,7 @@ class Traced:
     def __init__(self, folder, config, seed, fmt):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.programs = {}  # built for emulated boards
         self.tflite = folder / "decoder.tflite"
         self.tflite.write_bytes(random_step_model(config, seed, fmt))
         self.model = read_step_model(self.tflite)
@@ -123,11 +124,13 @@ class Traced:
 
     def run_on_core(self, frames, board, *, pair=False):
         """Runs the trace program on an emulated board; returns the trace and the figures."""
-        program = build_program(
-            board, self.sources, out=self.folder / board, include_dirs=[self.folder]
-        )
+        if board not in self.programs:
+            out = self.folder / board
+            self.programs[board] = build_program(
+                board, self.sources, out=out, include_dirs=[self.folder]
+            )
         run = run_program(
-            program,
+            self.programs[board],
             arguments=["frames", "trace", *(["1", "pair"] if pair else [])],
             inputs={"frames": frames.astype("<i2").tobytes()},
             outputs=["trace"],
