@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "(default: %(default)s)",
     )
     args = parser.parse_args(argv)
+    print(f"comparing ways to quantize {shown(args.run)}, which takes a minute or two", flush=True)
     figures = quantize_run(args.run, dataset=args.dataset, epochs=args.epochs)
     print(f"{'format':8} {'method':14} {'level error':>12} {'MSS to float':>13}")
     for fmt, methods in figures["methods"].items():

@@ -31,9 +31,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     runs = {name: run for name, run in runs.items() if (run / "decoder_int8.tflite").is_file()}
     if not runs:
         raise UserError(f"{MODEL_DIR} holds no quantized reduced_cd model: restore the folder")
+    print("playing a scale at 16 and at 48 kHz with each instrument", flush=True)
     for name, run_dir in runs.items():
         figures = ", ".join(f"{key} {db:.1f} dB" for key, db in compare(run_dir, name).items())
-        print(f"{name}: {figures}")
+        print(f"{name}: {figures}", flush=True)
 
 
 if __name__ == "__main__":
