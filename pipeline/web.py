@@ -8,74 +8,45 @@ with the mouse, fingers, the computer's keys, a MIDI keyboard, a MIDI file, or b
 samples are those of the firmware, bit for bit.
 """
 
-import math
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
-from pipeline.core.files import require_writable
-from pipeline.core.instrument_config import (
-    known_instruments,
-    load_instrument,
-    shipped_instruments,
-)
-from pipeline.core.instrument_names import instrument_label
+from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.model_choice import chosen_models
 from pipeline.core.options import add_format, add_models, add_out
 from pipeline.core.parser import Parser, real
 from pipeline.core.paths import REPOSITORY, shown
-from pipeline.core.runs import decoder_name, load_run
-from pipeline.evaluation.voice_costs import CHIP_BOARDS, measure_voices
-from pipeline.model.patches import find_patch
-from pipeline.pages.web_page import PlayedPreset, write_web_page
-from pipeline.target.boards import ALL_BOARDS
-from pipeline.target.sources import generate
-from pipeline.target.web_module import build_web_module
-
-MAX_REVERB_SECONDS = ALL_BOARDS["wasm"].reverb_seconds
+from pipeline.core.runs import decoder_name
+from pipeline.pages.web_build import KINDS, MAX_REVERB_SECONDS, SHIPPED_KINDS, build_web_page
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Builds a page on which one plays the instruments in a browser."""
     args = _parser().parse_args(argv)
-    require_writable(args.out)
     if not args.run and not args.instrument:
         args.instrument = shipped_instruments()
+        if args.models is None and args.variant is None and args.format == "int8":
+            args.models = SHIPPED_KINDS
     models = chosen_models(args, file=decoder_name(args.format))
     for number, model in enumerate(models):
-        print(f"program {number}: {model}", flush=True)
-    run_dirs = [model.run_dir for model in models]
-    configs = [load_run(run_dir) for run_dir in run_dirs]
-    labels = [instrument_label(config.instrument) for config in configs]
-    presets = [
-        PlayedPreset(
-            label if labels.count(label) == 1 else f"{label}, {config.variant}",
-            find_patch(config),
-            _middle(config.instrument),
-        )
-        for label, config in zip(labels, configs, strict=True)
-    ]
-    module = build_web_module(generate(*run_dirs, fmt=args.format, reverb_seconds=args.reverb))
-    dry = generate(*run_dirs, fmt=args.format)
-    costs = [measure_voices(dry, len(run_dirs), board) for board in CHIP_BOARDS]
-    page = write_web_page(module, presets, costs, args.out, has_reverb=args.reverb > 0)
-    noun = "instrument" if len(presets) == 1 else "instruments"
-    print(
-        f"{shown(page)}: {page.stat().st_size / 1e6:.2f} MB, {len(presets)} {noun}, of which "
-        f"{module.stat().st_size / 1e6:.2f} MB are the firmware"
+        say(f"program {number}: {model}")
+    page = build_web_page(
+        [model.run_dir for model in models],
+        args.out,
+        say,
+        fmt=args.format,
+        kinds=args.models or (),
+        reverb_seconds=args.reverb,
+        measure=args.measure,
     )
+    noun = "instrument" if len(models) == 1 else "instruments"
+    print(f"{shown(page)}: {page.stat().st_size / 1e6:.2f} MB, {len(models)} {noun}")
     print("next: open it in a browser; it needs no server")
 
 
-def _middle(instrument: str) -> int:
-    """Returns the C below the middle of an instrument's range; C4 if its file is elsewhere."""
-    if instrument not in known_instruments():
-        return 60
-    config = load_instrument(instrument)
-    if config.corpus:
-        middle = (config.corpus.lowest_note + config.corpus.highest_note) / 2
-    else:
-        middle = 69 + 6 * math.log2(config.data.f0_min_hz * config.data.f0_max_hz / 440**2)
-    return 12 * int(middle // 12)
+def say(text: str) -> None:
+    """Prints a line at once, also into a pipe."""
+    print(text, flush=True)
 
 
 def _parser() -> Parser:
@@ -87,6 +58,21 @@ def _parser() -> Parser:
         default="the pretrained instruments",
     )
     add_format(parser, "number format of the models")
+    parser.add_argument(
+        "--models",
+        nargs="*",
+        choices=KINDS,
+        metavar="KIND",
+        help=f"kinds of model to switch to while playing, where they lie beside the others: "
+        f"{', '.join(KINDS)} (default: {' '.join(SHIPPED_KINDS)} for the pretrained instruments, "
+        "none for others)",
+    )
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="count what every voice costs in emulators, and keep the figures of the shipped "
+        "patches (default: only what is not known yet)",
+    )
     parser.add_argument(
         "--reverb",
         type=real(0, MAX_REVERB_SECONDS),

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.core.patch import Patch
@@ -156,14 +158,19 @@ def _scaling_text(model: StepModel) -> str:
 
 
 def _reverb_texts(presets: Sequence[Preset]) -> dict[str, str]:
+    """Returns the C of the reverbs; presets with equal impulse responses share one."""
     responses = {preset.name: preset.response for preset in presets if preset.response is not None}
     if not responses:
         return {}
     if len(responses) < len(presets):
         raise UserError("some presets have a reverb and others do not: give all of them one")
-    texts = shared_texts(list(responses), list(responses.values()))
-    for name, response in responses.items():
-        texts[f"{name}_reverb.c"] = reverb_text(name, response)
+    owners = {
+        name: next(owner for owner, own in responses.items() if np.array_equal(own, response))
+        for name, response in responses.items()
+    }
+    texts = shared_texts(list(owners.values()), list(responses.values()))
+    for name in dict.fromkeys(owners.values()):
+        texts[f"{name}_reverb.c"] = reverb_text(name, responses[name])
     return texts
 
 

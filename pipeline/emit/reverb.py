@@ -59,10 +59,12 @@ def shared_texts(names: Sequence[str], responses: Sequence[Array]) -> dict[str, 
     """Returns the C that a firmware's reverbs share, by file name: their table and state size.
 
     Args:
-        names: Names of the presets, in order.
+        names: Names of the reverbs by preset; presets may share one.
         responses: Impulse responses of the presets.
     """
-    declarations = "".join(f"extern const reverb_response_t {name}_reverb;\n" for name in names)
+    declarations = "".join(
+        f"extern const reverb_response_t {name}_reverb;\n" for name in dict.fromkeys(names)
+    )
     table = ", ".join(f"&{name}_reverb" for name in names)
     most_head, most_tail = np.max([n_partitions(len(response)) for response in responses], axis=0)
     sizes = f"#define REVERB_MAX_HEAD {most_head}\n#define REVERB_MAX_TAIL {most_tail}\n"

@@ -1,76 +1,150 @@
-"""Measures what the voices of the player cost on a chip, for a page that shows it while one plays.
+"""What the voices of the player cost on a chip, for a page that shows it while one plays.
 
 The whole player performs one note, two notes and none on the emulated core. The cost of more notes
-follows from these, because voices of one instrument are decoded in pairs.
+follows from these, because voices of one instrument are decoded in pairs. A cost depends on the
+patch, the shape of the network and its format. Those of the shipped patches and shapes are kept in
+`TABLE`, so that the page needs neither the Arm compiler nor an emulator.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pipeline.core.paths import BUILD_DIR
+from pipeline.core.errors import UserError
+from pipeline.core.files import write_json
+from pipeline.core.patch_files import known_patches, load_patch
+from pipeline.core.paths import BUILD_DIR, MODEL_DIR, shown
+from pipeline.core.runs import load_run
 from pipeline.evaluation.bench_firmware import bench_frames, cycles_per_instruction, flash_bytes
+from pipeline.model.patches import find_patch
 from pipeline.target import firmware
 from pipeline.target.board_types import Board
 from pipeline.target.boards import INSTRUMENT_BOARDS
+from pipeline.target.build import OverflowingError
 from pipeline.target.cycle_model import chip_share
 from pipeline.target.player import Score, build_player, perform
+from pipeline.target.sources import generate
+from pipeline.target.tools import require_tools
 
 CHIP_BOARDS = ("stm32f4_discovery", "pico")
+TABLE = MODEL_DIR / "voice_costs.json"
 N_BLOCKS = 60  # of a measurement
 CHORD = (67, 71)
 
 
 @dataclass(frozen=True)
+class PlayedModel:
+    """A model of the page: its run folder, and the format of its activations."""
+
+    run_dir: Path
+    fmt: str
+
+
+@dataclass(frozen=True)
+class VoiceCost:
+    """Estimated shares of a core's time, with one voice and with two of the same instrument."""
+
+    one: float
+    two: float
+
+
+@dataclass(frozen=True)
 class ChipCosts:
-    """Estimated shares of a core's time.
+    """What voices cost on one chip.
 
     Attributes:
         board: The board with the chip.
-        silent: Share while nothing sounds.
-        one: Share with one voice, by preset.
-        two: Share with two voices on one core, by preset.
+        silent: Share of a core's time while nothing sounds.
+        voices: Cost by model; None where it is not known or the model does not fit the board.
     """
 
     board: Board
     silent: float
-    one: Sequence[float]
-    two: Sequence[float]
+    voices: Sequence[VoiceCost | None]
 
 
-def measure_voices(generated: Path, n_presets: int, board_name: str) -> ChipCosts:
-    """Measures the voices of a firmware, dry, on the emulated core of a board.
+def find_costs(
+    models: Sequence[PlayedModel], say: Callable[[str], object], *, measure: bool = False
+) -> list[ChipCosts]:
+    """Returns what models cost on the chips of `CHIP_BOARDS`.
 
     Args:
-        generated: Output of `pipeline.codegen`, without a reverb.
-        n_presets: Number of its presets.
+        models: The models.
+        say: Called with a line before each measurement, and where there can be none.
+        measure: Measure all models, and keep in `TABLE` those with a patch of ``data/patches``.
+    """
+    table = json.loads(TABLE.read_text())
+    keys = [_key(model) for model in models]
+    costs = []
+    for name in CHIP_BOARDS:
+        kept = table[name]["voices"]
+        known = {key: VoiceCost(*cost) for key, cost in kept.items()}
+        for key, model in dict(zip(keys, models, strict=True)).items():
+            if key in known and not measure:
+                continue
+            say(f"measuring {shown(model.run_dir)}, {model.fmt}, on the emulated core of {name}")
+            try:
+                silent, known[key] = measure_voice(model, name)
+            except OverflowingError:
+                continue
+            except UserError as error:
+                say(f"the page lacks the cost of {shown(model.run_dir)} on {name}: {error}")
+                continue
+            if measure and not Path(key).is_absolute():
+                table[name]["silent"] = round(silent, 4)
+                kept[key] = [round(known[key].one, 4), round(known[key].two, 4)]
+        found = [known.get(key) for key in keys]
+        costs.append(ChipCosts(INSTRUMENT_BOARDS[name], table[name]["silent"], found))
+    if measure:
+        write_json(TABLE, table)
+    return costs
+
+
+def _key(model: PlayedModel) -> str:
+    """Returns what the cost of a model depends on, or its path if its patch is its own."""
+    config = load_run(model.run_dir)
+    patch, shape = find_patch(config), config.tcn
+    if patch.name not in known_patches() or load_patch(patch.name) != patch:
+        return f"{model.run_dir.resolve()} {model.fmt}"
+    return f"{patch.name} {shape.n_blocks}x{shape.hidden_channels}x{shape.kernel_size} {model.fmt}"
+
+
+def measure_voice(model: PlayedModel, board_name: str) -> tuple[float, VoiceCost]:
+    """Measures a model, dry, on the emulated core of a board.
+
+    Args:
+        model: The model.
         board_name: One of `pipeline.target.boards.INSTRUMENT_BOARDS`.
 
+    Returns:
+        The share of the core's time while nothing sounds, and the cost of voices.
+
     Raises:
-        UserError: A tool is missing, or something does not compile, fit or run.
+        OverflowingError: The model does not fit the board.
+        UserError: A tool is missing, or something does not compile or run.
     """
     board = INSTRUMENT_BOARDS[board_name]
+    require_tools(*board.processor.tools)
+    generated = generate(model.run_dir, fmt=model.fmt)
     built = firmware.build(board.emulated_by, generated)
     played = firmware.render(built, bench_frames(10)).instructions
     stages = cycles_per_instruction(built, bench_frames(10))
     cycles_each = sum(n * stages[stage] for stage, n in played.items()) / sum(played.values())
-    model_bytes = flash_bytes(built.parts, "model") // n_presets
-    place = BUILD_DIR / "player" / f"costs-{board.emulated_by}"
+    model_bytes = flash_bytes(built.parts, "model")
+    place = BUILD_DIR / "player" / f"costs-{board.emulated_by}-{generated.name}"
     player = build_player(board.emulated_by, generated, n_voices=2, build_dir=place)
 
-    def share(preset: int, n_notes: int) -> float:
-        report = perform(player, _score(preset, n_notes)).report
+    def share(n_notes: int) -> float:
+        report: dict[str, Any] = perform(player, _score(n_notes)).report
         cycles = cycles_each * report["instructions"] / report["n_blocks"]
-        return float(chip_share(board, cycles, n_notes * model_bytes)["cpu_share"])
+        share = chip_share(board, cycles, model_bytes, n_passes=(n_notes + 1) // 2)
+        return float(share["cpu_share"])
 
-    return ChipCosts(
-        board,
-        silent=share(0, 0),
-        one=[share(preset, 1) for preset in range(n_presets)],
-        two=[share(preset, 2) for preset in range(n_presets)],
-    )
+    return share(0), VoiceCost(share(1), share(2))
 
 
-def _score(preset: int, n_notes: int) -> Score:
+def _score(n_notes: int) -> Score:
     notes = [(0, bytes([0x90, note, 100])) for note in CHORD[:n_notes]]
-    return [(0, bytes([0xC0, preset])), *notes, (N_BLOCKS, bytes([0xB0, 120, 0]))]
+    return [(0, bytes([0xC0, 0])), *notes, (N_BLOCKS, bytes([0xB0, 120, 0]))]

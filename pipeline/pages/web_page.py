@@ -6,7 +6,7 @@ and loads nothing.
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,59 +20,86 @@ from pipeline.pages import html
 from pipeline.pages.diagrams import patch_svg
 from pipeline.target.boards import ALL_BOARDS
 
-TITLE = "Play it yourself"
+TITLE = "Neural instruments to play in your browser"
 WORKLET = ("view.js", "synth.js", "resampler.js", "processor.js")
 SCRIPTS = (
-    *("view.js", "midi_file.js", "engine.js", "keyboard.js", "midi_input.js", "live_input.js"),
-    *("recorder.js", "picture.js", "costs.js", "start.js", "controls.js", "tune_panel.js"),
-    *("live_panel.js", "inputs.js", "recorder_panel.js", "show.js", "link.js"),
+    *("view.js", "midi_file.js", "models.js", "engine.js", "keyboard.js", "midi_input.js"),
+    *("live_input.js", "recorder.js", "picture.js", "costs.js", "start.js", "controls.js"),
+    *("tune_panel.js", "live_panel.js", "inputs.js", "recorder_panel.js", "show.js", "link.js"),
 )
 STYLES = ("style.css", "page.css", "web/page.css")
 
 
 @dataclass(frozen=True)
-class PlayedPreset:
+class PlayedInstrument:
     """An instrument of the page.
 
     Attributes:
         label: Name for readers.
         patch: Its FM patch.
         note: MIDI note of the key in the middle of the keyboard, a C.
+        range: Lowest and highest MIDI note that it has learnt; None if that is not known.
+        is_solo: Whether it is first played one note at a time, with slurs.
+        presets: Number of its preset in the module, by kind of model; None where it has none.
     """
 
     label: str
     patch: Patch
     note: int
+    range: tuple[int, int] | None
+    is_solo: bool
+    presets: Sequence[int | None]
+
+
+@dataclass(frozen=True)
+class PlayedKind:
+    """A kind of model that the instruments are played with, such as "Tiny, int8".
+
+    Attributes:
+        label: Name for readers.
+        detail: What it is, in a few words.
+    """
+
+    label: str
+    detail: str
 
 
 def write_web_page(
     module: Path,
-    presets: Sequence[PlayedPreset],
+    instruments: Sequence[PlayedInstrument],
+    kinds: Sequence[PlayedKind],
     costs: Sequence[ChipCosts],
     out: Path,
     *,
     has_reverb: bool,
+    left_out: Sequence[str],
 ) -> Path:
     """Writes ``index.html`` into `out` and returns it.
 
     Args:
         module: From `pipeline.target.web_module.build_web_module`.
-        presets: Instruments in the order of the module.
-        costs: What the voices cost on the chips that the page shows.
+        instruments: The instruments.
+        kinds: The kinds of model to choose from; the first one plays at the beginning.
+        costs: What the voices of the module's presets cost on the chips that the page shows.
         out: Folder of the page.
         has_reverb: Whether the module has the learnt reverbs.
+        left_out: Kinds of model that there are, but not on the page, as ``--models`` names them.
     """
     n_voices = ALL_BOARDS["wasm"].n_voices
     facts = {
-        "presets": [
+        "instruments": [
             {
-                "label": preset.label,
-                "svg": patch_svg(preset.patch),
-                "maxLevel": MAX_LEVEL,
-                "note": preset.note,
+                "label": instrument.label,
+                "svg": patch_svg(instrument.patch),
+                "note": instrument.note,
+                "range": instrument.range,
+                "isSolo": instrument.is_solo,
+                "presets": instrument.presets,
             }
-            for preset in presets
+            for instrument in instruments
         ],
+        "kinds": [asdict(kind) for kind in kinds],
+        "maxLevel": MAX_LEVEL,
         "chips": [_chip(chip) for chip in costs],
         "palette": "".join(f"{r:02x}{g:02x}{b:02x}" for r, g, b in _palette()),
         "nVoices": n_voices,
@@ -82,6 +109,7 @@ def write_web_page(
         "web/page.html",
         title=TITLE,
         n_voices=n_voices,
+        left_out=_left_out_text(left_out),
         facts=html.embedded_json(facts),
         module=base64.b64encode(module.read_bytes()).decode(),
         worklet=worklet_code(),
@@ -91,6 +119,16 @@ def write_web_page(
     with atomic_write(path) as temporary:
         temporary.write_text(html.page(TITLE, body, styles=STYLES, scripts=scripts))
     return path
+
+
+def _left_out_text(kinds: Sequence[str]) -> str:
+    if not kinds:
+        return ""
+    words = " ".join(kinds)
+    return (
+        "There are more models, which are left out so that the page stays small: "
+        f"<code>python -m pipeline.web --models {words}</code> builds one with them."
+    )
 
 
 def worklet_code() -> str:
@@ -106,12 +144,10 @@ def _palette() -> list[tuple[int, int, int]]:
 def _chip(costs: ChipCosts) -> dict[str, Any]:
     board = costs.board
     cores = "" if board.n_cores == 1 else f"{board.n_cores} cores, "
-    voices = zip(costs.one, costs.two, strict=True)
     return {
-        "title": board.chip,
-        "detail": f"{cores}{board.core} at {board.clock_hz / 1e6:.0f} MHz",
+        "title": board.title,
+        "detail": f"{board.chip}, {cores}{board.core} at {board.clock_hz / 1e6:.0f} MHz",
         "nCores": board.n_cores,
-        "nVoices": board.n_voices,
         "silent": costs.silent,
-        "voices": [{"one": one, "two": two} for one, two in voices],
+        "voices": [cost and asdict(cost) for cost in costs.voices],
     }

@@ -1,16 +1,17 @@
 // Plays a score or a sound with the module of the instrument page, as its worklet does:
 //
-//     node play_module.mjs ASSETS MODULE RATE REVERB SCORE SOUND GAIN_DB PCM
+//     node play_module.mjs ASSETS MODULE RATE REVERB NOISE SCORE SOUND GAIN_DB PCM
 //
 // SCORE: records as for apps/perform. SOUND: int16 at 16 kHz, followed live with the input gain GAIN_DB, or
 // "auto". One of the two is "-". PCM: what was played, as many blocks as the score or the sound has.
 import { readFileSync, writeFileSync } from "node:fs";
 
-const [assets, module, rate, reverb, scoreFile, soundFile, gain, pcmFile] = process.argv.slice(2);
+const [assets, module, rate, reverb, noise, scoreFile, soundFile, gain, pcmFile] = process.argv.slice(2);
 const code = ["view.js", "synth.js"].map((name) => readFileSync(`${assets}/${name}`, "utf8"));
 const Synth = new Function(`${code.join("\n")}; return Synth;`)();
 const synth = new Synth(readFileSync(module), Number(rate));
 synth.exports.web_set_reverb(Number(reverb));
+synth.exports.web_set_noise(Number(noise));
 const imports = WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(module)));
 if (imports.length) throw new Error(`the module imports ${JSON.stringify(imports)}`);
 

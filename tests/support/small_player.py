@@ -38,7 +38,7 @@ SOURCES = [  # of the player, without the generated ones
 ]
 
 
-def generate(folder: Path) -> Path:
+def generate(folder: Path, noise: NoiseParameters = NOISE) -> Path:
     """Generates three presets that share a small random decoder; returns its .tflite."""
     folder.mkdir(parents=True, exist_ok=True)
     model = folder / "decoder.tflite"
@@ -47,7 +47,7 @@ def generate(folder: Path) -> Path:
     )
     presets.write_firmware_source(
         [
-            presets.Preset(name, model, load_patch(name), NOISE, expression=TABLES[name])
+            presets.Preset(name, model, load_patch(name), noise, expression=TABLES[name])
             for name in PATCH_NAMES
         ],
         folder,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import small_player
 from support.performances import play
 from support.small_player import bend, control, off, on, program_change
 from support.sounds import make_tone
@@ -12,6 +13,7 @@ from support.web_module import play_module
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.paths import MODEL_DIR
 from pipeline.emit.constants import LIVE_F0_HZ
+from pipeline.model.noise import UNTRAINED, NoiseParameters
 from pipeline.reference.upsampler import upsample
 from pipeline.target.player import Score, build_player, perform
 from pipeline.target.sources import generate
@@ -68,6 +70,19 @@ def test_module_plays_the_samples_of_the_host(module, expected):
     played = play_module(module, score=[*TUNE, (UNTIL, control(120, 0))])
     assert np.abs(expected).max() > 10_000
     np.testing.assert_array_equal(played[: len(expected)], expected)
+
+
+def test_module_without_noise_plays_what_a_firmware_with_silent_noise_does(
+    generate_once, module, run_folder
+):
+    silent = NoiseParameters(UNTRAINED.colour - 20, 0 * UNTRAINED.slopes)
+    folder = generate_once("small_silent", lambda out: small_player.generate(out, silent))
+    host = build_player("host", folder, n_voices=N_VOICES, build_dir=run_folder / "player-silent")
+    expected = play(host, TUNE, UNTIL).pcm
+    score = [*TUNE, (UNTIL, control(120, 0))]
+    played = play_module(module, score=score, noise=False)[: len(expected)]
+    np.testing.assert_array_equal(played, expected)
+    assert (played != play_module(module, score=score)[: len(expected)]).any()
 
 
 def test_module_plays_48_khz_by_the_upsampler_of_the_firmware(module, expected):

@@ -50,11 +50,12 @@ def test_recording_holds_the_sound_and_the_notes(browse):
 
 def test_address_restores_instrument_and_settings(browse):
     browser = browse(GESTURELESS)
-    browser.run("restoreSettings('#program=3&mode=mono&volume=50&glide=20&reverb=0&nonsense=1')")
+    address = "#program=3&kind=1&mode=poly&volume=50&glide=20&reverb=0&noise=0"
+    browser.run(f"restoreSettings('{address}&nonsense=1')")
     browser.run("rememberSettings()")
-    assert browser.run("location.hash") == "#program=3&mode=mono&volume=50&glide=20&reverb=0"
+    assert browser.run("location.hash") == address
     browser.run("engine.start()")
-    browser.wait_for("shown.program === 3 && shown.isMono === 1 && shown.volume === 50")
+    browser.wait_for("shown.program === 7 && shown.isMono === 0 && shown.volume === 50")
     browser.run("restoreSettings('#program=17&mode=all')")
     assert browser.run("document.querySelector('[name=program]:checked').value") == "3"
 

@@ -48,7 +48,7 @@ def rendered(browser: Browser, rate: int, n_samples: int, setting: str) -> np.nd
     values = browser.run(
         f"""(async () => {{
         const context = new OfflineAudioContext(1, {n_samples}, {rate});
-        const offline = new Engine(engine.workletCode, engine.module);
+        const offline = new Engine(engine.workletCode, engine.module, models);
         await offline.open(context);
         {setting}
         await offline.look(new Float32Array(buffer.length)); // until all messages are handled
@@ -125,7 +125,7 @@ def test_microphone_is_opened_once_and_takes_over_from_a_recording(browse):
 
 def test_two_fingers_the_mouse_and_the_letters_play_notes(browse):
     browser = browse(GESTURELESS)
-    browser.run("engine.start()")
+    browser.run("setMode(false), engine.start()")
     fingers = [clicks(browser, note) | {"id": note} for note in (72, 76)]
     browser.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=fingers)
     browser.wait_for(held([72, 76]))
@@ -147,7 +147,7 @@ def test_two_fingers_the_mouse_and_the_letters_play_notes(browse):
 
 def test_a_thousand_notes_a_second_are_played_without_error(browse):
     browser = browse(GESTURELESS)
-    browser.run("engine.start()")
+    browser.run("setMode(false), engine.start()")
     browser.run(
         """(async () => {
         for (let i = 0; i < 2000; i++) {

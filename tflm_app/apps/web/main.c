@@ -9,7 +9,7 @@
  *     web_input             buffer for a block of sound at 16 kHz, which web_render follows in live mode
  *     web_render            renders the next block; returns 64 samples at 16 kHz or 192 at 48 kHz
  *     web_view              what the voices do, for the picture (VIEW_* below)
- *     web_set_*             live mode, input gain, reverb
+ *     web_set_*             live mode, input gain, reverb, noise
  *     web_demo              plays the demo phrase; web_panic ends all sound
  *
  * In live mode each block is rendered from the block of input that web_input holds, as apps/transfer does.
@@ -47,7 +47,7 @@ static reverb_t reverb;
 static upsampler_t upsampler;
 static analysis_t analysis;
 static input_gain_t input_gain;
-static bool is_upsampled, has_reverb, is_live;
+static bool is_upsampled, has_reverb, has_noise, is_live;
 static float live_ratio; /* of the pitch that is played to that of the input */
 static frame_t heard;    /* the last frame of the input, after its gain */
 
@@ -68,6 +68,7 @@ void EXPORT(web_init)(int sample_rate) {
     input_gain_set(&input_gain, 0);
     is_upsampled = sample_rate == UPSAMPLER_FACTOR * SHARED_SAMPLE_RATE;
     has_reverb = REVERB_IS_PRESENT;
+    has_noise = true;
     is_live = false;
     live_ratio = 1.0f;
     heard = (frame_t){440.0f, FRAME_MIN_LOUDNESS_DB};
@@ -104,6 +105,20 @@ void EXPORT(web_set_reverb)(int is_on) {
         reverb_reset(&reverb); /* its state is old */
     }
     has_reverb = is_on != 0;
+}
+
+/* Sets whether the noise of the instruments is played. The linker leads their calls of noise_gain to
+ * __wrap_noise_gain (CMakeLists.txt), so that the firmware needs no such switch. */
+void EXPORT(web_set_noise)(int is_on) { has_noise = is_on != 0; }
+
+noise_gain_t __real_noise_gain(const noise_preset_t *preset, float log2_f0, float loudness_db,
+                               const int32_t levels_q32[NOISE_N_LEVELS]);
+noise_gain_t __wrap_noise_gain(const noise_preset_t *preset, float log2_f0, float loudness_db,
+                               const int32_t levels_q32[NOISE_N_LEVELS]);
+
+noise_gain_t __wrap_noise_gain(const noise_preset_t *preset, float log2_f0, float loudness_db,
+                               const int32_t levels_q32[NOISE_N_LEVELS]) {
+    return has_noise ? __real_noise_gain(preset, log2_f0, loudness_db, levels_q32) : NOISE_SILENCE;
 }
 
 /* Starts or ends live mode. `ratio`: factor of the pitch, such as 2 to play an octave higher. */

@@ -9,7 +9,7 @@ const piano = new Piano($("piano"), {
     engine.midi([0x80, note, 0], event);
   },
 });
-let algorithm, program = -1, lastChoice = 0;
+let algorithm, program = -1, kind = -1, lastChoice = 0;
 
 // Lets a choice stand until the audio thread knows it. Otherwise the controls follow what that says, because
 // MIDI keyboards change it, too, and tunes end.
@@ -21,26 +21,53 @@ function isCurrent(view) {
   return view.handled >= lastChoice;
 }
 
-facts.presets.forEach(({ label }, number) => {
-  const choice = document.createElement("label");
-  choice.innerHTML = `<input type="radio" name="program" value="${number}"><span></span>`;
-  choice.lastChild.textContent = label;
-  choice.firstChild.addEventListener("change", () => {
-    engine.midi([0xc0, number]);
-    touched();
-    showProgram(number);
+// Fills a fieldset with a radio button per label; `choose` is called with the number of the chosen one.
+function addChoices(place, name, labels, choose) {
+  labels.forEach((label, number) => {
+    const choice = document.createElement("label");
+    choice.innerHTML = `<input type="radio" name="${name}" value="${number}"><span></span>`;
+    choice.lastChild.textContent = label;
+    choice.firstChild.addEventListener("change", () => {
+      choose(number);
+      touched();
+    });
+    place.append(choice);
   });
-  $("instruments").append(choice);
+}
+
+addChoices($("instruments"), "program", facts.instruments.map(({ label }) => label), (number) => {
+  engine.midi([0xc0, number]);
+  showProgram(number);
+  setMode(facts.instruments[number].isSolo);
 });
+addChoices($("kinds"), "kind", facts.kinds.map(({ label }) => label), (number) => {
+  engine.compare(number, program);
+  showKind(number);
+});
+$("compare").hidden = $("comparing").hidden = facts.kinds.length < 2;
 
 function showProgram(number) {
   if (number === program) return;
   program = number;
-  const preset = facts.presets[number];
+  const { svg, note, range } = facts.instruments[number];
   document.querySelector(`[name=program][value="${number}"]`).checked = true;
-  algorithm = new Algorithm($("algorithm").firstElementChild, preset);
-  piano.move(preset.note);
+  algorithm = new Algorithm($("algorithm").firstElementChild, svg, facts.maxLevel);
+  piano.move(note, range);
   showRange();
+}
+
+function showKind(number) {
+  if (number === kind) return;
+  kind = models.kind = number;
+  document.querySelector(`[name=kind][value="${number}"]`).checked = true;
+  $("kind").textContent = facts.kinds[number].detail;
+}
+
+// One note at a time, which slur, or chords.
+function setMode(isSolo) {
+  document.querySelector(`[name=mode][value=${isSolo ? "mono" : "poly"}]`).checked = true;
+  engine.control(isSolo ? 126 : 127, 0);
+  touched();
 }
 
 function showRange() {
@@ -56,10 +83,7 @@ function shiftOctave(semitones) {
 $("lower").addEventListener("click", () => shiftOctave(-12));
 $("higher").addEventListener("click", () => shiftOctave(12));
 for (const radio of document.querySelectorAll("[name=mode]")) {
-  radio.addEventListener("change", () => {
-    engine.control(radio.value === "mono" ? 126 : 127, 0);
-    touched();
-  });
+  radio.addEventListener("change", () => setMode(radio.value === "mono"));
 }
 $("volume").addEventListener("input", ({ target }) => engine.control(7, Number(target.value)));
 $("vibrato").addEventListener("input", ({ target }) => engine.control(1, Number(target.value)));
@@ -75,6 +99,7 @@ for (const kind of ["change", "pointerup", "blur"]) {
   });
 }
 $("reverb").addEventListener("change", ({ target }) => engine.send({ do: "reverb", isOn: target.checked }));
+$("noise").addEventListener("change", ({ target }) => engine.send({ do: "noise", isOn: target.checked }));
 $("sustain").addEventListener("change", ({ target }) => engine.control(64, target.checked ? 127 : 0));
 $("reset").addEventListener("click", () => {
   stopLive();

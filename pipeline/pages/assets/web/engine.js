@@ -1,8 +1,10 @@
 // The instrument as the page sees it: starts the audio thread, sends it MIDI, and asks for figures.
 class Engine extends EventTarget {
-  // `workletCode` is the text of the scripts that run in the audio thread, `module` the bytes of the firmware.
-  constructor(workletCode, module) {
+  // `workletCode` is the text of the scripts that run in the audio thread, `module` the bytes of the firmware,
+  // `models` says which preset plays.
+  constructor(workletCode, module, models) {
     super();
+    this.models = models;
     this.workletCode = workletCode;
     this.module = module;
     this.context = this.node = this.starting = null;
@@ -60,8 +62,14 @@ class Engine extends EventTarget {
   // Plays MIDI bytes. `event` is what caused them, to measure the delay until they are heard.
   midi(bytes, event) {
     const sentMs = event ? performance.timeOrigin + event.timeStamp : 0;
-    this.send({ do: "midi", bytes: Uint8Array.from(bytes), sentMs });
+    this.send({ do: "midi", bytes: Uint8Array.from(this.models.translated(bytes)), sentMs });
     this.dispatchEvent(new CustomEvent("midi", { detail: bytes }));
+  }
+
+  // Lets another kind of model play, also the keys that are down.
+  compare(kind, instrument) {
+    this.models.kind = kind;
+    this.send({ do: "choose", preset: this.models.preset(instrument) });
   }
 
   control(number, value) {

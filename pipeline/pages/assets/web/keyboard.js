@@ -9,6 +9,10 @@ function noteName(note) {
   return `${NOTE_NAMES[note % 12]}${Math.floor(note / 12) - 1}`;
 }
 
+function spokenName(note) {
+  return noteName(note).replace("♯", " sharp").replace("♭", " flat");
+}
+
 class Piano {
   // `element` becomes the keyboard; `press(note, velocity, event)` and `release(note, event)` are called.
   constructor(element, { press, release }) {
@@ -32,8 +36,10 @@ class Piano {
     }, () => {});
   }
 
-  // Shows the keys around `note`, which the computer's key A plays.
-  move(note) {
+  // Shows the keys around `note`, which the computer's key A plays. `range`: lowest and highest note that the
+  // instrument has learnt; keys beyond it are marked.
+  move(note, range = this.range) {
+    this.range = range;
     this.typed = Math.max(12, Math.min(96, note));
     this.draw(true);
   }
@@ -55,9 +61,10 @@ class Piano {
       const isBlack = BLACK.has(note % 12), letter = this.labels.get(ROW[note - this.typed]) ?? "";
       key.type = "button";
       key.tabIndex = note === this.typed ? 0 : -1;
-      key.className = isBlack ? "black" : "white";
+      const isBeyond = this.range && (note < this.range[0] || note > this.range[1]);
+      key.className = `${isBlack ? "black" : "white"}${isBeyond ? " beyond" : ""}`;
       key.dataset.note = note;
-      key.setAttribute("aria-label", noteName(note).replace("♯", " sharp").replace("♭", " flat"));
+      key.setAttribute("aria-label", spokenName(note) + (isBeyond ? ", beyond the range" : ""));
       key.innerHTML = `<kbd></kbd>${note % 12 ? "" : `<span>${noteName(note)}</span>`}`;
       key.firstChild.textContent = letter;
       if (isBlack) {

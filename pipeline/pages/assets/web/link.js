@@ -1,11 +1,10 @@
 // The address of the page holds instrument and settings, so that a link or a reload restores them.
-const SETTINGS = { volume: "input", glide: "input", reverb: "change" }; // controls and their events
+const CHOICES = ["program", "kind", "mode"]; // an instrument sets the mode, so the mode comes last
+const SETTINGS = { volume: "input", glide: "input", reverb: "change", noise: "change" }; // controls and their events
 
 function rememberSettings() {
-  const { mode, program: number } = Object.fromEntries(
-    [...document.querySelectorAll("[name=mode]:checked, [name=program]:checked")].map((radio) => [radio.name, radio.value]),
-  );
-  const settings = new URLSearchParams({ program: number, mode });
+  const chosen = (name) => document.querySelector(`[name=${name}]:checked`).value;
+  const settings = new URLSearchParams(CHOICES.map((name) => [name, chosen(name)]));
   for (const id of Object.keys(SETTINGS)) {
     settings.set(id, $(id).type === "checkbox" ? Number($(id).checked) : $(id).value);
   }
@@ -15,7 +14,7 @@ function rememberSettings() {
 // Sets the controls as an address asks for, and lets them act; values that do not exist are ignored.
 function restoreSettings(address) {
   const settings = new URLSearchParams(address.replace(/^#/, ""));
-  for (const name of ["program", "mode"]) {
+  for (const name of CHOICES) {
     const radio = [...document.querySelectorAll(`[name=${name}]`)].find(({ value }) => value === settings.get(name));
     if (radio && !radio.checked) {
       radio.checked = true;

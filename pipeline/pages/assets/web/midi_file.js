@@ -3,8 +3,9 @@
 // because the listener chooses the instrument.
 const FRAME_RATE = 250;
 const MAX_SECONDS = 3600;
+const CHORD_SECONDS = 0.03; // between notes of a chord; notes that overlap later may be slurred
 
-// Returns { blocks, ends, bytes, seconds, nNotes }; throws an Error with one line for the reader.
+// Returns { blocks, ends, bytes, seconds, nNotes, hasChords }; throws an Error with one line for the reader.
 function readMidiFile(data) {
   const bytes = new Uint8Array(data);
   const reader = new MidiReader(bytes);
@@ -84,8 +85,8 @@ function readTrack(reader, end, events) {
 }
 
 function arrange(events, division) {
-  const blocks = [], ends = [], bytes = [];
-  let seconds = 0, tick = 0, tempo = 500000, nNotes = 0;
+  const blocks = [], ends = [], bytes = [], beginnings = new Map(); // by note that is held
+  let seconds = 0, tick = 0, tempo = 500000, nNotes = 0, hasChords = false;
   for (const event of events) {
     seconds += (event.tick - tick) * ((tempo * 1e-6) / division);
     tick = event.tick;
@@ -95,7 +96,14 @@ function arrange(events, division) {
     const [status] = event.message;
     const isDrum = (status & 15) === 9, isProgram = (status & 0xf0) === 0xc0;
     if (isDrum || isProgram) continue;
-    nNotes += (status & 0xf0) === 0x90 && event.message[2] > 0;
+    const [, note, velocity] = event.message;
+    if ((status & 0xf0) === 0x90 && velocity) {
+      nNotes++;
+      hasChords ||= [...beginnings.values()].some((begun) => seconds - begun < CHORD_SECONDS);
+      beginnings.set(note, seconds);
+    } else if (status < 0xa0) {
+      beginnings.delete(note);
+    }
     blocks.push(Math.floor(seconds * FRAME_RATE));
     bytes.push(...event.message);
     ends.push(bytes.length);
@@ -103,5 +111,6 @@ function arrange(events, division) {
   if (!nNotes) throw new Error("it holds no note");
   return {
     blocks: Uint32Array.from(blocks), ends: Uint32Array.from(ends), bytes: Uint8Array.from(bytes), seconds, nNotes,
+    hasChords,
   };
 }

@@ -8,7 +8,7 @@ const SPECTRUM_HZ = [125, 8000];
 
 // Puts bars into the operators' boxes of a drawing by pipeline.pages.diagrams.patch_svg.
 class Algorithm {
-  constructor(element, { svg, maxLevel }) {
+  constructor(element, svg, maxLevel) {
     this.element = element;
     this.maxLevel = maxLevel;
     this.levels = new Float32Array(6);

@@ -26,6 +26,7 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     this.isLive = false;
     this.recorded = null; // what is played, in a buffer of the page
     this.nRecorded = 0;
+    this.held = new Uint8Array(128); // velocity by note; 0 where the key is up
     this.ring = new Int16Array(INPUT_SAMPLES);
     this.down = new Resampler(sampleRate, 16000);
     this.clearInput();
@@ -42,6 +43,7 @@ class InstrumentProcessor extends AudioWorkletProcessor {
   // --- messages ---------------------------------------------------------------------------------------
 
   midi({ bytes, sentMs }) {
+    this.notice(bytes[0], bytes[1], bytes[2]);
     this.synth.receive(bytes);
     this.sentMs = sentMs ?? 0;
   }
@@ -51,7 +53,20 @@ class InstrumentProcessor extends AudioWorkletProcessor {
   }
 
   panic() {
+    this.held.fill(0);
     this.synth.exports.web_panic();
+  }
+
+  // Plays with another preset. The keys that are down are struck again, so that it is heard at once.
+  choose({ preset }) {
+    const { synth, held } = this;
+    held.forEach((velocity, note) => velocity && synth.receive([0x80, note, 0]));
+    synth.receive([0xc0, preset]);
+    held.forEach((velocity, note) => velocity && synth.receive([0x90, note, velocity]));
+  }
+
+  noise({ isOn }) {
+    this.synth.exports.web_set_noise(isOn);
   }
 
   reverb({ isOn }) {
@@ -171,10 +186,19 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     }
   }
 
+  // Remembers which keys are down.
+  notice(status, first, second) {
+    const kind = status & 0xf0;
+    if (kind === 0x90 || kind === 0x80) this.held[first] = kind === 0x90 ? second : 0;
+    else if (kind === 0xb0 && first >= 120 && first !== 121) this.held.fill(0); // all notes off
+  }
+
   playTune() {
     const { blocks, ends, bytes } = this.tune;
     for (; this.tuneNext < blocks.length && blocks[this.tuneNext] <= this.tuneBlock; this.tuneNext++) {
-      for (let i = this.tuneNext ? ends[this.tuneNext - 1] : 0; i < ends[this.tuneNext]; i++) {
+      const start = this.tuneNext ? ends[this.tuneNext - 1] : 0;
+      this.notice(bytes[start], bytes[start + 1], bytes[start + 2]);
+      for (let i = start; i < ends[this.tuneNext]; i++) {
         this.synth.midi[0] = bytes[i];
         this.synth.exports.web_receive(1);
       }

@@ -9,13 +9,14 @@ let shown = readView(buffer), lastSeconds = performance.now() / 1000;
 function show(view) {
   const seconds = performance.now() / 1000, [first] = view.voices;
   if (isCurrent(view)) {
-    showProgram(view.program);
+    showProgram(models.instrumentOf(view.program));
+    showKind(models.kindOf(view.program));
     document.querySelector(`[name=mode][value=${view.isMono ? "mono" : "poly"}]`).checked = true;
     if (document.activeElement !== $("volume")) $("volume").value = view.volume;
     showTune(view.tuneBlock);
     showInput(view);
   }
-  algorithm.show(first && first.preset === program ? first.levels : silence);
+  algorithm.show(first && models.instrumentOf(first.preset) === program ? first.levels : silence);
   pitch.add(seconds, first ? first.note : NaN);
   loudness.add(seconds, first ? first.loudnessDb : NaN);
   spectrogram.add(seconds - lastSeconds);
@@ -49,6 +50,8 @@ async function follow() {
 }
 
 showProgram(0);
+showKind(0);
+setMode(facts.instruments[0].isSolo);
 report(Engine.missing());
 if (Engine.missing()) $("start").disabled = true;
 else follow();

@@ -2,7 +2,8 @@
 const $ = (id) => document.getElementById(id);
 const facts = JSON.parse($("facts").textContent);
 const decode = (base64) => Uint8Array.from(atob(base64.trim()), (character) => character.charCodeAt(0));
-const engine = new Engine($("worklet").textContent, decode($("module").textContent));
+const models = new Models(facts.instruments);
+const engine = new Engine($("worklet").textContent, decode($("module").textContent), models);
 
 function report(text) {
   $("trouble").textContent = text;

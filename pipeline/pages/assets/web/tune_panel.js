@@ -16,6 +16,7 @@ function openTune(data, name) {
   }
   report("");
   engine.send({ do: "load", tune }); // stops the one before
+  if (tune.hasChords) setMode(false);
   showDefaults();
   isTunePlaying = false;
   $("tune").hidden = false;
