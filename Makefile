@@ -1,5 +1,6 @@
-# `make demo` builds a page to play the instruments on and plays a melody on an emulated Cortex-M4F, `make test` runs
-# all tests, and `make quick` those that need Python packages alone: no compiler, emulator, browser or FluidSynth.
+# `make demo` builds a page to play the instruments on and plays a melody on an emulated Cortex-M4F, `make site` builds a
+# release and a static site around it, `make test` runs all tests, and `make quick` those that need Python packages alone:
+# no compiler, emulator, browser or FluidSynth.
 # Each first installs what is missing.
 
 PYTHON := .venv/bin/python
@@ -8,12 +9,19 @@ C_FILES = $(shell find tflm_app tests -name '*.[ch]' -o -name '*.cc')
 # A worker process per core; each takes whole test modules, because the tests of a module share what they build.
 PYTEST := $(PYTHON) -m pytest -n auto --maxprocesses 8 --dist loadfile
 
-.PHONY: demo test quick lint fuzz clean
+.PHONY: demo site test quick lint fuzz clean
 .NOTPARALLEL:
 
 demo: build/.installed
 	$(PYTHON) -m pipeline.web --pretrained
 	$(PYTHON) -m pipeline.demo
+
+# The listening page links to the instrument page, so that comes first.
+site: build/.installed
+	$(PYTHON) -m pipeline.web --pretrained
+	$(PYTHON) -m pipeline.page --pretrained
+	$(PYTHON) -m pipeline.release
+	$(PYTHON) -m pipeline.site
 
 test: build/.installed
 	$(PYTEST)

@@ -1,0 +1,173 @@
+"""Lays out the files of a release; the same sources give the same bytes."""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pipeline.core.constants import FORMATS, VARIANTS
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_write, require_writable
+from pipeline.core.instrument_config import shipped_instruments
+from pipeline.core.instrument_names import instrument_label
+from pipeline.core.paths import MODEL_DIR, REPOSITORY, shown
+from pipeline.core.runs import decoder_name
+from pipeline.pages.html import fill_template
+from pipeline.pages.web_build import SHIPPED_KINDS, build_web_page
+from pipeline.publishing.firmware_files import FirmwareFiles, build_firmware_files, check_voices
+from pipeline.publishing.model_card import card_text
+from pipeline.target.sources import generate
+
+SUMS = "SHA256SUMS"
+NOTES = "RELEASE_NOTES.md"
+FIRMWARE, MODELS, PLAY = "firmware", "models", "play"  # folders of a release
+FIRMWARE_VARIANT = "tiny"
+_SUM_LINE = re.compile(r"[0-9a-f]{64}  (.+)")
+
+
+def write_release(
+    out: Path,
+    boards: Sequence[str],
+    say: Callable[[str], object],
+    *,
+    check_time: bool = False,
+) -> list[Path]:
+    """Writes a release into a folder, and returns its files.
+
+    Args:
+        out: The folder. Files of an earlier release are replaced or removed.
+        boards: Boards to build the firmware for.
+        say: Called with a line before each step.
+        check_time: Also measure that the boards have time for their voices.
+
+    Raises:
+        UserError: The folder holds something else, a tool is missing, or something does not build.
+    """
+    _check_folder(out)
+    generated = generate(*_run_dirs(FIRMWARE_VARIANT))
+    images = []
+    for board in boards:
+        say(f"building the firmware for {board}")
+        images.append(build_firmware_files(board, generated, out / FIRMWARE))
+        if check_time:
+            share = check_voices(board, generated)
+            say(f"{board}: the worst block takes {100 * share:.0f} % of its time by estimate")
+    say("building the instrument page")
+    page = build_web_page(_run_dirs("reduced_cd"), out / PLAY, say, kinds=SHIPPED_KINDS)
+    say("describing the models")
+    written = [path for image in images for path in image.paths]
+    written += [page, *_write_models(out / MODELS)]
+    written.append(_write(out / "LICENSE", (REPOSITORY / "LICENSE").read_text()))
+    written.append(_write(out / NOTES, notes_text(images)))
+    for path in _files(out) - {*written, out / SUMS}:
+        path.unlink()
+    sums = "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(out).as_posix()}\n"
+        for path in sorted(written)
+    )
+    return [*written, _write(out / SUMS, sums)]
+
+
+def released_files(release: Path) -> list[Path]:
+    """Returns the files of a release, relative to its folder, after comparing their sums.
+
+    Raises:
+        UserError: The folder holds no release, or a file is missing or was changed.
+    """
+    remedy = "run python -m pipeline.release again"
+    try:
+        lines = (release / SUMS).read_text().splitlines()
+    except OSError:
+        raise UserError(f"{release} holds no release (no {SUMS}): {remedy}") from None
+    files = []
+    for line in lines:
+        found = _SUM_LINE.fullmatch(line)
+        path = release / found[1] if found else None
+        if path is None or not path.resolve().is_relative_to(release.resolve()):
+            raise UserError(f"{release / SUMS} has a damaged line, {line!r}: {remedy}")
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != line[:64]:
+            raise UserError(f"{path} is missing or was changed: {remedy}")
+        files.append(path.relative_to(release))
+    return files
+
+
+def _check_folder(out: Path) -> None:
+    """Raises `UserError` if a folder has files that do not belong to an earlier release."""
+    require_writable(out)
+    sums = out / SUMS
+    text = sums.read_text(errors="replace") if sums.is_file() else ""
+    known = {out / found[1] for line in text.splitlines() if (found := _SUM_LINE.fullmatch(line))}
+    strange = sorted(_files(out) - known - {sums})
+    if strange:
+        raise UserError(
+            f"{shown(strange[0])} belongs to no release: give --out a new folder, or remove it"
+        )
+
+
+def _files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def _run_dirs(variant: str) -> list[Path]:
+    return [MODEL_DIR / name / variant for name in shipped_instruments()]
+
+
+def _write(path: Path, text: str) -> Path:
+    with atomic_write(path) as temporary:
+        temporary.write_text(text)
+    return path
+
+
+def _write_models(out: Path) -> list[Path]:
+    """Writes every pretrained ``.tflite`` file with its card."""
+    written = []
+    for instrument in shipped_instruments():
+        for variant in VARIANTS:
+            for fmt in FORMATS:
+                run_dir = MODEL_DIR / instrument / variant
+                source = run_dir / decoder_name(fmt)
+                if not source.is_file():
+                    continue
+                path = out / f"{instrument}_{variant}_{fmt}.tflite"
+                with atomic_write(path) as temporary:
+                    shutil.copyfile(source, temporary)
+                card = _write(path.with_suffix(".md"), card_text(run_dir, fmt, path.name))
+                written += [path, card]
+    return written
+
+
+def notes_text(images: Sequence[FirmwareFiles]) -> str:
+    """Returns the release notes, Markdown: what the files are, and the newest changes.
+
+    Args:
+        images: The firmware of the release.
+    """
+    title, changes = newest_changes((REPOSITORY / "CHANGELOG.md").read_text())
+    boards = [
+        f"- **{image.board.title}** ({image.board.chip}): up to {image.n_voices} notes at once; "
+        + ", ".join(f"`{FIRMWARE}/{path.name}`" for path in image.paths)
+        for image in images
+    ]
+    return fill_template(
+        "site/release_notes.md",
+        title=title,
+        page=f"{PLAY}/index.html",
+        names=", ".join(instrument_label(name).lower() for name in shipped_instruments()),
+        boards="\n".join(boards),
+        models=MODELS,
+        sums=SUMS,
+        changes=changes,
+    )
+
+
+def newest_changes(changelog: str) -> tuple[str, str]:
+    """Returns the title and the text of the newest section of a change log.
+
+    Raises:
+        UserError: It has no section.
+    """
+    sections = re.split(r"^## (.+)\n", changelog, flags=re.MULTILINE)
+    if len(sections) < 3:
+        raise UserError("CHANGELOG.md has no section: begin one with '## ' and the version")
+    return sections[1].strip(), sections[2].strip()

@@ -1,0 +1,178 @@
+"""Lays out a static site from a release and the listening page; all of its links are relative."""
+
+import shutil
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_write, require_writable
+from pipeline.core.instrument_config import shipped_instruments
+from pipeline.core.instrument_names import instrument_label
+from pipeline.core.paths import REPOSITORY, shown
+from pipeline.pages import html
+from pipeline.publishing.firmware_files import N_VOICES
+from pipeline.publishing.release import FIRMWARE, MODELS, NOTES, PLAY, SUMS, released_files
+from pipeline.target.boards import INSTRUMENT_BOARDS
+
+TITLE = "Neural instruments on a microcontroller"
+STYLES = ("style.css", "page.css")
+PICTURE = REPOSITORY / "data" / "pictures" / "signal_path.svg"
+LISTENING = ("index.html", "listening_test.html", "sounds", "images")  # what pipeline.page writes
+PARTS = ("index.html", PICTURE.name, "web", "listen", "downloads")
+MARK = ".site"  # a file in the folder, so that only a site is ever replaced
+SUFFIXES = {".uf2": "UF2", ".hex": "HEX", ".bin": "binary"}
+
+
+def write_site(out: Path, *, release: Path, listening: Path | None) -> list[Path]:
+    """Writes the site into a folder, and returns its pages.
+
+    Args:
+        out: The folder. A site that was written before is replaced.
+        release: Folder of a release.
+        listening: Folder of the listening page; None to leave it out.
+
+    Raises:
+        UserError: A folder lacks a file, holds something else, or a page has a broken link.
+    """
+    files = released_files(release)
+    if listening and not (listening / LISTENING[0]).is_file():
+        raise UserError(f"{listening} holds no listening page: run python -m pipeline.page first")
+    _prepare(out)
+    for path in [*files, Path(SUMS)]:
+        _copy(release / path, out / "downloads" / path)
+    _copy(release / PLAY / "index.html", out / "web" / "index.html")
+    for name in LISTENING if listening else ():
+        assert listening is not None
+        if (listening / name).exists():
+            _copy(listening / name, out / "listen" / name)
+    _copy(PICTURE, out / PICTURE.name)
+    _write(out / "downloads" / "index.html", "Downloads", _downloads(release, files))
+    _write(out / "index.html", TITLE, _front(has_listening=listening is not None))
+    check_links(out)
+    return sorted(out.rglob("*.html"))
+
+
+def _prepare(out: Path) -> None:
+    """Empties a folder that holds a site; raises `UserError` if it holds something else."""
+    require_writable(out)
+    if (out / MARK).is_file():
+        for name in PARTS:
+            path = out / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    strange = sorted(path for path in out.iterdir() if path.name != MARK)
+    if strange:
+        raise UserError(f"{shown(strange[0])} belongs to no site: give --out a new folder")
+    (out / MARK).touch()
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
+
+
+def _write(path: Path, title: str, body: str) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(html.page(title, body, styles=STYLES, scripts=()))
+
+
+def _front(*, has_listening: bool) -> str:
+    boards = [INSTRUMENT_BOARDS[name].title for name in N_VOICES]
+    entries = {
+        "index.html": "The listening page</a></dt><dd>Recordings, and how every model plays them",
+        "listening_test.html": "A blind test</a></dt><dd>Rate models without knowing their names",
+    }
+    listed = "".join(
+        f'<dt><a href="listen/{name}">{text}.</dd>\n' for name, text in entries.items()
+    )
+    button = '<a class="button plain" href="listen/index.html">Listen and compare</a>'
+    return html.fill_template(
+        "site/front.html",
+        listen_button=button if has_listening else "",
+        listen_entries=listed if has_listening else "",
+        boards=", ".join(boards[:-1]) + " and " + boards[-1],
+    )
+
+
+def _downloads(release: Path, files: list[Path]) -> str:
+    """Returns the page of the files; all links are relative to the folder of the release."""
+    names = [instrument_label(name).lower() for name in shipped_instruments()]
+    play = Path(PLAY, "index.html")
+    return html.fill_template(
+        "site/downloads.html",
+        last_program=len(names) - 1,
+        programs=", ".join(names[:-1]) + " and " + names[-1],
+        firmware=_firmware_table(release, files),
+        models=_models_table(release, files),
+        play=play.as_posix(),
+        play_size=_size(release / play),
+        notes=NOTES,
+        sums=SUMS,
+    )
+
+
+def _firmware_table(release: Path, files: list[Path]) -> str:
+    rows = []
+    for name, n_voices in N_VOICES.items():
+        board = INSTRUMENT_BOARDS[name]
+        links = [
+            _link(release, Path(FIRMWARE, name + suffix), label)
+            for suffix, label in SUFFIXES.items()
+            if Path(FIRMWARE, name + suffix) in files
+        ]
+        if links:
+            rows.append([escape(board.title), board.chip, f"{n_voices}", ", ".join(links)])
+    return html.table("Firmware", ["board", "chip", "notes at once", "files"], rows)
+
+
+def _models_table(release: Path, files: list[Path]) -> str:
+    rows = [
+        [path.stem, _link(release, path, "model"), _link(release, path.with_suffix(".md"), "card")]
+        for path in files
+        if path.parts[0] == MODELS and path.suffix == ".tflite"
+    ]
+    return html.table("Models", ["model", "file", "card"], rows)
+
+
+def _link(release: Path, path: Path, label: str) -> str:
+    return f'<a href="{path.as_posix()}">{label}</a> ({_size(release / path)})'
+
+
+def _size(path: Path) -> str:
+    n_bytes = path.stat().st_size
+    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:.0f} kB"
+
+
+class _Links(HTMLParser):
+    """Collects what a page links to or loads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keeps the addresses of a tag."""
+        self.found += [value for name, value in attrs if name in ("href", "src") and value]
+
+
+def check_links(site: Path) -> None:
+    """Checks that every address in the pages of a site is relative, and leads to a file of it.
+
+    Raises:
+        UserError: One is not, or does not.
+    """
+    for page in sorted(site.rglob("*.html")):
+        links = _Links()
+        links.feed(page.read_text())
+        for address in links.found:
+            parts = urlsplit(address)
+            if parts.scheme == "data" or not (parts.path or parts.netloc or parts.scheme):
+                continue
+            target = (page.parent / unquote(parts.path)).resolve()
+            is_inside = target.is_relative_to(site.resolve()) and target.is_file()
+            if parts.scheme or parts.netloc or parts.path.startswith("/") or not is_inside:
+                raise UserError(
+                    f"{shown(page)} links to {address}, which is no file of the site: build the "
+                    "page again after the page that it links to"
+                )

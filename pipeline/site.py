@@ -1,0 +1,52 @@
+"""Lays out a static site from a release and the listening page.
+
+    python -m pipeline.site [--release build/release] [--page build/page] [--out build/site]
+
+The site has a front page, the instrument page, the listening page with the blind test, and the
+downloads. All links are relative, so that any server, or the disk, can hold it. `make site` builds
+all parts first.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.core.cli import run_main
+from pipeline.core.options import add_out
+from pipeline.core.parser import Parser
+from pipeline.core.paths import BUILD_DIR, shown
+from pipeline.publishing.site import write_site
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Lays out a static site of the instrument page, the listening page and the downloads."""
+    parser = Parser("site", main.__doc__)
+    parser.add_argument(
+        "--release",
+        type=Path,
+        default=BUILD_DIR / "release",
+        metavar="DIR",
+        help="folder that pipeline.release has written (default: build/release)",
+    )
+    listening = parser.add_mutually_exclusive_group()
+    listening.add_argument(
+        "--page",
+        type=Path,
+        default=BUILD_DIR / "page",
+        metavar="DIR",
+        help="folder that pipeline.page has written (default: build/page)",
+    )
+    listening.add_argument(
+        "--no-page",
+        dest="page",
+        action="store_const",
+        const=None,
+        help="leave the listening page out (default: it is part of the site)",
+    )
+    add_out(parser, "folder of the site", default=BUILD_DIR / "site")
+    args = parser.parse_args(argv)
+    pages = write_site(args.out, release=args.release, listening=args.page)
+    print(f"{shown(args.out)}: {len(pages)} pages; open index.html, or put the folder on a server")
+
+
+if __name__ == "__main__":
+    run_main(main)

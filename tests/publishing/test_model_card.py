@@ -1,0 +1,47 @@
+"""The card of a model states what the file and the figures of its run folder contain."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from pipeline.core.constants import FORMATS
+from pipeline.core.errors import UserError
+from pipeline.core.paths import MODEL_DIR
+from pipeline.core.runs import decoder_name
+from pipeline.publishing.model_card import SOURCES, card_text
+from pipeline.quantization.tflite_reader import read_step_model
+
+RUN = MODEL_DIR / "flute" / "tiny"
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_card_states_positions_scales_and_figures_of_the_model(fmt):
+    card = card_text(RUN, fmt, "x.tflite")
+    model = read_step_model(RUN / decoder_name(fmt))
+    stated = {name: int(at) for name, at in re.findall(r"^\| `(\w+)` \| (\d+) \|$", card, re.M)}
+    assert stated == model.inputs | model.outputs
+    assert f"round(x / {model.frame.scale:.8g}) + ({model.frame.zero_point})" in card
+    assert f"x is (note − {model.pitch.lowest_note}) / {model.pitch.n_semitones}, " in card
+    assert f"sigmoid({model.logits.scale:.8g} · (q −\n  ({model.logits.zero_point})))" in card
+    assert "run 12 frames of 440 Hz at -80 dB" in card  # two blocks with kernels of 3 taps
+    assert "taught by the model `reduced_cd`" in card
+    urmp = json.loads((RUN / "metrics.json").read_text())["mss"]["test"]["sources"]["urmp/flute"]
+    figures = " | ".join(f"{urmp[key]:.2f}" for key in ("sound", "dry", "dry_loudness_db"))
+    assert f"| `urmp/flute` | {figures} |" in card
+    assert f"- `urmp/flute`: {SOURCES['urmp']}" in card
+
+
+@pytest.mark.parametrize("path", sorted(MODEL_DIR.glob("*/*/decoder_*.tflite")), ids=str)
+def test_every_pretrained_model_has_a_card_that_names_its_sources(path):
+    card = card_text(path.parent, path.stem.removeprefix("decoder_"), path.name)
+    assert card.startswith(f"# {path.parts[-3].capitalize()}: ")
+    assert "recordings of one's own" not in card
+
+
+def test_missing_figures_are_named(tmp_path):
+    shutil.copytree(RUN, tmp_path / "tiny")
+    (tmp_path / "tiny" / "metrics.json").unlink()
+    with pytest.raises(UserError, match=r"metrics\.json cannot be read"):
+        card_text(tmp_path / "tiny", "int8", "x.tflite")

@@ -1,0 +1,89 @@
+"""A release holds what a player needs, and the same sources give the same bytes."""
+
+import subprocess
+
+import pytest
+from support.refusals import refusal
+
+from pipeline import release as command
+from pipeline.core.constants import FORMATS, VARIANTS
+from pipeline.core.errors import UserError
+from pipeline.core.instrument_config import shipped_instruments
+from pipeline.core.paths import MODEL_DIR
+from pipeline.core.runs import decoder_name
+from pipeline.publishing.firmware_files import N_VOICES
+from pipeline.publishing.release import SUMS, newest_changes, released_files
+from pipeline.target import uf2
+from pipeline.target.boards import INSTRUMENT_BOARDS
+
+
+@pytest.mark.firmware
+def test_release_has_firmware_page_models_notes_and_sums(release):
+    subprocess.run(["sha256sum", "-c", "--strict", SUMS], cwd=release, check=True)
+    listed = {path.as_posix() for path in released_files(release)}
+    present = {p.relative_to(release).as_posix() for p in release.rglob("*") if p.is_file()}
+    assert listed == present - {SUMS}
+    assert {f"firmware/pico.{suffix}" for suffix in ("uf2", "hex", "bin")} <= listed
+    assert {"play/index.html", "RELEASE_NOTES.md", "LICENSE"} <= listed
+    for name in shipped_instruments():
+        for variant in VARIANTS:
+            for fmt in FORMATS:
+                source = MODEL_DIR / name / variant / decoder_name(fmt)
+                stem = f"models/{name}_{variant}_{fmt}"
+                assert (f"{stem}.tflite" in listed) == source.is_file()
+                assert (f"{stem}.md" in listed) == source.is_file()
+                if source.is_file():
+                    assert (release / f"{stem}.tflite").read_bytes() == source.read_bytes()
+    notes = (release / "RELEASE_NOTES.md").read_text()
+    assert f"up to {N_VOICES['pico']} notes at once; `firmware/pico.uf2`" in notes
+    assert newest_changes((MODEL_DIR.parents[1] / "CHANGELOG.md").read_text())[1] in notes
+
+
+@pytest.mark.firmware
+def test_uf2_file_holds_the_image_with_all_instruments(release):
+    image, family = uf2.read((release / "firmware" / "pico.uf2").read_bytes())
+    assert family == uf2.RP2040
+    content = (release / "firmware" / "pico.bin").read_bytes()
+    assert image.content[: len(content)] == content
+    for name in shipped_instruments():
+        assert f"{name}_tiny\0".encode() in content
+
+
+@pytest.mark.firmware
+def test_release_that_is_built_elsewhere_has_the_same_bytes(release, build_dir, tmp_path):
+    command.main(["--out", str(tmp_path / "again"), "--board", "pico"])
+    assert (tmp_path / "again" / SUMS).read_text() == (release / SUMS).read_text()
+
+
+def test_every_board_that_is_flashed_has_a_number_of_voices():
+    assert list(N_VOICES) == list(INSTRUMENT_BOARDS)
+
+
+def test_folder_with_other_files_is_refused(tmp_path, capsys):
+    (tmp_path / "thesis.txt").write_text("mine")
+    line = refusal(capsys, command.main, "--out", str(tmp_path))
+    assert "thesis.txt belongs to no release: give --out a new folder" in line
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("sums", "message"),
+    [
+        (None, "holds no release"),
+        ("nonsense\n", "has a damaged line, 'nonsense'"),
+        ("0" * 64 + "  ../outside\n", "has a damaged line"),
+        ("0" * 64 + "  lost.txt\n", "lost.txt is missing or was changed"),
+    ],
+)
+def test_damaged_release_is_named(tmp_path, sums, message):
+    if sums:
+        (tmp_path / SUMS).write_text(sums)
+    with pytest.raises(UserError, match=message):
+        released_files(tmp_path)
+
+
+def test_newest_section_of_the_change_log_becomes_the_notes():
+    log = "# Changelog\n\n## 1.1.0\n\n### Added\n\n- Sound.\n\n## 1.0.0\n\n- Nothing.\n"
+    assert newest_changes(log) == ("1.1.0", "### Added\n\n- Sound.")
+    with pytest.raises(UserError, match="has no section"):
+        newest_changes("# Changelog\n")
