@@ -11,6 +11,7 @@ samples are those of the firmware, bit for bit.
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
+from pipeline.core.files import require_writable
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.model_choice import chosen_models
 from pipeline.core.options import add_format, add_models, add_out
@@ -23,6 +24,7 @@ from pipeline.pages.web_build import KINDS, MAX_REVERB_SECONDS, SHIPPED_KINDS, b
 def main(argv: Sequence[str] | None = None) -> None:
     """Builds a page on which one plays the instruments in a browser."""
     args = _parser().parse_args(argv)
+    require_writable(args.out)
     if not args.run and not args.instrument:
         args.instrument = shipped_instruments()
         if args.models is None and args.variant is None and args.format == "int8":

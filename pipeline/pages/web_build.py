@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.core.constants import FORMATS, NOTE_OF_1_HZ, VARIANTS
-from pipeline.core.files import require_writable
 from pipeline.core.instrument_config import (
     InstrumentConfig,
     known_instruments,
@@ -69,7 +68,6 @@ def build_web_page(
     Raises:
         UserError: A model is missing or damaged, or a tool is missing.
     """
-    require_writable(out)
     base = [PlayedModel(run_dir, fmt) for run_dir in run_dirs]
     rows: list[Sequence[PlayedModel | None]] = [base]
     rows += [row for kind in kinds if any(row := [_beside(model, kind, say) for model in base])]
