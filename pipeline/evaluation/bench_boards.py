@@ -22,7 +22,12 @@ from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.runs import load_run
 from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.evaluation.bench_cores import run_name, small_runs
-from pipeline.evaluation.bench_firmware import bench_firmware, bench_frames, build_dir
+from pipeline.evaluation.bench_firmware import (
+    bench_firmware,
+    bench_frames,
+    build_dir,
+    total_cycles,
+)
 from pipeline.target import firmware, link_map, sources, transfer
 from pipeline.target.board_types import Board
 from pipeline.target.boards import FILE_BOARDS, INSTRUMENT_BOARDS
@@ -210,8 +215,7 @@ def _bench_memory(board: Board, generated: Path, image: firmware.Firmware) -> di
 def mean_cycles_per_instruction(rendered: Mapping[str, Any]) -> float:
     """Returns the cycles per instruction over all stages of a result of `bench_firmware`."""
     instructions, ratios = rendered["instructions_per_frame"], rendered["cycles_per_instruction"]
-    cycles = sum(instructions[stage] * ratio for stage, ratio in ratios.items())
-    return float(cycles / instructions["total"])
+    return float(total_cycles(instructions, ratios) / instructions["total"])
 
 
 def bench_board(run_dir: Path, name: str, *, fmt: str = "int8") -> dict[str, Any]:

@@ -74,6 +74,11 @@ def cycles_per_instruction(
     return counts
 
 
+def total_cycles(instructions: Mapping[str, float], per_instruction: Mapping[str, float]) -> float:
+    """Returns the cycles of all stages, from instructions and cycles per instruction by stage."""
+    return sum(instructions[stage] * ratio for stage, ratio in per_instruction.items())
+
+
 def bench_firmware(
     built: firmware.Firmware,
     frames: npt.NDArray[np.float32] | None = None,
@@ -96,7 +101,7 @@ def bench_firmware(
     if per_instruction is None:
         per_instruction = cycles_per_instruction(built, frames)
     instructions = rendering.instructions
-    cycles = sum(n * per_instruction[stage] for stage, n in instructions.items())
+    cycles = total_cycles(instructions, per_instruction)
     parts = built.parts
     model_bytes, response_bytes = flash_bytes(parts, "model"), flash_bytes(parts, "response")
     return {

@@ -17,7 +17,12 @@ from pipeline.core.files import write_json
 from pipeline.core.patch_files import known_patches, load_patch
 from pipeline.core.paths import BUILD_DIR, MODEL_DIR, shown
 from pipeline.core.runs import load_run
-from pipeline.evaluation.bench_firmware import bench_frames, cycles_per_instruction, flash_bytes
+from pipeline.evaluation.bench_firmware import (
+    bench_frames,
+    cycles_per_instruction,
+    flash_bytes,
+    total_cycles,
+)
 from pipeline.model.patches import find_patch
 from pipeline.target import firmware
 from pipeline.target.board_types import Board
@@ -131,7 +136,7 @@ def measure_voice(model: PlayedModel, board_name: str) -> tuple[float, VoiceCost
     built = firmware.build(board.emulated_by, generated)
     played = firmware.render(built, bench_frames(10)).instructions
     stages = cycles_per_instruction(built, bench_frames(10))
-    cycles_each = sum(n * stages[stage] for stage, n in played.items()) / sum(played.values())
+    cycles_each = total_cycles(played, stages) / sum(played.values())
     model_bytes = flash_bytes(built.parts, "model")
     place = BUILD_DIR / "player" / f"costs-{board.emulated_by}-{generated.name}"
     player = build_player(board.emulated_by, generated, n_voices=2, build_dir=place)

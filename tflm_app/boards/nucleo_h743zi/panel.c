@@ -3,29 +3,42 @@
  *
  * Conversions alternate: each read of the panel takes the last result and starts the conversion of the
  * other potentiometer, so each one is read every 8 ms. Its value is smoothed, and reported when it moves by
- * more than half a step.
+ * more than half a step; for the first time when it has moved by four steps, so that a potentiometer that
+ * nobody touches has no effect.
  *
- * Source: RM0433 sections 25.4 and 25.6 (ADC).
+ * A pin without a potentiometer floats, and is not read. It keeps the voltage to which it was last pulled,
+ * while a potentiometer of 10 kOhm restores its own at once.
+ *
+ * Source: RM0433 sections 11.3 (pulls are off in analog mode), 25.4 and 25.6 (ADC).
  */
 #include "adc.h"
 #include "chip.h"
+#include "pins.h"
 #include "play_board.h"
 #include "stm32.h"
 
 #define ADC_CLOCK_BY_12 (6u << 18)
 #define ADC_LONGEST_SAMPLES(channel) (7u << 3 * ((channel)-10u)) /* in SMPR2 */
 
+#define PULL_READS 10000u /* of a register, while a pin is pulled: over 100 us */
+#define FLOATING 8192     /* an eighth of the range: least difference after both pulls */
+
+enum { PULL_UP = 1, PULL_DOWN = 2 }; /* GPIO_PUPDR */
+
 typedef struct {
+    pin_t pin;
     uint8_t channel;    /* channel of ADC1 */
     uint8_t controller; /* MIDI controller */
-    bool is_known;
+    bool is_connected;
+    bool is_known;     /* its position at the start has been read */
+    bool is_used;      /* it has moved */
     uint8_t value;     /* last reported, 0 to 127 */
     uint32_t smoothed; /* 0 to 65535 */
 } potentiometer_t;
 
 static potentiometer_t potentiometers[] = {
-    {.channel = 15, .controller = 11}, /* A0, PA3: expression */
-    {.channel = 10, .controller = 1},  /* A1, PC0: modulation */
+    {.pin = {0, 3}, .channel = 15, .controller = 11}, /* A0, PA3: expression */
+    {.pin = {2, 0}, .channel = 10, .controller = 1},  /* A1, PC0: modulation */
 };
 #define N_POTENTIOMETERS (sizeof potentiometers / sizeof potentiometers[0])
 
@@ -38,6 +51,20 @@ static void convert(uint32_t number) {
     REGISTER(ADC_CR(ADC1_BASE)) |= ADC_START;
 }
 
+/* Returns the voltage, 0 to 65535, that a pin keeps after it was pulled up or down. */
+static int32_t voltage_after(const potentiometer_t *potentiometer, uint32_t number, uint32_t pull) {
+    const pin_t pin = potentiometer->pin;
+    GPIO_PUPDR(pin.port) = (GPIO_PUPDR(pin.port) & ~(3u << 2 * pin.pin)) | pull << 2 * pin.pin;
+    pin_set_mode(pin, PIN_INPUT);
+    for (uint32_t n = 0; n < PULL_READS; n++) {
+        (void)GPIO_IDR(pin.port);
+    }
+    pin_set_mode(pin, PIN_ANALOG);
+    convert(number);
+    (void)wait_until(ADC_ISR(ADC1_BASE), ADC_CONVERTED, ADC_CONVERTED);
+    return (int32_t)(REGISTER(ADC_DR(ADC1_BASE)) & 0xFFFFu);
+}
+
 void panel_start(void) {
     has_adc = adc_start(ADC1_BASE, ADC_CLOCK_BY_12, 0);
     for (uint32_t i = 0; i < N_POTENTIOMETERS; i++) {
@@ -45,6 +72,10 @@ void panel_start(void) {
         ADC_SMPR2(ADC1_BASE) |= ADC_LONGEST_SAMPLES(potentiometers[i].channel);
     }
     if (has_adc) {
+        for (uint32_t i = 0; i < N_POTENTIOMETERS; i++) {
+            potentiometer_t *const one = &potentiometers[i];
+            one->is_connected = voltage_after(one, i, PULL_UP) - voltage_after(one, i, PULL_DOWN) < FLOATING;
+        }
         convert(0);
     }
 }
@@ -55,20 +86,22 @@ static bool follow(potentiometer_t *potentiometer, uint32_t sample) {
     potentiometer->smoothed =
         potentiometer->is_known ? potentiometer->smoothed + (uint32_t)(error / 8) : sample;
     const int32_t from_middle = (int32_t)potentiometer->smoothed - (512 * potentiometer->value + 256);
-    if (potentiometer->is_known && from_middle > -512 && from_middle < 512) {
+    const int32_t least = potentiometer->is_used ? 512 : 4 * 512;
+    if (potentiometer->is_known && from_middle > -least && from_middle < least) {
         return false;
     }
+    potentiometer->is_used = potentiometer->is_known;
     potentiometer->is_known = true;
     potentiometer->value = (uint8_t)(potentiometer->smoothed >> 9);
-    return true;
+    return potentiometer->is_used;
 }
 
 /* Called once per block, and again while it returns true. */
 bool board_panel_read(uint8_t *control, uint8_t *value) {
     if (has_adc && (REGISTER(ADC_ISR(ADC1_BASE)) & ADC_CONVERTED) != 0) {
         potentiometer_t *const potentiometer = &potentiometers[converting];
-        const bool is_moved =
-            follow(potentiometer, REGISTER(ADC_DR(ADC1_BASE)) & 0xFFFFu); /* the read clears the flag */
+        const uint32_t sample = REGISTER(ADC_DR(ADC1_BASE)) & 0xFFFFu; /* the read clears the flag */
+        const bool is_moved = potentiometer->is_connected && follow(potentiometer, sample);
         convert((converting + 1) % N_POTENTIOMETERS);
         if (is_moved) {
             *control = potentiometer->controller;
