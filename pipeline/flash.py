@@ -22,6 +22,7 @@ from pipeline.target import firmware, sources
 from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.emulator import EMULATOR
 from pipeline.target.flashing import DRIVE_PLACES, convert, find_drive, flash, flasher
+from pipeline.target.voices import default_voices
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -74,7 +75,7 @@ def _describe_voices(args: argparse.Namespace, generated: Path) -> str:
     """
     if args.voices or shutil.which(EMULATOR):
         return sources.describe_time(args, generated)
-    n_voices = INSTRUMENT_BOARDS[args.board].n_voices
+    n_voices = default_voices(INSTRUMENT_BOARDS[args.board], generated)
     return f"{n_voices} voices; {EMULATOR} is not installed, with which their time is estimated"
 
 

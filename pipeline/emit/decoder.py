@@ -65,8 +65,10 @@ def config_text(models: Sequence[StepModel]) -> str:
 
 @dataclass(frozen=True)
 class _Needs:
-    """Sizes of the decoder's state for a model, and 1 for each op that TFLM registers for it."""
+    """What a model costs, sizes of the decoder's state, and 1 for each op that TFLM registers."""
 
+    n_mac: int
+    activation_bytes: int
     n_rings: int
     ring_values: int
     input_values: int
@@ -81,6 +83,8 @@ def _needs(model: StepModel) -> _Needs:
     rings = weight_packing.rings(model)
     shapes = [(layer, weight_packing.weight_matrix(layer).shape) for layer in model.layers]
     return _Needs(
+        n_mac=model.n_mac,
+        activation_bytes=model.bits // 8,
         n_rings=len(rings),
         ring_values=rings[-1].end,
         # The input of a residual is followed by its output.
@@ -180,7 +184,8 @@ def _weights_text(model: StepModel, layout: weight_packing.Layout) -> str:
         channels = weight_packing.channel_constants(model, layer, layout)
         text += f"\n{_describe(layer)}{_words_text(f'weights{i}', words)}"
         text += (
-            f"static const decoder_channels_t channels{i}[] = {{\n{_channel_rows(channels)}}};\n"
+            f"static const decoder_channels_t channels{i}[] DECODER_WEIGHTS = {{\n"
+            f"{_channel_rows(channels)}}};\n"
         )
     return text
 

@@ -10,7 +10,7 @@ made by `pipeline.target.cycle_model`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,11 @@ from pipeline.evaluation.bench_firmware import (
 from pipeline.target import firmware, link_map, sources, transfer
 from pipeline.target.board_types import Board
 from pipeline.target.boards import FILE_BOARDS, INSTRUMENT_BOARDS
-from pipeline.target.cycle_model import chip_share, count_cycles
+from pipeline.target.cycle_model import chip_share, count_cycles, weight_passes
 from pipeline.target.disassembly import disassemble
 from pipeline.target.emulator import trace_instructions
 from pipeline.target.player import Score, build_player, perform
+from pipeline.target.voices import default_voices
 from pipeline.target.worst_block import N_PROGRAMS, SAMPLE_RATES_HZ, measure_worst_block
 
 MIDI_BYTES_PER_SECOND = 31_250 / 10
@@ -155,18 +156,24 @@ def bench_worst_block(
 
     Args:
         board: One of `INSTRUMENT_BOARDS`.
-        run_dir: The first instrument; small models of other instruments follow.
+        run_dir: The first instrument; reduced or tiny models of other instruments follow.
         fmt: Format of the models.
         per_instruction: Estimated cycles per instruction.
-        model_bytes: Bytes of a model, which every voice is assumed to read.
+        model_bytes: Bytes of a model.
 
     Returns:
         ``instructions`` and the estimate ``cpu_shares``, by sample rate; ``cpu_share``, the largest
         of these; ``stack_bytes`` and ``n_voices``.
     """
-    own = load_run(run_dir).instrument
-    others = [other for other in small_runs() if load_run(other).instrument != own]
-    generated = sources.generate(run_dir, *others[: N_PROGRAMS - 1], fmt=fmt)
+    own = load_run(run_dir)
+    others = [other for other in small_runs() if load_run(other).instrument != own.instrument]
+    if own.variant == "tiny":
+        others = [other.with_name("tiny") for other in others]
+    run_dirs = [run_dir, *others[: N_PROGRAMS - 1]]
+    generated = sources.generate(*run_dirs, fmt=fmt)
+    board = replace(board, n_voices=default_voices(board, generated))
+    per_core = -(-board.n_voices // board.n_cores)
+    n_passes = weight_passes(per_core, len(run_dirs)) if fmt == "int8" else per_core
     blocks = {
         str(rate): measure_worst_block(
             board,
@@ -178,9 +185,14 @@ def bench_worst_block(
         for rate in SAMPLE_RATES_HZ
     }
     shares = {
-        rate: chip_share(board, block.instructions * per_instruction, board.n_voices * model_bytes)[
-            "cpu_share"
-        ]
+        rate: chip_share(
+            board,
+            block.instructions * per_instruction,
+            model_bytes,
+            n_passes=n_passes,
+            n_models=len(run_dirs),
+            n_busy_cores=board.n_cores,
+        )["cpu_share"]
         for rate, block in blocks.items()
     }
     return {

@@ -144,8 +144,8 @@ def measure_voice(model: PlayedModel, board_name: str) -> tuple[float, VoiceCost
     def share(n_notes: int) -> float:
         report: dict[str, Any] = perform(player, _score(n_notes)).report
         cycles = cycles_each * report["instructions"] / report["n_blocks"]
-        share = chip_share(board, cycles, model_bytes, n_passes=(n_notes + 1) // 2)
-        return float(share["cpu_share"])
+        n_passes = (n_notes + 1) // 2 if model.fmt == "int8" else n_notes
+        return float(chip_share(board, cycles, model_bytes, n_passes=n_passes)["cpu_share"])
 
     return share(0), VoiceCost(share(1), share(2))
 

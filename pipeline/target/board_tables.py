@@ -65,7 +65,7 @@ def _instrument_table(boards: Iterable[Board]) -> str:
                 board.title,
                 f"{board.chip}, {_cores(board)}, {board.clock_hz / 1e6:.0f} MHz",
                 memories,
-                str(board.n_voices),
+                f"{board.n_voices}, tiny: {board.n_tiny_voices}",
                 f"up to {board.reverb_seconds:g} s" if board.reverb_seconds else "no FPU",
                 _input(board),
                 _tested_by(board),

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+TINY_COST, REDUCED_COST = 4096, 51_200
+"""Cost of models of usual shapes: of tiny ones at 16x8, and of reduced ones at int8."""
+
 
 @dataclass(frozen=True)
 class Core:
@@ -43,6 +46,10 @@ class WeightMemory:
             cache.
         model_wait_cycles: Cycles for which the core waits for a line of the model, which the
             decoder may have prefetched.
+        copied_bytes: Bytes of weights for which there is room in a memory without waits, to which
+            they are copied at start-up.
+        bank_conflicts: Estimated share of the cycles by which a core takes longer while another
+            one, which also reads code and data from that memory, is busy.
     """
 
     description: str
@@ -50,6 +57,8 @@ class WeightMemory:
     line_bytes: int = 1
     wait_cycles: int = 0
     model_wait_cycles: int = 0
+    copied_bytes: int = 0
+    bank_conflicts: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ class Limits:
     note_on_ms: float = 10.0
     flash_bytes: int = 128_000
     ram_bytes: int = 32_000
-    worst_share: float = 0.9
+    worst_share: float = 0.85
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,8 @@ class Board:
         flash: Memory of the image; None on the host and for WebAssembly.
         ram: Memory of data and the stack; None on the same boards.
         n_cores: Number of cores that render voices, 1 or 2.
-        n_voices: Default number of the player's voices.
+        n_voices: Default number of the player's voices with a reduced model.
+        n_tiny_voices: The same with a tiny model; that of a reduced model if it is 0.
         sample_rate_hz: Default rate of the output.
         has_input: Whether there is a sound input, and an FPU for its analysis.
         reverb_seconds: Longest learnt reverb that chips with this core have memory for; 0 if there
@@ -140,6 +150,7 @@ class Board:
     ram: Memory | None
     n_cores: int = 1
     n_voices: int = 4
+    n_tiny_voices: int = 0
     sample_rate_hz: int = 16_000
     has_input: bool = False
     reverb_seconds: float = 0.0
@@ -156,6 +167,19 @@ class Board:
     def wiring(self) -> str:
         """Folder in ``tflm_app/boards`` with the wiring in its README; the Picos share one."""
         return "ports/rp2" if self.flasher and self.flasher.uf2_family else self.name
+
+    def voices_for(self, cost: int) -> int:
+        """Returns the default number of the player's voices.
+
+        Models that cost more than a reduced one get fewer voices in proportion, but one per core.
+
+        Args:
+            cost: Multiply-accumulates per frame times bytes of an activation, for the costliest
+                model of the firmware.
+        """
+        if cost <= TINY_COST:
+            return self.n_tiny_voices or self.n_voices
+        return max(self.n_cores, min(self.n_voices, self.n_voices * REDUCED_COST // cost))
 
     @property
     def core(self) -> str:

@@ -22,6 +22,13 @@ H743_FILL = 2 * (4 + 1 + 4 + 9)
 # noise from the cache. If no fill were hidden, a voice would take 2.5 % more of the chip.
 H743_PREFETCHED_FILL = 10
 
+# A core of the RP2040 reads or writes a word in a share u = 0.57 of its cycles, one of the RP2350
+# in nearly all (`cycle_model.count_words`). The words of the image lie in four banks in turn. If
+# the cores do not run in step, the other one takes the same bank in u / 4 of these cycles, and one
+# of the two waits for a cycle: a core takes u * u / 8 longer.
+RP2040_BANK_CONFLICTS = 0.04
+RP2350_BANK_CONFLICTS = 0.12
+
 _PROBE = "interface/cmsis-dap.cfg"
 _TABLE = (
     Board(
@@ -113,8 +120,17 @@ _TABLE = (
         has_input=True,
         reverb_seconds=0.25,
         machine="netduinoplus2",
+        n_voices=6,
+        n_tiny_voices=24,
         emulated_by="qemu_m4",
-        weight_memory=WeightMemory("flash, 5 waits per 16 bytes of weights", 960_000, 16, 5, 5),
+        weight_memory=WeightMemory(
+            "flash, 5 waits per 16 bytes of weights beyond the 64 kB that are copied to RAM",
+            960_000,
+            line_bytes=16,
+            wait_cycles=5,
+            model_wait_cycles=5,
+            copied_bytes=64 << 10,
+        ),
         flasher=Flasher(("board/stm32f4discovery.cfg",), "stm32f407vgtx", has_st_link=True),
         limits=Limits(cpu_share=0.2),
     ),
@@ -126,16 +142,18 @@ _TABLE = (
         clock_hz=480_000_000,
         flash=Memory(0x08000000, 2 << 20),
         ram=Memory(0x20000000, 128 << 10),
-        n_voices=8,
+        n_voices=16,
+        n_tiny_voices=48,
         has_input=True,
         reverb_seconds=1.0,
         emulated_by="qemu_m7",
         weight_memory=WeightMemory(
-            "flash behind the data cache, 10 waits per 32 bytes of weights",
+            "flash behind the data cache, 10 waits per 32 bytes of weights beyond 64 kB in ITCM",
             1_900_000,
             line_bytes=32,
             wait_cycles=H743_FILL,
             model_wait_cycles=H743_PREFETCHED_FILL,
+            copied_bytes=64 << 10,
         ),
         flasher=Flasher(("board/st_nucleo_h743zi.cfg",), "stm32h743zitx", has_st_link=True),
         limits=Limits(cpu_share=0.05),
@@ -150,9 +168,12 @@ _TABLE = (
         ram=Memory(0x20000000, 264 << 10),
         n_cores=2,
         n_voices=2,
+        n_tiny_voices=16,
         image_emulator="rp2040js",
         emulated_by="qemu_m0",
-        weight_memory=WeightMemory("SRAM, no waits", 220_000),
+        weight_memory=WeightMemory(
+            "SRAM, no waits but for the other core", 220_000, bank_conflicts=RP2040_BANK_CONFLICTS
+        ),
         flasher=Flasher(
             (_PROBE, "target/rp2040.cfg"), "rp2040", uf2_family=uf2.RP2040, drive="RPI-RP2"
         ),
@@ -168,9 +189,12 @@ _TABLE = (
         ram=Memory(0x20000000, 520 << 10),
         n_cores=2,
         n_voices=8,
+        n_tiny_voices=32,
         reverb_seconds=0.25,
         emulated_by="qemu_m33",
-        weight_memory=WeightMemory("SRAM, no waits", 480_000),
+        weight_memory=WeightMemory(
+            "SRAM, no waits but for the other core", 480_000, bank_conflicts=RP2350_BANK_CONFLICTS
+        ),
         flasher=Flasher(
             (_PROBE, "target/rp2350.cfg"),
             "rp2350",

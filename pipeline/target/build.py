@@ -88,18 +88,28 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
     if board != "host":
         definitions["CMSIS_CORE_DIR"], definitions["CMSIS_DSP_DIR"] = fetch_cmsis()
     build_dir = build_dir.resolve()
-    options = [f"-D{name}={value}" for name, value in definitions.items()]
     with locked(build_dir):
-        configure = ["cmake", "-S", APP_DIR, "-B", build_dir, "-G", "Ninja", *options]
-        run_tool(configure, purpose=f"configuration for {board}", log=build_dir / "configure.log")
-        compile_it = ["cmake", "--build", build_dir, "--target", target]
-        log = build_dir / "build.log"
-        try:
-            run_tool(compile_it, purpose=f"build for {board}", log=log)
-        except UserError:
-            _raise_if_overflowing(log.read_text(), target, board)
-            raise
+        if not ALL_BOARDS[board].weight_memory.copied_bytes:
+            _compile(board, build_dir, definitions, target)
+        else:
+            try:
+                _compile(board, build_dir, {**definitions, "WEIGHTS_IN_FLASH": "OFF"}, target)
+            except UserError:  # where weights may lie elsewhere, the linker does not count bytes
+                _compile(board, build_dir, {**definitions, "WEIGHTS_IN_FLASH": "ON"}, target)
     return Program(board, build_dir / target)
+
+
+def _compile(board: str, build_dir: Path, definitions: Settings, target: str) -> None:
+    options = [f"-D{name}={value}" for name, value in definitions.items()]
+    configure = ["cmake", "-S", APP_DIR, "-B", build_dir, "-G", "Ninja", *options]
+    run_tool(configure, purpose=f"configuration for {board}", log=build_dir / "configure.log")
+    log = build_dir / "build.log"
+    try:
+        compile_it = ["cmake", "--build", build_dir, "--target", target]
+        run_tool(compile_it, purpose=f"build for {board}", log=log)
+    except UserError:
+        _raise_if_overflowing(log.read_text(), target, board)
+        raise
 
 
 def _raise_if_overflowing(log: str, target: str, board: str) -> None:

@@ -12,7 +12,9 @@ publishes how many, assuming memory without wait states:
 There is no such table for Cortex-M7 and Cortex-M33, which issue some instructions in pairs. Their
 cycles are those of the M4, scaled by the ratio of the CoreMark scores. CoreMark contains no
 floating-point arithmetic, so this estimate is the roughest. For the reverb it is conservative,
-because the M7 completes a fused multiply-add every cycle.
+because the M7 completes a fused multiply-add every cycle. The M33 stands for the RP2350, which
+reads code and data in SRAM over one bus (its datasheet, section 2.1; only addresses below
+0x20000000 have another), so it takes at least a cycle per word of both.
 """
 
 import re
@@ -49,7 +51,64 @@ def count_cycles(core: str, executed: Sequence[int], code: dict[int, Instruction
     cycles = 0
     for address, taken, before in _steps(executed, code):
         cycles += _m4_cycles(code[address], taken, code.get(before))
-    return round(cycles * COREMARK_PER_MHZ["Cortex-M4F"] / COREMARK_PER_MHZ[core])
+    scaled = round(cycles * _relative_cycles(core))
+    return max(scaled, count_words(executed, code)) if core == "Cortex-M33" else scaled
+
+
+def count_words(executed: Sequence[int], code: dict[int, Instruction]) -> int:
+    """Counts the words of 32 bits that instructions and their data are, for each instruction anew.
+
+    On the RP2040 and the RP2350 both go over one bus, a word per cycle.
+
+    Args:
+        executed: As for `count_cycles`.
+        code: As for `count_cycles`.
+    """
+    n_bytes = n_data = 0
+    for address in executed:
+        if address:
+            n_bytes += code[address].size
+            n_data += _n_data_words(code[address])
+    return n_bytes // 4 + n_data
+
+
+def _n_data_words(instruction: Instruction) -> int:
+    name, operands = _base(instruction), instruction.operands
+    if "{" in operands and name.startswith(_MULTIPLE):
+        return _n_registers(operands) * (2 if "{d" in operands else 1)
+    if name.startswith(("ldrd", "strd")):
+        return 2
+    return int(name.startswith(_MEMORY))
+
+
+def explain_cycles(
+    core: str, executed: Sequence[int], code: dict[int, Instruction]
+) -> dict[str, float]:
+    """Returns what `count_cycles` adds to one cycle per instruction, for two of the causes.
+
+    Args:
+        core: As for `count_cycles`.
+        executed: As for `count_cycles`.
+        code: As for `count_cycles`.
+
+    Returns:
+        ``several_words``, the further cycles of loads and stores of several registers, and
+        ``branches``, those of taken branches.
+    """
+    several_words = branches = 0
+    for address, taken, _ in _steps(executed, code):
+        name, operands = _base(code[address]), code[address].operands
+        words = _n_data_words(code[address])
+        is_multiple = "{" in operands and name.startswith(_MULTIPLE)
+        several_words += words if is_multiple or words > 1 else 0
+        branches += taken * (1 if core == "Cortex-M0+" else PIPELINE_REFILL)
+    scale = 1.0 if core == "Cortex-M0+" else _relative_cycles(core)
+    return {"several_words": several_words * scale, "branches": branches * scale}
+
+
+def _relative_cycles(core: str) -> float:
+    """Returns the cycles of a core relative to those of the Cortex-M4."""
+    return COREMARK_PER_MHZ["Cortex-M4F"] / COREMARK_PER_MHZ[core]
 
 
 def _steps(
@@ -83,7 +142,7 @@ _REGISTERS = {"sl": "r10", "fp": "r11", "ip": "r12", "sp": "r13", "lr": "r14", "
 
 def _m0_cycles(instruction: Instruction, taken: bool) -> int:
     name, operands = _base(instruction), instruction.operands
-    if name in ("push", "pop", "ldmia", "stmia", "ldm", "stm"):
+    if name.startswith(_MULTIPLE):
         return _n_registers(operands) + (3 if name == "pop" and "pc" in operands else 1)
     if name.startswith(("ldr", "str")):
         return 2
@@ -96,7 +155,7 @@ def _m4_cycles(instruction: Instruction, taken: bool, before: Instruction | None
     name, operands = _base(instruction), instruction.operands
     refill = PIPELINE_REFILL if taken else 0
     stall = 0 if before is None else _m4_stall(before, instruction)
-    if "{" in operands and name.startswith(_M4_MULTIPLE):
+    if "{" in operands and name.startswith(_MULTIPLE):
         words = 2 if "{d" in operands else 1
         return 1 + words * _n_registers(operands) + refill + stall
     if name.startswith(("ldrd", "strd")):
@@ -118,7 +177,7 @@ def _m4_cycles(instruction: Instruction, taken: bool, before: Instruction | None
     return 1 + refill + stall
 
 
-_M4_MULTIPLE = ("push", "pop", "ldm", "stm", "vpush", "vpop", "vldm", "vstm")
+_MULTIPLE = ("push", "pop", "ldm", "stm", "vpush", "vpop", "vldm", "vstm")
 _M4_ACCUMULATE = ("vmla", "vmls", "vfma", "vfms", "vnmla", "vnmls", "vfnma", "vfnms")
 _M4_FLOAT_ARITHMETIC = (*_M4_ACCUMULATE, "vadd", "vsub", "vmul", "vnmul", "vdiv", "vsqrt", "vcvt")
 _MEMORY = ("ldr", "str", "vldr", "vstr")
@@ -137,7 +196,7 @@ def _m4_stall(before: Instruction, instruction: Instruction) -> int:
     name, earlier = _base(instruction), _base(before)
     result = _first(before.operands)
     if name.startswith(_MEMORY):
-        is_arithmetic = not earlier.startswith((*_MEMORY, *_M4_MULTIPLE, "cmp", "tst", "b", "v"))
+        is_arithmetic = not earlier.startswith((*_MEMORY, *_MULTIPLE, "cmp", "tst", "b", "v"))
         if is_arithmetic and result in _address(instruction.operands):
             return 1  # the address needs the result of an integer operation
     if earlier.startswith(_M4_FLOAT_ARITHMETIC):
@@ -156,24 +215,39 @@ def _address(operands: str) -> list[str]:
 
 
 def chip_share(
-    board: Board, cycles_per_frame: float, model_bytes: int, other_bytes: int = 0
+    board: Board,
+    cycles_per_frame: float,
+    model_bytes: int,
+    other_bytes: int = 0,
+    *,
+    n_passes: int = 1,
+    n_models: int = 1,
+    n_busy_cores: int = 1,
 ) -> dict[str, Any]:
     """Estimates the share of a chip's time.
 
     Args:
         board: One of `pipeline.target.boards.ESTIMATED_BOARDS`.
         cycles_per_frame: Cycles with memory without wait states.
-        model_bytes: Bytes of the model, which are read once per frame.
+        model_bytes: Bytes of a model.
         other_bytes: Bytes of other tables that are read once per frame, such as those of a reverb
             and an FFT.
+        n_passes: How often models are read per frame (see `weight_passes`).
+        n_models: Number of models of that size in the firmware. Those that find room are copied to
+            memory without waits, and all are assumed to be read equally often.
+        n_busy_cores: Number of cores that do so at the same time, and share the banks of the RAM.
 
     Returns:
         The assumptions about the chip, and the estimates ``fits``, ``cycles_per_frame`` and
         ``cpu_share``.
     """
     memory = board.weight_memory
-    model_lines, other_lines = (n / memory.line_bytes for n in (model_bytes, other_bytes))
-    waits = model_lines * memory.model_wait_cycles + other_lines * memory.wait_cycles
+    n_copied = min(memory.copied_bytes // max(model_bytes, 1), n_models)
+    read_bytes = model_bytes * n_passes * (1 - n_copied / n_models)
+    waits = read_bytes / memory.line_bytes * memory.model_wait_cycles
+    waits += other_bytes / memory.line_bytes * memory.wait_cycles
+    if n_busy_cores > 1:
+        waits += memory.bank_conflicts * cycles_per_frame
     return {
         "name": board.chip,
         "board": board.emulated_by,
@@ -189,3 +263,16 @@ def chip_share(
         "cycles_per_frame": round(cycles_per_frame + waits),
         "cpu_share": round((cycles_per_frame + waits) * FRAME_RATE / board.clock_hz, 4),
     }
+
+
+def weight_passes(n_voices: int, n_models: int) -> int:
+    """Returns how often weights are read per frame in the worst case, if int8 voices are paired.
+
+    Voices of the same model are decoded in pairs, which read its weights once. The most passes are
+    needed if as many models as possible have an odd number of voices.
+
+    Args:
+        n_voices: Number of voices of one core that sound.
+        n_models: Number of models in the firmware.
+    """
+    return (n_voices + min(n_models, n_voices)) // 2

@@ -25,7 +25,7 @@ from pipeline.target.build import (
 )
 from pipeline.target.emulator import run_checked
 from pipeline.target.link_map import PartSize, read_link_map
-from pipeline.target.voices import estimate_time, remedy
+from pipeline.target.voices import default_voices, estimate_time, remedy
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,10 @@ def build(
     settings = application_settings(generated_dir, sanitize=sanitize) | {
         "TFLM_DIR": tflm_dir.resolve() if tflm_dir is not None and engine == "tflm" else "",
         "PLAYER_VOICES": "",  # resets CMake's cache, which may contain another build's number
-        **(options or {}),
     }
+    if board in INSTRUMENT_BOARDS:
+        settings["PLAYER_VOICES"] = default_voices(INSTRUMENT_BOARDS[board], generated_dir)
+    settings |= options or {}
     if build_dir is None:
         chosen = "".join(f" {name}={value}" for name, value in (options or {}).items())
         place = hashlib.sha256(f"{generated_dir}{chosen}".encode()).hexdigest()[:8]

@@ -1,9 +1,12 @@
-"""Reads the size of each part of a firmware from GNU ld's link map."""
+"""Reads the size of each part of a firmware from GNU ld's link map.
+
+Copies of weights take RAM that is left, so they do not count as RAM.
+"""
 
 import re
 from dataclasses import dataclass
 
-IN_FLASH = (".boot", ".text", ".rodata", ".vectors", ".init_array", ".ARM.ex")
+IN_FLASH = (".boot", ".text", ".rodata", ".vectors", ".init_array", ".ARM.ex", ".weights")
 IN_RAM = (".bss", ".stack", ".dma", ".reverb", "COMMON")
 IN_BOTH = (".data",)  # stored in flash and copied to RAM at start-up
 

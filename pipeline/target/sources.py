@@ -13,7 +13,7 @@ from pipeline.core.paths import BUILD_DIR
 from pipeline.core.runs import decoder_name
 from pipeline.emit import presets
 from pipeline.target.boards import ALL_BOARDS, INSTRUMENT_BOARDS
-from pipeline.target.voices import check_time
+from pipeline.target.voices import check_time, default_voices
 
 
 def generate(*run_dirs: Path, fmt: str = "int8", reverb_seconds: float = 0.0) -> Path:
@@ -75,8 +75,8 @@ def add_source_arguments(parser: argparse.ArgumentParser, *, required: bool) -> 
     )
     add_voices(
         parser,
-        "; refused if the board has no memory or, by estimate, no time for them (default: those of "
-        "the board)",
+        "; refused if the board has no memory or, by estimate, no time for them (default: the "
+        "number that the board has for models of such a size)",
     )
 
 
@@ -106,7 +106,7 @@ def describe_time(arguments: argparse.Namespace, generated: Path) -> str:
     """
     board = INSTRUMENT_BOARDS[arguments.board]
     options = build_options(arguments)
-    n_voices = int(options.get("PLAYER_VOICES", board.n_voices))
+    n_voices = int(options.get("PLAYER_VOICES", 0)) or default_voices(board, generated)
     rate = options.get("SAMPLE_RATE")
     share = check_time(board, generated, n_voices, sample_rate_hz=int(rate) if rate else None)
     subject = "1 voice takes" if n_voices == 1 else f"{n_voices} voices take"

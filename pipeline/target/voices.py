@@ -7,6 +7,7 @@ pairs, so that one alone would say too little. Of two cores, the one with more v
 
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,19 +19,62 @@ from pipeline.core.errors import UserError
 from pipeline.core.paths import BUILD_DIR
 from pipeline.target.board_types import Board
 from pipeline.target.build import OverflowingError
-from pipeline.target.cycle_model import chip_share
+from pipeline.target.cycle_model import chip_share, weight_passes
 from pipeline.target.link_map import read_link_map
 from pipeline.target.worst_block import measure_worst_block
 
 CYCLES_PER_INSTRUCTION = {
     "Cortex-M4F": 1.53,
     "Cortex-M7F": 1.04,
-    "Cortex-M33": 1.29,
+    "Cortex-M33": 1.47,
     "Cortex-M0+": 1.21,
 }
 """The mean over all that a voice of the reduced model does, from ``pipeline.bench --boards``."""
 MAX_SHARE = 0.9  # of a block, for boards without limits
 TONE = (np.arange(SAMPLE_RATE) % 64 * 512 - 16_384).astype(np.int16)  # 250 Hz, for live mode
+
+
+@dataclass(frozen=True)
+class ModelCosts:
+    """What the costliest model of a firmware costs.
+
+    Attributes:
+        n_mac: Multiply-accumulates per frame.
+        activation_bytes: Bytes of an activation, 1 or 2.
+    """
+
+    n_mac: int
+    activation_bytes: int
+
+
+def read_costs(generated: Path) -> ModelCosts:
+    """Reads what models cost from their ``decoder_config.h``.
+
+    Raises:
+        UserError: The file is missing, or another version has generated it.
+    """
+    path = generated / "decoder_config.h"
+    text = path.read_text() if path.is_file() else ""
+    found = dict(
+        re.findall(r"^#define DECODER_(N_MAC|ACTIVATION_BYTES) (\d+)$", text, re.MULTILINE)
+    )
+    if len(found) < 2:
+        raise UserError(f"{path} does not say what its models cost: run python -m pipeline.codegen")
+    return ModelCosts(int(found["N_MAC"]), int(found["ACTIVATION_BYTES"]))
+
+
+def default_voices(board: Board, generated: Path) -> int:
+    """Returns how many voices the player has on a board if the user does not say.
+
+    Args:
+        board: One of `pipeline.target.boards.INSTRUMENT_BOARDS`.
+        generated: Output of `pipeline.codegen`.
+
+    Raises:
+        UserError: `read_costs` raises it.
+    """
+    costs = read_costs(generated)
+    return board.voices_for(costs.n_mac * costs.activation_bytes)
 
 
 @dataclass(frozen=True)
@@ -77,9 +121,20 @@ def estimate_time(
             build_dir=build_dir,
         )
         parts = read_link_map((build_dir / "play.map").read_text())[2]
-        model_bytes = parts["model"].flash_bytes // len(list(generated.glob("*_model.c")))
+        n_models = len(list(generated.glob("*_model.c")))
+        model_bytes = parts["model"].flash_bytes // n_models
+        is_paired = read_costs(generated).activation_bytes == 1
+        passes = weight_passes(per_core, n_models) if is_paired else per_core
         cycles = block.instructions * CYCLES_PER_INSTRUCTION[board.core]
-        return float(chip_share(board, cycles, per_core * model_bytes)["cpu_share"])
+        share = chip_share(
+            board,
+            cycles,
+            model_bytes,
+            n_passes=passes,
+            n_models=n_models,
+            n_busy_cores=board.n_cores,
+        )
+        return float(share["cpu_share"])
 
     def busiest(n_voices: int) -> int:
         return math.ceil(n_voices / board.n_cores)

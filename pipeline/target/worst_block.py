@@ -60,8 +60,8 @@ def worst_score(n_voices: int) -> tuple[Score, int]:
         score.append((block - 2, bytes([0xB0, 64, 0])))  # the pedal releases all voices
     score.append((block, bytes([0xB0, 120, 0])))
     block += 2
-    for voice in range(n_voices):  # neighbouring voices with different networks
-        score.append((block, bytes([0xC0, voice % N_PROGRAMS])))
+    for voice in range(n_voices):  # as many networks as possible have a voice that is not paired
+        score.append((block, bytes([0xC0, min(voice, N_PROGRAMS - 1)])))
         score.append((block, bytes([0x90, 40 + 3 * voice, 127])))
         block += 2
     block += CHORD_BLOCKS

@@ -36,6 +36,7 @@ def test_worst_block_of_all_voices_and_instruments_fits_the_board(name):
         model_bytes=rendered["bytes"]["model"],
     )
     instructions = worst["instructions"]
+    assert worst["n_voices"] == board.n_voices
     voices = board.n_voices // board.n_cores * PER_VOICE.get(board.core, PER_VOICE_DSP)
     assert 0.6 * voices < instructions["16000"] <= voices
     assert instructions["48000"] <= voices + UPSAMPLER.get(board.core, UPSAMPLER_DSP)

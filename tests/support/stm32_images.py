@@ -4,11 +4,14 @@ from pathlib import Path
 
 from pipeline.core.paths import MODEL_DIR
 from pipeline.emit import presets
+from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.build import Program, make
 from pipeline.target.vendor import fetch_cmsis
 
 SHIPPED = presets.load_preset(MODEL_DIR / "flute" / "reduced_cd")
-N_VOICES = {"stm32f4_discovery": 4, "nucleo_h743zi": 8}
+N_VOICES = {
+    name: INSTRUMENT_BOARDS[name].n_voices for name in ("stm32f4_discovery", "nucleo_h743zi")
+}
 
 
 def build_host(generated: Path, build_dir: Path) -> Program:

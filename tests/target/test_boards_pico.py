@@ -21,6 +21,7 @@ from pipeline.target.build import make
 from pipeline.target.flashing import convert as convert_elf
 from pipeline.target.flashing import flash_memory, flasher
 from pipeline.target.player import build_player, perform
+from pipeline.target.voices import default_voices
 
 pytestmark = pytest.mark.firmware
 
@@ -38,7 +39,7 @@ def expected(generated: Path, tune, n_frames: int) -> np.ndarray:
 
     It takes one block until a byte is rendered, and another until that block plays.
     """
-    n_voices = ALL_BOARDS["pico"].n_voices
+    n_voices = default_voices(ALL_BOARDS["pico"], generated)
     player = build_player("host", generated, n_voices=n_voices, build_dir=generated.parent / "host")
     pcm = perform(player, [(block + 1, message) for block, message in tune]).pcm
     return np.concatenate([np.zeros(HOP_SAMPLES, np.int16), pcm])[:n_frames]

@@ -275,7 +275,7 @@ def test_dry_run_builds_the_model_of_a_run_folder(small_run, build_dir, capsys):
     flash.main(["--board", "pico2", "--run", str(small_run), "--dry-run"])
     doing, voices, sizes, written, command, following = capsys.readouterr().out.splitlines()
     assert doing == "building for pico2, and estimating what its voices take"
-    assert re.fullmatch(r"8 voices take \d+ % of the worst block's time by estimate", voices)
+    assert re.fullmatch(r"32 voices take \d+ % of the worst block's time by estimate", voices)
     assert sizes.startswith("pico2: flash ")
     image, family = uf2.read(Path(written.split()[-1]).read_bytes())
     assert family == uf2.RP2350_ARM_SECURE
@@ -298,7 +298,7 @@ def test_board_is_flashed_without_an_estimate_if_there_is_no_emulator(
     monkeypatch.setattr(shutil, "which", lambda tool: None if "qemu" in tool else found(tool))
     flash.main(["--board", "pico", "--run", str(small_run), "--dry-run"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].startswith("2 voices; qemu-system-arm is not installed")
+    assert lines[1].startswith("16 voices; qemu-system-arm is not installed")
     with pytest.raises(UserError, match="apt-get install qemu-system-arm"):
         flash.main(["--board", "pico", "--run", str(small_run), "--dry-run", "--voices", "2"])
 

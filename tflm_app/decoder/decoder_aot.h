@@ -39,7 +39,8 @@ extern "C" {
 #endif
 #endif
 
-/* A board with slow flash may define section attributes that place this code and the weights in RAM. */
+/* A board with slow flash may define section attributes that place this code, and the weights with their
+ * channels, in RAM. */
 #ifndef DECODER_HOT
 #define DECODER_HOT
 #endif

@@ -102,7 +102,29 @@ def test_image_contains_no_semihosting_call(board, images):
     assert not [at for at, instruction in code.items() if instruction.mnemonic == "bkpt"]
 
 
-def test_samples_are_in_dma_memory_and_weights_in_flash_are_prefetched(images):
+@pytest.mark.parametrize(
+    ("board", "memory"), [("stm32f4_discovery", "RAM"), ("nucleo_h743zi", "ITCM")]
+)
+def test_weights_are_copied_to_memory_without_waits(board, memory, images):
+    elf = images[board].program.elf
+    address, n_bytes = MEMORIES[board][memory]
+    place, n_weights = sections(elf)[".weights"]
+    names = symbols(elf)
+    assert address <= place and place + n_weights <= address + n_bytes
+    assert names["link_weights_start"][0] == place
+    assert names["link_weights_end"][0] == place + n_weights
+    for name in ("weights1", "channels1"):
+        at, size = names[name]
+        assert place <= at and at + size <= place + n_weights
+    image = images[board]
+    assert 51_200 < n_weights < image.parts["model"].flash_bytes
+    content = read_elf(elf, address=0x08000000, size=flash_memory(board).n_bytes).content
+    load = names["link_weights_load"][0] - 0x08000000
+    assert load + n_weights <= len(content)
+    assert any(content[load : load + n_weights])
+
+
+def test_samples_are_in_dma_memory_and_weights_are_prefetched_behind_a_cache(images):
     names = symbols(images["nucleo_h743zi"].program.elf)
     places = sections(images["nucleo_h743zi"].program.elf)
     dma, n_dma = places[".dma"]
@@ -110,9 +132,6 @@ def test_samples_are_in_dma_memory_and_weights_in_flash_are_prefetched(images):
     buffers = [names[name] for name in ("halves", "input_halves")]
     assert {size for _, size in buffers} == {2 * 64 * 4, 2 * 64 * 2}
     assert all(dma <= at and at + size <= dma + n_dma for at, size in buffers)
-    weights, n_weights = names["weights1"]
-    text, n_text = places[".text"]
-    assert text <= weights < text + n_text and n_weights == 12_288
     prefetches = {
         board: sum(
             instruction.mnemonic == "pld" and instruction.operands == "[r0, #64]"
@@ -155,15 +174,17 @@ def test_full_model_fits_the_nucleo_with_the_voices_that_its_error_names(tmp_pat
     presets.write_firmware_source(
         [presets.Preset("flute", model, load_patch("flute"), NOISE)], generated
     )
+    eight = {"PLAYER_VOICES": "8"}
     with pytest.raises(
         UserError, match=r"RAM are missing; there is memory for 3 of 8 voices and time for \d"
     ) as full:
-        firmware.build("nucleo_h743zi", generated, build_dir=build_dir)
+        firmware.build("nucleo_h743zi", generated, build_dir=build_dir, options=eight)
     options = {"PLAYER_VOICES": str(full.value).split("--voices ")[1]}
     image = firmware.build("nucleo_h743zi", generated, build_dir=build_dir, options=options)
     assert image.parts["model"].flash_bytes > 400_000
-    with pytest.raises(UserError, match="memory for 3 of 8 voices"):  # not the 3 of the last build
-        firmware.build("nucleo_h743zi", generated, build_dir=build_dir)
+    assert sections(image.program.elf)[".weights_in_flash"][1] > 390_000
+    image = firmware.build("nucleo_h743zi", generated, build_dir=build_dir)
+    assert "PLAYER_N_VOICES=2 " in (build_dir / "build.ninja").read_text()  # not that of the last
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@
 #include "board.h"
 
 extern uint32_t link_data_load[], link_data_start[], link_data_end[];
+extern uint32_t link_weights_load[], link_weights_start[], link_weights_end[];
 extern uint32_t link_bss_start[], link_bss_end[];
 extern uint32_t link_stack_start[];
 extern void (*const link_init_array_start[])(void);
@@ -31,9 +32,14 @@ size_t board_stack_used(void) {
     return (size_t)(link_stack_end - word) * sizeof *word;
 }
 
+static void copy(uint32_t *start, const uint32_t *load, const uint32_t *end) {
+    memcpy(start, load, (size_t)((const char *)end - (char *)start));
+}
+
 void board_reset(void) {
     cortex_m_enable_fpu();
-    memcpy(link_data_start, link_data_load, (size_t)((char *)link_data_end - (char *)link_data_start));
+    copy(link_data_start, link_data_load, link_data_end);
+    copy(link_weights_start, link_weights_load, link_weights_end);
     memset(link_bss_start, 0, (size_t)((char *)link_bss_end - (char *)link_bss_start));
     paint_stack();
     for (void (*const *construct)(void) = link_init_array_start; construct < link_init_array_end;
