@@ -15,7 +15,7 @@ from pipeline.target.voices import check_time
 N_VOICES = {"stm32f4_discovery": 48, "nucleo_h743zi": 64, "pico": 24, "pico2": 64}
 """Voices of the four tiny instruments: as many as `pipeline.target.voices` has time for, up to 64.
 
-By estimate, the worst block takes 79, 25, 85 and 73 % of its time; `check_voices` measures it.
+By estimate, the worst block takes 79, 25, 85 and 72 % of its time; `check_voices` measures it.
 """
 
 

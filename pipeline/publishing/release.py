@@ -3,12 +3,13 @@
 import hashlib
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.core.constants import FORMATS, VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write, require_writable
+from pipeline.core.files import TEMPORARY, atomic_write, require_writable
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.instrument_names import instrument_label
 from pipeline.core.paths import MODEL_DIR, REPOSITORY, shown
@@ -35,6 +36,8 @@ def write_release(
 ) -> list[Path]:
     """Writes a release into a folder, and returns its files.
 
+    The files are collected beside the folder, which changes only when all of them are there.
+
     Args:
         out: The folder. Files of an earlier release are replaced or removed.
         boards: Boards to build the firmware for.
@@ -44,29 +47,44 @@ def write_release(
     Raises:
         UserError: The folder holds something else, a tool is missing, or something does not build.
     """
-    _check_folder(out)
+    earlier = _earlier_files(out)
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=out.parent) as scratch:
+        folder = Path(scratch)
+        _fill(folder, boards, say, check_time=check_time)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        sums = "".join(
+            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  "
+            f"{path.relative_to(folder).as_posix()}\n"
+            for path in files
+        )
+        for path in earlier:
+            path.unlink()
+        _write(out / SUMS, sums)  # first, so that all files belong to a release at any time
+        targets = [out / path.relative_to(folder) for path in files]
+        for source, target in zip(files, targets, strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+    return [*targets, out / SUMS]
+
+
+def _fill(
+    folder: Path, boards: Sequence[str], say: Callable[[str], object], *, check_time: bool
+) -> None:
+    """Writes all files of a release but the checksums."""
     generated = generate(*_run_dirs(FIRMWARE_VARIANT))
     images = []
     for board in boards:
         say(f"building the firmware for {board}")
-        images.append(build_firmware_files(board, generated, out / FIRMWARE))
+        images.append(build_firmware_files(board, generated, folder / FIRMWARE))
         if check_time:
             share = check_voices(board, generated)
             say(f"{board}: the worst block takes {100 * share:.0f} % of its time by estimate")
     say("building the instrument page")
-    page = build_web_page(_run_dirs("reduced_cd"), out / PLAY, say, kinds=SHIPPED_KINDS)
+    build_web_page(_run_dirs("reduced_cd"), folder / PLAY, say, kinds=SHIPPED_KINDS)
     say("describing the models")
-    written = [path for image in images for path in image.paths]
-    written += [page, *_write_models(out / MODELS)]
-    written.append(_write(out / "LICENSE", (REPOSITORY / "LICENSE").read_text()))
-    written.append(_write(out / NOTES, notes_text(images)))
-    for path in _files(out) - {*written, out / SUMS}:
-        path.unlink()
-    sums = "".join(
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(out).as_posix()}\n"
-        for path in sorted(written)
-    )
-    return [*written, _write(out / SUMS, sums)]
+    _write_models(folder / MODELS)
+    _write(folder / "LICENSE", (REPOSITORY / "LICENSE").read_text())
+    _write(folder / NOTES, notes_text(images))
 
 
 def released_files(release: Path) -> list[Path]:
@@ -92,49 +110,41 @@ def released_files(release: Path) -> list[Path]:
     return files
 
 
-def _check_folder(out: Path) -> None:
-    """Raises `UserError` if a folder has files that do not belong to an earlier release."""
+def _earlier_files(out: Path) -> set[Path]:
+    """Returns the files of an earlier release in a folder; raises `UserError` for other files."""
     require_writable(out)
     sums = out / SUMS
     text = sums.read_text(errors="replace") if sums.is_file() else ""
     known = {out / found[1] for line in text.splitlines() if (found := _SUM_LINE.fullmatch(line))}
-    strange = sorted(_files(out) - known - {sums})
+    files = {path for path in out.rglob("*") if path.is_file()}
+    strange = sorted(files - known - {sums})
     if strange:
         raise UserError(
             f"{shown(strange[0])} belongs to no release: give --out a new folder, or remove it"
         )
-
-
-def _files(folder: Path) -> set[Path]:
-    return {path for path in folder.rglob("*") if path.is_file()}
+    return files
 
 
 def _run_dirs(variant: str) -> list[Path]:
     return [MODEL_DIR / name / variant for name in shipped_instruments()]
 
 
-def _write(path: Path, text: str) -> Path:
+def _write(path: Path, text: str) -> None:
     with atomic_write(path) as temporary:
         temporary.write_text(text)
-    return path
 
 
-def _write_models(out: Path) -> list[Path]:
+def _write_models(out: Path) -> None:
     """Writes every pretrained ``.tflite`` file with its card."""
-    written = []
     for instrument in shipped_instruments():
         for variant in VARIANTS:
+            run_dir = MODEL_DIR / instrument / variant
             for fmt in FORMATS:
-                run_dir = MODEL_DIR / instrument / variant
-                source = run_dir / decoder_name(fmt)
-                if not source.is_file():
-                    continue
                 path = out / f"{instrument}_{variant}_{fmt}.tflite"
-                with atomic_write(path) as temporary:
-                    shutil.copyfile(source, temporary)
-                card = _write(path.with_suffix(".md"), card_text(run_dir, fmt, path.name))
-                written += [path, card]
-    return written
+                if (run_dir / decoder_name(fmt)).is_file():
+                    path.parent.mkdir(exist_ok=True)
+                    shutil.copyfile(run_dir / decoder_name(fmt), path)
+                    _write(path.with_suffix(".md"), card_text(run_dir, fmt, path.name))
 
 
 def notes_text(images: Sequence[FirmwareFiles]) -> str:

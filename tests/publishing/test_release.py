@@ -1,6 +1,7 @@
 """A release holds what a player needs, and the same sources give the same bytes."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from support.refusals import refusal
@@ -11,6 +12,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import decoder_name
+from pipeline.publishing import release as module
 from pipeline.publishing.firmware_files import N_VOICES
 from pipeline.publishing.release import SUMS, newest_changes, released_files
 from pipeline.target import uf2
@@ -64,6 +66,28 @@ def test_folder_with_other_files_is_refused(tmp_path, capsys):
     line = refusal(capsys, command.main, "--out", str(tmp_path))
     assert "thesis.txt belongs to no release: give --out a new folder" in line
     assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_earlier_release_is_replaced_only_when_the_new_one_is_complete(tmp_path):
+    out = tmp_path / "release"
+    out.mkdir()
+    (out / "old.txt").write_text("old")
+    (out / SUMS).write_text("0" * 64 + "  old.txt\n")
+
+    def fail(folder, *arguments, **options):
+        (folder / "half.txt").touch()
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "_fill", fail)
+        module.write_release(out, [], print)
+    assert sorted(path.name for path in out.iterdir()) == [SUMS, "old.txt"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_fill", lambda folder, *_, **__: (folder / "new.txt").touch())
+        module.write_release(out, [], print)
+    assert sorted(path.name for path in out.iterdir()) == [SUMS, "new.txt"]
+    assert released_files(out) == [Path("new.txt")]
+    assert [path.name for path in tmp_path.iterdir()] == ["release"]  # nothing is left beside it
 
 
 @pytest.mark.parametrize(
