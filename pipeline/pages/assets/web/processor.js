@@ -27,6 +27,7 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     this.recorded = null; // what is played, in a buffer of the page
     this.nRecorded = 0;
     this.held = new Uint8Array(128); // velocity by note; 0 where the key is up
+    this.latest = 0; // the last key that went down
     this.ring = new Int16Array(INPUT_SAMPLES);
     this.down = new Resampler(sampleRate, 16000);
     this.clearInput();
@@ -57,12 +58,15 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     this.synth.exports.web_panic();
   }
 
-  // Plays with another preset. The keys that are down are struck again, so that it is heard at once.
+  // Plays with another preset. The keys that are down are struck again, so that it is heard at once; the latest
+  // comes last, because it is the one that sounds where only one does.
   choose({ preset }) {
-    const { synth, held } = this;
-    held.forEach((velocity, note) => velocity && synth.receive([0x80, note, 0]));
+    const { synth, held, latest } = this;
+    const notes = [...held.keys()].filter((note) => held[note] && note !== latest);
+    if (held[latest]) notes.push(latest);
+    for (const note of notes) synth.receive([0x80, note, 0]);
     synth.receive([0xc0, preset]);
-    held.forEach((velocity, note) => velocity && synth.receive([0x90, note, velocity]));
+    for (const note of notes) synth.receive([0x90, note, held[note]]);
   }
 
   noise({ isOn }) {
@@ -190,6 +194,7 @@ class InstrumentProcessor extends AudioWorkletProcessor {
   notice(status, first, second) {
     const kind = status & 0xf0;
     if (kind === 0x90 || kind === 0x80) this.held[first] = kind === 0x90 ? second : 0;
+    if (kind === 0x90 && second) this.latest = first;
     else if (kind === 0xb0 && first >= 120 && first !== 121) this.held.fill(0); // all notes off
   }
 
