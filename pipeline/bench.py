@@ -6,7 +6,9 @@ This measures every quantized model in ``data/models``, and the cost of a learnt
 Instructions are counted, and bytes are read from the link map. Cycles are estimated from a trace of
 the executed instructions (`pipeline.target.cycle_model`). With a chip's clock and the wait states
 of its flash, they give the share of its time. With ``--boards``, the firmware of the flashable
-boards is measured instead, with one model (`pipeline.evaluation.bench_boards`).
+boards is measured instead, with one model (`pipeline.evaluation.bench_boards`). With ``--cycles``,
+the estimate of cycles is compared with that of llvm-mca and rp2040js, for the inner loops of one
+model (`pipeline.evaluation.bench_cycles`).
 `pipeline.bench_report` turns the JSON into tables and a picture.
 """
 
@@ -25,6 +27,7 @@ from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import decoder_name
 from pipeline.evaluation.bench_boards import bench_boards
 from pipeline.evaluation.bench_cores import bench_models, bench_reverbs, pretrained_runs, small_runs
+from pipeline.evaluation.bench_cycles import bench_cycles
 from pipeline.pages.bench_tables import markdown, print_models, print_reverbs
 from pipeline.target.boards import EMULATED_BOARDS
 
@@ -37,16 +40,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     for model in models:
         print(f"model: {model}", flush=True)
     given = [model.run_dir for model in models]
-    if args.boards:
+    boards = args.board or EMULATED_BOARDS
+    if args.boards or args.cycles:
         if len(given) > 1:
-            raise UserError("--boards measures one model: give --run only once")
+            option = "--boards" if args.boards else "--cycles"
+            raise UserError(f"{option} measures one model: give --run only once")
         run_dir = (given or small_runs())[0]
-        measured = {"rows": [], "reverbs": [], "boards": bench_boards(run_dir)}
+        measured: dict[str, Any] = {"rows": [], "reverbs": []}
+        if args.boards:
+            measured["boards"] = bench_boards(run_dir)
+        else:
+            measured["cycles"] = bench_cycles(
+                run_dir, boards=boards, formats=args.format or FORMATS
+            )
         print(markdown(measured))
         _finish(measured, args.json)
         return
     run_dirs = given or pretrained_runs()
-    boards = args.board or EMULATED_BOARDS
     rows, missing = bench_models(run_dirs, formats=formats, boards=boards, tflm_dir=args.tflm_dir)
     if not rows:
         raise UserError(
@@ -66,10 +76,17 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _parser() -> Parser:
     parser = Parser("bench", main.__doc__)
     add_json(parser, "the results")
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--boards",
         action="store_true",
         help="measure one model on the flashable boards (default: models on the emulated cores)",
+    )
+    instead.add_argument(
+        "--cycles",
+        action="store_true",
+        help="compare two estimates of the cycles of one model's inner loops (default: models on "
+        "the emulated cores)",
     )
     add_models(
         parser,
@@ -81,7 +98,8 @@ def _parser() -> Parser:
         "--format",
         action="append",
         choices=FORMATS,
-        help="format of the models' activations; may be repeated (default: int8)",
+        help="format of the models' activations; may be repeated (default: int8; with --cycles, "
+        "both)",
     )
     parser.add_argument(
         "--board",

@@ -11,6 +11,14 @@ from pipeline.evaluation.systems import VARIANT_LABELS
 from pipeline.target.boards import ESTIMATED_BOARDS
 
 Row = Mapping[str, Any]
+FAR = 0.15  # of the cycles: estimates that differ by more are explained
+CYCLE_NOTES = f"""\
+Cycles of one pass of the loop, memory without waits. Where the estimates differ by more than
+{100 * FAR:.0f} %, the last columns say where ours has more cycles. llvm-mca counts one cycle for a
+load or store of several words, where Arm's manual gives one for each word and one more, and none
+for refilling the pipeline after a taken branch. The rest on the M7: cycle_model scales the cycles
+of the M4 by CoreMark, and llvm-mca pairs instructions. On the M33: cycle_model has a cycle for each
+word on the single bus of the RP2350, and llvm-mca takes the core for an M4."""
 
 
 def load_figures(path: Path) -> dict[str, Any]:
@@ -23,7 +31,7 @@ def load_figures(path: Path) -> dict[str, Any]:
     try:
         figures = json.loads(path.read_text())
         found = {name: figures[name] for name in ("rows", "reverbs")}
-        return found | {"boards": figures.get("boards", [])}
+        return found | {name: figures.get(name, []) for name in ("boards", "cycles")}
     except OSError:
         raise UserError(f"{path} is missing: {remedy}") from None
     except (ValueError, KeyError, TypeError):
@@ -78,7 +86,7 @@ def markdown(figures: Row) -> str:
     Args:
         figures: Content of the JSON file.
     """
-    sections = {_models: "rows", _reverbs: "reverbs", _boards: "boards"}
+    sections = {_models: "rows", _reverbs: "reverbs", _boards: "boards", _cycles: "cycles"}
     texts = [section(figures[name]) for section, name in sections.items() if figures.get(name)]
     return "\n".join(texts).rstrip()
 
@@ -149,6 +157,24 @@ def _boards(rows: Sequence[Row]) -> str:
         "the memory."
     )
     return f"{table(head, [_board_cells(row) for row in rows])}\n{notes}"
+
+
+def _cycles(rows: Sequence[Row]) -> str:
+    head = ["loop", "core", "of its stage", "instructions", "cycles by cycle_model", "by", "cycles"]
+    head += ["difference", "loads of several words", "taken branches", "rest"]
+    lines = []
+    for row in rows:
+        difference = row["ours"] - row["theirs"]
+        rest = difference - row["several_words"] - row["branches"]
+        relative = f"{100 * difference / row['theirs']:+.0f} %"
+        is_far = abs(difference) > FAR * row["theirs"]
+        cells = [row["loop"], row["core"], f"{100 * row['share']:.0f} %", str(row["instructions"])]
+        cells += [f"{row['ours']:.0f}", row["by"], f"{row['theirs']:.0f}"]
+        cells.append(f"**{relative}**" if is_far else relative)
+        parts = (row["several_words"], row["branches"], rest)
+        cells += [f"{part:+.0f}" for part in parts] if is_far else [""] * len(parts)
+        lines.append(cells)
+    return f"{table(head, lines, n_numeric=4)}\n{CYCLE_NOTES}"
 
 
 def _board_cells(row: Row) -> list[str]:

@@ -15,7 +15,7 @@ from pipeline import bench, bench_report
 from pipeline.core.errors import UserError
 from pipeline.core.patch_files import load_patch
 from pipeline.emit import presets
-from pipeline.evaluation import bench_boards, bench_cores, bench_firmware
+from pipeline.evaluation import bench_boards, bench_cores, bench_cycles, bench_firmware
 from pipeline.model.tcn import build_tcn
 from pipeline.pages import bench_tables, quality_cost
 from pipeline.quantization.weights import load_noise
@@ -26,6 +26,8 @@ from pipeline.target.build import build_program
 from pipeline.target.cycle_model import chip_share, count_cycles
 from pipeline.target.disassembly import disassemble
 from pipeline.target.emulator import trace_instructions
+from pipeline.target.loops import hottest_loop
+from pipeline.target.second_opinion import other_cycles
 
 N_ROUNDS = 100
 
@@ -78,6 +80,10 @@ def test_cycles_of_loops_equal_the_manuals_sums(tmp_path, board, column):
         executed = trace[name]
         assert 0 < len(executed) - executed.count(0) - n_instructions < 12, name
         assert 0 < count_cycles(FILE_BOARDS[board].core, executed, code) - cycles < 30, name
+        if board == "qemu_m0":  # the emulator of the RP2040 agrees
+            inner = hottest_loop(executed)
+            counted = other_cycles(program, inner.addresses, code)
+            assert counted == ("rp2040js", loop[column] + 2 + taken), name
 
 
 def test_chip_share_is_cycles_plus_wait_states_over_the_clock():
@@ -89,6 +95,27 @@ def test_chip_share_is_cycles_plus_wait_states_over_the_clock():
     assert share["cycles_per_frame"] == 1000 + 100 * 2 + 10 * 5
     assert share["cpu_share"] == pytest.approx(1250 * 250 / 1e6)
     assert share["fits"] and not chip_share(board, 1000, 1601, 400)["fits"]
+
+
+def test_a_second_busy_core_makes_the_first_wait_for_banks_of_the_ram():
+    board = INSTRUMENT_BOARDS["pico"]
+    alone, both = (
+        chip_share(board, 100_000, 5000, n_busy_cores=n)["cycles_per_frame"] for n in (1, 2)
+    )
+    assert (alone, both) == (100_000, 104_000)
+
+
+def test_models_that_are_copied_are_read_without_waits():
+    memory = WeightMemory("flash", 9000, line_bytes=16, model_wait_cycles=2, copied_bytes=3000)
+    board = dataclasses.replace(INSTRUMENT_BOARDS["stm32f4_discovery"], weight_memory=memory)
+
+    def waits(n_passes: int, n_models: int, model_bytes: int = 1600) -> int:
+        share = chip_share(board, 0, model_bytes, n_passes=n_passes, n_models=n_models)
+        return share["cycles_per_frame"]
+
+    assert waits(3, 1) == 0
+    assert waits(3, 2) == 3 * 1600 / 16 * 2 / 2  # one of two is copied
+    assert waits(3, 1, model_bytes=3200) == 3 * 3200 / 16 * 2
 
 
 @pytest.mark.firmware
@@ -125,8 +152,7 @@ def test_report_agrees_with_the_measured_firmware(
 
     (chip,) = row["chips"]
     cycles = sum(row["cycles_per_instruction"][stage] * n for stage, n in counted.items())
-    waits = row["bytes"]["model"] / 16 * 5
-    assert chip["cycles_per_frame"] == pytest.approx(cycles + waits, rel=1e-3)
+    assert chip["cycles_per_frame"] == pytest.approx(cycles, rel=1e-3)  # the weights are copied
     assert "STM32F407 @ 168 MHz" in capsys.readouterr().out
 
     model = build_tcn(TCN)
@@ -156,8 +182,8 @@ def test_board_figures_agree_with_the_flashed_image(tmp_path, small_run, build_d
         "stm32f4_discovery", sources.generate(small_run), build_dir=tmp_path / "image"
     )
     assert (row["flash_bytes"], row["image_ram_bytes"]) == (image.flash_bytes, image.ram_bytes)
-    assert row["n_voices"] == 4
-    further = 3 * row["ram_bytes_per_further_voice"]
+    assert row["n_voices"] == row["worst_block"]["n_voices"] == 24  # of a tiny model
+    further = 23 * row["ram_bytes_per_further_voice"]
     assert row["ram_bytes"] + further == row["image_ram_bytes"]
     live = row["live"]
     assert 60_000 < live["analysis_instructions"] < live["instructions_per_block"] < 90_000
@@ -171,7 +197,7 @@ def test_board_figures_agree_with_the_flashed_image(tmp_path, small_run, build_d
     assert row["within"] == dict.fromkeys(row["limits"], True)
     assert row["estimates"] == ["cycles_per_block", "cpu_share", "worst_share"]
     worst = row["worst_block"]
-    assert 4 * row["instructions_per_block"] < worst["instructions"]["16000"] < 450_000
+    assert 12 * row["instructions_per_block"] < worst["instructions"]["16000"] < 450_000
     assert worst["instructions"]["16000"] + 5_000 < worst["instructions"]["48000"]
     assert row["worst_share"] == worst["cpu_shares"]["48000"] < 1
 
@@ -269,7 +295,7 @@ def test_boards_are_listed_with_their_limits_and_what_exceeds_them():
     text = bench_tables.markdown({"rows": [], "reverbs": [], "boards": [row]})
     line = text.splitlines()[2]
     assert line.startswith("| nucleo_h743zi, 480 MHz | Cortex-M7F | 59 128 | 3.1 % of 5.0 % |")
-    assert "| 86.5 kB of 128.0 kB | 39.3 kB **exceeds** 32.0 kB | 41.0 % of 90.0 % |" in line
+    assert "| 86.5 kB of 128.0 kB | 39.3 kB **exceeds** 32.0 kB | 41.0 % of 85.0 % |" in line
     assert line.endswith("| 68.1 kB: 8, 4.1 kB each | 130 128 (133 450), 7.2 % |")
     assert "CPU shares are estimates" in text
     text = bench_tables.markdown({"rows": [], "reverbs": [], "boards": [{**row, "live": None}]})
@@ -285,6 +311,33 @@ def test_file_of_an_older_version_is_named_with_what_it_lacks(tmp_path, missing)
     path.write_text(json.dumps({"rows": [], "reverbs": [], "boards": [row]}))
     with pytest.raises(UserError, match=rf"boards\.json has no {missing}, .*pipeline\.bench"):
         bench_report.main([str(path)])
+
+
+def test_estimates_that_differ_by_more_than_15_percent_are_explained():
+    row = {"loop": "decoder, int8", "core": "Cortex-M4F", "share": 0.523, "instructions": 187}
+    row |= {"ours": 286.1, "theirs": 204.0, "by": "llvm-mca", "several_words": 100, "branches": 4}
+    near = row | {"ours": 230.0}
+    _, _, far, close, *notes = bench_tables.markdown({"cycles": [row, near]}).splitlines()
+    assert far == (
+        "| decoder, int8 | Cortex-M4F | 52 % | 187 | 286 | llvm-mca | 204 | **+40 %** | +100 | +4 "
+        "| -22 |"
+    )
+    assert close.endswith("| 230 | llvm-mca | 204 | +13 % |  |  |  |")
+    assert "15 %" in " ".join(notes)
+
+
+def test_cycles_and_boards_are_measured_for_one_model(small_run, replace, capsys):
+    rows = [{"loop": "fm", "core": "Cortex-M0+", "share": 0.9, "instructions": 10, "ours": 12.0}]
+    rows[0] |= {"theirs": 12.0, "by": "rp2040js", "several_words": 0.0, "branches": 1.0}
+    asked = []
+    replace(bench_cycles.bench_cycles, lambda run, **how: (asked.append((run, how)), rows)[1])
+    bench.main(["--cycles", "--run", str(small_run), "--board", "qemu_m0"])
+    how = {"boards": ["qemu_m0"], "formats": ("int8", "int16x8")}
+    assert asked == [(small_run, how)]
+    assert "| fm | Cortex-M0+ | 90 % | 10 | 12 | rp2040js | 12 | +0 % |" in capsys.readouterr().out
+    for option in ("--cycles", "--boards"):
+        with pytest.raises(UserError, match=f"{option} measures one model"):
+            bench.main([option, "--run", str(small_run), "--run", str(small_run)])
 
 
 def test_plot_shows_results_on_real_recordings_if_there_are_any(tmp_path):
