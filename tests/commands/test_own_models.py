@@ -113,7 +113,7 @@ def test_own_flute_replaces_the_pretrained_one_unless_that_is_asked_for(own, sto
         ):
             with pytest.raises(StoppedError):
                 flash.main(["--board", "pico", "--dry-run", *options])
-            assert capsys.readouterr().out.splitlines() == [f"model: {own}/{place}"]
+            assert capsys.readouterr().out.splitlines()[0] == f"model: {own}/{place}"
     finally:
         shutil.rmtree(own / "runs/flute")
 
