@@ -105,7 +105,7 @@ def test_pretrained_flute_with_reverb_becomes_c(run, tmp_path):
 
 def test_image_for_the_pico_is_built(run, generated):
     output = run("-m", "pipeline.flash", "--board", "pico", "--generated", generated, "--dry-run")
-    assert output.startswith("pico: flash ") and ".uf2" in output
+    assert "\n2 voices take " in output and "\npico: flash " in output and ".uf2" in output
 
 
 def test_midi_file_is_played(run, tmp_path):
