@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, SAMPLE_RATE
@@ -288,4 +289,5 @@ def _judged(figures: Mapping[str, Any], board: Board) -> dict[str, Any]:
 
 def bench_boards(run_dir: Path, boards: Sequence[str] = tuple(INSTRUMENT_BOARDS)) -> list[Any]:
     """Measures one instrument on boards, each by `bench_board`."""
-    return [bench_board(run_dir, board) for board in boards]
+    bar = tqdm(boards, desc="bench", unit="board", disable=None)
+    return [bench_board(run_dir, board) for board in bar]
