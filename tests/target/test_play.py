@@ -7,6 +7,7 @@ import pytest
 from support import fuzzing, small_player
 from support.play_app import answers, pcm, play
 from support.small_player import control, off, on, program_change
+from support.underrun import with_late_block
 
 from pipeline.core.constants import HOP_SAMPLES
 from pipeline.target.boards import FILE_BOARDS
@@ -101,19 +102,19 @@ def test_load_is_reported_as_a_share_of_a_block(programs):
     assert 0 < stack < 1536
 
 
-def test_late_block_is_silent_and_is_counted(programs):
+def test_sound_fades_out_and_in_around_late_blocks_which_are_counted(programs):
     for board in FILE_BOARDS:
-        on_time = pcm(play(programs[board], [(3, on(60)), (60, on(64))]))
+        on_time = pcm(play(programs[board], [(3, on(60)), (60, on(64))])).reshape(-1, HOP_SAMPLES)
         run = play(programs[board], [(3, on(60)), (30, b""), (60, on(64))], [(70, b"stats\r")])
-        late = pcm(run)
+        late = pcm(run).reshape(-1, HOP_SAMPLES)
         assert "underruns 1" in answers(run)
-        silent = [block for block in range(5, 60) if not late[block * 64 : block * 64 + 64].any()]
-        assert len(silent) == 1 and silent[0] in (30, 31)
-        cut = silent[0] * HOP_SAMPLES
-        np.testing.assert_array_equal(late[:cut], on_time[:cut])
-        after = slice(cut + HOP_SAMPLES, cut + 20 * HOP_SAMPLES)
-        # The player continues where it was, so no sample is skipped.
-        np.testing.assert_array_equal(late[after], on_time[cut : cut + 19 * HOP_SAMPLES])
+        at = int(np.flatnonzero((late[:50] != on_time[:50]).any(axis=1))[0])
+        assert at in (30, 31) and on_time[at - 1].any()
+        # The player continues where it was, so no block is skipped.
+        np.testing.assert_array_equal(late[:50], with_late_block(on_time, at)[:50])
+        longer = play(programs[board], [(3, on(60)), (30, b""), (30, b"")])
+        silent = pcm(longer).reshape(-1, HOP_SAMPLES)[at : at + 3]
+        np.testing.assert_array_equal(silent, [late[at], np.zeros(HOP_SAMPLES), late[at + 1]])
 
 
 @pytest.mark.parametrize(

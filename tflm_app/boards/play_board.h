@@ -6,9 +6,10 @@
  *     audio DMA ──interrupt: tick────────────────────►──┘         half that is played ──► I2S, PWM ──► ear
  *
  * DMA plays the two halves of a buffer in turns, a block of 4 ms each. When a half begins to play, the
- * interrupt clears the other one, which was played before, and calls `tick`; the main loop then has 4 ms to
- * put a block there. If it does not, that half plays silence: an underrun, which the application counts. A
- * MIDI byte is therefore audible 4 to 8 ms after it arrived.
+ * interrupt puts the end of the sound into the other one, which was played before, and calls `tick`; the main
+ * loop then has 4 ms to put a block there. If it does not, the sound fades out in that half, and further ones
+ * are silent: underruns, which the application counts. A MIDI byte is therefore audible 4 to 8 ms after it
+ * arrived.
  *
  * A board may also have a sound input. It fills two halves of a buffer in the same way and at exactly the
  * same rate, so that there is one block of input per block of output.
@@ -38,8 +39,9 @@ extern "C" {
  * and must return within some tens of instructions. */
 void board_audio_start(void (*tick)(void));
 
-/* Copies a block to the half that is not playing, in the format of the output. */
-void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]);
+/* Copies a block to the half that is not playing, in the format of the output. `end` plays after it if the
+ * next block is late. */
+void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES], const int16_t end[BOARD_BLOCK_SAMPLES]);
 
 /* Copies the latest block of input. Call it once per block of output, and only on boards that boards.cmake
  * lists with an input.

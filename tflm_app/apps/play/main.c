@@ -40,6 +40,8 @@ static input_gain_t input_gain;
 #define LIVE_STATE NULL /* the console then refuses live mode */
 #endif
 
+#define FADE_STEP_Q15 (32768 / BOARD_BLOCK_SAMPLES)
+
 static live_t live;
 static player_t player;
 static reverb_t reverb;
@@ -117,8 +119,26 @@ static void receive_panel(void) {
     }
 }
 
-/* Renders the block that is due. Blocks that were not rendered in time have been played as silence. */
+/* Makes the block that plays after `output` if the next one is late: the same backwards, so that the sound
+ * continues without a step, and fading out. */
+static void make_end(int16_t end[BOARD_BLOCK_SAMPLES]) {
+    int32_t gain_q15 = BOARD_BLOCK_SAMPLES * FADE_STEP_Q15;
+    for (int n = 0; n < BOARD_BLOCK_SAMPLES; n++) {
+        end[n] = (int16_t)((output[BOARD_BLOCK_SAMPLES - 1 - n] * gain_q15) >> 15);
+        gain_q15 -= FADE_STEP_Q15;
+    }
+}
+
+/* Fades `output` in after blocks that were late. */
+static void fade_in(void) {
+    for (int n = 0; n < BOARD_BLOCK_SAMPLES; n++) {
+        output[n] = (int16_t)((output[n] * n * FADE_STEP_Q15) >> 15);
+    }
+}
+
+/* Renders the block that is due. It plays later if it is late: the sound has then faded out. */
 static void render_block(void) {
+    int16_t end[BOARD_BLOCK_SAMPLES];
     const uint32_t start = board_cycles();
     read_input();
     receive_midi();
@@ -129,7 +149,11 @@ static void render_block(void) {
 #if BOARD_SAMPLE_RATE == 48000
     upsampler_process(&upsampler, samples, output);
 #endif
-    board_audio_put(output);
+    make_end(end);
+    if (n_begun - n_rendered > 1u) {
+        fade_in();
+    }
+    board_audio_put(output, end);
     /* Read n_begun last, so that a half that has begun to play meanwhile counts as late. */
     const uint32_t n_late = n_begun - n_rendered - 1u;
     n_rendered += n_late + 1u;

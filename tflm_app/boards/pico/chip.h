@@ -41,6 +41,7 @@
 #define SIO_GPIO_OE_SET 0x024u
 
 /* 2.5 DMA: fields of CTRL whose position differs */
+#define DMA_CTRL_RING_SIZE 6
 #define DMA_CTRL_CHAIN_TO 11
 #define DMA_CTRL_TREQ 15
 #define DMA_TIMER0 0x420u

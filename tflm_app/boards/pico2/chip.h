@@ -42,6 +42,7 @@
 #define SIO_GPIO_OE_SET 0x038u
 
 /* 12.6 DMA: fields of CTRL whose position differs */
+#define DMA_CTRL_RING_SIZE 8
 #define DMA_CTRL_CHAIN_TO 13
 #define DMA_CTRL_TREQ 17
 #define DMA_TIMER0 0x440u

@@ -32,7 +32,7 @@ typedef struct {
 static score_t midi, console;
 static int audio_file, console_file, input_file;
 static void (*audio_tick)(void);
-static int16_t halves[2][BOARD_BLOCK_SAMPLES];
+static int16_t halves[2][BOARD_BLOCK_SAMPLES], sound_end[BOARD_BLOCK_SAMPLES];
 static uint32_t block; /* the block that plays, from halves[block % 2] */
 static uint32_t last_event;
 static bool is_idle_turn;
@@ -57,8 +57,9 @@ void board_audio_start(void (*tick)(void)) {
     input_file = board_open_read("input.pcm");
 }
 
-void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]) {
+void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES], const int16_t end[BOARD_BLOCK_SAMPLES]) {
     memcpy(halves[(block + 1) % 2], samples, sizeof halves[0]);
+    memcpy(sound_end, end, sizeof sound_end);
 }
 
 bool board_audio_get(int16_t samples[BOARD_INPUT_SAMPLES]) {
@@ -79,7 +80,8 @@ uint32_t board_audio_lost(void) { return n_input_lost; }
 
 static void play_half(void) {
     board_write(audio_file, halves[block % 2], sizeof halves[0]);
-    memset(halves[block % 2], 0, sizeof halves[0]);
+    memcpy(halves[block % 2], sound_end, sizeof halves[0]);
+    memset(sound_end, 0, sizeof sound_end);
     block++;
     audio_tick();
 }

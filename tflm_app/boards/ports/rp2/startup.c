@@ -17,8 +17,9 @@ void board_run(void) {
     board_exit(0);
 }
 
-/* Lights the LED until the watchdog resets the board. */
+/* Mutes the output and lights the LED until the watchdog resets the board. */
 static void fault(void) {
+    audio_mute();
     pin_set_led(true);
     for (;;) {
     }

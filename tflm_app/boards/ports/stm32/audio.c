@@ -19,6 +19,7 @@ typedef struct {
 
 /* The buffer is in uncached memory that the DMA can access. */
 static stereo_t halves[2][BOARD_BLOCK_SAMPLES] __attribute__((aligned(4), section(CHIP_DMA_SECTION)));
+static stereo_t sound_end[BOARD_BLOCK_SAMPLES];
 static volatile uint32_t playing; /* the half that the DMA reads */
 static volatile bool is_i2s = true;
 static void (*audio_tick)(void);
@@ -27,7 +28,8 @@ bool audio_is_i2s(void) { return is_i2s; }
 
 static void begin_half(uint32_t half) {
     playing = half;
-    memset(halves[1 - half], 0, sizeof halves[0]);
+    memcpy(halves[1 - half], sound_end, sizeof halves[0]);
+    memset(sound_end, 0, sizeof sound_end);
     leds_step();
     input_step();
     board_wake();
@@ -76,8 +78,10 @@ static bool start_i2s(void) {
     return polls > 0;
 }
 
+void audio_mute(void) { memset(halves, 0, sizeof halves); }
+
 void board_audio_start(void (*tick)(void)) {
-    memset(halves, 0, sizeof halves);
+    audio_mute();
     audio_tick = tick;
     const bool is_running = start_i2s();
     board_watchdog_feed();
@@ -97,9 +101,10 @@ void board_audio_start(void (*tick)(void)) {
     is_i2s = is_running;
 }
 
-void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES]) {
+void board_audio_put(const int16_t samples[BOARD_BLOCK_SAMPLES], const int16_t end[BOARD_BLOCK_SAMPLES]) {
     stereo_t *const half = halves[1 - playing];
     for (uint32_t i = 0; i < BOARD_BLOCK_SAMPLES; i++) {
         half[i] = (stereo_t){samples[i], samples[i]};
+        sound_end[i] = (stereo_t){end[i], end[i]};
     }
 }

@@ -10,6 +10,7 @@
 int main(void);
 
 static void fault(void) {
+    audio_mute();
     board_print("fault\r\n");
     for (;;) { /* until the watchdog resets the board; interrupts are masked here, so this sends the text
                 */

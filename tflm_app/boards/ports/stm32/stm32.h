@@ -89,6 +89,9 @@ void input_interrupt(void);
 /* Handles the DMA interrupt of the output. */
 void audio_interrupt(void);
 
+/* Fills both halves with silence; the fault handler calls it. */
+void audio_mute(void);
+
 /* Returns whether I2S plays the sound; otherwise SysTick paces the output to the sample USART. */
 bool audio_is_i2s(void);
 
