@@ -2,22 +2,46 @@
 
 #include <string.h>
 
+#ifndef UPSAMPLER_PORTABLE
 #include "dsp/filtering_functions.h"
+#endif
 
 SHARED_ASSERT(UPSAMPLER_FACTOR == 3, "upsampler_process writes one input sample and two others in turn");
 
 void upsampler_reset(upsampler_t *upsampler) { memset(upsampler, 0, sizeof *upsampler); }
 
+#ifdef UPSAMPLER_PORTABLE
+
+/* As arm_fir_q15, for projects without CMSIS-DSP. The products of one half of the taps fit into 32 bits. */
+static void filter(int16_t *state, const int16_t *taps, const int16_t *in, int16_t *out) {
+    enum { N_PAST = UPSAMPLER_PHASE_TAPS - 1, HALF = UPSAMPLER_PHASE_TAPS / 2 };
+    memcpy(state + N_PAST, in, UPSAMPLER_BLOCK_SAMPLES * sizeof *in);
+    for (int n = 0; n < UPSAMPLER_BLOCK_SAMPLES; n++) {
+        int32_t first = 0, second = 0;
+        for (int i = 0; i < HALF; i++) {
+            first += taps[i] * state[n + i];
+            second += taps[HALF + i] * state[n + HALF + i];
+        }
+        const int32_t value = (int32_t)((first + (int64_t)second) >> 15);
+        out[n] = (int16_t)(value > INT16_MAX ? INT16_MAX : value < INT16_MIN ? INT16_MIN : value);
+    }
+    memmove(state, state + UPSAMPLER_BLOCK_SAMPLES, N_PAST * sizeof *state);
+}
+
+#else
+
+static void filter(int16_t *state, const int16_t *taps, const int16_t *in, int16_t *out) {
+    const arm_fir_instance_q15 fir = {.numTaps = UPSAMPLER_PHASE_TAPS, .pState = state, .pCoeffs = taps};
+    arm_fir_q15(&fir, in, out, UPSAMPLER_BLOCK_SAMPLES);
+}
+
+#endif
+
 void upsampler_process(upsampler_t *upsampler, const int16_t in[UPSAMPLER_BLOCK_SAMPLES],
                        int16_t out[UPSAMPLER_FACTOR * UPSAMPLER_BLOCK_SAMPLES]) {
     int16_t between[UPSAMPLER_FACTOR - 1][UPSAMPLER_BLOCK_SAMPLES];
     for (int phase = 0; phase < UPSAMPLER_FACTOR - 1; phase++) {
-        const arm_fir_instance_q15 filter = {
-            .numTaps = UPSAMPLER_PHASE_TAPS,
-            .pState = upsampler->filters[phase],
-            .pCoeffs = upsampler_taps[phase],
-        };
-        arm_fir_q15(&filter, in, between[phase], UPSAMPLER_BLOCK_SAMPLES);
+        filter(upsampler->filters[phase], upsampler_taps[phase], in, between[phase]);
     }
     for (int i = 0; i < UPSAMPLER_BLOCK_SAMPLES; i++) {
         *out++ = i < UPSAMPLER_DELAY ? upsampler->past[i] : in[i - UPSAMPLER_DELAY];
