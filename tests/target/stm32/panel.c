@@ -48,7 +48,8 @@ static void pull(int number, uintptr_t port, uint32_t pin) {
 static void convert(void) {
     uint32_t *const control = content(ADC_CR(ADC1_BASE)), *const state = content(ADC_ISR(ADC1_BASE));
     *control &= ~CALIBRATES;
-    *state = (*state & ~(uint32_t)ADC_READY) | ADC_REGULATOR_READY | ((*control & ADC_ENABLE) != 0 ? ADC_READY : 0);
+    *state = (*state & ~(uint32_t)ADC_READY) | ADC_REGULATOR_READY |
+             ((*control & ADC_ENABLE) != 0 ? ADC_READY : 0);
     if ((*control & ADC_START) != 0) {
         const int number = *content(ADC1_BASE + 0x30u) >> 6 == 15 ? 0 : 1;
         *content(ADC_DR(ADC1_BASE)) = positions[number] < 0 ? held[number] : (uint32_t)positions[number];
