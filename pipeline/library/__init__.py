@@ -1,0 +1,1 @@
+"""Writes instruments as self-contained C libraries for other build systems."""

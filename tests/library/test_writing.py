@@ -1,0 +1,103 @@
+"""An export replaces an earlier one, and leaves alone what else is in the folder."""
+
+import json
+
+import pytest
+
+from pipeline.core.errors import UserError
+from pipeline.library import writing
+from pipeline.library.writing import MARKER, read_marker, write_export
+
+TREE = {"README.md": "one\n", "src/ddx7.h": "two\n"}
+
+
+def contents(folder):
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MARKER)
+    return {str(path.relative_to(folder)): path.read_text() for path in files}
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_new_or_empty_folder_gets_the_tree(tmp_path, exists):
+    out = tmp_path / "out"
+    if exists:
+        out.mkdir()
+    write_export(TREE, out)
+    assert contents(out) == TREE
+
+
+def test_second_export_replaces_the_first_and_keeps_other_files(tmp_path):
+    write_export(TREE, tmp_path)
+    (tmp_path / "own.c").write_text("mine\n")
+    write_export({"README.md": "three\n", "src/new.h": "four\n"}, tmp_path)
+    assert contents(tmp_path) == {"README.md": "three\n", "src/new.h": "four\n", "own.c": "mine\n"}
+
+
+def test_folder_with_something_else_is_refused_and_stays(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine\n")
+    with pytest.raises(UserError, match=f"not empty and holds no export.*{MARKER}.*--out"):
+        write_export(TREE, tmp_path)
+    assert contents(tmp_path) == {"thesis.txt": "mine\n"}
+
+
+def test_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "out").write_text("mine\n")
+    with pytest.raises(UserError, match="out is a file"):
+        read_marker(tmp_path / "out")
+
+
+@pytest.mark.parametrize("changed", ["README.md", "src/ddx7.h"])
+def test_edited_file_is_refused_and_nothing_is_written(tmp_path, changed):
+    write_export(TREE, tmp_path)
+    (tmp_path / changed).write_text("edited\n")
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match=rf"{changed} was edited since it was exported"):
+        write_export({"README.md": "three\n"}, tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_own_file_in_the_way_of_a_new_one_is_refused(tmp_path):
+    write_export(TREE, tmp_path)
+    (tmp_path / "own.c").write_text("mine\n")
+    with pytest.raises(UserError, match=r"own\.c was not exported: move it away"):
+        write_export({**TREE, "own.c": "theirs\n"}, tmp_path)
+    assert (tmp_path / "own.c").read_text() == "mine\n"
+
+
+def test_interrupted_export_can_be_repeated(tmp_path, monkeypatch):
+    write_export(TREE, tmp_path)
+    later = {"README.md": "three\n", "src/ddx7.h": "four\n"}
+    write, written = writing._write, []
+
+    def interrupt(path, text):
+        if len(written) == 2:  # the marker and one file
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, text)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(writing, "_write", interrupt)
+        write_export(later, tmp_path)
+    assert contents(tmp_path) == {**TREE, "README.md": "three\n"}
+    write_export(later, tmp_path)
+    assert contents(tmp_path) == later
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "[]", '{"files": 3}', '{"files": {"a": 3}}'),
+        *('{"files": {"../a": []}}', '{"files": {"/etc/a": []}}'),
+    ],
+)
+def test_damaged_marker_is_refused(tmp_path, text):
+    (tmp_path / MARKER).write_text(text)
+    with pytest.raises(UserError, match=f"{MARKER} is damaged"):
+        write_export(TREE, tmp_path)
+    assert not (tmp_path / "README.md").exists()
+
+
+def test_marker_states_what_made_the_folder(tmp_path):
+    write_export(TREE, tmp_path)
+    content = json.loads((tmp_path / MARKER).read_text())
+    assert content["made_by"] == "python -m pipeline.export"
+    assert {name: len(sums) for name, sums in content["files"].items()} == dict.fromkeys(TREE, 1)
