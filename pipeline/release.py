@@ -14,8 +14,8 @@ from pipeline.core.cli import run_main
 from pipeline.core.options import add_out
 from pipeline.core.parser import Parser
 from pipeline.core.paths import REPOSITORY, shown
-from pipeline.publishing.firmware_files import N_VOICES
 from pipeline.publishing.release import SUMS, write_release
+from pipeline.target.boards import INSTRUMENT_BOARDS
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--board",
         nargs="+",
-        choices=tuple(N_VOICES),
-        default=list(N_VOICES),
+        choices=tuple(INSTRUMENT_BOARDS),
+        default=list(INSTRUMENT_BOARDS),
         help="boards to build the firmware for (default: all)",
     )
     parser.add_argument(
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "(default: only that they have memory)",
     )
     args = parser.parse_args(argv)
-    files = write_release(args.out, args.board, _say, check_time=args.check_time)
+    files = write_release(args.out, args.board, _say, measure_time=args.check_time)
     size = sum(path.stat().st_size for path in files)
     print(f"{shown(args.out)}: {len(files)} files, {size / 1e6:.1f} MB, listed in {SUMS}")
     print("next: make site, or publish the files")

@@ -10,13 +10,7 @@ from pipeline.target import firmware
 from pipeline.target.board_types import Board
 from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.flashing import convert
-from pipeline.target.voices import check_time
-
-N_VOICES = {"stm32f4_discovery": 48, "nucleo_h743zi": 64, "pico": 24, "pico2": 64}
-"""Voices of the four tiny instruments: as many as `pipeline.target.voices` has time for, up to 64.
-
-By estimate, the worst block takes 79, 25, 85 and 72 % of its time; `check_voices` measures it.
-"""
+from pipeline.target.voices import default_voices
 
 
 @dataclass(frozen=True)
@@ -45,21 +39,12 @@ def build_firmware_files(board_name: str, generated: Path, out: Path) -> Firmwar
     Raises:
         UserError: A tool is missing, or the firmware does not compile or fit.
     """
-    n_voices = N_VOICES[board_name]
-    built = firmware.build(board_name, generated, options={"PLAYER_VOICES": str(n_voices)})
+    board = INSTRUMENT_BOARDS[board_name]
+    built = firmware.build(board_name, generated)
     paths = []
     for suffix, source in sorted(convert(built.program.elf, board_name).items(), reverse=True):
         path = out / f"{board_name}.{suffix}"
         with atomic_write(path) as temporary:
             shutil.copyfile(source, temporary)
         paths.append(path)
-    return FirmwareFiles(INSTRUMENT_BOARDS[board_name], n_voices, paths)
-
-
-def check_voices(board_name: str, generated: Path) -> float:
-    """Returns the share of a block's time that the voices take in the worst case, by estimate.
-
-    Raises:
-        UserError: They are too slow, or a tool is missing.
-    """
-    return check_time(INSTRUMENT_BOARDS[board_name], generated, N_VOICES[board_name])
+    return FirmwareFiles(board, default_voices(board, generated), paths)

@@ -16,9 +16,11 @@ from pipeline.core.paths import MODEL_DIR, REPOSITORY, shown
 from pipeline.core.runs import decoder_name
 from pipeline.pages.html import fill_template
 from pipeline.pages.web_build import SHIPPED_KINDS, build_web_page
-from pipeline.publishing.firmware_files import FirmwareFiles, build_firmware_files, check_voices
+from pipeline.publishing.firmware_files import FirmwareFiles, build_firmware_files
 from pipeline.publishing.model_card import card_text
+from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.sources import generate
+from pipeline.target.voices import check_time
 
 SUMS = "SHA256SUMS"
 NOTES = "RELEASE_NOTES.md"
@@ -32,7 +34,7 @@ def write_release(
     boards: Sequence[str],
     say: Callable[[str], object],
     *,
-    check_time: bool = False,
+    measure_time: bool = False,
 ) -> list[Path]:
     """Writes a release into a folder, and returns its files.
 
@@ -42,7 +44,7 @@ def write_release(
         out: The folder. Files of an earlier release are replaced or removed.
         boards: Boards to build the firmware for.
         say: Called with a line before each step.
-        check_time: Also measure that the boards have time for their voices.
+        measure_time: Also measure that the boards have time for their voices.
 
     Raises:
         UserError: The folder holds something else, a tool is missing, or something does not build.
@@ -50,7 +52,7 @@ def write_release(
     earlier = _earlier_files(out)
     with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=out.parent) as scratch:
         folder = Path(scratch)
-        _fill(folder, boards, say, check_time=check_time)
+        _fill(folder, boards, say, measure_time=measure_time)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         sums = "".join(
             f"{hashlib.sha256(path.read_bytes()).hexdigest()}  "
@@ -68,7 +70,7 @@ def write_release(
 
 
 def _fill(
-    folder: Path, boards: Sequence[str], say: Callable[[str], object], *, check_time: bool
+    folder: Path, boards: Sequence[str], say: Callable[[str], object], *, measure_time: bool
 ) -> None:
     """Writes all files of a release but the checksums."""
     generated = generate(*_run_dirs(FIRMWARE_VARIANT))
@@ -76,8 +78,8 @@ def _fill(
     for board in boards:
         say(f"building the firmware for {board}")
         images.append(build_firmware_files(board, generated, folder / FIRMWARE))
-        if check_time:
-            share = check_voices(board, generated)
+        if measure_time:
+            share = check_time(INSTRUMENT_BOARDS[board], generated, images[-1].n_voices)
             say(f"{board}: the worst block takes {100 * share:.0f} % of its time by estimate")
     say("building the instrument page")
     build_web_page(_run_dirs("reduced_cd"), folder / PLAY, say, kinds=SHIPPED_KINDS)

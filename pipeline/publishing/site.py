@@ -12,7 +12,6 @@ from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.instrument_names import instrument_label
 from pipeline.core.paths import REPOSITORY, shown
 from pipeline.pages import html
-from pipeline.publishing.firmware_files import N_VOICES
 from pipeline.publishing.release import FIRMWARE, MODELS, NOTES, PLAY, SUMS, released_files
 from pipeline.target.boards import INSTRUMENT_BOARDS
 
@@ -78,7 +77,7 @@ def _write(path: Path, title: str, body: str) -> None:
 
 
 def _front(*, has_listening: bool) -> str:
-    boards = [INSTRUMENT_BOARDS[name].title for name in N_VOICES]
+    boards = [board.title for board in INSTRUMENT_BOARDS.values()]
     entries = {
         "index.html": "The listening page</a></dt><dd>Recordings, and how every model plays them",
         "listening_test.html": "A blind test</a></dt><dd>Rate models without knowing their names",
@@ -114,15 +113,16 @@ def _downloads(release: Path, files: list[Path]) -> str:
 
 def _firmware_table(release: Path, files: list[Path]) -> str:
     rows = []
-    for name, n_voices in N_VOICES.items():
-        board = INSTRUMENT_BOARDS[name]
+    for name, board in INSTRUMENT_BOARDS.items():
         links = [
             _link(release, Path(FIRMWARE, name + suffix), label)
             for suffix, label in SUFFIXES.items()
             if Path(FIRMWARE, name + suffix) in files
         ]
         if links:
-            rows.append([escape(board.title), board.chip, f"{n_voices}", ", ".join(links)])
+            rows.append(
+                [escape(board.title), board.chip, str(board.n_tiny_voices), ", ".join(links)]
+            )
     return html.table("Firmware", ["board", "chip", "notes at once", "files"], rows)
 
 
