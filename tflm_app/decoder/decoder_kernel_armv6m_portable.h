@@ -9,7 +9,7 @@
 
 /* Computes the sums {V, V >> 16, V reversed} of two words; returns the address of the weights that follow. */
 static inline const uint32_t *digits_sum_int8(const uint32_t *weights, const uint16_t *input,
-                                              const uint16_t *end, uint32_t sums[6]) {
+                                              const uint16_t *end, uint32_t sums[8]) {
     memset(sums, 0, 6 * sizeof *sums);
     for (; input != end; ++input) {
         for (int word = 0; word < 6; word += 3, ++weights) {
@@ -75,32 +75,30 @@ static inline void digits_requantize(const decoder_layer_t *layer, const decoder
     }
 }
 
-static inline void convolve_int8(const decoder_layer_t *layer, const uint16_t *input, uint32_t offset,
-                                 int16_t *output) {
+__attribute__((always_inline)) static inline void digits_convolve(const decoder_layer_t *layer,
+                                                                  const uint16_t *input, uint32_t offset,
+                                                                  int is_int8, int16_t *output) {
     const uint32_t *weights = layer->weights;
     for (uint32_t first = 0; first < layer->n_outputs; first += 8) {
-        uint32_t products[6], sums[4];
-        weights = digits_sum_int8(weights, input, input + layer->n_inputs, products);
+        uint32_t products[8], sums[4]; /* of two words; at int8 three products of each */
+        weights =
+            (is_int8 ? digits_sum_int8 : digits_sum_int16)(weights, input, input + layer->n_inputs, products);
         for (uint32_t word = 0; word < 2; ++word) {
             const uint32_t channel = first + 4 * word;
-            digits_solve_int8(products + 3 * word, sums);
-            digits_requantize(layer, &layer->channels[channel / 4], sums, offset, 1, output + channel);
+            (is_int8 ? digits_solve_int8 : digits_solve_int16)(products + (is_int8 ? 3 : 4) * word, sums);
+            digits_requantize(layer, &layer->channels[channel / 4], sums, offset, is_int8, output + channel);
         }
     }
 }
 
+static inline void convolve_int8(const decoder_layer_t *layer, const uint16_t *input, uint32_t offset,
+                                 int16_t *output) {
+    digits_convolve(layer, input, offset, 1, output);
+}
+
 static inline void convolve_int16(const decoder_layer_t *layer, const uint16_t *input, uint32_t offset,
                                   int16_t *output) {
-    const uint32_t *weights = layer->weights;
-    for (uint32_t first = 0; first < layer->n_outputs; first += 8) {
-        uint32_t products[8], sums[4];
-        weights = digits_sum_int16(weights, input, input + layer->n_inputs, products);
-        for (uint32_t word = 0; word < 2; ++word) {
-            const uint32_t channel = first + 4 * word;
-            digits_solve_int16(products + 4 * word, sums);
-            digits_requantize(layer, &layer->channels[channel / 4], sums, offset, 0, output + channel);
-        }
-    }
+    digits_convolve(layer, input, offset, 0, output);
 }
 
 #endif
