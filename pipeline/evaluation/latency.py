@@ -30,14 +30,14 @@ LEVEL_SECONDS = 0.1  # the level of a note is that of its loudest part of this l
 
 @dataclass(frozen=True)
 class Latency:
-    """Times after the last bit of a note-on has left the sender's key, in milliseconds.
+    """Times after a note-on was sent, in milliseconds.
 
     Attributes:
         onset: Earliest and latest beginning of the note's first frame.
         begun: Time from there until the sound is 6 dB below its level: median over all notes.
         begun_range: The same, the shortest and the longest by pitch and velocity.
-        jitter: Largest difference between equal notes: the wait for a block, and the differences of
-            ``begun`` from one time to the next.
+        jitter: Difference between equal notes: that of ``onset``, and the spread of ``begun`` from
+            one time to the next, median over all notes.
     """
 
     onset: tuple[float, float]
@@ -107,5 +107,5 @@ def _summary(notes: npt.NDArray[np.int16]) -> Latency:
         onset=(round(CABLE_MS + BLOCK_MS, 2), round(CABLE_MS + 2 * BLOCK_MS, 2)),
         begun=round(float(np.median(times)), 1),
         begun_range=(round(float(means.min()), 1), round(float(means.max()), 1)),
-        jitter=round(BLOCK_MS + float(np.ptp(times, axis=1).max()), 1),
+        jitter=round(BLOCK_MS + float(np.median(np.ptp(times, axis=1))), 1),
     )
