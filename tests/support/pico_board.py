@@ -23,6 +23,7 @@ class Recording:
         console: Text that the console printed.
         cycles: Active cycles of each core per block of 4 ms; the last block may be cut off.
         stack_bytes: Bytes of stack that each core used.
+        guards: Address of the MPU region below the stack of each core; 0 if there is none.
         core_hz: Clock of the core at the end of the run.
         divider: Clock divider of the PIO, in 256ths.
         warnings: Warnings of the emulator, for instance about unknown registers.
@@ -34,6 +35,7 @@ class Recording:
     console: str
     cycles: list[list[int | None]]
     stack_bytes: list[int]
+    guards: list[int]
     core_hz: float
     divider: int
     warnings: list[str]
@@ -89,6 +91,7 @@ def run(
         console=report["consoleText"],
         cycles=report["cycles"],
         stack_bytes=report["stackBytes"],
+        guards=report["guards"],
         core_hz=report["coreHz"],
         divider=report["divider"],
         warnings=report["warnings"],

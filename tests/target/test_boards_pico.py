@@ -109,6 +109,8 @@ def test_flashed_flute_plays_what_the_host_plays_without_an_underrun(flute, redu
     assert measured - 2 < stats["worst"] < measured + 2
     assert stats["stack"] < 3000
     assert 0 < recording.stack_bytes[1] < 1536  # of 2048
+    names = symbols(flute["pico"].program.elf)
+    assert recording.guards == [names["link_stack_guard"], names["link_second_stack_guard"]]
 
 
 def test_sound_fades_around_the_block_that_the_second_core_misses(small, small_uf2):
@@ -272,6 +274,15 @@ def test_i2s_at_48_khz_runs_64_ppm_fast(tmp_path):
 # --- images ---------------------------------------------------------------------------------------
 
 
+def symbols(elf: Path) -> dict[str, int]:
+    """Returns the address of every symbol."""
+    listed = subprocess.run(
+        ["arm-none-eabi-nm", elf], capture_output=True, text=True, check=True
+    ).stdout
+    lines = re.findall(r"^(\w+) \w (\w+)$", listed, re.MULTILINE)
+    return {name: int(value, 16) for value, name in lines}
+
+
 @pytest.mark.parametrize("board", ["pico", "pico2"])
 def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
     elf = flute[board].program.elf
@@ -291,30 +302,21 @@ def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
         if in_file:
             assert flash.address <= physical < flash.address + flash.n_bytes
 
-    symbols = dict(
-        (name, int(value, 16))
-        for value, name in re.findall(
-            r"^(\w+) \w (\w+)$",
-            subprocess.run(
-                ["arm-none-eabi-nm", elf], capture_output=True, text=True, check=True
-            ).stdout,
-            re.MULTILINE,
-        )
-    )
+    names = symbols(elf)
     # Vectors of the image that the loader copies.
     vectors = struct.unpack_from("<51I", image.content, 256)
     handlers = {irq: 16 + n for irq, n in zip(("dma", "console", "midi"), IRQS[board], strict=True)}
-    assert vectors[0] == symbols["link_stack_end"] and vectors[0] % 8 == 0
-    assert vectors[1] == symbols["board_reset"] | 1
-    assert vectors[handlers["dma"]] == symbols["audio_interrupt"] | 1
-    assert vectors[handlers["console"]] == symbols["rp2_console_interrupt"] | 1
-    assert vectors[handlers["midi"]] == symbols["rp2_midi_interrupt"] | 1
-    assert symbols["link_image_load"] == flash.address + 256
-    assert symbols["link_image_start"] == ram_start
-    assert symbols["link_image_end"] <= ram_start + ram_bytes - 256
-    used = symbols["link_image_end"] - symbols["link_image_start"]
+    assert vectors[0] == names["link_stack_end"] and vectors[0] % 8 == 0
+    assert vectors[1] == names["board_reset"] | 1
+    assert vectors[handlers["dma"]] == names["audio_interrupt"] | 1
+    assert vectors[handlers["console"]] == names["rp2_console_interrupt"] | 1
+    assert vectors[handlers["midi"]] == names["rp2_midi_interrupt"] | 1
+    assert names["link_image_load"] == flash.address + 256
+    assert names["link_image_start"] == ram_start
+    assert names["link_image_end"] <= ram_start + ram_bytes - 256
+    used = names["link_image_end"] - names["link_image_start"]
     assert flash.address + 256 + used <= image.address + len(image.content)
-    assert symbols["link_stack_end"] - symbols["link_stack_start"] >= 4096
+    assert names["link_stack_end"] - names["link_stack_start"] >= 4096
 
 
 IRQS = {"pico": (11, 20, 21), "pico2": (10, 33, 34)}  # DMA 0, UART 0, UART 1

@@ -30,6 +30,12 @@ __attribute__((noinline)) static void spin(uint32_t n) {
 #endif
 }
 
+/* Needs 100 bytes of stack and more for each level. */
+__attribute__((noinline)) static uint32_t descend(uint32_t n_levels) {
+    volatile uint32_t block[25] = {n_levels};
+    return n_levels == 0 ? 0 : descend(n_levels - 1) + block[0];
+}
+
 static volatile float a = 1.0f + 0x1p-12f, b = 1.0f + 0x1p-12f, c = -1.0f;
 
 int main(int argc, char **argv) {
@@ -58,6 +64,9 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], "memory") == 0) {
         const float product = a * b + c; /* in a fused multiply-add: 2^-11 + 2^-24 */
         return initialized == 42 && zeroed == 0 && product == 0x1p-11f ? 0 : 1;
+    }
+    if (strcmp(argv[1], "descend") == 0) {
+        return descend(argc == 3 ? 10 : 45) == 0;
     }
     if (strcmp(argv[1], "fault") == 0) {
         *(volatile uint32_t *)0xE0000001u = *(volatile uint32_t *)0xFFFFFFFDu;
@@ -109,6 +118,15 @@ def test_memory_is_initialized_and_float_products_are_not_fused(programs, board)
 @pytest.mark.parametrize("board", EMULATED_BOARDS)
 def test_fault_ends_the_program_with_a_message_instead_of_hanging(programs, board):
     run = run_program(programs[board], arguments=["fault"], timeout_s=30)
+    assert (run.status, "fault" in run.console) == (70, True)
+
+
+@pytest.mark.firmware
+@pytest.mark.parametrize("board", EMULATED_BOARDS)
+def test_stack_overflow_is_a_fault(programs, board):
+    """The stack has 4096 bytes; what lies below it would be overwritten silently."""
+    assert run_program(programs[board], arguments=["descend", "little"]).status == 0
+    run = run_program(programs[board], arguments=["descend"], timeout_s=30)
     assert (run.status, "fault" in run.console) == (70, True)
 
 

@@ -12,7 +12,7 @@
 //            the duration of a block; or nothing
 //
 // Writes the left and right words of every frame (int32) to OUT and prints JSON: the text of the console, the
-// active cycles of each core per block of 4 ms, the bytes of stack that each core used, the frequency of the
+// active cycles of each core per block of 4 ms, the guard below and the bytes of the stack of each core, the frequency of the
 // cores, the divider of the PIO (256ths), warnings of the emulator, resets by the watchdog, flashes of the LED.
 // Ends early at a reset.
 //
@@ -147,6 +147,23 @@ fifos[0].push(0); // which the ROM sends at first
 if (score.broken === "core") {
   launch = () => {};
 }
+
+// The MPU of each core, which the emulator lacks: keeps the region that guards the stack, without enforcing it.
+const MPU = { control: 0xd94, base: 0xd9c };
+const guards = [0, 0]; // addresses, once the MPU is on
+[chip.ppb, view.ppb].forEach((ppb, number) => {
+  const write = ppb.writeUint32.bind(ppb);
+  let base = 0;
+  ppb.writeUint32 = (offset, value) => {
+    if (offset === MPU.base) {
+      base = (value & ~0xff) >>> 0;
+    } else if (offset === MPU.control) {
+      guards[number] = base;
+    } else if (offset < MPU.control || offset > MPU.base + 4) {
+      write(offset, value);
+    }
+  };
+});
 
 // --- corrections of the emulator ---------------------------------------------------------------------
 
@@ -321,6 +338,7 @@ console.log(
   JSON.stringify({
     consoleText,
     cycles,
+    guards,
     stackBytes: tops.map((top, number) => Math.max(0, top - lowest[number])),
     coreHz: chip.clkSys,
     divider: machine.clockDivInt * 256 + machine.clockDivFrac,

@@ -83,6 +83,19 @@ def test_image_begins_with_a_vector_table_whose_handlers_are_code(board, images)
 
 
 @pytest.mark.parametrize("board", BOARDS)
+def test_fault_handler_mutes_the_output_before_anything_else(board, images):
+    names = symbols(images[board].program.elf)
+    begin, size = names["board_fault"]
+    code = disassemble(images[board].program)
+    calls = [
+        instruction.operands
+        for at, instruction in code.items()
+        if begin <= at < begin + size and instruction.mnemonic in ("bl", "b.w")
+    ]
+    assert f"{names['audio_mute'][0]:x} " in calls[0]
+
+
+@pytest.mark.parametrize("board", BOARDS)
 def test_sections_lie_within_a_memory_and_do_not_overlap(board, images):
     flash = flash_memory(board)
     memories = [*MEMORIES[board].values(), (flash.address, flash.n_bytes)]

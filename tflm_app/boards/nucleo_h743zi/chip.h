@@ -61,6 +61,8 @@
 #define PWR_READY (1u << 13) /* ACTVOSRDY in CSR1, VOSRDY in D3CR */
 #define SYSCFG_PWRCR REGISTER(0x5800042Cu)
 #define DBGMCU_IDCODE REGISTER(0x5C001000u)
+#define CHIP_DEBUG_FREEZE REGISTER(0x5C001054u)         /* DBGMCU_APB4FZ1 */
+#define CHIP_DEBUG_FREEZE_WATCHDOG (1u << 18)           /* WDGLSD1 */
 #define CHIP_IS_EARLY() (DBGMCU_IDCODE >> 16 < 0x2000u) /* revision Y or before */
 
 /* --- USART (section 48.7) ----------------------------------------------------------------------------- */

@@ -13,7 +13,11 @@
 #define MPU_CTRL REGISTER(0xE000ED94u)
 #define MPU_RBAR REGISTER(0xE000ED9Cu)
 #define MPU_RASR REGISTER(0xE000EDA0u)
-#define MPU_USE_RBAR_NUMBER (1u << 4)
+#define MPU_REGION(number) \
+    (1u << 4 | (number)) /* in RBAR: VALID, REGION; region 7 guards the stack (reset.h) */
+/* RASR: XN, no access, size 2^32, ENABLE; the subregions of an eighth each that SRD excludes are as before.
+ */
+#define MPU_NOTHING_FROM_60000000_TO_E0000000 (1u << 28 | 0x87u << 8 | 31u << 1 | 1u)
 #define MPU_UNCACHED_32_KB (1u << 28 | 3u << 24 | 1u << 19 | 14u << 1 | 1u) /* no code; normal; 2^15 */
 #define MPU_ON_WITH_BACKGROUND 5u
 
@@ -27,12 +31,10 @@
 /* Defined by link.ld; only its address is meaningful. */
 extern uint32_t link_dma_region[];
 
-static void barrier(void) { __asm__ volatile("dsb\n\tisb" ::: "memory"); }
-
 /* The cache lines have 32 bytes; their content after reset is undefined. */
 static void invalidate_caches(void) {
     CSSELR = 0;
-    barrier();
+    memory_barrier();
     const uint32_t n_sets = (CCSIDR >> 13 & 0x7FFFu) + 1;
     const uint32_t n_ways = (CCSIDR >> 3 & 0x3FFu) + 1; /* 4 */
     for (uint32_t set = 0; set < n_sets; set++) {
@@ -41,7 +43,7 @@ static void invalidate_caches(void) {
         }
     }
     ICIALLU = 0;
-    barrier();
+    memory_barrier();
 }
 
 void chip_start(void) {
@@ -50,10 +52,14 @@ void chip_start(void) {
     if (CHIP_IS_EARLY()) {
         AXI_SRAM_ISSUING = 1; /* one read at a time: otherwise reads of the AXI SRAM may be wrong */
     }
-    MPU_RBAR = (uint32_t)(uintptr_t)link_dma_region | MPU_USE_RBAR_NUMBER;
+    /* The core may read ahead where memory is normal, and external memories, which are not there, never
+     * answer. */
+    MPU_RBAR = MPU_REGION(0u);
+    MPU_RASR = MPU_NOTHING_FROM_60000000_TO_E0000000;
+    MPU_RBAR = (uint32_t)(uintptr_t)link_dma_region | MPU_REGION(1u);
     MPU_RASR = MPU_UNCACHED_32_KB;
     MPU_CTRL = MPU_ON_WITH_BACKGROUND;
     invalidate_caches();
     CCR |= CCR_CACHES;
-    barrier();
+    memory_barrier();
 }

@@ -37,8 +37,10 @@
 #define RCC_CSR_REMOVE_FLAGS (1u << 24)
 #define RCC_CSR_WATCHDOG (1u << 29)
 #define RCC_PLLI2SCFGR REGISTER(RCC_BASE + 0x84u)
-#define FLASH_ACR REGISTER(0x40023C00u)     /* section 3.9.1 */
-#define DBGMCU_IDCODE REGISTER(0xE0042000u) /* section 38.6.1 */
+#define FLASH_ACR REGISTER(0x40023C00u)         /* section 3.9.1 */
+#define DBGMCU_IDCODE REGISTER(0xE0042000u)     /* section 38.6.1 */
+#define CHIP_DEBUG_FREEZE REGISTER(0xE0042008u) /* DBGMCU_APB1_FZ, section 38.16.4 */
+#define CHIP_DEBUG_FREEZE_WATCHDOG (1u << 12)   /* DBG_IWDG_STOP */
 
 /* --- USART (section 30.6) ----------------------------------------------------------------------------- */
 

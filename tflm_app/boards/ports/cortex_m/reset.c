@@ -36,12 +36,29 @@ static void copy(uint32_t *start, const uint32_t *load, const uint32_t *end) {
     memcpy(start, load, (size_t)((const char *)end - (char *)start));
 }
 
+/* clang-format off */
+__attribute__((naked)) void cortex_m_fault(void) {
+    static uint32_t stack[64] __attribute__((aligned(8), used));
+    __asm__ volatile(
+#if defined(__ARM_ARCH_8M_MAIN__)
+        "movs r0, #0\n"
+        "msr msplim, r0\n"
+#endif
+        "ldr r0, =%c0\n"
+        "msr msp, r0\n"
+        "ldr r0, =board_fault\n"
+        "bx r0\n"
+        ".ltorg\n" ::"i"(stack + 64));
+}
+/* clang-format on */
+
 void board_reset(void) {
     cortex_m_enable_fpu();
     copy(link_data_start, link_data_load, link_data_end);
     copy(link_weights_start, link_weights_load, link_weights_end);
     memset(link_bss_start, 0, (size_t)((char *)link_bss_end - (char *)link_bss_start));
     paint_stack();
+    cortex_m_guard_stack(link_stack_guard);
     for (void (*const *construct)(void) = link_init_array_start; construct < link_init_array_end;
          construct++) {
         (*construct)(); /* C++ constructors, if any */

@@ -42,15 +42,14 @@ void board_run(void) {
 }
 
 /* No interrupt is ever enabled, so every exception is a fault. */
-static void fault(void) {
+void board_fault(void) {
     board_print("error: the firmware met a processor fault\n");
     board_exit(70);
 }
 
 /* The initial stack pointer, then the handlers of exceptions 1 to 15, beginning with reset. */
 __attribute__((section(".vectors"), used)) static const uintptr_t vectors[16] = {
-    (uintptr_t)link_stack_end, (uintptr_t)board_reset, (uintptr_t)fault, (uintptr_t)fault,
-    (uintptr_t)fault,          (uintptr_t)fault,       (uintptr_t)fault, (uintptr_t)fault,
-    (uintptr_t)fault,          (uintptr_t)fault,       (uintptr_t)fault, (uintptr_t)fault,
-    (uintptr_t)fault,          (uintptr_t)fault,       (uintptr_t)fault, (uintptr_t)fault,
+    [0] = (uintptr_t)link_stack_end,
+    [1] = (uintptr_t)board_reset,
+    [2 ... 15] = (uintptr_t)cortex_m_fault,
 };

@@ -13,7 +13,7 @@
 #define ANSWER_ROUNDS \
     100000u /* several cycles each: about a fifth of a second at 6.5 MHz, 10 ms at 125 MHz */
 
-extern uint32_t link_second_stack_end[]; /* only its address is meaningful */
+extern uint32_t link_second_stack_guard[], link_second_stack_end[]; /* only their addresses are meaningful */
 
 static bool is_running;
 static volatile bool is_awaited; /* the first core waits for the second */
@@ -39,6 +39,7 @@ static uint32_t receive(void) {
 
 static void work(void) {
     cortex_m_enable_fpu();
+    cortex_m_guard_stack(link_second_stack_guard);
     for (;;) {
         void (*const run)(void *) = (void (*)(void *))receive();
         run((void *)receive());

@@ -18,7 +18,7 @@ void board_run(void) {
 }
 
 /* Mutes the output and lights the LED until the watchdog resets the board. */
-static void fault(void) {
+void board_fault(void) {
     audio_mute();
     pin_set_led(true);
     for (;;) {
@@ -29,7 +29,7 @@ static void fault(void) {
 __attribute__((section(".vectors"), used)) const uintptr_t rp2_vectors[16 + IRQ_UART1 + 1] = {
     [0] = (uintptr_t)link_stack_end,
     [1] = (uintptr_t)board_reset,
-    [2 ... 15] = (uintptr_t)fault,
+    [2 ... 15] = (uintptr_t)cortex_m_fault,
     [16 + IRQ_DMA_0] = (uintptr_t)audio_interrupt,
     [16 + IRQ_UART0] = (uintptr_t)rp2_console_interrupt,
     [16 + IRQ_UART1] = (uintptr_t)rp2_midi_interrupt,

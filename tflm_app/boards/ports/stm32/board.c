@@ -97,6 +97,7 @@ bool board_wait(void) {
 }
 
 void board_watchdog_start(void) {
+    CHIP_DEBUG_FREEZE |= CHIP_DEBUG_FREEZE_WATCHDOG; /* a debugger that halts the core stops it, too */
     IWDG_KR = IWDG_START;
     IWDG_KR = IWDG_UNLOCK;
     IWDG_PR = 0; /* divides its clock by 4 */

@@ -24,6 +24,7 @@ volatile uint32_t *fake_register(uintptr_t address);
 #define SYST_CSR_RUN 7u /* counts the core clock, with its interrupt */
 #define ICSR REGISTER(0xE000ED04u)
 #define ICSR_SYST_PENDING (1u << 26)
+#define VTOR REGISTER(0xE000ED08u)
 
 #define DEMCR REGISTER(0xE000EDFCu)
 #define DEMCR_TRACE (1u << 24)
@@ -35,6 +36,12 @@ volatile uint32_t *fake_register(uintptr_t address);
 
 #define NVIC_ISER(irq) REGISTER(0xE000E100u + 4u * ((irq) / 32u))
 #define NVIC_IPR(irq) REGISTER(0xE000E400u + ((irq) & ~3u))
+
+static inline void memory_barrier(void) {
+#ifndef FAKE_REGISTERS
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
+#endif
+}
 
 static inline void interrupts_mask(void) {
 #ifndef FAKE_REGISTERS

@@ -9,7 +9,7 @@
 
 int main(void);
 
-static void fault(void) {
+void board_fault(void) {
     audio_mute();
     board_print("fault\r\n");
     for (;;) { /* until the watchdog resets the board; interrupts are masked here, so this sends the text
@@ -48,21 +48,22 @@ typedef void (*vector_t)(void);
 __attribute__((section(".vectors"), used)) static const vector_t vectors[16 + CHIP_N_INTERRUPTS] = {
     [0] = (vector_t)link_stack_end,
     [1] = board_reset,
-    [2 ... 14] = fault,
+    [2 ... 14] = cortex_m_fault,
     [15] = systick_interrupt,
-    [16 ... 15 + IRQ_DMA1_STREAM5] = fault,
+    [16 ... 15 + IRQ_DMA1_STREAM5] = cortex_m_fault,
     [16 + IRQ_DMA1_STREAM5] = audio_interrupt,
-    [17 + IRQ_DMA1_STREAM5... 15 + IRQ_USART2] = fault,
+    [17 + IRQ_DMA1_STREAM5... 15 + IRQ_USART2] = cortex_m_fault,
     [16 + IRQ_USART2] = usart2_interrupt,
     [16 + IRQ_USART3] = usart3_interrupt,
-    [17 + IRQ_USART3... 15 + IRQ_DMA2_STREAM0] = fault,
+    [17 + IRQ_USART3... 15 + IRQ_DMA2_STREAM0] = cortex_m_fault,
     [16 + IRQ_DMA2_STREAM0] = input_interrupt,
-    [17 + IRQ_DMA2_STREAM0... 15 + IRQ_USART6] = fault,
+    [17 + IRQ_DMA2_STREAM0... 15 + IRQ_USART6] = cortex_m_fault,
     [16 + IRQ_USART6] = usart6_interrupt,
-    [17 + IRQ_USART6... 15 + CHIP_N_INTERRUPTS] = fault,
+    [17 + IRQ_USART6... 15 + CHIP_N_INTERRUPTS] = cortex_m_fault,
 };
 
 void board_run(void) {
+    VTOR = (uint32_t)(uintptr_t)vectors; /* a boot loader may have left its own */
     chip_start();
     clocks_start();
     pins_start();
