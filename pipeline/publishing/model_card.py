@@ -1,4 +1,4 @@
-"""The card of a quantized model: what it has learnt from, its licence, figures, how to run it."""
+"""The card of a released model: `pipeline.emit.model_card`, and how to run the file."""
 
 import json
 from pathlib import Path
@@ -8,18 +8,14 @@ from pipeline.core import markdown
 from pipeline.core.constants import (
     CALIBRATED_LEVEL_DB,
     DEFAULT_F0_HZ,
-    FRAME_RATE,
     HOP_SAMPLES,
     MAX_LEVEL,
     MIN_LOUDNESS_DB,
 )
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_names import instrument_label
 from pipeline.core.runs import decoder_name, load_run
-from pipeline.evaluation.systems import System
-from pipeline.model.patches import find_patch
+from pipeline.emit.model_card import model_card
 from pipeline.pages.html import fill_template
-from pipeline.pages.patch_text import summary_line
 from pipeline.quantization.tflite_reader import StepModel, read_step_model
 
 SOURCES = {
@@ -44,41 +40,30 @@ def card_text(run_dir: Path, fmt: str, file_name: str) -> str:
     Raises:
         UserError: The model or its figures are missing or damaged.
     """
-    config = load_run(run_dir)
     metrics = _read(run_dir / "metrics.json")
     quantization = _read(run_dir / "quantization.json")
     model = read_step_model(run_dir / decoder_name(fmt))
     method = quantization["shipped"][fmt]
     found = quantization["methods"][fmt][method]
     sources = metrics["mss"]["test"]["sources"]
-    teacher = metrics.get("teacher")
     return fill_template(
         "site/model_card.md",
-        title=f"{instrument_label(config.instrument)}: {System(config.variant, fmt).label}",
-        file=file_name,
-        n_bytes=markdown.thousands(len(model.data)),
-        frame_rate=FRAME_RATE,
-        shape=config.tcn,
-        n_parameters=markdown.thousands(metrics["parameters"]),
-        n_mac=markdown.thousands(model.n_mac),
-        bits=model.bits,
-        patch=summary_line(find_patch(config)),
-        seed=metrics["seed"],
-        steps=markdown.thousands(metrics["steps"]),
-        teacher=f", taught by the model `{teacher['variant']}`" if teacher else "",
+        card=model_card(run_dir, fmt=fmt),
         sources="\n".join(f"- `{name}`: {_source(name)}" for name in sources),
-        figures=_figures(sources),
         method=method,
         level_error=found["level_error_db"],
         mss_to_float=found["mss_to_float"],
+        file=file_name,
+        n_bytes=markdown.thousands(len(model.data)),
         hop=HOP_SAMPLES,
+        bits=model.bits,
         frame=model.frame,
         logits=model.logits,
         lowest=model.pitch.lowest_note,
         n_semitones=model.pitch.n_semitones,
         level=CALIBRATED_LEVEL_DB,
         max_level=MAX_LEVEL,
-        n_prime=config.tcn.receptive_field - 1,
+        n_prime=load_run(run_dir).tcn.receptive_field - 1,
         f0_hz=DEFAULT_F0_HZ,
         loudness_db=MIN_LOUDNESS_DB,
         inputs=_positions("input", model.inputs),
@@ -97,16 +82,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _source(name: str) -> str:
     return SOURCES.get(name.split("/")[0], "recordings of one's own")
-
-
-def _figures(sources: dict[str, Any]) -> str:
-    """Returns the table of what training has measured, a row per source."""
-    rows = [
-        [f"`{name}`", *(f"{own[key]:.2f}" for key in ("sound", "dry", "dry_loudness_db"))]
-        for name, own in sources.items()
-    ]
-    head = ["source", "sound distance", "MSS", "loudness error, dB"]
-    return markdown.table(head, rows, n_numeric=3)
 
 
 def _positions(what: str, tensors: dict[str, int]) -> str:

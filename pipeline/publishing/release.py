@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from pipeline.core.constants import FORMATS, VARIANTS
 from pipeline.core.errors import UserError
@@ -14,6 +15,8 @@ from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.instrument_names import instrument_label
 from pipeline.core.paths import MODEL_DIR, REPOSITORY, shown
 from pipeline.core.runs import decoder_name
+from pipeline.library.ecosystems import ECOSYSTEMS
+from pipeline.library.tree import library_sources, library_tree
 from pipeline.pages.html import fill_template
 from pipeline.pages.web_build import SHIPPED_KINDS, build_web_page
 from pipeline.publishing.firmware_files import FirmwareFiles, build_firmware_files
@@ -24,7 +27,7 @@ from pipeline.target.voices import check_time
 
 SUMS = "SHA256SUMS"
 NOTES = "RELEASE_NOTES.md"
-FIRMWARE, MODELS, PLAY = "firmware", "models", "play"  # folders of a release
+FIRMWARE, LIBRARIES, MODELS, PLAY = "firmware", "libraries", "models", "play"  # of a release
 FIRMWARE_VARIANT = "tiny"
 _SUM_LINE = re.compile(r"[0-9a-f]{64}  (.+)")
 
@@ -83,6 +86,8 @@ def _fill(
             say(f"{board}: the worst block takes {100 * share:.0f} % of its time by estimate")
     say("building the instrument page")
     build_web_page(_run_dirs("reduced_cd"), folder / PLAY, say, kinds=SHIPPED_KINDS)
+    say("exporting the C libraries")
+    _write_libraries(folder / LIBRARIES)
     say("describing the models")
     _write_models(folder / MODELS)
     _write(folder / "LICENSE", (REPOSITORY / "LICENSE").read_text())
@@ -136,6 +141,20 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text)
 
 
+def _write_libraries(out: Path) -> None:
+    """Writes an archive per build system with the exported C library of the firmware's models."""
+    run_dirs = _run_dirs(FIRMWARE_VARIANT)
+    sources = library_sources(run_dirs)
+    for ecosystem in ECOSYSTEMS:
+        tree = library_tree(ecosystem, sources, run_dirs)
+        with (
+            atomic_write(out / f"ddx7_{ecosystem}.zip") as temporary,
+            ZipFile(temporary, "w", ZIP_DEFLATED) as archive,
+        ):
+            for name, text in sorted(tree.items()):
+                archive.writestr(ZipInfo(f"DDX7/{name}"), text, ZIP_DEFLATED)  # dated 1980
+
+
 def _write_models(out: Path) -> None:
     """Writes every pretrained ``.tflite`` file with its card."""
     for instrument in shipped_instruments():
@@ -168,6 +187,7 @@ def notes_text(images: Sequence[FirmwareFiles]) -> str:
         names=", ".join(instrument_label(name).lower() for name in shipped_instruments()),
         boards="\n".join(boards),
         models=MODELS,
+        libraries=LIBRARIES,
         sums=SUMS,
         changes=changes,
     )

@@ -12,7 +12,15 @@ from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.instrument_names import instrument_label
 from pipeline.core.paths import REPOSITORY, shown
 from pipeline.pages import html
-from pipeline.publishing.release import FIRMWARE, MODELS, NOTES, PLAY, SUMS, released_files
+from pipeline.publishing.release import (
+    FIRMWARE,
+    LIBRARIES,
+    MODELS,
+    NOTES,
+    PLAY,
+    SUMS,
+    released_files,
+)
 from pipeline.target.boards import INSTRUMENT_BOARDS
 
 TITLE = "Neural instruments on a microcontroller"
@@ -104,6 +112,9 @@ def _downloads(release: Path, files: list[Path]) -> str:
         programs=", ".join(names[:-1]) + " and " + names[-1],
         firmware=_firmware_table(release, files),
         models=_models_table(release, files),
+        libraries=", ".join(
+            _link(release, path, path.stem) for path in files if path.parts[0] == LIBRARIES
+        ),
         play=play.as_posix(),
         play_size=_size(release / play),
         notes=NOTES,

@@ -10,6 +10,7 @@ from pipeline.core.constants import FORMATS
 from pipeline.core.errors import UserError
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import decoder_name
+from pipeline.emit.model_card import model_card
 from pipeline.publishing.model_card import SOURCES, card_text
 from pipeline.quantization.tflite_reader import read_step_model
 
@@ -26,17 +27,19 @@ def test_card_states_positions_scales_and_figures_of_the_model(fmt):
     assert f"x is (note − {model.pitch.lowest_note}) / {model.pitch.n_semitones}, " in card
     assert f"sigmoid({model.logits.scale:.8g} · (q −\n  ({model.logits.zero_point})))" in card
     assert "run 12 frames of 440 Hz at -80 dB" in card  # two blocks with kernels of 3 taps
-    assert "taught by the model `reduced_cd`" in card
-    urmp = json.loads((RUN / "metrics.json").read_text())["mss"]["test"]["sources"]["urmp/flute"]
-    figures = " | ".join(f"{urmp[key]:.2f}" for key in ("sound", "dry", "dry_loudness_db"))
-    assert f"| `urmp/flute` | {figures} |" in card
+    assert model_card(RUN, fmt=fmt) in card
+    quantization = json.loads((RUN / "quantization.json").read_text())
+    method = quantization["shipped"][fmt]
+    found = quantization["methods"][fmt][method]
+    assert f"The method `{method}` changes the audible levels" in card
+    assert f"by {found['level_error_db']:.2f} dB, and its sound by an MSS of" in card
     assert f"- `urmp/flute`: {SOURCES['urmp']}" in card
 
 
 @pytest.mark.parametrize("path", sorted(MODEL_DIR.glob("*/*/decoder_*.tflite")), ids=str)
 def test_every_pretrained_model_has_a_card_that_names_its_sources(path):
     card = card_text(path.parent, path.stem.removeprefix("decoder_"), path.name)
-    assert card.startswith(f"# {path.parts[-3].capitalize()}: ")
+    assert card.startswith(f"# {path.parts[-3].capitalize()}, ")
     assert "recordings of one's own" not in card
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from support.refusals import refusal
@@ -12,6 +13,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import decoder_name
+from pipeline.library.ecosystems import ECOSYSTEMS
 from pipeline.publishing import release as module
 from pipeline.publishing.release import SUMS, newest_changes, released_files
 from pipeline.target import uf2
@@ -25,6 +27,9 @@ def test_release_has_firmware_page_models_notes_and_sums(release):
     present = {p.relative_to(release).as_posix() for p in release.rglob("*") if p.is_file()}
     assert listed == present - {SUMS}
     assert {f"firmware/pico.{suffix}" for suffix in ("uf2", "hex", "bin")} <= listed
+    assert {f"libraries/ddx7_{name}.zip" for name in ECOSYSTEMS} <= listed
+    with ZipFile(release / "libraries" / "ddx7_arduino.zip") as archive:
+        assert archive.testzip() is None and "DDX7/library.properties" in archive.namelist()
     assert {"play/index.html", "RELEASE_NOTES.md", "LICENSE"} <= listed
     for name in shipped_instruments():
         for variant in VARIANTS:

@@ -17,6 +17,7 @@ FILES = {
     "firmware/nucleo_h743zi.hex": "hex",
     "models/flute_tiny_int8.tflite": "model",
     "models/flute_tiny_int8.md": "card",
+    "libraries/ddx7_cmake.zip": "library",
     "RELEASE_NOTES.md": "notes",
     "LICENSE": "licence",
 }
