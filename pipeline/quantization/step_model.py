@@ -132,9 +132,8 @@ def _config_without_taps(model: Any, name: str) -> TcnConfig:
     """
     graph = model.subgraphs[0]
     inputs, outputs = signature(model)
-    convolutions = [
-        node for node in graph.operators if _op(model, node) in CONVOLUTION_OPS.values()
-    ]
+    codes = [code for code, op in OPS.items() if op in CONVOLUTION_OPS.values()]
+    convolutions = [node for node in graph.operators if op_code(model, node) in codes]
     n_blocks, rest = divmod(len(convolutions) - 2, 2)  # a block has two, both residuals one
     if n_blocks < 2 or rest:
         raise UserError(
@@ -146,10 +145,10 @@ def _config_without_taps(model: Any, name: str) -> TcnConfig:
     return TcnConfig(n_blocks, hidden_channels, 1, n_inputs, n_outputs)
 
 
-def _op(model: Any, node: Any) -> str | None:
-    """Returns the name of a node's op; None if step models do not have it."""
+def op_code(model: Any, node: Any) -> int:
+    """Returns the op of a node, a tflite BuiltinOperator."""
     code = model.operatorCodes[node.opcodeIndex]
-    return OPS.get(max(code.builtinCode, code.deprecatedBuiltinCode))
+    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 
 def pitch_range(model: Any, name: str) -> PitchRange:

@@ -15,6 +15,7 @@ from pipeline.quantization.step_model import (
     MAKE_AGAIN,
     OPS,
     RELU,
+    op_code,
     read_model,
     signature,
 )
@@ -87,7 +88,7 @@ class TfliteGraph:
     def check_ops(self) -> None:
         """Raises `UserError` if a node has an op that step models do not have."""
         for position, node in enumerate(self.nodes):
-            if (code := self._code(node)) not in OPS:
+            if (code := op_code(self.model, node)) not in OPS:
                 name = _OTHER_OPS.get(code, f"of builtin code {code}")
                 raise self.fail(
                     f"node {position} is an op {name}, not one of {', '.join(OPS.values())}"
@@ -116,13 +117,9 @@ class TfliteGraph:
         self.nodes = [node for node in self.nodes if node is not found[0]]
         return found[0]
 
-    def _code(self, node: Any) -> int:
-        code = self.model.operatorCodes[node.opcodeIndex]
-        return int(max(code.builtinCode, code.deprecatedBuiltinCode))
-
     def op(self, node: Any) -> str:
         """Returns the name of a node's op."""
-        return OPS[self._code(node)]
+        return OPS[op_code(self.model, node)]
 
     def tensor(self, index: int) -> Any:
         """Returns the description of a tensor."""

@@ -29,6 +29,7 @@ from pipeline.quantization.step_model import (
     check_step_model,
     import_tensorflow,
     network_config,
+    op_code,
     read_model,
     signature,
 )
@@ -215,7 +216,7 @@ def _name_values(model: Any) -> dict[int, str]:
     readers: dict[int, LayerSpec] = {}  # concatenated tensor -> the convolution that reads it
     for operator in graph.operators:
         output, first = operator.outputs[0], operator.inputs[0]
-        match OPS.get(model.operatorCodes[operator.opcodeIndex].builtinCode):
+        match OPS.get(op_code(model, operator)):
             case "CONCATENATION":
                 values[output], readers[output] = values[first], rings[first]
             case "CONV_2D":

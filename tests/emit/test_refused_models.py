@@ -42,6 +42,12 @@ def test_damaged_byte_is_refused_or_harmless(tflite, tmp_path_factory, position,
         assert "damaged_model" in texts["damaged_model.c"]
 
 
+def input_tensor(model, name):
+    """Returns the tensor of an input, by its name in the signature."""
+    inputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].inputs}
+    return model.subgraphs[0].tensors[inputs[name]]
+
+
 def swap_taps(model):
     entries = {entry.name: entry for entry in model.signatureDefs[0].inputs}
     one, other = entries[b"block0_conv2_taps"], entries[b"block1_conv2_taps"]
@@ -69,22 +75,24 @@ def set_op(code):
 
 
 def change_scale(model):
-    inputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].inputs}
-    tensor = model.subgraphs[0].tensors[inputs[b"block1_conv1_taps"]]
-    tensor.quantization.scale = np.array([0.5], np.float32)
+    taps = input_tensor(model, b"block1_conv1_taps")
+    taps.quantization.scale = np.array([0.5], np.float32)
+
+
+def convolutions(model):
+    operators = model.subgraphs[0].operators
+    return [operator for operator in operators if hasattr(operator.builtinOptions, "keepNumDims")]
 
 
 def add_relu6(model):
-    for operator in model.subgraphs[0].operators:
-        if hasattr(operator.builtinOptions, "keepNumDims"):
-            operator.builtinOptions.fusedActivationFunction = 3
+    for operator in convolutions(model):
+        operator.builtinOptions.fusedActivationFunction = 3
 
 
 def lose_weights(model):
-    for operator in model.subgraphs[0].operators:
-        if hasattr(operator.builtinOptions, "keepNumDims"):
-            kernel = model.subgraphs[0].tensors[operator.inputs[1]]
-            model.buffers[kernel.buffer].data = model.buffers[kernel.buffer].data[:-1]
+    for operator in convolutions(model):
+        kernel = model.subgraphs[0].tensors[operator.inputs[1]]
+        model.buffers[kernel.buffer].data = model.buffers[kernel.buffer].data[:-1]
 
 
 def use_convolutions(model):
@@ -94,23 +102,20 @@ def use_convolutions(model):
 
 
 def add_axis_to_a_ring(model):
-    inputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].inputs}
-    tensor = model.subgraphs[0].tensors[inputs[b"block1_conv1_taps"]]
-    tensor.shape = [1, *tensor.shape]
+    taps = input_tensor(model, b"block1_conv1_taps")
+    taps.shape = [1, *taps.shape]
 
 
 def set_buffer_of_a_ring(number):
     def edit(model):
-        inputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].inputs}
-        model.subgraphs[0].tensors[inputs[b"block1_conv1_taps"]].buffer = number
+        input_tensor(model, b"block1_conv1_taps").buffer = number
 
     return edit
 
 
 def set_axes_of_frame(*ones):
     def edit(model):
-        inputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].inputs}
-        model.subgraphs[0].tensors[inputs[b"frame"]].shape = [*ones, 2]
+        input_tensor(model, b"frame").shape = [*ones, 2]
 
     return edit
 
@@ -165,10 +170,10 @@ def with_layer(model, index, **changes):
 
 
 def test_inexact_arithmetic_is_refused(tflite, tflite_16x8):
-    for path, n_inputs in ((tflite, 600), (tflite_16x8, 600)):
+    for path in (tflite, tflite_16x8):
         model = read_step_model(path)
         layer = model.layers[1]
-        weights = np.full((len(layer.weights), 3, n_inputs), 127, np.int8)
+        weights = np.full((len(layer.weights), 3, 600), 127, np.int8)
         model, layer = with_layer(model, 1, weights=weights)
         with pytest.raises(UserError, match=f"{layer.name} exceed"):
             weight_packing.channel_constants(model, layer, "dsp")
