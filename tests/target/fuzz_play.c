@@ -10,13 +10,14 @@
 #include <string.h>
 
 #include "player/console.h"
+#include "player/midi_input.h"
 
 #define MOST_BLOCKS 4 /* per input, because rendering takes nearly all of the time */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static player_t player, fresh_player;
-static midi_parser_t parser;
+static midi_input_t cable;
 static console_t console;
 static demo_phrase_t phrase;
 static play_stats_t stats;
@@ -33,6 +34,7 @@ static void render(void) {
     static const frame_t live_frames[] = {{440.0f, -20.0f}, {NAN, NAN}, {-INFINITY, INFINITY}, {1e9f, -1e9f}};
     int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
     player_follow(&player, live.is_on ? &live_frames[n_blocks % 4] : NULL);
+    midi_input_step(&cable, &player);
     demo_phrase_step(&phrase, &player);
     player_render(&player, samples);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
@@ -46,15 +48,10 @@ static void render(void) {
 }
 
 static void feed_midi(uint8_t byte) {
-    midi_message_t message;
     if (byte == 0xF9 && n_blocks++ < MOST_BLOCKS) {
         render();
     }
-    if (midi_parser_feed(&parser, byte, &message)) {
-        check(message.kind >= 0x80 && message.kind < 0xF0 && message.channel < 16);
-        check(message.data[0] < 128 && message.data[1] < 128);
-        player_receive(&player, &message);
-    }
+    midi_input_receive(&cable, &player, byte);
 }
 
 static void send_some(size_t n_bytes) {
@@ -82,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         player_init(&fresh_player);
     }
     player = fresh_player;
-    memset(&parser, 0, sizeof parser);
+    memset(&cable, 0, sizeof cable);
     memset(&phrase, 0, sizeof phrase);
     memset(&stats, 0, sizeof stats);
     memset(&live, 0, sizeof live);
