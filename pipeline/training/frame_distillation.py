@@ -22,12 +22,13 @@ from pipeline.model.gate import loudness_gate
 from pipeline.model.metrics import logit_error_db
 from pipeline.model.synth import Tensor, fm_levels
 from pipeline.model.topology import FRAME, topology
-from pipeline.training.dataset_arrays import Arrays, has_live
+from pipeline.training.dataset_arrays import Arrays
 from pipeline.training.distillation import level_distance
 from pipeline.training.frame_batches import FrameBatches, clip_features, label_features
 from pipeline.training.learner import Learner, build_optimizer
 from pipeline.training.loop import (
     METRICS,
+    about_training,
     copy_sound,
     finished_metrics,
     remove_results,
@@ -154,12 +155,7 @@ def _summarize(teacher: Ddx7, student: Ddx7, dataset: Arrays, loss: float) -> di
             if len(clips["split"]):
                 mss[SPLITS[split]] = validate(learner, held_out, split)
                 errors[SPLITS[split]] = _level_error_db(teacher, student, clips)
-    return {
-        "instrument": config.instrument,
-        "variant": config.variant,
-        "parameters": int(student.tcn.count_params()),
-        "seed": train.seed,
-        "live_share": train.live_share if has_live(dataset) else 0.0,
+    return about_training(student, dataset) | {
         "start": None,
         "teacher": {
             "variant": teacher.config.variant,
@@ -169,7 +165,6 @@ def _summarize(teacher: Ddx7, student: Ddx7, dataset: Arrays, loss: float) -> di
         "steps": train.steps,
         "best_step": train.steps,
         "selected_by": "last step",
-        "backend": keras.backend.backend(),
         "mss": mss | {"valid": row | mss["valid"]},
         "history": [row],
     }

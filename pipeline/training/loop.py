@@ -91,20 +91,26 @@ def _summarize(
     learner: Learner, dataset: Arrays, history: History, kept: Row, warm_start: Path | None
 ) -> dict[str, Any]:
     """Returns the figures of ``metrics.json``, and tests the kept weights, which the model has."""
-    config = learner.model.config
-    return {
-        "instrument": config.instrument,
-        "variant": config.variant,
-        "parameters": int(learner.model.tcn.count_params()),
-        "seed": config.train.seed,
-        "live_share": config.train.live_share if has_live(dataset) else 0.0,
+    return about_training(learner.model, dataset) | {
         "start": None if warm_start is None else str(shown(warm_start)),
         "steps": history[-1]["step"],
         "best_step": kept["step"],
         "selected_by": "validation" if score(kept) is not None else "last step",
-        "backend": keras.backend.backend(),
         "mss": {"valid": kept, "test": validate(learner, dataset, TEST)},
         "history": [{k: v for k, v in row.items() if k != "sources"} for row in history],
+    }
+
+
+def about_training(model: Ddx7, dataset: Arrays) -> dict[str, Any]:
+    """Returns the entries of ``metrics.json`` about what was trained, and with what."""
+    config = model.config
+    return {
+        "instrument": config.instrument,
+        "variant": config.variant,
+        "parameters": int(model.tcn.count_params()),
+        "seed": config.train.seed,
+        "live_share": config.train.live_share if has_live(dataset) else 0.0,
+        "backend": keras.backend.backend(),
     }
 
 
