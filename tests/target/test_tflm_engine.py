@@ -61,8 +61,10 @@ def instruments(fmt: str, folder: Path) -> list[Preset]:
         path = folder / f"{name}_{fmt}.tflite"
         path.write_bytes(data)
         made.append(Preset(name, path, load_patch("flute"), UNTRAINED))
-    for path in sorted(MODEL_DIR.glob(f"*/reduced_cd/decoder_{fmt}.tflite")):
-        made.append(Preset(path.parent.parent.name, path, load_patch("flute"), UNTRAINED))
+    for variant in ("reduced_cd", "tiny"):
+        for path in sorted(MODEL_DIR.glob(f"*/{variant}/decoder_{fmt}.tflite")):
+            name = f"{path.parent.parent.name}_{variant}"
+            made.append(Preset(name, path, load_patch("flute"), UNTRAINED))
     return made
 
 

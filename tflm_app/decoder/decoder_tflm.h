@@ -7,8 +7,8 @@
  * Cost on Cortex-M4F with CMSIS-NN, model of 3 blocks of 64 channels (51 200 MAC), by python -m
  * pipeline.bench: 138 000 instructions per frame with int8, 291 000 with 16x8, whose convolutions CMSIS-NN
  * supports only as CONV_2D, and 295 000 with an older int8 model, which uses CONV_2D, too. Code with int8:
- * 53 kB, and 5 kB for arithmetic of the C library. State, arena and rings: 9.8 kB with int8, 12.8 kB with
- * 16x8.
+ * 53 kB, and 5 kB for arithmetic of the C library. State, arena and rings: 10.5 kB with int8, 13.5 kB
+ * with 16x8.
  */
 #ifndef DECODER_TFLM_H
 #define DECODER_TFLM_H
