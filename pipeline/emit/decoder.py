@@ -123,7 +123,9 @@ def _tflm_arena_bytes(model: StepModel) -> int:
     widest_output = max(layer.output.channels for layer in model.layers)
     activations = sum(_tap_bytes(model)) + (2 * widest_input + 5 * widest_output) * model.bits // 8
     n_channels = sum(layer.output.channels for layer in model.layers)
-    return weight_packing.round_up(1352 + 360 * len(model.layers) + 8 * n_channels + activations, 16)
+    return weight_packing.round_up(
+        1352 + 360 * len(model.layers) + 8 * n_channels + activations, 16
+    )
 
 
 def _io_text(name: str, model: StepModel) -> str:
