@@ -1,6 +1,7 @@
 /* Plays a score with an exported library: play_score SCORE PCM RATE.
  *
- * SCORE: records of 8 bytes, as apps/perform reads them; the last one ends the sound at its block. PCM: int16.
+ * SCORE: records of 8 bytes, as apps/perform reads them; the last one ends the sound at its block. PCM:
+ * int16.
  * A second synthesizer plays something else meanwhile, which must change nothing.
  */
 #include <string.h>
