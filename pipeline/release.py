@@ -3,9 +3,9 @@
     python -m pipeline.release [--out build/release]
 
 The folder receives the firmware of every board with all pretrained instruments (UF2, HEX and
-binary), the instrument page, all quantized models with a card each, release notes, and the
-checksums of all files. The same sources give the same bytes. Flashing needs no Python then: a
-Pico's UF2 file is copied to the drive that the board appears as.
+binary), the instrument page, all quantized models with a card each, C libraries, release notes,
+and the checksums of all files. The same sources give the same bytes. Flashing needs no Python
+then: a Pico's UF2 file is copied to the drive that the board appears as.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from pipeline.core.cli import run_main
 from pipeline.core.options import add_out
 from pipeline.core.parser import Parser
-from pipeline.core.paths import REPOSITORY, shown
+from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.publishing.release import SUMS, write_release
 from pipeline.target.boards import INSTRUMENT_BOARDS
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Writes the files of a release: firmware, instrument page, models, notes and checksums."""
+    """Writes a release: firmware, instrument page, C libraries, models, notes and checksums."""
     parser = Parser("release", main.__doc__)
-    add_out(parser, "folder of the release", default=REPOSITORY / "build" / "release")
+    add_out(parser, "folder of the release", default=BUILD_DIR / "release")
     parser.add_argument(
         "--board",
         nargs="+",
@@ -29,14 +29,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=list(INSTRUMENT_BOARDS),
         help="boards to build the firmware for (default: all)",
     )
-    parser.add_argument(
-        "--check-time",
-        action="store_true",
-        help="also measure that the boards have time for their voices, in minutes per board "
-        "(default: only that they have memory)",
-    )
     args = parser.parse_args(argv)
-    files = write_release(args.out, args.board, _say, measure_time=args.check_time)
+    files = write_release(args.out, args.board, _say)
     size = sum(path.stat().st_size for path in files)
     print(f"{shown(args.out)}: {len(files)} files, {size / 1e6:.1f} MB, listed in {SUMS}")
     print("next: make site, or publish the files")

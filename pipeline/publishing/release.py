@@ -21,9 +21,7 @@ from pipeline.pages.html import fill_template
 from pipeline.pages.web_build import SHIPPED_KINDS, build_web_page
 from pipeline.publishing.firmware_files import FirmwareFiles, build_firmware_files
 from pipeline.publishing.model_card import card_text
-from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.sources import generate
-from pipeline.target.voices import check_time
 
 SUMS = "SHA256SUMS"
 NOTES = "RELEASE_NOTES.md"
@@ -32,13 +30,7 @@ FIRMWARE_VARIANT = "tiny"
 _SUM_LINE = re.compile(r"[0-9a-f]{64}  (.+)")
 
 
-def write_release(
-    out: Path,
-    boards: Sequence[str],
-    say: Callable[[str], object],
-    *,
-    measure_time: bool = False,
-) -> list[Path]:
+def write_release(out: Path, boards: Sequence[str], say: Callable[[str], object]) -> list[Path]:
     """Writes a release into a folder, and returns its files.
 
     The files are collected beside the folder, which changes only when all of them are there.
@@ -47,7 +39,6 @@ def write_release(
         out: The folder. Files of an earlier release are replaced or removed.
         boards: Boards to build the firmware for.
         say: Called with a line before each step.
-        measure_time: Also measure that the boards have time for their voices.
 
     Raises:
         UserError: The folder holds something else, a tool is missing, or something does not build.
@@ -55,7 +46,7 @@ def write_release(
     earlier = _earlier_files(out)
     with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=out.parent) as scratch:
         folder = Path(scratch)
-        _fill(folder, boards, say, measure_time=measure_time)
+        _fill(folder, boards, say)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         sums = "".join(
             f"{hashlib.sha256(path.read_bytes()).hexdigest()}  "
@@ -72,18 +63,13 @@ def write_release(
     return [*targets, out / SUMS]
 
 
-def _fill(
-    folder: Path, boards: Sequence[str], say: Callable[[str], object], *, measure_time: bool
-) -> None:
+def _fill(folder: Path, boards: Sequence[str], say: Callable[[str], object]) -> None:
     """Writes all files of a release but the checksums."""
     generated = generate(*_run_dirs(FIRMWARE_VARIANT))
     images = []
     for board in boards:
         say(f"building the firmware for {board}")
         images.append(build_firmware_files(board, generated, folder / FIRMWARE))
-        if measure_time:
-            share = check_time(INSTRUMENT_BOARDS[board], generated, images[-1].n_voices)
-            say(f"{board}: the worst block takes {100 * share:.0f} % of its time by estimate")
     say("building the instrument page")
     build_web_page(_run_dirs("reduced_cd"), folder / PLAY, say, kinds=SHIPPED_KINDS)
     say("exporting the C libraries")
@@ -124,7 +110,8 @@ def _earlier_files(out: Path) -> set[Path]:
     text = sums.read_text(errors="replace") if sums.is_file() else ""
     known = {out / found[1] for line in text.splitlines() if (found := _SUM_LINE.fullmatch(line))}
     files = {path for path in out.rglob("*") if path.is_file()}
-    strange = sorted(files - known - {sums})
+    files.discard(sums)  # is replaced, but never missing while other files are there
+    strange = sorted(files - known)
     if strange:
         raise UserError(
             f"{shown(strange[0])} belongs to no release: give --out a new folder, or remove it"

@@ -50,10 +50,10 @@ def write_site(out: Path, *, release: Path, listening: Path | None) -> list[Path
     for path in [*files, Path(SUMS)]:
         _copy(release / path, out / "downloads" / path)
     _copy(release / PLAY / "index.html", out / "web" / "index.html")
-    for name in LISTENING if listening else ():
-        assert listening is not None
-        if (listening / name).exists():
-            _copy(listening / name, out / "listen" / name)
+    if listening:
+        for path in (listening / name for name in LISTENING):
+            if path.exists():
+                _copy(path, out / "listen" / path.name)
     _copy(PICTURE, out / PICTURE.name)
     _write(out / "downloads" / "index.html", "Downloads", _downloads(release, files))
     _write(out / "index.html", TITLE, _front(has_listening=listening is not None))
@@ -62,15 +62,17 @@ def write_site(out: Path, *, release: Path, listening: Path | None) -> list[Path
 
 
 def _prepare(out: Path) -> None:
-    """Empties a folder that holds a site; raises `UserError` if it holds something else."""
+    """Empties a folder that holds a site; raises `UserError` before if it holds something else."""
     require_writable(out)
-    if (out / MARK).is_file():
-        for name in PARTS:
-            path = out / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    strange = sorted(path for path in out.iterdir() if path.name != MARK)
+    known = {MARK, *PARTS} if (out / MARK).is_file() else set()
+    strange = sorted(path for path in out.iterdir() if path.name not in known)
     if strange:
         raise UserError(f"{shown(strange[0])} belongs to no site: give --out a new folder")
+    for path in (out / name for name in PARTS):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     (out / MARK).touch()
 
 

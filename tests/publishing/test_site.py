@@ -89,6 +89,11 @@ def test_bad_folders_are_refused_and_left_alone(release, listening, tmp_path, ca
     words = ["--release", str(release), "--page", str(listening), "--out"]
     assert "belongs to no site" in refusal(capsys, command.main, *words, str(mine))
     assert (mine / "index.html").read_text() == "mine"
+    site = tmp_path / "mixed"
+    build(release, listening, site)
+    write(site, {"thesis.txt": "mine"})
+    assert "thesis.txt belongs to no site" in refusal(capsys, command.main, *words, str(site))
+    assert (site / "index.html").is_file()
     words = ["--release", str(tmp_path), "--out", str(tmp_path / "site")]
     assert "run python -m pipeline.release" in refusal(capsys, command.main, *words)
     words = ["--release", str(release), "--page", str(mine / "x"), "--out", str(tmp_path / "site")]
