@@ -43,7 +43,14 @@ RANDOM_SEED_STEP: Final = 0x9E3779B9  # distance between the seeds of neighbouri
 Format = Literal["int8", "int16x8"]  # type of a decoder's activations; its weights are int8 in both
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 ENGINES: Final = ("aot", "tflm")  # decoders of the firmware: generated C, and the TFLM interpreter
-VARIANTS: Final = ("full", "reduced", "reduced_ad", "reduced_cd", "tiny")
+VARIANT_LABELS: Final = {
+    "full": "Full",
+    "reduced": "Reduced",
+    "reduced_ad": "Reduced + AD",
+    "reduced_cd": "Reduced + CD",
+    "tiny": "Tiny",
+}
+VARIANTS: Final = tuple(VARIANT_LABELS)
 DISTILLED: Final = ("reduced_ad", "reduced_cd")  # those whose teacher is the full model
 TAUGHT: Final = (*DISTILLED, "tiny")  # those that learn from a teacher
 SPLITS: Final = ("train", "valid", "test")  # parts of a data set

@@ -109,6 +109,19 @@ def write_json(path: Path, figures: Any) -> None:
         temporary.write_text(json.dumps(figures, indent=2) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON file of figures.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): restore it") from None
+    return figures
+
+
 def load_arrays(
     path: Path,
     *,

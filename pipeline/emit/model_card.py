@@ -5,18 +5,18 @@ trained on, how it was judged, what it is for, and its limits.
 """
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 from pipeline.core import markdown
+from pipeline.core.constants import VARIANT_LABELS
+from pipeline.core.files import read_json
 from pipeline.core.instrument_names import instrument_label
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import RunConfig, decoder_name, load_run
 from pipeline.model.patches import find_patch
 from pipeline.quantization.tflite_reader import StepModel, read_step_model
 
-VARIANTS = {
+_TRAINING = {
     "full": "trained on recordings",
     "reduced": "trained on recordings",
     "reduced_ad": "trained on recordings, then distilled by the teacher's audio",
@@ -37,7 +37,8 @@ def model_card(run_dir: Path, *, fmt: str = "int8") -> str:
     """
     config = load_run(run_dir)
     model = read_step_model(run_dir / decoder_name(fmt))
-    title = f"{instrument_label(config.instrument)}, {config.variant.replace('_', ' + ')}"
+    variant = VARIANT_LABELS.get(config.variant, config.variant)
+    title = f"{instrument_label(config.instrument)}, {variant}"
     sections = {
         "What it is": _description(config, model, fmt),
         "Training and test": _evaluation(run_dir),
@@ -56,7 +57,7 @@ _LIMITS = """\
 - Distances are measured on recordings, not judged by listeners.
 """
 _PRETRAINED = "Apache-2.0. The recordings that it was trained on are not part of it.\n"
-_OWN = "The code around it is Apache-2.0; who trained the model decides about the model.\n"
+_OWN = "The code around it is Apache-2.0. Whoever trained the model decides on its licence.\n"
 
 
 def _description(config: RunConfig, model: StepModel, fmt: str) -> str:
@@ -65,9 +66,9 @@ def _description(config: RunConfig, model: StepModel, fmt: str) -> str:
     n_parameters = sum(layer.weights.size + layer.bias.size for layer in model.layers)
     rows = [
         ("input", "pitch and A-weighted loudness, 250 frames per second"),
-        ("output", "levels of six FM operators, gains of two noises; 16 kHz"),
+        ("output", "levels of six FM operators, from which the firmware derives the noise; 16 kHz"),
         ("FM patch", f"{patch.name}: {patch.routing}; ratios {', '.join(map(str, patch.ratios))}"),
-        ("network", f"causal TCN, {width}; {VARIANTS.get(config.variant, 'trained')}"),
+        ("network", f"causal TCN, {width}; {_TRAINING.get(config.variant, 'trained')}"),
         ("size", f"{markdown.thousands(n_parameters)} parameters"),
         ("cost", f"{markdown.thousands(model.n_mac)} multiply-accumulates per frame"),
         ("format", f"{fmt}, TensorFlow Lite Micro"),
@@ -78,7 +79,7 @@ def _description(config: RunConfig, model: StepModel, fmt: str) -> str:
 
 def _evaluation(run_dir: Path) -> str:
     path = run_dir / "metrics.json"
-    metrics: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    metrics = read_json(path) if path.is_file() else {}
     sources: dict[str, dict[str, float]] = metrics.get("mss", {}).get("test", {}).get("sources", {})
     if not sources:
         return "No figures were recorded.\n"

@@ -3,15 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.core.constants import FORMATS, VARIANTS
+from pipeline.core.constants import FORMATS, VARIANT_LABELS, VARIANTS
 
-VARIANT_LABELS = {
-    "full": "Full",
-    "reduced": "Reduced",
-    "reduced_ad": "Reduced + AD",
-    "reduced_cd": "Reduced + CD",
-    "tiny": "Tiny",
-}
 FORMAT_LABELS = {"int8": "int8", "int16x8": "16x8"}
 # Name, label and description of the systems without a model, by format.
 MODELLESS = {

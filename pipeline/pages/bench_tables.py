@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.constants import VARIANT_LABELS
 from pipeline.core.errors import UserError
 from pipeline.core.markdown import table, thousands
-from pipeline.evaluation.systems import VARIANT_LABELS
 from pipeline.target.boards import ESTIMATED_BOARDS
 
 Row = Mapping[str, Any]

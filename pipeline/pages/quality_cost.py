@@ -5,10 +5,10 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.constants import VARIANT_LABELS
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.core.instrument_names import instrument_label
-from pipeline.evaluation.systems import VARIANT_LABELS
 
 Row = Mapping[str, Any]
 Point = tuple[Row, float, bool]

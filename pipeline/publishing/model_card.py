@@ -1,8 +1,6 @@
 """The card of a released model: `pipeline.emit.model_card`, and how to run the file."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from pipeline.core import markdown
 from pipeline.core.constants import (
@@ -12,7 +10,7 @@ from pipeline.core.constants import (
     MAX_LEVEL,
     MIN_LOUDNESS_DB,
 )
-from pipeline.core.errors import UserError
+from pipeline.core.files import read_json
 from pipeline.core.runs import decoder_name, load_run
 from pipeline.emit.model_card import model_card
 from pipeline.pages.html import fill_template
@@ -40,8 +38,8 @@ def card_text(run_dir: Path, fmt: str, file_name: str) -> str:
     Raises:
         UserError: The model or its figures are missing or damaged.
     """
-    metrics = _read(run_dir / "metrics.json")
-    quantization = _read(run_dir / "quantization.json")
+    metrics = read_json(run_dir / "metrics.json")
+    quantization = read_json(run_dir / "quantization.json")
     model = read_step_model(run_dir / decoder_name(fmt))
     method = quantization["shipped"][fmt]
     found = quantization["methods"][fmt][method]
@@ -70,14 +68,6 @@ def card_text(run_dir: Path, fmt: str, file_name: str) -> str:
         outputs=_positions("output", model.outputs),
         rings=_rings(model),
     )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        figures: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): restore it") from None
-    return figures
 
 
 def _source(name: str) -> str:

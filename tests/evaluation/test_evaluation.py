@@ -17,13 +17,13 @@ from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.audio.recordings import Recording
 from pipeline.core import paths
-from pipeline.core.constants import FORMATS, MAX_LEVEL, SAMPLE_RATE
+from pipeline.core.constants import FORMATS, MAX_LEVEL, SAMPLE_RATE, VARIANT_LABELS
 from pipeline.core.errors import UserError
 from pipeline.core.patch_files import load_patch
 from pipeline.evaluation import evaluation, model_files, rendering
 from pipeline.evaluation.comparison import summarize
 from pipeline.evaluation.evaluation_table import print_table
-from pipeline.evaluation.systems import VARIANT_LABELS, System, requested_systems
+from pipeline.evaluation.systems import System, requested_systems
 from pipeline.model import ddx7, metrics
 from pipeline.model.silence_metrics import ZERO_DBFS
 from pipeline.quantization.weights import load_noise

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.exports import RUN_DIRS, write_sources
+from support.exports import write_sources
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +18,3 @@ def sources(exported_sources: Path) -> dict[str, str]:
     """The texts of that folder by path, as `library_sources` returns them."""
     files = (path for path in exported_sources.rglob("*") if path.is_file())
     return {str(path.relative_to(exported_sources)): path.read_text() for path in sorted(files)}
-
-
-@pytest.fixture(scope="session")
-def run_dirs() -> list[Path]:
-    """The run folders of these models."""
-    return list(RUN_DIRS)

@@ -17,9 +17,9 @@ FLUTE = MODEL_DIR / "flute" / "tiny"
 
 
 @pytest.fixture(scope="module")
-def trees(sources, run_dirs):
+def trees(sources):
     """The library of the tiny flute and the tiny piano for every build system."""
-    return {name: library_tree(name, sources, run_dirs, n_voices=N_VOICES) for name in ECOSYSTEMS}
+    return {name: library_tree(name, sources, RUN_DIRS, n_voices=N_VOICES) for name in ECOSYSTEMS}
 
 
 @pytest.mark.firmware  # asks CMake for the sources
@@ -34,7 +34,7 @@ def test_every_build_system_gets_the_same_sources(trees, sources):
 def test_documents_name_the_models_and_no_place_is_left_open(trees):
     for name, tree in trees.items():
         assert tree["LICENSE"].lstrip().startswith("Apache License")
-        assert tree["models/flute_tiny.md"].startswith("# Flute, tiny\n")
+        assert tree["models/flute_tiny.md"].startswith("# Flute, Tiny\n")
         readme = tree["README.md"]
         assert readme.startswith("# DDX7: flute, piano\n")
         assert "| 1 | piano_tiny | [models/piano_tiny.md](models/piano_tiny.md) | 2 048 |" in readme

@@ -1,7 +1,7 @@
 """Pages and pictures show instruments that are not in the repository."""
 
+from pipeline.core.constants import VARIANT_LABELS
 from pipeline.core.instrument_names import instrument_label
-from pipeline.evaluation.systems import VARIANT_LABELS
 from pipeline.pages import quality_cost
 
 
