@@ -174,7 +174,7 @@ def bench_worst_block(
     generated = sources.generate(*run_dirs, fmt=fmt)
     board = replace(board, n_voices=default_voices(board, generated))
     per_core = -(-board.n_voices // board.n_cores)
-    n_passes = weight_passes(per_core, len(run_dirs)) if fmt == "int8" else per_core
+    n_passes = weight_passes(per_core, len(run_dirs), is_paired=fmt == "int8")
     blocks = {
         str(rate): measure_worst_block(
             board,

@@ -28,7 +28,7 @@ from pipeline.target import firmware
 from pipeline.target.board_types import Board
 from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.build import OverflowingError
-from pipeline.target.cycle_model import chip_share
+from pipeline.target.cycle_model import chip_share, weight_passes
 from pipeline.target.player import Score, build_player, perform
 from pipeline.target.sources import generate
 from pipeline.target.tools import require_tools
@@ -144,7 +144,7 @@ def measure_voice(model: PlayedModel, board_name: str) -> tuple[float, VoiceCost
     def share(n_notes: int) -> float:
         report: dict[str, Any] = perform(player, _score(n_notes)).report
         cycles = cycles_each * report["instructions"] / report["n_blocks"]
-        n_passes = (n_notes + 1) // 2 if model.fmt == "int8" else n_notes
+        n_passes = weight_passes(n_notes, 1, is_paired=model.fmt == "int8")
         return float(chip_share(board, cycles, model_bytes, n_passes=n_passes)["cpu_share"])
 
     return share(0), VoiceCost(share(1), share(2))

@@ -235,7 +235,7 @@ def chip_share(
         n_passes: How often models are read per frame (see `weight_passes`).
         n_models: Number of models of that size in the firmware. Those that find room are copied to
             memory without waits, and all are assumed to be read equally often.
-        n_busy_cores: Number of cores that do so at the same time, and share the banks of the RAM.
+        n_busy_cores: Number of cores that render at the same time, and share the banks of the RAM.
 
     Returns:
         The assumptions about the chip, and the estimates ``fits``, ``cycles_per_frame`` and
@@ -265,14 +265,15 @@ def chip_share(
     }
 
 
-def weight_passes(n_voices: int, n_models: int) -> int:
-    """Returns how often weights are read per frame in the worst case, if int8 voices are paired.
+def weight_passes(n_voices: int, n_models: int, *, is_paired: bool) -> int:
+    """Returns how often weights are read per frame in the worst case.
 
-    Voices of the same model are decoded in pairs, which read its weights once. The most passes are
-    needed if as many models as possible have an odd number of voices.
+    A pair of voices of a model reads its weights once. The most passes are needed if as many models
+    as possible have an odd number of voices.
 
     Args:
         n_voices: Number of voices of one core that sound.
         n_models: Number of models in the firmware.
+        is_paired: Whether voices of a model are decoded in pairs, as those of int8 models are.
     """
-    return (n_voices + min(n_models, n_voices)) // 2
+    return (n_voices + min(n_models, n_voices)) // 2 if is_paired else n_voices

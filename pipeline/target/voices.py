@@ -30,7 +30,6 @@ CYCLES_PER_INSTRUCTION = {
     "Cortex-M0+": 1.21,
 }
 """The mean over all that a voice of the reduced model does, from ``pipeline.bench --boards``."""
-MAX_SHARE = 0.9  # of a block, for boards without limits
 TONE = (np.arange(SAMPLE_RATE) % 64 * 512 - 16_384).astype(np.int16)  # 250 Hz, for live mode
 
 
@@ -124,7 +123,7 @@ def estimate_time(
         n_models = len(list(generated.glob("*_model.c")))
         model_bytes = parts["model"].flash_bytes // n_models
         is_paired = read_costs(generated).activation_bytes == 1
-        passes = weight_passes(per_core, n_models) if is_paired else per_core
+        passes = weight_passes(per_core, n_models, is_paired=is_paired)
         cycles = block.instructions * CYCLES_PER_INSTRUCTION[board.core]
         share = chip_share(
             board,
@@ -139,7 +138,8 @@ def estimate_time(
     def busiest(n_voices: int) -> int:
         return math.ceil(n_voices / board.n_cores)
 
-    limit = board.limits.worst_share if board.limits else MAX_SHARE
+    assert board.limits is not None  # every board that is flashed has limits
+    limit = board.limits.worst_share
     try:
         two, four = measure(2), measure(4)
     except OverflowingError:  # a large model; more voices than one per core do not run there

@@ -72,6 +72,7 @@ def test_an_instruction_that_llvm_mca_does_not_know_is_an_error_in_one_line(tmp_
 
 
 def test_weights_are_read_once_for_a_pair_and_once_for_each_voice_without_one():
-    assert [weight_passes(n, 1) for n in (1, 2, 3, 6)] == [1, 1, 2, 3]
-    assert weight_passes(6, 4) == 1 + 1 + 1 + 2
-    assert weight_passes(2, 4) == 2
+    assert [weight_passes(n, 1, is_paired=True) for n in (1, 2, 3, 6)] == [1, 1, 2, 3]
+    assert weight_passes(6, 4, is_paired=True) == 1 + 1 + 1 + 2
+    assert weight_passes(2, 4, is_paired=True) == 2
+    assert weight_passes(6, 1, is_paired=False) == 6
