@@ -17,6 +17,7 @@ from pipeline.core.model_choice import chosen_models
 from pipeline.core.options import add_json, add_models
 from pipeline.core.parser import Parser
 from pipeline.core.runs import decoder_name, load_run
+from pipeline.evaluation.bench_cores import run_name
 from pipeline.evaluation.latency import Latency, measure_latency
 from pipeline.target.sources import generate
 
@@ -33,23 +34,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     models = chosen_models(args, file=decoder_name("int8"))
     runs = [load_run(model.run_dir) for model in models]
     generated = generate(*(model.run_dir for model in models))
-    measured = measure_latency(generated, [load_instrument(run.instrument) for run in runs])
-    names = [f"{run.instrument}/{run.variant}" for run in runs]
-    _print(dict(zip(names, measured, strict=True)))
+    found = measure_latency(generated, [load_instrument(run.instrument) for run in runs])
+    measured = dict(zip(map(run_name, runs), found, strict=True))
+    _print(measured)
     if args.json:
-        write_json(
-            args.json, {name: asdict(one) for name, one in zip(names, measured, strict=True)}
-        )
+        write_json(args.json, {name: asdict(one) for name, one in measured.items()})
 
 
 def _print(measured: dict[str, Latency]) -> None:
     width = max(len("milliseconds"), *map(len, measured))
-    print(f"{'milliseconds':{width}}   frame begins   then 6 dB below sustain (range)   jitter")
+    print(f"{'milliseconds':{width}}   frame begins   then 6 dB below its level (range)   jitter")
     for name, one in measured.items():
         onset = f"{one.onset[0]:.1f} to {one.onset[1]:.1f}"
         shortest, longest = one.begun_range
         begun = f"{one.begun:.0f} ({shortest:.0f} to {longest:.0f})"
-        print(f"{name:{width}} {onset:>14} {begun:>32} {one.jitter:8.1f}")
+        print(f"{name:{width}} {onset:>14} {begun:>34} {one.jitter:8.1f}")
     print("next: play it; python -m pipeline.render --midi FILE plays a MIDI file")
 
 

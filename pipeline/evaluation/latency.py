@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, NOTE_OF_1_HZ, SAMPLE_RATE
+from pipeline.audio.pitch import hz_to_note
+from pipeline.core.constants import FRAME_RATE, HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.instrument_config import InstrumentConfig
+from pipeline.evaluation.bench_boards import BLOCK_MS, MIDI_BYTES_PER_SECOND
 from pipeline.target.player import Score, perform_preset
 
-CABLE_MS = 1000 * 3 / 3125  # three bytes of ten bits at 31 250 baud
-BLOCK_MS = 1000 / FRAME_RATE
+CABLE_MS = 1000 * 3 / MIDI_BYTES_PER_SECOND  # three bytes
 BEGUN_DB = -6.0
 VELOCITIES = (40, 80, 120)
 N_PITCHES, N_TIMES = 5, 4  # pitches of an instrument; how often each note is struck
@@ -83,19 +84,13 @@ def measure_latency(generated: Path, configs: Sequence[InstrumentConfig]) -> lis
                     block += NOTE_BLOCKS + REST_BLOCKS
     pcm = perform_preset(generated, score, "host", n_voices=1).pcm
     pcm = np.pad(pcm, (0, max(0, block * HOP_SAMPLES - len(pcm))))[: block * HOP_SAMPLES]
-    notes = pcm.reshape(len(configs), -1, N_TIMES, block * HOP_SAMPLES // _n_notes(configs))
+    notes = pcm.reshape(len(configs), -1, N_TIMES, (NOTE_BLOCKS + REST_BLOCKS) * HOP_SAMPLES)
     return [_summary(one[..., : NOTE_BLOCKS * HOP_SAMPLES]) for one in notes]
-
-
-def _n_notes(configs: Sequence[InstrumentConfig]) -> int:
-    return len(configs) * N_PITCHES * len(VELOCITIES) * N_TIMES
 
 
 def _notes(config: InstrumentConfig) -> list[int]:
     """Returns MIDI notes all over the range of an instrument, except its ends."""
-    low, high = (
-        12 * np.log2(hz) + NOTE_OF_1_HZ for hz in (config.data.f0_min_hz, config.data.f0_max_hz)
-    )
+    low, high = hz_to_note(np.array([config.data.f0_min_hz, config.data.f0_max_hz]))
     return [round(low + (high - low) * (i + 0.5) / N_PITCHES) for i in range(N_PITCHES)]
 
 

@@ -35,7 +35,7 @@ def test_command_reports_every_model_and_writes_the_times(small_run, tmp_path, b
     file = tmp_path / "latency.json"
     latency.main(["--run", str(small_run), "--json", str(file)])
     head, row, following = capsys.readouterr().out.splitlines()
-    assert "6 dB below sustain" in head and row.startswith("flute/reduced_cd")
+    assert "6 dB below its level" in head and row.startswith("flute/reduced_cd")
     assert "5.0 to 9.0" in row and following.startswith("next:")
     (times,) = json.loads(file.read_text()).values()
     assert times["onset"] == [4.96, 8.96] and times["jitter"] >= 4
