@@ -79,7 +79,7 @@ def _lost_notes(score: Score, played: Performance) -> list[str]:
     n_lost = polyphony.n_hidden if played.n_voices == 1 else played.report["n_stolen"]
     if not n_lost:
         return []
-    line = f"{n_lost} of {polyphony.n_notes} notes were not played or cut off"
+    line = f"notes cut off or not played: {n_lost} of {polyphony.n_notes}"
     if polyphony.most > played.n_voices:
         line += (
             f", because up to {polyphony.most} sound together; --voices {polyphony.most} plays all"
