@@ -8,10 +8,9 @@ from pipeline.target import firmware, sources
 from pipeline.target.boards import ALL_BOARDS
 
 N_FRAMES = 50
-Counts = dict[str, dict[str, int]]
 
 
-def count_instructions(plan: Plan, boards: Sequence[str]) -> Counts:
+def count_instructions(plan: Plan, boards: Sequence[str]) -> dict[str, dict[str, int]]:
     """Counts what one voice takes per frame, int8, played from frames without MIDI.
 
     The count depends on the shape of the network and on the FM patch, not on the weights, so the

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ablation.grid import Grid
-from pipeline.ablation.instructions import Counts
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 from pipeline.core.paths import ABLATION_DIR
@@ -25,7 +24,7 @@ def write_results(
     grid: Grid,
     command: str,
     tasks: Sequence[dict[str, Any]],
-    instructions: Counts | None = None,
+    instructions: dict[str, dict[str, int]] | None = None,
 ) -> dict[str, Any]:
     """Writes the results of a grid.
 

@@ -1,7 +1,9 @@
 """Draws the quality of an ablation's settings over the instructions of their firmware."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -89,8 +91,9 @@ def draw(results: dict[str, Any], out: Path) -> None:
 
 
 def _draw_core(axes: Any, found: Sequence[Point], core: str) -> None:
-    methods = dict.fromkeys(point.method for point in found)
-    for method, marker, colour in zip(methods, MARKERS, COLOURS, strict=False):
+    counts = Counter(point.method for point in found)
+    labelled = counts.most_common(1)[0][0]
+    for method, marker, colour in zip(counts, cycle(MARKERS), cycle(COLOURS), strict=False):
         own = sorted(
             (point for point in found if point.method == method),
             key=lambda point: point.instructions[core],
@@ -101,7 +104,7 @@ def _draw_core(axes: Any, found: Sequence[Point], core: str) -> None:
             fmt=marker, markersize=5, color=colour, linewidth=0.7, capsize=2,
             label=method or own[0].shape,
         )  # fmt: skip
-        if len(own) == max(sum(p.method == m for p in found) for m in methods):
+        if method == labelled:
             for point in own:  # the shapes are named once
                 place = (point.instructions[core], point.figure)
                 axes.annotate(
