@@ -8,8 +8,8 @@
  * DMA plays the two halves of a buffer in turns, a block of 4 ms each. When a half begins to play, the
  * interrupt puts the end of the sound into the other one, which was played before, and calls `tick`; the main
  * loop then has 4 ms to put a block there. If it does not, the sound fades out in that half, and further ones
- * are silent: underruns, which the application counts. A MIDI byte is therefore audible 4 to 8 ms after it
- * arrived.
+ * are silent: underruns, which the application counts. A block is rendered while the one before it plays, so
+ * a MIDI byte is audible 4 to 8 ms after it arrived.
  *
  * A board may also have a sound input. It fills two halves of a buffer in the same way and at exactly the
  * same rate, so that there is one block of input per block of output.

@@ -14,9 +14,10 @@
  * with the next block. ddx7_read renders a block whenever it runs out of samples. So most calls only copy,
  * and the longest one takes a block for each 4 ms that it returns, rounded up.
  *
- * Cost: that of player/player.h, which is nearly all of it. Besides, at every rate but 16 kHz, 20 100
- * instructions per block of 4 ms on Cortex-M4F and 40 500 on M0+; and where that is interpolated to other
- * rates, at most 140 per sample on M4F and 240 on M0+. State: that of the player and 0.8 kB.
+ * Cost: that of player/player.h. At every rate but 16 kHz the filter adds 20 100 instructions per block of
+ * 4 ms on Cortex-M4F and 40 500 on M0+, more than a voice of a tiny model takes; interpolation to rates other
+ * than 48 kHz adds about 140 per sample of the output on M4F and 240 on M0+. State: that of the player and
+ * 0.8 kB.
  */
 #ifndef DDX7_H
 #define DDX7_H

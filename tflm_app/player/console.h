@@ -1,11 +1,14 @@
 /* The text console of the player: it executes a line of input and prints an answer, and never blocks.
  *
  *     help                 lists the commands
- *     stats                shows load (last and worst block), underruns, stolen voices, stack, and bytes of
- * MIDI that were lost or had line errors; on two cores also how many underruns began while one waited for the
- * other clear                resets the worst load and the counts notes                shows what each voice
- * is doing program [NUMBER]     lists the instruments, or selects one for later notes channel [NUMBER]
- * selects the MIDI channel, 1 to 16; 0 for all live [0, 1]          1 follows the sound input, 0 plays notes
+ *     stats                shows load (last and worst block), underruns, stolen voices, stack, and MIDI bytes
+ *                          that were lost or had line errors; on two cores also how many underruns began
+ *                          while one waited for the other
+ *     clear                resets the worst load and the counts
+ *     notes                shows what each voice is doing
+ *     program [NUMBER]     lists the instruments, or selects one for later notes
+ *     channel [NUMBER]     selects the MIDI channel, 1 to 16; 0 for all
+ *     live [0, 1]          1 follows the sound input, 0 plays notes
  *     gain [DB, auto]      amplifies the sound input by -80 to 80 dB, or as its level asks for (input_gain.h)
  *     demo                 plays a phrase of notes
  *     panic                ends all sound, the phrase and live mode

@@ -1,17 +1,18 @@
 /* The limiter of the mix: the sum of the voices in, samples of 16 bits out.
  *
- * A sum that fits into 16 bits passes with its bits unchanged, so one voice always does. A larger one is
- * turned down until the peak of its block just fits. The gain falls within the first millisecond of that
- * block, in which voices that have just begun are still rising; samples that exceed the range nevertheless
- * saturate. It then stays for 100 ms, longer than most beats of a chord, so that it does not follow the
- * waveform, and returns to 1 with a time constant of 1 s.
+ * While the gain is 1, sums that fit into 16 bits pass with their bits unchanged; a voice that plays alone
+ * never lowers it. A block whose sum does not fit is turned down until its peak just fits. The gain falls
+ * within the first millisecond of that block, in which voices that have just begun are still rising; samples
+ * that exceed the range nevertheless saturate. The gain then stays for 100 ms, longer than most beats of a
+ * chord, so that it does not follow the waveform, and returns to exactly 1 within 5 s, with a time constant
+ * of 1 s.
  *
  * Chords of four sines whose sum exceeds full scale by up to 3, 6 and 11 dB are distorted by at most -47, -43
  * and -39 dB; if they saturated, it would be up to -24, -14 and -8 dB (tests/reference/test_limiter.py).
  *
- * The arithmetic is that of integers, the same on every core; pipeline/reference/limiter.py does the same in
- * Python. State: 8 bytes. Cost: 10 instructions per sample on
- * Cortex-M4F and 14 on M0+ while the sum fits, 31 and 80 while it is turned down.
+ * Integer arithmetic, the same on every core; pipeline/reference/limiter.py does the same in Python. State: 8
+ * bytes. Cost: 10 instructions per sample on Cortex-M4F and 14 on M0+ while the sum fits, 31 and 80 while it
+ * is turned down.
  */
 #ifndef LIMITER_H
 #define LIMITER_H

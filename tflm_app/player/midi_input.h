@@ -3,8 +3,9 @@
  * Besides channel messages (midi/midi_parser.h) it handles what can leave a note without its end:
  *
  *   damaged or lost bytes   a note-off may have been among them: all notes end
- *   active sensing (FE)     a sender that has sent one sends a byte at least every 300 ms; if it does not,
- * its cable was unplugged: all notes end, and the input waits for the next FE system reset (FF) player_reset
+ *   active sensing (FE)     a sender that has sent one sends a byte at least every 300 ms; if none comes, its
+ *                           cable was unplugged: all notes end, and the input waits for the next FE
+ *   system reset (FF)       player_reset
  *
  * Notes that end here die away like released ones; the sustain pedal is lifted.
  *
@@ -21,7 +22,7 @@
 extern "C" {
 #endif
 
-#define MIDI_INPUT_SENSING_BLOCKS 76 /* 300 ms, and the block in which the last byte arrived */
+#define MIDI_INPUT_SENSING_BLOCKS 84 /* 330 ms, a tenth more than 300, and the block of the last byte */
 
 /* Caller-owned state. All zero is the initial state. */
 typedef struct {

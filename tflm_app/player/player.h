@@ -22,8 +22,8 @@
  * released rises out of that release instead.
  *
  * Instead of notes, the player can follow frames that were measured in another sound (player_follow). Only
- * the first voice then plays. Program changes and the loudness controllers still
- * apply; keys, bend and vibrato do not.
+ * the first voice then plays. Program changes and the loudness controllers still apply; keys, bend and
+ * vibrato do not.
  *
  * With one voice (PLAYER_N_VOICES 1) the player is monophonic. The voices are added as they are, and a
  * limiter (player/limiter.h) turns their sum down where it does not fit.

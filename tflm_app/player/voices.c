@@ -22,7 +22,7 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
         }
         expression_reset(&voice->expression, voice->expression.noise);
         voice->is_fresh = true;
-    } else if (glide_frames > 0 && player->is_mono) {
+    } else if (glide_frames > 0) {      /* monophonic: the note follows a released one */
         from = voice->expression.pitch; /* the current pitch of an unfinished glide */
     }
     expression_start(&voice->expression, key.note, key.velocity, from, glide_frames);

@@ -19,7 +19,7 @@ static inline uint32_t player_portamento_frames(const player_t *player) {
 void player_voice_bind_preset(player_voice_t *voice, uint8_t preset, uint32_t seed);
 
 /* Starts a note on a voice in any phase. A voice that sounds fades out first, except that a monophonic one
- * whose note was released rises out of that note's release. */
+ * whose note was released, of the same instrument, rises out of that note's release. */
 void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key_t key);
 
 /* Releases the note of a held voice, which then dies away. */

@@ -2,8 +2,9 @@
  *
  * The filter is a sinc under a Kaiser window, 96 taps at 48 kHz. It is zero at every third tap except the
  * middle one, so every third output sample equals an input sample, bit for bit; the two between come from two
- * filters of 32 taps each (arm_fir_q15 of CMSIS-DSP). The response is flat to 7 kHz, -6 dB at 8 kHz and below
- * -60 dB from 9 kHz on; the delay is 1 ms. README.md compares this with other ways to 48 kHz.
+ * filters of 32 taps each (arm_fir_q15 of CMSIS-DSP, or the same sums in C). The response is flat to 7 kHz,
+ * -6 dB at 8 kHz and below -60 dB from 9 kHz on; the delay is 1 ms. README.md compares this with other ways
+ * to 48 kHz.
  *
  * The integer arithmetic gives the same bits on every core; pipeline/reference/upsampler.py does the same in
  * NumPy.

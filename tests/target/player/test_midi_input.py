@@ -32,8 +32,8 @@ def test_cable_that_is_silent_for_300_ms_after_active_sensing_ends_the_notes(mon
     alive = [(block, SENSING) for block in range(0, 301, 75)]
     played = mono((0, on(60)), *alive, until=700)
     loudness = course(played)[1]
-    np.testing.assert_allclose(loudness[:376], LEVEL_DB, atol=0.01)
-    assert loudness[377] < LEVEL_DB - 0.5 and np.isnan(loudness[500])
+    np.testing.assert_allclose(loudness[:384], LEVEL_DB, atol=0.01)
+    assert loudness[385] < LEVEL_DB - 0.5 and np.isnan(loudness[500])
 
 
 def test_cable_without_active_sensing_may_be_silent(mono):

@@ -102,7 +102,7 @@ def test_stolen_voice_fades_within_a_block_before_its_next_note(poly):
 
 @pytest.mark.parametrize("program", range(3))
 def test_soft_note_on_a_stolen_or_struck_voice_sounds_as_on_an_idle_one(poly, program):
-    """Without the fade, it began 24 dB too loud."""
+    """The fade ends the loud note first, so that its loudness does not remain."""
     loud = [(0, program_change(program)), *((1, on(note)) for note in (60, 62, 64, 65))]
     drift_db = 8 * TABLES[PATCH_NAMES[program]].loudness_drift_db  # of two random courses
     for note in (60, 72):  # struck again, stolen

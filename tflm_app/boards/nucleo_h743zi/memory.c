@@ -13,10 +13,9 @@
 #define MPU_CTRL REGISTER(0xE000ED94u)
 #define MPU_RBAR REGISTER(0xE000ED9Cu)
 #define MPU_RASR REGISTER(0xE000EDA0u)
-#define MPU_REGION(number) \
-    (1u << 4 | (number)) /* in RBAR: VALID, REGION; region 7 guards the stack (reset.h) */
-/* RASR: XN, no access, size 2^32, ENABLE; the subregions of an eighth each that SRD excludes are as before.
- */
+/* RBAR: VALID, REGION. Region 7 guards the stack (reset.h). */
+#define MPU_REGION(number) (1u << 4 | (number))
+/* RASR: XN, no access, 2^32 bytes, ENABLE; SRD excludes the eighths 0 to 2 and 7. */
 #define MPU_NOTHING_FROM_60000000_TO_E0000000 (1u << 28 | 0x87u << 8 | 31u << 1 | 1u)
 #define MPU_UNCACHED_32_KB (1u << 28 | 3u << 24 | 1u << 19 | 14u << 1 | 1u) /* no code; normal; 2^15 */
 #define MPU_ON_WITH_BACKGROUND 5u

@@ -37,18 +37,18 @@ static void copy(uint32_t *start, const uint32_t *load, const uint32_t *end) {
 }
 
 /* clang-format off */
+static uint32_t fault_stack[64] __attribute__((aligned(8), used));
 __attribute__((naked)) void cortex_m_fault(void) {
-    static uint32_t stack[64] __attribute__((aligned(8), used));
     __asm__ volatile(
 #if defined(__ARM_ARCH_8M_MAIN__)
         "movs r0, #0\n"
         "msr msplim, r0\n"
 #endif
-        "ldr r0, =%c0\n"
+        "ldr r0, =fault_stack + 256\n" /* its end */
         "msr msp, r0\n"
         "ldr r0, =board_fault\n"
         "bx r0\n"
-        ".ltorg\n" ::"i"(stack + 64));
+        ".ltorg\n");
 }
 /* clang-format on */
 

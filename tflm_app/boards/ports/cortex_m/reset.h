@@ -28,7 +28,8 @@ static inline void cortex_m_enable_fpu(void) {
 
 /* Makes the core that executes this fault if its stack grows into the 256 bytes from `guard`, which is
  * aligned to 256 bytes: by its stack limit (Armv8-M), or by region 7 of its MPU, which forbids all access. An
- * MPU is off in the fault handler, so that this can put its frame there.
+ * MPU sees accesses only, so a function whose frame is larger than the guard may skip it. The frame of the
+ * fault itself may not find room; the handler runs all the same, because it does not use this stack.
  *
  * Source: Armv8-M Architecture Reference Manual, section B3.21 (MSPLIM); Armv7-M and Armv6-M, section B3.5
  * (MPU_CTRL, MPU_RBAR, MPU_RASR). */

@@ -44,10 +44,11 @@ void board_audio_start(void (*tick)(void)) {
     audio_mute();
     REGISTER(DMA_READ_ADDR(RELOADER)) = (uint32_t)next_half;
     REGISTER(DMA_WRITE_ADDR(RELOADER)) = DMA_READ_ADDR_TRIGGER(PLAYER);
-    REGISTER(DMA_TRANS_COUNT(RELOADER)) = 1; /* reloaded at each start, as below */
+    REGISTER(DMA_TRANS_COUNT(RELOADER)) = 1; /* counts are reloaded at each start */
+    /* RELOADER chains to itself, which starts no channel. */
     REGISTER(DMA_CTRL(RELOADER)) = DMA_CTRL_ENABLE | DMA_CTRL_WORDS | DMA_CTRL_READ_ON |
                                    3u << DMA_CTRL_RING_SIZE | RELOADER << DMA_CTRL_CHAIN_TO |
-                                   DREQ_ALWAYS << DMA_CTRL_TREQ; /* to itself: starts no channel */
+                                   DREQ_ALWAYS << DMA_CTRL_TREQ;
     REGISTER(DMA_WRITE_ADDR(PLAYER)) = port.address;
     REGISTER(DMA_TRANS_COUNT(PLAYER)) = HALF_WORDS;
     REGISTER(DMA_CTRL(PLAYER)) = DMA_CTRL_ENABLE | DMA_CTRL_WORDS | DMA_CTRL_READ_ON |

@@ -1,7 +1,7 @@
 /* The two outputs: I2S to a DAC (i2s.c), or PWM on a pin (pwm.c). PICO_AUDIO selects the one that is built.
  *
- * audio.c owns the two halves of the buffer and the two DMA channels that play them in turns. An output
- * defines how a sample becomes words of 32 bits, and where and when the DMA writes them.
+ * audio.c owns the two halves of the buffer, the DMA channel that plays them and the one that restarts it. An
+ * output defines how a sample becomes words of 32 bits, and where and when the DMA writes them.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H

@@ -90,10 +90,10 @@
 #define DMA_TRANS_COUNT(channel) (DMA_BASE + 0x40u * (channel) + 0x08u)
 #define DMA_CTRL(channel) (DMA_BASE + 0x40u * (channel) + 0x10u) /* AL1_CTRL, which is no trigger */
 #define DMA_CTRL_TRIGGER(channel) (DMA_BASE + 0x40u * (channel) + 0x0Cu)
+#define DMA_READ_ADDR_TRIGGER(channel) (DMA_BASE + 0x40u * (channel) + 0x3Cu) /* AL3, starts the channel */
 #define DMA_CTRL_ENABLE (1u << 0)
 #define DMA_CTRL_WORDS (2u << 2)
-#define DMA_CTRL_READ_ON (1u << 4)                                            /* INCR_READ */
-#define DMA_READ_ADDR_TRIGGER(channel) (DMA_BASE + 0x40u * (channel) + 0x3Cu) /* AL3, starts the channel */
+#define DMA_CTRL_READ_ON (1u << 4) /* INCR_READ */
 #define DMA_INTE0 (DMA_BASE + 0x404u)
 #define DMA_INTS0 (DMA_BASE + 0x40Cu)
 #define DREQ_PIO0_TX0 0u

@@ -12,9 +12,8 @@ int main(void);
 void board_fault(void) {
     audio_mute();
     board_print("fault\r\n");
-    for (;;) { /* until the watchdog resets the board; interrupts are masked here, so this sends the text
-                */
-        uart_interrupt(&console_uart);
+    for (;;) {                         /* until the watchdog resets the board */
+        uart_interrupt(&console_uart); /* sends the text, because interrupts are masked here */
     }
 }
 

@@ -1,7 +1,7 @@
 /* A USART with a ring buffer in each direction; no function blocks.
  *
  * The interrupt moves received bytes to one ring, and bytes that wait in the other one to the transmitter.
- * MIDI_DAMAGED replaces a byte with a line error, and marks where bytes were lost. State: 40 bytes and the
+ * MIDI_DAMAGED replaces a byte with a line error, and marks where bytes were lost. State: 44 bytes and the
  * rings. Cost: an interrupt of about 60 cycles per byte.
  */
 #ifndef UART_H
