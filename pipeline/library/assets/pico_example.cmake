@@ -1,5 +1,5 @@
 # A scale on an I2S DAC. Needs pico-sdk and pico-extras:
-#   cmake -B build -DPICO_SDK_PATH=... -DPICO_EXTRAS_PATH=... -DPICO_BOARD=pico
+#   PICO_SDK_PATH=... PICO_EXTRAS_PATH=... cmake -B build -DPICO_BOARD=pico
 cmake_minimum_required(VERSION 3.13)
 include($ENV{PICO_SDK_PATH}/external/pico_sdk_import.cmake)
 include($ENV{PICO_EXTRAS_PATH}/external/pico_extras_import.cmake)

@@ -33,7 +33,6 @@ def shares(chip, *presets) -> float:
 
 
 def test_cost_of_a_voice_is_that_of_the_benchmark_and_pairs_cost_less(chips):
-    """The README states 14.7 % of an STM32F407 for the flute, and 38.6 % of an RP2040."""
     assert list(chips) == ["STM32F4DISCOVERY", "Raspberry Pi Pico"]
     ranges = (("STM32F4DISCOVERY", 0.1, 0.2), ("Raspberry Pi Pico", 0.3, 0.5))
     for name, low, high in ranges:
@@ -52,7 +51,7 @@ def test_kept_costs_are_those_that_the_emulators_count(board):
     model = PlayedModel(MODEL_DIR / "flute" / "tiny", "int8")
     kept = json.loads(TABLE.read_text())[board]
     silent, cost = measure_voice(model, board)
-    assert silent == pytest.approx(kept["silent"], abs=0.002)
+    assert silent == pytest.approx(kept["silent"], rel=0.05)
     expected = kept["voices"]["flute 2x16x3 int8"]
     assert [cost.one, cost.two] == pytest.approx(expected, rel=0.05)
 

@@ -195,7 +195,7 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     const kind = status & 0xf0;
     if (kind === 0x90 || kind === 0x80) this.held[first] = kind === 0x90 ? second : 0;
     if (kind === 0x90 && second) this.latest = first;
-    else if (kind === 0xb0 && first >= 120 && first !== 121) this.held.fill(0); // all notes off
+    else if (kind === 0xb0 && (first === 120 || first >= 123)) this.held.fill(0); // all sound or notes off
   }
 
   playTune() {
