@@ -137,10 +137,9 @@ def test_weights_are_copied_to_memory_without_waits(board, memory, images):
     assert any(content[load : load + n_weights])
 
 
-def test_weights_stay_in_flash_if_the_user_says_so(images, tmp_path):
-    generated = images["stm32f4_discovery"].generated
+def test_weights_stay_in_flash_if_the_user_says_so(flute, tmp_path):
     options = {"WEIGHTS_IN_FLASH": "ON"}
-    image = firmware.build("stm32f4_discovery", generated, build_dir=tmp_path, options=options)
+    image = firmware.build("stm32f4_discovery", flute, build_dir=tmp_path, options=options)
     assert sections(image.program.elf).get(".weights", (0, 0))[1] == 0
 
 
