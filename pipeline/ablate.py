@@ -39,7 +39,7 @@ from pipeline.ablation.table import page_text, table_text
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
-from pipeline.core.options import add_out
+from pipeline.core.options import add_folder, add_out
 from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.core.processes import worker_count
@@ -130,12 +130,11 @@ def _parser() -> Parser:
         help="Dask scheduler whose workers run the tasks, such as tcp://HOST:8786 "
         "(default: this machine runs them)",
     )
-    parser.add_argument(
+    add_folder(
+        parser,
         "--work",
-        type=Path,
+        "folder of data sets and trainings, which grids share",
         default=BUILD_DIR / "ablations",
-        metavar="DIR",
-        help="folder of data sets and trainings, which grids share (default: build/ablations)",
     )
     add_out(
         parser,

@@ -8,10 +8,9 @@ all parts first.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.core.cli import run_main
-from pipeline.core.options import add_out
+from pipeline.core.options import add_folder, add_out
 from pipeline.core.parser import Parser
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.publishing.site import write_site
@@ -20,20 +19,15 @@ from pipeline.publishing.site import write_site
 def main(argv: Sequence[str] | None = None) -> None:
     """Lays out a static site of the instrument page, the listening page and the downloads."""
     parser = Parser("site", main.__doc__)
-    parser.add_argument(
+    add_folder(
+        parser,
         "--release",
-        type=Path,
+        "folder that pipeline.release has written",
         default=BUILD_DIR / "release",
-        metavar="DIR",
-        help="folder that pipeline.release has written (default: build/release)",
     )
     listening = parser.add_mutually_exclusive_group()
-    listening.add_argument(
-        "--page",
-        type=Path,
-        default=BUILD_DIR / "page",
-        metavar="DIR",
-        help="folder that pipeline.page has written (default: build/page)",
+    add_folder(
+        listening, "--page", "folder that pipeline.page has written", default=BUILD_DIR / "page"
     )
     listening.add_argument(
         "--no-page",

@@ -173,6 +173,20 @@ def add_out(
     )
 
 
+def add_folder(parser: Any, option: str, help: str, *, default: Path) -> None:
+    """Adds an option with a folder of the build, such as ``--work DIR``.
+
+    Args:
+        parser: The parser, or a group of it.
+        option: The option.
+        help: What the folder holds.
+        default: The folder without the option.
+    """
+    parser.add_argument(
+        option, type=Path, default=default, metavar="DIR", help=_help(help, default)
+    )
+
+
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     """Adds ``--json FILE``, to which a command also writes what it prints."""
     parser.add_argument(
