@@ -11,7 +11,7 @@ from support.performances import play
 from pipeline.core.paths import APP_DIR
 from pipeline.reference.upsampler import upsample
 from pipeline.target.build import Program, build_program
-from pipeline.target.emulator import run_checked
+from pipeline.target.emulator import run_checked, run_program
 from pipeline.target.player import build_player, score_bytes
 from pipeline.target.sources import generate
 
@@ -196,6 +196,40 @@ def test_other_rates_are_interpolated_from_48_khz(host, expected, rate):
     )
     assert np.sqrt(np.mean((pcm - true) ** 2)) < 1e-3 * np.sqrt(np.mean(true**2))
     assert np.sqrt(np.mean(true**2)) > 500
+
+
+COST = """
+#include "board.h"
+#include "ddx7.h"
+static ddx7_t synth;
+static int16_t samples[480];
+static uint32_t count(uint32_t rate) {
+    ddx7_init(&synth, sizeof synth, rate);
+    const uint32_t before = board_instruction_count();
+    for (int part = 0; part < 100; part++) {
+        ddx7_read(&synth, samples, rate / 100);
+    }
+    return board_instruction_count() - before;
+}
+int main(void) {
+    board_init();
+    const uint32_t extra = count(44100) - count(48000);
+    return (int)(extra / 44100);
+}
+"""
+
+
+@pytest.mark.parametrize(("board", "expected"), [("qemu_m4", 55), ("qemu_m0", 110)])
+def test_interpolation_costs_what_the_header_says(exported_sources, tmp_path, board, expected):
+    source = tmp_path / "cost.c"
+    source.write_text(COST)
+    objects = compile_library(
+        exported_sources, tmp_path / "o", "-O2", compiler="arm-none-eabi-gcc", board=board
+    )
+    program = build_program(
+        board, [source, *objects], out=tmp_path / "cost", include_dirs=[exported_sources]
+    )
+    assert run_program(program).status == pytest.approx(expected, rel=0.05)
 
 
 def test_calls_of_any_size_give_the_same_samples(exported_sources, tmp_path):
