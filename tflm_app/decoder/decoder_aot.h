@@ -11,10 +11,10 @@
  *     int8                                  47 200       148 100
  *     16x8                                  68 000       182 300
  *
- * decoder_step_pair saves time only where it reads the weights once: int8 on cores with the DSP extension. Two
- * voices then take 1.74 times as long as one, FM and noise included (data/models/voice_costs.json). It takes
- * 2 * DECODER_INPUT_VALUES values of stack, 800 bytes here. Code: 6 kB for both formats. Model: 1 byte per
- * weight and 12 bytes per channel. State: 3.9 kB including the rings.
+ * decoder_step_pair saves time only where it reads the weights once: int8 on cores with the DSP extension.
+ * Two voices then take 1.74 times as long as one, FM and noise included (data/models/voice_costs.json). It
+ * takes 2 * DECODER_INPUT_VALUES values of stack, 800 bytes here. Code: 6 kB for both formats. Model: 1 byte
+ * per weight and 12 bytes per channel. State: 3.9 kB including the rings.
  */
 #ifndef DECODER_AOT_H
 #define DECODER_AOT_H
