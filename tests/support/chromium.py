@@ -17,6 +17,7 @@ class Browser:
     Attributes:
         requests: Requested URLs, except ``data:`` and ``blob:``.
         errors: Messages that the scripts of the page threw or logged as errors.
+        process_id: Of the process whose descendants do all work.
     """
 
     def __init__(self, profile: Path, *, width: int = 1280, height: int = 900, options=()):
@@ -37,6 +38,7 @@ class Browser:
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
+        self.process_id = self._process.pid
         os.close(to_read)
         os.close(to_write)
         self._buffer, self._session = b"", None
