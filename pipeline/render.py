@@ -2,6 +2,9 @@
 
     python -m pipeline.render --midi tune.mid --instrument flute --board qemu_m4 --out tune.wav
 
+One instrument plays all channels of the file but that of the drums; ``--channel`` and ``--track``
+choose some, and ``--list`` shows what there is.
+
 The MIDI bytes pass through the firmware's own code (``tflm_app/apps/perform``): parser, player,
 expression, decoder, voices. The emulated boards and the host produce the same samples. With
 ``--float``, the float model renders the frames that the player makes instead.
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.audio.note_names import note_name
 from pipeline.audio.pcm import FULL_SCALE, write_wav
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
@@ -24,27 +28,33 @@ from pipeline.core.options import (
     add_reverb_seconds,
     add_voices,
 )
-from pipeline.core.parser import Parser, renamed_option
+from pipeline.core.parser import Parser, renamed_option, whole
 from pipeline.core.runs import WEIGHTS, decoder_name
+from pipeline.quantization.pitch_range import PitchRange
 from pipeline.target.boards import FILE_BOARDS
-from pipeline.target.player import (
-    POLYPHONIC_VOICES,
-    Performance,
-    Score,
-    load_score,
-    perform_preset,
-)
+from pipeline.target.midi_parts import DRUM_CHANNEL, MAX_TRACKS, count_notes
+from pipeline.target.midi_score import Piece, list_parts, load_piece
+from pipeline.target.player import POLYPHONIC_VOICES, Performance, Score, perform_preset
 from pipeline.target.polyphony import count_polyphony
 from pipeline.target.sources import generate
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Plays a Standard MIDI File with an instrument and writes a WAV file."""
-    args = _parser().parse_args(argv)
-    score = load_score(args.midi)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.list:
+        print(*list_parts(args.midi), sep="\n")
+        return
+    if args.out is None:
+        parser.error("--out is missing: give a WAV file to write, or --list")
+    piece = load_piece(args.midi, channels=args.channel, tracks=args.track)
+    score = piece.score
     model = chosen_model(args, file=WEIGHTS if args.float else decoder_name("int8"))
     run_dir = model.run_dir
     print(f"model: {model}", flush=True)
+    for line in [*piece.remarks(), *_unlearnt_notes(piece, args.instrument)]:
+        print(f"{args.midi.name}: {line}", flush=True)
     n_voices = args.voices or _usual_voices(args.instrument)
     if args.float:
         # Imported here because it needs Keras, which playing the firmware does not.
@@ -73,6 +83,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     print("next: listen to it; --reverb SECONDS adds the reverb of the recordings")
 
 
+def _unlearnt_notes(piece: Piece, instrument: str) -> list[str]:
+    """Returns a line about the notes that the instrument has not learnt, if there are any."""
+    if instrument not in known_instruments():  # a run folder from elsewhere
+        return []
+    learnt = PitchRange.tracked(load_instrument(instrument).data)
+    outside = [n for n in piece.notes if not learnt.lowest_note <= n <= learnt.highest_note]
+    if not outside:
+        return []
+    reach = f"{note_name(learnt.lowest_note)} to {note_name(learnt.highest_note)}"
+    return [
+        f"{count_notes(len(outside))} outside {reach}, the range of the {instrument}, will sound "
+        "less like it"
+    ]
+
+
 def _lost_notes(score: Score, played: Performance) -> list[str]:
     """Returns a line about the notes that had no voice, if there are any."""
     polyphony = count_polyphony(score)
@@ -98,6 +123,29 @@ def _parser() -> Parser:
     parser.add_argument(
         "--midi", type=Path, required=True, metavar="FILE", help="Standard MIDI File to play"
     )
+    parser.add_argument(
+        "--list",
+        action="store_true",
+        help="list the tracks and channels of the file, and play nothing (default: play)",
+    )
+    parser.add_argument(
+        "--channel",
+        nargs="+",
+        action="extend",
+        type=whole(1, 16),
+        default=[],
+        metavar="N",
+        help=f"MIDI channels to play, 1 to 16 (default: all but {DRUM_CHANNEL}, the drums)",
+    )
+    parser.add_argument(
+        "--track",
+        nargs="+",
+        action="extend",
+        type=whole(1, MAX_TRACKS),
+        default=[],
+        metavar="N",
+        help="tracks to play, counted from 1 without those that hold no notes (default: all)",
+    )
     add_model(parser)
     player = parser.add_mutually_exclusive_group()
     add_board(player, FILE_BOARDS, default="host")
@@ -109,7 +157,7 @@ def _parser() -> Parser:
     renamed_option(parser, "--engine", "--board, or --float for the float model")
     add_voices(parser, f" (default: 1 if the instrument slurs, else {POLYPHONIC_VOICES})")
     add_reverb_seconds(parser)
-    add_out(parser, "WAV file to write")
+    add_out(parser, "WAV file to write; required unless --list is given", required=False)
     return parser
 
 

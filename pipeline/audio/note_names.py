@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from math import log2
 from statistics import median
 
-import librosa
-
 from pipeline.audio.issue_log import list_names
 from pipeline.audio.pitch import hz_to_note, note_to_hz
 
 NOTE = re.compile(r"(?<![A-Za-z0-9#♯♭])([A-Ga-g])(sharp|flat|[#♯b♭s])?(-1|\d)(?![A-Za-z0-9#♯♭])")
 NUMBER = re.compile(r"(?<!\d)\d{2,3}(?!\d)")
+NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 SEMITONES = dict(zip("CDEFGAB", (0, 2, 4, 5, 7, 9, 11), strict=True))
 ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "s": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
 LOWEST_NUMBER, HIGHEST_NUMBER = 21, 108  # the keys of a piano: other numbers are no notes
@@ -33,7 +32,8 @@ TOLERANCE, INTONATION = 0.6, 1.0
 
 def note_name(note: float) -> str:
     """Returns the name of the note nearest to a MIDI note number, such as F#3."""
-    return str(librosa.midi_to_note(note, unicode=False))
+    octave, semitone = divmod(round(note), len(NAMES))
+    return f"{NAMES[semitone]}{octave - 1}"
 
 
 @dataclass(frozen=True)

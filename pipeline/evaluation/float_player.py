@@ -53,7 +53,7 @@ def render_score(
     """Plays a score with the float model; the firmware's player makes the frames, on the host.
 
     Args:
-        score: From `pipeline.target.player.load_score`.
+        score: From `pipeline.target.midi_score.load_piece`.
         run_dir: Run folder with the model.
         instrument: The instrument that the folder must belong to.
         n_voices: Number of the player's voices.

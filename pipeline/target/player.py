@@ -11,18 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mido
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.constants import FRAME_RATE
-from pipeline.core.errors import UserError
 from pipeline.core.paths import BUILD_DIR
 from pipeline.emit.constants import VOICE_EVENTS
 from pipeline.target.build import Program, application_settings, make
 from pipeline.target.emulator import run_checked
 
-MAX_SECONDS = 3600
 POLYPHONIC_VOICES = 4  # default for instruments that do not slur
 Score = list[tuple[int, bytes]]
 """MIDI bytes in the order of time, each with the number of the block before which they arrive."""
@@ -39,37 +35,6 @@ TRACE_RECORD = np.dtype(
     ]
 )
 BEGUN, FADED = VOICE_EVENTS.index("BEGUN"), VOICE_EVENTS.index("FADED")
-
-
-def load_score(path: Path) -> Score:
-    """Reads a Standard MIDI File.
-
-    Raises:
-        UserError: The file is missing, is not a MIDI file, contains no note, or is too long.
-    """
-    if not path.is_file():
-        raise UserError(f"{path} is missing: give a Standard MIDI File")
-    score: Score = []
-    seconds = 0.0
-    n_notes = 0
-    try:
-        for message in mido.MidiFile(path, clip=True):
-            seconds += message.time
-            if seconds > MAX_SECONDS:
-                raise UserError(f"{path} lasts over {MAX_SECONDS} s: cut it into parts")
-            if not message.is_meta:
-                score.append((int(seconds * FRAME_RATE), bytes(message.bytes())))
-                n_notes += message.type == "note_on"
-    except UserError:
-        raise
-    except Exception as error:  # altered bytes raise almost anything inside mido
-        reason = str(error) or type(error).__name__
-        raise UserError(
-            f"{path} is not a MIDI file that can be played ({reason}): export it again"
-        ) from None
-    if not n_notes:
-        raise UserError(f"{path} holds no note: export the part to be played")
-    return score
 
 
 def build_player(
@@ -145,7 +110,7 @@ def perform_preset(generated: Path, score: Score, board: str, *, n_voices: int) 
 
     Args:
         generated: Output of `pipeline.codegen`.
-        score: From `load_score`.
+        score: MIDI bytes by block, such as the score of `pipeline.target.midi_score.load_piece`.
         board: One of `pipeline.target.boards.FILE_BOARDS`.
         n_voices: Number of voices.
 

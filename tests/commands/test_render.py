@@ -1,22 +1,23 @@
 """Rendering of Standard MIDI Files by the player: what is read, written and refused."""
 
-import io
 import wave
 
 import mido
 import numpy as np
 import pytest
+from support.midi_files import midi_bytes, write_tracks
+from support.midi_files import note as note_of
 from support.replacing import replaced
 
 from pipeline import render
 from pipeline.audio.features import extract_features
 from pipeline.audio.pcm import from_pcm
 from pipeline.core import paths
+from pipeline.core.cli import run_main
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.model import reverb as model_reverb
 from pipeline.reference import reverb as reference_reverb
-from pipeline.target import player
 
 
 def save(path, *messages, kind=0, ticks_per_beat=500):
@@ -56,16 +57,6 @@ def play(tune, run_dir, out, *options, n_voices=2):
     with wave.open(str(out)) as wav:
         assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (SAMPLE_RATE, 1, 2)
         return np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
-
-
-def test_score_holds_bytes_at_blocks_of_four_milliseconds(tune):
-    assert player.load_score(tune) == [
-        (0, b"\xf0\x01\x02\x03\x04\x05\xf7"),
-        (25, b"\x90\x48\x64"),
-        (125, b"\x80\x48\x64"),
-        (125, b"\x90\x4c\x64"),
-        (250, b"\x80\x4c\x64"),
-    ]
 
 
 @pytest.mark.firmware
@@ -128,7 +119,8 @@ def test_chord_of_more_notes_than_voices_loses_one(small_run, tmp_path, capsys):
 def test_chord_for_an_instrument_that_slurs_loses_all_but_one(small_run, tmp_path, capsys):
     chord = [note("note_on", pitch, 0) for pitch in (60, 64, 67)]
     melody = [note("note_on", 72, 300), note("note_off", 67, 8), note("note_off", 72, 300)]
-    tune = save(tmp_path / "chord.mid", *chord, *melody)
+    rest = [note("note_off", pitch, 0) for pitch in (60, 64)]
+    tune = save(tmp_path / "chord.mid", *chord, *melody, *rest)
     assert play(tune, small_run, tmp_path / "out.wav", n_voices=None).any()
     printed = capsys.readouterr().out
     assert ", 1 voice, peak" in printed
@@ -142,39 +134,68 @@ def test_nothing_is_said_about_notes_that_are_all_played(tune, small_run, tmp_pa
 
 
 @pytest.mark.firmware
-def test_note_without_note_off_is_ended(small_run, tmp_path):
-    tune = save(tmp_path / "endless.mid", note("note_on", 60, 0))
-    assert len(play(tune, small_run, tmp_path / "out.wav")) < 11 * SAMPLE_RATE
+def test_note_without_note_off_is_released_and_named(small_run, tmp_path, capsys):
+    hanging = save(tmp_path / "endless.mid", note("note_on", 60, 0))
+    ended = save(tmp_path / "ended.mid", note("note_on", 60, 0), note("note_off", 60, 2000))
+    np.testing.assert_array_equal(
+        play(hanging, small_run, tmp_path / "a.wav"), play(ended, small_run, tmp_path / "b.wav")
+    )
+    said = "endless.mid: no note-off: 1 note, first C4 on channel 1 at 0.00 s; released 2 s after"
+    assert capsys.readouterr().out.count(said) == 1
 
 
-def midi_bytes(*messages, **options) -> bytes:
-    stored = io.BytesIO()
-    track = mido.MidiTrack(messages)
-    mido.MidiFile(tracks=[track], **options).save(file=stored)
-    return stored.getvalue()
+@pytest.mark.firmware
+def test_melody_of_a_band_is_played_alone_or_with_the_rest(small_run, tmp_path, capsys):
+    melody = note_of(72, 400) + note_of(40, 300)
+    drums = note_of(36, 200, channel=10)
+    band = write_tracks(tmp_path / "band.mid", melody, note_of(79, 500, channel=2), drums)
+    alone = write_tracks(tmp_path / "alone.mid", melody)
+    expected = play(alone, small_run, tmp_path / "a.wav")
+    capsys.readouterr()
+    for option in ("--channel", "--track"):
+        played = play(band, small_run, tmp_path / "b.wav", option, 1)
+        np.testing.assert_array_equal(played, expected)
+    assert "band.mid: 1 note outside A3 to D7, the range of the flute" in capsys.readouterr().out
+    together = play(band, small_run, tmp_path / "c.wav", n_voices=None)
+    assert not np.array_equal(together, expected)
+    printed = capsys.readouterr().out
+    assert "2 channels are played as one part" in printed and "1 note of drums" in printed
+    assert "notes cut off or not played: 1 of 3, because up to 2 sound together" in printed
+
+
+def test_parts_are_listed_without_playing(tmp_path, capsys):
+    band = write_tracks(tmp_path / "band.mid", note_of(72, 400), note_of(36, 200, channel=10))
+    render.main(["--midi", str(band), "--list"])
+    assert capsys.readouterr().out == (
+        "track 1 (channel 1, 1 note, C5)\ntrack 2 (channel 10, drums, 1 note, C2)\n"
+    )
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("options", "message"),
     [
-        (None, "is missing"),
-        (b"", "not a MIDI file"),
-        (b"RIFF1234WAVE", "not a MIDI file"),
-        (midi_bytes(note("note_on", 60, 0))[:20], "not a MIDI file"),
-        (midi_bytes(mido.Message("program_change", program=3)), "holds no note"),
-        (midi_bytes(note("note_on", 60, 0), note("note_off", 60, 9_999_999)), "lasts over 3600 s"),
-        (midi_bytes(note("note_on", 60, 0), type=2), "not a MIDI file that can be played"),
-        (np.random.default_rng(0).bytes(1000), "not a MIDI file"),
-        (b"MThd\0\0\0\6\0\0\0\1\0\0MTrk\0\0\0\4\0\xff\x2f\0", "not a MIDI file|holds no note"),
+        ("", "--out is missing: give a WAV file to write, or --list"),
+        ("--out x.wav --channel 17", "--channel: '17' is not a whole number from 1 to 16"),
+        ("--out x.wav --channel 0", "--channel: '0' is not a whole number from 1 to 16"),
+        ("--out x.wav --track 0", "--track: '0' is not a whole number from 1 to 65535"),
+        ("--out x.wav --channel 2 3", "tune.mid has no notes on channel 2: it holds track 1"),
+        ("--out x.wav --track 2", "tune.mid has no notes on track 2: it holds track 1"),
     ],
 )
-def test_file_that_cannot_be_played_is_named_in_one_line(tmp_path, content, message):
-    path = tmp_path / "tune.mid"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(UserError, match=f"tune.mid.*({message})") as refusal:
-        player.load_score(path)
-    assert "\n" not in str(refusal.value)
+def test_part_that_cannot_be_played_is_named(tune, options, message):
+    with pytest.raises(UserError, match=message):
+        render.main(["--midi", str(tune), "--instrument", "flute", *options.split()])
+
+
+def test_damaged_file_ends_the_command_with_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "tune.mid").write_bytes(midi_bytes(b"\0\xff\x59\x02\xf7\0"))
+    argv = ["render", "--midi", str(tmp_path / "tune.mid"), "--instrument", "flute"]
+    monkeypatch.setattr("sys.argv", [*argv, "--out", str(tmp_path / "out.wav")])
+    with pytest.raises(SystemExit) as ended:
+        run_main(render.main)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "out.wav").exists()
 
 
 @pytest.mark.firmware

@@ -19,7 +19,8 @@ from pipeline.emit import presets
 from pipeline.target import firmware
 from pipeline.target.build import application_settings, make
 from pipeline.target.flashing import convert
-from pipeline.target.player import Score, load_score
+from pipeline.target.midi_score import load_piece
+from pipeline.target.player import Score
 
 TICKS_PER_SECOND = 960
 MESSAGES_PER_BLOCK = 2  # of three bytes; a MIDI cable carries four
@@ -105,7 +106,7 @@ def perform_on_pico(
     """
     midi = folder / "piece.mid"
     write_midi(midi, seconds, n_voices)
-    score = [(3 + block, message) for block, message in over_a_cable(load_score(midi))]
+    score = [(3 + block, message) for block, message in over_a_cable(load_piece(midi).score)]
     block_frames = sample_rate_hz // FRAME_RATE
     n_frames = int(seconds * FRAME_RATE) * block_frames
     events = [(block_frames * at + block_frames // 4, "midi", message) for at, message in score]

@@ -13,7 +13,8 @@ from pipeline.audio.pcm import to_pcm
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.emit.constants import LIVE_F0_HZ
 from pipeline.reference.upsampler import upsample
-from pipeline.target.player import load_score, perform
+from pipeline.target.midi_score import load_piece
+from pipeline.target.player import perform
 from pipeline.target.transfer import transfer
 
 pytestmark = [pytest.mark.browser, pytest.mark.firmware]
@@ -71,7 +72,7 @@ def test_page_is_one_small_file_that_plays_a_midi_file_as_the_host_does(
     page, browse, host_player, tune
 ):
     assert page.stat().st_size < MAX_BYTES
-    score = [(0, bytes([0xC0, VIOLIN])), *load_score(tune)]
+    score = [(0, bytes([0xC0, VIOLIN])), *load_piece(tune).score]
     expected = perform(host_player, score).pcm
     assert np.abs(expected).max() > 3000
     browser = browse()
@@ -82,7 +83,9 @@ def test_page_is_one_small_file_that_plays_a_midi_file_as_the_host_does(
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 96_000, 192_000])
 def test_page_plays_at_any_rate(browse, host_player, tune, rate):
-    expected = perform(host_player, [(0, bytes([0xC0, VIOLIN])), *load_score(tune)]).pcm[:16_000]
+    expected = perform(host_player, [(0, bytes([0xC0, VIOLIN])), *load_piece(tune).score]).pcm[
+        :16_000
+    ]
     played = rendered(browse(), rate, rate, playing(tune, reverb=True))
     n_bins = 3500  # Hz; a rate of 8 kHz has no more
     ours, theirs = (
@@ -172,7 +175,7 @@ def test_tune_that_faded_out_bent_and_gliding_plays_the_same_again(browse, tune,
     )
     file.tracks[1].append(mido.Message("pitchwheel", pitch=5000))
     file.save(tmp_path / "faded.mid")
-    last = load_score(tmp_path / "faded.mid")[-1][0]
+    last = load_piece(tmp_path / "faded.mid").score[-1][0]
     once = playing(tmp_path / "faded.mid", reverb=False)
     through = f"""offline.send({{ do: "seek", block: {last + 1} }});
         offline.send({{ do: "seek", block: 0 }});"""
@@ -184,7 +187,7 @@ def test_tune_that_faded_out_bent_and_gliding_plays_the_same_again(browse, tune,
 
 def test_javascript_reads_a_midi_file_as_the_pipeline_does(tune):
     read = arrange(tune.read_bytes())
-    assert [(block, bytes(part)) for block, part in read["score"]] == load_score(tune)
+    assert [(block, bytes(part)) for block, part in read["score"]] == load_piece(tune).score
     assert read["seconds"] == pytest.approx(mido.MidiFile(tune).length)
 
 

@@ -1,0 +1,178 @@
+"""Which notes of a MIDI file are played, and how those without an end are ended."""
+
+import mido
+import pytest
+from support.midi_files import control, midi_bytes, note, write_tracks
+
+from pipeline.audio.pitch import note_to_hz
+from pipeline.core.constants import MAX_F0_HZ, MIN_F0_HZ
+from pipeline.core.errors import UserError
+from pipeline.target.midi_score import (
+    HIGHEST_NOTE,
+    LOWEST_NOTE,
+    list_parts,
+    load_piece,
+)
+from pipeline.target.player import Score
+
+PROGRAM = mido.Message("program_change", program=73)
+
+
+def named(name: str) -> mido.MetaMessage:
+    return mido.MetaMessage("track_name", name=name)
+
+
+@pytest.fixture
+def band(tmp_path):
+    """A tempo track, a melody, a bass with its controllers in the tempo track, and drums."""
+    conductor = [mido.MetaMessage("set_tempo", tempo=500_000), control(7, 90, channel=2)]
+    melody = [named("Melody"), PROGRAM, control(7, 110), *note(72, 400), *note(76, 400)]
+    bass = [named("Bass"), *note(40, 800, channel=2)]
+    drums = [item for _ in range(4) for item in note(36, 200, channel=10)]
+    return write_tracks(tmp_path / "band.mid", conductor, melody, bass, drums)
+
+
+def notes(score: Score) -> list[tuple[int, int]]:
+    """Returns channel and note of the note-ons."""
+    return [(1 + (m[0] & 15), m[1]) for _, m in score if m[0] & 0xF0 == 0x90]
+
+
+def test_parts_are_counted_as_musicians_do(band):
+    assert list(map(str, list_parts(band))) == [
+        'track 1 "Melody" (channel 1, Flute, 2 notes, C5 to E5)',
+        'track 2 "Bass" (channel 2, 1 note, E2)',
+        "track 3 (channel 10, drums, 4 notes, C2)",
+    ]
+
+
+def test_drums_are_left_out_and_the_rest_is_one_part(band):
+    piece = load_piece(band)
+    assert notes(piece.score) == [(1, 72), (2, 40), (1, 76)]
+    assert piece.remarks() == [
+        "2 channels are played as one part: --list shows them, --channel and --track choose",
+        "not played: 4 notes of drums on channel 10; --channel 10 plays them",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("channels", "tracks", "expected", "remarks"),
+    [
+        ([1], [], [(1, 72), (1, 76)], 0),
+        ([10], [], [(10, 36)] * 4, 0),
+        ([], [2], [(2, 40)], 0),
+        ([2, 10], [2], [(2, 40)], 0),
+        ([], [1, 3], [(1, 72), (1, 76)], 1),  # the drums of track 3 are not asked for
+        ([1, 10], [], [(1, 72), (10, 36), (10, 36), (1, 76), (10, 36), (10, 36)], 1),
+    ],
+)
+def test_channels_and_tracks_choose(band, channels, tracks, expected, remarks):
+    piece = load_piece(band, channels=channels, tracks=tracks)
+    assert notes(piece.score) == expected
+    assert len(piece.remarks()) == remarks
+
+
+def test_controllers_of_a_channel_act_from_any_track(band):
+    score = load_piece(band, tracks=[2]).score
+    assert score == [(0, b"\xb1\x07\x5a"), (0, b"\x91\x28\x64"), (200, b"\x81\x28\x40")]
+
+
+def test_programs_and_system_messages_are_left_out(tmp_path):
+    sysex = mido.Message("sysex", data=[1, 2, 3])
+    path = write_tracks(tmp_path / "tune.mid", [sysex, PROGRAM, *note(60, 100, rest=8)])
+    assert load_piece(path).score == [(2, b"\x90\x3c\x64"), (27, b"\x80\x3c\x40")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"channels": [3]},
+            r'has no notes on channel 3: it holds track 1 "Melody" \(channel 1, Flu',
+        ),
+        (
+            {"tracks": [4]},
+            r"has no notes on track 4: .*; track 3 \(channel 10, drums, 4 notes, C2\)",
+        ),
+        (
+            {"channels": [1], "tracks": [2]},
+            "has no notes on these channels in these tracks: it holds",
+        ),
+        ({"tracks": [3]}, "has only drums there, which --channel 10 plays: it holds"),
+    ],
+)
+def test_part_that_is_not_there_is_refused_with_those_that_are(band, options, message):
+    with pytest.raises(UserError, match=rf"band\.mid {message}"):
+        load_piece(band, **options)
+
+
+def test_notes_that_the_firmware_cannot_play_are_left_out(tmp_path):
+    assert note_to_hz(LOWEST_NOTE - 1) < MIN_F0_HZ <= note_to_hz(LOWEST_NOTE)
+    assert note_to_hz(HIGHEST_NOTE) <= MAX_F0_HZ < note_to_hz(HIGHEST_NOTE + 1)
+    wide = [item for pitch in (15, 16, 107, 108, 127) for item in note(pitch, 100)]
+    piece = load_piece(write_tracks(tmp_path / "wide.mid", wide))
+    assert piece.notes == [pitch for _, pitch in notes(piece.score)] == [16, 107]
+    assert len(piece.score) == 4
+    assert piece.remarks() == [
+        "not played: 3 notes below E0 or above B7, which the firmware does not reach"
+    ]
+    high = write_tracks(tmp_path / "high.mid", note(120, 100))
+    with pytest.raises(UserError, match="holds no note from E0 to B7: transpose it"):
+        load_piece(high)
+
+
+def test_notes_without_an_end_are_released_after_the_last_message(tmp_path):
+    hanging = mido.Message("note_on", note=64, velocity=90, time=500, channel=4)
+    path = write_tracks(tmp_path / "tune.mid", [*note(60, 100), hanging], note(67, 1000))
+    piece = load_piece(path)
+    assert piece.score[-2:] == [(750, b"\xb4\x40\x00"), (750, b"\xb4\x7b\x00")]
+    assert piece.remarks()[1:] == [
+        "no note-off: 1 note, first E4 on channel 5 at 0.60 s; released 2 s after the last message"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after", "remark"),
+    [
+        ([], "the sustain pedal is never lifted: its notes are released 2 s after the last"),
+        ([control(64, 0)], None),
+        ([control(121, 0)], None),
+        ([control(120, 0)], None),
+    ],
+)
+def test_pedal_that_is_never_lifted_is_lifted(tmp_path, after, remark):
+    path = write_tracks(tmp_path / "tune.mid", [control(64, 127), *note(60, 100), *after])
+    piece = load_piece(path)
+    if remark is None:
+        assert not piece.remarks() and piece.score[-1][0] == 25
+    else:
+        assert piece.remarks()[0].startswith(remark)
+        assert piece.score[-2:] == [(525, b"\xb0\x40\x00"), (525, b"\xb0\x7b\x00")]
+
+
+def test_pedal_that_holds_nothing_at_the_end_is_not_mentioned(tmp_path):
+    after = [*note(60, 100), control(64, 127)]
+    piece = load_piece(write_tracks(tmp_path / "tune.mid", after))
+    assert not piece.remarks() and piece.score[-1] == (25, b"\xb0\x40\x7f")
+
+
+def test_all_notes_off_ends_what_the_pedal_does_not_hold(tmp_path):
+    on = mido.Message("note_on", note=60, velocity=90)
+    without = load_piece(write_tracks(tmp_path / "a.mid", [on, control(123, 0, rest=100)]))
+    assert not without.remarks() and len(without.score) == 2
+    pedalled = [control(64, 127), on, control(123, 0, rest=100)]
+    held = load_piece(write_tracks(tmp_path / "b.mid", pedalled))
+    assert held.is_pedal_left and not held.unended
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (midi_bytes(b"\0\xff\x2f\0"), "holds no note: export the part"),
+        (midi_bytes(b"\0\x90\x3c\0\0\xff\x2f\0"), "holds no note: export the part"),
+        (midi_bytes(b"\0\x90\x3c\x40\x82\xff\xff\x7f\x80\x3c\0"), "lasts over 3600 s: cut it"),
+    ],
+)
+def test_file_without_notes_or_over_an_hour_is_refused(tmp_path, content, message):
+    (tmp_path / "tune.mid").write_bytes(content)
+    with pytest.raises(UserError, match=rf"tune\.mid {message}"):
+        load_piece(tmp_path / "tune.mid")
