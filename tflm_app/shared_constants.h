@@ -58,6 +58,8 @@
 #define SHARED_EXPRESSION_SILENCE_DB (-75)
 #define SHARED_EXPRESSION_LONGEST_FRAMES 8192u
 #define SHARED_EXPRESSION_ATTACK_FRAMES 64u
+#define SHARED_EXPRESSION_TAKE_OVER_FRAMES 128u
+#define SHARED_EXPRESSION_REPEAT_DB 3
 #define SHARED_EXPRESSION_USUAL_VIBRATO (-1)
 
 /* Partitions of the reverb: taps of one in the tail, and in a head before a tail. */

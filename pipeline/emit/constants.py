@@ -114,6 +114,8 @@ def _expression() -> _Entries:
         ("EXPRESSION_SILENCE_DB", f"({expression.SILENCE_DB >> 16})"),
         ("EXPRESSION_LONGEST_FRAMES", f"{expression.LONGEST}u"),
         ("EXPRESSION_ATTACK_FRAMES", f"{expression.ATTACK_FRAMES}u"),
+        ("EXPRESSION_TAKE_OVER_FRAMES", f"{expression.TAKE_OVER_FRAMES}u"),
+        ("EXPRESSION_REPEAT_DB", expression.REPEAT_DB),
         ("EXPRESSION_USUAL_VIBRATO", f"({expression.USUAL_VIBRATO})"),
     ]
 

@@ -24,6 +24,8 @@ NOTHING_DB = -128 << 16  # level of a voice that does not sound
 SILENCE_DB = -75 << 16  # level below which a voice has ended
 LONGEST = 1 << 13  # largest count of frames
 ATTACK_FRAMES = 64  # for so many frames a held note counts as sounding, however soft it is
+TAKE_OVER_FRAMES = 128  # a note after another one may leave out so much of its attack
+REPEAT_DB = 3  # a repeated note begins at least so far below the end of the last one
 USUAL_VIBRATO = -1  # stands for the table's vibrato depth, instead of a controller's
 LOG2_HZ_OF_NOTE_0_Q26 = round(2**26 * -NOTE_OF_1_HZ / SEMITONES_PER_OCTAVE)
 EXP2_Q30 = [round(2**30 * 2 ** (i / 64)) for i in range(65)]
@@ -125,18 +127,22 @@ class FixedExpressionVoice:
     ) -> None:
         """Attacks a note, out of the last release; the pitch glides from `start`, if given."""
         velocity_db = GAIN_DB_Q8[velocity] * 256
+        is_repeated = note << 16 == self._pitch_goal
         if velocity_db < self._velocity and self._tail > NOTHING_DB:
             self._tail += velocity_db - self._velocity
         self._held, self._slurred = True, False
-        self._frames = self._note_frames = 0
+        self._note_frames = 0
         self._velocity = self._velocity_goal = velocity_db
         if start is not None:
             self.pitch = start
         self._glide(note, glide_frames)
+        follows = self._tail > NOTHING_DB and self.table.slur_frames > 0
+        self._frames = self._take_over(is_repeated=is_repeated) if follows else 0
 
     def slur(self, note: int, velocity: int, glide_frames: int) -> None:
         """Moves to another note without an attack."""
-        self._slurred = True
+        self._held = self._slurred = True
+        self._tail = NOTHING_DB
         self._note_frames = 0
         self._velocity_goal = GAIN_DB_Q8[velocity] * 256
         self._glide(note, glide_frames)
@@ -178,28 +184,51 @@ class FixedExpressionVoice:
             way = self._pitch_goal - self.pitch
             self._pitch_step = abs(way) // frames * (1 if way >= 0 else -1)
 
-    def _level(self) -> int:
+    def _take_over(self, *, is_repeated: bool) -> int:
+        """Ends the release; returns the frame at which the next attack is about as loud."""
+        goal = self._release_at(self._tail_frames) if self._tail_frames else self._tail
+        if is_repeated:
+            goal = min(goal, self._tail - (REPEAT_DB << 16))
+        self._tail = NOTHING_DB
+        frames, bit = 0, TAKE_OVER_FRAMES // 2
+        while bit:
+            if self._envelope_at(frames | bit) + self._velocity <= goal:
+                frames |= bit
+            bit //= 2
+        return frames
+
+    def _envelope_at(self, frames: int) -> int:
+        low, high, fraction = self._curves_around()
+        below, above = (
+            _curve_at(curves.envelope, curves.envelope_slope, frames) for curves in (low, high)
+        )
+        return _between(below, above, fraction)
+
+    def _release_at(self, frames: int) -> int:
+        low, high, fraction = self._curves_around()
+        below, above = (
+            _curve_at(curves.release, curves.release_slope, frames) for curves in (low, high)
+        )
+        return self._tail + _between(below, above, fraction)
+
+    def _curves_around(self) -> tuple[FixedCurves, FixedCurves, int]:
+        """Returns the curves below and above the pitch, and its place between them, Q11."""
         highest = len(self.table.curves) - 1 << 16
         steps = (self.pitch - (self.table.lowest_note << 16)) // PITCH_STEP
         position = min(max(steps, 0), highest - 1)
         index, fraction = position >> 16, position >> 5 & 0x7FF
         low, high = self.table.curves[index : index + 2]
+        return low, high, fraction
+
+    def _level(self) -> int:
         level = NOTHING_DB
         if self._held:
-            below, above = (
-                _curve_at(curves.envelope, curves.envelope_slope, self._frames)
-                for curves in (low, high)
-            )
-            level = _between(below, above, fraction) + self._velocity
+            level = self._envelope_at(self._frames) + self._velocity
             if self._slurred and self._note_frames <= 48:
                 level += _curve_at(self.table.slur, 0, self._note_frames)
         if self._tail > NOTHING_DB:
             self._tail_frames = _count(self._tail_frames)
-            below, above = (
-                _curve_at(curves.release, curves.release_slope, self._tail_frames)
-                for curves in (low, high)
-            )
-            tail = self._tail + _between(below, above, fraction)
+            tail = self._release_at(self._tail_frames)
             if tail < SILENCE_DB:
                 self._tail = NOTHING_DB
             else:

@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
         const uint32_t glide = (uint32_t)step.glide_frames;
         if (step.what == 1) {
             const int32_t from = step.from < 0 ? state.pitch : step.from;
-            expression_start(&state, step.note, step.velocity, from, glide);
+            expression_start(&state, table, step.note, step.velocity, from, glide);
         } else if (step.what == 2) {
             expression_slur(&state, step.note, step.velocity, glide);
         } else if (step.what == 3) {

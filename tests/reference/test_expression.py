@@ -47,18 +47,15 @@ def random_steps(n_steps: int, seed: int) -> np.ndarray:
     """Draws random events for a voice, with notes, gains and bends beyond the usual ranges."""
     rng = np.random.default_rng(seed)
     steps = np.zeros((n_steps, 8), np.int32)
-    held = False
     for step in steps:
         step[5:8] = rng.integers(-(24 << 16), 24 << 16), rng.integers(-(300 << 16), 5 << 16), -1
         if rng.random() < 0.5:
             step[5:8] = 0, 0, rng.integers(-1, 32768)
         if rng.random() < 0.06:
-            kinds = (START, SLUR, RELEASE) if held else (START, RELEASE)
-            step[0] = rng.choice(kinds)
+            step[0] = rng.choice((START, SLUR, RELEASE))
             step[1:3] = rng.integers(0, 128), rng.integers(1, 128)
             step[3] = rng.choice([-1, rng.integers(0, 127 << 16)])
             step[4] = rng.choice([0, 1, 7, 500])
-            held = step[0] != RELEASE
     return steps
 
 
@@ -149,33 +146,69 @@ def test_released_note_follows_the_learnt_release_to_silence():
     assert not steps[-1][2]
 
 
-def begin_alone_and_after(first_velocity: int, velocity: int):
-    """Begins a note from rest, and right after the release of another.
+def begin_alone_and_after(
+    velocities: tuple[int, int] = (100, 100),
+    *,
+    notes: tuple[int, int] = (72, 74),
+    gap: int = 0,
+    slurs: bool = True,
+):
+    """Begins a note from rest, and `gap` frames after the end of another.
 
     Returns:
-        The last loudness of that other note, and the loudness of both beginnings in dB.
+        The last loudness of that other note or of its release, and the loudness of both
+        beginnings, in dB.
     """
     table = dataclasses.replace(TABLES["flute"], loudness_drift_db=0.0)
+    table = table if slurs else dataclasses.replace(table, slur_ms=0.0)
     alone, after = (FixedExpressionVoice(to_fixed(table), 1) for _ in range(2))
-    after.start(72, first_velocity)
+    after.start(notes[0], velocities[0])
     last = [after.step()[1] for _ in range(200)][-1]
     after.release()
+    for _ in range(gap):
+        last = after.step()[1]
     beginnings = []
     for voice in (alone, after):
-        voice.start(74, velocity)
+        voice.start(notes[1], velocities[1])
         beginnings.append(np.array([voice.step()[1] for _ in range(64)]))
     return last, *beginnings
 
 
-def test_immediate_next_note_rises_out_of_the_release_of_the_last():
-    last, attack, grown = begin_alone_and_after(100, 100)
-    assert attack[0] < last - 8 and grown[0] > last - 3
-    assert (grown >= attack).all() and grown[-1] == attack[-1]
+@pytest.mark.parametrize("gap", [0, 1, 2, 5, 12])
+def test_next_note_begins_as_loud_as_the_release_of_the_last(gap):
+    last, attack, grown = begin_alone_and_after(gap=gap)
+    first = grown[0]
+    assert attack[0] < last - 8 and abs(first - last) < 1.5
+    # It goes on with the attack from the moment at which that is as loud, and reaches its end.
+    at = int(np.argmin(np.abs(attack - first)))
+    if gap > 2:
+        np.testing.assert_array_equal(grown[: 64 - at], attack[at:])
+    assert grown.min() > first - 1 and grown[-1] == pytest.approx(attack[-1], abs=1)
 
 
-def test_soft_note_does_not_begin_with_the_loudness_of_the_last_one():
-    last, attack, grown = begin_alone_and_after(127, 40)
-    assert (grown <= np.maximum(attack, last + 40 * np.log10(40 / 127)) + 0.1).all()
+@pytest.mark.parametrize("gap", [0, 1, 2])
+def test_repeated_note_begins_3_db_below_the_last(gap):
+    last = begin_alone_and_after()[0]
+    grown = begin_alone_and_after(notes=(72, 72), gap=gap)[2]
+    assert last - 4 < grown[0] < last - 2.5 and grown[-1] > last - 0.5
+
+
+def test_note_after_silence_has_its_whole_attack():
+    _, attack, grown = begin_alone_and_after(gap=120)
+    np.testing.assert_array_equal(grown, attack)
+
+
+def test_note_of_an_instrument_that_cannot_slur_has_its_whole_attack():
+    last, attack, grown = begin_alone_and_after(slurs=False)
+    assert attack[0] < last - 8 and grown[0] > last - 3  # the louder of release and attack
+    assert (grown >= attack).all() and grown[-1] == attack[-1] and grown.min() < last - 4
+
+
+@pytest.mark.parametrize("slurs", [True, False])
+def test_soft_note_does_not_begin_with_the_loudness_of_the_last_one(slurs):
+    last, attack, grown = begin_alone_and_after((127, 40), slurs=slurs)
+    excess = grown - np.maximum(attack, last + 40 * np.log10(40 / 127))
+    assert excess[0] < 0.1 and excess.max() < 1.5
 
 
 def test_vibrato_starts_after_its_delay_with_its_rate_and_depth():

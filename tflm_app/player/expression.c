@@ -23,24 +23,10 @@ static void glide(expression_state_t *state, int note, uint32_t frames) {
     }
 }
 
-void expression_start(expression_state_t *state, int note, int velocity, int32_t from,
-                      uint32_t glide_frames) {
-    const int32_t velocity_db = gain_db_q8[velocity] * 256;
-    if (velocity_db < state->velocity_db && state->tail_db > NOTHING_DB) {
-        state->tail_db += velocity_db - state->velocity_db;
-    }
-    state->is_held = true;
-    state->is_slurred = false;
-    state->frames = 0;
-    state->note_frames = 0;
-    state->velocity_goal_db = velocity_db;
-    state->velocity_db = velocity_db;
-    state->pitch = from;
-    glide(state, note, glide_frames);
-}
-
 void expression_slur(expression_state_t *state, int note, int velocity, uint32_t glide_frames) {
+    state->is_held = true;
     state->is_slurred = true;
+    state->tail_db = NOTHING_DB;
     state->note_frames = 0;
     state->velocity_goal_db = gain_db_q8[velocity] * 256;
     glide(state, note, glide_frames);
@@ -87,27 +73,38 @@ static int32_t between(int32_t low, int32_t high, int32_t fraction_q11) {
 
 static uint32_t count(uint32_t frames) { return frames < LONGEST ? frames + 1 : frames; }
 
-/* Returns the loudness before controllers and drift. */
-static int32_t level(expression_state_t *state, const expression_t *expression) {
+/* Returns the loudness of a held note of full velocity at a pitch, `frames` >= 1 after its attack. */
+static int32_t envelope_at(const expression_t *expression, int32_t pitch, uint32_t frames) {
+    int32_t fraction;
+    const expression_curves_t *const low = curves_around(expression, pitch, &fraction);
+    const expression_curves_t *const high = low + 1;
+    return between(curve_at(low->envelope, EXPRESSION_N_KNOTS, low->envelope_slope, frames),
+                   curve_at(high->envelope, EXPRESSION_N_KNOTS, high->envelope_slope, frames), fraction);
+}
+
+/* Returns the loudness of the release, `frames` >= 1 after the end of the note. */
+static int32_t release_at(const expression_state_t *state, const expression_t *expression, uint32_t frames) {
     int32_t fraction;
     const expression_curves_t *const low = curves_around(expression, state->pitch, &fraction);
     const expression_curves_t *const high = low + 1;
+    return state->tail_db +
+           between(curve_at(low->release, EXPRESSION_N_RELEASE_KNOTS, low->release_slope, frames),
+                   curve_at(high->release, EXPRESSION_N_RELEASE_KNOTS, high->release_slope, frames),
+                   fraction);
+}
+
+/* Returns the loudness before controllers and drift. */
+static int32_t level(expression_state_t *state, const expression_t *expression) {
     int32_t level_db = NOTHING_DB;
     if (state->is_held) {
-        const uint32_t t = state->frames;
-        level_db = between(curve_at(low->envelope, EXPRESSION_N_KNOTS, low->envelope_slope, t),
-                           curve_at(high->envelope, EXPRESSION_N_KNOTS, high->envelope_slope, t), fraction) +
-                   state->velocity_db;
+        level_db = envelope_at(expression, state->pitch, state->frames) + state->velocity_db;
         if (state->is_slurred && state->note_frames <= SHARED_EXPRESSION_LAST_RELEASE_KNOT) {
             level_db += curve_at(expression->slur, EXPRESSION_N_RELEASE_KNOTS, 0, state->note_frames);
         }
     }
     if (state->tail_db > NOTHING_DB) {
-        const uint32_t t = state->tail_frames = count(state->tail_frames);
-        const int32_t tail_db =
-            state->tail_db +
-            between(curve_at(low->release, EXPRESSION_N_RELEASE_KNOTS, low->release_slope, t),
-                    curve_at(high->release, EXPRESSION_N_RELEASE_KNOTS, high->release_slope, t), fraction);
+        state->tail_frames = count(state->tail_frames);
+        const int32_t tail_db = release_at(state, expression, state->tail_frames);
         if (tail_db < EXPRESSION_SILENCE_DB_Q16) {
             state->tail_db = NOTHING_DB;
         } else if (tail_db > level_db) {
@@ -115,6 +112,44 @@ static int32_t level(expression_state_t *state, const expression_t *expression) 
         }
     }
     return level_db;
+}
+
+/* Ends the release and returns the last frame at which the attack of the next note is not louder than it, by
+ * bisection: 0 if there is none. */
+static uint32_t take_over(expression_state_t *state, const expression_t *expression, int32_t velocity_db,
+                          bool is_repeated) {
+    int32_t goal_db =
+        state->tail_frames > 0 ? release_at(state, expression, state->tail_frames) : state->tail_db;
+    const int32_t repeat_db = state->tail_db - DB_Q16(SHARED_EXPRESSION_REPEAT_DB);
+    if (is_repeated && repeat_db < goal_db) {
+        goal_db = repeat_db;
+    }
+    state->tail_db = NOTHING_DB;
+    uint32_t frames = 0;
+    for (uint32_t bit = SHARED_EXPRESSION_TAKE_OVER_FRAMES / 2; bit > 0; bit /= 2) {
+        if (envelope_at(expression, state->pitch, frames | bit) + velocity_db <= goal_db) {
+            frames |= bit;
+        }
+    }
+    return frames;
+}
+
+void expression_start(expression_state_t *state, const expression_t *expression, int note, int velocity,
+                      int32_t from, uint32_t glide_frames) {
+    const int32_t velocity_db = gain_db_q8[velocity] * 256;
+    const bool is_repeated = note << 16 == state->pitch_goal;
+    if (velocity_db < state->velocity_db && state->tail_db > NOTHING_DB) {
+        state->tail_db += velocity_db - state->velocity_db;
+    }
+    state->is_held = true;
+    state->is_slurred = false;
+    state->note_frames = 0;
+    state->velocity_goal_db = velocity_db;
+    state->velocity_db = velocity_db;
+    state->pitch = from;
+    glide(state, note, glide_frames);
+    const bool follows = state->tail_db > NOTHING_DB && expression->slur_frames > 0;
+    state->frames = follows ? take_over(state, expression, velocity_db, is_repeated) : 0;
 }
 
 /* Returns a random number, uniform within +-2^15: the upper bits of a linear congruential generator. */

@@ -10,8 +10,12 @@
  *   vibrato   rate, usual depth, and the delay before it starts
  *   drift     random deviation of pitch and loudness
  *
- * A note that starts during the release of another one rises out of it: the louder of the two is output. The
- * release falls by as much as the new note is struck more softly, so that no note begins louder than it is.
+ * A note that starts during the release of another one rises out of it. If the instrument can slur, its
+ * attack begins at the moment at which it is as loud as that release, as if the breath or the bow had not
+ * stopped; a repeated note begins SHARED_EXPRESSION_REPEAT_DB (3 dB) below the end of the last one, so that
+ * it is heard as another note. Runs of short notes are thus about as loud as slurs, whatever their gaps. If
+ * the instrument cannot slur, the note has its whole attack, and the louder of attack and release is output.
+ * The release falls by as much as the new note is struck more softly; so no note begins louder than it is.
  *
  * Integer arithmetic: pitch in semitones (MIDI note numbers) and loudness in dB, both Q16. Every core gives
  * the same bits; pipeline/reference/expression.py does the same in Python. Cost: 250 instructions per frame
@@ -98,9 +102,11 @@ void expression_reset(expression_state_t *state, uint32_t seed);
 
 /* Starts a note with an attack; a note that is held ends without a release. note: 0 to 127; velocity: 1 to
  * 127. The pitch glides from `from` (semitones, Q16) to the note in `glide_frames`; 0 for no glide. */
-void expression_start(expression_state_t *state, int note, int velocity, int32_t from, uint32_t glide_frames);
+void expression_start(expression_state_t *state, const expression_t *expression, int note, int velocity,
+                      int32_t from, uint32_t glide_frames);
 
-/* Moves a sounding note to another pitch without an attack. Same ranges as expression_start. */
+/* Moves a note that is held, or was released since the last frame, to another pitch without an attack. Same
+ * ranges as expression_start. */
 void expression_slur(expression_state_t *state, int note, int velocity, uint32_t glide_frames);
 
 /* Ends the note, which then dies away. */

@@ -86,8 +86,15 @@ static int find_key(const player_t *player, uint8_t note) {
     return -1;
 }
 
-/* Moves the voice to the latest held key, or ends the note if there is none. The move is a slur if the voice
- * sounds and its instrument can slur. */
+/* Whether a note ended since the last block, so that another one in its place leaves no gap: its release has
+ * not begun to sound. */
+static bool has_just_ended(const player_voice_t *voice) {
+    return voice->phase == VOICE_RELEASED && voice->expression.tail_frames == 0;
+}
+
+/* Moves the voice to the latest held key, or ends the note if there is none. The move is a slur if the
+ * instrument can slur and the voice sounds: the order of note off and note on within a block makes no
+ * difference. A key that is struck again is no slur. */
 static void play_latest_key(player_t *player, bool was_held) {
     player_voice_t *const voice = &player->voices[0];
     if (player->n_keys == 0) {
@@ -99,13 +106,14 @@ static void play_latest_key(player_t *player, bool was_held) {
         return;
     }
     const player_key_t key = player->keys[player->n_keys - 1];
-    const bool slurs = was_held && voice->phase == VOICE_HELD && voice->preset == player->program &&
-                       voice->table->slur_frames > 0;
-    if (slurs) {
+    const bool is_joined =
+        (was_held && voice->phase == VOICE_HELD) || (has_just_ended(voice) && key.note != voice->note);
+    if (is_joined && voice->preset == player->program && voice->table->slur_frames > 0) {
         const uint32_t portamento = player_portamento_frames(player);
         const uint32_t glide = portamento > 0 ? portamento : voice->table->slur_frames;
         expression_slur(&voice->expression, key.note, key.velocity, glide);
         voice->note = key.note;
+        voice->phase = VOICE_HELD;
         player->last_pitch = key.note << 16;
     } else {
         player_voice_begin_note(player, voice, key);

@@ -25,7 +25,7 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
     } else if (glide_frames > 0) {      /* monophonic: the note follows a released one */
         from = voice->expression.pitch; /* the current pitch of an unfinished glide */
     }
-    expression_start(&voice->expression, key.note, key.velocity, from, glide_frames);
+    expression_start(&voice->expression, voice->table, key.note, key.velocity, from, glide_frames);
     voice->note = key.note;
     voice->phase = phase;
     player->last_pitch = key.note << 16;

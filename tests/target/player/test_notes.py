@@ -49,6 +49,50 @@ def test_mono_player_slurs_to_the_last_note_and_back_to_a_held_one(mono):
     assert loudness[260] < LEVEL_DB - 5
 
 
+def violin_run(n_blocks: int, gap: int, notes: tuple[int, ...]) -> list[tuple[int, bytes]]:
+    """Returns a run of notes, each of which ends `gap` blocks before the next one begins."""
+    score = [(0, program_change(1))]
+    for i, note in enumerate(notes):
+        begin = 1 + n_blocks * i
+        score += [(begin, on(note, 100)), (begin + n_blocks - gap, off(note))]
+    return sorted(score, key=lambda event: event[0])
+
+
+def loudness_of_run(played, n_blocks: int, n_notes: int) -> float:
+    """Returns the mean loudness of the second half of a run in dB."""
+    loudness = course(played)[1]
+    return float(loudness[1 + n_blocks * n_notes // 2 : 1 + n_blocks * n_notes].mean())
+
+
+def test_notes_that_abut_are_slurred_in_whatever_order_their_messages_come(mono):
+    slurred = [(0, program_change(1)), (1, on(60)), (60, on(64)), (60, off(60)), (90, off(64))]
+    abutting = [slurred[i] for i in (0, 1, 3, 2, 4)]
+    played = mono(*abutting, until=200)
+    np.testing.assert_array_equal(played.pcm, mono(*slurred, until=200).pcm)
+    assert 60 < course(played)[0][61] < 64 and np.isnan(course(played)[0][199])
+
+
+@pytest.mark.parametrize("n_blocks", [5, 12, 30])
+@pytest.mark.parametrize("gap", [0, 1])
+def test_run_is_as_loud_with_small_gaps_as_with_overlaps(mono, n_blocks, gap):
+    notes = (60, 62, 64, 65) * (40 // n_blocks + 2)
+    overlapping = mono(*violin_run(n_blocks, -2, notes), until=600)
+    detached = mono(*violin_run(n_blocks, gap, notes), until=600)
+    reference = loudness_of_run(overlapping, n_blocks, len(notes))
+    assert loudness_of_run(detached, n_blocks, len(notes)) == pytest.approx(reference, abs=1.5)
+
+
+def test_repeated_note_that_abuts_is_heard_as_another_one(mono):
+    played = mono(
+        (0, program_change(1)), (1, on(60)), (90, off(60)), (90, on(60)), (180, off(60)), until=300
+    )
+    pitch, loudness = course(played)
+    drift = 4 * TABLES["violin"].loudness_drift_db
+    assert loudness[90] == pytest.approx(loudness[89] - 3, abs=1 + drift)
+    assert loudness[170] == pytest.approx(loudness[80], abs=drift)
+    assert attacks(played) == [1] and pitch[95] == pytest.approx(60, abs=0.3)
+
+
 def test_instrument_that_does_not_slur_attacks_every_note(mono):
     played = mono((0, program_change(2)), (1, on(60)), (60, on(64)), until=120)
     pitch, loudness = course(played)
