@@ -116,7 +116,7 @@ def choose_parts(
         return played
     if channels:
         raise UserError(f"{path} has no notes on these channels in these tracks: {listing}")
-    raise UserError(f"{path} has only drums there, which --channel {DRUM_CHANNEL} plays: {listing}")
+    raise UserError(f"{path} has only drums, which --channel {DRUM_CHANNEL} plays: {listing}")
 
 
 def count_notes(number: int) -> str:

@@ -32,18 +32,24 @@ def held(notes: list[int]) -> str:
     )
 
 
-def arrange(midi_file: bytes) -> dict[str, Any]:
-    """Returns the score that the page reads from a MIDI file, or its ``error``."""
+def arrange(*midi_files: bytes, channel: int | None = None) -> list[dict[str, Any]]:
+    """Returns what the page reads from each MIDI file, with its ``score``, or its ``error``."""
     code = (ASSETS / "web" / "midi_file.js").read_text()
+    files = json.dumps([list(file) for file in midi_files])
     script = f"""{code}
-        try {{
-            const read = readMidiFile(Uint8Array.from({json.dumps(list(midi_file))}).buffer);
-            const score = [...read.blocks].map((block, i) =>
-                [block, [...read.bytes.subarray(i ? read.ends[i - 1] : 0, read.ends[i])]]);
-            console.log(JSON.stringify({{ score, seconds: read.seconds }}));
-        }} catch (error) {{
-            console.log(JSON.stringify({{ error: error.message }}));
-        }}"""
+        const read = (file) => {{
+            const {{ blocks, ends, bytes, ...facts }} = readMidiFile(
+                Uint8Array.from(file).buffer, {json.dumps(channel)});
+            const message = (i) => [...bytes.subarray(i ? ends[i - 1] : 0, ends[i])];
+            return {{ ...facts, score: [...blocks].map((block, i) => [block, message(i)]) }};
+        }};
+        console.log(JSON.stringify({files}.map((file) => {{
+            try {{
+                return read(file);
+            }} catch (error) {{
+                return {{ error: error.message }};
+            }}
+        }})));"""
     done = subprocess.run(
         ["node", "-"], input=script, capture_output=True, text=True, check=False, timeout=60
     )

@@ -97,7 +97,7 @@ def test_programs_and_system_messages_are_left_out(tmp_path):
             {"channels": [1], "tracks": [2]},
             "has no notes on these channels in these tracks: it holds",
         ),
-        ({"tracks": [3]}, "has only drums there, which --channel 10 plays: it holds"),
+        ({"tracks": [3]}, "has only drums, which --channel 10 plays: it holds"),
     ],
 )
 def test_part_that_is_not_there_is_refused_with_those_that_are(band, options, message):

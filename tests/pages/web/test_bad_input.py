@@ -4,7 +4,7 @@ import json
 
 import mido
 import pytest
-from support.web_page import GESTURELESS, arrange, clicks
+from support.web_page import GESTURELESS, clicks
 
 pytestmark = [pytest.mark.browser, pytest.mark.firmware]
 
@@ -16,33 +16,6 @@ def dropped(browser, name: str, content: bytes) -> None:
 
 def trouble(browser) -> str:
     return browser.run("$('trouble').textContent")
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", "it ends too early"),
-        (b"RIFF1234WAVE", "it is not a MIDI file"),
-        (b"MThd\0\0\0\6\0\2\0\1\1\0", "it holds independent songs (format 2)"),
-        (b"MThd\0\0\0\6\0\0\0\1\xe7\x28", "it counts time in video frames, not beats"),
-        (b"MThd\0\0\0\6\0\0\0\1\1\0MTrk\0\0\0\x10\0\x90", "it ends in the middle of a track"),
-        (b"MThd\0\0\0\6\0\0\0\1\1\0MTrk\0\0\0\4\0\xff\x2f\0", "it holds no note"),
-        (b"MThd\0\0\0\6\0\0\0\1\1\0MTrk\0\0\0\4\0\x40\x2f\0", "bytes that are no message"),
-        (
-            b"MThd\0\0\0\6\0\0\0\1\0\1MTrk\0\0\0\6\xff\xff\x7f\x90\x40\x40",
-            "it lasts over an hour",
-        ),
-    ],
-)
-def test_broken_midi_file_is_named_in_one_line(content, reason):
-    assert reason in arrange(content)["error"]
-
-
-def test_running_status_sysex_and_drums_are_understood():
-    track = bytes([0, 0xF0, 2, 1, 0xF7, 0, 0x90, 60, 64, 10, 62, 64, 0, 0x99, 35, 64, 0, 0xC0, 5])
-    head = b"MThd\0\0\0\6\0\0\0\1\0\x0aMTrk" + len(track).to_bytes(4, "big")
-    read = arrange(head + track)
-    assert read["score"] == [[0, [0x90, 60, 64]], [125, [0x90, 62, 64]]]
 
 
 def test_file_that_cannot_be_played_is_reported_and_the_next_one_plays(browse, tmp_path):
@@ -61,7 +34,7 @@ def test_file_that_cannot_be_played_is_reported_and_the_next_one_plays(browse, t
     dropped(browser, "good.mid", (tmp_path / "good.mid").read_bytes())
     browser.wait_for("shown.voices.length === 1")
     assert trouble(browser) == ""
-    assert browser.run("$('tune-name').textContent") == "good.mid: 1 notes"
+    assert browser.run("$('tune-name').textContent") == "good.mid: 1 note"
     assert browser.run("$('tune-toggle').getAttribute('aria-label')") == "Pause"
     browser.wait_for("!isTunePlaying && $('tune-place').value === '1000'")  # four seconds long
     assert browser.run("$('tune-toggle').getAttribute('aria-label')") == "Play"

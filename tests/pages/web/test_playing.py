@@ -6,8 +6,9 @@ import mido
 import numpy as np
 import pytest
 from support.chromium import Browser
+from support.midi_files import note, write_tracks
 from support.sounds import make_tone
-from support.web_page import GESTURELESS, arrange, clicks, held
+from support.web_page import GESTURELESS, clicks, held
 
 from pipeline.audio.pcm import to_pcm
 from pipeline.core.instrument_config import shipped_instruments
@@ -185,10 +186,24 @@ def test_tune_that_faded_out_bent_and_gliding_plays_the_same_again(browse, tune,
     np.testing.assert_array_equal(rendered(browser, 16_000, 16_000, once + through), expected)
 
 
-def test_javascript_reads_a_midi_file_as_the_pipeline_does(tune):
-    read = arrange(tune.read_bytes())
-    assert [(block, bytes(part)) for block, part in read["score"]] == load_piece(tune).score
-    assert read["seconds"] == pytest.approx(mido.MidiFile(tune).length)
+def test_channel_of_a_midi_file_is_chosen(browse, tmp_path):
+    parts = (note(72, 9000), note(52, 9000, channel=2), note(36, 100, channel=10))
+    content = json.dumps(list(write_tracks(tmp_path / "band.mid", *parts).read_bytes()))
+    browser = browse(GESTURELESS)
+    browser.run(f"openTune(Uint8Array.from({content}).buffer, 'band.mid')")
+    browser.run("setMode(false)")
+    browser.wait_for(held([52, 72]))
+    said = "band.mid: 2 notes; not played: 1 note of drums"
+    assert browser.run("$('tune-name').textContent") == said
+    assert browser.run("[...$('tune-channel').options].map((option) => option.text)") == [
+        "all channels but the drums",
+        *("channel 1, 1 note", "channel 2, 1 note", "channel 10 (drums), 1 note"),
+    ]
+    browser.run("$('tune-channel').value = 2, $('tune-channel').dispatchEvent(new Event('change'))")
+    browser.wait_for(held([52]))
+    assert (
+        browser.run("$('tune-name').textContent + $('tune-channel').value") == "band.mid: 1 note2"
+    )
 
 
 def test_second_midi_file_plays_while_the_first_is_playing(browse, tune):

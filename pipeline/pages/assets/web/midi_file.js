@@ -1,20 +1,25 @@
 // Reads a Standard MIDI File into what the audio thread plays: MIDI bytes, each with the number of its block of
-// 4 ms, as pipeline.target.player.load_score does. Program changes and the drums on channel 10 are left out,
-// because the listener chooses the instrument.
+// 4 ms, as pipeline.target.midi_score.load_piece does. Program changes are left out, because the listener chooses
+// the instrument, and so are drums unless their channel is asked for, and notes that the firmware cannot play. Notes
+// without an end are released.
 const FRAME_RATE = 250;
 const MAX_SECONDS = 3600;
 const CHORD_SECONDS = 0.03; // between notes of a chord; notes that overlap later may be slurred
+const DRUM_CHANNEL = 10;
+const LOWEST_NOTE = 16, HIGHEST_NOTE = 107; // 20 to 4000 Hz
+const RELEASE_SECONDS = 2; // from the last message until notes without an end are released
+const VIDEO_RATES = { 24: [24, 1], 25: [25, 1], 29: [30000, 1001], 30: [30, 1] }; // frames per second, as fractions
 
-// Returns { blocks, ends, bytes, seconds, nNotes, hasChords }; throws an Error with one line for the reader.
-function readMidiFile(data) {
+// Reads `channel`, from 1, or all but that of the drums. Returns { blocks, ends, bytes, seconds, nNotes, hasChords,
+// channels, nDrums, nOutside, nUnended, isPedalLeft }; throws an Error with one line for the reader.
+function readMidiFile(data, channel = null) {
   const bytes = new Uint8Array(data);
   const reader = new MidiReader(bytes);
   if (reader.text(4) !== "MThd") throw new Error("it is not a MIDI file");
   const header = reader.number(4), format = reader.number(2);
   reader.number(2); // the number of tracks, which some files get wrong
   const division = reader.number(2);
-  if (format > 1) throw new Error("it holds independent songs (format 2)");
-  if (!division || division & 0x8000) throw new Error("it counts time in video frames, not beats");
+  if (format > 1) throw new Error(`it holds independent songs, format ${format}`);
   reader.place = 8 + header;
   const events = [];
   while (reader.place < bytes.length) {
@@ -23,7 +28,8 @@ function readMidiFile(data) {
     if (kind === "MTrk") readTrack(reader, end, events);
     reader.place = end;
   }
-  return arrange(events.sort((a, b) => a.tick - b.tick), division); // the sort is stable
+  setTimes(events.sort((a, b) => a.tick - b.tick), clockOf(division)); // the sort is stable
+  return arrange(events.filter(({ message }) => message), channel);
 }
 
 class MidiReader {
@@ -77,40 +83,123 @@ function readTrack(reader, end, events) {
       if (first & 128) status = first;
       if (status < 0x80 || status >= 0xf0) throw new Error("a track holds bytes that are no message");
       const nData = status >= 0xc0 && status < 0xe0 ? 1 : 2;
-      const message = first & 128 ? [status] : [status, first & 127];
-      while (message.length < nData + 1) message.push(reader.byte() & 127);
+      const message = first & 128 ? [status] : [status, first];
+      while (message.length < nData + 1) message.push(Math.min(reader.byte(), 127));
       events.push({ tick, message });
     }
   }
 }
 
-function arrange(events, division) {
-  const blocks = [], ends = [], bytes = [], beginnings = new Map(); // by note that is held
-  let seconds = 0, tick = 0, tempo = 500000, nNotes = 0, hasChords = false;
+// Returns how time is counted, in units of which every number is whole: units per tick until the tempo changes, and
+// units per block.
+function clockOf(division) {
+  if (division > 0 && division < 0x8000) return { weight: 500000, blockUnits: 4000 * division, followsTempo: true };
+  const [frames, seconds] = VIDEO_RATES[256 - (division >> 8)] ?? [0, 0];
+  const blockUnits = frames * (division & 255);
+  if (!blockUnits) throw new Error(`its time division is ${(division << 16) >> 16}`);
+  return { weight: FRAME_RATE * seconds, blockUnits, followsTempo: false };
+}
+
+function setTimes(events, { weight, blockUnits, followsTempo }) {
+  let units = 0, tick = 0;
   for (const event of events) {
-    seconds += (event.tick - tick) * ((tempo * 1e-6) / division);
+    units += weight * (event.tick - tick);
     tick = event.tick;
-    if (event.tempo) tempo = event.tempo;
-    if (!event.message) continue;
-    if (seconds > MAX_SECONDS) throw new Error("it lasts over an hour");
-    const [status] = event.message;
-    const isDrum = (status & 15) === 9, isProgram = (status & 0xf0) === 0xc0;
-    if (isDrum || isProgram) continue;
-    const [, note, velocity] = event.message;
-    if ((status & 0xf0) === 0x90 && velocity) {
-      nNotes++;
-      hasChords ||= [...beginnings.values()].some((begun) => seconds - begun < CHORD_SECONDS);
-      beginnings.set(note, seconds);
-    } else if (status < 0xa0) {
-      beginnings.delete(note);
-    }
-    blocks.push(Math.floor(seconds * FRAME_RATE));
-    bytes.push(...event.message);
-    ends.push(bytes.length);
+    event.block = Math.floor(units / blockUnits);
+    event.seconds = units / blockUnits / FRAME_RATE;
+    if (followsTempo && event.tempo) weight = event.tempo;
   }
-  if (!nNotes) throw new Error("it holds no note");
+}
+
+// The notes that are held on one channel, by keys or by the sustain pedal.
+class HeldNotes {
+  constructor() {
+    this.down = new Map(); // onset in seconds, by note whose key is down
+    this.pedalled = new Set(); // notes that only the pedal holds
+    this.isPedalDown = false;
+  }
+
+  receive([status, first, second], seconds) {
+    const kind = status & 0xf0;
+    if (kind === 0x90 && second) {
+      this.down.set(first, seconds);
+      this.pedalled.delete(first);
+    } else if (kind < 0xa0) this.release([first]);
+    else if (kind === 0xb0) this.change(first, second);
+  }
+
+  change(number, value) {
+    if (number === 64 || number === 121) { // the pedal, or a reset of all controllers
+      this.isPedalDown = number === 64 && value >= 64;
+      if (!this.isPedalDown) this.pedalled.clear();
+    } else if (number === 120 || number >= 126) { // all sound off; one note at a time, or several
+      this.down.clear();
+      this.pedalled.clear();
+    } else if (number >= 123) this.release([...this.down.keys()]); // all notes off
+  }
+
+  release(notes) {
+    for (const note of notes) if (this.down.delete(note) && this.isPedalDown) this.pedalled.add(note);
+  }
+}
+
+// Returns { channel, nNotes } of the channels that have notes.
+function listChannels(events) {
+  const counts = Array(17).fill(0);
+  for (const { message: [status, , velocity] } of events) {
+    if ((status & 0xf0) === 0x90 && velocity) counts[1 + (status & 15)]++;
+  }
+  return counts.map((nNotes, channel) => ({ channel, nNotes })).filter(({ nNotes }) => nNotes);
+}
+
+// Selects what is played on the channels of `held`, which then tells what is held at the end.
+function select(events, held) {
+  const played = [];
+  let nNotes = 0, nOutside = 0, hasChords = false;
+  for (const event of events) {
+    const [status, note, velocity] = event.message, kind = status & 0xf0, notes = held.get(1 + (status & 15));
+    if (!notes || kind === 0xc0) continue;
+    const begins = kind === 0x90 && velocity > 0;
+    if (kind < 0xa0 && (note < LOWEST_NOTE || note > HIGHEST_NOTE)) {
+      nOutside += begins;
+      continue;
+    }
+    if (begins) {
+      const onsets = [...held.values()].flatMap(({ down }) => [...down.values()]);
+      hasChords ||= onsets.some((begun) => event.seconds - begun < CHORD_SECONDS);
+      nNotes++;
+    }
+    notes.receive(event.message, event.seconds);
+    played.push(event);
+  }
+  return { played, nNotes, nOutside, hasChords };
+}
+
+function arrange(events, chosen) {
+  const channels = listChannels(events);
+  if (!channels.length) throw new Error("it holds no note");
+  const names = channels.map(({ channel }) => channel);
+  const wanted = chosen === null ? names.filter((channel) => channel !== DRUM_CHANNEL) : [chosen];
+  if (!wanted.length) throw new Error(`it holds only drums, on channel ${DRUM_CHANNEL}`);
+  const held = new Map(wanted.map((channel) => [channel, new HeldNotes()]));
+  const { played, ...counts } = select(events, held);
+  if (!counts.nNotes) throw new Error("it holds no note that the firmware can play");
+  const last = played.at(-1);
+  if (last.seconds > MAX_SECONDS) throw new Error("it lasts over an hour");
+  const holding = [...held].filter(([, { down, pedalled }]) => down.size || pedalled.size);
+  const block = last.block + RELEASE_SECONDS * FRAME_RATE;
+  for (const [channel] of holding) {
+    for (const number of [64, 123]) played.push({ block, message: [0xb0 | (channel - 1), number, 0] });
+  }
+  let nBytes = 0;
   return {
-    blocks: Uint32Array.from(blocks), ends: Uint32Array.from(ends), bytes: Uint8Array.from(bytes), seconds, nNotes,
-    hasChords,
+    ...counts, channels,
+    blocks: Uint32Array.from(played, (event) => event.block),
+    ends: Uint32Array.from(played, ({ message }) => (nBytes += message.length)),
+    bytes: Uint8Array.from(played.flatMap(({ message }) => message)),
+    seconds: last.seconds + (holding.length ? RELEASE_SECONDS : 0),
+    nDrums: chosen === null ? channels.find(({ channel }) => channel === DRUM_CHANNEL)?.nNotes ?? 0 : 0,
+    nUnended: holding.reduce((sum, [, { down }]) => sum + down.size, 0),
+    isPedalLeft: holding.some(([, { pedalled }]) => pedalled.size > 0),
   };
 }

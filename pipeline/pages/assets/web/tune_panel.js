@@ -1,5 +1,5 @@
 // The card "Let it play": the demo phrase and the transport of a MIDI file.
-let tune = null, isTunePlaying = false, isSeeking = false;
+let tune = null, tuneFile = null, isTunePlaying = false, isSeeking = false;
 
 $("demo").addEventListener("click", () => withSound(() => {
   stopLive();
@@ -7,22 +7,56 @@ $("demo").addEventListener("click", () => withSound(() => {
   engine.send({ do: "demo" });
 }));
 
-function openTune(data, name) {
+// Plays a channel of a MIDI file, or all but the drums.
+function openTune(data, name, channel = null) {
   try {
-    tune = readMidiFile(data);
+    tune = readMidiFile(data, channel);
   } catch (error) {
     report(`${name} cannot be played: ${error.message}. Export it again as a Standard MIDI File.`);
     return;
   }
+  tuneFile = { data, name };
   report("");
   engine.send({ do: "load", tune }); // stops the one before
   if (tune.hasChords) setMode(false);
   showDefaults();
   isTunePlaying = false;
   $("tune").hidden = false;
-  $("tune-name").textContent = `${name}: ${tune.nNotes} notes`;
+  $("tune-name").textContent = `${name}: ${tuneText(tune)}`;
+  showChannels(channel);
   withSound(() => playTune(true));
 }
+
+function tuneText({ nNotes, nDrums, nOutside, nUnended, isPedalLeft }) {
+  const leftOut = [
+    nDrums && `${countNotes(nDrums)} of drums`, nOutside && `${countNotes(nOutside)} outside the range of the firmware`,
+  ].filter(Boolean);
+  const parts = [countNotes(nNotes)];
+  if (leftOut.length) parts.push(`not played: ${leftOut.join(", ")}`);
+  if (nUnended) parts.push(`${countNotes(nUnended)} without an end`);
+  if (isPedalLeft) parts.push("the pedal is never lifted");
+  return parts.join("; ");
+}
+
+function countNotes(number) {
+  return `${number} ${number === 1 ? "note" : "notes"}`;
+}
+
+// Offers the channels of the tune if there are several.
+function showChannels(chosen) {
+  const hasDrums = tune.channels.some(({ channel }) => channel === DRUM_CHANNEL);
+  const options = tune.channels.map(({ channel, nNotes }) => [
+    `channel ${channel}${channel === DRUM_CHANNEL ? " (drums)" : ""}, ${countNotes(nNotes)}`, channel,
+  ]);
+  options.unshift([hasDrums ? "all channels but the drums" : "all channels", ""]);
+  const elements = options.map(([text, value]) => new Option(text, value, false, value === (chosen ?? "")));
+  $("tune-channel").replaceChildren(...elements);
+  $("tune-channels").hidden = tune.channels.length < 2;
+}
+
+$("tune-channel").addEventListener("change", ({ target: { value } }) => {
+  openTune(tuneFile.data, tuneFile.name, Number(value) || null);
+});
 
 function playTune(isOn) {
   if (!tune || isOn === isTunePlaying) return;
