@@ -100,12 +100,14 @@ def _unlearnt_notes(piece: Piece, instrument: str) -> list[str]:
 
 def _lost_notes(score: Score, played: Performance) -> list[str]:
     """Returns a line about the notes that had no voice, if there are any."""
-    polyphony = count_polyphony(score)
-    n_lost = polyphony.n_hidden if played.n_voices == 1 else played.report["n_stolen"]
+    polyphony = count_polyphony(score, played.n_voices)
+    n_lost = polyphony.n_hidden + played.report["n_stolen"]
     if not n_lost:
         return []
     line = f"notes cut off or not played: {n_lost} of {polyphony.n_notes}"
-    if polyphony.most > played.n_voices:
+    if polyphony.n_hidden and played.n_voices > 1:
+        line += f", {polyphony.n_hidden} because the file asks for one note at a time"
+    elif polyphony.most > played.n_voices:
         line += (
             f", because up to {polyphony.most} sound together; --voices {polyphony.most} plays all"
         )

@@ -1,15 +1,15 @@
-"""Counts what of a MIDI score a player of one voice leaves out.
+"""Counts what of a MIDI score a player leaves out that plays one note at a time.
 
-Such a player plays the latest of the held keys, and returns to the one before when it is released.
+It plays the latest of the held keys, and returns to the one before when it is released.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.audio.midi_files import CONTROL, NOTE_OFF, NOTE_ON
+from pipeline.target.held_notes import MONO, PEDAL, POLY
 from pipeline.target.player import Score
 
-NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
-PEDAL = 64
 PLAYED_SHARE = 0.5  # of its length that a note must sound; slurred notes overlap by far less
 
 
@@ -20,7 +20,7 @@ class Polyphony:
     Attributes:
         n_notes: Number of notes.
         most: Largest number of notes that are held at once, by keys or by the pedal.
-        n_hidden: Notes of which a player of one voice plays less than `PLAYED_SHARE`.
+        n_hidden: Notes of which less than `PLAYED_SHARE` is played because only one is at a time.
     """
 
     n_notes: int
@@ -36,17 +36,23 @@ class _Key:
     is_up: bool = False  # only the pedal holds it
 
 
-def count_polyphony(score: Score) -> Polyphony:
-    """Counts the notes of a score that sound together, on all channels."""
+def count_polyphony(score: Score, n_voices: int) -> Polyphony:
+    """Counts the notes of a score that sound together, on all channels.
+
+    Args:
+        score: The score.
+        n_voices: Number of the player's voices; with one, or after controller 126, it plays one
+            note at a time.
+    """
     keys: list[_Key] = []
     n_notes = most = n_hidden = last = 0
-    is_pedal_down = False
+    is_pedal_down, is_mono = False, n_voices == 1
 
     def end(ended: list[_Key], block: int) -> None:
         nonlocal n_hidden
         for key in ended:
             keys.remove(key)
-            n_hidden += key.sounded < PLAYED_SHARE * max(block - key.begin, 1)
+            n_hidden += is_mono and key.sounded < PLAYED_SHARE * max(block - key.begin, 1)
 
     for block, kind, number, value in _events(score):
         if keys:
@@ -57,6 +63,9 @@ def count_polyphony(score: Score) -> Polyphony:
             keys.append(_Key(number, block))
             n_notes += 1
             most = max(most, len(keys))
+        elif kind == CONTROL and number != PEDAL:
+            end(list(keys), block)
+            is_mono = number == MONO or n_voices == 1
         elif kind == CONTROL:
             is_pedal_down = value >= 64
             end([key for key in keys if key.is_up and not is_pedal_down], block)
@@ -72,8 +81,8 @@ def count_polyphony(score: Score) -> Polyphony:
 
 
 def _events(score: Score) -> Iterator[tuple[int, int, int, int]]:
-    """Yields block, kind, number and value of notes and of the pedal."""
+    """Yields block, kind, number and value of notes, of the pedal, and of modes."""
     for block, message in score:
         kind = message[0] & 0xF0
-        if kind in (NOTE_OFF, NOTE_ON) or (kind == CONTROL and message[1] == PEDAL):
+        if kind in (NOTE_OFF, NOTE_ON) or (kind == CONTROL and message[1] in (PEDAL, MONO, POLY)):
             yield block, kind, message[1], message[2]

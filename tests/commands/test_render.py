@@ -128,6 +128,16 @@ def test_chord_for_an_instrument_that_slurs_loses_all_but_one(small_run, tmp_pat
 
 
 @pytest.mark.firmware
+def test_file_that_asks_for_one_note_at_a_time_loses_the_others(small_run, tmp_path, capsys):
+    mono = mido.Message("control_change", control=126, value=1)
+    chord = [note("note_on", pitch, 0) for pitch in (60, 64, 67)]
+    chord += [note("note_off", pitch, 300) for pitch in (67, 64, 60)]
+    play(save(tmp_path / "solo.mid", mono, *chord), small_run, tmp_path / "out.wav")
+    said = "notes cut off or not played: 1 of 3, 1 because the file asks for one note at a time"
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.firmware
 def test_nothing_is_said_about_notes_that_are_all_played(tune, small_run, tmp_path, capsys):
     play(tune, small_run, tmp_path / "out.wav")
     assert "not played" not in capsys.readouterr().out

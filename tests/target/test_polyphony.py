@@ -38,4 +38,14 @@ def pedal(block: int, value: int) -> Score:
     ],
 )
 def test_notes_are_counted(score: Score, expected: tuple[int, int, int]) -> None:
-    assert count_polyphony(score) == Polyphony(*expected)
+    assert count_polyphony(score, 1) == Polyphony(*expected)
+
+
+def test_notes_are_hidden_only_while_one_plays_at_a_time() -> None:
+    chord = on(0, 60, 64, 67) + off(50, 60, 64, 67)
+    mono, poly = bytes([0xB0, 126, 1]), bytes([0xB0, 127, 0])
+    assert count_polyphony(chord, 4) == Polyphony(3, 3, 0)
+    assert count_polyphony([(0, mono), *chord], 4) == Polyphony(3, 3, 2)
+    assert count_polyphony([(0, mono), (0, poly), *chord], 4) == Polyphony(3, 3, 0)
+    assert count_polyphony([(0, poly), *chord], 1) == Polyphony(3, 3, 2)
+    assert count_polyphony([*on(0, 60), (10, mono), *on(20, 62)], 4) == Polyphony(2, 1, 0)
