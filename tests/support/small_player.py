@@ -25,7 +25,7 @@ SOURCES = [  # of the player, without the generated ones
     APP_DIR / folder / f"{name}.c"
     for folder, names in {
         "player": (
-            *("player", "voices", "keys", "midi_controllers", "midi_input"),
+            *("player", "voices", "keys", "channels", "midi_controllers", "midi_input"),
             *("expression", "limiter", "pitch", "pitch_tables"),
         ),
         "instrument": ("instrument", "frame"),

@@ -1,6 +1,6 @@
 #include "player/demo_phrase.h"
 
-enum { MODULATION = 1, EXPRESSION = 11, SUSTAIN = 64, ALL_SOUND_OFF = 120, RESET_CONTROLLERS = 121 };
+enum { MODULATION = 1, EXPRESSION = 11, SUSTAIN = 64, RESET_CONTROLLERS = 121 };
 
 typedef struct {
     uint16_t block; /* the message is sent before this block of 4 ms */
@@ -51,8 +51,9 @@ static void send(player_t *player, uint8_t kind, uint8_t first, uint8_t second) 
 }
 
 void demo_phrase_start(demo_phrase_t *phrase, player_t *player) {
-    send(player, MIDI_CONTROL_CHANGE, ALL_SOUND_OFF, 0);
-    send(player, MIDI_CONTROL_CHANGE, RESET_CONTROLLERS, 0);
+    const midi_message_t reset = {MIDI_CONTROL_CHANGE, 0, {RESET_CONTROLLERS, 0}};
+    player_panic(player);
+    player_receive_everywhere(player, &reset);
     *phrase = (demo_phrase_t){.is_playing = true};
 }
 

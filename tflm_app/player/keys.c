@@ -1,5 +1,6 @@
 #include "player/keys.h"
 
+#include "player/channels.h"
 #include "player/voices.h"
 
 /* --- polyphonic ------------------------------------------------------------------------------------- */
@@ -7,6 +8,10 @@
 static bool has_key(const player_voice_t *voice) {
     return voice->phase == VOICE_HELD || voice->phase == VOICE_PEDAL ||
            (voice->phase == VOICE_FADING && voice->next_phase != VOICE_IDLE);
+}
+
+static bool plays_key(const player_voice_t *voice, uint8_t channel, uint8_t note) {
+    return voice->channel == channel && voice->note == note;
 }
 
 /* Ranks voices for a new note: the one with the largest value takes it. */
@@ -27,7 +32,7 @@ static void key_down_poly(player_t *player, player_key_t key) {
     player_voice_t *best = &player->voices[0];
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
-        if (voice->phase != VOICE_IDLE && voice->note == key.note) {
+        if (voice->phase != VOICE_IDLE && plays_key(voice, key.channel, key.note)) {
             best = voice; /* a repeated note uses the same voice */
             break;
         }
@@ -35,19 +40,20 @@ static void key_down_poly(player_t *player, player_key_t key) {
             best = voice;
         }
     }
-    player->n_stolen += has_key(best) && best->note != key.note ? 1u : 0u;
+    player->n_stolen += has_key(best) && !plays_key(best, key.channel, key.note) ? 1u : 0u;
     player_voice_begin_note(player, best, key);
 }
 
-static void key_up_poly(player_t *player, uint8_t note) {
+static void key_up_poly(player_t *player, uint8_t channel, uint8_t note) {
+    const bool is_pedal_down = player->channels[channel].is_pedal_down;
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
-        if (voice->note != note) {
+        if (!plays_key(voice, channel, note)) {
             continue;
         }
         if (voice->phase == VOICE_FADING && voice->next_phase == VOICE_HELD) {
-            voice->next_phase = player->is_pedal_down ? VOICE_PEDAL : VOICE_IDLE;
-        } else if (voice->phase == VOICE_HELD && player->is_pedal_down) {
+            voice->next_phase = is_pedal_down ? VOICE_PEDAL : VOICE_IDLE;
+        } else if (voice->phase == VOICE_HELD && is_pedal_down) {
             voice->phase = VOICE_PEDAL;
         } else if (voice->phase == VOICE_HELD) {
             player_voice_release(player, voice);
@@ -55,9 +61,12 @@ static void key_up_poly(player_t *player, uint8_t note) {
     }
 }
 
-static void pedal_up_poly(player_t *player) {
+static void pedal_up_poly(player_t *player, uint8_t channel) {
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
+        if (voice->channel != channel) {
+            continue;
+        }
         if (voice->phase == VOICE_PEDAL) {
             player_voice_release(player, voice);
         } else if (voice->phase == VOICE_FADING && voice->next_phase == VOICE_PEDAL) {
@@ -72,14 +81,12 @@ static void remove_key(player_t *player, int index) {
     for (int i = index; i + 1 < player->n_keys; i++) {
         player->keys[i] = player->keys[i + 1];
     }
-    const uint32_t below = (1u << index) - 1;
-    player->keys_up = (player->keys_up & below) | ((player->keys_up >> 1) & ~below);
     player->n_keys--;
 }
 
-static int find_key(const player_t *player, uint8_t note) {
+static int find_key(const player_t *player, uint8_t channel, uint8_t note) {
     for (int i = 0; i < player->n_keys; i++) {
-        if (player->keys[i].note == note) {
+        if (player->keys[i].channel == channel && player->keys[i].note == note) {
             return i;
         }
     }
@@ -109,12 +116,14 @@ static void play_latest_key(player_t *player, bool was_held) {
     const bool is_joined =
         (was_held && voice->phase == VOICE_HELD) || (has_just_ended(voice) && key.note != voice->note);
     if (is_joined && voice->preset == player->program && voice->table->slur_frames > 0) {
-        const uint32_t portamento = player_portamento_frames(player);
+        player_channel_t *const channel = &player->channels[key.channel];
+        const uint32_t portamento = player_portamento_frames(channel);
         const uint32_t glide = portamento > 0 ? portamento : voice->table->slur_frames;
         expression_slur(&voice->expression, key.note, key.velocity, glide);
+        voice->channel = key.channel;
         voice->note = key.note;
         voice->phase = VOICE_HELD;
-        player->last_pitch = key.note << 16;
+        channel->last_note = key.note;
     } else {
         player_voice_begin_note(player, voice, key);
     }
@@ -122,24 +131,23 @@ static void play_latest_key(player_t *player, bool was_held) {
 
 static void key_down_mono(player_t *player, player_key_t key) {
     const bool was_held = player->n_keys > 0;
-    const int found = find_key(player, key.note);
+    const int found = find_key(player, key.channel, key.note);
     if (found >= 0) {
         remove_key(player, found);
     } else if (player->n_keys == PLAYER_N_KEYS) {
         remove_key(player, 0);
     }
-    player->keys_up &= ~(1u << player->n_keys);
     player->keys[player->n_keys++] = key;
     play_latest_key(player, was_held);
 }
 
-static void key_up_mono(player_t *player, uint8_t note) {
-    const int found = find_key(player, note);
+static void key_up_mono(player_t *player, uint8_t channel, uint8_t note) {
+    const int found = find_key(player, channel, note);
     if (found < 0) {
         return;
     }
-    if (player->is_pedal_down) {
-        player->keys_up |= 1u << found;
+    if (player->channels[channel].is_pedal_down) {
+        player->keys[found].is_up = true;
         return;
     }
     const bool was_latest = found == player->n_keys - 1;
@@ -149,49 +157,68 @@ static void key_up_mono(player_t *player, uint8_t note) {
     }
 }
 
-static void pedal_up_mono(player_t *player) {
-    const uint8_t latest = player->n_keys > 0 ? player->keys[player->n_keys - 1].note : 0;
+static void pedal_up_mono(player_t *player, uint8_t channel) {
+    const player_key_t latest = player->n_keys > 0 ? player->keys[player->n_keys - 1] : (player_key_t){0};
     const uint8_t n_before = player->n_keys;
     for (int i = player->n_keys - 1; i >= 0; i--) {
-        if ((player->keys_up >> i) & 1u) {
+        if (player->keys[i].channel == channel && player->keys[i].is_up) {
             remove_key(player, i);
         }
     }
-    if (player->n_keys < n_before &&
-        (player->n_keys == 0 || player->keys[player->n_keys - 1].note != latest)) {
+    if (player->n_keys < n_before && find_key(player, latest.channel, latest.note) < 0) {
         play_latest_key(player, true);
     }
 }
 
 /* --- both modes ------------------------------------------------------------------------------------- */
 
-void player_key_down(player_t *player, uint8_t note, uint8_t velocity) {
-    const player_key_t key = {note, velocity};
+void player_key_down(player_t *player, uint8_t channel, uint8_t note, uint8_t velocity) {
+    const player_key_t key = {.channel = channel, .note = note, .velocity = velocity};
     if (player->is_live) {
         return;
     }
     (player->is_mono ? key_down_mono : key_down_poly)(player, key);
 }
 
-void player_key_up(player_t *player, uint8_t note) {
-    (player->is_mono ? key_up_mono : key_up_poly)(player, note);
+void player_key_up(player_t *player, uint8_t channel, uint8_t note) {
+    (player->is_mono ? key_up_mono : key_up_poly)(player, channel, note);
 }
 
-void player_set_pedal(player_t *player, bool is_down) {
-    if (player->is_pedal_down && !is_down) {
-        (player->is_mono ? pedal_up_mono : pedal_up_poly)(player);
+void player_set_pedal(player_t *player, uint8_t channel, bool is_down) {
+    bool *const is_pedal_down = &player->channels[channel].is_pedal_down;
+    if (*is_pedal_down && !is_down) {
+        (player->is_mono ? pedal_up_mono : pedal_up_poly)(player, channel);
     }
-    player->is_pedal_down = is_down;
+    *is_pedal_down = is_down;
 }
 
-void player_release_keys(player_t *player) {
+void player_release_keys(player_t *player, uint8_t channel) {
     if (player->is_mono) {
         for (int i = player->n_keys - 1; i >= 0; i--) {
-            key_up_mono(player, player->keys[i].note);
+            if (player->keys[i].channel == channel) {
+                key_up_mono(player, channel, player->keys[i].note);
+            }
         }
     } else {
         for (int i = 0; i < PLAYER_N_VOICES; i++) {
-            key_up_poly(player, player->voices[i].note);
+            key_up_poly(player, channel, player->voices[i].note);
         }
+    }
+}
+
+void player_fade_channel(player_t *player, uint8_t channel) {
+    for (int i = player->n_keys - 1; i >= 0; i--) {
+        if (player->keys[i].channel == channel) {
+            remove_key(player, i);
+        }
+    }
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        player_voice_t *const voice = &player->voices[i];
+        if (voice->channel == channel || voice->phase == VOICE_LIVE) {
+            player_voice_fade(voice);
+        }
+    }
+    if (player->is_mono && player->n_keys > 0 && player->voices[0].phase == VOICE_FADING) {
+        play_latest_key(player, false);
     }
 }

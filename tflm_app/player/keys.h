@@ -1,7 +1,8 @@
 /* Keys and the sustain pedal: which notes are held, and which voice plays them; internal to player/.
  *
  * A monophonic player remembers up to PLAYER_N_KEYS held keys and plays the latest; when that is released,
- * the previous one sounds again. A polyphonic player gives each key its own voice.
+ * the previous one sounds again. A polyphonic player gives each key its own voice. Keys and pedals of one
+ * channel, 0 to 15, are independent of those of others.
  */
 #ifndef PLAYER_KEYS_H
 #define PLAYER_KEYS_H
@@ -10,13 +11,17 @@
 
 /* Presses or releases a key. note: 0 to 127; velocity: 1 to 127. Key presses are ignored in live
  * mode. */
-void player_key_down(player_t *player, uint8_t note, uint8_t velocity);
-void player_key_up(player_t *player, uint8_t note);
+void player_key_down(player_t *player, uint8_t channel, uint8_t note, uint8_t velocity);
+void player_key_up(player_t *player, uint8_t channel, uint8_t note);
 
 /* Moves the sustain pedal; releasing it ends the notes whose keys are up. */
-void player_set_pedal(player_t *player, bool is_down);
+void player_set_pedal(player_t *player, uint8_t channel, bool is_down);
 
-/* Releases all keys; the pedal still holds their notes. */
-void player_release_keys(player_t *player);
+/* Releases all keys of a channel; the pedal still holds their notes. */
+void player_release_keys(player_t *player, uint8_t channel);
+
+/* Fades the voices of a channel out within a block, drops its notes that wait, and forgets its held keys; in
+ * live mode, the voice that follows the input fades, too. */
+void player_fade_channel(player_t *player, uint8_t channel);
 
 #endif

@@ -2,12 +2,11 @@
 
 #include <string.h>
 
+#include "player/channels.h"
 #include "player/keys.h"
 #include "player/midi_controllers.h"
 #include "player/second_core.h"
 #include "player/voices.h"
-
-#define GENERAL_MIDI_VOLUME 100
 
 void player_init(player_t *player) {
     memset(player, 0, sizeof *player);
@@ -25,32 +24,24 @@ void player_reset(player_t *player) {
     player_panic(player);
     player->is_mono = PLAYER_N_VOICES == 1;
     player->program = 0;
-    player->volume = GENERAL_MIDI_VOLUME;
-    player->bend_semitones = 2;
-    player->bend_cents = 0;
-    player->portamento_time = 0;
-    player->last_pitch = -1;
-    player_reset_controllers(player);
+    player_init_channels(player);
 }
 
-void player_receive(player_t *player, const midi_message_t *message) {
-    if (player->channel != PLAYER_ALL_CHANNELS && message->channel != player->channel) {
-        return;
-    }
+static void handle(player_t *player, uint8_t channel, const midi_message_t *message) {
     const uint8_t first = message->data[0], second = message->data[1];
     switch (message->kind) {
         case MIDI_NOTE_ON:
             if (second > 0) {
-                player_key_down(player, first, second);
+                player_key_down(player, channel, first, second);
             } else {
-                player_key_up(player, first);
+                player_key_up(player, channel, first);
             }
             break;
         case MIDI_NOTE_OFF:
-            player_key_up(player, first);
+            player_key_up(player, channel, first);
             break;
         case MIDI_CONTROL_CHANGE:
-            player_change_control(player, first, second);
+            player_change_control(player, channel, first, second);
             break;
         case MIDI_PROGRAM_CHANGE:
             if (first < instrument_n_presets) {
@@ -58,20 +49,37 @@ void player_receive(player_t *player, const midi_message_t *message) {
             }
             break;
         case MIDI_PITCH_BEND:
-            player->bend = (uint16_t)(first | second << 7);
+            player->channels[channel].bend = (uint16_t)(first | second << 7);
             break;
         default:
             break;
     }
 }
 
+void player_receive(player_t *player, const midi_message_t *message) {
+    if (player->channel == PLAYER_ALL_CHANNELS || message->channel == player->channel) {
+        player->latest_channel = message->channel;
+        handle(player, message->channel, message);
+    }
+}
+
+void player_receive_everywhere(player_t *player, const midi_message_t *message) {
+    for (uint8_t channel = 0; channel < PLAYER_N_CHANNELS; channel++) {
+        handle(player, channel, message);
+    }
+}
+
 void player_release_all(player_t *player) {
-    player_set_pedal(player, false);
-    player_release_keys(player);
+    for (uint8_t channel = 0; channel < PLAYER_N_CHANNELS; channel++) {
+        player_set_pedal(player, channel, false);
+        player_release_keys(player, channel);
+    }
 }
 
 void player_panic(player_t *player) {
-    player_set_pedal(player, false);
+    for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
+        player->channels[i].is_pedal_down = false;
+    }
     player_fade_all(player);
 }
 
@@ -164,8 +172,8 @@ static int list_voices(const player_t *player, uint16_t voices[PLAYER_N_VOICES])
 void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]) {
     uint16_t voices[PLAYER_N_VOICES];
     int32_t mix[FM_BLOCK_SAMPLES] = {0};
-    player_smooth_controls(player);
     player_start_live_voice(player);
+    player_smooth_controls(player);
     player_rest_voices(player);
     const int n_voices = list_voices(player, voices);
 #if PLAYER_N_CORES == 2

@@ -1,7 +1,9 @@
 /* The player: MIDI messages in, blocks of sound out.
  *
- * It plays one MIDI part with a set of voices. Each voice has its own decoder and FM voice
- * (instrument/instrument.h) and its own expression (player/expression.h). The player responds to:
+ * It plays with a set of voices. Each voice has its own decoder and FM voice (instrument/instrument.h) and
+ * its own expression (player/expression.h). Notes, bends, controllers and pedals belong to their channel, so
+ * that the same key on two channels is two notes; the instrument and the mode are those of all channels. The
+ * player responds to:
  *
  *   note on, note off     with velocity; monophonic with last-note priority and slurs, or polyphonic
  *   pitch bend            its range is set by RPN 0; the default is 2 semitones
@@ -11,31 +13,33 @@
  *   CC 5, 65              portamento: time (0 to 2 s), on or off
  *   CC 6, 38, 100, 101    RPN 0
  *   CC 64                 sustain pedal
- *   CC 120, 123 - 125     all sound off (within a block); all notes off
+ *   CC 120, 123 - 125     all sound of the channel off (within a block); all its notes off
  *   CC 121                resets all controllers but volume to their defaults
- *   CC 126, 127           monophonic, polyphonic; both end all sound
+ *   CC 126, 127           monophonic, polyphonic; both end all sound of all channels
  *   program change        selects the instrument of later notes by its number in this firmware
  *
- * It ignores all other messages. A polyphonic note for which no voice is idle takes the voice that was
- * released first, or else the quietest one. A voice that is taken or struck again first fades out within one
- * block (4 ms), so that no note begins with the loudness of another one. A monophonic voice whose note was
- * released rises out of that release instead.
+ * It ignores all other messages. Controllers that arrive in the same block as a note on a silent channel act
+ * from its beginning; those of a channel that sounds are smoothed. A polyphonic note for which no voice is
+ * idle takes the voice that was released first, or else the quietest one. A voice that is taken or struck
+ * again first fades out within one block (4 ms), so that no note begins with the loudness of another one. A
+ * monophonic voice whose note was released rises out of that release instead.
  *
  * Instead of notes, the player can follow frames that were measured in another sound (player_follow). Only
- * the first voice then plays. Program changes and the loudness controllers still apply; keys, bend and
- * vibrato do not.
+ * the first voice then plays. Program changes and the loudness controllers of the channel that sent the
+ * latest message still apply; keys, bend and vibrato do not.
  *
  * With one voice (PLAYER_N_VOICES 1) the player is monophonic. The voices are added as they are, and a
  * limiter (player/limiter.h) turns their sum down where it does not fit.
  *
- * The implementation has four parts: player.c (this interface, mixing), voices.c (the life of a voice),
- * keys.c (held keys and the choice of a voice) and midi_controllers.c. In each block all voices set their
- * frames first; then the networks of two voices at a time are decoded together, and the voices are rendered.
- * With two cores (PLAYER_N_CORES 2), each core does so with half of the voices that sound
- * (player/second_core.h); the samples are the same.
+ * The implementation has five parts: player.c (this interface, mixing), voices.c (the life of a voice),
+ * keys.c (held keys and the choice of a voice), channels.c (what each channel has set) and
+ * midi_controllers.c. In each block all voices set their frames first; then the networks of two voices at a
+ * time are decoded together, and the voices are rendered. With two cores (PLAYER_N_CORES 2), each core does
+ * so with half of the voices that sound (player/second_core.h); the samples are the same.
  *
- * Nothing is allocated. State: per voice, that of instrument_t and 96 bytes. Cost besides instrument_render
- * of each voice: see player/expression.h, plus 6 instructions per sample for mixing, and the limiter.
+ * Nothing is allocated. State: per voice, that of instrument_t and 100 bytes; 28 bytes per channel, 0.6 kB in
+ * all. Cost besides instrument_render of each voice: see player/expression.h, plus 6 instructions per sample
+ * for mixing, and the limiter.
  */
 #ifndef PLAYER_H
 #define PLAYER_H
@@ -57,7 +61,10 @@ extern "C" {
 #define PLAYER_N_CORES 1 /* cores that render voices: 1 or 2 */
 #endif
 #define PLAYER_N_KEYS 16 /* number of held keys that a monophonic player remembers */
-#define PLAYER_ALL_CHANNELS 16
+#define PLAYER_N_CHANNELS 16
+#define PLAYER_ALL_CHANNELS PLAYER_N_CHANNELS
+#define PLAYER_NO_NOTE 255
+#define PLAYER_USUAL_MODULATION 255 /* no CC 1 was received */
 
 typedef enum {
     VOICE_IDLE,
@@ -77,15 +84,33 @@ typedef enum {
 } voice_event_t;
 
 typedef struct {
+    uint8_t channel;
     uint8_t note;
     uint8_t velocity;
+    bool is_up; /* only the pedal holds it */
 } player_key_t;
+
+/* What the messages of a channel have set. */
+typedef struct {
+    expression_controls_t controls; /* smoothed */
+    uint16_t bend;                  /* 0 to 16383; 8192 is the centre */
+    uint16_t parameter;             /* RPN that data entry sets */
+    uint8_t bend_semitones;         /* bend range, at most 24 */
+    uint8_t bend_cents;
+    uint8_t modulation; /* or PLAYER_USUAL_MODULATION */
+    uint8_t breath, volume, expression;
+    bool is_pedal_down;
+    bool has_portamento;
+    uint8_t portamento_time;
+    uint8_t last_note; /* or PLAYER_NO_NOTE */
+} player_channel_t;
 
 typedef struct {
     instrument_t instrument;
     expression_state_t expression;
     const expression_t *table; /* expression table of the preset */
     uint8_t preset;
+    uint8_t channel; /* of its note; with `note`, the key that a note off names */
     uint8_t note;
     uint8_t phase;      /* voice_phase_t */
     uint8_t event;      /* voice_event_t of the last block */
@@ -101,24 +126,16 @@ typedef struct {
 
 typedef struct {
     player_voice_t voices[PLAYER_N_VOICES];
-    expression_controls_t controls;   /* smoothed */
+    player_channel_t channels[PLAYER_N_CHANNELS];
     player_key_t keys[PLAYER_N_KEYS]; /* monophonic: held keys, the latest last */
-    uint32_t keys_up;                 /* bit i: keys[i] is up and held by the pedal */
     uint8_t n_keys;
     bool is_mono;
-    bool is_pedal_down;
     bool is_live;
     frame_t live_frame; /* measured frame that the next block follows if is_live */
-    bool has_portamento;
-    uint8_t portamento_time;
     uint8_t program;
-    uint8_t channel; /* 0 to 15, or PLAYER_ALL_CHANNELS, the default */
-    uint8_t breath, volume, expression;
-    uint16_t bend;          /* 0 to 16383; 8192 is the centre */
-    uint16_t parameter;     /* RPN that data entry sets */
-    uint8_t bend_semitones; /* bend range, at most 24 */
-    uint8_t bend_cents;
-    int32_t last_pitch; /* last note, semitones in Q16; negative: none yet */
+    uint8_t channel;        /* 0 to 15, or PLAYER_ALL_CHANNELS, the default */
+    uint8_t latest_channel; /* of the latest message */
+    uint32_t sounding;      /* bit i: channel i sounded in the last block */
     uint32_t n_released;
     uint32_t n_stolen; /* notes that were cut off to free a voice */
     limiter_t limiter;
@@ -133,7 +150,11 @@ void player_reset(player_t *player);
 /* Handles a message; its effect starts with the next block. */
 void player_receive(player_t *player, const midi_message_t *message);
 
-/* Lifts the pedal and releases every key; the notes die away. */
+/* Handles a controller, pitch bend or program change on all channels, for controls that belong to the
+ * instrument itself, such as the potentiometers of a board. */
+void player_receive_everywhere(player_t *player, const midi_message_t *message);
+
+/* Lifts all pedals and releases every key; the notes die away. */
 void player_release_all(player_t *player);
 
 /* Makes the next block follow a measured frame instead of the keys; NULL returns to the keys. All values of

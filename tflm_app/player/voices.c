@@ -1,5 +1,7 @@
 #include "player/voices.h"
 
+#include "player/channels.h"
+
 #define DB_PER_Q16 (1.0f / 65536.0f)
 #define NOTE_OF_1_HZ SHARED_NOTE_OF_1_HZ /* 69 - 12 log2(440) */
 
@@ -13,9 +15,10 @@ void player_voice_bind_preset(player_voice_t *voice, uint8_t preset, uint32_t se
 
 static void start_voice(player_t *player, player_voice_t *voice, player_key_t key, uint8_t phase,
                         uint8_t preset) {
+    player_channel_t *const channel = &player->channels[key.channel];
     const bool was_idle = voice->phase == VOICE_IDLE;
-    const uint32_t glide_frames = player_portamento_frames(player);
-    int32_t from = glide_frames > 0 ? player->last_pitch : key.note << 16;
+    const uint32_t glide_frames = player_portamento_frames(channel);
+    int32_t from = (glide_frames > 0 ? channel->last_note : key.note) << 16;
     if (was_idle) {
         if (voice->preset != preset) {
             player_voice_bind_preset(voice, preset, voice->instrument.seed);
@@ -26,9 +29,10 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
         from = voice->expression.pitch; /* the current pitch of an unfinished glide */
     }
     expression_start(&voice->expression, voice->table, key.note, key.velocity, from, glide_frames);
+    voice->channel = key.channel;
     voice->note = key.note;
     voice->phase = phase;
-    player->last_pitch = key.note << 16;
+    channel->last_note = key.note;
 }
 
 void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key_t key) {
@@ -38,6 +42,7 @@ void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key
         start_voice(player, voice, key, VOICE_HELD, player->program);
     } else {
         voice->phase = VOICE_FADING;
+        voice->channel = key.channel;
         voice->note = key.note;
         voice->next = key;
         voice->next_phase = VOICE_HELD;
@@ -51,13 +56,16 @@ void player_voice_release(player_t *player, player_voice_t *voice) {
     voice->released = player->n_released++;
 }
 
+void player_voice_fade(player_voice_t *voice) {
+    if (voice->phase != VOICE_IDLE) {
+        voice->phase = VOICE_FADING;
+        voice->next_phase = VOICE_IDLE;
+    }
+}
+
 void player_fade_all(player_t *player) {
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
-        player_voice_t *const voice = &player->voices[i];
-        if (voice->phase != VOICE_IDLE) {
-            voice->phase = VOICE_FADING;
-            voice->next_phase = VOICE_IDLE;
-        }
+        player_voice_fade(&player->voices[i]);
     }
     player->n_keys = 0;
 }
@@ -72,6 +80,9 @@ void player_start_live_voice(player_t *player) {
         }
         voice->phase = VOICE_LIVE;
         voice->is_fresh = true;
+    }
+    if (voice->phase == VOICE_LIVE) {
+        voice->channel = player->latest_channel;
     }
 }
 
@@ -113,11 +124,12 @@ static bool fade_voice(player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES])
 
 /* Returns the next frame of a voice that is held, dies away or is live. */
 static frame_t next_frame(const player_t *player, player_voice_t *voice) {
+    const expression_controls_t *const controls = &player->channels[voice->channel].controls;
     frame_t frame;
     if (voice->phase == VOICE_LIVE) {
         frame = player->live_frame;
-        frame.loudness_db += (float)player->controls.gain_db * DB_PER_Q16;
-    } else if (!expression_step(&voice->expression, voice->table, &player->controls, &frame)) {
+        frame.loudness_db += (float)controls->gain_db * DB_PER_Q16;
+    } else if (!expression_step(&voice->expression, voice->table, controls, &frame)) {
         voice->phase = VOICE_FADING;
     }
     return frame;

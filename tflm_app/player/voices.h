@@ -8,13 +8,6 @@
 
 #include "player/player.h"
 
-/* Returns the duration of the glide to the next note in frames; 0 without portamento or without a previous
- * note. */
-static inline uint32_t player_portamento_frames(const player_t *player) {
-    const uint32_t time = player->portamento_time;
-    return player->has_portamento && player->last_pitch >= 0 ? (time * time * 127) >> 12 : 0;
-}
-
 /* Binds an idle voice to an instrument. This takes about as long as rendering one of its blocks. */
 void player_voice_bind_preset(player_voice_t *voice, uint8_t preset, uint32_t seed);
 
@@ -39,6 +32,9 @@ void player_rest_voices(player_t *player);
 
 /* Starts the notes that waited for voices that have faded. */
 void player_start_waiting_notes(player_t *player);
+
+/* Fades a voice out within a block and drops its note that waits. */
+void player_voice_fade(player_voice_t *voice);
 
 /* Fades every voice out within a block, drops notes that wait, and forgets all held keys. */
 void player_fade_all(player_t *player);

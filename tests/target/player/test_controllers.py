@@ -193,5 +193,5 @@ def test_note_that_ends_while_it_waits_for_a_voice_is_not_stuck(mono):
 
 
 def test_every_channel_is_received(mono):
-    played = mono((0, bytes([0x9F, 60, 127])), (20, bytes([0x83, 60, 0])), until=200)
+    played = mono((0, bytes([0x9F, 60, 127])), (20, bytes([0x8F, 60, 0])), until=200)
     assert attacks(played) == [0] and np.isnan(course(played)[0][150])

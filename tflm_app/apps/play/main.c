@@ -112,9 +112,8 @@ static void receive_panel(void) {
             phrase.is_playing = false;
             live.is_on = !live.is_on;
         } else {
-            const uint8_t channel = player.channel == PLAYER_ALL_CHANNELS ? 0 : player.channel;
-            const midi_message_t message = {MIDI_CONTROL_CHANGE, channel, {control, value}};
-            player_receive(&player, &message);
+            const midi_message_t message = {MIDI_CONTROL_CHANGE, 0, {control, value}};
+            player_receive_everywhere(&player, &message);
         }
     }
 }

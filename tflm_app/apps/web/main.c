@@ -5,7 +5,8 @@
  * static buffers, whose addresses it returns:
  *
  *     web_init              starts with silence, at 16 or 48 kHz
- *     web_midi              buffer for MIDI bytes; web_receive(n) handles the first n of them
+ *     web_midi              buffer for MIDI bytes; web_receive(n) handles the first n of them, and
+ *                           web_receive_everywhere(n) takes them for controllers of all channels
  *     web_input             buffer for a block of sound at 16 kHz, which web_render follows in live mode
  *     web_render            renders the next block; returns 64 samples at 16 kHz or 192 at 48 kHz
  *     web_view              what the voices do, for the picture (VIEW_* below)
@@ -88,6 +89,17 @@ void EXPORT(web_receive)(int n_bytes) {
     for (int i = 0; i < n_bytes && i < MIDI_BYTES; i++) {
         if (midi_parser_feed(&parser, midi[i], &message)) {
             player_receive(&player, &message);
+        }
+    }
+}
+
+/* Handles the first `n_bytes` of web_midi, whole messages, on all channels (player_receive_everywhere). */
+void EXPORT(web_receive_everywhere)(int n_bytes) {
+    midi_parser_t own = {0};
+    midi_message_t message;
+    for (int i = 0; i < n_bytes && i < MIDI_BYTES; i++) {
+        if (midi_parser_feed(&own, midi[i], &message)) {
+            player_receive_everywhere(&player, &message);
         }
     }
 }
@@ -178,7 +190,7 @@ const float *EXPORT(web_view)(void) {
     view[VIEW_IS_DEMO] = phrase.is_playing;
     view[VIEW_PROGRAM] = player.program;
     view[VIEW_IS_MONO] = player.is_mono;
-    view[VIEW_VOLUME] = player.volume;
+    view[VIEW_VOLUME] = player.channels[player.latest_channel].volume;
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         const player_voice_t *const voice = &player.voices[i];
         float *const entries = view + VIEW_N_INPUT + i * VIEW_N_VOICE;

@@ -91,11 +91,11 @@ $("glide").addEventListener("input", ({ target: { value } }) => {
   engine.control(5, Number(value));
   engine.control(65, value > 0 ? 127 : 0);
 });
-$("bend").addEventListener("input", ({ target: { value } }) => engine.midi([0xe0, value & 127, value >> 7]));
+$("bend").addEventListener("input", ({ target }) => engine.bend(Number(target.value)));
 for (const kind of ["change", "pointerup", "blur"]) {
   $("bend").addEventListener(kind, ({ target }) => {
     target.value = 8192; // springs back, as a wheel does
-    engine.midi([0xe0, 0, 64]);
+    engine.bend(8192);
   });
 }
 $("reverb").addEventListener("change", ({ target }) => engine.send({ do: "reverb", isOn: target.checked }));

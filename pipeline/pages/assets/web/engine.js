@@ -59,10 +59,11 @@ class Engine extends EventTarget {
     else this.waiting.push([message, transfer]);
   }
 
-  // Plays MIDI bytes. `event` is what caused them, to measure the delay until they are heard.
-  midi(bytes, event) {
+  // Plays MIDI bytes. `event` is what caused them, to measure the delay until they are heard. With `isEverywhere`,
+  // they act on all channels.
+  midi(bytes, event, isEverywhere = false) {
     const sentMs = event ? performance.timeOrigin + event.timeStamp : 0;
-    this.send({ do: "midi", bytes: Uint8Array.from(this.models.translated(bytes)), sentMs });
+    this.send({ do: "midi", bytes: Uint8Array.from(this.models.translated(bytes)), sentMs, isEverywhere });
     this.dispatchEvent(new CustomEvent("midi", { detail: bytes }));
   }
 
@@ -72,8 +73,13 @@ class Engine extends EventTarget {
     this.send({ do: "choose", preset: this.models.preset(instrument) });
   }
 
+  // Moves a controller or the bend of the page, which act on every keyboard's channel.
   control(number, value) {
-    this.midi([0xb0, number, value]);
+    this.midi([0xb0, number, value], null, true);
+  }
+
+  bend(value) {
+    this.midi([0xe0, value & 127, value >> 7], null, true);
   }
 
   // Fills `buffer` with the figures of the audio thread; resolves to a buffer of the same size.

@@ -26,8 +26,8 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     this.isLive = false;
     this.recorded = null; // what is played, in a buffer of the page
     this.nRecorded = 0;
-    this.held = new Uint8Array(128); // velocity by note; 0 where the key is up
-    this.latest = 0; // the last key that went down
+    this.held = new Uint8Array(16 * 128); // velocity by channel and note; 0 where the key is up
+    this.latest = 0; // index of the last key that went down
     this.ring = new Int16Array(INPUT_SAMPLES);
     this.down = new Resampler(sampleRate, 16000);
     this.clearInput();
@@ -43,9 +43,10 @@ class InstrumentProcessor extends AudioWorkletProcessor {
 
   // --- messages ---------------------------------------------------------------------------------------
 
-  midi({ bytes, sentMs }) {
+  midi({ bytes, sentMs, isEverywhere }) {
     this.notice(bytes[0], bytes[1], bytes[2]);
-    this.synth.receive(bytes);
+    if (isEverywhere) this.synth.receiveEverywhere(bytes);
+    else this.synth.receive(bytes);
     this.sentMs = sentMs ?? 0;
   }
 
@@ -62,11 +63,11 @@ class InstrumentProcessor extends AudioWorkletProcessor {
   // comes last, because it is the one that sounds where only one does.
   choose({ preset }) {
     const { synth, held, latest } = this;
-    const notes = [...held.keys()].filter((note) => held[note] && note !== latest);
-    if (held[latest]) notes.push(latest);
-    for (const note of notes) synth.receive([0x80, note, 0]);
+    const keys = [...held.keys()].filter((key) => held[key] && key !== latest);
+    if (held[latest]) keys.push(latest);
+    for (const key of keys) synth.receive([0x80 | (key >> 7), key & 127, 0]);
     synth.receive([0xc0, preset]);
-    for (const note of notes) synth.receive([0x90, note, held[note]]);
+    for (const key of keys) synth.receive([0x90 | (key >> 7), key & 127, held[key]]);
   }
 
   noise({ isOn }) {
@@ -92,7 +93,7 @@ class InstrumentProcessor extends AudioWorkletProcessor {
   seek({ block }) {
     const { blocks, ends, bytes } = this.tune;
     this.panic();
-    this.synth.receive(DEFAULTS);
+    this.synth.receiveEverywhere(DEFAULTS);
     this.tuneBlock = block;
     this.tuneNext = 0;
     while (this.tuneNext < blocks.length && blocks[this.tuneNext] < block) {
@@ -192,10 +193,11 @@ class InstrumentProcessor extends AudioWorkletProcessor {
 
   // Remembers which keys are down.
   notice(status, first, second) {
-    const kind = status & 0xf0;
-    if (kind === 0x90 || kind === 0x80) this.held[first] = kind === 0x90 ? second : 0;
-    if (kind === 0x90 && second) this.latest = first;
-    else if (kind === 0xb0 && (first === 120 || first >= 123)) this.held.fill(0); // all sound or notes off
+    const kind = status & 0xf0, channel = status & 15, key = (channel << 7) | first;
+    if (kind === 0x90 || kind === 0x80) this.held[key] = kind === 0x90 ? second : 0;
+    if (kind === 0x90 && second) this.latest = key;
+    else if (kind === 0xb0 && first >= 126) this.held.fill(0); // another mode ends all sound
+    else if (kind === 0xb0 && (first === 120 || first >= 123)) this.held.fill(0, channel << 7, (channel + 1) << 7);
   }
 
   playTune() {

@@ -26,6 +26,12 @@ class Synth {
     }
   }
 
+  // Handles controllers, bends or program changes on all channels, as the page's own controls do.
+  receiveEverywhere(bytes) {
+    this.midi.set(bytes);
+    this.exports.web_receive_everywhere(bytes.length);
+  }
+
   // Renders the next block into `output`, int16.
   render() {
     this.exports.web_render();

@@ -1,0 +1,63 @@
+#include "player/channels.h"
+
+#include "player/pitch.h"
+
+#define GENERAL_MIDI_VOLUME 100
+#define VOLUME_100_DB_Q8 1063 /* 40 log10(127 / 100): the corpus was rendered at volume 100 */
+#define FULL_VIBRATO PITCH_Q16(0.5)
+#define CONTROL_SMOOTHING 2 /* per block, the gain moves by a quarter of the distance, the bend by half */
+
+void player_reset_channel(player_channel_t *channel) {
+    channel->modulation = PLAYER_USUAL_MODULATION;
+    channel->breath = 127;
+    channel->expression = 127;
+    channel->bend = BEND_CENTRE;
+    channel->has_portamento = false;
+    channel->parameter = RPN_NONE;
+}
+
+void player_init_channels(player_t *player) {
+    for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
+        player_channel_t *const channel = &player->channels[i];
+        player_reset_channel(channel);
+        channel->volume = GENERAL_MIDI_VOLUME;
+        channel->bend_semitones = 2;
+        channel->bend_cents = 0;
+        channel->portamento_time = 0;
+        channel->last_note = PLAYER_NO_NOTE;
+    }
+}
+
+static expression_controls_t controls_goal(const player_channel_t *channel) {
+    const int gain_q8 = gain_db_q8[channel->breath] + gain_db_q8[channel->expression] +
+                        gain_db_q8[channel->volume] + VOLUME_100_DB_Q8;
+    const int32_t range = (channel->bend_semitones << 16) + channel->bend_cents * (65536 / 100);
+    return (expression_controls_t){
+        .bend = (((int32_t)channel->bend - (int32_t)BEND_CENTRE) * (range >> 3)) >> 10,
+        .gain_db = gain_q8 * 256,
+        .vibrato_depth = channel->modulation == PLAYER_USUAL_MODULATION
+                             ? EXPRESSION_USUAL_VIBRATO
+                             : channel->modulation * FULL_VIBRATO / 127,
+    };
+}
+
+void player_smooth_controls(player_t *player) {
+    uint32_t sounding = 0;
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        const player_voice_t *const voice = &player->voices[i];
+        sounding |= voice->phase != VOICE_IDLE ? 1u << voice->channel : 0u;
+    }
+    for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
+        if (!((sounding >> i) & 1u)) {
+            continue;
+        }
+        expression_controls_t *const controls = &player->channels[i].controls;
+        expression_controls_t goal = controls_goal(&player->channels[i]);
+        if ((player->sounding >> i) & 1u) {
+            goal.gain_db = controls->gain_db + ((goal.gain_db - controls->gain_db) >> CONTROL_SMOOTHING);
+            goal.bend = controls->bend + ((goal.bend - controls->bend) >> 1);
+        }
+        *controls = goal;
+    }
+    player->sounding = sounding;
+}
