@@ -5,12 +5,15 @@
 #define GENERAL_MIDI_VOLUME 100
 #define VOLUME_100_DB_Q8 1063 /* 40 log10(127 / 100): the corpus was rendered at volume 100 */
 #define FULL_VIBRATO PITCH_Q16(0.5)
+#define FULL_PRESSURE_DB DB_Q16(12)
 #define CONTROL_SMOOTHING 2 /* per block, the gain moves by a quarter of the distance, the bend by half */
 
 void player_reset_channel(player_channel_t *channel) {
     channel->modulation = PLAYER_USUAL_MODULATION;
     channel->breath = 127;
     channel->expression = 127;
+    channel->pressure = 0;
+    channel->is_soft = false;
     channel->bend = BEND_CENTRE;
     channel->has_portamento = false;
     channel->parameter = RPN_NONE;
@@ -23,17 +26,32 @@ void player_init_channels(player_t *player) {
         channel->volume = GENERAL_MIDI_VOLUME;
         channel->bend_semitones = 2;
         channel->bend_cents = 0;
+        channel->fine_tuning = BEND_CENTRE;
+        channel->coarse_tuning = COARSE_CENTRE;
         channel->portamento_time = 0;
         channel->last_note = PLAYER_NO_NOTE;
     }
+}
+
+int player_sounding_note(const player_t *player, player_key_t key) {
+    const int note = key.note + player->channels[key.channel].coarse_tuning - COARSE_CENTRE;
+    return note < 0 ? 0 : note > 127 ? 127 : note;
+}
+
+int32_t player_pressure_db(const player_t *player, const player_voice_t *voice) {
+    const uint8_t of_channel = player->channels[voice->channel].pressure;
+    return (of_channel > voice->pressure ? of_channel : voice->pressure) * FULL_PRESSURE_DB / 127;
 }
 
 static expression_controls_t controls_goal(const player_channel_t *channel) {
     const int gain_q8 = gain_db_q8[channel->breath] + gain_db_q8[channel->expression] +
                         gain_db_q8[channel->volume] + VOLUME_100_DB_Q8;
     const int32_t range = (channel->bend_semitones << 16) + channel->bend_cents * (65536 / 100);
+    const int32_t bend =
+        (int32_t)(((int64_t)((int32_t)channel->bend - (int32_t)BEND_CENTRE) * (range >> 3)) >> 10);
+    const int32_t tuning = ((int32_t)channel->fine_tuning - (int32_t)BEND_CENTRE) * (65536 / 8192);
     return (expression_controls_t){
-        .bend = (((int32_t)channel->bend - (int32_t)BEND_CENTRE) * (range >> 3)) >> 10,
+        .bend = bend + tuning,
         .gain_db = gain_q8 * 256,
         .vibrato_depth = channel->modulation == PLAYER_USUAL_MODULATION
                              ? EXPRESSION_USUAL_VIBRATO

@@ -8,13 +8,20 @@
 
 #define BEND_CENTRE 8192u
 #define RPN_NONE 0x3FFFu
+#define COARSE_CENTRE 64
 
 /* Restores the settings of player_init on all channels. */
 void player_init_channels(player_t *player);
 
-/* Resets all controllers of a channel but volume and bend range to their defaults (CC 121), except its pedal.
- */
+/* Resets the controllers, pressure and bend of a channel, but not its volume, bend range, tuning and pedals
+ * that hold notes (CC 121). */
 void player_reset_channel(player_channel_t *channel);
+
+/* Returns the MIDI note that a key sounds with the coarse tuning of its channel, 0 to 127. */
+int player_sounding_note(const player_t *player, player_key_t key);
+
+/* Returns the gain by the pressure on a voice's key or on its channel, whichever is greater, in dB, Q16. */
+int32_t player_pressure_db(const player_t *player, const player_voice_t *voice);
 
 /* Moves the smoothed controls of the channels that sound one block closer to their messages. Messages change
  * them in steps, which would be audible; on a channel that begins to sound, the controls jump instead. */

@@ -3,6 +3,8 @@
 #include "player/channels.h"
 #include "player/voices.h"
 
+#define SOFT_Q8 181 /* the soft pedal takes 6 dB: 1 / sqrt(2) of the velocity */
+
 /* --- polyphonic ------------------------------------------------------------------------------------- */
 
 static bool has_key(const player_voice_t *voice) {
@@ -12,6 +14,11 @@ static bool has_key(const player_voice_t *voice) {
 
 static bool plays_key(const player_voice_t *voice, uint8_t channel, uint8_t note) {
     return voice->channel == channel && voice->note == note;
+}
+
+/* Whether a pedal holds a note whose key is up. */
+static bool pedal_holds(const player_t *player, uint8_t channel, bool is_caught) {
+    return is_caught || player->channels[channel].is_pedal_down;
 }
 
 /* Ranks voices for a new note: the one with the largest value takes it. */
@@ -45,12 +52,12 @@ static void key_down_poly(player_t *player, player_key_t key) {
 }
 
 static void key_up_poly(player_t *player, uint8_t channel, uint8_t note) {
-    const bool is_pedal_down = player->channels[channel].is_pedal_down;
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
         if (!plays_key(voice, channel, note)) {
             continue;
         }
+        const bool is_pedal_down = pedal_holds(player, channel, voice->is_caught);
         if (voice->phase == VOICE_FADING && voice->next_phase == VOICE_HELD) {
             voice->next_phase = is_pedal_down ? VOICE_PEDAL : VOICE_IDLE;
         } else if (voice->phase == VOICE_HELD && is_pedal_down) {
@@ -61,10 +68,10 @@ static void key_up_poly(player_t *player, uint8_t channel, uint8_t note) {
     }
 }
 
-static void pedal_up_poly(player_t *player, uint8_t channel) {
+static void end_unheld_poly(player_t *player) {
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
-        if (voice->channel != channel) {
+        if (pedal_holds(player, voice->channel, voice->is_caught)) {
             continue;
         }
         if (voice->phase == VOICE_PEDAL) {
@@ -119,11 +126,13 @@ static void play_latest_key(player_t *player, bool was_held) {
         player_channel_t *const channel = &player->channels[key.channel];
         const uint32_t portamento = player_portamento_frames(channel);
         const uint32_t glide = portamento > 0 ? portamento : voice->table->slur_frames;
-        expression_slur(&voice->expression, key.note, key.velocity, glide);
+        const int note = player_sounding_note(player, key);
+        expression_slur(&voice->expression, note, key.velocity, glide);
         voice->channel = key.channel;
         voice->note = key.note;
+        voice->pressure = 0;
         voice->phase = VOICE_HELD;
-        channel->last_note = key.note;
+        channel->last_note = (uint8_t)note;
     } else {
         player_voice_begin_note(player, voice, key);
     }
@@ -133,6 +142,7 @@ static void key_down_mono(player_t *player, player_key_t key) {
     const bool was_held = player->n_keys > 0;
     const int found = find_key(player, key.channel, key.note);
     if (found >= 0) {
+        key.is_caught = player->keys[found].is_caught;
         remove_key(player, found);
     } else if (player->n_keys == PLAYER_N_KEYS) {
         remove_key(player, 0);
@@ -146,7 +156,7 @@ static void key_up_mono(player_t *player, uint8_t channel, uint8_t note) {
     if (found < 0) {
         return;
     }
-    if (player->channels[channel].is_pedal_down) {
+    if (pedal_holds(player, channel, player->keys[found].is_caught)) {
         player->keys[found].is_up = true;
         return;
     }
@@ -157,11 +167,12 @@ static void key_up_mono(player_t *player, uint8_t channel, uint8_t note) {
     }
 }
 
-static void pedal_up_mono(player_t *player, uint8_t channel) {
+static void end_unheld_mono(player_t *player) {
     const player_key_t latest = player->n_keys > 0 ? player->keys[player->n_keys - 1] : (player_key_t){0};
     const uint8_t n_before = player->n_keys;
     for (int i = player->n_keys - 1; i >= 0; i--) {
-        if (player->keys[i].channel == channel && player->keys[i].is_up) {
+        const player_key_t key = player->keys[i];
+        if (key.is_up && !pedal_holds(player, key.channel, key.is_caught)) {
             remove_key(player, i);
         }
     }
@@ -172,8 +183,12 @@ static void pedal_up_mono(player_t *player, uint8_t channel) {
 
 /* --- both modes ------------------------------------------------------------------------------------- */
 
+static void end_unheld(player_t *player) { (player->is_mono ? end_unheld_mono : end_unheld_poly)(player); }
+
 void player_key_down(player_t *player, uint8_t channel, uint8_t note, uint8_t velocity) {
-    const player_key_t key = {.channel = channel, .note = note, .velocity = velocity};
+    const uint8_t softened = (uint8_t)((velocity * SOFT_Q8 >> 8) | 1); /* never 0 */
+    const bool is_soft = player->channels[channel].is_soft;
+    const player_key_t key = {.channel = channel, .note = note, .velocity = is_soft ? softened : velocity};
     if (player->is_live) {
         return;
     }
@@ -185,11 +200,37 @@ void player_key_up(player_t *player, uint8_t channel, uint8_t note) {
 }
 
 void player_set_pedal(player_t *player, uint8_t channel, bool is_down) {
-    bool *const is_pedal_down = &player->channels[channel].is_pedal_down;
-    if (*is_pedal_down && !is_down) {
-        (player->is_mono ? pedal_up_mono : pedal_up_poly)(player, channel);
+    player->channels[channel].is_pedal_down = is_down;
+    end_unheld(player);
+}
+
+void player_set_sostenuto(player_t *player, uint8_t channel, bool is_down) {
+    bool *const is_pressed = &player->channels[channel].is_sostenuto_down;
+    if (is_down == *is_pressed) {
+        return; /* a second press catches no more notes */
     }
-    *is_pedal_down = is_down;
+    *is_pressed = is_down;
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        player_voice_t *const voice = &player->voices[i];
+        if (voice->channel == channel) {
+            voice->is_caught = is_down && has_key(voice);
+        }
+    }
+    for (int i = 0; i < player->n_keys; i++) {
+        if (player->keys[i].channel == channel) {
+            player->keys[i].is_caught = is_down;
+        }
+    }
+    end_unheld(player);
+}
+
+void player_press_key(player_t *player, uint8_t channel, uint8_t note, uint8_t pressure) {
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
+        player_voice_t *const voice = &player->voices[i];
+        if (voice->phase != VOICE_IDLE && plays_key(voice, channel, note)) {
+            voice->pressure = pressure;
+        }
+    }
 }
 
 void player_release_keys(player_t *player, uint8_t channel) {

@@ -1,4 +1,4 @@
-/* Keys and the sustain pedal: which notes are held, and which voice plays them; internal to player/.
+/* Keys and their pedals: which notes are held, and which voice plays them; internal to player/.
  *
  * A monophonic player remembers up to PLAYER_N_KEYS held keys and plays the latest; when that is released,
  * the previous one sounds again. A polyphonic player gives each key its own voice. Keys and pedals of one
@@ -14,10 +14,15 @@
 void player_key_down(player_t *player, uint8_t channel, uint8_t note, uint8_t velocity);
 void player_key_up(player_t *player, uint8_t channel, uint8_t note);
 
-/* Moves the sustain pedal; releasing it ends the notes whose keys are up. */
+/* Moves the sustain pedal, which holds the notes whose keys go up while it is down, or the sostenuto pedal,
+ * which holds those that sounded when it was pressed. Lifting a pedal ends the notes that it alone held. */
 void player_set_pedal(player_t *player, uint8_t channel, bool is_down);
+void player_set_sostenuto(player_t *player, uint8_t channel, bool is_down);
 
-/* Releases all keys of a channel; the pedal still holds their notes. */
+/* Sets the pressure on a key, 0 to 127, if its note sounds. */
+void player_press_key(player_t *player, uint8_t channel, uint8_t note, uint8_t pressure);
+
+/* Releases all keys of a channel; pedals still hold their notes. */
 void player_release_keys(player_t *player, uint8_t channel);
 
 /* Fades the voices of a channel out within a block, drops its notes that wait, and forgets its held keys; in

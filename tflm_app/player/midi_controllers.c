@@ -4,8 +4,13 @@
 #include "player/keys.h"
 #include "player/voices.h"
 
-#define RPN_BEND_RANGE 0u
-#define MAX_BEND_SEMITONES 24
+#define MAX_BEND_SEMITONES 48
+
+enum { /* registered parameters */
+       RPN_BEND_RANGE = 0,
+       RPN_FINE_TUNING = 1,
+       RPN_COARSE_TUNING = 2,
+};
 
 enum { /* controllers */
        CC_MODULATION = 1,
@@ -17,6 +22,10 @@ enum { /* controllers */
        CC_DATA_ENTRY_FINE = 38,
        CC_SUSTAIN = 64,
        CC_PORTAMENTO = 65,
+       CC_SOSTENUTO = 66,
+       CC_SOFT = 67,
+       CC_DATA_INCREMENT = 96,
+       CC_DATA_DECREMENT = 97,
        CC_NRPN_FINE = 98,
        CC_NRPN = 99,
        CC_RPN_FINE = 100,
@@ -30,9 +39,42 @@ enum { /* controllers */
        CC_POLY = 127,
 };
 
-static void enter_data(const player_channel_t *to, uint8_t *coarse_or_fine, uint8_t value, uint8_t highest) {
+/* Enters the coarse or fine part of the chosen parameter. */
+static void enter_data(player_channel_t *to, uint8_t value, bool is_fine) {
+    switch (to->parameter) {
+        case RPN_BEND_RANGE:
+            if (is_fine) {
+                to->bend_cents = value < 99 ? value : 99;
+            } else {
+                to->bend_semitones = value < MAX_BEND_SEMITONES ? value : MAX_BEND_SEMITONES;
+            }
+            break;
+        case RPN_FINE_TUNING:
+            to->fine_tuning = (uint16_t)(is_fine ? (to->fine_tuning & 0x3F80u) | value
+                                                 : (to->fine_tuning & 0x7Fu) | (unsigned)value << 7);
+            break;
+        case RPN_COARSE_TUNING:
+            to->coarse_tuning = is_fine ? to->coarse_tuning : value;
+            break;
+        default:
+            break;
+    }
+}
+
+static int within(int value, int highest) { return value < 0 ? 0 : value > highest ? highest : value; }
+
+/* Moves the chosen parameter by one step, as Recommended Practice RP-018 says: a cent of the bend range, the
+ * finest step of the fine tuning, a semitone of the coarse one. */
+static void step_data(player_channel_t *to, int step) {
     if (to->parameter == RPN_BEND_RANGE) {
-        *coarse_or_fine = value < highest ? value : highest;
+        const int cents =
+            within(100 * to->bend_semitones + to->bend_cents + step, 100 * MAX_BEND_SEMITONES + 99);
+        to->bend_semitones = (uint8_t)(cents / 100);
+        to->bend_cents = (uint8_t)(cents % 100);
+    } else if (to->parameter == RPN_FINE_TUNING) {
+        to->fine_tuning = (uint16_t)within(to->fine_tuning + step, 0x3FFF);
+    } else if (to->parameter == RPN_COARSE_TUNING) {
+        to->coarse_tuning = (uint8_t)within(to->coarse_tuning + step, 127);
     }
 }
 
@@ -49,7 +91,7 @@ void player_change_control(player_t *player, uint8_t channel, uint8_t control, u
             to->portamento_time = value;
             break;
         case CC_DATA_ENTRY:
-            enter_data(to, &to->bend_semitones, value, MAX_BEND_SEMITONES);
+            enter_data(to, value, false);
             break;
         case CC_VOLUME:
             to->volume = value;
@@ -58,13 +100,25 @@ void player_change_control(player_t *player, uint8_t channel, uint8_t control, u
             to->expression = value;
             break;
         case CC_DATA_ENTRY_FINE:
-            enter_data(to, &to->bend_cents, value, 99);
+            enter_data(to, value, true);
             break;
         case CC_SUSTAIN:
             player_set_pedal(player, channel, value >= 64);
             break;
         case CC_PORTAMENTO:
             to->has_portamento = value >= 64;
+            break;
+        case CC_SOSTENUTO:
+            player_set_sostenuto(player, channel, value >= 64);
+            break;
+        case CC_SOFT:
+            to->is_soft = value >= 64;
+            break;
+        case CC_DATA_INCREMENT:
+            step_data(to, 1);
+            break;
+        case CC_DATA_DECREMENT:
+            step_data(to, -1);
             break;
         case CC_NRPN_FINE:
         case CC_NRPN:
@@ -81,6 +135,7 @@ void player_change_control(player_t *player, uint8_t channel, uint8_t control, u
             break;
         case CC_RESET_CONTROLLERS:
             player_set_pedal(player, channel, false);
+            player_set_sostenuto(player, channel, false);
             player_reset_channel(to);
             break;
         case CC_ALL_NOTES_OFF:

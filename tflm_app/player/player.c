@@ -43,6 +43,12 @@ static void handle(player_t *player, uint8_t channel, const midi_message_t *mess
         case MIDI_CONTROL_CHANGE:
             player_change_control(player, channel, first, second);
             break;
+        case MIDI_KEY_PRESSURE:
+            player_press_key(player, channel, first, second);
+            break;
+        case MIDI_CHANNEL_PRESSURE:
+            player->channels[channel].pressure = first;
+            break;
         case MIDI_PROGRAM_CHANGE:
             if (first < instrument_n_presets) {
                 player->program = first;
@@ -72,6 +78,7 @@ void player_receive_everywhere(player_t *player, const midi_message_t *message) 
 void player_release_all(player_t *player) {
     for (uint8_t channel = 0; channel < PLAYER_N_CHANNELS; channel++) {
         player_set_pedal(player, channel, false);
+        player_set_sostenuto(player, channel, false);
         player_release_keys(player, channel);
     }
 }
@@ -79,6 +86,7 @@ void player_release_all(player_t *player) {
 void player_panic(player_t *player) {
     for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
         player->channels[i].is_pedal_down = false;
+        player->channels[i].is_sostenuto_down = false;
     }
     player_fade_all(player);
 }

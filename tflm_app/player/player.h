@@ -6,19 +6,20 @@
  * player responds to:
  *
  *   note on, note off     with velocity; monophonic with last-note priority and slurs, or polyphonic
- *   pitch bend            its range is set by RPN 0; the default is 2 semitones
- *   CC 1                  vibrato depth, 0 to half a semitone; until the first CC 1, the instrument's usual
- *                         depth
- *   CC 2, 7, 11           breath, volume, expression: change the loudness input of the decoder, not the gain
- *   CC 5, 65              portamento: time (0 to 2 s), on or off
- *   CC 6, 38, 100, 101    RPN 0
- *   CC 64                 sustain pedal
+ *   pitch bend            its range is set by RPN 0, up to 48 semitones; the default is 2
+ *   channel, key pressure up to 12 dB louder, but not louder than the instrument can be; the greater one
+ * counts CC 1                  vibrato depth, 0 to half a semitone; until the first CC 1, the instrument's
+ * usual depth CC 2, 7, 11           breath, volume, expression: change the loudness input of the decoder, not
+ * the gain CC 5, 65              portamento: time (0 to 2 s), on or off CC 6, 38, 96 - 101    RPN 0, 1 (fine
+ * tuning) and 2 (coarse tuning, of later notes): data entry, increment and decrement; RPN null and NRPN
+ * protect them CC 64, 66, 67         sustain pedal; sostenuto pedal; soft pedal (later notes are 6 dB softer)
  *   CC 120, 123 - 125     all sound of the channel off (within a block); all its notes off
- *   CC 121                resets all controllers but volume to their defaults
+ *   CC 121                resets all controllers, pressure and bend but volume, bend range and tuning
  *   CC 126, 127           monophonic, polyphonic; both end all sound of all channels
  *   program change        selects the instrument of later notes by its number in this firmware
  *
- * It ignores all other messages. Controllers that arrive in the same block as a note on a silent channel act
+ * It ignores all other messages, such as CC 74 (brightness): the network decides about the timbre, and has no
+ * input for it. Controllers that arrive in the same block as a note on a silent channel act
  * from its beginning; those of a channel that sounds are smoothed. A polyphonic note for which no voice is
  * idle takes the voice that was released first, or else the quietest one. A voice that is taken or struck
  * again first fades out within one block (4 ms), so that no note begins with the loudness of another one. A
@@ -37,7 +38,7 @@
  * time are decoded together, and the voices are rendered. With two cores (PLAYER_N_CORES 2), each core does
  * so with half of the voices that sound (player/second_core.h); the samples are the same.
  *
- * Nothing is allocated. State: per voice, that of instrument_t and 100 bytes; 28 bytes per channel, 0.6 kB in
+ * Nothing is allocated. State: per voice, that of instrument_t and 108 bytes; 32 bytes per channel, 0.6 kB in
  * all. Cost besides instrument_render of each voice: see player/expression.h, plus 6 instructions per sample
  * for mixing, and the limiter.
  */
@@ -69,7 +70,7 @@ extern "C" {
 typedef enum {
     VOICE_IDLE,
     VOICE_HELD,
-    VOICE_PEDAL,    /* the key is up, but the sustain pedal holds the note */
+    VOICE_PEDAL,    /* the key is up, but a pedal holds the note */
     VOICE_RELEASED, /* the note has ended and dies away */
     VOICE_LIVE,     /* follows measured frames */
     VOICE_FADING,   /* silent after the next block */
@@ -87,7 +88,8 @@ typedef struct {
     uint8_t channel;
     uint8_t note;
     uint8_t velocity;
-    bool is_up; /* only the pedal holds it */
+    bool is_up;     /* only a pedal holds it */
+    bool is_caught; /* by the sostenuto pedal */
 } player_key_t;
 
 /* What the messages of a channel have set. */
@@ -95,11 +97,14 @@ typedef struct {
     expression_controls_t controls; /* smoothed */
     uint16_t bend;                  /* 0 to 16383; 8192 is the centre */
     uint16_t parameter;             /* RPN that data entry sets */
-    uint8_t bend_semitones;         /* bend range, at most 24 */
+    uint16_t fine_tuning;           /* 0 to 16383; 8192: none, 0: a semitone lower */
+    uint8_t coarse_tuning;          /* 0 to 127; 64: none, 63: a semitone lower */
+    uint8_t bend_semitones;         /* bend range, at most 48 */
     uint8_t bend_cents;
+    uint8_t pressure;
     uint8_t modulation; /* or PLAYER_USUAL_MODULATION */
     uint8_t breath, volume, expression;
-    bool is_pedal_down;
+    bool is_pedal_down, is_sostenuto_down, is_soft;
     bool has_portamento;
     uint8_t portamento_time;
     uint8_t last_note; /* or PLAYER_NO_NOTE */
@@ -112,9 +117,12 @@ typedef struct {
     uint8_t preset;
     uint8_t channel; /* of its note; with `note`, the key that a note off names */
     uint8_t note;
-    uint8_t phase;      /* voice_phase_t */
-    uint8_t event;      /* voice_event_t of the last block */
-    uint8_t played;     /* preset that was played in the last block */
+    uint8_t pressure;    /* on its key */
+    bool is_caught;      /* by the sostenuto pedal */
+    int32_t pressure_db; /* gain by pressure, smoothed, Q16 */
+    uint8_t phase;       /* voice_phase_t */
+    uint8_t event;       /* voice_event_t of the last block */
+    uint8_t played;      /* preset that was played in the last block */
     bool has_frame;     /* the next block plays a frame, which has to be decoded; otherwise the voice fades */
     bool is_fresh;      /* nothing has been rendered since the decoder was reset */
     uint32_t released;  /* value of n_released at its release: smaller is older */

@@ -3,6 +3,7 @@
 #include "player/channels.h"
 
 #define DB_PER_Q16 (1.0f / 65536.0f)
+#define PRESSURE_SMOOTHING 2             /* per block, a quarter of the distance */
 #define NOTE_OF_1_HZ SHARED_NOTE_OF_1_HZ /* 69 - 12 log2(440) */
 
 /* --- notes ------------------------------------------------------------------------------------------ */
@@ -18,7 +19,8 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
     player_channel_t *const channel = &player->channels[key.channel];
     const bool was_idle = voice->phase == VOICE_IDLE;
     const uint32_t glide_frames = player_portamento_frames(channel);
-    int32_t from = (glide_frames > 0 ? channel->last_note : key.note) << 16;
+    const int note = player_sounding_note(player, key);
+    int32_t from = (glide_frames > 0 ? channel->last_note : note) << 16;
     if (was_idle) {
         if (voice->preset != preset) {
             player_voice_bind_preset(voice, preset, voice->instrument.seed);
@@ -28,14 +30,19 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
     } else if (glide_frames > 0) {      /* monophonic: the note follows a released one */
         from = voice->expression.pitch; /* the current pitch of an unfinished glide */
     }
-    expression_start(&voice->expression, voice->table, key.note, key.velocity, from, glide_frames);
+    expression_start(&voice->expression, voice->table, note, key.velocity, from, glide_frames);
     voice->channel = key.channel;
     voice->note = key.note;
+    voice->pressure = 0;
     voice->phase = phase;
-    channel->last_note = key.note;
+    channel->last_note = (uint8_t)note;
+    if (was_idle) {
+        voice->pressure_db = player_pressure_db(player, voice);
+    }
 }
 
 void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key_t key) {
+    voice->is_caught &= voice->channel == key.channel && voice->note == key.note;
     const bool follows =
         player->is_mono && voice->phase == VOICE_RELEASED && voice->preset == player->program;
     if (voice->phase == VOICE_IDLE || follows) {
@@ -124,12 +131,16 @@ static bool fade_voice(player_voice_t *voice, int16_t samples[FM_BLOCK_SAMPLES])
 
 /* Returns the next frame of a voice that is held, dies away or is live. */
 static frame_t next_frame(const player_t *player, player_voice_t *voice) {
-    const expression_controls_t *const controls = &player->channels[voice->channel].controls;
+    expression_controls_t controls = player->channels[voice->channel].controls;
     frame_t frame;
     if (voice->phase == VOICE_LIVE) {
         frame = player->live_frame;
-        frame.loudness_db += (float)controls->gain_db * DB_PER_Q16;
-    } else if (!expression_step(&voice->expression, voice->table, controls, &frame)) {
+        frame.loudness_db += (float)controls.gain_db * DB_PER_Q16;
+        return frame;
+    }
+    voice->pressure_db += (player_pressure_db(player, voice) - voice->pressure_db) >> PRESSURE_SMOOTHING;
+    controls.gain_db += voice->pressure_db;
+    if (!expression_step(&voice->expression, voice->table, &controls, &frame)) {
         voice->phase = VOICE_FADING;
     }
     return frame;

@@ -33,16 +33,20 @@ static void send(player_t *player, unsigned kind, unsigned first, unsigned secon
 }
 
 static void send_anything(void) {
-    static const uint8_t controls[] = {1,  2,  5,   6,   7,   11,  38,  64,  65,
-                                       98, 99, 100, 101, 121, 123, 120, 126, 127};
+    static const uint8_t controls[] = {1,  2,  5,  6,  7,   11,  38,  64,  65,  66,  67,
+                                       96, 97, 98, 99, 100, 101, 121, 123, 120, 126, 127};
     const uint32_t kind = draw(100);
     if (kind < 45) {
         send(&busy, MIDI_NOTE_ON, 30 + draw(80), 1 + draw(127));
         n_notes++;
     } else if (kind < 80) {
         send(&busy, MIDI_NOTE_OFF, 30 + draw(80), 64);
-    } else if (kind < 88) {
+    } else if (kind < 86) {
         send(&busy, MIDI_PITCH_BEND, draw(128), draw(128));
+    } else if (kind < 87) {
+        send(&busy, MIDI_KEY_PRESSURE, 30 + draw(80), draw(128));
+    } else if (kind < 88) {
+        send(&busy, MIDI_CHANNEL_PRESSURE, draw(128), 0);
     } else if (kind < 91) {
         send(&busy, MIDI_PROGRAM_CHANGE, draw((uint32_t)instrument_n_presets + 1), 0);
     } else {
@@ -55,6 +59,7 @@ static void rest(void) {
         send(&busy, MIDI_NOTE_OFF, note, 0);
     }
     send(&busy, MIDI_CONTROL_CHANGE, 64, 0);
+    send(&busy, MIDI_CONTROL_CHANGE, 66, 0);
 }
 
 static void check_phases(const player_t *player, int which, double *worst) {

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.firmware
 
 SUSTAIN = 64
 PORTAMENTO = 65
+SOSTENUTO = 66
 RESET = 121
 ALL_NOTES_OFF = 123
 MONO = 126
@@ -39,10 +40,127 @@ def test_bend_range_is_two_semitones_or_set_by_rpn_0(mono):
     assert pitch[249] == pytest.approx(60, abs=0.01)
 
 
-def test_nrpn_data_is_ignored_and_bend_range_limited_to_two_octaves(mono):
-    messages = [control(101, 0), control(100, 0), control(6, 127), control(99, 0), control(6, 1)]
-    played = mono((0, on(60)), (0, bend(8191)), *((0, m) for m in messages), until=100)
-    assert course(played)[0][99] == pytest.approx(84, abs=0.01)
+def rpn(number: int, coarse: int | None = None, fine: int | None = None) -> list[bytes]:
+    """Selects a registered parameter and enters its data."""
+    messages = [control(101, number >> 7), control(100, number & 127)]
+    messages += [] if coarse is None else [control(6, coarse)]
+    return messages + ([] if fine is None else [control(38, fine)])
+
+
+def test_nrpn_data_is_ignored_and_bend_range_limited_to_four_octaves(mono):
+    messages = [*rpn(0, 127), control(99, 0), control(6, 1)]
+    played = mono((0, on(48)), (0, bend(8191)), *((0, m) for m in messages), until=100)
+    assert course(played)[0][99] == pytest.approx(96, abs=0.01)
+    played = mono((0, on(96)), (0, bend(-8192)), *((0, m) for m in messages), until=100)
+    assert course(played)[0][99] == pytest.approx(48, abs=0.01)
+
+
+def test_rpn_1_tunes_the_channel_by_up_to_a_semitone_at_once(mono):
+    played = mono(
+        (0, on(60)),
+        *((10, message) for message in rpn(1, 96, 0)),
+        *((50, message) for message in rpn(1, 0, 0)),
+        *((90, message) for message in rpn(1, 64, 0)),
+        until=130,
+    )
+    pitch = course(played)[0]
+    for block, expected in ((5, 60), (45, 60.5), (85, 59), (125, 60)):
+        assert pitch[block] == pytest.approx(expected, abs=0.002)
+
+
+def test_rpn_2_transposes_later_notes(mono, poly):
+    for performer in (mono, poly):
+        played = performer(
+            (0, on(60)),
+            *((10, message) for message in rpn(2, 64 - 12)),
+            (30, off(60)),
+            (150, on(60)),
+            (180, off(60)),
+            until=400,
+        )
+        pitch = course(played)[0]
+        assert pitch[25] == pytest.approx(60, abs=0.001)
+        assert pitch[160] == pytest.approx(48, abs=0.001)
+        assert played.report["n_sounding"] == 0 and np.isnan(pitch[390])
+
+
+@pytest.mark.parametrize(("step", "sign"), [(96, 1), (97, -1)])
+def test_data_increment_and_decrement_step_the_parameter(mono, step, sign):
+    steps = [control(step, 0)] * 50
+    played = mono(
+        *((0, message) for message in [*rpn(0, 3, 20), *steps]),  # cents of the bend range
+        (1, bend(8191)),
+        (1, on(60)),
+        *((40, message) for message in [*rpn(127 * 128 + 127), *steps]),  # null: no effect
+        *((80, message) for message in [*rpn(2), *steps[:5]]),  # semitones of later notes
+        (80, on(62)),
+        until=120,
+    )
+    pitch = course(played)[0]
+    bent = 60 + (3.2 + sign * 0.5)
+    assert pitch[39] == pytest.approx(bent, abs=0.01)
+    assert pitch[79] == pytest.approx(bent, abs=0.01)
+    assert pitch[119] == pytest.approx(bent + 2 + sign * 5, abs=0.01)
+
+
+def test_data_decrement_ends_at_zero_and_increment_at_the_largest_range(mono):
+    lowest = [*rpn(0, 0, 2), *[control(97, 0)] * 5, *rpn(1, 0, 1), *[control(97, 0)] * 3]
+    widest = [*rpn(0, 48, 98), *[control(96, 0)] * 9]
+    played = mono(
+        *((0, message) for message in [*lowest, bend(8191), on(48)]),
+        *((40, message) for message in widest),
+        until=80,
+    )
+    pitch = course(played)[0]
+    assert pitch[39] == pytest.approx(47, abs=0.001)
+    assert pitch[79] == pytest.approx(47 + 48.99, abs=0.01)
+
+
+@pytest.mark.parametrize("pressed", ["channel", "key"])
+def test_pressure_swells_a_note_by_up_to_12_db(mono, poly, pressed):
+    def press(value: int) -> bytes:
+        return bytes([0xD0, value]) if pressed == "channel" else bytes([0xA0, 60, value])
+
+    for performer in (mono, poly):
+        played = performer((0, on(60, 64)), (10, press(127)), (80, press(32)), until=150)
+        loudness = course(played)[1]
+        soft = LEVEL_DB + 40 * np.log10(64 / 127)
+        np.testing.assert_allclose(loudness[:10], soft, atol=0.01)
+        assert loudness[79] == pytest.approx(soft + 12, abs=0.02)
+        assert loudness[149] == pytest.approx(soft + 12 * 32 / 127, abs=0.02)
+        assert np.abs(np.diff(loudness[9:80])).max() < 12 / 3  # no jump
+
+
+def test_key_pressure_acts_on_its_note_and_channel_pressure_on_all(poly):
+    played = poly(
+        (0, on(60, 64)),
+        (0, on(64, 64)),
+        (10, bytes([0xA0, 64, 127])),
+        (60, bytes([0xD0, 64])),
+        until=120,
+    )
+    (_, first), (_, second) = (course(played, voice) for voice in (0, 1))
+    soft = LEVEL_DB + 40 * np.log10(64 / 127)
+    assert first[59] == pytest.approx(soft, abs=0.01)
+    assert second[59] == pytest.approx(soft + 12, abs=0.02)
+    assert first[119] == pytest.approx(soft + 12 * 64 / 127, abs=0.02)
+    assert second[119] == pytest.approx(soft + 12, abs=0.02)  # the greater one
+
+
+def test_pressure_never_exceeds_the_range_of_the_instrument(mono):
+    played = mono((0, program_change(1)), (0, bytes([0xD0, 127])), (2, on(70)), until=400)
+    loudest = TABLES["violin"].loudest_db
+    assert np.nanmax(course(played)[1]) == pytest.approx(loudest, abs=1e-3)
+
+
+def test_soft_pedal_takes_6_db_from_later_notes(mono, poly):
+    for performer in (mono, poly):
+        played = performer(
+            (0, on(60)), (20, control(67, 127)), (40, off(60)), (150, on(60)), until=200
+        )
+        loudness = course(played)[1]
+        np.testing.assert_allclose(loudness[:40], LEVEL_DB, atol=0.01)
+        assert loudness[190] == pytest.approx(LEVEL_DB - 6, abs=0.2)
 
 
 def test_modulation_wheel_sets_the_depth_of_vibrato_from_none_to_half_a_semitone(mono):
@@ -106,6 +224,44 @@ def test_sustain_pedal_holds_notes_until_it_is_lifted(mono, poly):
         assert loudness[110] < LEVEL_DB - 5 and np.isnan(loudness[200])
 
 
+def test_sostenuto_holds_the_notes_that_sounded_when_it_was_pressed(mono, poly):
+    events = [
+        (0, on(60)),
+        (10, control(SOSTENUTO, 127)),
+        (20, on(67)),
+        (30, off(67)),
+        (40, off(60)),
+        (100, control(SOSTENUTO, 0)),
+    ]
+    played = poly(*events, until=250)
+    np.testing.assert_allclose(course(played, 0)[1][:100], LEVEL_DB, atol=0.01)
+    assert course(played, 1)[1][40] < LEVEL_DB - 5
+    assert course(played, 0)[1][110] < LEVEL_DB - 5 and np.isnan(course(played, 0)[1][200])
+    played = mono(*events, until=250)
+    pitch, loudness = course(played)
+    assert pitch[25] == pytest.approx(67, abs=0.01)
+    assert pitch[90] == pytest.approx(60, abs=0.01)
+    np.testing.assert_allclose(loudness[:100], LEVEL_DB, atol=0.01)
+    assert loudness[110] < LEVEL_DB - 5 and np.isnan(loudness[200])
+
+
+def test_note_under_both_pedals_ends_with_the_last_one(mono, poly):
+    for first, second in ((SUSTAIN, SOSTENUTO), (SOSTENUTO, SUSTAIN)):
+        for performer in (mono, poly):
+            played = performer(
+                (0, on(60)),
+                (5, control(SUSTAIN, 127)),
+                (5, control(SOSTENUTO, 127)),
+                (10, off(60)),
+                (40, control(first, 0)),
+                (80, control(second, 0)),
+                until=250,
+            )
+            loudness = course(played)[1]
+            np.testing.assert_allclose(loudness[:80], LEVEL_DB, atol=0.01)
+            assert loudness[90] < LEVEL_DB - 5 and np.isnan(loudness[200])
+
+
 def test_releasing_the_pedal_ends_only_notes_without_a_held_key(mono, poly):
     events = [
         (0, on(60)),
@@ -150,6 +306,8 @@ def test_reset_of_controllers_keeps_volume_and_notes(mono):
         (1, control(2, 20)),
         (1, control(1, 127)),
         (1, control(7, 50)),
+        (1, control(67, 127)),
+        (1, bytes([0xD0, 100])),
         (100, control(RESET, 0)),
         until=200,
     )

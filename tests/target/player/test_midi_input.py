@@ -36,6 +36,18 @@ def test_cable_that_is_silent_for_300_ms_after_active_sensing_ends_the_notes(mon
     assert loudness[385] < LEVEL_DB - 0.5 and np.isnan(loudness[500])
 
 
+def test_clock_and_song_messages_between_and_within_messages_change_nothing(mono):
+    clock, start, stop, position, song = b"\xf8", b"\xfa", b"\xfc", b"\xf2\x10\x20", b"\xf3\x05"
+    events = [(0, on(60)), (30, on(64, 80)), (50, off(60)), (60, bend(3000)), (90, off(64))]
+    timed = [
+        (block, message[:1] + clock + message[1:2] + start + message[2:])
+        for block, message in events
+    ]
+    system = [(block, position + clock + song + stop) for block in range(0, 100, 7)]
+    played = mono(*sorted([*timed, *system]), until=250)
+    np.testing.assert_array_equal(played.pcm, mono(*events, until=250).pcm)
+
+
 def test_cable_without_active_sensing_may_be_silent(mono):
     played = mono((0, on(60)), until=700)
     np.testing.assert_allclose(course(played)[1][:700], LEVEL_DB, atol=0.01)

@@ -20,7 +20,10 @@ from pipeline.target.player import Performance, Score, perform, stretches
 
 pytestmark = pytest.mark.firmware
 
-SUSTAIN = 64
+SUSTAIN, SOSTENUTO = 64, 66
+CONTROLS = [1, 2, 5, 6, 7, 11, 33, 38, 64, 65, 66, 67, 74, *range(96, 102)]
+CONTROLS += [120, 121, 123, 126, 127]
+CHANNELS = [0, 1, 9, 15]
 
 
 def simulate(performance: Performance, model: Path) -> np.ndarray:
@@ -45,15 +48,26 @@ def simulate(performance: Performance, model: Path) -> np.ndarray:
 message = st.one_of(
     st.tuples(st.just(0x90), st.integers(40, 90), st.integers(0, 127)),
     st.tuples(st.just(0x80), st.integers(40, 90), st.just(0)),
+    st.tuples(st.just(0xA0), st.integers(40, 90), st.integers(0, 127)),
+    st.tuples(st.just(0xD0), st.integers(0, 127)),
     st.tuples(
         st.just(0xB0),
-        st.sampled_from([1, 2, 5, 6, 7, 11, 38, 64, 65, 99, 100, 101, 120, 121, 123, 126, 127, 33]),
-        st.integers(0, 127),
+        st.sampled_from(CONTROLS),
+        st.one_of(st.integers(0, 2), st.integers(0, 127)),
     ),
     st.tuples(st.just(0xC0), st.integers(0, 4)),
     st.tuples(st.just(0xE0), st.integers(0, 127), st.integers(0, 127)),
-).map(bytes)
-random_score = st.lists(st.tuples(st.integers(0, 8), message), min_size=1, max_size=60)
+)
+random_score = st.lists(
+    st.tuples(
+        st.integers(0, 8),
+        st.tuples(message, st.sampled_from([0, 0, *CHANNELS])).map(
+            lambda drawn: bytes([drawn[0][0] | drawn[1], *drawn[0][1:]])
+        ),
+    ),
+    min_size=1,
+    max_size=60,
+)
 
 
 def absolute(score: list[tuple[int, bytes]]) -> Score:
@@ -78,7 +92,8 @@ def test_host_emulator_and_python_render_any_score_to_the_same_samples(players, 
 def test_no_note_sounds_after_all_keys_and_the_pedal_are_released(players, score):
     events = absolute(score)
     end = events[-1][0]
-    lifted = [(end, off(note)) for note in range(128)] + [(end, control(SUSTAIN, 0))]
+    ends = [*map(off, range(128)), control(SUSTAIN, 0), control(SOSTENUTO, 0)]
+    lifted = [(end, bytes([one[0] | channel, *one[1:]])) for channel in CHANNELS for one in ends]
     for name in ("mono", "poly"):
         played = perform(players[name], [*events, *lifted, (end + 1250, control(7, 100))])
         assert played.report["n_sounding"] == 0
