@@ -5,12 +5,13 @@
 ``--run`` or ``--instrument`` may be repeated; MIDI's program change then selects the instrument,
 and the first one is program 0. A board whose boot loader appears as a drive is flashed through the
 drive (UF2) if it is mounted. Any other board is flashed with the first installed tool of
-``openocd``, ``st-flash`` and ``pyocd``.
+``openocd``, ``st-flash`` and ``pyocd``. ``--selftest`` flashes a program that checks the board
+instead; `pipeline.board_report` reads what it finds.
 """
 
 import argparse
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.core.cli import run_main
@@ -18,7 +19,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.options import add_board
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
-from pipeline.target import firmware, sources
+from pipeline.emit.presets import load_preset
+from pipeline.target import firmware, selftest, sources
 from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.emulator import EMULATOR
 from pipeline.target.flashing import DRIVE_PLACES, convert, find_drive, flash, flasher
@@ -35,6 +37,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         type=Path,
         metavar="DIR",
         help="folder where the boot loader's drive is mounted (default: the usual places)",
+    )
+    parser.add_argument(
+        "--selftest",
+        action="store_true",
+        help="flash a program that checks the board and these instruments, and measures what they "
+        "take (default: the player)",
     )
     parser.add_argument(
         "--dry-run",
@@ -55,17 +63,36 @@ def main(argv: Sequence[str] | None = None) -> None:
     for line in sources.select_models(args):
         print(line, flush=True)
     options = sources.build_options(args)
-    generated = sources.generate_source(args)
-    print(f"building for {board}, and estimating what its voices take", flush=True)
-    built = firmware.build(board, generated, options=options)
-    print(_describe_voices(args, generated))
+    built = (_build_selftest if args.selftest else _build_player)(args, options)
     files = convert(built.program.elf, board)
     print(f"{board}: flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack")
     print(f"written: {', '.join(str(shown(path)) for path in files.values())}")
     command = flash(board, files, drive=drive, dry_run=args.dry_run)
     print(f"{'to flash it' if args.dry_run else 'flashed'}: {command}")
-    wiring = INSTRUMENT_BOARDS[board].wiring
-    print(f"next: wire it as in tflm_app/boards/{wiring}/README.md, and play")
+    wiring = f"tflm_app/boards/{INSTRUMENT_BOARDS[board].wiring}/README.md"
+    if args.selftest:
+        print(f"next: wire its console as in {wiring}, and python -m pipeline.board_report")
+    else:
+        print(f"next: wire it as in {wiring}, and play")
+
+
+def _build_player(args: argparse.Namespace, options: Mapping[str, str]) -> firmware.Firmware:
+    generated = sources.generate_source(args)
+    print(f"building for {args.board}, and estimating what its voices take", flush=True)
+    built = firmware.build(args.board, generated, options=options)
+    print(_describe_voices(args, generated))
+    return built
+
+
+def _build_selftest(args: argparse.Namespace, options: Mapping[str, str]) -> firmware.Firmware:
+    """Builds the self-test; it needs the models themselves, for what their reference plays."""
+    if args.generated or args.reverb != 0:
+        option = "--generated" if args.generated else "--reverb"
+        raise UserError(f"the self-test plays models of run folders, dry: leave out {option}")
+    print(f"building the self-test for {args.board}", flush=True)
+    generated = sources.generate_source(args)
+    presets = [load_preset(run_dir, fmt=args.format) for run_dir in args.run]
+    return selftest.build(args.board, generated, presets, options=options)
 
 
 def _describe_voices(args: argparse.Namespace, generated: Path) -> str:

@@ -41,7 +41,7 @@ def read_elf(path: Path, *, address: int, size: int) -> Image:
     if data[:6] != b"\x7fELF\x01\x01":
         raise UserError(f"{path} is not a 32-bit little-endian ELF file: build it for a board")
     try:
-        parts = list(_stored_parts(data))
+        parts = list(stored_parts(data))
     except struct.error:
         raise UserError(f"{path} is cut off: build the firmware again") from None
     for at, part in parts:
@@ -59,7 +59,7 @@ def read_elf(path: Path, *, address: int, size: int) -> Image:
     return Image(first, bytes(content))
 
 
-def _stored_parts(elf: bytes) -> Iterator[tuple[int, bytes]]:
+def stored_parts(elf: bytes) -> Iterator[tuple[int, bytes]]:
     """Yields the physical address and content of every part that an ELF file loads.
 
     Source: Tool Interface Standard, ELF specification: header, program headers of type PT_LOAD.

@@ -38,6 +38,14 @@ SOURCES = [  # of the player, without the generated ones
 ]
 
 
+def small_presets(model: Path, noise: NoiseParameters = NOISE) -> list[presets.Preset]:
+    """Returns three presets that share a decoder."""
+    return [
+        presets.Preset(name, model, load_patch(name), noise, expression=TABLES[name])
+        for name in PATCH_NAMES
+    ]
+
+
 def generate(folder: Path, noise: NoiseParameters = NOISE) -> Path:
     """Generates three presets that share a small random decoder; returns its .tflite."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,13 +53,7 @@ def generate(folder: Path, noise: NoiseParameters = NOISE) -> Path:
     model.write_bytes(
         tflite_writer.random_step_model(TcnConfig(n_blocks=2, hidden_channels=8), 3, "int8")
     )
-    presets.write_firmware_source(
-        [
-            presets.Preset(name, model, load_patch(name), noise, expression=TABLES[name])
-            for name in PATCH_NAMES
-        ],
-        folder,
-    )
+    presets.write_firmware_source(small_presets(model, noise), folder)
     return model
 
 

@@ -114,6 +114,13 @@
 #define CHIP_ROUTE_INPUT_DMA() (DMAMUX1_C8CR = 115u) /* ADC3 */
 #define CHIP_INPUT_DMA_REQUEST 0u
 
+/* --- names for the self-test ---------------------------------------------------------------------------- */
+
+#define CHIP_NAME "STM32H743"
+#define CHIP_IDCODE_SECTION "RM0433 60.5.8"
+#define CHIP_TIM2_SECTION "RM0433 39.4"
+#define CHIP_I2S_SECTION "RM0433 50"
+
 /* --- pins of the board -------------------------------------------------------------------------------- */
 
 #define CHIP_LED_RUNNING ((pin_t){1, 0}) /* LD1, green: PB0 */

@@ -25,20 +25,21 @@
 #define CSSELR REGISTER(0xE000ED84u)
 #define CCSIDR REGISTER(0xE000ED80u)
 #define ICIALLU REGISTER(0xE000EF50u)
-#define DCISW REGISTER(0xE000EF60u)
+#define DCISW_ADDRESS 0xE000EF60u  /* invalidates a line */
+#define DCCISW_ADDRESS 0xE000EF74u /* writes it back first */
 
 /* Defined by link.ld; only its address is meaningful. */
 extern uint32_t link_dma_region[];
 
-/* The cache lines have 32 bytes; their content after reset is undefined. */
-static void invalidate_caches(void) {
+/* Does something with each line of the data cache, of 32 bytes, and then empties the instruction cache. */
+static void empty_caches(uintptr_t operation) {
     CSSELR = 0;
     memory_barrier();
     const uint32_t n_sets = (CCSIDR >> 13 & 0x7FFFu) + 1;
     const uint32_t n_ways = (CCSIDR >> 3 & 0x3FFu) + 1; /* 4 */
     for (uint32_t set = 0; set < n_sets; set++) {
         for (uint32_t way = 0; way < n_ways; way++) {
-            DCISW = way << 30 | set << 5;
+            REGISTER(operation) = way << 30 | set << 5;
         }
     }
     ICIALLU = 0;
@@ -58,7 +59,9 @@ void chip_start(void) {
     MPU_RBAR = (uint32_t)(uintptr_t)link_dma_region | MPU_REGION(1u);
     MPU_RASR = MPU_UNCACHED_32_KB;
     MPU_CTRL = MPU_ON_WITH_BACKGROUND;
-    invalidate_caches();
+    empty_caches(DCISW_ADDRESS); /* their content after reset is undefined */
     CCR |= CCR_CACHES;
     memory_barrier();
 }
+
+void chip_empty_caches(void) { empty_caches(DCCISW_ADDRESS); }

@@ -5,6 +5,7 @@
 #define CHIP_H
 
 /* 2.2 Address map */
+#define SYSINFO_BASE 0x40000000u
 #define RESETS_BASE 0x4000C000u
 #define CLOCKS_BASE 0x40008000u
 #define PSM_BASE 0x40010000u
@@ -15,6 +16,7 @@
 #define UART0_BASE 0x40034000u
 #define UART1_BASE 0x40038000u
 #define PWM_BASE 0x40050000u
+#define TIMER_BASE 0x40054000u
 #define WATCHDOG_BASE 0x40058000u
 #define DMA_BASE 0x50000000u
 #define PIO0_BASE 0x50200000u
@@ -27,6 +29,8 @@
 #define RESET_PIO0 (1u << 10)
 #define RESET_PLL_SYS (1u << 12)
 #define RESET_PWM (1u << 14)
+#define RESET_SYSINFO (1u << 19)
+#define RESET_TIMER (1u << 21)
 #define RESET_UART0 (1u << 22)
 #define RESET_UART1 (1u << 23)
 
@@ -53,6 +57,17 @@
 #define WATCHDOG_TICK (WATCHDOG_BASE + 0x2Cu)
 #define WATCHDOG_TICK_ENABLE (1u << 9)
 #define WATCHDOG_COUNTS_PER_TICK 2u
+
+/* The timer counts the ticks of the watchdog. */
+#define TIMER_TICK WATCHDOG_TICK
+
+/* Names for the self-test */
+#define CHIP_NAME "RP2040"
+#define CHIP_CPUID_SECTION "Armv6-M ARM B3.2.3"
+#define CHIP_SYSTICK_SECTION "Armv6-M ARM B3.3"
+#define CHIP_ID_SECTION "RP2040 datasheet 2.20"
+#define CHIP_TIMER_SECTION "RP2040 datasheet 4.6"
+#define CHIP_SOUND_SECTION "RP2040 datasheet 2.18, 3.5"
 
 /* 2.18 PLL: 12 MHz * 125 / 6 / 2 = 125 MHz */
 #define PLL_POST_DIVIDER_1 6u

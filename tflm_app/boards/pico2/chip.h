@@ -5,6 +5,7 @@
 #define CHIP_H
 
 /* 2.2 Address map */
+#define SYSINFO_BASE 0x40000000u
 #define CLOCKS_BASE 0x40010000u
 #define PSM_BASE 0x40018000u
 #define RESETS_BASE 0x40020000u
@@ -15,6 +16,7 @@
 #define UART0_BASE 0x40070000u
 #define UART1_BASE 0x40078000u
 #define PWM_BASE 0x400A8000u
+#define TIMER_BASE 0x400B0000u
 #define WATCHDOG_BASE 0x400D8000u
 #define TICKS_BASE 0x40108000u
 #define DMA_BASE 0x50000000u
@@ -28,6 +30,8 @@
 #define RESET_PIO0 (1u << 11)
 #define RESET_PLL_SYS (1u << 14)
 #define RESET_PWM (1u << 16)
+#define RESET_SYSINFO (1u << 21)
+#define RESET_TIMER (1u << 23)
 #define RESET_UART0 (1u << 26)
 #define RESET_UART1 (1u << 27)
 
@@ -54,6 +58,17 @@
 #define WATCHDOG_TICK (TICKS_BASE + 0x34u)
 #define WATCHDOG_TICK_CTRL (TICKS_BASE + 0x30u)
 #define WATCHDOG_COUNTS_PER_TICK 1u
+
+#define TIMER_TICK (TICKS_BASE + 0x1Cu)
+#define TIMER_TICK_CTRL (TICKS_BASE + 0x18u)
+
+/* Names for the self-test */
+#define CHIP_NAME "RP2350"
+#define CHIP_CPUID_SECTION "Armv8-M ARM D1.2, CPUID"
+#define CHIP_SYSTICK_SECTION "Armv8-M ARM D1.2, SYST_CVR"
+#define CHIP_ID_SECTION "RP2350 datasheet 12.15"
+#define CHIP_TIMER_SECTION "RP2350 datasheet 12.8"
+#define CHIP_SOUND_SECTION "RP2350 datasheet 8.6, 11.5"
 
 /* 8.6 PLL: 12 MHz * 125 / 5 / 2 = 150 MHz */
 #define PLL_POST_DIVIDER_1 5u

@@ -38,6 +38,8 @@
 #define RCC_CSR_WATCHDOG (1u << 29)
 #define RCC_PLLI2SCFGR REGISTER(RCC_BASE + 0x84u)
 #define FLASH_ACR REGISTER(0x40023C00u)         /* section 3.9.1 */
+#define FLASH_ACR_CACHES (3u << 9)              /* ICEN, DCEN */
+#define FLASH_ACR_CACHE_RESETS (3u << 11)       /* ICRST, DCRST */
 #define DBGMCU_IDCODE REGISTER(0xE0042000u)     /* section 38.6.1 */
 #define CHIP_DEBUG_FREEZE REGISTER(0xE0042008u) /* DBGMCU_APB1_FZ, section 38.16.4 */
 #define CHIP_DEBUG_FREEZE_WATCHDOG (1u << 12)   /* DBG_IWDG_STOP */
@@ -108,6 +110,13 @@ _Static_assert(1600000u * CHIP_I2S_PLL_N == 256u * CHIP_I2S_PLL_R * CHIP_I2S_DIV
 #define I2C1_SR2 REGISTER(I2C1_BASE + 0x18u)
 #define I2C1_CCR REGISTER(I2C1_BASE + 0x1Cu)
 #define I2C1_TRISE REGISTER(I2C1_BASE + 0x20u)
+
+/* --- names for the self-test ---------------------------------------------------------------------------- */
+
+#define CHIP_NAME "STM32F407"
+#define CHIP_IDCODE_SECTION "RM0090 38.6.1"
+#define CHIP_TIM2_SECTION "RM0090 18.4"
+#define CHIP_I2S_SECTION "RM0090 28.4"
 
 /* --- pins of the board -------------------------------------------------------------------------------- */
 

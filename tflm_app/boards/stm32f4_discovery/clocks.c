@@ -15,7 +15,7 @@ _Static_assert(CORE_HZ / 2 % 16000u == 0 && HSI_HZ % 16000u == 0, "TIM2 counts w
  * and at 48 kHz. Main PLL: 1.6 MHz * 210 / 2; the divider by 7 is for USB, which is not used. */
 #define PLL_CONFIG(input_divider) ((input_divider) | 210u << 6 | 0u << 16 | 7u << 24)
 #define BUS_DIVIDERS (5u << 10 | 4u << 13) /* APB1: 42 MHz, APB2: 84 MHz */
-#define FLASH_WAITS (5u | 3u << 9)         /* with both caches */
+#define FLASH_WAITS (5u | FLASH_ACR_CACHES)
 #define FLASH_PREFETCH (1u << 8)
 #define SELECT_PLL 2u
 
@@ -63,6 +63,16 @@ void clocks_start(void) {
     } else {
         errors_record(ERROR_NO_PLL);
     }
+}
+
+/* The caches can only be emptied while they are off. */
+void chip_empty_caches(void) {
+    const uint32_t acr = FLASH_ACR, off = acr & ~FLASH_ACR_CACHES;
+    FLASH_ACR = off;
+    FLASH_ACR = off | FLASH_ACR_CACHE_RESETS;
+    FLASH_ACR = off;
+    FLASH_ACR = acr;
+    (void)FLASH_ACR;
 }
 
 bool clocks_start_sound(void) {

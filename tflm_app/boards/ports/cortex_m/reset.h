@@ -15,7 +15,7 @@
 #define CORTEX_M_REGISTER(address) (*(volatile uint32_t *)(address))
 
 /* Defined by sections.ld; only their addresses are meaningful. */
-extern uint32_t link_stack_guard[], link_stack_end[];
+extern uint32_t link_stack_guard[], link_stack_end[], link_ram_end[];
 
 /* Enables the FPU of the core that executes this, if it has one, before any instruction may use it. */
 static inline void cortex_m_enable_fpu(void) {

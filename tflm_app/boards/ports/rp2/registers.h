@@ -124,6 +124,10 @@
 #define WATCHDOG_CTRL_ENABLE (1u << 30)
 #define WATCHDOG_LOAD (WATCHDOG_BASE + 0x4u)
 
+/* 2.20, 12.15 Identity; 4.6, 12.8 Timer of microseconds */
+#define SYSINFO_CHIP_ID (SYSINFO_BASE + 0x0u)
+#define TIMER_RAW_LOW (TIMER_BASE + 0x28u)
+
 /* Arm: SysTick, interrupt controller, vector table */
 #define SYST_CSR 0xE000E010u
 #define SYST_CSR_ENABLE_CORE_CLOCK 5u

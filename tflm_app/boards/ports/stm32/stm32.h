@@ -23,6 +23,9 @@ extern clocks_t clocks;
 /* Prepares memories and caches, before anything else runs. */
 void chip_start(void);
 
+/* Writes back and empties the caches through which the core reads flash; for measurements. */
+void chip_empty_caches(void);
+
 /* Starts the clocks of the core and its buses at full speed. A clock that does not start is recorded as an
  * error, and the board runs without it. */
 void clocks_start(void);

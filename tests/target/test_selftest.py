@@ -1,0 +1,129 @@
+"""The self-test finds what is wrong with an image, and measures what the benchmark measures."""
+
+import struct
+from pathlib import Path
+
+import pytest
+from support import selftest as support
+from support.selftest import failed, of
+
+from pipeline.core.errors import UserError
+from pipeline.core.paths import APP_DIR
+from pipeline.emit.c_text import hex_words
+from pipeline.target import firmware, selftest
+from pipeline.target.build import Program, build_program
+from pipeline.target.emulator import run_program
+
+pytestmark = pytest.mark.firmware
+
+STEP = 40  # instructions between two values of the counter
+
+
+@pytest.fixture(scope="module")
+def program(run_folder: Path, small_instruments: Path) -> Program:
+    """The self-test of the small instruments for the emulated Cortex-M4F."""
+    return support.build_small("qemu_m4", small_instruments, run_folder / "selftest-qemu_m4")
+
+
+@pytest.fixture(scope="module")
+def lines(program: Program) -> list[dict]:
+    return support.run(program)
+
+
+@pytest.fixture(scope="module")
+def expected(small_instruments: Path) -> list[list[list[int]]]:
+    """The checksums of each model, frame and stage."""
+    frames = selftest.vector_frames()
+    presets = support.presets_of(small_instruments)
+    return [selftest.expected_results(preset, frames) for preset in presets]
+
+
+def test_all_checks_pass_and_the_last_line_counts_them(lines):
+    assert lines[0]["part"] == "begin" and lines[0]["board"] == "qemu_m4"
+    assert failed(lines) == []
+    checks = sum("ok" in line for line in lines)
+    end = {"part": "end", "lines": len(lines) - 1, "checks": checks, "failed": 0}
+    assert lines[-1] == end and checks == 1 + 1 + 3 * 4 + 1 + 1
+    found = [(line["model"], line["stage"]) for line in of(lines, "model")]
+    assert found == [(m, s) for m in ("flute", "violin", "piano") for s in selftest.STAGES]
+
+
+def test_costs_are_those_that_render_counts(lines, small_instruments, run_folder):
+    built = firmware.build("qemu_m4", small_instruments, build_dir=run_folder / "selftest-render")
+    rendered = firmware.render(built, selftest.vector_frames(), preset=1)
+    costs = {line["stage"]: line for line in of(lines, "cost") if line["model"] == "violin"}
+    for stage in selftest.STAGES:
+        assert costs[stage]["min"] <= costs[stage]["median"] <= costs[stage]["max"]
+        assert costs[stage]["median"] == pytest.approx(rendered.instructions[stage], abs=2 * STEP)
+    total = sum(rendered.instructions.values())
+    assert costs["block"]["median"] == pytest.approx(total, abs=4 * STEP)
+
+
+def test_worst_block_plays_with_all_voices(lines):
+    (worst,) = of(lines, "worst_block")
+    voice = max(line["max"] for line in of(lines, "cost") if line["stage"] == "block")
+    assert worst["blocks"] == support.N_BLOCKS and worst["voices"] == 4
+    assert worst["max"] > worst["mean"] > 2 * voice
+    assert 500 < of(lines, "stack")[0]["bytes"] < 4096
+
+
+@pytest.mark.parametrize("stage", selftest.STAGES)
+def test_flipped_bit_in_a_vector_is_found_and_named(stage, program, expected, tmp_path):
+    row = struct.pack("<4I", *expected[1][17])
+    data = program.elf.read_bytes()
+    assert data.count(row) == 1
+    at = data.find(row) + 4 * selftest.STAGES.index(stage)
+    (line,) = failed(support.run(support.spoil(program, at, tmp_path / "spoilt", is_sealed=True)))
+    assert (line["model"], line["stage"], line["first_wrong_frame"]) == ("violin", stage, 17)
+
+
+def test_flipped_bit_in_the_checksum_is_found(program, lines, tmp_path):
+    (line,) = of(lines, "flash")
+    data = program.elf.read_bytes()
+    mark = data.find(b"selftest image:")
+    at = data.find(struct.pack("<I", int(line["expected"], 16)), mark)
+    (spoilt,) = failed(support.run(support.spoil(program, at, tmp_path / "s", is_sealed=False)))
+    assert spoilt["part"] == "flash" and spoilt["found"] == line["found"]
+    assert int(spoilt["expected"], 16) == int(line["expected"], 16) ^ 4
+
+
+def test_flipped_bit_in_the_flash_is_found_by_the_checksum(program, tmp_path):
+    at = program.elf.read_bytes().find(b"Arm DDI 0479")
+    (line,) = failed(support.run(support.spoil(program, at, tmp_path / "s", is_sealed=False)))
+    assert line["part"] == "flash" and line["found"] != line["expected"]
+
+
+def test_flipped_bit_in_a_weight_changes_the_decoder(program, small_instruments, tmp_path):
+    """The three models are equal, so the linker stores three copies; the second is spoilt."""
+    text = (small_instruments / "violin_model.c").read_text()
+    words = text.partition("weights1[")[2].partition("{")[2].split(",")[:8]
+    row = struct.pack("<8I", *(int(word.strip().rstrip("u"), 16) for word in words))
+    data = program.elf.read_bytes()
+    places = [at for at in range(0, len(data), 4) if data.startswith(row, at)]
+    assert len(places) == 3
+    spoilt = support.spoil(program, places[1], tmp_path / "spoilt", is_sealed=True)
+    lines = failed(support.run(spoilt))
+    assert lines[0]["stage"] == "decoder" and len({line["model"] for line in lines}) == 1
+
+
+def test_memory_whose_addresses_coincide_is_found(tmp_path):
+    folder = APP_DIR / "apps" / "selftest"
+    harness = Path(__file__).parent / "selftest" / "memory.c"
+    sources = [harness, folder / "memory.c", folder / "report.c"]
+    done = run_program(build_program("host", sources, out=tmp_path / "build"))
+    sound, faulty = support.read_lines(done.console)
+    assert sound["ok"] and "fault" not in sound and sound["bytes"] == 65536
+    assert not faulty["ok"] and int(faulty["fault"], 16) - int(faulty["address"], 16) == 32768
+
+
+def test_program_of_another_kind_cannot_be_sealed(program, tmp_path):
+    other = tmp_path / "other"
+    other.write_bytes(program.elf.read_bytes().replace(b"selftest image:", b"something else:"))
+    with pytest.raises(UserError, match="other has no place for its checksum"):
+        selftest.seal(other, firmware.ALL_BOARDS["qemu_m4"])
+
+
+def test_vectors_are_those_of_the_presets(small_instruments, expected):
+    text = selftest.vectors_text(support.presets_of(small_instruments))
+    for rows in expected:
+        assert f"{{{', '.join(hex_words(rows[131]))}}}" in text

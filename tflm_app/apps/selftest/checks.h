@@ -1,0 +1,30 @@
+/* The checks and measurements of the self-test. Each prints its own lines. */
+#ifndef SELFTEST_CHECKS_H
+#define SELFTEST_CHECKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "apps/selftest/selftest_board.h"
+
+/* Continues a CRC-32 (ISO 3309, as in zlib); begin with 0. */
+uint32_t checksum(uint32_t crc, const void *data, size_t n_bytes);
+
+/* Compares the flash with the checksum that pipeline/target/selftest.py has put into the image. */
+void check_flash(void);
+
+/* Tests RAM that nothing uses with March C-, which finds cells that are stuck, do not change, or change with
+ * their neighbours (van de Goor, Testing Semiconductor Memories, section 4.3), on two backgrounds. */
+void check_memory(const selftest_memory_t *memory);
+
+/* Compares every stage of every model with the reference, frame by frame, and measures what each takes: with
+ * warm caches and, where there are caches, with cold ones. */
+void check_models(void);
+
+/* Plays a score of expensive blocks with all voices for SELFTEST_BLOCKS blocks, and reports the worst. */
+void check_worst_block(const selftest_board_t *board);
+
+/* Compares a clock with the counter; they must agree to 0.2 %. */
+void check_clock(const selftest_board_t *board, const selftest_clock_t *clock);
+
+#endif
