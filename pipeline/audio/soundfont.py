@@ -10,7 +10,6 @@ import numpy as np
 import soundfile as sf
 
 from pipeline.audio.loading import load_audio
-from pipeline.audio.midi_files import read_midi
 from pipeline.audio.samples import Floats
 from pipeline.audio.sound_files import explain_failed_writes
 from pipeline.core.constants import SAMPLE_RATE
@@ -43,7 +42,10 @@ def render_midi(path: Path, program: int, out: Path, *, sound_set: str = DEFAULT
     """
     chosen = SOUND_SETS[sound_set]
     check_sound_set(sound_set, program)
-    midi = read_midi(path)
+    try:
+        midi = mido.MidiFile(path)
+    except (OSError, EOFError, ValueError) as error:
+        raise UserError(f"{path} is not a MIDI file ({error}): give a standard MIDI file") from None
     for track in midi.tracks:
         for message in track:
             if message.type == "program_change":

@@ -9,11 +9,11 @@ Loudness is measured in a window of 128 ms, so notes rise and fall no faster tha
 from pathlib import Path
 from typing import Any
 
+import mido
 import numpy as np
 
 from pipeline.audio.analysis import analyse
 from pipeline.audio.level import calibrate, find_gains
-from pipeline.audio.midi_files import read_midi
 from pipeline.audio.recordings import render_corpus
 from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import InstrumentConfig
@@ -53,7 +53,7 @@ def learn(config: InstrumentConfig, run_dir: Path) -> tuple[Expression, int]:
     analyses = list(analyse(recordings, config.data, run_dir / "features"))
     gains = find_gains(((take.recording, take.features) for take in analyses), config.data)
     for take in analyses:
-        midi = read_midi(take.recording.path.with_suffix(".mid"))
+        midi = mido.MidiFile(take.recording.path.with_suffix(".mid"))
         features = calibrate(take, gains.of(take.recording)).features
         notes += measure_notes(midi, features.f0_hz, features.loudness_db)
     decays = config.decays

@@ -15,19 +15,24 @@ const VIDEO_RATES = { 24: [24, 1], 25: [25, 1], 29: [30000, 1001], 30: [30, 1] }
 function readMidiFile(data, channel = null) {
   const bytes = new Uint8Array(data);
   const reader = new MidiReader(bytes);
-  if (reader.text(4) !== "MThd") throw new Error("it is not a MIDI file");
+  if (reader.text(4) !== "MThd") throw new Error("it does not begin with MThd");
   const header = reader.number(4), format = reader.number(2);
   reader.number(2); // the number of tracks, which some files get wrong
   const division = reader.number(2);
   if (format > 1) throw new Error(`it holds independent songs, format ${format}`);
   reader.place = 8 + header;
   const events = [];
-  while (reader.place < bytes.length) {
+  let nTracks = 0;
+  while (bytes.length - reader.place >= 8) {
     const kind = reader.text(4), length = reader.number(4), end = reader.place + length;
-    if (end > bytes.length) throw new Error("it ends in the middle of a track");
-    if (kind === "MTrk") readTrack(reader, end, events);
+    if (kind === "MTrk") {
+      if (end > bytes.length) throw new Error("it ends in the middle of a track");
+      readTrack(reader, end, events);
+      nTracks++;
+    }
     reader.place = end;
   }
+  if (!nTracks) throw new Error("it holds no track");
   setTimes(events.sort((a, b) => a.tick - b.tick), clockOf(division)); // the sort is stable
   return arrange(events.filter(({ message }) => message), channel);
 }
@@ -50,12 +55,13 @@ class MidiReader {
   }
 
   variable() {
-    let number = 0, byte;
-    do {
-      byte = this.byte();
+    let number = 0;
+    for (let i = 0; i < 4; i++) {
+      const byte = this.byte();
       number = number * 128 + (byte & 127);
-    } while (byte & 128);
-    return number;
+      if (byte < 128) return number;
+    }
+    throw new Error("a number has more than four bytes");
   }
 
   text(nBytes) {
@@ -64,6 +70,7 @@ class MidiReader {
 
   skip(nBytes) {
     this.place += nBytes;
+    if (this.place > this.bytes.length) throw new Error("it ends too early");
   }
 }
 
@@ -74,9 +81,9 @@ function readTrack(reader, end, events) {
     const first = reader.byte();
     if (first === 0xff) {
       const kind = reader.byte(), length = reader.variable();
-      if (kind === 0x2f) return;
-      if (kind === 0x51) events.push({ tick, tempo: reader.number(length) });
+      if (kind === 0x51 && length === 3) events.push({ tick, tempo: reader.number(length) });
       else reader.skip(length);
+      if (kind === 0x2f) break;
     } else if (first === 0xf0 || first === 0xf7) {
       reader.skip(reader.variable());
     } else {
@@ -88,6 +95,7 @@ function readTrack(reader, end, events) {
       events.push({ tick, message });
     }
   }
+  if (reader.place > end) throw new Error("a message is longer than its track");
 }
 
 // Returns how time is counted, in units of which every number is whole: units per tick until the tempo changes, and
@@ -96,7 +104,7 @@ function clockOf(division) {
   if (division > 0 && division < 0x8000) return { weight: 500000, blockUnits: 4000 * division, followsTempo: true };
   const [frames, seconds] = VIDEO_RATES[256 - (division >> 8)] ?? [0, 0];
   const blockUnits = frames * (division & 255);
-  if (!blockUnits) throw new Error(`its time division is ${(division << 16) >> 16}`);
+  if (!blockUnits) throw new Error(`its time division is 0x${division.toString(16).padStart(4, "0")}`);
   return { weight: FRAME_RATE * seconds, blockUnits, followsTempo: false };
 }
 
