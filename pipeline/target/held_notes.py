@@ -1,8 +1,9 @@
-"""Which notes of a channel sound, as far as keys and the sustain pedal say."""
+"""Which notes of a channel sound, as far as keys and pedals say."""
 
 from pipeline.audio.midi_files import CONTROL, NOTE_OFF, NOTE_ON, MidiEvent
 
-PEDAL, ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF, MONO, POLY = 64, 120, 121, 123, 126, 127
+PEDAL, SOSTENUTO = 64, 66  # the sustain pedal, and the one that holds only what is down already
+ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF, MONO, POLY = 120, 121, 123, 126, 127
 
 
 class HeldNotes:
@@ -10,7 +11,7 @@ class HeldNotes:
 
     Attributes:
         down: Blocks in which the keys that are down were struck, by MIDI note.
-        pedalled: MIDI notes that only the pedal holds.
+        pedalled: MIDI notes that only a pedal holds.
     """
 
     def __init__(self) -> None:
@@ -18,6 +19,7 @@ class HeldNotes:
         self.down: dict[int, int] = {}
         self.pedalled: set[int] = set()
         self._is_pedal_down = False
+        self._caught: set[int] | None = None  # what the sostenuto pedal holds while it is down
 
     def receive(self, event: MidiEvent) -> None:
         """Handles a message of the channel."""
@@ -33,13 +35,19 @@ class HeldNotes:
         """Returns messages that end all notes, none if nothing is held."""
         if not (self.down or self.pedalled):
             return []
-        return [bytes([CONTROL | channel - 1, number, 0]) for number in (PEDAL, ALL_NOTES_OFF)]
+        controllers = (PEDAL, SOSTENUTO, ALL_NOTES_OFF)
+        return [bytes([CONTROL | channel - 1, number, 0]) for number in controllers]
 
     def _change(self, number: int, value: int) -> None:
-        if number in (PEDAL, RESET_CONTROLLERS):
-            self._is_pedal_down = number == PEDAL and value >= 64
-            if not self._is_pedal_down:
-                self.pedalled.clear()
+        is_reset = number == RESET_CONTROLLERS
+        is_down = value >= 64 and not is_reset
+        if number == PEDAL or is_reset:
+            self._is_pedal_down = is_down
+        if number == SOSTENUTO or is_reset:
+            caught = {*self.down, *self.pedalled} if self._caught is None else self._caught
+            self._caught = caught if is_down else None
+        if number in (PEDAL, SOSTENUTO) or is_reset:
+            self.pedalled = {note for note in self.pedalled if self._is_held(note)}
         elif number in (ALL_SOUND_OFF, MONO, POLY):
             self.down.clear()
             self.pedalled.clear()
@@ -48,6 +56,10 @@ class HeldNotes:
 
     def _release(self, notes: list[int]) -> None:
         for note in notes:
-            if note in self.down and self._is_pedal_down:
+            if note in self.down and self._is_held(note):
                 self.pedalled.add(note)
             self.down.pop(note, None)
+
+    def _is_held(self, note: int) -> bool:
+        """Whether a pedal holds a note whose key goes up."""
+        return self._is_pedal_down or note in (self._caught or ())

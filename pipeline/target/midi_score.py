@@ -31,7 +31,7 @@ class Piece:
         parts: The parts that are played.
         n_drums: Number of notes that are left out because nobody asked for drums.
         unended: Onset in blocks, channel and MIDI note of each note without a note-off.
-        is_pedal_left: Whether the pedal holds notes at the end.
+        is_pedal_left: Whether a pedal holds notes at the end.
     """
 
     score: Score
@@ -72,7 +72,7 @@ class Piece:
                 f"no note-off: {count_notes(len(self.unended))}, first {first}; {released}"
             )
         if self.is_pedal_left:
-            lines.append(f"the sustain pedal is never lifted: its notes are {released}")
+            lines.append(f"a pedal is never lifted: its notes are {released}")
         return lines
 
 

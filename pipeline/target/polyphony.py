@@ -30,6 +30,7 @@ class Polyphony:
 
 @dataclass
 class _Key:
+    channel: int
     note: int
     begin: int
     sounded: int = 0  # blocks during which it was the latest key
@@ -37,7 +38,7 @@ class _Key:
 
 
 def count_polyphony(score: Score, n_voices: int) -> Polyphony:
-    """Counts the notes of a score that sound together, on all channels.
+    """Counts the notes of a score that sound together; the same key on two channels is two notes.
 
     Args:
         score: The score.
@@ -46,7 +47,8 @@ def count_polyphony(score: Score, n_voices: int) -> Polyphony:
     """
     keys: list[_Key] = []
     n_notes = most = n_hidden = last = 0
-    is_pedal_down, is_mono = False, n_voices == 1
+    pedals: set[int] = set()  # channels whose pedal is down
+    is_mono = n_voices == 1
 
     def end(ended: list[_Key], block: int) -> None:
         nonlocal n_hidden
@@ -54,35 +56,35 @@ def count_polyphony(score: Score, n_voices: int) -> Polyphony:
             keys.remove(key)
             n_hidden += is_mono and key.sounded < PLAYED_SHARE * max(block - key.begin, 1)
 
-    for block, kind, number, value in _events(score):
+    for block, kind, channel, number, value in _events(score):
         if keys:
             keys[-1].sounded += block - last
         last = block
         if kind == NOTE_ON and value:
-            end([key for key in keys if key.note == number], block)
-            keys.append(_Key(number, block))
+            end([key for key in keys if (key.channel, key.note) == (channel, number)], block)
+            keys.append(_Key(channel, number, block))
             n_notes += 1
             most = max(most, len(keys))
         elif kind == CONTROL and number != PEDAL:
             end(list(keys), block)
             is_mono = number == MONO or n_voices == 1
         elif kind == CONTROL:
-            is_pedal_down = value >= 64
-            end([key for key in keys if key.is_up and not is_pedal_down], block)
+            (pedals.add if value >= 64 else pedals.discard)(channel)
+            end([key for key in keys if key.is_up and key.channel not in pedals], block)
         else:
-            released = [key for key in keys if key.note == number]
+            released = [key for key in keys if (key.channel, key.note) == (channel, number)]
             for key in released:
                 key.is_up = True
-            end([] if is_pedal_down else released, block)
+            end([] if channel in pedals else released, block)
     if keys:  # the player ends them some time after the last message
         keys[-1].sounded += 1
     end(list(keys), last + 1)
     return Polyphony(n_notes, most, n_hidden)
 
 
-def _events(score: Score) -> Iterator[tuple[int, int, int, int]]:
-    """Yields block, kind, number and value of notes, of the pedal, and of modes."""
+def _events(score: Score) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yields block, kind, channel, number and value of notes, of the pedal, and of modes."""
     for block, message in score:
         kind = message[0] & 0xF0
         if kind in (NOTE_OFF, NOTE_ON) or (kind == CONTROL and message[1] in (PEDAL, MONO, POLY)):
-            yield block, kind, message[1], message[2]
+            yield block, kind, message[0] & 0x0F, message[1], message[2]

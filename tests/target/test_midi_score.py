@@ -124,7 +124,11 @@ def test_notes_without_an_end_are_released_after_the_last_message(tmp_path):
     hanging = mido.Message("note_on", note=64, velocity=90, time=500, channel=4)
     path = write_tracks(tmp_path / "tune.mid", [*note(60, 100), hanging], note(67, 1000))
     piece = load_piece(path)
-    assert piece.score[-2:] == [(750, b"\xb4\x40\x00"), (750, b"\xb4\x7b\x00")]
+    assert piece.score[-3:] == [
+        (750, b"\xb4\x40\x00"),
+        (750, b"\xb4\x42\x00"),
+        (750, b"\xb4\x7b\x00"),
+    ]
     assert piece.remarks()[1:] == [
         "no note-off: 1 note, first E4 on channel 5 at 0.60 s; released 2 s after the last message"
     ]
@@ -133,7 +137,7 @@ def test_notes_without_an_end_are_released_after_the_last_message(tmp_path):
 @pytest.mark.parametrize(
     ("after", "remark"),
     [
-        ([], "the sustain pedal is never lifted: its notes are released 2 s after the last"),
+        ([], "a pedal is never lifted: its notes are released 2 s after the last"),
         ([control(64, 0)], None),
         ([control(121, 0)], None),
         ([control(120, 0)], None),
@@ -146,7 +150,22 @@ def test_pedal_that_is_never_lifted_is_lifted(tmp_path, after, remark):
         assert not piece.remarks() and piece.score[-1][0] == 25
     else:
         assert piece.remarks()[0].startswith(remark)
-        assert piece.score[-2:] == [(525, b"\xb0\x40\x00"), (525, b"\xb0\x7b\x00")]
+        assert piece.score[-3:] == [
+            (525, b"\xb0\x40\x00"),
+            (525, b"\xb0\x42\x00"),
+            (525, b"\xb0\x7b\x00"),
+        ]
+
+
+def test_sostenuto_holds_only_what_was_down(tmp_path):
+    press = control(66, 127, rest=50)
+    caught = [note(60, 100)[0], press, note(60, 100)[1], *note(64, 100)]
+    piece = load_piece(write_tracks(tmp_path / "tune.mid", caught))
+    assert piece.is_pedal_left and not piece.unended
+    lifted = load_piece(write_tracks(tmp_path / "up.mid", [*caught, control(66, 0)]))
+    assert not lifted.remarks()
+    late = load_piece(write_tracks(tmp_path / "late.mid", [press, *note(60, 100)]))
+    assert not late.remarks()
 
 
 def test_pedal_that_holds_nothing_at_the_end_is_not_mentioned(tmp_path):

@@ -15,7 +15,7 @@ def off(block: int, *notes: int) -> Score:
 
 
 def pedal(block: int, value: int) -> Score:
-    return [(block, bytes([0xB3, 64, value]))]
+    return [(block, bytes([0xB0, 64, value]))]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,11 @@ def pedal(block: int, value: int) -> Score:
         # The lower note returns after a trill above it, and sounds for most of its length.
         (on(0, 60) + on(10, 62) + off(15, 62) + off(50, 60), (2, 2, 0)),
         (on(0, 60) + on(10, 62) + off(45, 62) + off(50, 60), (2, 2, 1)),
-        ([*on(0, 60), (50, bytes([0x91, 60, 0]))], (1, 1, 0)),  # ends on another channel
+        # The same key on another channel is another note, which its own note-off ends.
+        (
+            [*on(0, 60), (0, bytes([0x91, 60, 9])), *off(50, 60), (90, bytes([0x81, 60, 0]))],
+            (2, 2, 1),
+        ),
         (on(0, 60) + on(50, 60) + off(100, 60), (2, 1, 0)),  # struck again
         (
             pedal(0, 127) + on(0, 60) + off(10, 60) + on(20, 62) + pedal(99, 0) + off(99, 62),

@@ -17,7 +17,7 @@ ON = b"\0\x90\x3c\x64"
 END = b"\0\xff\x2f\0"
 FILM = -29 << 8 | 80
 CHANNELS = (0, 1, 9)
-CONTROLS = [1, 7, 64, 64, 64, 120, 121, 123, 124, 126, 127]
+CONTROLS = [1, 7, 64, 64, 66, 66, 120, 121, 123, 124, 126, 127]
 
 
 def random_track(seed: int) -> bytes:

@@ -119,12 +119,13 @@ function setTimes(events, { weight, blockUnits, followsTempo }) {
   }
 }
 
-// The notes that are held on one channel, by keys or by the sustain pedal.
+// The notes that are held on one channel, by keys or by pedals.
 class HeldNotes {
   constructor() {
     this.down = new Map(); // onset in seconds, by note whose key is down
-    this.pedalled = new Set(); // notes that only the pedal holds
+    this.pedalled = new Set(); // notes that only a pedal holds
     this.isPedalDown = false;
+    this.caught = null; // what the sostenuto pedal holds while it is down
   }
 
   receive([status, first, second], seconds) {
@@ -137,9 +138,14 @@ class HeldNotes {
   }
 
   change(number, value) {
-    if (number === 64 || number === 121) { // the pedal, or a reset of all controllers
-      this.isPedalDown = number === 64 && value >= 64;
-      if (!this.isPedalDown) this.pedalled.clear();
+    const isReset = number === 121, isDown = value >= 64 && !isReset;
+    if (number === 64 || isReset) this.isPedalDown = isDown;
+    if (number === 66 || isReset) {
+      const caught = this.caught ?? new Set([...this.down.keys(), ...this.pedalled]);
+      this.caught = isDown ? caught : null;
+    }
+    if (number === 64 || number === 66 || isReset) {
+      for (const note of this.pedalled) if (!this.isHeld(note)) this.pedalled.delete(note);
     } else if (number === 120 || number >= 126) { // all sound off; one note at a time, or several
       this.down.clear();
       this.pedalled.clear();
@@ -147,7 +153,11 @@ class HeldNotes {
   }
 
   release(notes) {
-    for (const note of notes) if (this.down.delete(note) && this.isPedalDown) this.pedalled.add(note);
+    for (const note of notes) if (this.down.delete(note) && this.isHeld(note)) this.pedalled.add(note);
+  }
+
+  isHeld(note) { // by a pedal, when its key goes up
+    return this.isPedalDown || Boolean(this.caught?.has(note));
   }
 }
 
@@ -197,7 +207,7 @@ function arrange(events, chosen) {
   const holding = [...held].filter(([, { down, pedalled }]) => down.size || pedalled.size);
   const block = last.block + RELEASE_SECONDS * FRAME_RATE;
   for (const [channel] of holding) {
-    for (const number of [64, 123]) played.push({ block, message: [0xb0 | (channel - 1), number, 0] });
+    for (const number of [64, 66, 123]) played.push({ block, message: [0xb0 | (channel - 1), number, 0] });
   }
   let nBytes = 0;
   return {

@@ -34,7 +34,7 @@ function tuneText({ nNotes, nDrums, nOutside, nUnended, isPedalLeft }) {
   const parts = [countNotes(nNotes)];
   if (leftOut.length) parts.push(`not played: ${leftOut.join(", ")}`);
   if (nUnended) parts.push(`${countNotes(nUnended)} without an end`);
-  if (isPedalLeft) parts.push("the pedal is never lifted");
+  if (isPedalLeft) parts.push("a pedal is never lifted");
   return parts.join("; ");
 }
 
