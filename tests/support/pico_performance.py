@@ -106,7 +106,8 @@ def perform_on_pico(
     """
     midi = folder / "piece.mid"
     write_midi(midi, seconds, n_voices)
-    score = [(3 + block, message) for block, message in over_a_cable(load_piece(midi).score)]
+    written = [each for each in load_piece(midi).score if each[0] < seconds * FRAME_RATE]
+    score = [(3 + block, message) for block, message in over_a_cable(written)]
     block_frames = sample_rate_hz // FRAME_RATE
     n_frames = int(seconds * FRAME_RATE) * block_frames
     events = [(block_frames * at + block_frames // 4, "midi", message) for at, message in score]

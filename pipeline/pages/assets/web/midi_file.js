@@ -203,7 +203,7 @@ function arrange(events, chosen) {
   const { played, ...counts } = select(events, held);
   if (!counts.nNotes) throw new Error("it holds no note that the firmware can play");
   const last = played.at(-1);
-  if (last.seconds > MAX_SECONDS) throw new Error("it lasts over an hour");
+  if (last.block > MAX_SECONDS * FRAME_RATE) throw new Error("it lasts over an hour");
   const holding = [...held].filter(([, { down, pedalled }]) => down.size || pedalled.size);
   const block = last.block + RELEASE_SECONDS * FRAME_RATE;
   for (const [channel] of holding) {
