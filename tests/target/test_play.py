@@ -124,7 +124,7 @@ def test_sound_fades_out_and_in_around_late_blocks_which_are_counted(programs):
         ("program 3\r", "there is none; programs: 3"),
         ("program x\r", "unknown: type help"),
         ("program 99999999999\r", "unknown: type help"),
-        ("channel 17\r", "give 1 to 16, or 0 for all"),
+        ("channel 17\r", "give 1 to 16, or 0 for all but 10"),
         ("panic 1\r", "unknown: type help"),
         ("help me with this, it is too long for you\r", "too long: type help"),
         ("stax\x7f\x7fats\rx\r", "unknown: type help"),
@@ -132,6 +132,16 @@ def test_sound_fades_out_and_in_around_late_blocks_which_are_counted(programs):
 )
 def test_console_reports_invalid_commands(programs, typed, answer):
     assert answers(play(programs["host"], [(1, on(60))], [(5, typed.encode())]))[-1] == answer
+
+
+def test_channel_10_plays_if_it_is_chosen_or_a_member_of_an_mpe_zone(programs):
+    drum = [(20, bytes([0x99, 60, 100])), (30, b"")]
+    zone = [(3, bytes([0xB0, 101, 0, 0xB0, 100, 6, 0xB0, 6, 15]))]
+    host = programs["host"]
+    assert not pcm(play(host, drum)).any()
+    assert pcm(play(host, drum, [(5, b"channel 10\r")])).any()
+    assert not pcm(play(host, drum, [(5, b"channel 10\rchannel 0\r")])).any()
+    assert pcm(play(host, zone + drum)).any()
 
 
 def test_unread_answers_are_cut_off_with_a_mark_and_the_sound_continues(programs):

@@ -1,11 +1,14 @@
 #include "player/channels.h"
 
 #include "player/pitch.h"
+#include "player/voices.h"
 
 #define GENERAL_MIDI_VOLUME 100
 #define VOLUME_100_DB_Q8 1063 /* 40 log10(127 / 100): the corpus was rendered at volume 100 */
 #define FULL_VIBRATO PITCH_Q16(0.5)
 #define FULL_PRESSURE_DB DB_Q16(12)
+#define BEND_SEMITONES 2
+#define MEMBER_BEND_SEMITONES 48
 #define CONTROL_SMOOTHING 2 /* per block, the gain moves by a quarter of the distance, the bend by half */
 
 void player_reset_channel(player_channel_t *channel) {
@@ -20,11 +23,12 @@ void player_reset_channel(player_channel_t *channel) {
 }
 
 void player_init_channels(player_t *player) {
+    player->n_members = 0;
     for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
         player_channel_t *const channel = &player->channels[i];
         player_reset_channel(channel);
         channel->volume = GENERAL_MIDI_VOLUME;
-        channel->bend_semitones = 2;
+        channel->bend_semitones = BEND_SEMITONES;
         channel->bend_cents = 0;
         channel->fine_tuning = BEND_CENTRE;
         channel->coarse_tuning = COARSE_CENTRE;
@@ -33,17 +37,38 @@ void player_init_channels(player_t *player) {
     }
 }
 
+void player_set_zone(player_t *player, uint8_t n_members) {
+    const uint8_t last = n_members > player->n_members ? n_members : player->n_members;
+    player_fade_all(player);
+    player->n_members = n_members;
+    for (uint8_t i = 0; i <= last; i++) {
+        player_channel_t *const channel = &player->channels[i];
+        player_reset_channel(channel);
+        channel->is_pedal_down = false;
+        channel->is_sostenuto_down = false;
+        channel->bend_semitones = player_is_member(player, i) ? MEMBER_BEND_SEMITONES : BEND_SEMITONES;
+        channel->bend_cents = 0;
+    }
+}
+
 int player_sounding_note(const player_t *player, player_key_t key) {
-    const int note = key.note + player->channels[key.channel].coarse_tuning - COARSE_CENTRE;
+    int note = key.note + player->channels[key.channel].coarse_tuning - COARSE_CENTRE;
+    if (player_is_member(player, key.channel)) {
+        note += player->channels[0].coarse_tuning - COARSE_CENTRE;
+    }
     return note < 0 ? 0 : note > 127 ? 127 : note;
 }
 
 int32_t player_pressure_db(const player_t *player, const player_voice_t *voice) {
     const uint8_t of_channel = player->channels[voice->channel].pressure;
-    return (of_channel > voice->pressure ? of_channel : voice->pressure) * FULL_PRESSURE_DB / 127;
+    const uint8_t of_zone = player_manager(player, voice->channel)->pressure;
+    uint8_t greatest = of_channel > of_zone ? of_channel : of_zone;
+    greatest = greatest > voice->pressure ? greatest : voice->pressure;
+    return greatest * FULL_PRESSURE_DB / 127;
 }
 
-static expression_controls_t controls_goal(const player_channel_t *channel) {
+/* Returns the controls that the messages of a channel ask for. */
+static expression_controls_t own_controls(const player_channel_t *channel) {
     const int gain_q8 = gain_db_q8[channel->breath] + gain_db_q8[channel->expression] +
                         gain_db_q8[channel->volume] + VOLUME_100_DB_Q8;
     const int32_t range = (channel->bend_semitones << 16) + channel->bend_cents * (65536 / 100);
@@ -59,18 +84,31 @@ static expression_controls_t controls_goal(const player_channel_t *channel) {
     };
 }
 
+static expression_controls_t controls_goal(const player_t *player, uint8_t channel) {
+    expression_controls_t goal = own_controls(&player->channels[channel]);
+    if (player_is_member(player, channel)) {
+        const expression_controls_t manager = own_controls(&player->channels[0]);
+        goal.bend += manager.bend;
+        goal.gain_db += manager.gain_db;
+        if (goal.vibrato_depth == EXPRESSION_USUAL_VIBRATO) {
+            goal.vibrato_depth = manager.vibrato_depth;
+        }
+    }
+    return goal;
+}
+
 void player_smooth_controls(player_t *player) {
     uint32_t sounding = 0;
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         const player_voice_t *const voice = &player->voices[i];
         sounding |= voice->phase != VOICE_IDLE ? 1u << voice->channel : 0u;
     }
-    for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
+    for (uint8_t i = 0; i < PLAYER_N_CHANNELS; i++) {
         if (!((sounding >> i) & 1u)) {
             continue;
         }
         expression_controls_t *const controls = &player->channels[i].controls;
-        expression_controls_t goal = controls_goal(&player->channels[i]);
+        expression_controls_t goal = controls_goal(player, i);
         if ((player->sounding >> i) & 1u) {
             goal.gain_db = controls->gain_db + ((goal.gain_db - controls->gain_db) >> CONTROL_SMOOTHING);
             goal.bend = controls->bend + ((goal.bend - controls->bend) >> 1);

@@ -17,10 +17,30 @@ void player_init_channels(player_t *player);
  * that hold notes (CC 121). */
 void player_reset_channel(player_channel_t *channel);
 
+/* Makes channels 1 to `n_members`, at most 15, the members of the MPE zone that channel 0 manages, with no
+ * controllers set; 0 ends it. All sound fades out within a block. */
+void player_set_zone(player_t *player, uint8_t n_members);
+
+static inline bool player_is_member(const player_t *player, uint8_t channel) {
+    return channel > 0 && channel <= player->n_members;
+}
+
+/* Returns the channel whose messages apply to another one besides its own: that which manages its zone, or
+ * else the channel itself. */
+static inline const player_channel_t *player_manager(const player_t *player, uint8_t channel) {
+    return &player->channels[player_is_member(player, channel) ? 0 : channel];
+}
+
+/* Whether pedals and ends of notes on channel `from` apply to notes of a channel. */
+static inline bool player_acts_on(const player_t *player, uint8_t from, uint8_t channel) {
+    return channel == from || (from == 0 && player_is_member(player, channel));
+}
+
 /* Returns the MIDI note that a key sounds with the coarse tuning of its channel, 0 to 127. */
 int player_sounding_note(const player_t *player, player_key_t key);
 
-/* Returns the gain by the pressure on a voice's key or on its channel, whichever is greater, in dB, Q16. */
+/* Returns the gain by the pressure on a voice's key, its channel or its zone, whichever is greatest, in dB,
+ * Q16. */
 int32_t player_pressure_db(const player_t *player, const player_voice_t *voice);
 
 /* Moves the smoothed controls of the channels that sound one block closer to their messages. Messages change

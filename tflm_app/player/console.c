@@ -123,7 +123,7 @@ static void program(console_t *console, int number) {
 static void channel(console_t *console, int number) {
     player_t *const player = console->player;
     if (number > 16) {
-        put(console, "give 1 to 16, or 0 for all\r\n");
+        put(console, "give 1 to 16, or 0 for all but 10\r\n");
         return;
     }
     if (number >= 0) {

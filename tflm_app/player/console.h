@@ -7,7 +7,7 @@
  *     clear                resets the worst load and the counts
  *     notes                shows what each voice is doing
  *     program [NUMBER]     lists the instruments, or selects one for later notes
- *     channel [NUMBER]     selects the MIDI channel, 1 to 16; 0 for all
+ *     channel [NUMBER]     selects the MIDI channel, 1 to 16; 0 for all but 10
  *     live [0, 1]          1 follows the sound input, 0 plays notes
  *     gain [DB, auto]      amplifies the sound input by -80 to 80 dB, or as its level asks for (input_gain.h)
  *     demo                 plays a phrase of notes

@@ -45,7 +45,7 @@ static const event_t events[] = {
 #define N_EVENTS (sizeof events / sizeof events[0])
 
 static void send(player_t *player, uint8_t kind, uint8_t first, uint8_t second) {
-    const uint8_t channel = player->channel == PLAYER_ALL_CHANNELS ? 0 : player->channel;
+    const uint8_t channel = player->channel < PLAYER_N_CHANNELS ? player->channel : 0;
     const midi_message_t message = {kind, channel, {first, second}};
     player_receive(player, &message);
 }

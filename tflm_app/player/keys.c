@@ -18,7 +18,8 @@ static bool plays_key(const player_voice_t *voice, uint8_t channel, uint8_t note
 
 /* Whether a pedal holds a note whose key is up. */
 static bool pedal_holds(const player_t *player, uint8_t channel, bool is_caught) {
-    return is_caught || player->channels[channel].is_pedal_down;
+    return is_caught || player->channels[channel].is_pedal_down ||
+           player_manager(player, channel)->is_pedal_down;
 }
 
 /* Ranks voices for a new note: the one with the largest value takes it. */
@@ -187,7 +188,7 @@ static void end_unheld(player_t *player) { (player->is_mono ? end_unheld_mono : 
 
 void player_key_down(player_t *player, uint8_t channel, uint8_t note, uint8_t velocity) {
     const uint8_t softened = (uint8_t)((velocity * SOFT_Q8 >> 8) | 1); /* never 0 */
-    const bool is_soft = player->channels[channel].is_soft;
+    const bool is_soft = player->channels[channel].is_soft || player_manager(player, channel)->is_soft;
     const player_key_t key = {.channel = channel, .note = note, .velocity = is_soft ? softened : velocity};
     if (player->is_live) {
         return;
@@ -212,12 +213,12 @@ void player_set_sostenuto(player_t *player, uint8_t channel, bool is_down) {
     *is_pressed = is_down;
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
-        if (voice->channel == channel) {
+        if (player_acts_on(player, channel, voice->channel)) {
             voice->is_caught = is_down && has_key(voice);
         }
     }
     for (int i = 0; i < player->n_keys; i++) {
-        if (player->keys[i].channel == channel) {
+        if (player_acts_on(player, channel, player->keys[i].channel)) {
             player->keys[i].is_caught = is_down;
         }
     }
@@ -236,26 +237,30 @@ void player_press_key(player_t *player, uint8_t channel, uint8_t note, uint8_t p
 void player_release_keys(player_t *player, uint8_t channel) {
     if (player->is_mono) {
         for (int i = player->n_keys - 1; i >= 0; i--) {
-            if (player->keys[i].channel == channel) {
-                key_up_mono(player, channel, player->keys[i].note);
+            const player_key_t key = player->keys[i];
+            if (player_acts_on(player, channel, key.channel)) {
+                key_up_mono(player, key.channel, key.note);
             }
         }
     } else {
         for (int i = 0; i < PLAYER_N_VOICES; i++) {
-            key_up_poly(player, channel, player->voices[i].note);
+            const player_voice_t *const voice = &player->voices[i];
+            if (player_acts_on(player, channel, voice->channel)) {
+                key_up_poly(player, voice->channel, voice->note);
+            }
         }
     }
 }
 
 void player_fade_channel(player_t *player, uint8_t channel) {
     for (int i = player->n_keys - 1; i >= 0; i--) {
-        if (player->keys[i].channel == channel) {
+        if (player_acts_on(player, channel, player->keys[i].channel)) {
             remove_key(player, i);
         }
     }
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
-        if (voice->channel == channel || voice->phase == VOICE_LIVE) {
+        if (player_acts_on(player, channel, voice->channel) || voice->phase == VOICE_LIVE) {
             player_voice_fade(voice);
         }
     }

@@ -2,7 +2,8 @@
  *
  * A monophonic player remembers up to PLAYER_N_KEYS held keys and plays the latest; when that is released,
  * the previous one sounds again. A polyphonic player gives each key its own voice. Keys and pedals of one
- * channel, 0 to 15, are independent of those of others.
+ * channel, 0 to 15, are independent of those of others, except that those of channel 0 also act on the
+ * members of its MPE zone.
  */
 #ifndef PLAYER_KEYS_H
 #define PLAYER_KEYS_H

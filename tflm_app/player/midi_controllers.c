@@ -10,6 +10,7 @@ enum { /* registered parameters */
        RPN_BEND_RANGE = 0,
        RPN_FINE_TUNING = 1,
        RPN_COARSE_TUNING = 2,
+       RPN_MPE = 6,
 };
 
 enum { /* controllers */
@@ -39,8 +40,18 @@ enum { /* controllers */
        CC_POLY = 127,
 };
 
+/* Gives all members of a zone the bend range of one of them. */
+static void share_bend_range(player_t *player, uint8_t channel) {
+    const player_channel_t from = player->channels[channel];
+    for (uint8_t i = 1; player_is_member(player, channel) && i <= player->n_members; i++) {
+        player->channels[i].bend_semitones = from.bend_semitones;
+        player->channels[i].bend_cents = from.bend_cents;
+    }
+}
+
 /* Enters the coarse or fine part of the chosen parameter. */
-static void enter_data(player_channel_t *to, uint8_t value, bool is_fine) {
+static void enter_data(player_t *player, uint8_t channel, uint8_t value, bool is_fine) {
+    player_channel_t *const to = &player->channels[channel];
     switch (to->parameter) {
         case RPN_BEND_RANGE:
             if (is_fine) {
@@ -48,6 +59,7 @@ static void enter_data(player_channel_t *to, uint8_t value, bool is_fine) {
             } else {
                 to->bend_semitones = value < MAX_BEND_SEMITONES ? value : MAX_BEND_SEMITONES;
             }
+            share_bend_range(player, channel);
             break;
         case RPN_FINE_TUNING:
             to->fine_tuning = (uint16_t)(is_fine ? (to->fine_tuning & 0x3F80u) | value
@@ -55,6 +67,11 @@ static void enter_data(player_channel_t *to, uint8_t value, bool is_fine) {
             break;
         case RPN_COARSE_TUNING:
             to->coarse_tuning = is_fine ? to->coarse_tuning : value;
+            break;
+        case RPN_MPE:
+            if (channel == 0 && !is_fine) {
+                player_set_zone(player, value < PLAYER_N_CHANNELS ? value : PLAYER_N_CHANNELS - 1);
+            }
             break;
         default:
             break;
@@ -65,12 +82,14 @@ static int within(int value, int highest) { return value < 0 ? 0 : value > highe
 
 /* Moves the chosen parameter by one step, as Recommended Practice RP-018 says: a cent of the bend range, the
  * finest step of the fine tuning, a semitone of the coarse one. */
-static void step_data(player_channel_t *to, int step) {
+static void step_data(player_t *player, uint8_t channel, int step) {
+    player_channel_t *const to = &player->channels[channel];
     if (to->parameter == RPN_BEND_RANGE) {
         const int cents =
             within(100 * to->bend_semitones + to->bend_cents + step, 100 * MAX_BEND_SEMITONES + 99);
         to->bend_semitones = (uint8_t)(cents / 100);
         to->bend_cents = (uint8_t)(cents % 100);
+        share_bend_range(player, channel);
     } else if (to->parameter == RPN_FINE_TUNING) {
         to->fine_tuning = (uint16_t)within(to->fine_tuning + step, 0x3FFF);
     } else if (to->parameter == RPN_COARSE_TUNING) {
@@ -91,7 +110,7 @@ void player_change_control(player_t *player, uint8_t channel, uint8_t control, u
             to->portamento_time = value;
             break;
         case CC_DATA_ENTRY:
-            enter_data(to, value, false);
+            enter_data(player, channel, value, false);
             break;
         case CC_VOLUME:
             to->volume = value;
@@ -100,7 +119,7 @@ void player_change_control(player_t *player, uint8_t channel, uint8_t control, u
             to->expression = value;
             break;
         case CC_DATA_ENTRY_FINE:
-            enter_data(to, value, true);
+            enter_data(player, channel, value, true);
             break;
         case CC_SUSTAIN:
             player_set_pedal(player, channel, value >= 64);
@@ -115,10 +134,10 @@ void player_change_control(player_t *player, uint8_t channel, uint8_t control, u
             to->is_soft = value >= 64;
             break;
         case CC_DATA_INCREMENT:
-            step_data(to, 1);
+            step_data(player, channel, 1);
             break;
         case CC_DATA_DECREMENT:
-            step_data(to, -1);
+            step_data(player, channel, -1);
             break;
         case CC_NRPN_FINE:
         case CC_NRPN:

@@ -1,4 +1,4 @@
-/* MIDI controllers, RPN 0 to 2 and channel modes; internal to player/. */
+/* MIDI controllers, RPN 0, 1, 2 and 6, and channel modes; internal to player/. */
 #ifndef PLAYER_MIDI_CONTROLLERS_H
 #define PLAYER_MIDI_CONTROLLERS_H
 

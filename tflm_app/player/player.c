@@ -27,6 +27,13 @@ void player_reset(player_t *player) {
     player_init_channels(player);
 }
 
+static bool is_received(const player_t *player, uint8_t channel) {
+    if (player->channel == PLAYER_ALL_CHANNELS) {
+        return channel != PLAYER_DRUM_CHANNEL || player_is_member(player, channel);
+    }
+    return player->channel == PLAYER_EVERY_CHANNEL || player->channel == channel;
+}
+
 static void handle(player_t *player, uint8_t channel, const midi_message_t *message) {
     const uint8_t first = message->data[0], second = message->data[1];
     switch (message->kind) {
@@ -63,7 +70,7 @@ static void handle(player_t *player, uint8_t channel, const midi_message_t *mess
 }
 
 void player_receive(player_t *player, const midi_message_t *message) {
-    if (player->channel == PLAYER_ALL_CHANNELS || message->channel == player->channel) {
+    if (is_received(player, message->channel)) {
         player->latest_channel = message->channel;
         handle(player, message->channel, message);
     }

@@ -7,23 +7,33 @@
  *
  *   note on, note off     with velocity; monophonic with last-note priority and slurs, or polyphonic
  *   pitch bend            its range is set by RPN 0, up to 48 semitones; the default is 2
- *   channel, key pressure up to 12 dB louder, but not louder than the instrument can be; the greater one
- * counts CC 1                  vibrato depth, 0 to half a semitone; until the first CC 1, the instrument's
- * usual depth CC 2, 7, 11           breath, volume, expression: change the loudness input of the decoder, not
- * the gain CC 5, 65              portamento: time (0 to 2 s), on or off CC 6, 38, 96 - 101    RPN 0, 1 (fine
- * tuning) and 2 (coarse tuning, of later notes): data entry, increment and decrement; RPN null and NRPN
- * protect them CC 64, 66, 67         sustain pedal; sostenuto pedal; soft pedal (later notes are 6 dB softer)
+ *   channel pressure,     up to 12 dB louder, within the range of the instrument; the greater of the two
+ *   key pressure          counts
+ *   CC 1                  vibrato depth, 0 to half a semitone; until the first CC 1, the instrument's usual
+ *                         depth
+ *   CC 2, 7, 11           breath, volume, expression: change the loudness input of the decoder, not the gain
+ *   CC 5, 65              portamento: time (0 to 2 s), on or off
+ *   CC 6, 38, 96 - 101    RPN 0, 1 (fine tuning), 2 (coarse tuning of later notes), 6 (MPE): data entry,
+ *                         increment and decrement; RPN null and any NRPN protect them
+ *   CC 64, 66             sustain pedal; sostenuto pedal
+ *   CC 67                 soft pedal: later notes are 6 dB softer
  *   CC 120, 123 - 125     all sound of the channel off (within a block); all its notes off
- *   CC 121                resets all controllers, pressure and bend but volume, bend range and tuning
+ *   CC 121                resets the controllers, but not volume, bend range and tuning
  *   CC 126, 127           monophonic, polyphonic; both end all sound of all channels
  *   program change        selects the instrument of later notes by its number in this firmware
  *
- * It ignores all other messages, such as CC 74 (brightness): the network decides about the timbre, and has no
- * input for it. Controllers that arrive in the same block as a note on a silent channel act
- * from its beginning; those of a channel that sounds are smoothed. A polyphonic note for which no voice is
- * idle takes the voice that was released first, or else the quietest one. A voice that is taken or struck
- * again first fades out within one block (4 ms), so that no note begins with the loudness of another one. A
- * monophonic voice whose note was released rises out of that release instead.
+ * It ignores all other messages, such as CC 74 (brightness): the network decides about the timbre and has no
+ * input for it. By default it receives all channels but 10, that of drums, which it plays if it is chosen.
+ *
+ * MPE: RPN 6 on channel 1 makes the next 1 to 15 channels the members of a zone, and 0 ends it. Their bend
+ * range is 48 semitones, and RPN 0 on one of them sets that of all. Bend, tuning, loudness, pressure, pedals,
+ * CC 120 and CC 123 of channel 1 apply to all members, besides their own. Members may include channel 10.
+ *
+ * Controllers that arrive in the same block as a note on a silent channel act from its beginning; those of a
+ * channel that sounds are smoothed. A polyphonic note for which no voice is idle takes the voice that was
+ * released first, or else the quietest one. A voice that is taken or struck again first fades out within one
+ * block (4 ms), so that no note begins with the loudness of another one. A monophonic voice whose note was
+ * released rises out of that release instead; a note-off and a note-on in the same block are a slur.
  *
  * Instead of notes, the player can follow frames that were measured in another sound (player_follow). Only
  * the first voice then plays. Program changes and the loudness controllers of the channel that sent the
@@ -63,7 +73,9 @@ extern "C" {
 #endif
 #define PLAYER_N_KEYS 16 /* number of held keys that a monophonic player remembers */
 #define PLAYER_N_CHANNELS 16
-#define PLAYER_ALL_CHANNELS PLAYER_N_CHANNELS
+#define PLAYER_ALL_CHANNELS 16  /* but that of drums, unless it is a member of an MPE zone */
+#define PLAYER_EVERY_CHANNEL 17 /* that of drums, too */
+#define PLAYER_DRUM_CHANNEL 9   /* channel 10 */
 #define PLAYER_NO_NOTE 255
 #define PLAYER_USUAL_MODULATION 255 /* no CC 1 was received */
 
@@ -141,7 +153,8 @@ typedef struct {
     bool is_live;
     frame_t live_frame; /* measured frame that the next block follows if is_live */
     uint8_t program;
-    uint8_t channel;        /* 0 to 15, or PLAYER_ALL_CHANNELS, the default */
+    uint8_t channel;        /* 0 to 15, PLAYER_ALL_CHANNELS (the default) or PLAYER_EVERY_CHANNEL */
+    uint8_t n_members;      /* of the MPE zone; 0: none */
     uint8_t latest_channel; /* of the latest message */
     uint32_t sounding;      /* bit i: channel i sounded in the last block */
     uint32_t n_released;
@@ -152,7 +165,7 @@ typedef struct {
 /* Initializes a player: silent, first instrument, all channels, polyphonic if it has more than one voice. */
 void player_init(player_t *player);
 
-/* Fades all sound out within a block and restores all settings of player_init but the channel. */
+/* Fades all sound out within a block and restores all settings of player_init but `channel`. */
 void player_reset(player_t *player);
 
 /* Handles a message; its effect starts with the next block. */

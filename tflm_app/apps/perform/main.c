@@ -79,6 +79,7 @@ int main(int argc, char **argv) {
     }
 
     player_init(&player);
+    player.channel = PLAYER_EVERY_CHANNEL;
     reverb_init(&reverb, reverb_response(player.program));
     score_record_t record;
     bool has_record = board_read(score, &record, sizeof record) == sizeof record;

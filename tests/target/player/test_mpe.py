@@ -1,0 +1,105 @@
+"""MPE: notes on the members of a zone, and what its manager, channel 1, does to all of them."""
+
+import numpy as np
+import pytest
+from support.performances import course, sounding_at
+from support.small_player import LEVEL_DB, bend, control, off, on
+
+pytestmark = pytest.mark.firmware
+
+QUARTER = 2048  # of the bend range
+SUSTAIN, SOSTENUTO, VOLUME, ALL_NOTES_OFF = 64, 66, 7, 123
+
+
+def at(channel: int, message: bytes) -> bytes:
+    """Returns a message on another channel, 1 to 16."""
+    return bytes([message[0] & 0xF0 | channel - 1, *message[1:]])
+
+
+def rpn(channel: int, number: int, value: int) -> list[bytes]:
+    messages = [control(101, 0), control(100, number), control(6, value)]
+    return [at(channel, message) for message in messages]
+
+
+ZONE = [(0, message) for message in rpn(1, 6, 15)]
+CHORD = [(1, at(2, on(60, 64))), (1, at(3, on(64, 64)))]
+
+
+def test_members_bend_their_note_by_48_semitones_and_the_manager_all_by_two(poly):
+    played = poly(
+        *ZONE,
+        (1, at(2, bend(QUARTER))),
+        *CHORD,
+        (30, at(3, bend(-QUARTER // 2))),
+        (60, at(1, bend(8191))),
+    )
+    assert sounding_at(played, 1)[:2] == [72, 64]  # a bend before its note acts from the beginning
+    assert sounding_at(played, 55)[:2] == [72, 58]
+    assert sounding_at(played, 95)[:2] == [74, 60]
+
+
+def test_bend_range_of_one_member_is_that_of_all_and_not_of_the_manager(poly):
+    ranges = [(0, message) for message in rpn(5, 0, 12)]
+    played = poly(*ZONE, *ranges, *CHORD, (30, at(2, bend(QUARTER))), (60, at(1, bend(QUARTER))))
+    assert course(played, 0)[0][55] == pytest.approx(63, abs=0.01)
+    assert course(played, 1)[0][95] == pytest.approx(64.5, abs=0.01)
+
+
+def test_end_of_the_zone_ends_its_notes_and_restores_the_bend_range(poly):
+    end = [(40, message) for message in rpn(1, 6, 0)]
+    played = poly(
+        *ZONE, *CHORD, *end, (60, at(2, on(60))), (61, at(2, bend(8191))), (61, at(1, bend(8191)))
+    )
+    assert sounding_at(played, 50) == [0, 0, 0, 0]
+    assert course(played)[0][95] == pytest.approx(62, abs=0.01)
+
+
+def test_pressure_of_a_member_and_of_the_manager(poly):
+    played = poly(
+        *ZONE, *CHORD, (20, at(3, bytes([0xD0, 127]))), (60, at(1, bytes([0xD0, 64]))), until=120
+    )
+    (_, first), (_, second) = (course(played, voice) for voice in (0, 1))
+    soft = LEVEL_DB + 40 * np.log10(64 / 127)
+    assert first[59] == pytest.approx(soft, abs=0.01)
+    assert second[59] == pytest.approx(soft + 12, abs=0.02)
+    assert first[119] == pytest.approx(soft + 12 * 64 / 127, abs=0.02)
+    assert second[119] == pytest.approx(soft + 12, abs=0.02)
+
+
+@pytest.mark.parametrize("pedal", [SUSTAIN, SOSTENUTO])
+def test_pedals_of_the_manager_hold_the_notes_of_all_members(mono, poly, pedal):
+    for performer, voices in ((mono, 1), (poly, 2)):
+        played = performer(
+            *ZONE,
+            *CHORD,
+            (10, at(1, control(pedal, 127))),
+            (20, at(2, off(60))),
+            (20, at(3, off(64))),
+            (80, at(1, control(pedal, 0))),
+            until=250,
+        )
+        for voice in range(voices):
+            loudness = course(played, voice)[1]
+            soft = LEVEL_DB + 40 * np.log10(64 / 127)
+            np.testing.assert_allclose(loudness[1:80], soft, atol=0.01)
+            assert loudness[90] < soft - 5 and np.isnan(loudness[200])
+
+
+@pytest.mark.parametrize("number", [120, ALL_NOTES_OFF])
+def test_volume_and_end_of_all_notes_on_the_manager_act_on_members_only(poly, number):
+    small_zone = [(0, message) for message in rpn(1, 6, 2)]
+    events = [*small_zone, *CHORD, (1, at(4, on(67, 64)))]
+    played = poly(
+        *events, (5, at(1, control(VOLUME, 50))), (60, at(1, control(number, 0))), until=200
+    )
+    soft = LEVEL_DB + 40 * np.log10(64 / 127)
+    for voice in (0, 1):
+        loudness = course(played, voice)[1]
+        assert loudness[59] == pytest.approx(soft + 40 * np.log10(50 / 100), abs=0.02)
+        assert np.isnan(loudness[150:]).all()
+    np.testing.assert_allclose(course(played, 2)[1][1:200], soft, atol=0.01)
+
+
+def test_brightness_changes_no_sample(poly):
+    played = poly(*ZONE, *CHORD, (20, at(2, control(74, 127))), (40, at(1, control(74, 0))))
+    np.testing.assert_array_equal(played.pcm, poly(*ZONE, *CHORD).pcm)
