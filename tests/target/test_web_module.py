@@ -72,6 +72,19 @@ def test_module_plays_the_samples_of_the_host(module, expected):
     np.testing.assert_array_equal(played[: len(expected)], expected)
 
 
+def test_system_reset_and_active_sensing_act_as_on_a_board(module, small_instruments, run_folder):
+    host = build_player(
+        "host", small_instruments, n_voices=N_VOICES, build_dir=run_folder / "player-8"
+    )
+    loud = [(0, program_change(1)), (0, control(7, 127)), (1, on(60)), (20, on(64))]
+    score = [*loud, (50, b"\xff"), (60, on(67)), (90, b"\xfe"), (90, on(72)), (600, off(72))]
+    expected = perform(host, score).pcm
+    played = play_module(module, score=score)
+    np.testing.assert_array_equal(played[: len(expected)], expected[: len(played)])
+    assert not played[52 * 64 : 60 * 64].any() and played[60 * 64 : 70 * 64].any()
+    assert not played[-64 * 64 :].any()  # no byte came for 300 ms
+
+
 def test_module_without_noise_plays_what_a_firmware_with_silent_noise_does(
     generate_once, module, run_folder
 ):

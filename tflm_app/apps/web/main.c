@@ -17,6 +17,7 @@
  */
 #include "analysis/input_gain.h"
 #include "player/demo_phrase.h"
+#include "player/midi_input.h"
 #include "reverb/reverb.h"
 #include "upsampler/upsampler.h"
 
@@ -42,7 +43,7 @@ enum { VIEW_PHASE, VIEW_PRESET, VIEW_F0_HZ, VIEW_LOUDNESS_DB, VIEW_LEVELS };
 #define VIEW_N_VOICE (VIEW_LEVELS + DECODER_N_OUTPUTS)
 
 static player_t player;
-static midi_parser_t parser;
+static midi_input_t cable;
 static demo_phrase_t phrase;
 static reverb_t reverb;
 static upsampler_t upsampler;
@@ -61,7 +62,8 @@ static float view[VIEW_N_INPUT + PLAYER_N_VOICES * VIEW_N_VOICE];
 /* Starts with silence and the first instrument. `sample_rate`: 48000, or 16000 for output as it is. */
 void EXPORT(web_init)(int sample_rate) {
     player_init(&player);
-    parser = (midi_parser_t){0};
+    player.channel = PLAYER_EVERY_CHANNEL; /* the page leaves out the drums of a file */
+    cable = (midi_input_t){0};
     phrase = (demo_phrase_t){0};
     reverb_init(&reverb, reverb_response(0));
     upsampler_reset(&upsampler);
@@ -85,11 +87,8 @@ int EXPORT(web_midi_capacity)(void) { return MIDI_BYTES; }
 
 /* Handles the first `n_bytes` of web_midi; their effect starts with the next block. */
 void EXPORT(web_receive)(int n_bytes) {
-    midi_message_t message;
     for (int i = 0; i < n_bytes && i < MIDI_BYTES; i++) {
-        if (midi_parser_feed(&parser, midi[i], &message)) {
-            player_receive(&player, &message);
-        }
+        midi_input_receive(&cable, &player, midi[i]);
     }
 }
 
@@ -167,6 +166,7 @@ static void follow_input(void) {
 /* Renders the next block of 4 ms and returns its samples. */
 const int16_t *EXPORT(web_render)(void) {
     follow_input();
+    midi_input_step(&cable, &player);
     demo_phrase_step(&phrase, &player);
     player_render(&player, samples);
     if (has_reverb) {

@@ -24,7 +24,8 @@ class MidiInput {
     const inputs = [...this.access.inputs.values()].filter(({ state }) => state === "connected");
     for (const input of inputs) {
       input.onmidimessage = (event) => {
-        if (event.data[0] < 0xf0) this.play(event.data, event);
+        const isReset = event.data[0] === 0xff;
+        if (event.data[0] < 0xf0 || isReset) this.play(event.data, event);
       };
     }
     const names = inputs.map(({ name }) => name || "a keyboard").join(", ");

@@ -7,7 +7,9 @@ const WINDOW_SECONDS = 0.5; // of the clocks that are compared to find underruns
 const INPUT_SAMPLES = 1024; // of the ring that holds live input
 const DEFAULTS = [ // what the player starts with, as controllers: 121 resets expression, bend, vibrato and pedal
   ...[0xb0, 121, 0, 0xb0, 7, 100, 0xb0, 5, 0, 0xb0, 65, 0], // volume and portamento
-  ...[0xb0, 101, 0, 0xb0, 100, 0, 0xb0, 6, 2, 0xb0, 38, 0, 0xb0, 101, 127, 0xb0, 100, 127], // bend by 2 semitones
+  ...[0xb0, 101, 0, 0xb0, 100, 6, 0xb0, 6, 0], // no MPE zone
+  ...[0xb0, 101, 0, 0xb0, 100, 1, 0xb0, 6, 64, 0xb0, 38, 0, 0xb0, 100, 2, 0xb0, 6, 64], // tuning
+  ...[0xb0, 100, 0, 0xb0, 6, 2, 0xb0, 38, 0, 0xb0, 101, 127, 0xb0, 100, 127], // bend by 2 semitones
 ];
 const clockMs = () => Date.now(); // the only clock of an audio thread that all browsers have
 
@@ -196,7 +198,7 @@ class InstrumentProcessor extends AudioWorkletProcessor {
     const kind = status & 0xf0, channel = status & 15, key = (channel << 7) | first;
     if (kind === 0x90 || kind === 0x80) this.held[key] = kind === 0x90 ? second : 0;
     if (kind === 0x90 && second) this.latest = key;
-    else if (kind === 0xb0 && first >= 126) this.held.fill(0); // another mode ends all sound
+    else if (status === 0xff || (kind === 0xb0 && first >= 126)) this.held.fill(0); // reset, another mode
     else if (kind === 0xb0 && (first === 120 || first >= 123)) this.held.fill(0, channel << 7, (channel + 1) << 7);
   }
 

@@ -7,7 +7,8 @@ class Recorder {
     this.engine = engine;
     this.events = null; // MIDI bytes that were played by hand, with their time
     engine.addEventListener("midi", ({ detail }) => {
-      if (this.isOn) this.events.push({ ms: performance.now() - this.sinceMs, bytes: [...detail] });
+      const isForFile = detail[0] < 0xf0; // a file takes a system reset for something else
+      if (this.isOn && isForFile) this.events.push({ ms: performance.now() - this.sinceMs, bytes: [...detail] });
     });
   }
 
