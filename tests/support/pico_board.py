@@ -58,6 +58,7 @@ def run(
     *,
     output: str = "i2s",
     broken: str = "",
+    terminal: int | None = None,
     timeout_s: float = 300,
 ) -> Recording:
     """Runs a UF2 until it has played `n_frames`.
@@ -70,6 +71,7 @@ def run(
         output: ``i2s`` or ``pwm``.
         broken: ``crystal``, ``pll`` or ``core`` (the second one), which never starts, or ``sound``,
             which stops half-way, or ``block``, for which the second core is halted half-way.
+        terminal: Descriptor of a terminal that does not block, to which the console is connected.
         timeout_s: Seconds after which the emulator is stopped.
     """
     score = {
@@ -80,10 +82,19 @@ def run(
             {"frame": frame, "port": port, "bytes": list(data)} for frame, port, data in events
         ],
     }
+    if terminal is not None:
+        score["terminal"] = terminal
     score_path, out = uf2.with_suffix(".json"), uf2.with_suffix(".words")
     score_path.write_text(json.dumps(score))
     command = ["node", str(RUNNER), str(fetch_rp2040js()), str(uf2), str(score_path), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+        pass_fds=[] if terminal is None else [terminal],
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     return Recording(

@@ -7,6 +7,7 @@
 //   output   "i2s", or "pwm": both words of a frame are then the duty of slice 4, channel A
 //   events   [{frame, port, bytes}]: bytes that arrive at the "midi" or "console" UART, starting at a frame;
 //            0x100, 0x200 and 0x400 are added to a byte with a framing error, a parity error, or in a break
+//   terminal descriptor of a terminal that does not block, to which the console is connected; or nothing
 //   broken   "crystal" or "pll", which never starts, or "sound", which stops after half the frames, or "core",
 //            the second core, which never starts, or "block": after half the frames, that core is halted for
 //            the duration of a block; or nothing
@@ -19,7 +20,7 @@
 // rp2040js has one core. The second one is a core of the same class on a second view of the same chip, which
 // differs in what each core has for itself: NVIC and SysTick, SIO. The cores run in turns of at most 64 cycles,
 // which is shorter than the time between two events outside.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const [emulatorDir, uf2Path, scorePath, outPath] = process.argv.slice(2);
@@ -191,7 +192,35 @@ if (score.broken === "crystal") {
 // --- the devices at the pins -------------------------------------------------------------------------
 
 let consoleText = "";
-chip.uart[0].onByte = (byte) => (consoleText += String.fromCharCode(byte));
+chip.uart[0].onByte = (byte) => {
+  consoleText += String.fromCharCode(byte);
+  sendToTerminal(byte);
+};
+
+const POLL_NANOS = 1e6;
+let polledAt = 0;
+
+// Calls the function, which returns a number of bytes; returns 0 if the terminal is not ready.
+function transfer(call) {
+  try {
+    return call();
+  } catch (error) {
+    if (error.code !== "EAGAIN") {
+      throw error;
+    }
+    return 0;
+  }
+}
+
+function sendToTerminal(byte) {
+  while (score.terminal !== undefined && transfer(() => writeSync(score.terminal, Buffer.of(byte))) === 0) {}
+}
+
+function readTerminal() {
+  const typed = Buffer.alloc(16);
+  const n = transfer(() => readSync(score.terminal, typed));
+  typed.subarray(0, n).forEach((byte) => chip.uart[0].feedByte(byte));
+}
 
 const recorded = [[], []]; // words while LRCK is low (left) and high (right)
 let word = 0;
@@ -242,6 +271,10 @@ const lines = [
 ];
 function feed() {
   const now = chip.clock.nanos;
+  if (score.terminal !== undefined && now - polledAt >= POLL_NANOS) {
+    polledAt = now;
+    readTerminal();
+  }
   for (const line of lines) {
     const lasts = (BITS_PER_BYTE * 1e9) / BAUD[line.port];
     while (score.events.some((event) => event.port === line.port && event.frame <= recorded[1].length)) {

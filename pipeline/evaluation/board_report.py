@@ -1,0 +1,103 @@
+"""Writes what a board has measured as a table for readers and as JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.core import markdown
+from pipeline.core.markdown import thousands
+from pipeline.evaluation.board_estimates import Estimates
+from pipeline.evaluation.selftest_report import Line, SelftestReport, describe_check
+from pipeline.target.boards import ALL_BOARDS
+
+
+def report_json(report: SelftestReport, estimates: Estimates) -> dict[str, Any]:
+    """Returns the JSON of a report: all that the board has sent, and the estimates."""
+    return {
+        "lines": list(report.lines),
+        "messages": list(report.messages),
+        "estimates": {name: dict(costs) for name, costs in estimates.costs.items()},
+        "remarks": list(estimates.remarks),
+        "failed": report.failed,
+    }
+
+
+def report_text(report: SelftestReport, estimates: Estimates) -> str:
+    """Returns the report in Markdown."""
+    board = ALL_BOARDS.get(report.head["board"])
+    title = board.title if board else report.head["board"]
+    sections = {
+        "Identity": _identity(report),
+        "Checks": _checks(report),
+        "Costs": _costs(report, estimates),
+        "Worst block": _worst_block(report),
+    }
+    if report.messages:
+        sections["Messages of the board"] = "".join(f"- {text}\n" for text in report.messages)
+    body = "\n".join(f"## {heading}\n\n{text}" for heading, text in sections.items())
+    return f"# {title}, {report.head['chip']}\n\n{body}"
+
+
+def _identity(report: SelftestReport) -> str:
+    rows = [(line["name"], f"`{line['value']}`", line["section"]) for line in report.of("register")]
+    return markdown.table(["register", "value", "manual"], rows)
+
+
+def _checks(report: SelftestReport) -> str:
+    rows = []
+    for line in report.lines:
+        if "ok" in line:
+            rows.append((describe_check(line), "passed" if line["ok"] else "**failed**"))
+    return markdown.table(["check", ""], rows)
+
+
+def _share(counts: float, head: Line) -> str:
+    block = head["counts_per_block"]
+    return f"{100 * counts / block:.1f} %" if block else "—"
+
+
+def _costs(report: SelftestReport, estimates: Estimates) -> str:
+    head = report.head
+    cold = {(line["model"], line["stage"]): line for line in report.of("cost") if _is_cold(line)}
+    rows = []
+    for line in report.of("cost"):
+        if not _is_cold(line):
+            others = cold.get((line["model"], line["stage"]), {})
+            rows.append(_cost_row(line, others, estimates, head))
+    titles = ["model", "stage", "min", "median", "max", "share", "cold, median", "cold, max"]
+    table = markdown.table([*titles, "estimate", "measured / estimate"], rows, n_numeric=8)
+    unit = f"{head['unit'].capitalize()} per block of 4 ms, by {head['counter']}"
+    text = f"{unit} ({head['section']}), at {thousands(head['counter_hz'])} Hz.\n\n{table}"
+    return text + "".join(f"\n{remark}\n" for remark in estimates.remarks)
+
+
+def _is_cold(line: Line) -> bool:
+    return bool(line["caches"] == "cold")
+
+
+def _cost_row(
+    line: Line, cold: Mapping[str, Any], estimates: Estimates, head: Line
+) -> tuple[str, ...]:
+    estimate = estimates.costs.get(line["model"], {}).get(line["stage"])
+    return (
+        line["model"],
+        line["stage"],
+        *(thousands(line[name]) for name in ("min", "median", "max")),
+        _share(line["median"], head),
+        *(thousands(cold[name]) if cold else "—" for name in ("median", "max")),
+        thousands(estimate) if estimate else "—",
+        f"{line['median'] / estimate:.2f}" if estimate else "—",
+    )
+
+
+def _worst_block(report: SelftestReport) -> str:
+    head = report.head
+    text = ""
+    for line in report.of("worst_block"):
+        text += (
+            f"{line['blocks']} blocks with {line['voices']} voices on {head['cores']} cores: mean "
+            f"{thousands(line['mean'])}, worst {thousands(line['max'])} {head['unit']} in block "
+            f"{line['at_block']}, {_share(line['max'], head)} of the time; {line['late']} late.\n"
+        )
+    for line in report.of("stack"):
+        text += f"Stack of the first core: {line['bytes']} bytes.\n"
+    return text

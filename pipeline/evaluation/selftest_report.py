@@ -1,0 +1,130 @@
+"""The report of a self-test (``tflm_app/apps/selftest``): reads its lines and checks their form."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core.errors import UserError
+
+FORMAT = 1
+Line = Mapping[str, Any]
+
+# What a line of each part contains. A line may contain more, such as where a fault is.
+_ENTRIES: dict[str, dict[str, type]] = {
+    "begin": {
+        **dict.fromkeys(("board", "chip", "counter", "section", "unit"), str),
+        **dict.fromkeys(("format", "counter_hz", "counts_per_block", "models", "voices"), int),
+        "cores": int,
+    },
+    "register": {"name": str, "section": str, "value": str},
+    "flash": {"bytes": int, "expected": str, "found": str, "ok": bool},
+    "memory": {"name": str, "address": str, "bytes": int, "ok": bool},
+    "cost": {
+        **dict.fromkeys(("model", "stage", "caches"), str),
+        **dict.fromkeys(("min", "median", "max"), int),
+    },
+    "model": {"model": str, "tflite": str, "stage": str, "frames": int, "ok": bool},
+    "progress": {"block": int, "blocks": int},
+    "worst_block": {
+        **dict.fromkeys(("blocks", "voices", "mean", "max", "at_block", "late"), int),
+        "ok": bool,
+    },
+    "stack": {"bytes": int},
+    "clock": {"name": str, "section": str, "hz": int, "measured_hz": int, "ok": bool},
+    "end": {"lines": int, "checks": int, "failed": int},
+}
+_MESSAGES = ("error ", "fault")  # what the firmware prints when something is missing on the board
+
+
+@dataclass(frozen=True)
+class SelftestReport:
+    """What a board has reported.
+
+    Attributes:
+        lines: The lines of the report, without those about its progress.
+        messages: What the firmware has printed about missing parts of the board.
+    """
+
+    lines: Sequence[Line]
+    messages: Sequence[str]
+
+    @property
+    def head(self) -> Line:
+        """The first line, which says what the board is."""
+        return self.lines[0]
+
+    def of(self, part: str) -> list[Line]:
+        """Returns the lines about one part."""
+        return [line for line in self.lines if line["part"] == part]
+
+    @property
+    def failed(self) -> list[str]:
+        """What failed, in words."""
+        return [describe_check(line) for line in self.lines if line.get("ok") is False]
+
+
+def describe_check(line: Line) -> str:
+    """Returns what a line checks and, if it failed, what is wrong."""
+    part, is_passed = line["part"], line["ok"]
+    if part == "flash":
+        wrong = f"checksum {line['found']} instead of {line['expected']}"
+        return "flash" if is_passed else f"flash: {wrong}"
+    if part == "memory":
+        return line["name"] if is_passed else f"{line['name']}: fault at {line.get('fault')}"
+    if part == "model":
+        name = f"{line['stage']} of {line['model']}"
+        return name if is_passed else f"{name}: differs from frame {line.get('first_wrong_frame')}"
+    if part == "clock":
+        wrong = f"{line['measured_hz']} Hz instead of {line['hz']} Hz"
+        return f"clock {line['name']}" if is_passed else f"clock {line['name']}: {wrong}"
+    wrong = f"{line['late']} of {line['blocks']} blocks take over 4 ms"
+    return "worst block" if is_passed else f"worst block: {wrong}"
+
+
+def parse_report(texts: Sequence[str]) -> SelftestReport:
+    """Reads a report.
+
+    Args:
+        texts: Its lines, from the first to the last.
+
+    Raises:
+        UserError: It has another format, lines are missing or damaged, or there is other text.
+    """
+    lines: list[Line] = []
+    messages = []
+    for number, text in enumerate(texts, 1):
+        if text.startswith(_MESSAGES):
+            messages.append(text)
+        elif text:
+            lines.append(_parse_line(text, number))
+    if not lines or lines[0]["part"] != "begin" or lines[-1]["part"] != "end":
+        raise UserError("the report has no beginning or no end: read it again")
+    if lines[0]["format"] != FORMAT:
+        raise UserError(
+            f"the report has format {lines[0]['format']}, and this version reads {FORMAT}: flash "
+            "the self-test of this version"
+        )
+    end = lines[-1]
+    n_checks = sum("ok" in line for line in lines)
+    if (end["lines"], end["checks"]) != (len(lines) - 1, n_checks):
+        raise UserError(
+            f"the report has {len(lines) - 1} lines, and the board has sent {end['lines']}: read "
+            "it again"
+        )
+    kept = [line for line in lines if line["part"] != "progress"]
+    return SelftestReport(kept, messages)
+
+
+def _parse_line(text: str, number: int) -> Line:
+    try:
+        line = json.loads(text)
+        entries = _ENTRIES[line["part"]]
+        if any(type(line[name]) is not kind for name, kind in entries.items()):
+            raise ValueError(text)
+    except (ValueError, KeyError, TypeError):
+        raise UserError(
+            f"line {number} of the report is damaged, {text[:60]!r}: check the wiring of the "
+            "console, and read it again"
+        ) from None
+    return dict(line)

@@ -1,0 +1,76 @@
+"""The report of a board: what is written, and what is refused in one line."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from support.fake_board import printing, report_lines, text_of
+from support.refusals import refusal
+
+from pipeline import board_report
+
+
+def run(port: str, out: Path, *options: object) -> None:
+    board_report.main(["--port", port, "--out", str(out), *map(str, options)])
+
+
+def test_report_of_a_board_that_nobody_knows_is_written(tmp_path, capsys):
+    with printing(text_of(report_lines())) as port:
+        run(port, tmp_path)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1:] == [
+        "stranger: 5 checks",
+        f"all checks passed; report in {tmp_path / 'board_report.md'}",
+    ]
+    text = (tmp_path / "board_report.md").read_text()
+    assert text.startswith("# stranger, XY1\n")
+    assert "| CPUID | `0x410cc601` | manual 2.4 |\n" in text
+    row = "| flute_tiny | fm | 1 000 | 1 010 | 1 020 | 25.2 % | 1 510 | 1 520 | — | — |\n"
+    assert row in text
+    assert "worst 3 000 cycles in block 7, 75.0 % of the time; 0 late" in text
+    assert "stranger is not a board of this project" in text
+    figures = json.loads((tmp_path / "board_report.json").read_text())
+    assert figures["lines"] == [
+        line for line in map(json.loads, report_lines()) if line["part"] != "progress"
+    ]
+    assert figures["failed"] == [] and figures["estimates"] == {}
+
+
+def test_failed_check_is_named_after_the_report_is_written(tmp_path, capsys):
+    lines = report_lines({"flash": {"found": "0x2", "ok": False}})
+    with printing(text_of(lines)) as port:
+        line = refusal(capsys, board_report.main, "--port", port, "--out", tmp_path)
+    report = tmp_path / "board_report.md"
+    wrong = "flash: checksum 0x2 instead of 0x1"
+    assert line == f"error: failed: {wrong} (report in {report})"
+    assert f"| {wrong} | **failed** |\n" in report.read_text()
+    assert json.loads(report.with_suffix(".json").read_text())["failed"] == [wrong]
+
+
+def test_damaged_report_leaves_an_earlier_one_alone(tmp_path, capsys):
+    (tmp_path / "board_report.md").write_text("earlier")
+    lines = report_lines()
+    with printing(text_of([*lines[:4], "garbage", *lines[4:]])) as port:
+        line = refusal(capsys, board_report.main, "--port", port, "--out", tmp_path)
+    assert line.startswith("error: line 5 of the report is damaged, 'garbage'")
+    assert (tmp_path / "board_report.md").read_text() == "earlier"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ([], "the following arguments are required: --port"),
+        (["--port", "nowhere"], "nowhere cannot be used (No such file or directory)"),
+        (["--port", "nowhere", "--wait", "0"], "--wait: '0' is not a number from 1 to 600"),
+    ],
+)
+def test_bad_option_is_refused(options, reason, tmp_path, capsys):
+    line = refusal(capsys, board_report.main, *options, "--out", tmp_path)
+    assert line.startswith(f"error: {reason}")
+
+
+def test_missing_pyserial_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "serial", None)
+    line = refusal(capsys, board_report.main, "--port", "x", "--out", tmp_path)
+    assert line == "error: pyserial is not installed: pip install pyserial"

@@ -1,0 +1,86 @@
+"""The self-test in the emulators of the chips, from its console to the report of a board."""
+
+import json
+import os
+import re
+import subprocess
+import threading
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support import pico_board, selftest
+from support.refusals import refusal
+
+from pipeline import board_report
+from pipeline.core.constants import HOP_SAMPLES
+from pipeline.target import flashing
+from pipeline.target.boards import INSTRUMENT_BOARDS
+
+pytestmark = pytest.mark.firmware
+
+
+@contextmanager
+def discovery(elf: Path) -> Iterator[str]:
+    """Runs an image of the Discovery in QEMU; yields the name of the console's port."""
+    machine = str(INSTRUMENT_BOARDS["stm32f4_discovery"].machine)
+    command = ["qemu-system-arm", "-machine", machine, "-kernel", str(elf)]
+    command += ["-icount", "shift=0,sleep=off", "-display", "none", "-monitor", "none"]
+    command += ["-chardev", "pty,id=console", "-serial", "null", "-serial", "chardev:console"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
+        try:
+            assert emulator.stdout is not None
+            found = re.search(r"redirected to (/dev/\S+)", emulator.stdout.readline())
+            assert found is not None
+            yield found[1]
+        finally:
+            emulator.kill()
+
+
+def test_discovery_in_qemu_passes_all_but_the_clocks_that_qemu_lacks(
+    run_folder, small_instruments, tmp_path, capsys
+):
+    program = selftest.build_small(
+        "stm32f4_discovery", small_instruments, run_folder / "selftest-stm32f4_discovery"
+    )
+    with discovery(program.elf) as port:
+        words = ["--port", port, "--out", tmp_path, "--measured-only", "--wait", 100]
+        line = refusal(capsys, board_report.main, *words)
+    assert re.match(r"error: failed: clock TIM2: \d+ Hz instead of 16000000 Hz \(report", line)
+    text = (tmp_path / "board_report.md").read_text()
+    assert text.startswith("# STM32F4DISCOVERY, STM32F407\n")
+    assert "- error 2: no PLL; the core runs slowly\n" in text
+    assert text.count("| passed |") == 1 + 1 + 3 * 4 + 1 + 1
+    figures = json.loads((tmp_path / "board_report.json").read_text())
+    kinds = {(line["caches"], line["stage"]) for line in selftest.of(figures["lines"], "cost")}
+    assert len(kinds) == 2 * 5
+
+
+def test_pico_in_rp2040js_passes_all_checks(run_folder, small_instruments, tmp_path, capsys):
+    program = selftest.build_small("pico", small_instruments, run_folder / "selftest-pico")
+    uf2 = flashing.convert(program.elf, "pico")["uf2"]
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    os.set_blocking(master, False)
+    recordings: list[pico_board.Recording] = []
+    emulator = threading.Thread(
+        target=lambda: recordings.append(
+            pico_board.run(uf2, 12 * HOP_SAMPLES, [], terminal=master, timeout_s=600)
+        )
+    )
+    emulator.start()
+    try:
+        words = ["--port", os.ttyname(slave), "--out", str(tmp_path)]
+        board_report.main([*words, "--measured-only", "--wait", "300"])
+    finally:
+        emulator.join()
+        os.close(slave)
+        os.close(master)
+    assert recordings[0].warnings == [] and recordings[0].n_resets == 0
+    text = (tmp_path / "board_report.md").read_text()
+    assert text.startswith("# Raspberry Pi Pico, RP2040\n")
+    assert "| CHIP_ID | `0x10002927` | RP2040 datasheet 2.20 |\n" in text
+    assert "| clock TIMER | passed |" in text and "| clock blocks of sound | passed |" in text
+    assert "**failed**" not in text and "on 2 cores" in text
