@@ -1,4 +1,4 @@
-"""Output at 48 kHz: the filter of the upsampler, its bits on every core, its effect on tones."""
+"""48 kHz: the filter of the upsampler, its bits on every core, its effect on tones, its reverse."""
 
 from pathlib import Path
 
@@ -11,10 +11,11 @@ from pipeline.audio.pcm import to_pcm
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.patch_files import load_patch
+from pipeline.core.paths import APP_DIR
 from pipeline.evaluation import aliasing
 from pipeline.model import upsampler as model_upsampler
 from pipeline.reference import upsampler as reference_upsampler
-from pipeline.target.build import make
+from pipeline.target.build import build_program, make
 from pipeline.target.emulator import run_program
 from pipeline.target.player import SCORE_RECORD
 from pipeline.target.vendor import fetch_cmsis
@@ -103,6 +104,35 @@ def test_player_at_48_khz_equals_upsampled_16_khz_on_every_core(generated):
 def test_unknown_rate_is_refused(generated):
     with pytest.raises(UserError, match="SAMPLE_RATE is 44100: choose 16000 or 48000"):
         play("host", generated, 44_100)
+
+
+def test_downsampled_tone_is_delayed_and_one_above_the_band_is_gone():
+    t = np.arange(RATE) / RATE
+    for hz, level in ((1000, 1.0), (6900, 1.0), (9100, 0.0), (15_000, 0.0)):
+        tone = 0.7 * np.sin(2 * np.pi * hz * t)
+        played = reference_upsampler.downsample(to_pcm(tone)) / 2**15
+        delay = (DELAY - 2) / RATE
+        true = level * 0.7 * np.sin(2 * np.pi * hz * (np.arange(len(played)) / SAMPLE_RATE - delay))
+        error = (played - true)[1000:]
+        assert 20 * np.log10(np.sqrt(np.mean(error**2)) / 0.5) < -60
+
+
+@pytest.mark.firmware
+@pytest.mark.parametrize("board", ["host", "qemu_m4"])
+def test_downsampler_is_the_same_on_every_core(board, tmp_path):
+    sources = [APP_DIR / "upsampler" / f"{name}.c" for name in ("upsampler", "upsampler_taps")]
+    program = build_program(
+        board,
+        [Path(__file__).with_name("downsample.c"), *sources],
+        out=tmp_path,
+        defines=["UPSAMPLER_PORTABLE"],  # CMSIS-DSP filters alike, as the tune above shows
+    )
+    pcm = np.random.default_rng(0).integers(-(2**15), 2**15, 30 * 192).astype("<i2")
+    pcm[2000:3000] = np.where(np.arange(1000) % 70 < 35, 32767, -32768)
+    run = run_program(program, arguments=["in", "out"], inputs={"in": pcm.data}, outputs=["out"])
+    played = np.frombuffer(run.files["out"], "<i2")
+    np.testing.assert_array_equal(played, reference_upsampler.downsample(pcm))
+    assert {-32768, 32767} <= set(played)
 
 
 def test_rendering_at_16_khz_has_aliases_that_rendering_at_48_khz_lacks():

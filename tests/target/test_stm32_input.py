@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.paths import APP_DIR
+from pipeline.reference.upsampler import downsample
 from pipeline.target.build import Program, build_program
 from pipeline.target.emulator import run_program
 
@@ -26,10 +27,11 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], 
             [
                 Path(__file__).parent / "stm32" / "input.c",
                 *(APP_DIR / "boards" / board / f"{name}.c" for name in ("clocks", "i2s", "adc")),
+                *(APP_DIR / "upsampler" / f"{name}.c" for name in ("upsampler", "upsampler_taps")),
             ],
             out=folder / f"{board}-{rate}",
             include_dirs=[APP_DIR / "boards" / board, APP_DIR / "boards" / "ports" / "stm32"],
-            defines=["FAKE_REGISTERS", f"BOARD_SAMPLE_RATE={rate}"],
+            defines=["FAKE_REGISTERS", "UPSAMPLER_PORTABLE", f"BOARD_SAMPLE_RATE={rate}"],
             sanitize=True,
         )
         for board in BOARDS
@@ -40,7 +42,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], 
 def run_input(program: Program, groups: list[np.ndarray]) -> tuple[dict[str, int], np.ndarray]:
     """Returns registers and counters by name, and the received input per block of output.
 
-    `groups` holds the input blocks that arrive before each block of output.
+    `groups` holds the input blocks, of 192 samples, that arrive before each block of output.
     """
     records = b"".join(
         np.uint32(len(group)).tobytes() + np.asarray(group, "<u2").tobytes() for group in groups
@@ -98,10 +100,10 @@ def test_input_has_exactly_the_rate_of_the_output_and_leads_it(board, rate, prog
     assert (registers["clocks.core_hz"], registers["clocks.timer_hz"]) == (2 * timer_hz, timer_hz)
     assert output_hz(board, registers) == rate
     period = registers["TIM2_ARR"] + 1
-    assert timer_hz / period == 16_000
-    # The timer starts with a half of the output; sample 64 is due before the end of the next half.
+    assert timer_hz / period == 48_000
+    # The timer starts with a half of the output; sample 192 is due before the end of the next half.
     assert registers["TIM2_CR1"] == 0
-    last_sample_s = (registers["TIM2_CNT"] + 1 + 63 * period) / timer_hz
+    last_sample_s = (registers["TIM2_CNT"] + 1 + 191 * period) / timer_hz
     assert 0.008 - last_sample_s == pytest.approx(4 / 16_000)
     assert "error" not in " ".join(registers)
 
@@ -112,8 +114,8 @@ def test_registers_of_the_f407_follow_the_manual(programs):
     assert cr2 & 1 and cr2 >> 8 & 3 == 3 and cr2 >> 11 & 1  # on; continuous DMA; left-aligned
     assert (field(cr2, 24, 27), field(cr2, 28, 29)) == (6, 1)  # TIM2_TRGO, rising
     assert registers["ADC1_SQR3"] == 1 and field(registers["ADC_CCR"], 16, 17) == 1
-    cycles = {6: 144}[field(registers["ADC1_SMPR2"], 3, 5)] + 12
-    assert cycles / (registers["clocks.core_hz"] / 2 / 4) < 1 / 16_000
+    cycles = {3: 56}[field(registers["ADC1_SMPR2"], 3, 5)] + 12
+    assert cycles / (registers["clocks.core_hz"] / 2 / 4) < 1 / 48_000
     assert registers["DMA2_S0PAR"] == 0x4001204C and field(registers["DMA2_S0CR"], 25, 27) == 0
 
 
@@ -123,10 +125,10 @@ def test_registers_of_the_h743_follow_the_manual(programs):
     assert cfgr & 3 == 3 and field(cfgr, 2, 4) == 0  # continuous DMA; 16 bits
     assert (field(cfgr, 5, 9), field(cfgr, 10, 11), cfgr >> 12 & 1) == (11, 1, 1)  # TIM2_TRGO
     n_conversions = field(cfgr2, 16, 25) + 1
-    assert cfgr2 & 1 and 1 << field(cfgr2, 5, 8) == n_conversions == 16
+    assert cfgr2 & 1 and 1 << field(cfgr2, 5, 8) == n_conversions == 4
     assert registers["ADC_SQR1(ADC3_BASE)"] == 6 << 6
     cycles = {3: 16.5}[field(registers["ADC_SMPR1(ADC3_BASE)"], 18, 20)] + 8.5
-    assert n_conversions * cycles / 8e6 < 1 / 16_000
+    assert n_conversions * cycles / 8e6 < 1 / 48_000
     assert registers["REGISTER(ADC_CR(ADC3_BASE))"] & 5 == 5  # enabled and started
     assert registers["DMAMUX1_C8CR"] == 115 and registers["DMA2_S0PAR"] == 0x58026040
 
@@ -135,7 +137,7 @@ def test_registers_of_the_h743_follow_the_manual(programs):
 def test_dma_fills_two_halves_circularly_and_interrupts_after_each(board, programs):
     registers, _ = run_input(programs[board, 16_000], [])
     control = registers["DMA2_S0CR"]
-    assert registers["DMA2_S0NDTR"] == 128
+    assert registers["DMA2_S0NDTR"] == 2 * 192
     assert control & 1 and control >> 3 & 3 == 3  # on; half and complete interrupts
     assert field(control, 6, 7) == 0 and control >> 8 & 1  # from the ADC, circular
     assert field(control, 9, 14) == 0b010110  # only memory increments; 16 bits on both sides
@@ -145,7 +147,12 @@ def test_dma_fills_two_halves_circularly_and_interrupts_after_each(board, progra
 
 def noise(n_blocks: int, level: int = 3000) -> np.ndarray:
     rng = np.random.default_rng(n_blocks)
-    return MIDDLE + rng.integers(-level, level, (n_blocks, 64))
+    return MIDDLE + rng.integers(-level, level, (n_blocks, 192))
+
+
+def heard(blocks: np.ndarray) -> np.ndarray:
+    """Returns successive blocks at 16 kHz, before the high pass."""
+    return downsample((blocks.ravel() - MIDDLE).astype(np.int16)).reshape(-1, 64)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +166,7 @@ def test_blocks_arrive_in_order_and_none_is_lost(program):
     assert (
         received["is_valid"].all() and not received["n_lost"].any() and registers["n_reported"] == 0
     )
-    error = received["samples"] - (sound - MIDDLE)
+    error = received["samples"] - heard(sound)
     assert np.abs(error).max() < 300  # the mean of the noise, which the high pass removes
 
 
@@ -170,7 +177,8 @@ def test_missing_and_overwritten_blocks_are_counted(program):
     np.testing.assert_array_equal(received["is_valid"], [1, 0, 1, 1, 1, 1])
     np.testing.assert_array_equal(received["n_lost"], [0, 1, 2, 2, 4, 4])
     assert not received["samples"][1].any() and registers["n_reported"] == 0
-    for answer, block in zip(received["samples"][[0, 2, 3]], sound[[0, 2, 3]], strict=True):
+    answers = received["samples"][[0, 2, 3, 4, 5]]
+    for answer, block in zip(answers, heard(sound[[0, 2, 3, 6, 7]]), strict=True):
         assert np.corrcoef(answer, block)[0, 1] > 0.999  # the newest block
 
 
@@ -200,7 +208,7 @@ def test_input_that_stops_is_restarted_after_100_ms_with_the_right_halves(
             registers["after.ADC1_SR"] == 0 and registers["after.ADC1_CR2"] == registers["ADC1_CR2"]
         )
     answers = np.r_[received["samples"][:n_before], received["samples"][n_before + 25 :]]
-    for answer, block in zip(answers, sound, strict=True):
+    for answer, block in zip(answers, heard(sound), strict=True):
         assert np.corrcoef(answer, block)[0, 1] > 0.999
     assert received["n_lost"][-1] == 25
 
@@ -213,21 +221,30 @@ def test_input_that_is_late_by_less_than_100_ms_is_not_restarted(program):
 
 @pytest.mark.parametrize("rest", [0, 16, 20_000, 65_520, 65_535])
 def test_resting_voltage_is_removed_within_a_second(rest, program):
-    _, received = run_input(program, [np.full((1, 64), rest)] * 250)
+    _, received = run_input(program, [np.full((1, 192), rest)] * 250)
     assert received["samples"][0].any()
     assert not received["samples"][200:].any()
 
 
 def test_high_pass_passes_a_tone_unchanged_and_saturates_at_16_bits(program):
-    t = np.arange(500 * 64) / 16_000
-    tone = np.round(40_000 + 20_000 * np.sin(2 * np.pi * 100 * t)).astype(int).reshape(-1, 1, 64)
+    t = np.arange(500 * 192) / 48_000
+    tone = np.round(40_000 + 20_000 * np.sin(2 * np.pi * 100 * t)).astype(int).reshape(-1, 1, 192)
     _, received = run_input(program, list(tone))
     samples = received["samples"].ravel()[16_000:].astype(float)
     assert np.abs(samples.mean()) < 5
     assert np.sqrt(2) * samples.std() == pytest.approx(20_000, rel=1e-3)
-    square = np.where(np.arange(300) % 200 < 100, 0, 65_535).repeat(64).reshape(-1, 1, 64)
+    square = np.where(np.arange(300) % 200 < 100, 0, 65_535).repeat(192).reshape(-1, 1, 192)
     _, received = run_input(program, list(square))
     assert {-32_768, 32_767} <= {received["samples"].min(), received["samples"].max()}
+
+
+@pytest.mark.parametrize("hz", [9_000, 12_000, 15_700, 17_000, 20_000, 39_000])
+def test_sound_above_the_band_is_not_heard_as_another_pitch(hz, program):
+    t = np.arange(250 * 192) / 48_000
+    tone = np.round(MIDDLE + 20_000 * np.sin(2 * np.pi * hz * t)).astype(int).reshape(-1, 1, 192)
+    _, received = run_input(program, list(tone))
+    samples = received["samples"].ravel()[1000:].astype(float)
+    assert 20 * np.log10(np.sqrt(2) * samples.std() / 20_000) < -60
 
 
 # --- the button -----------------------------------------------------------------------------------

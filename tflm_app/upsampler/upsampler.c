@@ -50,3 +50,24 @@ void upsampler_process(upsampler_t *upsampler, const int16_t in[UPSAMPLER_BLOCK_
     }
     memcpy(upsampler->past, in + UPSAMPLER_BLOCK_SAMPLES - UPSAMPLER_DELAY, sizeof upsampler->past);
 }
+
+/* The mean of the three phases of the input, each filtered by the taps that it meets; those of the last one
+ * are 1 at one tap, so it is only delayed. */
+void upsampler_reverse(upsampler_t *upsampler, const int16_t in[UPSAMPLER_FACTOR * UPSAMPLER_BLOCK_SAMPLES],
+                       int16_t out[UPSAMPLER_BLOCK_SAMPLES]) {
+    enum { THIRD_Q15 = 10923 };
+    int16_t phases[UPSAMPLER_FACTOR][UPSAMPLER_BLOCK_SAMPLES];
+    for (int i = 0; i < UPSAMPLER_BLOCK_SAMPLES; i++) {
+        for (int phase = 0; phase < UPSAMPLER_FACTOR; phase++) {
+            phases[phase][i] = *in++;
+        }
+    }
+    filter(upsampler->filters[0], upsampler_taps[0], phases[1], out);
+    filter(upsampler->filters[1], upsampler_taps[1], phases[0], phases[1]);
+    for (int i = 0; i < UPSAMPLER_BLOCK_SAMPLES; i++) {
+        const int16_t last = i < UPSAMPLER_DELAY ? upsampler->past[i] : phases[2][i - UPSAMPLER_DELAY];
+        const int32_t sum = out[i] + phases[1][i] + last;
+        out[i] = (int16_t)((sum * THIRD_Q15 + (1 << 14)) >> 15);
+    }
+    memcpy(upsampler->past, phases[2] + UPSAMPLER_BLOCK_SAMPLES - UPSAMPLER_DELAY, sizeof upsampler->past);
+}

@@ -1,16 +1,17 @@
-/* Upsampling from 16 to 48 kHz: a polyphase interpolator for converters that require a higher rate.
+/* Upsampling from 16 to 48 kHz, for converters that require a higher rate, and downsampling, for those that
+ * would fold what is above 8 kHz into what they hear: a polyphase filter.
  *
  * The filter is a sinc under a Kaiser window, 96 taps at 48 kHz. It is zero at every third tap except the
  * middle one, so every third output sample equals an input sample, bit for bit; the two between come from two
  * filters of 32 taps each (arm_fir_q15 of CMSIS-DSP, or the same sums in C). The response is flat to 7 kHz,
  * -6 dB at 8 kHz and below -60 dB from 9 kHz on; the delay is 1 ms. README.md compares this with other ways
- * to 48 kHz.
+ * to 48 kHz. Downsampling uses the same filter with the same delay.
  *
  * The integer arithmetic gives the same bits on every core; pipeline/reference/upsampler.py does the same in
  * NumPy.
  *
- * Cost in instructions per block of 4 ms: 8 600 on Cortex-M4F, M7F and M33, 55 000 on M0+. State: 416 bytes;
- * stack: 460 bytes. Flash: 1.2 kB.
+ * Cost of each in instructions per block of 4 ms: 8 600 on Cortex-M4F, M7F and M33, 55 000 on M0+. State: 416
+ * bytes; stack: 460 bytes. Flash: 1.2 kB.
  */
 #ifndef UPSAMPLER_H
 #define UPSAMPLER_H
@@ -41,6 +42,11 @@ void upsampler_reset(upsampler_t *upsampler);
  * are valid. */
 void upsampler_process(upsampler_t *upsampler, const int16_t in[UPSAMPLER_BLOCK_SAMPLES],
                        int16_t out[UPSAMPLER_FACTOR * UPSAMPLER_BLOCK_SAMPLES]);
+
+/* Converts the next block of three times as many samples at 48 kHz to one at 16 kHz, saturated; int16, all
+ * values are valid. The state is that of one direction. */
+void upsampler_reverse(upsampler_t *upsampler, const int16_t in[UPSAMPLER_FACTOR * UPSAMPLER_BLOCK_SAMPLES],
+                       int16_t out[UPSAMPLER_BLOCK_SAMPLES]);
 
 /* Taps of the two filters, Q15, last tap first (upsampler_taps.c). */
 extern const int16_t upsampler_taps[UPSAMPLER_FACTOR - 1][UPSAMPLER_PHASE_TAPS];

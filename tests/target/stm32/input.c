@@ -4,9 +4,9 @@
  *
  * Starts them like the board does and prints the content of their registers, as lines of a name and a number.
  * BLOCKS holds records: a uint32, the number of blocks of samples that the DMA delivers before the next block
- * of output is rendered, and as many times 64 uint16. OUT receives for each record two uint32, the results of
- * board_audio_get and board_audio_lost, and 64 int16. An input that has stopped restarts with the next half
- * of the output and the first half of its buffer; restarts are counted.
+ * of output is rendered, and as many times 192 uint16. OUT receives for each record two uint32, the results
+ * of board_audio_get and board_audio_lost, and 64 int16. An input that has stopped restarts with the next
+ * half of the output and the first half of its buffer; restarts are counted.
  *
  * The simulated hardware: PLLs and oscillators are ready as soon as they are on, clock switches take effect
  * at once, and the ADC of the H743 is calibrated at the first read and ignores the request to turn on four

@@ -14,8 +14,9 @@
  *     output     |       |       | n     |      was complete (boards/ports/stm32/input.c)
  *
  * With 10 ms from the middle of the analysis window to its end and 4 ms for the ramp of the answer (see
- * analysis/analysis.h), the latency from sound in to sound out is at most 22.3 ms. The upsampler adds 1 ms,
- * and the filter of a PCM5102A converter adds 20 of its samples: 23.5 ms at 16 kHz, 23.7 ms at 48 kHz.
+ * analysis/analysis.h), and 1 ms for the filter of the input, the latency from sound in to sound out is at
+ * most 23.3 ms. The upsampler adds 1 ms, and the filter of a PCM5102A converter adds 20 of its samples: 24.5
+ * ms at 16 kHz, 24.7 ms at 48 kHz.
  */
 #include "board.h"
 #include "play_board.h"

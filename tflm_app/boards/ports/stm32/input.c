@@ -1,12 +1,13 @@
-/* The sound input of play_board.h: TIM2 triggers the ADC 16 000 times per second, and DMA2, stream 0, fills
- * the two halves of a circular buffer with its samples.
+/* The sound input of play_board.h: TIM2 triggers the ADC 48 000 times per second, and DMA2, stream 0, fills
+ * the two halves of a circular buffer with its samples. A block is converted to 16 kHz when it is read
+ * (upsampler/upsampler.h), so that what sounds from 9 to 39 kHz does not fold to below 8 kHz.
  *
  * Rate. TIM2 counts the core clock and I2S has a PLL of its own, but both PLLs multiply the same oscillator,
- * by ratios with which 64 periods of TIM2 last exactly one block of output (clocks.c of the board). Input and
- * output therefore never drift apart, and no block has to be dropped or repeated. SysTick, which replaces I2S
- * if that does not run, also counts the core clock. Input and output only have different oscillators if
- * the crystal runs and the PLL of the core does not (error 2): a block is then missing or dropped now and
- * then, and is counted.
+ * by ratios with which 192 periods of TIM2 last exactly one block of output (clocks.c of the board). Input
+ * and output therefore never drift apart, and no block has to be dropped or repeated. SysTick, which replaces
+ * I2S if that does not run, also counts the core clock. Without the PLL of the core (error 2) its
+ * clock is no multiple of 48 kHz, or has another oscillator: a block is then missing or dropped now and then,
+ * and is counted.
  *
  * Phase. TIM2 starts in the interrupt in which a half of the output begins to play. Its delay is chosen so
  * that every half of the input is full LEAD_SAMPLES before a half of the output begins: in time even if other
@@ -18,7 +19,7 @@
  * DC. The resistors at the input set its resting voltage. A first-order high pass at 2.5 Hz removes it and
  * has settled within 0.8 s.
  *
- * Cost: 850 instructions per block. State: 280 bytes. Source: RM0090 sections 10.3, 13.8 and 18.3, RM0433
+ * Cost: 11 100 instructions per block. State: 1.3 kB. Source: RM0090 sections 10.3, 13.8 and 18.3, RM0433
  * sections 15.3, 25.4 and 39.3.
  */
 #include <string.h>
@@ -26,20 +27,22 @@
 #include "chip.h"
 #include "play_board.h"
 #include "stm32.h"
+#include "upsampler/upsampler.h"
 
-#define RATE_HZ 16000u
-#define LEAD_SAMPLES 4u
-#define N_TRANSFERS (2u * BOARD_INPUT_SAMPLES)
+#define RATE_HZ 48000u
+#define N_SAMPLES (RATE_HZ / 250u) /* of a half of the buffer */
+#define LEAD_SAMPLES 12u
+#define N_TRANSFERS (2u * N_SAMPLES)
 #define MEAN_SHIFT 10      /* 16 kHz / 2^10 / (2 pi) = 2.5 Hz */
 #define MISSING_BLOCKS 25u /* 100 ms without a block: the input has stopped */
-#define MID_SCALE_Q10 (32768 << MEAN_SHIFT)
 
 /* The buffer is in uncached memory that the DMA can access. */
-static uint16_t input_halves[2][BOARD_INPUT_SAMPLES] __attribute__((aligned(4), section(CHIP_DMA_SECTION)));
+static uint16_t input_halves[2][N_SAMPLES] __attribute__((aligned(4), section(CHIP_DMA_SECTION)));
 static volatile uint32_t n_filled;          /* number of halves since the start; written by the interrupt */
 static volatile bool is_waiting;            /* waits for a half of the output to begin */
 static uint32_t n_taken, n_missing, n_lost; /* n_missing: blocks in succession */
-static int32_t mean_q10 = MID_SCALE_Q10;
+static int32_t mean_q10;
+static upsampler_t downsampler;
 
 static void start_dma(void) {
     CHIP_ROUTE_INPUT_DMA();
@@ -66,7 +69,7 @@ void input_start(void) {
 void input_step(void) {
     if (is_waiting) {
         is_waiting = false;
-        TIM2_CNT = (BOARD_INPUT_SAMPLES + 1u - LEAD_SAMPLES) * (TIM2_ARR + 1u) - 1u;
+        TIM2_CNT = (N_SAMPLES + 1u - LEAD_SAMPLES) * (TIM2_ARR + 1u) - 1u;
         TIM2_CR1 = TIM_DOWN | TIM_ENABLE;
     }
 }
@@ -90,10 +93,18 @@ static void restart(void) {
     is_waiting = true;
 }
 
+static void downsample(const uint16_t half[N_SAMPLES], int16_t samples[BOARD_INPUT_SAMPLES]) {
+    int16_t centred[N_SAMPLES];
+    for (uint32_t i = 0; i < N_SAMPLES; i++) {
+        centred[i] = (int16_t)(half[i] - 32768);
+    }
+    upsampler_reverse(&downsampler, centred, samples);
+}
+
 /* Subtracts the mean, which moves towards each sample by 2^-MEAN_SHIFT of the distance. */
-static void subtract_mean(const uint16_t *half, int16_t *samples) {
+static void subtract_mean(int16_t samples[BOARD_INPUT_SAMPLES]) {
     for (uint32_t i = 0; i < BOARD_INPUT_SAMPLES; i++) {
-        const int32_t x = half[i] - (mean_q10 >> MEAN_SHIFT);
+        const int32_t x = samples[i] - (mean_q10 >> MEAN_SHIFT);
         mean_q10 += x;
         samples[i] = (int16_t)(x > INT16_MAX ? INT16_MAX : x < INT16_MIN ? INT16_MIN : x);
     }
@@ -117,7 +128,8 @@ bool board_audio_get(int16_t samples[BOARD_INPUT_SAMPLES]) {
     n_missing = 0;
     n_lost += filled - n_taken - 1u;
     n_taken = filled;
-    subtract_mean(input_halves[(filled - 1u) % 2u], samples);
+    downsample(input_halves[(filled - 1u) % 2u], samples);
+    subtract_mean(samples);
     return true;
 }
 
