@@ -51,8 +51,8 @@ def model_card(run_dir: Path, *, fmt: str = "int8") -> str:
 
 _LIMITS = """\
 - It imitates the players, rooms and microphones of its sources, and plays one note per voice.
-- It has learnt notes {lowest} to {highest} (MIDI). Notes outside sound at their pitch, with the
-  colour of the nearest note inside.
+- Its pitch input spans notes {lowest} to {highest} (MIDI). Notes outside sound at their pitch,
+  with the colour of the nearest note inside.
 - Its sound ends at 8 kHz.
 - Distances are measured on recordings, not judged by listeners.
 """

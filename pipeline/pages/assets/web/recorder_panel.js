@@ -1,4 +1,4 @@
-// The card "Keep it": records what sounds, and offers the files.
+// The card "Record": records what sounds, and offers the files.
 const recorder = new Recorder(engine);
 
 $("record").addEventListener("click", () => withSound(async () => {
