@@ -126,12 +126,50 @@ def test_sound_fades_out_and_in_around_late_blocks_which_are_counted(programs):
         ("program 99999999999\r", "unknown: type help"),
         ("channel 17\r", "give 1 to 16, or 0 for all but 10"),
         ("panic 1\r", "unknown: type help"),
+        ("transpose 25\r", "give -24 to 24"),
+        ("tune -101\r", "give -100 to 100"),
+        ("tune auto\r", "unknown: type help"),
+        ("velocity 4\r", "there is none; curves: 4"),
+        ("velocity -1\r", "unknown: type help"),
         ("help me with this, it is too long for you\r", "too long: type help"),
         ("stax\x7f\x7fats\rx\r", "unknown: type help"),
     ],
 )
 def test_console_reports_invalid_commands(programs, typed, answer):
     assert answers(play(programs["host"], [(1, on(60))], [(5, typed.encode())]))[-1] == answer
+
+
+@pytest.mark.parametrize(
+    ("typed", "note", "velocity", "expected_note", "expected_velocity"),
+    [
+        ("transpose 12", 60, 100, 72, 100),
+        ("transpose -24", 60, 100, 36, 100),
+        ("tune 100", 60, 100, 61, 100),
+        ("tune -100", 60, 100, 59, 100),
+        ("velocity 0", 60, 64, 60, 64),
+        ("velocity 1", 60, 64, 60, 96),
+        ("velocity 2", 60, 64, 60, 33),
+        ("velocity 3", 60, 1, 60, 100),
+    ],
+)
+def test_console_transposes_tunes_and_shapes_the_velocity(
+    programs, typed, note, velocity, expected_note, expected_velocity
+):
+    host = programs["host"]
+    asked = [(5, f"{typed}\r".encode())]
+    score = [(20, on(note, velocity)), (40, off(note)), (160, b"")]
+    expected = [(20, on(expected_note, expected_velocity)), (40, off(expected_note)), (160, b"")]
+    played = pcm(play(host, score, asked))
+    assert played.any()
+    np.testing.assert_array_equal(played, pcm(play(host, expected)))
+
+
+def test_console_shows_transposition_tuning_and_velocity_curves(programs):
+    typed = b"transpose -5\rtune\rvelocity 2\rtranspose +0\r"
+    lines = answers(play(programs["host"], [(1, on(60))], [(5, typed)]))
+    assert lines[1:] == [
+        *("transpose -5", "tune 0", " 0 linear", " 1 soft", "*2 hard", " 3 fixed", "transpose 0")
+    ]
 
 
 def test_channel_10_plays_if_it_is_chosen_or_a_member_of_an_mpe_zone(programs):

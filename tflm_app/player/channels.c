@@ -52,7 +52,7 @@ void player_set_zone(player_t *player, uint8_t n_members) {
 }
 
 int player_sounding_note(const player_t *player, player_key_t key) {
-    int note = key.note + player->channels[key.channel].coarse_tuning - COARSE_CENTRE;
+    int note = key.note + player->transpose + player->channels[key.channel].coarse_tuning - COARSE_CENTRE;
     if (player_is_member(player, key.channel)) {
         note += player->channels[0].coarse_tuning - COARSE_CENTRE;
     }
@@ -86,6 +86,7 @@ static expression_controls_t own_controls(const player_channel_t *channel) {
 
 static expression_controls_t controls_goal(const player_t *player, uint8_t channel) {
     expression_controls_t goal = own_controls(&player->channels[channel]);
+    goal.bend += player->tuning_cents * 65536 / 100;
     if (player_is_member(player, channel)) {
         const expression_controls_t manager = own_controls(&player->channels[0]);
         goal.bend += manager.bend;

@@ -36,7 +36,8 @@ static inline bool player_acts_on(const player_t *player, uint8_t from, uint8_t 
     return channel == from || (from == 0 && player_is_member(player, channel));
 }
 
-/* Returns the MIDI note that a key sounds with the coarse tuning of its channel, 0 to 127. */
+/* Returns the MIDI note that a key sounds with the coarse tuning of its channel and the transposition, 0 to
+ * 127. */
 int player_sounding_note(const player_t *player, player_key_t key);
 
 /* Returns the gain by the pressure on a voice's key, its channel or its zone, whichever is greatest, in dB,

@@ -38,6 +38,20 @@ static void put_entry(console_t *console, const char *name, uint32_t number) {
     put(console, "\r\n");
 }
 
+static void put_signed(console_t *console, int number) {
+    put(console, number < 0 ? "-" : "");
+    put_number(console, (uint32_t)(number < 0 ? -number : number));
+}
+
+/* Prints a line of a list, with an asterisk if it is the chosen one. */
+static void put_choice(console_t *console, uint32_t number, const char *name, uint32_t chosen) {
+    put(console, number == chosen ? "*" : " ");
+    put_number(console, number);
+    put(console, " ");
+    put(console, name);
+    put(console, "\r\n");
+}
+
 /* Prints cycles as a percentage with one decimal, in integers: floating point would be costly here. */
 static void put_share(console_t *console, const char *name, uint32_t cycles, uint32_t all) {
     const uint32_t tenths = all > 0 ? (uint32_t)((uint64_t)cycles * 1000u / all) : 0;
@@ -54,7 +68,7 @@ static void put_share(console_t *console, const char *name, uint32_t cycles, uin
 static void help(console_t *console, int number) {
     (void)number;
     put(console, "help stats clear notes program [0..] channel [0..16] live [0..1] gain [-80..80, auto] ");
-    put(console, "demo panic\r\n");
+    put(console, "transpose [-24..24] tune [-100..100] velocity [0..3] demo panic\r\n");
 }
 
 static void stats(console_t *console, int number) {
@@ -112,11 +126,7 @@ static void program(console_t *console, int number) {
         console->player->program = (uint8_t)number;
     }
     for (uint32_t i = 0; i < instrument_n_presets; i++) {
-        put(console, i == console->player->program ? "*" : " ");
-        put_number(console, i);
-        put(console, " ");
-        put(console, instrument_presets[i].name);
-        put(console, "\r\n");
+        put_choice(console, i, instrument_presets[i].name, console->player->program);
     }
 }
 
@@ -131,6 +141,47 @@ static void channel(console_t *console, int number) {
         player->channel = number == 0 ? PLAYER_ALL_CHANNELS : (uint8_t)(number - 1);
     }
     put_entry(console, "channel", player->channel == PLAYER_ALL_CHANNELS ? 0 : player->channel + 1u);
+}
+
+/* Prints and, if one was given, sets a number within +-limit. */
+static void set_signed(console_t *console, const char *name, int8_t *value, int number, int limit) {
+    if (number != NO_NUMBER && (number < -limit || number > limit)) {
+        put(console, "give ");
+        put_signed(console, -limit);
+        put(console, " to ");
+        put_signed(console, limit);
+        put(console, "\r\n");
+        return;
+    }
+    if (number != NO_NUMBER) {
+        *value = (int8_t)number;
+    }
+    put(console, name);
+    put(console, " ");
+    put_signed(console, *value);
+    put(console, "\r\n");
+}
+
+static void transpose(console_t *console, int number) {
+    set_signed(console, "transpose", &console->player->transpose, number, 24);
+}
+
+static void tune(console_t *console, int number) {
+    set_signed(console, "tune", &console->player->tuning_cents, number, 100);
+}
+
+static void velocity(console_t *console, int number) {
+    static const char *const curves[VELOCITY_N_CURVES] = {"linear", "soft", "hard", "fixed"};
+    if (number >= VELOCITY_N_CURVES) {
+        put_entry(console, "there is none; curves:", VELOCITY_N_CURVES);
+        return;
+    }
+    if (number >= 0) {
+        console->player->velocity_curve = (uint8_t)number;
+    }
+    for (uint32_t i = 0; i < VELOCITY_N_CURVES; i++) {
+        put_choice(console, i, curves[i], console->player->velocity_curve);
+    }
 }
 
 static void leave_live(console_t *console) {
@@ -176,8 +227,7 @@ static void gain(console_t *console, int number) {
         live->is_gain_new = true;
     }
     put(console, live->is_automatic ? "gain auto, now " : "gain ");
-    put(console, live->gain_db < 0 ? "-" : "");
-    put_number(console, (uint32_t)(live->gain_db < 0 ? -live->gain_db : live->gain_db));
+    put_signed(console, live->gain_db);
     put(console, " dB\r\n");
 }
 
@@ -196,26 +246,31 @@ static void panic(console_t *console, int number) {
     put(console, "silent\r\n");
 }
 
-typedef enum { NOTHING, NUMBER, GAIN } argument_t;
+typedef enum { NOTHING, NUMBER, SIGNED, GAIN } argument_t;
 
 static const struct {
     const char *name;
     void (*run)(console_t *console, int number); /* number: NO_NUMBER if none was given */
     argument_t argument;
 } commands[] = {
-    {"help", help, NOTHING},   {"stats", stats, NOTHING},    {"clear", clear, NOTHING},
-    {"notes", notes, NOTHING}, {"program", program, NUMBER}, {"channel", channel, NUMBER},
-    {"live", live, NUMBER},    {"gain", gain, GAIN},         {"demo", demo, NOTHING},
-    {"panic", panic, NOTHING},
+    {"help", help, NOTHING},          {"stats", stats, NOTHING},
+    {"clear", clear, NOTHING},        {"notes", notes, NOTHING},
+    {"program", program, NUMBER},     {"channel", channel, NUMBER},
+    {"live", live, NUMBER},           {"gain", gain, GAIN},
+    {"demo", demo, NOTHING},          {"panic", panic, NOTHING},
+    {"transpose", transpose, SIGNED}, {"tune", tune, SIGNED},
+    {"velocity", velocity, NUMBER},
 };
 
-/* Parses up to four digits, for a gain also with a sign, or "auto"; returns NO_NUMBER for anything else. */
+/* Parses up to four digits, with a sign if the argument has one, or "auto" for a gain; returns NO_NUMBER for
+ * anything else. */
 static int read_argument(const char *text, argument_t argument) {
     if (argument == GAIN && strcmp(text, "auto") == 0) {
         return AUTO;
     }
-    const bool is_negative = argument == GAIN && text[0] == '-';
-    text += is_negative || (argument == GAIN && text[0] == '+');
+    const bool has_sign = argument == GAIN || argument == SIGNED;
+    const bool is_negative = has_sign && text[0] == '-';
+    text += is_negative || (has_sign && text[0] == '+');
     int number = 0;
     const size_t n_digits = strspn(text, "0123456789");
     if (argument == NOTHING || n_digits == 0 || n_digits > 4 || text[n_digits] != '\0') {

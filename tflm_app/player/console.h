@@ -8,6 +8,9 @@
  *     notes                shows what each voice is doing
  *     program [NUMBER]     lists the instruments, or selects one for later notes
  *     channel [NUMBER]     selects the MIDI channel, 1 to 16; 0 for all but 10
+ *     transpose [NUMBER]   moves later notes by -24 to 24 semitones
+ *     tune [CENTS]         moves the pitch by -100 to 100 cents
+ *     velocity [NUMBER]    lists the velocity curves, or selects one for later notes
  *     live [0, 1]          1 follows the sound input, 0 plays notes
  *     gain [DB, auto]      amplifies the sound input by -80 to 80 dB, or as its level asks for (input_gain.h)
  *     demo                 plays a phrase of notes

@@ -186,13 +186,28 @@ static void end_unheld_mono(player_t *player) {
 
 static void end_unheld(player_t *player) { (player->is_mono ? end_unheld_mono : end_unheld_poly)(player); }
 
+/* Returns the velocity that a key strikes with, 1 to 127. */
+static uint8_t shape_velocity(const player_t *player, uint8_t channel, uint8_t velocity) {
+    int shaped = velocity;
+    if (player->velocity_curve == VELOCITY_SOFT) {
+        shaped = 127 - (127 - velocity) * (127 - velocity) / 127;
+    } else if (player->velocity_curve == VELOCITY_HARD) {
+        shaped = (velocity * velocity + 126) / 127;
+    } else if (player->velocity_curve == VELOCITY_FIXED) {
+        shaped = 100;
+    }
+    if (player->channels[channel].is_soft || player_manager(player, channel)->is_soft) {
+        shaped = (shaped * SOFT_Q8 >> 8) | 1; /* never 0 */
+    }
+    return (uint8_t)shaped;
+}
+
 void player_key_down(player_t *player, uint8_t channel, uint8_t note, uint8_t velocity) {
-    const uint8_t softened = (uint8_t)((velocity * SOFT_Q8 >> 8) | 1); /* never 0 */
-    const bool is_soft = player->channels[channel].is_soft || player_manager(player, channel)->is_soft;
-    const player_key_t key = {.channel = channel, .note = note, .velocity = is_soft ? softened : velocity};
     if (player->is_live) {
         return;
     }
+    velocity = shape_velocity(player, channel, velocity);
+    const player_key_t key = {.channel = channel, .note = note, .velocity = velocity};
     (player->is_mono ? key_down_mono : key_down_poly)(player, key);
 }
 

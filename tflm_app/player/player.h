@@ -88,6 +88,15 @@ typedef enum {
     VOICE_FADING,   /* silent after the next block */
 } voice_phase_t;
 
+/* The velocity v that a key's velocity becomes; all curves but the last keep 127. */
+typedef enum {
+    VELOCITY_LINEAR,
+    VELOCITY_SOFT,  /* louder, for a light touch: 127 - (127 - v)^2 / 127 */
+    VELOCITY_HARD,  /* softer, for a heavy one: v^2 / 127 */
+    VELOCITY_FIXED, /* 100 */
+    VELOCITY_N_CURVES
+} velocity_curve_t;
+
 /* What a voice did in the last block; for observers such as apps/perform. */
 typedef enum {
     VOICE_SILENT = SHARED_VOICE_SILENT,
@@ -154,6 +163,9 @@ typedef struct {
     frame_t live_frame; /* measured frame that the next block follows if is_live */
     uint8_t program;
     uint8_t channel;        /* 0 to 15, PLAYER_ALL_CHANNELS (the default) or PLAYER_EVERY_CHANNEL */
+    int8_t transpose;       /* semitones, +-24, of later notes */
+    int8_t tuning_cents;    /* +-100 */
+    uint8_t velocity_curve; /* velocity_curve_t */
     uint8_t n_members;      /* of the MPE zone; 0: none */
     uint8_t latest_channel; /* of the latest message */
     uint32_t sounding;      /* bit i: channel i sounded in the last block */
@@ -165,7 +177,8 @@ typedef struct {
 /* Initializes a player: silent, first instrument, all channels, polyphonic if it has more than one voice. */
 void player_init(player_t *player);
 
-/* Fades all sound out within a block and restores all settings of player_init but `channel`. */
+/* Fades all sound out within a block and restores all settings of player_init but those of the console:
+ * `channel`, `transpose`, `tuning_cents`, `velocity_curve`. */
 void player_reset(player_t *player);
 
 /* Handles a message; its effect starts with the next block. */
