@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -62,7 +63,7 @@ def remove_unfinished(folder: Path, process: int) -> None:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Removes temporary files of processes that have ended.
+    """Removes temporary files and scratch folders of processes that have ended.
 
     A process on another computer that shares the folder seems to have ended, too, so the file must
     also be old.
@@ -72,9 +73,34 @@ def _remove_abandoned(folder: Path) -> None:
         try:
             is_old = time.time() - path.stat().st_mtime > ABANDONED_SECONDS
             if process.isdecimal() and is_old and not _exists(int(process)):
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         except OSError:  # another process has removed it, or it is not ours to remove
             continue
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """Yields an empty folder inside `folder`, so that its files can be renamed into `folder`.
+
+    It is removed after the block, and those that killed processes have left there before it.
+
+    Raises:
+        OSError: Files cannot be made in `folder`.
+    """
+    require_writable(folder)
+    _remove_abandoned(folder)
+    scratch = folder / f"{TEMPORARY}{os.getpid()}.scratch"
+    shutil.rmtree(scratch, ignore_errors=True)  # of an earlier process with the same number
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a relative path is that of an unfinished file, or lies in a scratch folder."""
+    return any(part.startswith(TEMPORARY) for part in path.parts)
 
 
 def _exists(process: int) -> bool:

@@ -3,14 +3,13 @@
 import hashlib
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from pipeline.core.constants import FORMATS, VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.files import TEMPORARY, atomic_write, require_writable
+from pipeline.core.files import atomic_write, is_temporary, require_writable, scratch_folder
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.instrument_names import instrument_label
 from pipeline.core.paths import MODEL_DIR, REPOSITORY, shown
@@ -27,13 +26,14 @@ SUMS = "SHA256SUMS"
 NOTES = "RELEASE_NOTES.md"
 FIRMWARE, LIBRARIES, MODELS, PLAY = "firmware", "libraries", "models", "play"  # of a release
 FIRMWARE_VARIANT = "tiny"
-_SUM_LINE = re.compile(r"[0-9a-f]{64}  (.+)")
+_SUM_LINE = re.compile(r"[0-9a-f]{64}  ([^\0]+)")
 
 
 def write_release(out: Path, boards: Sequence[str], say: Callable[[str], object]) -> list[Path]:
     """Writes a release into a folder, and returns its files.
 
-    The files are collected beside the folder, which changes only when all of them are there.
+    The files are collected in a scratch folder inside it. An earlier release stays until all of
+    them are there, and loses only the files that the new one does not replace.
 
     Args:
         out: The folder. Files of an earlier release are replaced or removed.
@@ -44,8 +44,7 @@ def write_release(out: Path, boards: Sequence[str], say: Callable[[str], object]
         UserError: The folder holds something else, a tool is missing, or something does not build.
     """
     earlier = _earlier_files(out)
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=out.parent) as scratch:
-        folder = Path(scratch)
+    with scratch_folder(out) as folder:
         _fill(folder, boards, say)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         sums = "".join(
@@ -53,13 +52,17 @@ def write_release(out: Path, boards: Sequence[str], say: Callable[[str], object]
             f"{path.relative_to(folder).as_posix()}\n"
             for path in files
         )
-        for path in earlier:
-            path.unlink()
-        _write(out / SUMS, sums)  # first, so that all files belong to a release at any time
         targets = [out / path.relative_to(folder) for path in files]
+        obsolete = sorted(earlier.difference(targets))
+        leaving = (f"{'0' * 64}  {path.relative_to(out).as_posix()}\n" for path in obsolete)
+        # Every file belongs to a release at any time, so that an interrupted one can be repeated.
+        _write(out / SUMS, sums + "".join(leaving))
         for source, target in zip(files, targets, strict=True):
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
+        for path in obsolete:
+            path.unlink()
+        _write(out / SUMS, sums)
     return [*targets, out / SUMS]
 
 
@@ -88,7 +91,7 @@ def released_files(release: Path) -> list[Path]:
     """
     remedy = "run python -m pipeline.release again"
     try:
-        lines = (release / SUMS).read_text().splitlines()
+        lines = (release / SUMS).read_text(errors="replace").splitlines()
     except OSError:
         raise UserError(f"{release} holds no release (no {SUMS}): {remedy}") from None
     files = []
@@ -100,6 +103,8 @@ def released_files(release: Path) -> list[Path]:
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != line[:64]:
             raise UserError(f"{path} is missing or was changed: {remedy}")
         files.append(path.relative_to(release))
+    if Path(PLAY, "index.html") not in files:
+        raise UserError(f"{release / SUMS} lists no {PLAY}/index.html: {remedy}")
     return files
 
 
@@ -109,7 +114,8 @@ def _earlier_files(out: Path) -> set[Path]:
     sums = out / SUMS
     text = sums.read_text(errors="replace") if sums.is_file() else ""
     known = {out / found[1] for line in text.splitlines() if (found := _SUM_LINE.fullmatch(line))}
-    files = {path for path in out.rglob("*") if path.is_file()}
+    present = (path for path in out.rglob("*") if not is_temporary(path.relative_to(out)))
+    files = {path for path in present if path.is_file()}
     files.discard(sums)  # is replaced, but never missing while other files are there
     strange = sorted(files - known)
     if strange:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write, require_writable
+from pipeline.core.files import atomic_write, is_temporary, require_writable, scratch_folder
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.instrument_names import instrument_label
 from pipeline.core.paths import REPOSITORY, shown
@@ -36,44 +36,68 @@ def write_site(out: Path, *, release: Path, listening: Path | None) -> list[Path
     """Writes the site into a folder, and returns its pages.
 
     Args:
-        out: The folder. A site that was written before is replaced.
+        out: The folder. A site that was written before is replaced once the new one is complete.
         release: Folder of a release.
         listening: Folder of the listening page; None to leave it out.
 
     Raises:
-        UserError: A folder lacks a file, holds something else, or a page has a broken link.
+        UserError: A folder lacks a file, holds something else or another of them, or a page has a
+            broken link.
     """
+    for source in filter(None, (release, listening)):
+        if _overlap(source.resolve(), out.resolve()):
+            raise UserError(
+                f"{source} and the folder of the site, {out}, overlap: give another --out"
+            )
     files = released_files(release)
     if listening and not (listening / LISTENING[0]).is_file():
         raise UserError(f"{listening} holds no listening page: run python -m pipeline.page first")
-    _prepare(out)
-    for path in [*files, Path(SUMS)]:
-        _copy(release / path, out / "downloads" / path)
-    _copy(release / PLAY / "index.html", out / "web" / "index.html")
-    if listening:
-        for path in (listening / name for name in LISTENING):
-            if path.exists():
-                _copy(path, out / "listen" / path.name)
-    _copy(PICTURE, out / PICTURE.name)
-    _write(out / "downloads" / "index.html", "Downloads", _downloads(release, files))
-    _write(out / "index.html", TITLE, _front(has_listening=listening is not None))
-    check_links(out)
+    _require_site(out)
+    with scratch_folder(out) as site:
+        _fill(site, release, files, listening)
+        check_links(site)
+        _replace_site(out, site)
     return sorted(out.rglob("*.html"))
 
 
-def _prepare(out: Path) -> None:
-    """Empties a folder that holds a site; raises `UserError` before if it holds something else."""
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _require_site(out: Path) -> None:
+    """Raises `UserError` unless a folder holds a site, or nothing."""
     require_writable(out)
     known = {MARK, *PARTS} if (out / MARK).is_file() else set()
-    strange = sorted(path for path in out.iterdir() if path.name not in known)
+    names = (Path(path.name) for path in out.iterdir())
+    strange = sorted(name for name in names if str(name) not in known and not is_temporary(name))
     if strange:
-        raise UserError(f"{shown(strange[0])} belongs to no site: give --out a new folder")
-    for path in (out / name for name in PARTS):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        raise UserError(f"{shown(out / strange[0])} belongs to no site: give --out a new folder")
+
+
+def _fill(site: Path, release: Path, files: list[Path], listening: Path | None) -> None:
+    """Writes all parts of a site into an empty folder."""
+    for path in [*files, Path(SUMS)]:
+        _copy(release / path, site / "downloads" / path)
+    _copy(release / PLAY / "index.html", site / "web" / "index.html")
+    if listening:
+        for path in (listening / name for name in LISTENING):
+            if path.exists():
+                _copy(path, site / "listen" / path.name)
+    _copy(PICTURE, site / PICTURE.name)
+    _write(site / "downloads" / "index.html", "Downloads", _downloads(release, files))
+    _write(site / "index.html", TITLE, _front(has_listening=listening is not None))
+
+
+def _replace_site(out: Path, site: Path) -> None:
+    """Moves the parts of a new site into a folder, in place of those of an earlier one."""
     (out / MARK).touch()
+    for name in PARTS:
+        if (out / name).is_dir():
+            shutil.rmtree(out / name)
+        else:
+            (out / name).unlink(missing_ok=True)
+        if (site / name).exists():
+            (site / name).replace(out / name)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -173,19 +197,32 @@ def check_links(site: Path) -> None:
     """Checks that every address in the pages of a site is relative, and leads to a file of it.
 
     Raises:
-        UserError: One is not, or does not.
+        UserError: One is not, or does not, or a page is not UTF-8.
     """
     for page in sorted(site.rglob("*.html")):
+        name = page.relative_to(site)
         links = _Links()
-        links.feed(page.read_text())
+        try:
+            links.feed(page.read_text())
+        except UnicodeDecodeError:
+            raise UserError(f"{name} of the site is not UTF-8: build the page again") from None
         for address in links.found:
-            parts = urlsplit(address)
-            if parts.scheme == "data" or not (parts.path or parts.netloc or parts.scheme):
-                continue
-            target = (page.parent / unquote(parts.path)).resolve()
-            is_inside = target.is_relative_to(site.resolve()) and target.is_file()
-            if parts.scheme or parts.netloc or parts.path.startswith("/") or not is_inside:
+            if not _is_found(address, page, site):
                 raise UserError(
-                    f"{shown(page)} links to {address}, which is no file of the site: build the "
-                    "page again after the page that it links to"
+                    f"{name} links to {address}, which is no file of the site: build the page "
+                    "again after the page that it links to"
                 )
+
+
+def _is_found(address: str, page: Path, site: Path) -> bool:
+    """Whether an address in a page is relative and leads to a file of the site, or to no file."""
+    try:
+        parts = urlsplit(address)
+        if parts.scheme == "data" or not (parts.path or parts.netloc or parts.scheme):
+            return True
+        if parts.scheme or parts.netloc or parts.path.startswith("/"):
+            return False
+        target = (page.parent / unquote(parts.path)).resolve()
+        return target.is_relative_to(site.resolve()) and target.is_file()
+    except (ValueError, OSError):  # no address at all, or no path, such as one of 5000 characters
+        return False

@@ -1,5 +1,6 @@
 """A release holds what a player needs, and the same sources give the same bytes."""
 
+import os
 import subprocess
 from pathlib import Path
 from zipfile import ZipFile
@@ -10,6 +11,7 @@ from support.refusals import refusal
 from pipeline import release as command
 from pipeline.core.constants import FORMATS, VARIANTS
 from pipeline.core.errors import UserError
+from pipeline.core.files import TEMPORARY
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import decoder_name
@@ -86,11 +88,47 @@ def test_earlier_release_is_replaced_only_when_the_new_one_is_complete(tmp_path)
         module.write_release(out, [], print)
     assert sorted(path.name for path in out.iterdir()) == [SUMS, "old.txt"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_fill", lambda folder, *_, **__: (folder / "new.txt").touch())
+        patch.setattr(module, "_fill", fill)
         module.write_release(out, [], print)
-    assert sorted(path.name for path in out.iterdir()) == [SUMS, "new.txt"]
-    assert released_files(out) == [Path("new.txt")]
+    assert sorted(path.name for path in out.iterdir()) == [SUMS, "play"]
+    assert released_files(out) == [Path("play/index.html")]
     assert [path.name for path in tmp_path.iterdir()] == ["release"]  # nothing is left beside it
+
+
+def fill(folder, *_):
+    """Writes the smallest release."""
+    (folder / "play").mkdir()
+    (folder / "play" / "index.html").touch()
+
+
+def test_release_that_cannot_be_moved_leaves_the_earlier_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_fill", fill)
+    module.write_release(tmp_path, [], print)
+    (tmp_path / "play" / "index.html").write_text("the earlier one")
+    (tmp_path / "old.txt").write_text("old")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("no")))
+        (tmp_path / SUMS).write_text(f"{'0' * 64}  old.txt\n{'0' * 64}  play/index.html\n")
+        with pytest.raises(OSError, match="no"):
+            module.write_release(tmp_path, [], print)
+    assert (tmp_path / "play" / "index.html").read_text() == "the earlier one"
+    assert (tmp_path / "old.txt").read_text() == "old"
+    module.write_release(tmp_path, [], print)  # can be repeated
+    assert released_files(tmp_path) == [Path("play/index.html")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [SUMS, "play"]
+
+
+def test_scratch_folder_of_a_killed_release_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_fill", fill)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = tmp_path / f"{TEMPORARY}{ended.pid}.scratch"
+    (left / "firmware").mkdir(parents=True)
+    (left / "firmware" / "pico.uf2").touch()
+    module.write_release(tmp_path, [], print)  # it may still be in use, so it is ignored
+    os.utime(left, (0, 0))
+    module.write_release(tmp_path, [], print)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [SUMS, "play"]
 
 
 @pytest.mark.parametrize(
@@ -100,11 +138,14 @@ def test_earlier_release_is_replaced_only_when_the_new_one_is_complete(tmp_path)
         ("nonsense\n", "has a damaged line, 'nonsense'"),
         ("0" * 64 + "  ../outside\n", "has a damaged line"),
         ("0" * 64 + "  lost.txt\n", "lost.txt is missing or was changed"),
+        ("\udcff\n", "has a damaged line"),
+        ("0" * 64 + "  \0\n", "has a damaged line"),
+        ("", "lists no play/index.html: run python -m pipeline.release again"),
     ],
 )
 def test_damaged_release_is_named(tmp_path, sums, message):
-    if sums:
-        (tmp_path / SUMS).write_text(sums)
+    if sums is not None:
+        (tmp_path / SUMS).write_text(sums, errors="surrogateescape")
     with pytest.raises(UserError, match=message):
         released_files(tmp_path)
 

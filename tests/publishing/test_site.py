@@ -1,6 +1,7 @@
 """The static site: its parts, and that its links are relative and lead somewhere."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -75,13 +76,45 @@ def test_site_without_a_listening_page_does_not_lead_to_it(release, tmp_path):
     assert "listen/" not in (tmp_path / "site" / "index.html").read_text()
 
 
-@pytest.mark.parametrize(
-    "address", ["/web/index.html", "https://example.org/x.css", "//host/x", "lost.html", "../up"]
-)
+BROKEN = ["/web/index.html", "https://example.org/x.css", "//host/x", "lost.html", "../up"]
+BROKEN += ["http://[bad/", "%00x", "x" * 5000]
+
+
+@pytest.mark.parametrize("address", BROKEN)
 def test_link_that_is_absolute_or_broken_is_named(tmp_path, address):
     write(tmp_path, {"site/index.html": f'<a href="{address}">x</a>', "up": ""})
-    with pytest.raises(UserError, match=f"index.html links to {address}, which is no file"):
+    message = re.escape(f"index.html links to {address}, which is no file")
+    with pytest.raises(UserError, match=message):
         check_links(tmp_path / "site")
+
+
+@pytest.mark.parametrize("inside", ["site/downloads", "site"])
+def test_folder_that_is_read_is_not_replaced(release, tmp_path, capsys, inside):
+    site = tmp_path / "site"
+    command.main(["--release", str(release), "--no-page", "--out", str(site)])
+    before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    for words in (
+        ["--release", tmp_path / inside, "--no-page", "--out", site],
+        ["--release", release, "--page", tmp_path / inside, "--out", site],
+        ["--release", release, "--no-page", "--out", release / "site"],
+    ):
+        assert "overlap: give another --out" in refusal(capsys, command.main, *words)
+    assert before == {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    assert not (release / "site").exists()
+
+
+def test_site_stays_if_the_next_one_is_broken(release, listening, tmp_path, capsys):
+    site = tmp_path / "site"
+    build(release, listening, site)
+    before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    words = ["--release", release, "--page", listening, "--out", site]
+    for content, message in (
+        (b'<a href="lost.html">x</a>', "listen/index.html links to lost.html, which is no file"),
+        (b"\xff", "listen/index.html of the site is not UTF-8: build the page again"),
+    ):
+        (listening / "index.html").write_bytes(content)
+        assert message in refusal(capsys, command.main, *words)
+        assert before == {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
 
 
 def test_bad_folders_are_refused_and_left_alone(release, listening, tmp_path, capsys):
@@ -94,7 +127,7 @@ def test_bad_folders_are_refused_and_left_alone(release, listening, tmp_path, ca
     write(site, {"thesis.txt": "mine"})
     assert "thesis.txt belongs to no site" in refusal(capsys, command.main, *words, str(site))
     assert (site / "index.html").is_file()
-    words = ["--release", str(tmp_path), "--out", str(tmp_path / "site")]
+    words = ["--release", str(mine), "--out", str(tmp_path / "site")]
     assert "run python -m pipeline.release" in refusal(capsys, command.main, *words)
     words = ["--release", str(release), "--page", str(mine / "x"), "--out", str(tmp_path / "site")]
     assert "run python -m pipeline.page" in refusal(capsys, command.main, *words)
