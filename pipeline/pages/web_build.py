@@ -178,7 +178,7 @@ def _kind(models: Sequence[PlayedModel]) -> PlayedKind:
     file = models[0].run_dir / decoder_name(fmt)
     n_mac = thousands(read_step_model(file).n_mac)
     detail = (
-        f"{_TEACHING[variant]}, {_ROUNDING[fmt]}: {n_mac} multiplications every 4 ms, "
+        f"{_TEACHING[variant]}, {_ROUNDING[fmt]}: {n_mac} multiplications every 4\u00a0ms, "
         f"{file.stat().st_size / 1000:.0f} kB"
     )
     return PlayedKind(System(variant, fmt).label, detail)
