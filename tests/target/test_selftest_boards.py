@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import struct
 import subprocess
 import threading
 import tty
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from support import pico_board, selftest
 from support.refusals import refusal
 
-from pipeline import board_report
+from pipeline import board_report, flash
 from pipeline.core.constants import HOP_SAMPLES
 from pipeline.target import flashing
 from pipeline.target.boards import INSTRUMENT_BOARDS
@@ -84,3 +86,32 @@ def test_pico_in_rp2040js_passes_all_checks(run_folder, small_instruments, tmp_p
     assert "| CHIP_ID | `0x10002927` | RP2040 datasheet 2.20 |\n" in text
     assert "| clock TIMER | passed |" in text and "| clock blocks of sound | passed |" in text
     assert "**failed**" not in text and "on 2 cores" in text
+
+
+@pytest.mark.parametrize("board", ["nucleo_h743zi", "pico2"])
+def test_image_that_no_emulator_runs_contains_its_checksum(board, small_run, build_dir, capsys):
+    flash.main(["--board", board, "--run", str(small_run), "--selftest", "--dry-run"])
+    doing, sizes, written, command, following = capsys.readouterr().out.splitlines()
+    assert doing == f"building the self-test for {board}"
+    assert sizes.startswith(f"{board}: flash ") and command.startswith("to flash it: ")
+    assert following.endswith("/README.md, and python -m pipeline.board_report")
+    image = Path(re.findall(r"\S+\.bin", written)[0]).read_bytes()
+    at = image.find(b"selftest image:\0")
+    n_parts, *table, hole, crc = struct.unpack_from("<I16III", image, at + 16)
+    start = INSTRUMENT_BOARDS[board].flash.address
+    assert hole == start + at + 16 + 4 + 64 + 4
+    bare = image[: hole - start] + bytes(4) + image[hole - start + 4 :]
+    found = n_bytes = 0
+    for address, size in list(zip(table[::2], table[1::2], strict=True))[:n_parts]:
+        found = zlib.crc32(bare[address - start : address - start + size], found)
+        n_bytes += size
+    assert found == crc and n_bytes == int(sizes.split()[2]) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [(["--generated", "folder"], "--generated"), (["--reverb"], "--reverb")],
+)
+def test_selftest_refuses_what_it_cannot_check(options, option, capsys):
+    line = refusal(capsys, flash.main, "--board", "pico2", "--selftest", *options)
+    assert line == f"error: the self-test plays models of run folders, dry: leave out {option}"
