@@ -172,6 +172,17 @@ def test_console_shows_transposition_tuning_and_velocity_curves(programs):
     ]
 
 
+def test_demo_resets_the_controllers_of_all_channels(programs):
+    changed = [(3, bytes([0xE4, 127, 127])), (4, bytes([0xB4, 11, 20]))]
+    note = [(300, bytes([0x94, 60, 100])), (340, b"")]
+    typed = [(5, b"demo\r"), (20, b"panic\r")]
+    played, expected = (
+        pcm(play(programs["host"], score, typed)) for score in (changed + note, note)
+    )
+    assert expected[300 * HOP_SAMPLES :].any()
+    np.testing.assert_array_equal(played, expected)
+
+
 def test_channel_10_plays_if_it_is_chosen_or_a_member_of_an_mpe_zone(programs):
     drum = [(20, bytes([0x99, 60, 100])), (30, b"")]
     zone = [(3, bytes([0xB0, 101, 0, 0xB0, 100, 6, 0xB0, 6, 15]))]

@@ -19,7 +19,8 @@
  *
  * Integer arithmetic: pitch in semitones (MIDI note numbers) and loudness in dB, both Q16. Every core gives
  * the same bits; pipeline/reference/expression.py does the same in Python. Cost: 250 instructions per frame
- * on Cortex-M4F, 770 on M0+. State: 64 bytes per voice. A table takes 64 bytes, and 62 for each curve.
+ * on Cortex-M4F, 770 on M0+; a start out of a release looks the attack up seven times. State: 64 bytes per
+ * voice. A table takes 64 bytes, and 62 for each curve.
  */
 #ifndef EXPRESSION_H
 #define EXPRESSION_H

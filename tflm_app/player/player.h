@@ -48,7 +48,7 @@
  * time are decoded together, and the voices are rendered. With two cores (PLAYER_N_CORES 2), each core does
  * so with half of the voices that sound (player/second_core.h); the samples are the same.
  *
- * Nothing is allocated. State: per voice, that of instrument_t and 108 bytes; 32 bytes per channel, 0.6 kB in
+ * Nothing is allocated. State: per voice, that of instrument_t and 104 bytes; 32 bytes per channel, 0.6 kB in
  * all. Cost besides instrument_render of each voice: see player/expression.h, plus 6 instructions per sample
  * for mixing, and the limiter.
  */

@@ -64,6 +64,7 @@ void player_voice_release(player_t *player, player_voice_t *voice) {
 }
 
 void player_voice_fade(player_voice_t *voice) {
+    voice->is_caught = false;
     if (voice->phase != VOICE_IDLE) {
         voice->phase = VOICE_FADING;
         voice->next_phase = VOICE_IDLE;

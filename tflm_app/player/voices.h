@@ -33,7 +33,7 @@ void player_rest_voices(player_t *player);
 /* Starts the notes that waited for voices that have faded. */
 void player_start_waiting_notes(player_t *player);
 
-/* Fades a voice out within a block and drops its note that waits. */
+/* Fades a voice out within a block, drops its note that waits, and frees it from the sostenuto pedal. */
 void player_voice_fade(player_voice_t *voice);
 
 /* Fades every voice out within a block, drops notes that wait, and forgets all held keys. */

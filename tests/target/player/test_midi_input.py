@@ -36,6 +36,15 @@ def test_cable_that_is_silent_for_300_ms_after_active_sensing_ends_the_notes(mon
     assert loudness[385] < LEVEL_DB - 0.5 and np.isnan(loudness[500])
 
 
+def test_system_reset_frees_notes_from_the_sostenuto_pedal(mono, poly):
+    for performer in (mono, poly):
+        played = performer(
+            (0, on(60)), (10, control(66, 127)), (20, RESET), (40, on(60)), (60, off(60)), until=300
+        )
+        assert attacks(played) == [0, 40]
+        assert course(played)[1][70] < LEVEL_DB - 5 and played.trace["block"].max() < 250
+
+
 def test_clock_and_song_messages_between_and_within_messages_change_nothing(mono):
     clock, start, stop, position, song = b"\xf8", b"\xfa", b"\xfc", b"\xf2\x10\x20", b"\xf3\x05"
     events = [(0, on(60)), (30, on(64, 80)), (50, off(60)), (60, bend(3000)), (90, off(64))]
