@@ -41,13 +41,10 @@ from pipeline.target.sources import generate
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Plays a Standard MIDI File with an instrument and writes a WAV file."""
-    parser = _parser()
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     if args.list:
         print(*list_parts(args.midi), sep="\n")
         return
-    if args.out is None:
-        parser.error("--out is missing: give a WAV file to write, or --list")
     piece = load_piece(args.midi, channels=args.channel, tracks=args.track)
     score = piece.score
     model = chosen_model(args, file=WEIGHTS if args.float else decoder_name("int8"))
@@ -125,10 +122,12 @@ def _parser() -> Parser:
     parser.add_argument(
         "--midi", type=Path, required=True, metavar="FILE", help="Standard MIDI File to play"
     )
-    parser.add_argument(
+    result = parser.add_mutually_exclusive_group(required=True)
+    add_out(result, "WAV file to write", required=False)
+    result.add_argument(
         "--list",
         action="store_true",
-        help="list the tracks and channels of the file, and play nothing (default: play)",
+        help="only list the tracks and channels of the file",
     )
     parser.add_argument(
         "--channel",
@@ -159,7 +158,6 @@ def _parser() -> Parser:
     renamed_option(parser, "--engine", "--board, or --float for the float model")
     add_voices(parser, f" (default: 1 if the instrument slurs, else {POLYPHONIC_VOICES})")
     add_reverb_seconds(parser)
-    add_out(parser, "WAV file to write; required unless --list is given", required=False)
     return parser
 
 

@@ -149,7 +149,7 @@ def add_runs(parser: argparse.ArgumentParser, *, or_pretrained: bool = False) ->
 
 
 def add_out(
-    parser: argparse.ArgumentParser,
+    parser: Any,
     help: str,
     *,
     default: Path | None = None,
@@ -158,7 +158,7 @@ def add_out(
     """Adds ``--out PATH``, where the command writes; required if there is no default.
 
     Args:
-        parser: The parser.
+        parser: The parser, or a group of it.
         help: What is written.
         default: Where it is written without the option.
         required: False if the option may be missing even without a default.

@@ -84,8 +84,9 @@ def test_unknown_option_is_refused_in_one_line(command, monkeypatch, capsys):
         if action.required:
             value = next(iter(action.choices), "x") if action.choices else "x"
             required += [*action.option_strings[:1], *([] if action.nargs == 0 else [value])]
-    if command in ("codegen", "export", "firmware", "latency"):  # require one of several options
-        required += ["--run", "x"]
+    for group in parser._mutually_exclusive_groups:
+        if group.required:  # one of several options
+            required += [group._group_actions[0].option_strings[0], "x"]
     line = refuse(command, [*required, "--no-such-option"], capsys)
     assert line == (f"error: unrecognized arguments: --no-such-option (see {parser.prog} --help)")
 

@@ -184,7 +184,7 @@ def test_parts_are_listed_without_playing(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("", "--out is missing: give a WAV file to write, or --list"),
+        ("", "one of the arguments --out --list is required"),
         ("--out x.wav --channel 17", "--channel: '17' is not a whole number from 1 to 16"),
         ("--out x.wav --channel 0", "--channel: '0' is not a whole number from 1 to 16"),
         ("--out x.wav --track 0", "--track: '0' is not a whole number from 1 to 65535"),
