@@ -71,7 +71,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{'to flash it' if args.dry_run else 'flashed'}: {command}")
     wiring = f"tflm_app/boards/{INSTRUMENT_BOARDS[board].wiring}/README.md"
     if args.selftest:
-        print(f"next: wire its console as in {wiring}, and python -m pipeline.board_report")
+        print(
+            f"next: wire its console as in {wiring}, and python -m pipeline.board_report --port TTY"
+        )
     else:
         print(f"next: wire it as in {wiring}, and play")
 

@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.core import markdown
 from pipeline.core.markdown import thousands
 from pipeline.evaluation.board_estimates import Estimates
-from pipeline.evaluation.selftest_report import Line, SelftestReport, describe_check
+from pipeline.evaluation.selftest_report import Line, SelftestReport, describe_check, measured_hz
 from pipeline.target.boards import ALL_BOARDS
 
 
@@ -28,6 +28,7 @@ def report_text(report: SelftestReport, estimates: Estimates) -> str:
     sections = {
         "Identity": _identity(report),
         "Checks": _checks(report),
+        "Clocks": _clocks(report),
         "Costs": _costs(report, estimates),
         "Worst block": _worst_block(report),
     }
@@ -48,6 +49,17 @@ def _checks(report: SelftestReport) -> str:
         if "ok" in line:
             rows.append((describe_check(line), "passed" if line["ok"] else "**failed**"))
     return markdown.table(["check", ""], rows)
+
+
+def _clocks(report: SelftestReport) -> str:
+    head = report.head
+    rows = []
+    for line in report.of("clock"):
+        hz = measured_hz(line)
+        ppm = f"{1e6 * (hz / line['hz'] - 1):+.0f}"
+        rows.append((line["name"], line["section"], str(line["hz"]), f"{hz:.1f}", ppm))
+    titles = ["clock", "manual", "Hz, nominal", f"by {head['counter']}", "ppm"]
+    return markdown.table(titles, rows, n_numeric=3)
 
 
 def _share(counts: float, head: Line) -> str:

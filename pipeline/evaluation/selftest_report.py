@@ -31,7 +31,11 @@ _ENTRIES: dict[str, dict[str, type]] = {
         "ok": bool,
     },
     "stack": {"bytes": int},
-    "clock": {"name": str, "section": str, "hz": int, "measured_hz": int, "ok": bool},
+    "clock": {
+        **dict.fromkeys(("name", "section"), str),
+        **dict.fromkeys(("hz", "expected", "found"), int),
+        "ok": bool,
+    },
     "end": {"lines": int, "checks": int, "failed": int},
 }
 _MESSAGES = ("error ", "fault")  # what the firmware prints when something is missing on the board
@@ -64,6 +68,11 @@ class SelftestReport:
         return [describe_check(line) for line in self.lines if line.get("ok") is False]
 
 
+def measured_hz(line: Line) -> float:
+    """Returns the frequency of a clock by the board's counter; 0 if the clock stands still."""
+    return float(line["hz"] * line["expected"] / line["found"]) if line["found"] else 0.0
+
+
 def describe_check(line: Line) -> str:
     """Returns what a line checks and, if it failed, what is wrong."""
     part, is_passed = line["part"], line["ok"]
@@ -76,7 +85,7 @@ def describe_check(line: Line) -> str:
         name = f"{line['stage']} of {line['model']}"
         return name if is_passed else f"{name}: differs from frame {line.get('first_wrong_frame')}"
     if part == "clock":
-        wrong = f"{line['measured_hz']} Hz instead of {line['hz']} Hz"
+        wrong = f"{measured_hz(line):.1f} Hz instead of {line['hz']} Hz"
         return f"clock {line['name']}" if is_passed else f"clock {line['name']}: {wrong}"
     wrong = f"{line['late']} of {line['blocks']} blocks take over 4 ms"
     return "worst block" if is_passed else f"worst block: {wrong}"

@@ -71,11 +71,15 @@ class _Reader:
         self._wait_s = wait_s
         self._lines: list[str] = []
         self._other = ""  # the last line that was not of a report
-        self._heard = time.monotonic()
+        self._is_ready = False  # the board has asked for a byte
+        self._heard = time.monotonic()  # when the last line of a report arrived
 
     def read(self) -> list[str]:
         for line in self._arriving():
             part = _part(line)
+            self._is_ready = part == "ready"
+            if part and not self._is_ready:
+                self._heard = time.monotonic()
             if part == "begin":
                 self._lines = [line]
             elif self._lines:
@@ -91,23 +95,20 @@ class _Reader:
         raise UserError(f"{self._port}: {self._what_is_missing()}")
 
     def _arriving(self) -> Iterator[str]:
-        """Yields lines until the board is silent, or until no report begins."""
+        """Yields lines until none of a report has arrived for too long; wakes a silent board."""
         buffer = bytearray()
-        start = woken = time.monotonic()
-        self._heard = start
-        while time.monotonic() - (self._heard if self._lines else start) < self._wait_s:
-            data = self._console.read(256)
-            buffer += data
+        active = time.monotonic()
+        while time.monotonic() - self._heard < self._wait_s:
+            buffer += self._console.read(256)
             *lines, rest = buffer.split(b"\n")
             buffer = bytearray(rest if len(rest) < LONGEST_LINE else b"")
             if len(rest) >= LONGEST_LINE:
                 lines.append(rest[:LONGEST_LINE])
             for line in lines:
-                self._heard = time.monotonic()
+                active = time.monotonic()
                 yield line.decode("ascii", errors="replace").strip()
-            now = time.monotonic()
-            if not self._lines and now - max(self._heard, woken) > QUIET_S:
-                woken = now
+            if not self._lines and time.monotonic() - active > QUIET_S:
+                active = time.monotonic()
                 self._console.write(b"r\r")  # makes the console of the player answer, too
 
     def _place(self) -> str:
@@ -116,6 +117,8 @@ class _Reader:
     def _what_is_missing(self) -> str:
         if self._lines:
             return f"the report ends {self._place()}: reset the board and try again"
+        if self._is_ready:
+            return "the board waits for a byte and receives none: check the wiring of its RX"
         if self._other:
             return f"the board prints {self._other[:60]!r}, which is no self-test: {FLASH_IT}"
         return (

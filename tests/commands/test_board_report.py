@@ -28,6 +28,7 @@ def test_report_of_a_board_that_nobody_knows_is_written(tmp_path, capsys):
     assert "| CPUID | `0x410cc601` | manual 2.4 |\n" in text
     row = "| flute_tiny | fm | 1 000 | 1 010 | 1 020 | 25.2 % | 1 510 | 1 520 | — | — |\n"
     assert row in text
+    assert "| TIMER | manual 4 | 1000 | 999.0 | -999 |\n" in text
     assert "worst 3 000 cycles in block 7, 75.0 % of the time; 0 late" in text
     assert "stranger is not a board of this project" in text
     figures = json.loads((tmp_path / "board_report.json").read_text())

@@ -24,7 +24,8 @@ def test_messages_and_progress_are_set_apart():
         ("memory", {"fault": "0x2010"}, "RAM: fault at 0x2010"),
         ("model", {"first_wrong_frame": 17}, "fm of flute_tiny: differs from frame 17"),
         ("worst_block", {"late": 3}, "worst block: 3 of 900 blocks take over 4 ms"),
-        ("clock", {"measured_hz": 900}, "clock TIMER: 900 Hz instead of 1000 Hz"),
+        ("clock", {"found": 8000}, "clock TIMER: 1250.0 Hz instead of 1000 Hz"),
+        ("clock", {"found": 0}, "clock TIMER: 0.0 Hz instead of 1000 Hz"),
     ],
 )
 def test_failed_check_is_named(part, change, words):

@@ -32,8 +32,8 @@ REPORT = [
     {"part": "worst_block", "blocks": 900, "voices": 2, "mean": 1500, "max": 3000, "at_block": 7}
     | {"late": 0, "ok": True},
     {"part": "stack", "bytes": 700},
-    {"part": "clock", "name": "TIMER", "section": "manual 4", "hz": 1000, "measured_hz": 1001}
-    | {"ok": True},
+    {"part": "clock", "name": "TIMER", "section": "manual 4", "hz": 1000, "expected": 10000}
+    | {"found": 10010, "ok": True},
 ]
 
 
@@ -67,6 +67,9 @@ class Console:
         """Waits for a byte."""
         return os.read(self._descriptor, 1)
 
+    def unplug(self) -> None:
+        os.close(self._descriptor)
+
     def greet(self) -> None:
         """Prints again and again that the board is ready, until a byte arrives."""
         self.send(READY)
@@ -95,7 +98,8 @@ class FakeBoard(AbstractContextManager[str]):
     def __exit__(self, *_: object) -> None:
         os.close(self._slave)  # ends a read of the thread
         self._thread.join(timeout=10)
-        os.close(self._master)
+        with suppress(OSError):  # it was unplugged
+            os.close(self._master)
 
 
 def printing(*parts: bytes) -> FakeBoard:

@@ -48,8 +48,10 @@ def test_all_checks_pass_and_the_last_line_counts_them(lines):
     assert found == [(m, s) for m in ("flute", "violin", "piano") for s in selftest.STAGES]
 
 
-def test_costs_are_those_that_render_counts(lines, small_instruments, run_folder):
-    built = firmware.build("qemu_m4", small_instruments, build_dir=run_folder / "selftest-render")
+def test_costs_are_those_that_render_counts(lines, program, small_instruments):
+    voices = {"PLAYER_VOICES": str(lines[0]["voices"])}  # as before, so that nothing is built anew
+    folder = program.elf.parent
+    built = firmware.build("qemu_m4", small_instruments, build_dir=folder, options=voices)
     rendered = firmware.render(built, selftest.vector_frames(), preset=1)
     costs = {line["stage"]: line for line in of(lines, "cost") if line["model"] == "violin"}
     for stage in selftest.STAGES:
@@ -57,6 +59,12 @@ def test_costs_are_those_that_render_counts(lines, small_instruments, run_folder
         assert costs[stage]["median"] == pytest.approx(rendered.instructions[stage], abs=2 * STEP)
     total = sum(rendered.instructions.values())
     assert costs["block"]["median"] == pytest.approx(total, abs=4 * STEP)
+
+
+def test_clock_is_measured_by_the_counter(lines):
+    (line,) = of(lines, "clock")
+    assert line["hz"] == 25_000_000 and line["expected"] == 10_000_000  # 10 ms of instructions
+    assert line["found"] == pytest.approx(line["expected"], rel=1e-4)
 
 
 def test_worst_block_plays_with_all_voices(lines):

@@ -1,5 +1,7 @@
 """What a serial port delivers is a report, or one line says what it is instead."""
 
+import time
+
 import pytest
 from support.fake_board import READY, FakeBoard, printing, report_lines, text_of
 
@@ -44,6 +46,44 @@ def test_end_of_another_report_is_left_out():
 
     with FakeBoard(behave) as port:
         assert read_report(port, wait_s=30) == LINES
+
+
+def test_report_that_is_under_way_is_awaited_and_then_repeated(monkeypatch):
+    """Its rest takes longer than a board may be silent."""
+    monkeypatch.setattr(serial_console, "QUIET_S", 0.2)
+
+    def behave(console):
+        console.receive()
+        for line in LINES[-5:]:
+            time.sleep(0.5)
+            console.send(text_of([line]))
+        console.greet()
+        console.send(text_of(LINES))
+
+    with FakeBoard(behave) as port:
+        assert read_report(port, wait_s=1.5) == LINES
+
+
+def test_board_that_receives_nothing_is_told_apart():
+    def behave(console):
+        while True:
+            console.send(READY)
+            time.sleep(0.1)
+
+    reason = "the board waits for a byte and receives none: check the wiring of its RX"
+    with FakeBoard(behave) as port, pytest.raises(UserError, match=f"^{port}: {reason}"):
+        read_report(port, wait_s=1)
+
+
+def test_board_that_is_unplugged_is_reported():
+    def behave(console):
+        console.greet()
+        console.send(text_of(LINES[:4]))
+        time.sleep(0.3)
+        console.unplug()
+
+    with FakeBoard(behave) as port, pytest.raises(UserError, match=f"^{port} cannot be used "):
+        read_report(port, wait_s=30)
 
 
 @pytest.mark.parametrize(
