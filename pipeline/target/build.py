@@ -78,7 +78,8 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
         target: Name of an executable.
 
     Raises:
-        UserError: The board is unknown, a tool is missing, or the target does not compile.
+        UserError: The board is unknown, a tool is missing, the build has no variable of a name in
+            `settings`, or the target does not compile.
         OverflowingError: The program does not fit the board.
     """
     if board not in ALL_BOARDS:
@@ -102,7 +103,13 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
 def _compile(board: str, build_dir: Path, definitions: Settings, target: str) -> None:
     options = [f"-D{name}={value}" for name, value in definitions.items()]
     configure = ["cmake", "-S", APP_DIR, "-B", build_dir, "-G", "Ninja", *options]
-    run_tool(configure, purpose=f"configuration for {board}", log=build_dir / "configure.log")
+    purpose = f"configuration for {board}"
+    output = run_tool(configure, purpose=purpose, log=build_dir / "configure.log")
+    if unused := re.search(r"not used by the project:\n\n((?: +\w+\n)+)", output):
+        names = ", ".join(unused[1].split())
+        raise UserError(
+            f"the build for {board} has no variable {names}: leave it out, or correct it"
+        )
     log = build_dir / "build.log"
     try:
         compile_it = ["cmake", "--build", build_dir, "--target", target]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.model_choice import chosen_models
-from pipeline.core.options import add_format, add_models, add_voices
-from pipeline.core.parser import real
+from pipeline.core.options import MAX_VOICES, add_format, add_models, add_voices
+from pipeline.core.parser import real, whole
 from pipeline.core.paths import BUILD_DIR
 from pipeline.core.runs import decoder_name
 from pipeline.emit import presets
@@ -84,9 +84,15 @@ def build_options(arguments: argparse.Namespace) -> dict[str, str]:
     """Returns the CMake variables that the options of `add_source_arguments` set.
 
     Raises:
-        UserError: ``--voices`` is given for a board that plays frames.
+        UserError: ``--voices`` is given for a board that plays frames, or ``PLAYER_VOICES`` is not
+            their number.
     """
     options = dict(arguments.option)
+    if text := options.get("PLAYER_VOICES"):
+        try:
+            whole(1, MAX_VOICES)(text)
+        except argparse.ArgumentTypeError as error:
+            raise UserError(f"--option PLAYER_VOICES: {error}") from None
     if arguments.voices:
         if arguments.board not in INSTRUMENT_BOARDS:
             raise UserError(f"{arguments.board} plays frames with one voice: leave out --voices")

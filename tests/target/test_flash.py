@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.refusals import refusal
 from support.small_run import make_run
 
 from pipeline import firmware as firmware_command
@@ -19,7 +20,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.paths import APP_DIR
 from pipeline.target import firmware, flashing, sources, uf2
 from pipeline.target.boards import INSTRUMENT_BOARDS
-from pipeline.target.build import Program, build_program
+from pipeline.target.build import Program, build_program, make
 from pipeline.target.flash_image import Image, crc32_mpeg2, read_elf, seal_loader, to_hex
 
 FAMILIES = [uf2.RP2040, uf2.RP2350_ARM_SECURE]
@@ -367,3 +368,28 @@ def test_learnt_reverb_is_flashed_only_with_an_fpu(small_run, build_dir, capsys,
 def test_command_refuses_a_folder_that_is_not_a_drive(tmp_path):
     with pytest.raises(UserError, match="is not the drive of a pico2: hold BOOTSEL"):
         flash.main(["--board", "pico2", "--drive", str(tmp_path)])
+
+
+@pytest.mark.parametrize("n_voices", ["abc", "-3", "0", "129", "4.5"])
+@pytest.mark.parametrize("command", [flash, firmware_command])
+def test_number_of_voices_in_an_option_is_checked_before_the_build(command, n_voices, capsys):
+    words = ["--board", "pico", "--instrument", "flute", "--option", f"PLAYER_VOICES={n_voices}"]
+    message = f"--option PLAYER_VOICES: '{n_voices}' is not a whole number from 1 to 128"
+    assert message in refusal(capsys, command.main, *words)
+
+
+@pytest.mark.firmware
+@pytest.mark.parametrize(
+    ("board", "variables", "message"),
+    [
+        ("host", {"PLAYER_VOICE": 4}, "build for host has no variable PLAYER_VOICE: leave"),
+        ("host", {"PICO_AUDIO": "pwm", "X": 1}, "host has no variable PICO_AUDIO, X: leave"),
+        ("pico", {"PICO_AUDIO": "nonsense"}, "PICO_AUDIO is nonsense: choose i2s or pwm"),
+        ("pico", {"SAMPLE_RATE": "fast"}, "SAMPLE_RATE is fast: choose 16000 or 48000"),
+    ],
+)
+def test_variable_that_the_build_does_not_use_is_named(tmp_path, board, variables, message):
+    source = tmp_path / "main.c"
+    source.write_text("int main(void) { return 0; }\n")
+    with pytest.raises(UserError, match=message):
+        make(board, tmp_path, {"PROGRAM_SOURCES": source, **variables}, "program")
