@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.cli import run_main
+from pipeline.core.cli import command_line, run_main
 from pipeline.core.constants import FORMATS, FRAME_RATE, HOP_SAMPLES
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
@@ -117,7 +117,7 @@ def _finish(figures: Mapping[str, Any], path: Path | None) -> None:
         print("next: the same command with --json FILE, for python -m pipeline.bench_report FILE")
         return
     write_json(path, figures)
-    print(f"{path} written; next: python -m pipeline.bench_report {path}")
+    print(f"{path} written; next: {command_line('bench_report', path)}")
 
 
 if __name__ == "__main__":

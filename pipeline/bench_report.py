@@ -28,15 +28,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     figures = load_figures(args.json)
+    remedy = (
+        f"run python -m pipeline.bench --json {args.json} again, with the options that it was "
+        "written with"
+    )
     try:
         print(markdown(figures))
         if args.picture is not None:
             draw(figures["rows"], args.picture)
     except KeyError as missing:
         raise UserError(
-            f"{args.json} has no {missing.args[0]}, so another version has written it: run python "
-            f"-m pipeline.bench --json {args.json} again, with the options that it was written with"
+            f"{args.json} has no {missing.args[0]}, so another version has written it: {remedy}"
         ) from None
+    except (TypeError, ValueError, AttributeError):
+        raise UserError(f"{args.json} has damaged figures: {remedy}") from None
     if args.picture is not None:
         print(f"\n{args.picture} written")
 

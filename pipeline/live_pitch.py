@@ -16,7 +16,7 @@ from pipeline.audio.features import extract_features
 from pipeline.audio.loading import load_audio
 from pipeline.audio.recordings import open_recordings
 from pipeline.core.cli import run_main
-from pipeline.core.files import require_writable, write_json
+from pipeline.core.files import write_json
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_instrument, add_json
 from pipeline.core.parser import Parser
@@ -38,8 +38,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     bounds = f0_bounds(args)
     config = load_instrument(args.instrument).data
-    if args.json:
-        require_writable(args.json.parent)
     found = open_recordings(args.audio, config)
     found.warn()
     counts: dict[str, PitchErrors] = {}

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -14,6 +15,11 @@ REMEDIES = {
     errno.EPERM: ": check its permissions",
     errno.EROFS: ": give another folder",
 }
+
+
+def command_line(command: str, *words: object) -> str:
+    """Returns ``python -m pipeline.<command>`` with words, quoted for the shell where needed."""
+    return shlex.join(["python", "-m", f"pipeline.{command}", *map(str, words)])
 
 
 def run_main(main: Callable[[], None]) -> None:

@@ -188,13 +188,29 @@ def add_folder(parser: Any, option: str, help: str, *, default: Path) -> None:
 
 
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
-    """Adds ``--json FILE``, to which a command also writes what it prints."""
+    """Adds ``--json FILE``, to which a command also writes what it prints.
+
+    A name that cannot be written is refused at once, because the results may take minutes.
+    """
     parser.add_argument(
         "--json",
-        type=Path,
+        type=_new_file,
         metavar="FILE",
         help=f"also write {what} to this JSON file (default: only print them)",
     )
+
+
+def _new_file(text: str) -> Path:
+    """Returns the path of a file that can be written; folders on the way to it may be missing."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder: give the name of a file")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}: {folder} is a file: give another folder")
+    if not os.access(folder, os.W_OK, effective_ids=True):
+        raise argparse.ArgumentTypeError(f"{text!r}: {folder} cannot be written to")
+    return path
 
 
 def add_board(

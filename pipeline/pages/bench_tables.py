@@ -25,17 +25,26 @@ def load_figures(path: Path) -> dict[str, Any]:
     """Reads the JSON file of `pipeline.bench`.
 
     Raises:
-        UserError: The file is missing or is not a bench file.
+        UserError: The file is missing, is not a bench file, or has no results.
     """
     remedy = f"run python -m pipeline.bench --json {path}"
     try:
         figures = json.loads(path.read_text())
         found = {name: figures[name] for name in ("rows", "reverbs")}
-        return found | {name: figures.get(name, []) for name in ("boards", "cycles")}
-    except OSError:
-        raise UserError(f"{path} is missing: {remedy}") from None
-    except (ValueError, KeyError, TypeError):
+        found |= {name: figures.get(name, []) for name in ("boards", "cycles")}
+        if not all(map(_is_table, found.values())):
+            raise ValueError
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): {remedy}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is damaged or is not a bench file: {remedy}") from None
+    if not any(found.values()):
+        raise UserError(f"{path} has no results: {remedy}")
+    return found
+
+
+def _is_table(rows: object) -> bool:
+    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
 
 
 def print_models(rows: Sequence[Row]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TrainConfig, load_instrument
-from pipeline.core.options import add_models
+from pipeline.core.options import add_json, add_models
 from pipeline.core.parser import Parser, real, renamed_option, renamed_values, whole
 from pipeline.core.recording_options import add_sources, check_out, chosen_sound_sets
 from pipeline.core.schema import fields_of
@@ -36,6 +36,24 @@ def test_number_outside_its_range_is_refused(text):
     assert parse("--reverb", "0.25", options={"--reverb": real(0, 1)}).reverb == 0.25
     with pytest.raises(UserError, match=f"--reverb: '{text}' is not a number from 0 to 1"):
         parse(f"--reverb={text}", options={"--reverb": real(0, 1)})
+
+
+def test_file_for_results_is_checked_before_they_are_made(unprivileged):
+    parser = Parser("some", "Does something.")
+    add_json(parser, "the results")
+    target = unprivileged / "new" / "folder" / "out.json"
+    assert parser.parse_args(["--json", str(target)]).json == target
+    assert not (unprivileged / "new").exists()
+    (unprivileged / "file").touch()
+    (unprivileged / "locked").mkdir(mode=0o500)
+    for name, reason in (
+        ("", "is a folder: give the name of a file"),
+        ("file/out.json", "file is a file: give another folder"),
+        ("locked/out.json", "locked cannot be written to"),
+        ("locked/new/out.json", "locked cannot be written to"),
+    ):
+        with pytest.raises(UserError, match=f"^--json: .*{reason}"):
+            parser.parse_args(["--json", str(unprivileged / name)])
 
 
 @pytest.mark.parametrize("name", fields_of(TrainConfig))

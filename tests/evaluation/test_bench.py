@@ -314,6 +314,14 @@ def test_file_of_an_older_version_is_named_with_what_it_lacks(tmp_path, missing)
         bench_report.main([str(path)])
 
 
+@pytest.mark.parametrize("damage", [{"run": 3}, {"bytes": []}, {"parameters": "x"}])
+def test_figures_of_the_wrong_type_end_with_one_line(tmp_path, damage):
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps({"rows": [ROWS[0] | damage], "reverbs": []}))
+    with pytest.raises(UserError, match=r"bench\.json has damaged figures: run python -m"):
+        bench_report.main([str(path)])
+
+
 def test_estimates_that_differ_by_more_than_15_percent_are_explained():
     row = {"loop": "decoder, int8", "core": "Cortex-M4F", "share": 0.523, "instructions": 187}
     row |= {"ours": 286.1, "theirs": 204.0, "by": "llvm-mca", "several_words": 100, "branches": 4}
@@ -327,15 +335,21 @@ def test_estimates_that_differ_by_more_than_15_percent_are_explained():
     assert "15 %" in " ".join(notes)
 
 
-def test_cycles_and_boards_are_measured_for_one_model(small_run, replace, capsys):
+def test_cycles_and_boards_are_measured_for_one_model(small_run, replace, capsys, tmp_path):
     rows = [{"loop": "fm", "core": "Cortex-M0+", "share": 0.9, "instructions": 10, "ours": 12.0}]
     rows[0] |= {"theirs": 12.0, "by": "rp2040js", "several_words": 0.0, "branches": 1.0}
     asked = []
     replace(bench_cycles.bench_cycles, lambda run, **how: (asked.append((run, how)), rows)[1])
-    bench.main(["--cycles", "--run", str(small_run), "--board", "qemu_m0"])
+    bench.main(
+        ["--cycles", "--run", str(small_run), "--board", "qemu_m0", "--json", str(tmp_path / "x y")]
+    )
     how = {"boards": ["qemu_m0"], "formats": ("int8", "int16x8")}
     assert asked == [(small_run, how)]
-    assert "| fm | Cortex-M0+ | 90 % | 10 | 12 | rp2040js | 12 | +0 % |" in capsys.readouterr().out
+    line = "| fm | Cortex-M0+ | 90 % | 10 | 12 | rp2040js | 12 | +0 % |"
+    said = capsys.readouterr().out
+    assert line in said and said.endswith(f"python -m pipeline.bench_report '{tmp_path}/x y'\n")
+    bench_report.main([str(tmp_path / "x y")])
+    assert line in capsys.readouterr().out
     for option in ("--cycles", "--boards"):
         with pytest.raises(UserError, match=f"{option} measures one model"):
             bench.main([option, "--run", str(small_run), "--run", str(small_run)])
@@ -356,7 +370,11 @@ def test_plot_shows_results_on_real_recordings_if_there_are_any(tmp_path):
     assert pictures[0].read_text().rstrip().endswith("</svg>")
 
 
-@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"rows": []}', b"\xff\xfe"])
+NO_TABLES = [b'{"rows": [1], "reverbs": []}', b'{"rows": [], "reverbs": 3}', b"3"]
+NO_TABLES += [b'{"rows": [], "reverbs": [], "cycles": {}}', b'{"rows": [], "reverbs": []}']
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"rows": []}', b"\xff\xfe", *NO_TABLES])
 def test_file_that_is_not_a_report_is_named_with_the_command_that_makes_one(tmp_path, content):
     path = tmp_path / "bench.json"
     if content is not None:
