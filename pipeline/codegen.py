@@ -10,7 +10,7 @@ Each run folder becomes a preset: its decoder (`pipeline.emit.decoder`), FM patc
 
 from collections.abc import Sequence
 
-from pipeline.core.cli import run_main
+from pipeline.core.cli import command_line, run_main
 from pipeline.core.options import add_format, add_models, add_out, add_reverb_seconds
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ring_bytes = 2 * weight_packing.rings(model)[-1].end
         print(f"{preset.name}: {model.n_mac} MAC per frame, rings of {ring_bytes} bytes")
     print(f"{len(files)} files in {shown(args.out)}")
-    print(f"next: python -m pipeline.firmware --generated {args.out}")
+    print(f"next: {command_line('firmware', '--generated', args.out)}")
 
 
 if __name__ == "__main__":

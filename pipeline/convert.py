@@ -11,7 +11,7 @@ writes them as ``decoder_<format>.npz``. This command converts these files to
 import hashlib
 from collections.abc import Sequence
 
-from pipeline.core.cli import run_main
+from pipeline.core.cli import command_line, run_main
 from pipeline.core.options import add_run
 from pipeline.core.parser import Parser
 from pipeline.quantization.tflite_writer import convert_run
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for path in convert_run(args.run).values():
         data = path.read_bytes()
         print(f"{path}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()[:12]}")
-    print(f"next: python -m pipeline.codegen --run {args.run} --out build/generated")
+    print(f"next: {command_line('codegen', '--run', args.run, '--out', 'build/generated')}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.core.cli import run_main
+from pipeline.core.cli import command_line, run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.model_choice import choose_model, describe_run
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print_metrics(metrics, run_dir)
     for split, error_db in metrics.get("teacher", {}).get("level_error_db", {}).items():
         print(f"levels, {split}: {error_db:.2f} dB from the teacher's, where they are audible")
-    print(f"next: python -m pipeline.quantize --run {run_dir}")
+    print(f"next: {command_line('quantize', '--run', run_dir)}")
 
 
 def _parser() -> Parser:

@@ -21,7 +21,7 @@ the audio. The best becomes ``decoder_int8.npz``, and plain ``ptq`` at 16x8 beco
 
 from collections.abc import Sequence
 
-from pipeline.core.cli import run_main
+from pipeline.core.cli import command_line, run_main
 from pipeline.core.options import add_run
 from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import shown
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(
         f"wrote {shown(args.run)}/decoder_int8.tflite, decoder_int16x8.tflite and quantization.json"
     )
-    print(f"next: python -m pipeline.codegen --run {args.run} --out build/generated")
+    print(f"next: {command_line('codegen', '--run', args.run, '--out', 'build/generated')}")
 
 
 if __name__ == "__main__":

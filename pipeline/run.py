@@ -9,7 +9,6 @@ command continues after an interruption.
 
 import argparse
 import json
-import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from typing import Any
 
 from pipeline.audio.audio_folders import list_sounds
 from pipeline.audio.sound_files import announced_seconds
-from pipeline.core.cli import run_main
+from pipeline.core.cli import command_line, run_main
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
@@ -123,11 +122,11 @@ def _keep_request(path: Path, request: Request) -> None:
 
 def _print_results(files: InstrumentFiles, request: Request, seconds: float) -> None:
     run_dir, page = shown(files.folder / request.played), shown(files.page)
-    run = f"--run {shlex.quote(str(run_dir))}"
     print(f"{shown(run_dir)}: the instrument, made in {in_words(seconds)}")
     print(f"{page / 'index.html'}: open it to compare the systems; figures in {page}/audio")
-    print(f"play a MIDI file: python -m pipeline.render {run} --midi FILE.mid --out FILE.wav")
-    print(f"next: python -m pipeline.flash --board pico {run}")
+    render = command_line("render", "--run", run_dir, "--midi", "FILE.mid", "--out", "FILE.wav")
+    print(f"play a MIDI file: {render}")
+    print(f"next: {command_line('flash', '--board', 'pico', '--run', run_dir)}")
 
 
 if __name__ == "__main__":

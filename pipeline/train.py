@@ -10,7 +10,7 @@ stopped: batches depend on the seed and the step alone, and a checkpoint holds e
 
 from collections.abc import Sequence
 
-from pipeline.core.cli import run_main
+from pipeline.core.cli import command_line, run_main
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_variant
 from pipeline.core.parser import Parser
@@ -44,11 +44,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     print_metrics(metrics, run_dir)
     if args.variant == "full":
-        following = f"train --variant reduced --instrument {args.instrument}"
-        following += runs_option(args.runs)
+        words = ("train", "--variant", "reduced", "--instrument", args.instrument)
+        following = command_line(*words) + runs_option(args.runs)
     else:
-        following = f"quantize --run {run_dir}"
-    print(f"next: python -m pipeline.{following}")
+        following = command_line("quantize", "--run", run_dir)
+    print(f"next: {following}")
 
 
 if __name__ == "__main__":
