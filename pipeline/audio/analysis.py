@@ -33,6 +33,7 @@ from pipeline.audio.recording_checks import Checks, OutOfRange, check_recording
 from pipeline.audio.recordings import Recording
 from pipeline.audio.samples import SampleFile
 from pipeline.core import constants
+from pipeline.core.constants import HOP_SAMPLES
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, load_arrays
 from pipeline.core.instrument_config import DataConfig
@@ -240,7 +241,11 @@ def _map_samples(path: Path) -> Pcm:
 
 
 def _read_entry(entry: Path, recording: Recording) -> Analysis:
-    """Reads the cache entry of a recording."""
+    """Reads the cache entry of a recording.
+
+    Raises:
+        UserError: It is damaged, or does not fit its samples.
+    """
     names = ("n_cut", "checks", "f0_hz", "loudness_db", "confidence")
     stored = load_arrays(entry, remedy=REMEDY, names=names)
     try:
@@ -250,6 +255,11 @@ def _read_entry(entry: Path, recording: Recording) -> Analysis:
             checks[side] = OutOfRange(**checks[side])
         checks["hum"] = checks["hum"] and Hum(**checks["hum"])
         start, end = (int(n) for n in stored["n_cut"])
+        n_samples = len(_map_samples(_samples_of(entry))) - start - end
+        shape = (-(-n_samples // HOP_SAMPLES),)
+        wrong = [name for name in names[2:] if stored[name].shape != shape]
+        if wrong or not min(start, end, n_samples) >= 0:
+            raise ValueError(f"it does not fit the {n_samples} samples beside it")
         return Analysis(
             recording=recording,
             stored=_samples_of(entry),
