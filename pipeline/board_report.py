@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if report.failed:
         raise UserError(f"failed: {'; '.join(report.failed)} (report in {written})")
     print(f"all checks passed; report in {written}")
+    print(f"next: send {written.with_suffix('.json')} to the project")
 
 
 def _write(folder: Path, text: str, figures: object) -> Path:

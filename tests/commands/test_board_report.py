@@ -22,6 +22,7 @@ def test_report_of_a_board_that_nobody_knows_is_written(tmp_path, capsys):
     assert printed[1:] == [
         "stranger: 5 checks",
         f"all checks passed; report in {tmp_path / 'board_report.md'}",
+        f"next: send {tmp_path / 'board_report.json'} to the project",
     ]
     text = (tmp_path / "board_report.md").read_text()
     assert text.startswith("# stranger, XY1\n")

@@ -13,7 +13,7 @@ void selftest_write(const char *text) {
     }
 }
 
-/* Resets the board by the watchdog, which resets the peripherals, too. */
+/* Resets the board by the watchdog, which resets the peripherals, too. An STM32 reports that as error 5. */
 static void reset(void) {
     board_watchdog_start();
     for (;;) {
