@@ -135,3 +135,32 @@ def test_vectors_are_those_of_the_presets(small_instruments, expected):
     text = selftest.vectors_text(support.presets_of(small_instruments))
     for rows in expected:
         assert f"{{{', '.join(hex_words(rows[131]))}}}" in text
+
+
+def cache_accesses(board: str, source: str, folder: Path) -> list[tuple[int, int]]:
+    """Returns the registers that a board accesses to empty its caches, and their values."""
+    place = APP_DIR / "boards" / board
+    program = build_program(
+        "host",
+        [Path(__file__).parent / "selftest" / "caches.c", place / source],
+        out=folder / "build",
+        include_dirs=[place, APP_DIR / "boards" / "ports" / "stm32"],
+        defines=["FAKE_REGISTERS"],
+    )
+    lines = [line.split() for line in run_program(program).console.splitlines()]
+    return [(int(address, 16), int(value, 16)) for address, value in lines]
+
+
+def test_caches_of_the_f407_are_emptied_while_they_are_off(tmp_path):
+    """Source: RM0090, section 3.9.1: bits 9 and 10 enable, bits 11 and 12 reset the caches."""
+    accesses = cache_accesses("stm32f4_discovery", "clocks.c", tmp_path)
+    assert {address for address, _ in accesses} == {0x40023C00}
+    assert [value for _, value in accesses] == [0x705, 0x105, 0x1905, 0x105, 0x705, 0x705]
+
+
+def test_every_line_of_the_h743s_data_cache_is_written_back(tmp_path):
+    """Source: Armv7-M Architecture Reference Manual, section B2.2.7: DCCISW, then ICIALLU."""
+    accesses = cache_accesses("nucleo_h743zi", "memory.c", tmp_path)
+    lines = [value for address, value in accesses if address == 0xE000EF74]
+    assert sorted(lines) == sorted(way << 30 | row << 5 for way in range(4) for row in range(128))
+    assert accesses[-1][0] == 0xE000EF50 and 0xE000EF60 not in dict(accesses)
