@@ -29,7 +29,7 @@ ECOSYSTEMS = {
             "examples/daisy.cpp": "daisy.cpp",
         },
         source_prefix="",
-        next_step="add_subdirectory({out}) and link ddx7::ddx7",
+        next_step='add_subdirectory("{out}" ddx7) and link ddx7::ddx7',
     ),
     "arduino": Ecosystem(
         files={
@@ -58,7 +58,7 @@ ECOSYSTEMS = {
             "examples/i2s/main.c": "pico_example.c",
         },
         source_prefix="${CMAKE_CURRENT_LIST_DIR}/",
-        next_step="add_subdirectory({out}) after pico_sdk_init(), and link ddx7",
+        next_step='add_subdirectory("{out}" ddx7) after pico_sdk_init(), and link ddx7',
     ),
     "zephyr": Ecosystem(
         files={
@@ -70,6 +70,6 @@ ECOSYSTEMS = {
             "samples/i2s/src/main.c": "zephyr_example.c",
         },
         source_prefix="${DDX7_DIR}/",
-        next_step="-DEXTRA_ZEPHYR_MODULES={out} and CONFIG_DDX7=y",
+        next_step='-DEXTRA_ZEPHYR_MODULES="{out}" and CONFIG_DDX7=y',
     ),
 }

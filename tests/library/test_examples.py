@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from support.exports import N_VOICES, RUN_DIRS, STRICT, run
 
+from pipeline.library.ecosystems import ECOSYSTEMS
 from pipeline.library.tree import library_tree
 
 pytestmark = pytest.mark.firmware
 
 PROJECTS = {
-    "cmake": "add_subdirectory({export} ddx7)\ntarget_link_libraries(mine PRIVATE ddx7::ddx7)\n",
-    "pico-sdk": "add_subdirectory({export} ddx7)\ntarget_link_libraries(mine PRIVATE ddx7)\n",
+    "cmake": "{printed}\ntarget_link_libraries(mine PRIVATE ddx7::ddx7)\n",
+    "pico-sdk": "{printed}\ntarget_link_libraries(mine PRIVATE ddx7)\n",
     "zephyr": """\
 macro(zephyr_library_named name)
   add_library(${{name}} STATIC)
@@ -35,7 +36,7 @@ macro(zephyr_compile_definitions)
 endmacro()
 set(CONFIG_DDX7 y)
 set(CONFIG_DDX7_VOICES {voices})
-add_subdirectory({export}/zephyr ddx7)
+add_subdirectory("{export}/zephyr" ddx7)
 target_link_libraries(mine PRIVATE ddx7)
 """,
 }
@@ -66,11 +67,12 @@ def build(folder: Path, out: Path) -> None:
 
 @pytest.mark.parametrize("ecosystem", PROJECTS)
 def test_cpp_project_builds_with_the_build_files(sources, tmp_path, ecosystem):
-    export = write(sources, ecosystem, tmp_path / "export")
+    export = write(sources, ecosystem, tmp_path.parent / f"{tmp_path.name} export")
+    printed = ECOSYSTEMS[ecosystem].next_step.format(out=export).partition(")")[0] + ")"
     lists = (
         "cmake_minimum_required(VERSION 3.13)\nproject(mine C CXX)\nadd_executable(mine mine.cpp)\n"
     )
-    lists += PROJECTS[ecosystem].format(export=export, voices=N_VOICES + 1)
+    lists += PROJECTS[ecosystem].format(export=export, printed=printed, voices=N_VOICES + 1)
     (tmp_path / "CMakeLists.txt").write_text(lists)
     (tmp_path / "mine.cpp").write_text(USER)
     build(tmp_path, tmp_path / "build")
