@@ -14,6 +14,7 @@ from pipeline.target.build import Program, build_program
 from pipeline.target.emulator import run_checked, run_program
 from pipeline.target.player import build_player, score_bytes
 from pipeline.target.sources import generate
+from pipeline.target.tools import run_command
 
 pytestmark = pytest.mark.firmware
 
@@ -35,6 +36,14 @@ def expected(run_folder: Path) -> np.ndarray:
 def host(exported_sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
     """The program for this machine, compiled by gcc at -O2."""
     return host_program(exported_sources, tmp_path_factory.mktemp("host"), "-O2")
+
+
+@pytest.mark.parametrize(("n_voices", "is_allowed"), [(0, 0), (1, 1), (128, 1), (129, 0)])
+def test_number_of_voices_is_checked_by_the_compiler(exported_sources, n_voices, is_allowed):
+    options = ["-fsyntax-only", f"-DDDX7_VOICES={n_voices}", "-x", "c", "-std=gnu99"]
+    done = run_command(["gcc", *options, exported_sources / "ddx7.h"])
+    assert (done.returncode == 0) == is_allowed
+    assert ("DDX7_VOICES is from 1 to 128" in done.stdout) != is_allowed
 
 
 def host_program(sources: Path, out: Path, *options: str, compiler: str = "gcc") -> Program:

@@ -68,6 +68,7 @@ extern "C" {
 #ifndef PLAYER_N_VOICES
 #define PLAYER_N_VOICES 4 /* the build sets the number that the board has time and memory for */
 #endif
+SHARED_ASSERT(PLAYER_N_VOICES >= 1 && PLAYER_N_VOICES <= 128, "PLAYER_N_VOICES is from 1 to 128");
 #ifndef PLAYER_N_CORES
 #define PLAYER_N_CORES 1 /* cores that render voices: 1 or 2 */
 #endif
