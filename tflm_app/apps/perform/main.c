@@ -4,12 +4,12 @@
  *     perform SCORE PCM [TRACE]
  *
  * SCORE: records of 8 bytes in order of time: the number of the block before which the bytes arrive (uint32),
- * the number of MIDI bytes (1 to 3), the bytes. PCM: int16, 64 samples per block. TRACE: a record of 16 bytes
- * per block and sounding voice: block (uint32), voice, preset, voice_event_t, 0, and the frame that the voice
- * played, f0_hz and loudness_db (float32); "-" for no trace. All files are little-endian. The program ends
- * when nothing sounds any more; notes that still sound TAIL_BLOCKS after the last byte are ended. If
- * responses were generated, the output has the reverb of the player's instrument and lasts until it has died
- * away. Prints one line of JSON.
+ * the number of MIDI bytes (1 to 3), the bytes; all channels play, that of drums, too. PCM: int16, 64 samples
+ * per block. TRACE: a record of 16 bytes per block and sounding voice: block (uint32), voice, preset,
+ * voice_event_t, 0, and the frame that the voice played, f0_hz and loudness_db (float32); "-" for no trace.
+ * All files are little-endian. The program ends when nothing sounds any more; notes that still sound
+ * TAIL_BLOCKS after the last byte are ended. If responses were generated, the output has the reverb of the
+ * player's instrument and lasts until it has died away. Prints one line of JSON.
  */
 #include <string.h>
 
