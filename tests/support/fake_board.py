@@ -58,16 +58,22 @@ class Console:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self.is_open = True
+        self.is_plugged = True
 
     def send(self, data: bytes) -> None:
         while data:
-            data = data[os.write(self._descriptor, data) :]
+            if not self.is_open:
+                raise OSError("the test has ended")
+            if select.select([], [self._descriptor], [], 0.1)[1]:
+                data = data[os.write(self._descriptor, data) :]
 
     def receive(self) -> bytes:
         """Waits for a byte."""
         return os.read(self._descriptor, 1)
 
     def unplug(self) -> None:
+        self.is_plugged = False
         os.close(self._descriptor)
 
     def greet(self) -> None:
@@ -84,21 +90,23 @@ class FakeBoard(AbstractContextManager[str]):
     def __init__(self, behave: Callable[[Console], None]) -> None:
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
+        self._console = Console(self._master)
         self._behave = behave
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         with suppress(OSError):  # the terminal was closed
-            self._behave(Console(self._master))
+            self._behave(self._console)
 
     def __enter__(self) -> str:
         self._thread.start()
         return os.ttyname(self._slave)
 
     def __exit__(self, *_: object) -> None:
+        self._console.is_open = False
         os.close(self._slave)  # ends a read of the thread
-        self._thread.join(timeout=10)
-        with suppress(OSError):  # it was unplugged
+        self._thread.join()  # so that it uses no descriptor of the next test
+        if self._console.is_plugged:
             os.close(self._master)
 
 
