@@ -135,16 +135,24 @@ def write_json(path: Path, figures: Any) -> None:
         temporary.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, *, remedy: str = "restore it") -> dict[str, Any]:
     """Reads a JSON file of figures.
+
+    Args:
+        path: The file.
+        remedy: What the user can do if it cannot be used; ends the error message.
 
     Raises:
         UserError: The file is missing or damaged.
     """
     try:
-        figures: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): restore it") from None
+        figures = json.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): {remedy}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}): {remedy}") from None
+    if not isinstance(figures, dict):
+        raise UserError(f"{path} is damaged (it holds no table): {remedy}")
     return figures
 
 
@@ -189,10 +197,12 @@ def load_arrays(
     except FileNotFoundError:
         raise UserError(f"{path} is missing: {remedy}") from None
     except OSError as error:
-        cause = error.strerror or error
-        raise UserError(f"{path} cannot be read ({cause}): {remedy}") from None
+        reason = error.strerror or error
+        raise UserError(f"{path} cannot be read ({reason}): {remedy}") from None
     except Exception as error:  # altered bytes raise almost anything inside NumPy
-        raise UserError(f"{path} is damaged ({error}): {remedy}") from None
+        # NumPy takes any other file for pickled objects, and advises to load what could run code.
+        cause = "not a .npz archive" if "allow_pickle" in str(error) else str(error)
+        raise UserError(f"{path} is damaged ({cause}): {remedy}") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -4,9 +4,11 @@ They are apart from `pipeline.training.dataset` because recordings are prepared 
 import takes seconds and half a gigabyte in every process.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 STORED = (
@@ -22,6 +24,19 @@ Arrays = dict[str, npt.NDArray[Any]]
 def live_names() -> list[str]:
     """Returns the names of live features."""
     return [LIVE + name for name in FEATURES]
+
+
+def fingerprint(dataset: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Returns a short hash of all that a model learns from, as `dataset.load_dataset` returns it.
+
+    The same recordings and settings give the same hash, whenever the data set was built.
+    """
+    digest = hashlib.sha256()
+    for name in [*STORED, *(LIVE + feature for feature in FEATURES if has_live(dataset))]:
+        array = np.ascontiguousarray(dataset[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.view(np.uint8).data)
+    return digest.hexdigest()[:12]
 
 
 def has_live(dataset: Mapping[str, npt.NDArray[Any]]) -> bool:

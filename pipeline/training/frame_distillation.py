@@ -22,7 +22,7 @@ from pipeline.model.gate import loudness_gate
 from pipeline.model.metrics import logit_error_db
 from pipeline.model.synth import Tensor, fm_levels
 from pipeline.model.topology import FRAME, topology
-from pipeline.training.dataset_arrays import Arrays
+from pipeline.training.dataset_arrays import Arrays, fingerprint
 from pipeline.training.distillation import level_distance
 from pipeline.training.frame_batches import FrameBatches, clip_features, label_features
 from pipeline.training.learner import Learner, build_optimizer
@@ -66,10 +66,11 @@ def distil_frames(
         audible levels to it in dB.
 
     Raises:
-        UserError: The folder belongs to another configuration or teacher, or the teacher plays
-            another patch.
+        UserError: The folder belongs to another configuration, data set or teacher, its figures
+            are damaged, or the teacher plays another patch.
     """
-    finished = finished_metrics(run_dir, config, resume=resume)
+    trained_with = fingerprint(dataset)
+    finished = finished_metrics(run_dir, config, trained_with, resume=resume)
     if finished is not None:
         _require_teacher(finished, run_dir, teacher_dir)
         return finished
@@ -89,13 +90,16 @@ def distil_frames(
     save_model(student, run_dir)
     restore_weights(student, run_dir)  # the figures are those of the rounded weights
     metrics = _summarize(teacher, student, dataset, loss)
+    metrics["dataset"] = trained_with
     write_json(run_dir / METRICS, metrics)
     return metrics
 
 
 def _require_teacher(finished: dict[str, Any], run_dir: Path, teacher_dir: Path) -> None:
     """Raises UserError if a finished student learnt from another teacher."""
-    if finished["teacher"]["config_hash"] != load_run(teacher_dir).hash:
+    of_teacher = finished.get("teacher")
+    found = of_teacher.get("config_hash") if isinstance(of_teacher, dict) else None
+    if found != load_run(teacher_dir).hash:
         raise UserError(
             f"{run_dir} was distilled from another teacher than {teacher_dir}: "
             "choose another --runs, or give --restart to replace it"

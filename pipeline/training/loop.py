@@ -5,7 +5,6 @@ training run resumes exactly where it stopped. The loop is the same for TensorFl
 for JAX (``KERAS_BACKEND=jax``).
 """
 
-import json
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,28 @@ from tqdm import tqdm
 
 from pipeline.core.constants import TEST
 from pipeline.core.errors import UserError
-from pipeline.core.files import write_json
+from pipeline.core.files import read_json, write_json
 from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.paths import shown
 from pipeline.core.runs import WEIGHTS, RunConfig, load_run
 from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
 from pipeline.model.synth import Tensor
-from pipeline.training.checkpoints import History, Row, load_checkpoint, save_checkpoint
+from pipeline.training.checkpoints import (
+    History,
+    Row,
+    load_checkpoint,
+    require_same_dataset,
+    save_checkpoint,
+)
 from pipeline.training.dataset import draw_batch, training_inputs
-from pipeline.training.dataset_arrays import Arrays, has_live
+from pipeline.training.dataset_arrays import Arrays, fingerprint, has_live
 from pipeline.training.learner import Learner
 from pipeline.training.losses import Loss, reconstruction_loss, score
 from pipeline.training.run_log import RunLog
 from pipeline.training.validation import validate
 
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"
+PRINTED = ("parameters", "best_step", "steps")  # figures that every ``metrics.json`` has
 
 
 def train_model(
@@ -63,9 +69,11 @@ def train_model(
         The figures of ``metrics.json``.
 
     Raises:
-        UserError: The folder belongs to another configuration, or its checkpoint is damaged.
+        UserError: The folder belongs to another configuration or data set, or its figures or its
+            checkpoint are damaged.
     """
-    finished = finished_metrics(run_dir, config, resume=resume)
+    trained_with = fingerprint(dataset)
+    finished = finished_metrics(run_dir, config, trained_with, resume=resume)
     if finished is not None:
         return finished
     if config.train.live_share and not has_live(dataset):
@@ -75,13 +83,14 @@ def train_model(
     learner = Learner(model, training_arrays(dataset, config), loss, config.train)
     history: History = []
     if resume and (run_dir / CHECKPOINT).exists():
-        history = load_checkpoint(run_dir / CHECKPOINT, learner)
+        history = load_checkpoint(run_dir / CHECKPOINT, learner, trained_with)
     elif not resume:
         remove_results(run_dir)
     config.save(run_dir)
-    kept = _run(learner, dataset, config, history, run_dir)
+    kept = _run(learner, dataset, config, history, run_dir, trained_with)
     restore_weights(model, run_dir)
     metrics = _summarize(learner, dataset, history, kept, warm_start)
+    metrics["dataset"] = trained_with
     write_json(run_dir / METRICS, metrics)
     (run_dir / CHECKPOINT).unlink()
     return metrics
@@ -121,12 +130,20 @@ def remove_results(run_dir: Path) -> None:
             path.unlink()
 
 
-def finished_metrics(run_dir: Path, config: RunConfig, *, resume: bool) -> dict[str, Any] | None:
+def finished_metrics(
+    run_dir: Path, config: RunConfig, dataset: str, *, resume: bool
+) -> dict[str, Any] | None:
     """Returns the metrics of a finished training run unless it is restarted, else None.
+
+    Args:
+        run_dir: The run folder.
+        config: The configuration that it must have been trained with.
+        dataset: `fingerprint` of the data set that it must have been trained with.
+        resume: Whether to keep a finished training.
 
     Raises:
         UserError: The folder belongs to another instrument, which even a restart does not replace,
-            or to another configuration.
+            or to another configuration or data set, or its figures are damaged.
     """
     if not (run_dir / "config.toml").exists():
         return None
@@ -141,7 +158,11 @@ def finished_metrics(run_dir: Path, config: RunConfig, *, resume: bool) -> dict[
     path = run_dir / METRICS
     if not path.exists() or (run_dir / CHECKPOINT).exists():
         return None
-    metrics: dict[str, Any] = json.loads(path.read_text())
+    remedy = "restore it, or give --restart to train again"
+    metrics = read_json(path, remedy=remedy)
+    if not (isinstance(metrics.get("mss"), dict) and set(PRINTED) <= metrics.keys()):
+        raise UserError(f"{path} lacks figures of a finished training: {remedy}")
+    require_same_dataset(run_dir, metrics.get("dataset"), dataset)
     return metrics
 
 
@@ -176,7 +197,12 @@ def training_arrays(dataset: Arrays, config: RunConfig) -> Arrays:
 
 
 def _run(
-    learner: Learner, dataset: Arrays, config: RunConfig, history: History, run_dir: Path
+    learner: Learner,
+    dataset: Arrays,
+    config: RunConfig,
+    history: History,
+    run_dir: Path,
+    trained_with: str,
 ) -> Row:
     """Takes all remaining steps, and keeps averaged weights and a checkpoint in the run folder.
 
@@ -186,6 +212,7 @@ def _run(
         config: The configuration.
         history: The history so far, to which a row per validation is appended.
         run_dir: The run folder.
+        trained_with: `fingerprint` of the data set.
 
     Returns:
         The row of the history whose weights are kept.
@@ -215,7 +242,7 @@ def _run(
                 if kept is history[-1]:
                     save_model(learner.model, run_dir)
                 log.write(history[-1], learner.model, dataset)
-            save_checkpoint(run_dir / CHECKPOINT, learner, history)
+            save_checkpoint(run_dir / CHECKPOINT, learner, history, trained_with)
             bar.set_postfix(loss=f"{train_loss:.2f}")
     if kept is None:
         raise UserError("nothing to train: give at least one step")

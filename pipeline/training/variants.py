@@ -39,7 +39,8 @@ def train_variant(
         The figures of ``metrics.json``.
 
     Raises:
-        UserError: The folder belongs to another configuration or teacher, or a file is damaged.
+        UserError: The folder belongs to another configuration, data set or teacher, or a file is
+            damaged.
     """
     if config.variant == "tiny":
         assert teacher is not None

@@ -68,7 +68,8 @@ def write_member(path, compression):
         (lambda path: path.write_bytes(b""), "is damaged"),
         (lambda path: np.save(path.open("wb"), np.arange(3)), "is damaged .not a .npz archive"),
         (lambda path: np.savez(path, other=1), "has no numbers, so another version has written it"),
-        (lambda path: np.savez(path, numbers=np.array([{}], object)), "is damaged .Object arrays"),
+        (lambda path: path.write_bytes(b"PK\5 damaged"), "is damaged .not a .npz archive"),
+        (lambda path: np.savez(path, numbers=np.array([{}], object)), "is damaged .not a .npz"),
         (lambda path: write_member(path, zipfile.ZIP_LZMA), "is damaged .numbers is not an array"),
     ],
 )

@@ -93,6 +93,9 @@ def test_finished_student_is_kept_and_another_configuration_is_refused(
     assert again == metrics
     with pytest.raises(UserError, match="was trained with another configuration"):
         frame_distillation.distil_frames(folder, tiny(steps=5), INSTRUMENT.data, dataset, teacher)
+    louder = {**dataset, "loudness_db": dataset["loudness_db"] + 1}
+    with pytest.raises(UserError, match="was trained with another data set"):
+        frame_distillation.distil_frames(folder, tiny(), INSTRUMENT.data, louder, teacher)
 
 
 def test_teacher_with_another_patch_is_refused(tmp_path, dataset, teacher):

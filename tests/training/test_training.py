@@ -16,7 +16,7 @@ from pipeline import train
 from pipeline.core.constants import CLIP_FRAMES
 from pipeline.core.errors import UserError
 from pipeline.model.ddx7 import Ddx7, load_model
-from pipeline.training import distillation, loop
+from pipeline.training import checkpoints, distillation, loop
 from pipeline.training import losses as training_losses
 from pipeline.training.dataset import crop_clips, draw_batch, drop_lead, load_dataset, model_inputs
 from pipeline.training.learner import Learner
@@ -85,6 +85,63 @@ def test_another_configuration_does_not_overwrite_a_run(trained, dataset):
     with pytest.raises(UserError, match="another configuration"):
         loop.train_model(trained, settings(steps=4), dataset)
     assert (trained / "model.weights.h5").read_bytes() == before
+
+
+@pytest.fixture
+def other_dataset(dataset):
+    """Returns the data set with one sample changed."""
+    audio = dataset["audio"].copy()
+    audio[0, 0] += 1 / 32768
+    return {**dataset, "audio": audio}
+
+
+def test_another_data_set_does_not_pass_for_the_one_that_was_learnt(trained, other_dataset):
+    with pytest.raises(UserError, match=r"run was trained with another data set: .* --restart"):
+        loop.train_model(trained, settings(steps=3), other_dataset)
+
+
+def test_models_that_do_not_say_their_data_set_are_finished(tmp_path, trained, other_dataset):
+    shutil.copytree(trained, tmp_path / "run")
+    metrics = json.loads((trained / "metrics.json").read_text())
+    del metrics["dataset"]
+    (tmp_path / "run" / "metrics.json").write_text(json.dumps(metrics))
+    assert loop.train_model(tmp_path / "run", settings(steps=3), other_dataset) == metrics
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"metrics\.json is damaged \(Expecting"),
+        ("[]", r"metrics\.json is damaged \(it holds no table\)"),
+        ("{}", r"metrics\.json lacks figures of a finished training"),
+        ('{"parameters": 1, "steps": 3, "best_step": 3}', "lacks figures"),
+    ],
+)
+def test_damaged_figures_of_a_finished_training_are_named(
+    tmp_path, trained, dataset, text, message
+):
+    shutil.copytree(trained, tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").write_text(text)
+    with pytest.raises(UserError, match=message + ".*: restore it, or give --restart"):
+        loop.train_model(tmp_path / "run", settings(steps=3), dataset)
+
+
+@pytest.mark.parametrize("history", ["[]", "{}", "[1]", '[{"step": "3"}]', "[{}]"])
+def test_checkpoint_without_a_history_is_damaged(tmp_path, dataset, history):
+    learner = Learner(Ddx7(settings()), {}, training_losses.reconstruction_loss, settings().train)
+    path = tmp_path / "checkpoint.npz"
+    checkpoints.save_checkpoint(path, learner, json.loads(history), "data")
+    with pytest.raises(UserError, match=r"is damaged \(its history is no list of steps\): delete"):
+        checkpoints.load_checkpoint(path, learner, "data")
+
+
+def test_checkpoint_belongs_to_its_data_set(tmp_path):
+    learner = Learner(Ddx7(settings()), {}, training_losses.reconstruction_loss, settings().train)
+    path, history = tmp_path / "checkpoint.npz", [{"step": 3}]
+    checkpoints.save_checkpoint(path, learner, history, "data")
+    assert checkpoints.load_checkpoint(path, learner, "data") == history
+    with pytest.raises(UserError, match="trained with another data set"):
+        checkpoints.load_checkpoint(path, learner, "other")
 
 
 def test_restart_removes_the_decoders_of_the_replaced_model(tmp_path, dataset, monkeypatch):
@@ -195,7 +252,7 @@ def test_killed_training_loses_nothing(tmp_path, dataset_path):
     process.kill()
     process.wait()
     with np.load(run_dir / "checkpoint.npz") as stored:
-        assert all(np.isfinite(stored[name]).all() for name in stored if name != "history")
+        assert all(np.isfinite(stored[name]).all() for name in stored if "variable" in name)
     load_model(run_dir)
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert (run_dir / "metrics.json").exists()
