@@ -1,5 +1,6 @@
-"""Formats tables in Markdown, and the numbers in them."""
+"""Formats tables in Markdown and the numbers in them, and drops links."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -13,6 +14,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, n_numeric: int 
     """
     rule = ["---"] * (len(head) - n_numeric) + ["---:"] * n_numeric
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *rows))
+
+
+def without_relative_links(text: str) -> str:
+    """Returns a text whose links to other files are plain text, so that it can stand alone."""
+    return re.sub(r"!?\[([^\]]*)\]\((?!https?://|#)[^)]*\)", r"\1", text)
 
 
 def thousands(number: float) -> str:

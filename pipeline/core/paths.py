@@ -1,5 +1,6 @@
-"""Paths of the repository's folders."""
+"""Paths of the repository's folders, and its version."""
 
+import configparser
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -12,6 +13,13 @@ RUN_DIR = REPOSITORY / "runs"
 APP_DIR = REPOSITORY / "tflm_app"
 BUILD_DIR = REPOSITORY / "build"
 THIRD_PARTY_DIR = BUILD_DIR / "third_party"
+
+
+def version() -> str:
+    """Returns the version of the pipeline."""
+    setup = configparser.ConfigParser()
+    setup.read(REPOSITORY / "setup.cfg")
+    return setup["metadata"]["version"]
 
 
 def shown(path: Path) -> Path:

@@ -1,12 +1,11 @@
 """Builds the tree of an exported library: sources, build files, examples, documents."""
 
-import configparser
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.core import markdown
 from pipeline.core.instrument_names import instrument_label
-from pipeline.core.paths import REPOSITORY
+from pipeline.core.paths import REPOSITORY, version
 from pipeline.core.runs import decoder_name, load_run
 from pipeline.emit.model_card import model_card
 from pipeline.library.ecosystems import ECOSYSTEMS, Ecosystem
@@ -91,9 +90,6 @@ def _facts(
     """Returns what the assets state about a library, by the name of its place in them."""
     instruments = dict.fromkeys(load_run(run_dir).instrument for run_dir in run_dirs)
     labels = ", ".join(instrument_label(name).lower() for name in instruments)
-    setup = configparser.ConfigParser()
-    setup.read(REPOSITORY / "setup.cfg")
-    version = setup["metadata"]["version"]
     rows = []
     for number, run_dir in enumerate(run_dirs):
         card = _card_name(run_dir)
@@ -103,8 +99,8 @@ def _facts(
     return {
         "title": f"DDX7: {labels}",
         "instruments": labels,
-        "made": f"Written by python -m pipeline.export of distilling-ddsp {version}.",
-        "version": version,
+        "made": f"Written by python -m pipeline.export of distilling-ddsp {version()}.",
+        "version": version(),
         "author": AUTHOR,
         "voices": str(n_voices),
         "sources": "\n".join(indented),

@@ -1,4 +1,4 @@
-"""The files that put all instruments on a board: UF2, Intel HEX and binary."""
+"""The files that put all instruments on a board: UF2, Intel HEX and binary, and its wiring."""
 
 import shutil
 from collections.abc import Sequence
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.files import atomic_write
+from pipeline.core.markdown import without_relative_links
+from pipeline.core.paths import APP_DIR
 from pipeline.target import firmware
 from pipeline.target.board_types import Board
 from pipeline.target.boards import INSTRUMENT_BOARDS
@@ -21,11 +23,13 @@ class FirmwareFiles:
         board: The board.
         n_voices: Voices of its player.
         paths: The files; the one that is flashed most easily comes first.
+        wiring: A file that shows what to connect to the board, Markdown.
     """
 
     board: Board
     n_voices: int
     paths: Sequence[Path]
+    wiring: Path
 
 
 def build_firmware_files(board_name: str, generated: Path, out: Path) -> FirmwareFiles:
@@ -47,4 +51,8 @@ def build_firmware_files(board_name: str, generated: Path, out: Path) -> Firmwar
         with atomic_write(path) as temporary:
             shutil.copyfile(source, temporary)
         paths.append(path)
-    return FirmwareFiles(board, default_voices(board, generated), paths)
+    wiring = out / f"{board_name}.md"
+    readme = (APP_DIR / "boards" / board.wiring / "README.md").read_text()
+    with atomic_write(wiring) as temporary:
+        temporary.write_text(without_relative_links(readme))
+    return FirmwareFiles(board, default_voices(board, generated), paths, wiring)

@@ -12,7 +12,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, is_temporary, require_writable, scratch_folder
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.instrument_names import instrument_label
-from pipeline.core.paths import MODEL_DIR, REPOSITORY, shown
+from pipeline.core.paths import MODEL_DIR, REPOSITORY, shown, version
 from pipeline.core.runs import decoder_name
 from pipeline.library.ecosystems import ECOSYSTEMS
 from pipeline.library.tree import library_sources, library_tree
@@ -171,11 +171,12 @@ def notes_text(images: Sequence[FirmwareFiles]) -> str:
     boards = [
         f"- **{image.board.title}** ({image.board.chip}): up to {image.n_voices} notes at once; "
         + ", ".join(f"`{FIRMWARE}/{path.name}`" for path in image.paths)
+        + f"; wiring: `{FIRMWARE}/{image.wiring.name}`"
         for image in images
     ]
     return fill_template(
         "site/release_notes.md",
-        title=title,
+        title=f"{version()}, unreleased" if title == "Unreleased" else title,
         page=f"{PLAY}/index.html",
         names=", ".join(instrument_label(name).lower() for name in shipped_instruments()),
         boards="\n".join(boards),

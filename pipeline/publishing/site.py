@@ -152,15 +152,16 @@ def _firmware_table(release: Path, files: list[Path]) -> str:
     rows = []
     for name, board in INSTRUMENT_BOARDS.items():
         links = [
-            _link(release, Path(FIRMWARE, name + suffix), label)
+            _link(release, path, label)
             for suffix, label in SUFFIXES.items()
-            if Path(FIRMWARE, name + suffix) in files
+            if (path := Path(FIRMWARE, name + suffix)) in files
         ]
+        wiring = Path(FIRMWARE, f"{name}.md")
+        shown_by = f'<a href="{wiring.as_posix()}">wiring</a>' if wiring in files else ""
         if links:
-            rows.append(
-                [escape(board.title), board.chip, str(board.n_tiny_voices), ", ".join(links)]
-            )
-    return html.table("Firmware", ["board", "chip", "notes at once", "files"], rows)
+            cells = [escape(board.title), board.chip, str(board.n_tiny_voices)]
+            rows.append([*cells, ", ".join(links), shown_by])
+    return html.table("Firmware", ["board", "chip", "notes at once", "files", "wiring"], rows)
 
 
 def _models_table(release: Path, files: list[Path]) -> str:

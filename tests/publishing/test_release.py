@@ -17,6 +17,7 @@ from pipeline.core.paths import MODEL_DIR
 from pipeline.core.runs import decoder_name
 from pipeline.library.ecosystems import ECOSYSTEMS
 from pipeline.publishing import release as module
+from pipeline.publishing.firmware_files import FirmwareFiles
 from pipeline.publishing.release import SUMS, newest_changes, released_files
 from pipeline.target import uf2
 from pipeline.target.boards import INSTRUMENT_BOARDS
@@ -28,7 +29,8 @@ def test_release_has_firmware_page_models_notes_and_sums(release):
     listed = {path.as_posix() for path in released_files(release)}
     present = {p.relative_to(release).as_posix() for p in release.rglob("*") if p.is_file()}
     assert listed == present - {SUMS}
-    assert {f"firmware/pico.{suffix}" for suffix in ("uf2", "hex", "bin")} <= listed
+    assert {f"firmware/pico.{suffix}" for suffix in ("uf2", "hex", "bin", "md")} <= listed
+    assert "MIDI RX     GP5" in (release / "firmware" / "pico.md").read_text()
     assert {f"libraries/ddx7_{name}.zip" for name in ECOSYSTEMS} <= listed
     with ZipFile(release / "libraries" / "ddx7_arduino.zip") as archive:
         assert archive.testzip() is None and "DDX7/library.properties" in archive.namelist()
@@ -47,6 +49,7 @@ def test_release_has_firmware_page_models_notes_and_sums(release):
         f"up to {INSTRUMENT_BOARDS['pico'].n_tiny_voices} notes at once; `firmware/pico.uf2`"
         in notes
     )
+    assert "; wiring: `firmware/pico.md`\n" in notes
     assert newest_changes((MODEL_DIR.parents[1] / "CHANGELOG.md").read_text())[1] in notes
 
 
@@ -155,3 +158,18 @@ def test_newest_section_of_the_change_log_becomes_the_notes():
     assert newest_changes(log) == ("1.1.0", "### Added\n\n- Sound.")
     with pytest.raises(UserError, match="has no section"):
         newest_changes("# Changelog\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "title"), [("Unreleased", "0.3.0, unreleased"), ("0.2.0 (2026)", "0.2.0 (2026)")]
+)
+def test_notes_are_headed_by_the_version(monkeypatch, head, title):
+    monkeypatch.setattr(module, "newest_changes", lambda _: (head, "- Sound."))
+    monkeypatch.setattr(module, "version", lambda: "0.3.0")
+    board = INSTRUMENT_BOARDS["pico2"]
+    files = FirmwareFiles(board, 32, [Path("pico2.uf2"), Path("pico2.hex")], Path("pico2.md"))
+    notes = module.notes_text([files])
+    assert notes.startswith(f"# Distilling DDSP: {title}\n") and notes.endswith("- Sound.\n")
+    assert "(flute, piano, trumpet, violin), as tiny models" in notes
+    listed = "`firmware/pico2.uf2`, `firmware/pico2.hex`; wiring: `firmware/pico2.md`\n"
+    assert f"- **{board.title}** (RP2350): up to 32 notes at once; {listed}" in notes

@@ -15,6 +15,7 @@ from pipeline.publishing.site import check_links
 FILES = {
     "play/index.html": '<a href="#top">top</a>',
     "firmware/pico.uf2": "uf2",
+    "firmware/pico.md": "wiring",
     "firmware/nucleo_h743zi.hex": "hex",
     "models/flute_tiny_int8.tflite": "model",
     "models/flute_tiny_int8.md": "card",
@@ -68,6 +69,9 @@ def test_site_leads_to_the_pages_and_to_every_file_of_the_release(release, liste
     for name in FILES:
         assert f'href="{name}"' in downloads
         assert (out / "downloads" / name).read_text() == FILES[name]
+    rows = [row for row in downloads.split("<tr>") if "firmware/" in row]
+    assert len(rows) == 2 and sum('"firmware/pico.md">wiring</a>' in row for row in rows) == 1
+    assert "tiny models" in downloads
     assert "Raspberry Pi Pico 2</th>" not in downloads  # the release has no firmware for it
 
 
