@@ -56,6 +56,7 @@ from pipeline.quantization.weights import (
     round_kernels,
     save_quantization,
 )
+from pipeline.training.dataset_arrays import require_instrument
 
 NARROWING_STRIDE = 4  # every fourth clip for training is enough to narrow the ranges
 VARIATIONS = 3  # copies of the clips for training, in other keys and dynamics
@@ -148,6 +149,8 @@ class _Task:
     @classmethod
     def load(cls, run_dir: Path, dataset: Path | None) -> "_Task":
         run = load_run(run_dir)
+        if dataset is not None:
+            require_instrument(dataset, run.instrument)
         pitch = PitchRange.tracked(load_instrument(run.instrument).data)
         weights = fold_residual_bias(load_weights(run_dir / WEIGHTS, run.tcn), run.tcn)
         weights = fold_pitch_range(weights, run.tcn, pitch)

@@ -20,7 +20,15 @@ from pipeline.model.losses import sound_frames
 from pipeline.model.noise import grains_like
 from pipeline.model.patches import find_patch
 from pipeline.model.synth import Tensor, base_phase
-from pipeline.training.dataset_arrays import FEATURES, LIVE, STORED, Arrays, has_live, live_names
+from pipeline.training.dataset_arrays import (
+    FEATURES,
+    LIVE,
+    STORED,
+    Arrays,
+    has_live,
+    live_names,
+    require_instrument,
+)
 
 AT_AUDIO_RATE = ("audio", "phase", "teacher_audio")
 LEAD_FRAMES = 1  # levels and noise ramp up from 0 in the first block
@@ -43,8 +51,10 @@ def load_dataset(path: Path, config: InstrumentConfig) -> Arrays:
         would measure them, if the data set has them.
 
     Raises:
-        UserError: The file is missing, damaged, or has no clips to train on.
+        UserError: The file is missing or damaged, was made for another instrument, or has no clips
+            to train on.
     """
+    require_instrument(path, config.instrument)
     command = f"python -m pipeline.data --instrument {config.instrument}"
     if (path.parent.name, path.name) == (config.instrument, "dataset.npz"):
         remedy = f"run {command}{runs_option(path.parent.parent)}"

@@ -1,4 +1,4 @@
-"""Names of the arrays in ``dataset.npz``, which `pipeline.training.dataset_building` writes.
+"""Names of the arrays in ``dataset.npz``, and what identifies a data set.
 
 They are apart from `pipeline.training.dataset` because recordings are prepared without Keras, whose
 import takes seconds and half a gigabyte in every process.
@@ -6,10 +6,14 @@ import takes seconds and half a gigabyte in every process.
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.core.errors import UserError
+from pipeline.core.files import read_json
 
 STORED = (
     *("audio", "f0_hz", "loudness_db", "confidence", "n_valid_frames", "sounding"),
@@ -24,6 +28,23 @@ Arrays = dict[str, npt.NDArray[Any]]
 def live_names() -> list[str]:
     """Returns the names of live features."""
     return [LIVE + name for name in FEATURES]
+
+
+def require_instrument(path: Path, instrument: str) -> None:
+    """Checks that a data set was made for an instrument, if ``dataset.json`` beside it tells.
+
+    Raises:
+        UserError: It was made for another one, or that file is damaged.
+    """
+    summary = path.with_name("dataset.json")
+    if path.name != "dataset.npz" or not summary.is_file():
+        return
+    made_for = read_json(summary, remedy="run python -m pipeline.data again").get("instrument")
+    if made_for not in (None, instrument):
+        raise UserError(
+            f"{path} was made for the {made_for}, not for the {instrument}: run python -m "
+            f"pipeline.data --instrument {instrument}, or give another data set"
+        )
 
 
 def fingerprint(dataset: Mapping[str, npt.NDArray[Any]]) -> str:

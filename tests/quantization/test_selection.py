@@ -330,6 +330,9 @@ def test_data_set_without_features_is_refused(run_dir):
     np.savez(run_dir / "dataset.npz", audio=np.zeros(3))
     with pytest.raises(UserError, match=r"dataset\.npz has no split, n_valid_frames, f0_hz"):
         quantize_run(run_dir, dataset=run_dir / "dataset.npz")
+    (run_dir / "dataset.json").write_text('{"instrument": "piano"}')
+    with pytest.raises(UserError, match="was made for the piano, not for the flute"):
+        quantize_run(run_dir, dataset=run_dir / "dataset.npz")
 
 
 @pytest.mark.slow

@@ -278,6 +278,17 @@ def test_bad_requests_end_with_one_line_and_status_2(tmp_path, capsys, arguments
     assert message.format(runs=tmp_path) in line
 
 
+def test_data_set_of_another_instrument_is_refused(tmp_path, dataset_path, capsys):
+    shutil.copy(dataset_path, tmp_path / "dataset.npz")
+    (tmp_path / "dataset.json").write_text('{"instrument": "flute"}')
+    words = ["--instrument", "piano", "--dataset", tmp_path / "dataset.npz", "--runs", tmp_path]
+    line = refusal(capsys, train.main, *words)
+    assert "was made for the flute, not for the piano: run python -m pipeline.data" in line
+    assert len(load_dataset(tmp_path / "dataset.npz", INSTRUMENT)["split"]) == 6
+    (tmp_path / "dataset.json").write_text("{")
+    assert "dataset.json is damaged" in refusal(capsys, train.main, *words)
+
+
 def test_damaged_files_are_named(tmp_path, trained):
     damaged = tmp_path / "dataset.npz"
     damaged.write_bytes(b"PK\x03\x04 not a zip")
