@@ -1,11 +1,13 @@
 """Shared options: numbers are range-checked, and former names are refused with the current ones."""
 
 import math
+import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
-from pipeline.core.cli import run_main
+from pipeline.core.cli import command_line, run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TrainConfig, load_instrument
 from pipeline.core.options import add_json, add_models
@@ -180,3 +182,10 @@ def test_several_instruments_follow_one_option_or_several():
     add_models(parser, parser.add_mutually_exclusive_group(), help="a model")
     given = parser.parse_args(["--instrument", "flute", "piano", "--instrument", "violin"])
     assert given.instrument == ["flute", "piano", "violin"]
+
+
+def test_command_that_is_printed_can_be_pasted_into_a_shell():
+    words = ("--run", Path("my runs/flute's"), "--epochs", 3)
+    line = command_line("quantize", *words)
+    assert line.startswith("python -m pipeline.quantize --run 'my runs/")
+    assert shlex.split(line)[3:] == [str(word) for word in words]
