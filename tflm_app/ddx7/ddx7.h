@@ -66,8 +66,9 @@ bool ddx7_init(ddx7_t *synth, size_t n_bytes, uint32_t sample_rate_hz);
 void ddx7_read(ddx7_t *synth, int16_t *samples, size_t n);
 
 /* Handles n bytes of MIDI as they arrive, in pieces of any size; all bytes are valid. player/player.h lists
- * the messages that have an effect, player/midi_input.h what ends notes whose end is lost. Time is counted in samples that were read: where a
- * sender sends active sensing, read at most 300 ms between two calls, or its notes end. */
+ * the messages that have an effect, player/midi_input.h what ends notes whose end is lost. Time is counted in
+ * samples that were read: where a sender sends active sensing, read at most 300 ms between two calls, or its
+ * notes end. */
 void ddx7_midi(ddx7_t *synth, const uint8_t *bytes, size_t n);
 
 /* Presses or releases a key, moves a controller, or bends the pitch, as MIDI channel 1 does. note, velocity,
