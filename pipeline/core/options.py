@@ -194,13 +194,13 @@ def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     """
     parser.add_argument(
         "--json",
-        type=_new_file,
+        type=new_file,
         metavar="FILE",
         help=f"also write {what} to this JSON file (default: only print them)",
     )
 
 
-def _new_file(text: str) -> Path:
+def new_file(text: str) -> Path:
     """Returns the path of a file that can be written; folders on the way to it may be missing."""
     path = Path(text)
     if path.is_dir():

@@ -215,9 +215,8 @@ def test_damaged_samples_in_the_cache_are_named(tmp_path: Path, content: bytes) 
     (take,) = analyse(recordings, FLUTE, tmp_path / "cache")  # they are made again
     assert len(take.audio) == SAMPLE_RATE // 2
     samples.write_bytes(content)
-    (take,) = analyse(recordings, FLUTE, tmp_path / "cache")
     with pytest.raises(UserError, match=rf"{samples.name} is missing or damaged .*: delete it and"):
-        np.abs(take.audio)
+        list(analyse(recordings, FLUTE, tmp_path / "cache"))
 
 
 def test_analyses_do_not_hold_the_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from support.refusals import refusal
 
 import pipeline
-from pipeline.core import paths
+from pipeline.core import options, paths
 from pipeline.core.files import to_toml
 from pipeline.core.parser import Parser
 
@@ -70,7 +70,8 @@ def test_every_number_is_checked_against_its_range(command, monkeypatch):
     parser = parser_of(command, monkeypatch)
     for action in parser._actions:
         assert action.type not in (int, float), action.option_strings
-        if callable(action.type) and action.type is not Path and not action.choices:
+        is_path = action.type in (Path, options.new_file)
+        if callable(action.type) and not is_path and not action.choices:
             for text in ("nan", "1e99", "-1e99", "some"):
                 with pytest.raises(argparse.ArgumentTypeError):
                     action.type(text)
@@ -118,7 +119,7 @@ def test_former_spelling_is_refused_with_the_current_one(command, words, present
         ("quantize", "--run x", "x is not a run folder"),
         ("bench", "--run x", "x is not a run folder"),
         ("bench", "--boards --run x --run y", "--boards measures one model"),
-        ("bench_report", "x.json", "x.json is missing"),
+        ("bench_report", "x.json", "x.json cannot be read (No such file or directory)"),
         ("listening_test", "x.csv --out x.png", "x.csv is missing"),
         ("flash", "--board pico --drive x", "x is not the drive of a pico"),
         ("flash", "--board pico --run x", "x is not a run folder"),

@@ -35,7 +35,7 @@ def test_card_of_ones_own_model_leaves_its_licence_to_its_maker(small_run):
 def test_damaged_figures_are_named(tmp_path):
     copytree(FLUTE, tmp_path / "tiny")
     (tmp_path / "tiny" / "metrics.json").write_text("{")
-    with pytest.raises(UserError, match=r"metrics\.json cannot be read"):
+    with pytest.raises(UserError, match=r"metrics\.json is damaged"):
         model_card(tmp_path / "tiny")
 
 

@@ -228,7 +228,7 @@ int main(void) {
 """
 
 
-@pytest.mark.parametrize(("board", "expected"), [("qemu_m4", 55), ("qemu_m0", 110)])
+@pytest.mark.parametrize(("board", "expected"), [("qemu_m4", 55), ("qemu_m0", 105)])
 def test_interpolation_costs_what_the_header_says(exported_sources, tmp_path, board, expected):
     source = tmp_path / "cost.c"
     source.write_text(COST)

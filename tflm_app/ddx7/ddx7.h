@@ -16,7 +16,7 @@
  *
  * Cost: that of player/player.h. At every rate but 16 kHz the filter adds 20 100 instructions per block of
  * 4 ms on Cortex-M4F and 40 500 on M0+, more than a voice of a tiny model takes; interpolation to rates other
- * than 48 kHz adds about 55 per sample of the output on M4F and 110 on M0+. State: that of the player and
+ * than 48 kHz adds about 55 per sample of the output on M4F and 105 on M0+. State: that of the player and
  * 0.8 kB.
  */
 #ifndef DDX7_H
