@@ -1,5 +1,6 @@
 """48 kHz: the filter of the upsampler, its bits on every core, its effect on tones, its reverse."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from pipeline.core.paths import APP_DIR
 from pipeline.evaluation import aliasing
 from pipeline.model import upsampler as model_upsampler
 from pipeline.reference import upsampler as reference_upsampler
+from pipeline.target.boards import ALL_BOARDS
 from pipeline.target.build import build_program, make
 from pipeline.target.emulator import run_program
 from pipeline.target.player import SCORE_RECORD
@@ -133,6 +135,22 @@ def test_downsampler_is_the_same_on_every_core(board, tmp_path):
     played = np.frombuffer(run.files["out"], "<i2")
     np.testing.assert_array_equal(played, reference_upsampler.downsample(pcm))
     assert {-32768, 32767} <= set(played)
+
+
+@pytest.mark.firmware
+def test_downsampling_with_cmsis_dsp_costs_what_the_header_says(tmp_path):
+    core, dsp = fetch_cmsis()
+    flags = ALL_BOARDS["qemu_m4"].processor.flags
+    folders = [APP_DIR, core, dsp / "Include", dsp / "PrivateInclude"]
+    files = [APP_DIR / "upsampler" / f"{name}.c" for name in ("upsampler", "upsampler_taps")]
+    files.append(dsp / "Source" / "FilteringFunctions" / "arm_fir_q15.c")
+    command = ["arm-none-eabi-gcc", "-O2", "-mthumb", *flags, "-w", "-DARM_MATH_LOOPUNROLL", "-c"]
+    includes = [word for folder in folders for word in ("-isystem", str(folder))]
+    subprocess.run([*command, *includes, *map(str, files)], check=True, cwd=tmp_path)
+    objects = [tmp_path / path.with_suffix(".o").name for path in files]
+    source = Path(__file__).with_name("downsample_cost.c")
+    program = build_program("qemu_m4", [source, *objects], out=tmp_path / "build")
+    assert 100 * run_program(program).status == pytest.approx(9300, abs=100)
 
 
 def test_rendering_at_16_khz_has_aliases_that_rendering_at_48_khz_lacks():
