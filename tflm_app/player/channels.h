@@ -1,8 +1,7 @@
 /* The MIDI channels: what their messages have set, and what follows from it for the voices; internal to
  * player/.
  *
- * State: 32 bytes per channel. Cost: 400 instructions per block with four voices on one channel, on
- * Cortex-M4F and M0+.
+ * State: 32 bytes per channel. Cost: part of the player's (player.h).
  */
 #ifndef PLAYER_CHANNELS_H
 #define PLAYER_CHANNELS_H
