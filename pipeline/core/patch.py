@@ -5,6 +5,7 @@ A routing is written as chains of operators: ``"6>5>1 4>3>1 2>1"`` means that op
 """
 
 import re
+import zlib
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -66,6 +67,15 @@ class Patch:
     def _sound(self) -> tuple[object, ...]:
         """What decides how the patch sounds."""
         return self.modulators, self.ratios, self.detune_cents, self.stretch, self.inharmonicity
+
+    @cached_property
+    def id(self) -> int:
+        """CRC-32 of what decides how the patch sounds; files of models name their patch by it."""
+        ratios = " ".join(map(str, self.ratios))
+        detuning = " ".join(str(float(cents)) for cents in self.detune_cents)
+        curve = " ".join(f"{float(note)}:{float(value)}" for note, value in self.inharmonicity)
+        text = f"{self.modulators} {ratios}, {detuning}, {self.stretch}, {curve}"
+        return zlib.crc32(text.encode())
 
     @cached_property
     def modulators(self) -> tuple[tuple[int, ...], ...]:

@@ -29,7 +29,7 @@ from pipeline.core.constants import (
     SAMPLE_RATE,
 )
 from pipeline.emit.c_text import TABLES_BANNER, float_text, header
-from pipeline.model.expression import KNOTS, N_RELEASE_KNOTS, PITCH_STEP
+from pipeline.model.expression import KNOTS, MAX_CURVES, N_RELEASE_KNOTS, PITCH_STEP, extreme
 from pipeline.model.noise import FADE, N_LAYERS, QUIET_DB, TABLE_SAMPLES
 from pipeline.model.upsampler import FACTOR, N_TAPS
 from pipeline.reference import expression, fm, input_gain, noise, reverb
@@ -120,6 +120,24 @@ def _expression() -> _Entries:
     ]
 
 
+def _expression_bounds() -> _Entries:
+    lowest, highest = (expression.to_fixed(extreme(end)) for end in (0, 1))
+    return [
+        ("EXPRESSION_MAX_CURVES", MAX_CURVES),
+        ("EXPRESSION_MAX_LOWEST_NOTE", highest.lowest_note),
+        ("EXPRESSION_LOWEST_DB_Q8", f"({lowest.curves[0].envelope[0]})"),
+        ("EXPRESSION_LOWEST_SLOPE_Q14", f"({lowest.curves[0].envelope_slope})"),
+        ("EXPRESSION_HIGHEST_RELEASE_SLOPE_Q14", f"({highest.curves[0].release_slope})"),
+        ("EXPRESSION_MAX_SLUR_FRAMES", highest.slur_frames),
+        ("EXPRESSION_MAX_VIBRATO_DELAY", highest.vibrato_delay),
+        ("EXPRESSION_MIN_VIBRATO_GROWTH_Q16", highest.vibrato_growth_q16),  # of the longest growth
+        ("EXPRESSION_MAX_VIBRATO_DEPTH", highest.vibrato_depth),
+        ("EXPRESSION_MAX_VIBRATO_RATE", f"{highest.vibrato_rate}u"),
+        ("EXPRESSION_MAX_PITCH_DRIFT", highest.pitch_drift),
+        ("EXPRESSION_MAX_LOUDNESS_DRIFT", highest.loudness_drift),
+    ]
+
+
 def _sections() -> dict[str, _Entries]:
     """Returns the entries of the header, name and C value, by the heading above them."""
     return {
@@ -138,6 +156,7 @@ def _sections() -> dict[str, _Entries]:
         "Operator levels in turns, at most 0.32; and the sine's table.": _levels(),
         "Noise, and the generator of random numbers.": _noise(),
         "Expression: knots of a curve, levels in dB, times in frames.": _expression(),
+        "Bounds of an expression table.": _expression_bounds(),
         "Partitions of the reverb: taps of one in the tail, and in a head before a tail.": [
             ("REVERB_TAIL_SAMPLES", reverb.TAIL_SAMPLES),
             ("REVERB_TAIL_START", reverb.TAIL_START),

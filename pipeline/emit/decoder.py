@@ -130,9 +130,7 @@ def _tflm_arena_bytes(model: StepModel) -> int:
 
 def _io_text(name: str, model: StepModel) -> str:
     table = level_table(model.logits.scale, model.logits.zero_point, model.bits)
-    silence: list[int] = []
-    for vector in silent_state(model):
-        silence += [*vector.tolist(), *[0] * (len(vector) % 2)]
+    silence = silence_values(model)
     return f"""\
 static const int32_t levels_q32[{len(table)}] = {{
 {rows(table.tolist(), 10)}}};
@@ -148,6 +146,14 @@ const decoder_io_t {name}_io = {{
     .silence = silence,
 }};
 """
+
+
+def silence_values(model: StepModel) -> list[int]:
+    """Returns the vectors of `silent_state`, each padded to an even size."""
+    values: list[int] = []
+    for vector in silent_state(model):
+        values += [*vector.tolist(), *[0] * (len(vector) % 2)]
+    return values
 
 
 def _aot_text(name: str, model: StepModel) -> str:

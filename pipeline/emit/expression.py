@@ -6,18 +6,22 @@ from pipeline.reference.expression import FixedExpression, to_fixed
 
 
 def expressions_text(expressions: dict[str, Expression]) -> str:
-    """Returns ``expressions.c``, the tables of a firmware's presets by name, in preset order."""
-    tables = "".join(_table_text(name, to_fixed(table)) for name, table in expressions.items())
-    presets = "".join(f"    &{name}_expression,\n" for name in expressions)
+    """Returns ``expressions.c``: a firmware's instruments and tables by name, in preset order."""
+    tables = "".join(table_text(name, to_fixed(table)) for name, table in expressions.items())
+    presets = "".join(
+        f"    {{&instrument_presets[{number}], &{name}_expression}},\n"
+        for number, name in enumerate(expressions)
+    )
     return f"""\
-{BANNER}#include "player/expression.h"
+{BANNER}#include "player/player.h"
 
-{tables}const expression_t *const expression_presets[] = {{
+{tables}const player_preset_t player_presets[] = {{
 {presets}}};
 """
 
 
-def _table_text(name: str, fixed: FixedExpression) -> str:
+def table_text(name: str, fixed: FixedExpression) -> str:
+    """Returns the definition of ``<name>_expression``."""
     curves = "".join(
         f"    {{{braces(curve.envelope)},\n"
         f"     {braces(curve.release)}, {curve.envelope_slope}, {curve.release_slope}}},\n"

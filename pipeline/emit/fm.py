@@ -49,6 +49,7 @@ FM_HOT static void render(fm_voice_t *voice, float f0_hz, const int32_t levels_q
 const fm_patch_t {name} = {{
     .increment_per_f0 = 0x{increment_per_f0(patch):016X}u,
     .render = render,
+    .id = 0x{patch.id:08X}u,
 }};
 """
     return {f"{name}.h": header(f"{name}.h", declaration), f"{name}.c": source}

@@ -76,12 +76,16 @@ def load_preset(run_dir: Path, *, fmt: str = "int8", reverb_seconds: float = 0.0
     )
 
 
-def write_firmware_source(presets: Sequence[Preset], out: Path) -> list[Path]:
+def write_firmware_source(
+    presets: Sequence[Preset], out: Path, *, loadable: Sequence[Preset] = ()
+) -> list[Path]:
     """Writes the C of the presets of one firmware.
 
     Args:
         presets: At least one, of different names.
         out: Folder, created if needed. Files of an earlier call are replaced or removed.
+        loadable: Presets that are not compiled in, but for which the firmware gets the FM patch and
+            the size of the decoder's state, so that it can load them from files.
 
     Returns:
         The files, in the order in which they were written.
@@ -89,17 +93,21 @@ def write_firmware_source(presets: Sequence[Preset], out: Path) -> list[Path]:
     Raises:
         UserError: A model is missing or damaged, or the engine cannot run it.
     """
-    _check(presets)
-    presets = _tell_patches_apart(presets)
-    models = [read_step_model(preset.tflite) for preset in presets]
+    everything = _tell_patches_apart([*presets, *loadable])
+    _check(everything)
+    presets = everything[: len(presets)]
+    every_model = [read_step_model(preset.tflite) for preset in everything]
+    models = every_model[: len(presets)]
+    patches = [preset.patch for preset in everything]
     texts = {
-        "decoder_config.h": config_text(models),
-        "instruments.c": _instruments_text(presets, models),
+        "decoder_config.h": config_text(every_model),
+        "instruments.c": _instruments_text(presets, models, patches),
         "expressions.c": expressions_text({preset.name: preset.expression for preset in presets}),
     }
+    for patch in patches:
+        texts |= patch_texts(patch)
     for preset, model in zip(presets, models, strict=True):
         texts |= model_texts(preset.name, model)
-        texts |= patch_texts(preset.patch)
         texts[f"{preset.name}_noise.c"] = noise_text(preset.name, preset.noise)
     texts |= _reverb_texts(presets)
     _replace_generated(texts, out)
@@ -130,11 +138,14 @@ def _tell_patches_apart(presets: Sequence[Preset]) -> list[Preset]:
     return renamed
 
 
-def _instruments_text(presets: Sequence[Preset], models: Sequence[StepModel]) -> str:
-    """Returns ``instruments.c``, the table of presets."""
-    patches = sorted({preset.patch.name for preset in presets})
+def _instruments_text(
+    presets: Sequence[Preset], models: Sequence[StepModel], patches: Sequence[Patch]
+) -> str:
+    """Returns ``instruments.c``, the tables of presets and of patches."""
+    patch_names = sorted({patch.name for patch in patches})
     headers = [f"{preset.name}_model.h" for preset in presets]
-    headers += [f"{patch}_patch.h" for patch in patches]
+    headers += [f"{name}_patch.h" for name in patch_names]
+    addresses = "".join(f"    &{name}_patch,\n" for name in patch_names)
     noises = "".join(f"extern const noise_preset_t {preset.name}_noise;\n" for preset in presets)
     table = "".join(
         f'    {{"{preset.name}", &{preset.name}_model, &{preset.patch.name}_patch, '
@@ -149,6 +160,11 @@ const instrument_preset_t instrument_presets[] = {{
 {table}}};
 
 const size_t instrument_n_presets = {len(presets)};
+
+const fm_patch_t *const instrument_patches[] = {{
+{addresses}}};
+
+const size_t instrument_n_patches = {len(patch_names)};
 """
 
 

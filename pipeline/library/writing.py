@@ -14,11 +14,11 @@ _Checksums = dict[str, list[str]]
 """By path in the export; two while one export replaces another."""
 
 
-def write_export(tree: Mapping[str, str], out: Path) -> None:
+def write_export(tree: Mapping[str, str | bytes], out: Path) -> None:
     """Writes the files of an export; replaces or removes those of an earlier one.
 
     Args:
-        tree: Text of each file by its path in the export.
+        tree: Content of each file by its path in the export.
         out: A folder that is missing or empty, or that holds an earlier export. Other files in it
             stay.
 
@@ -27,7 +27,10 @@ def write_export(tree: Mapping[str, str], out: Path) -> None:
             or has been edited.
     """
     earlier = read_marker(out)
-    planned = {name: [_checksum(text.encode())] for name, text in tree.items()}
+    contents = {
+        name: text.encode() if isinstance(text, str) else text for name, text in tree.items()
+    }
+    planned = {name: [_checksum(content)] for name, content in contents.items()}
     both = {name: earlier.get(name, []) + planned.get(name, []) for name in {**earlier, **planned}}
     for name, checksums in both.items():
         path = out / name
@@ -35,8 +38,8 @@ def write_export(tree: Mapping[str, str], out: Path) -> None:
             reason = "was edited since it was exported" if name in earlier else "was not exported"
             raise UserError(f"{path} {reason}: move it away, or give another --out")
     _write_marker(out, both)  # an interrupted export can then be repeated
-    for name, text in tree.items():
-        _write(out / name, text)
+    for name, content in contents.items():
+        _write(out / name, content)
     for name in both.keys() - tree.keys():
         (out / name).unlink(missing_ok=True)
     _write_marker(out, planned)
@@ -75,12 +78,12 @@ def _is_entry(entry: tuple[str, object]) -> bool:
 
 def _write_marker(out: Path, checksums: _Checksums) -> None:
     content = {"made_by": "python -m pipeline.export", "files": checksums}
-    _write(out / MARKER, json.dumps(content, indent=1) + "\n")
+    _write(out / MARKER, f"{json.dumps(content, indent=1)}\n".encode())
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     with atomic_write(path) as temporary:
-        temporary.write_bytes(text.encode())
+        temporary.write_bytes(content)
 
 
 def _checksum(content: bytes) -> str:

@@ -24,6 +24,18 @@ MAX_CURVES = 12
 KNOTS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])  # frames
 N_RELEASE_KNOTS = 11
 LOWEST_DB = -96.0
+BOUNDS = {  # lowest and highest value of an entry; those of all others are LOWEST_DB and 0
+    "lowest_note": (0, 120),
+    "envelope_slope": (-450, 0),
+    "release_slope": (-450, -1),
+    "slur_ms": (0, 1000),
+    "vibrato_hz": (0, 20),
+    "vibrato_cents": (0, 99),
+    "vibrato_delay_ms": (0, 1000),
+    "vibrato_growth_ms": (4, 10_000),
+    "pitch_drift_cents": (0, 50),
+    "loudness_drift_db": (0, 1),
+}
 # Gain in dB (Q8) of every velocity and controller value.
 GAIN_DB_Q8 = [-96 * 256] + [round(256 * 40 * math.log10(value / 127)) for value in range(1, 128)]
 
@@ -106,6 +118,17 @@ PLAIN = Expression(
 )
 
 
+def extreme(end: int) -> Expression:
+    """Returns the table whose values are the lowest (0) or the highest (1) that are allowed."""
+    values = {
+        field.name: np.full(
+            np.shape(getattr(PLAIN, field.name)), BOUNDS.get(field.name, (LOWEST_DB, 0))[end]
+        ).tolist()
+        for field in fields(Expression)
+    }
+    return Expression(**values)
+
+
 def find_expression(run_dir: Path) -> Expression:
     """Loads the table that belongs to a model.
 
@@ -154,18 +177,6 @@ def _check(expression: Expression) -> None:
         "envelope_slope": (n_curves,),
         "release_slope": (n_curves,),
     }
-    bounds = {
-        "lowest_note": (0, 120),
-        "envelope_slope": (-450, 0),
-        "release_slope": (-450, -1),
-        "slur_ms": (0, 1000),
-        "vibrato_hz": (0, 20),
-        "vibrato_cents": (0, 99),
-        "vibrato_delay_ms": (0, 1000),
-        "vibrato_growth_ms": (4, 10_000),
-        "pitch_drift_cents": (0, 50),
-        "loudness_drift_db": (0, 1),
-    }
     if not 2 <= n_curves <= MAX_CURVES:
         raise ValueError(f"envelope_slope has {n_curves} entries instead of 2 to {MAX_CURVES}")
     for field in fields(expression):
@@ -175,6 +186,6 @@ def _check(expression: Expression) -> None:
             raise ValueError(f"{field.name} is not numbers, or its rows differ in length") from None
         if values.shape != shapes.get(field.name, ()):
             raise ValueError(f"{field.name} has shape {list(values.shape)}")
-        lowest, highest = bounds.get(field.name, (LOWEST_DB, 0))
+        lowest, highest = BOUNDS.get(field.name, (LOWEST_DB, 0))
         if not (np.all(values >= lowest) and np.all(values <= highest)):
             raise ValueError(f"{field.name} is not within {lowest} and {highest}")

@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.errors import UserError
@@ -16,7 +17,12 @@ from pipeline.target.boards import ALL_BOARDS, INSTRUMENT_BOARDS
 from pipeline.target.voices import check_time, default_voices
 
 
-def generate(*run_dirs: Path, fmt: str = "int8", reverb_seconds: float = 0.0) -> Path:
+def generate(
+    *run_dirs: Path,
+    fmt: str = "int8",
+    reverb_seconds: float = 0.0,
+    loadable: Sequence[Path] = (),
+) -> Path:
     """Generates the C of run folders' models, one preset each; returns the folder with the C.
 
     Args:
@@ -24,18 +30,23 @@ def generate(*run_dirs: Path, fmt: str = "int8", reverb_seconds: float = 0.0) ->
         fmt: Format of the models.
         reverb_seconds: Length of the learnt reverbs; 0 for dry instruments. `Board.reverb_seconds`
             is the longest reverb that a board has memory for.
+        loadable: Run folders of models that are not compiled in, but can be loaded from files.
 
     Raises:
         UserError: A run folder, or its quantized model, is missing or damaged.
     """
-    resolved = [run_dir.resolve() for run_dir in run_dirs]
-    place = hashlib.sha256("\n".join(map(str, resolved)).encode()).hexdigest()[:8]
+    resolved = [run_dir.resolve() for run_dir in (*run_dirs, *loadable)]
+    names = "\n".join(map(str, resolved))
+    if loadable:
+        names += f"\n{len(loadable)} in files"
+    place = hashlib.sha256(names.encode()).hexdigest()[:8]
     kind = f"{fmt}-reverb{reverb_seconds:g}" if reverb_seconds else fmt
     out = BUILD_DIR / "generated" / f"{resolved[0].name}-{kind}-{place}"
-    loaded = [
-        presets.load_preset(run_dir, fmt=fmt, reverb_seconds=reverb_seconds) for run_dir in run_dirs
-    ]
-    presets.write_firmware_source(loaded, out)
+    compiled, in_files = (
+        [presets.load_preset(run_dir, fmt=fmt, reverb_seconds=reverb_seconds) for run_dir in part]
+        for part in (run_dirs, loadable)
+    )
+    presets.write_firmware_source(compiled, out, loadable=in_files)
     return out
 
 

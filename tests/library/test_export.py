@@ -84,6 +84,50 @@ def test_command_writes_the_tree_and_says_what_comes_next(trees, tmp_path, capsy
 
 
 @pytest.mark.firmware
+def test_loadable_model_is_a_file_and_brings_its_patch(tmp_path):
+    reduced = MODEL_DIR / "trumpet" / "reduced_cd"
+    out = tmp_path / "DDX7"
+    export.main(["--for", "cmake", "--run", str(FLUTE), "--load", str(reduced), "--out", str(out)])
+    models = {path.name: path for path in (out / "models").iterdir()}
+    assert set(models) == {
+        *("flute_tiny.md", "trumpet_reduced_cd.md"),
+        *("trumpet_reduced_cd.dsp.ddx7", "trumpet_reduced_cd.armv6m.ddx7"),
+    }
+    sources = out / "src" / "ddx7"
+    assert "&ddx7_pair_and_fan_patch," in (sources / "instruments.c").read_text()
+    assert (sources / "pair_and_fan_patch.c").is_file()
+    assert not (sources / "trumpet_reduced_cd_model.c").exists()
+    assert "DDX7_DECODER_RING_VALUES 1668\n" in (sources / "decoder_config.h").read_text()
+    assert "files of trumpet_reduced_cd are in `models/`" in (out / "README.md").read_text()
+
+
+def test_files_alone_can_be_exported_without_any_tool(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    out = tmp_path / "models"
+    words = [word for run_dir in RUN_DIRS for word in ("--run", str(run_dir))]
+    export.main(["--for", "ddx7", *words, "--format", "int16x8", "--out", str(out)])
+    names = {
+        f"{name}_tiny{suffix}"
+        for name in ("flute", "piano")
+        for suffix in (".dsp.ddx7", ".armv6m.ddx7", ".md")
+    }
+    assert {path.name for path in out.iterdir()} == names | {"ddx7_export.json"}
+    content = (out / "piano_tiny.dsp.ddx7").read_bytes()
+    assert content[:4] == b"DDX7" and content[6:8] == bytes([16, 1])
+    assert len(content) == int.from_bytes(content[8:12], "little")
+    said = capsys.readouterr().out.splitlines()
+    assert "6 files" in said[0] and "ddx7_load()" in said[1] and "*.armv6m.ddx7" in said[1]
+
+
+@pytest.mark.parametrize("option", [("--voices", "2"), ("--load", FLUTE)])
+def test_options_of_libraries_are_refused_for_files_alone(capsys, tmp_path, option):
+    out = tmp_path / "out"
+    line = refusal(capsys, export.main, "--for", "ddx7", "--run", FLUTE, "--out", out, *option)
+    assert option[0] in line and "ddx7" in line
+    assert not out.exists()
+
+
+@pytest.mark.firmware
 def test_own_model_and_16_bit_activations_can_be_exported(small_run):
     own = library_sources([small_run])
     assert '"flute_reduced_cd"' in own["ddx7/instruments.c"]

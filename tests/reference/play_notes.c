@@ -10,6 +10,8 @@
 #include "player/expression.h"
 #include "player/pitch.h"
 
+extern const expression_t *const tables[];
+
 typedef struct {
     int32_t what; /* 0: nothing, 1: start, 2: slur, 3: release */
     int32_t note, velocity;
@@ -23,7 +25,7 @@ int main(int argc, char **argv) {
     if (argc != 4) {
         return 2;
     }
-    const expression_t *const table = expression_presets[argv[1][0] - '0'];
+    const expression_t *const table = tables[argv[1][0] - '0'];
     const int steps = board_open_read(argv[2]), frames = board_open_write(argv[3]);
     expression_state_t state;
     expression_reset(&state, 12345u);

@@ -13,7 +13,7 @@ from pipeline.core.constants import FRAME_RATE
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument, shipped_instruments
 from pipeline.core.paths import APP_DIR, MODEL_DIR
-from pipeline.emit.expression import expressions_text
+from pipeline.emit.expression import table_text
 from pipeline.model.expression import (
     GAIN_DB_Q8,
     KNOTS,
@@ -78,10 +78,15 @@ def play(table: Expression, steps: np.ndarray) -> np.ndarray:
 @pytest.mark.firmware
 @pytest.mark.parametrize("board", ["host", *EMULATED_BOARDS])
 def test_firmware_and_python_turn_notes_into_the_same_frames(board, tmp_path):
-    (tmp_path / "expressions.c").write_text(expressions_text(TABLES))
+    definitions = "".join(table_text(name, to_fixed(table)) for name, table in TABLES.items())
+    addresses = ", ".join(f"&{name}_expression" for name in TABLES)
+    (tmp_path / "tables.c").write_text(
+        '#include "player/expression.h"\n'
+        f"{definitions}const expression_t *const tables[] = {{{addresses}}};\n"
+    )
     program = build_program(
         board,
-        [*SOURCES, tmp_path / "expressions.c"],
+        [*SOURCES, tmp_path / "tables.c"],
         out=tmp_path / "build",
         sanitize=board == "host",
     )

@@ -37,9 +37,16 @@ TUNE: Score = [
 N_BLOCKS = 200
 
 
-def write_sources(folder: Path) -> None:
+def write_sources(
+    folder: Path,
+    run_dirs: Sequence[Path] = RUN_DIRS,
+    *,
+    fmt: str = "int8",
+    loadable: Sequence[Path] = (),
+) -> None:
     """Writes the folder ``src`` of an export."""
-    for name, text in library_sources(RUN_DIRS, n_voices=N_VOICES).items():
+    sources = library_sources(run_dirs, fmt=fmt, n_voices=N_VOICES, loadable=loadable)
+    for name, text in sources.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -40,11 +40,11 @@ static void render(void) {
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         const player_voice_t *const voice = &player.voices[i];
         const frame_t *const frame = &voice->instrument.frame;
-        check(voice->phase <= VOICE_FADING && voice->preset < instrument_n_presets && voice->note < 128);
+        check(voice->phase <= VOICE_FADING && voice->preset < player.n_presets && voice->note < 128);
         check(frame->f0_hz >= FRAME_MIN_F0_HZ && frame->f0_hz <= FRAME_MAX_F0_HZ);
         check(frame->loudness_db >= FRAME_MIN_LOUDNESS_DB && frame->loudness_db <= FRAME_MAX_LOUDNESS_DB);
     }
-    check(player.n_keys <= PLAYER_N_KEYS && player.program < instrument_n_presets);
+    check(player.n_keys <= PLAYER_N_KEYS && player.program < player.n_presets);
 }
 
 static void feed_midi(uint8_t byte) {

@@ -51,6 +51,23 @@ void ddx7_bend(ddx7_t *synth, int bend) {
 
 void ddx7_select(ddx7_t *synth, int instrument) { receive(synth, MIDI_PROGRAM_CHANGE, instrument, 0); }
 
+bool ddx7_use(ddx7_t *synth, const ddx7_preset_t *presets, int n) {
+    if (n < 1 || n > PLAYER_MAX_PRESETS) {
+        return false;
+    }
+    for (int i = 0; i < n; i++) {
+        if (presets[i].instrument == NULL || presets[i].expression == NULL) {
+            return false;
+        }
+    }
+    player_init_presets(&synth->player, presets, (size_t)n);
+    memset(&synth->input, 0, sizeof synth->input);
+    synth->n_read = synth->n_waiting; /* drops the rest of the block */
+    return true;
+}
+
+const ddx7_preset_t *ddx7_presets(void) { return player_presets; }
+
 int ddx7_n_instruments(void) { return (int)instrument_n_presets; }
 
 const char *ddx7_instrument_name(int instrument) {

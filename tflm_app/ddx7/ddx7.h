@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ddx7/ddx7_model.h"
 #include "player/midi_input.h"
 #include "player/player.h"
 #include "upsampler/upsampler.h"
@@ -79,14 +80,24 @@ void ddx7_note_off(ddx7_t *synth, int note);
 void ddx7_control(ddx7_t *synth, int controller, int value);
 void ddx7_bend(ddx7_t *synth, int bend);
 
-/* Selects the instrument of later notes, 0 to ddx7_n_instruments() - 1; other numbers are ignored. */
+/* Selects the instrument of later notes by its number, from 0; numbers that the synthesizer does not have are
+ * ignored. */
 void ddx7_select(ddx7_t *synth, int instrument);
 
-/* Returns the number of instruments in the library. */
+/* Returns the instruments that are compiled in, and their number. A synthesizer has these after ddx7_init. */
+const ddx7_preset_t *ddx7_presets(void);
 int ddx7_n_instruments(void);
 
-/* Returns the name of an instrument, such as "flute_reduced_cd"; NULL if there is none of that number. */
+/* Returns the name of one of them, such as "flute_reduced_cd"; NULL if there is none of that number. */
 const char *ddx7_instrument_name(int instrument);
+
+/* Makes the synthesizer play n other instruments, 1 to 128: any that are compiled in or were loaded
+ * (ddx7_model.h), numbered in this order. The array must stay as it is. All sound ends at once, and
+ * everything but the rate is as after ddx7_init.
+ *
+ * Returns false, and changes nothing, if one of them is no instrument, such as one that could not be
+ * loaded. */
+bool ddx7_use(ddx7_t *synth, const ddx7_preset_t *presets, int n);
 
 /* Makes the first voice follow a measured sound instead of the keys: pitch in Hz, 20 to 4000, and A-weighted
  * loudness in dB relative to full scale, -80 to 0; values outside are clamped, and NaN keeps the last pitch

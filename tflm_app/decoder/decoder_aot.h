@@ -96,6 +96,8 @@ struct decoder_model {
     uint16_t n_layers;
 };
 
+SHARED_ASSERT(DECODER_RING_VALUES <= UINT16_MAX, "ring_start has 16 bits");
+
 /* Caller-owned, read-only state. Arrays are word-aligned because values are copied in pairs. */
 struct decoder {
     int16_t rings[DECODER_RING_VALUES] __attribute__((aligned(4)));

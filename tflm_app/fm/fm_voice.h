@@ -40,6 +40,7 @@ typedef struct {
     uint64_t increment_per_f0;
     void (*render)(fm_voice_t *voice, float f0_hz, const int32_t levels_q32[FM_N_OPERATORS],
                    int16_t pcm[FM_BLOCK_SAMPLES]);
+    uint32_t id; /* of routing, ratios, detuning and stretch: pipeline/core/patch.py */
 } fm_patch_t;
 
 /* Caller-owned state, private to the functions below. */

@@ -34,6 +34,10 @@ typedef struct {
 extern const instrument_preset_t instrument_presets[];
 extern const size_t instrument_n_presets;
 
+/* All FM patches that are compiled in; instruments that are loaded at run time can use them. */
+extern const fm_patch_t *const instrument_patches[];
+extern const size_t instrument_n_patches;
+
 typedef struct {
     const instrument_preset_t *preset;
     decoder_t decoder;

@@ -99,6 +99,10 @@ static void clear(console_t *console, int number) {
     put(console, "cleared\r\n");
 }
 
+static const char *preset_name(const console_t *console, uint32_t preset) {
+    return console->player->presets[preset].instrument->name;
+}
+
 static void notes(console_t *console, int number) {
     static const char *const phases[] = {"idle", "held", "pedal", "released", "live", "fading"};
     (void)number;
@@ -109,7 +113,7 @@ static void notes(console_t *console, int number) {
         put(console, phases[voice->phase]);
         if (voice->phase != VOICE_IDLE) {
             put(console, " ");
-            put(console, instrument_presets[voice->preset].name);
+            put(console, preset_name(console, voice->preset));
             put(console, " ");
             put_number(console, voice->note);
         }
@@ -118,15 +122,15 @@ static void notes(console_t *console, int number) {
 }
 
 static void program(console_t *console, int number) {
-    if (number >= 0 && (size_t)number >= instrument_n_presets) {
-        put_entry(console, "there is none; programs:", (uint32_t)instrument_n_presets);
+    if (number >= console->player->n_presets) {
+        put_entry(console, "there is none; programs:", console->player->n_presets);
         return;
     }
     if (number >= 0) {
         console->player->program = (uint8_t)number;
     }
-    for (uint32_t i = 0; i < instrument_n_presets; i++) {
-        put_choice(console, i, instrument_presets[i].name, console->player->program);
+    for (uint32_t i = 0; i < console->player->n_presets; i++) {
+        put_choice(console, i, preset_name(console, i), console->player->program);
     }
 }
 

@@ -8,14 +8,18 @@
 #include "player/second_core.h"
 #include "player/voices.h"
 
-void player_init(player_t *player) {
+void player_init(player_t *player) { player_init_presets(player, player_presets, instrument_n_presets); }
+
+void player_init_presets(player_t *player, const player_preset_t *presets, size_t n_presets) {
     memset(player, 0, sizeof *player);
+    player->presets = presets;
+    player->n_presets = (uint8_t)n_presets;
     player->channel = PLAYER_ALL_CHANNELS;
     limiter_init(&player->limiter);
     player_reset(player);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
-        player_voice_bind_preset(voice, 0, NOISE_SEED(i));
+        player_voice_bind_preset(player, voice, 0, NOISE_SEED(i));
         expression_reset(&voice->expression, SHARED_RANDOM_SEED_STEP * (uint32_t)(i + 1));
     }
 }
@@ -57,7 +61,7 @@ static void handle(player_t *player, uint8_t channel, const midi_message_t *mess
             player->channels[channel].pressure = first;
             break;
         case MIDI_PROGRAM_CHANGE:
-            if (first < instrument_n_presets) {
+            if (first < player->n_presets) {
                 player->program = first;
             }
             break;
@@ -172,8 +176,9 @@ static void render_share(void *argument) {
 /* Lists the voices that sound, those of the same instrument together, so that their frames can be decoded in
  * pairs; returns their number. */
 static int list_voices(const player_t *player, uint16_t voices[PLAYER_N_VOICES]) {
+    const uint32_t n_presets = player->n_presets;
     int n = 0;
-    for (size_t preset = 0; preset < instrument_n_presets; preset++) {
+    for (uint32_t preset = 0; preset < n_presets; preset++) {
         for (int i = 0; i < PLAYER_N_VOICES; i++) {
             const player_voice_t *const voice = &player->voices[i];
             if (voice->phase != VOICE_IDLE && voice->preset == preset) {

@@ -8,9 +8,9 @@
 
 /* --- notes ------------------------------------------------------------------------------------------ */
 
-void player_voice_bind_preset(player_voice_t *voice, uint8_t preset, uint32_t seed) {
-    instrument_init(&voice->instrument, &instrument_presets[preset], seed);
-    voice->table = expression_presets[preset];
+void player_voice_bind_preset(const player_t *player, player_voice_t *voice, uint8_t preset, uint32_t seed) {
+    instrument_init(&voice->instrument, player->presets[preset].instrument, seed);
+    voice->table = player->presets[preset].expression;
     voice->preset = preset;
 }
 
@@ -23,7 +23,7 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
     int32_t from = (glide_frames > 0 ? channel->last_note : note) << 16;
     if (was_idle) {
         if (voice->preset != preset) {
-            player_voice_bind_preset(voice, preset, voice->instrument.seed);
+            player_voice_bind_preset(player, voice, preset, voice->instrument.seed);
         }
         expression_reset(&voice->expression, voice->expression.noise);
         voice->is_fresh = true;
@@ -84,7 +84,7 @@ void player_start_live_voice(player_t *player) {
     player_voice_t *const voice = &player->voices[0];
     if (player->is_live && voice->phase == VOICE_IDLE) {
         if (voice->preset != player->program) {
-            player_voice_bind_preset(voice, player->program, voice->instrument.seed);
+            player_voice_bind_preset(player, voice, player->program, voice->instrument.seed);
         }
         voice->phase = VOICE_LIVE;
         voice->is_fresh = true;
@@ -103,7 +103,7 @@ void player_rest_voices(player_t *player) {
         voice->event = VOICE_SILENT;
         if (voice->preset != player->program) {
             /* Binding the voice while it is idle saves that time when a note starts. */
-            player_voice_bind_preset(voice, player->program, voice->instrument.seed);
+            player_voice_bind_preset(player, voice, player->program, voice->instrument.seed);
         }
     }
 }

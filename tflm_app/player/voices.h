@@ -8,8 +8,10 @@
 
 #include "player/player.h"
 
-/* Binds an idle voice to an instrument. This takes about as long as rendering one of its blocks. */
-void player_voice_bind_preset(player_voice_t *voice, uint8_t preset, uint32_t seed);
+/* Binds an idle voice to an instrument of the player. This takes about as long as rendering one of its
+ * blocks.
+ */
+void player_voice_bind_preset(const player_t *player, player_voice_t *voice, uint8_t preset, uint32_t seed);
 
 /* Starts a note on a voice in any phase. A voice that sounds fades out first, except that a monophonic one
  * whose note was released, of the same instrument, rises out of that note's release. */

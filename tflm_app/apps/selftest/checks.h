@@ -2,13 +2,7 @@
 #ifndef SELFTEST_CHECKS_H
 #define SELFTEST_CHECKS_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "apps/selftest/selftest_board.h"
-
-/* Continues a CRC-32 (ISO 3309, as in zlib); begin with 0. */
-uint32_t checksum(uint32_t crc, const void *data, size_t n_bytes);
 
 /* Compares the flash with the checksum that pipeline/target/selftest.py has put into the image. */
 void check_flash(void);

@@ -1,5 +1,6 @@
 #include "apps/selftest/checks.h"
 #include "apps/selftest/report.h"
+#include "crc32/crc32.h"
 
 #define MAX_PARTS 8u
 
@@ -18,21 +19,6 @@ typedef struct {
 
 static const volatile seal_t seal __attribute__((used)) = {.mark = "selftest image:"};
 
-uint32_t checksum(uint32_t crc, const void *data, size_t n_bytes) {
-    static const uint32_t of_nibble[16] = {
-        0x00000000u, 0x1DB71064u, 0x3B6E20C8u, 0x26D930ACu, 0x76DC4190u, 0x6B6B51F4u,
-        0x4DB26158u, 0x5005713Cu, 0xEDB88320u, 0xF00F9344u, 0xD6D6A3E8u, 0xCB61B38Cu,
-        0x9B64C2B0u, 0x86D3D2D4u, 0xA00AE278u, 0xBDBDF21Cu,
-    };
-    const uint8_t *const bytes = data;
-    crc = ~crc;
-    for (size_t i = 0; i < n_bytes; i++) {
-        crc = of_nibble[(crc ^ bytes[i]) & 15u] ^ crc >> 4;
-        crc = of_nibble[(crc ^ (uint32_t)bytes[i] >> 4) & 15u] ^ crc >> 4;
-    }
-    return ~crc;
-}
-
 static const void *in_flash(uint32_t address) { return (const void *)(uintptr_t)address; }
 
 void check_flash(void) {
@@ -43,11 +29,11 @@ void check_flash(void) {
         const uint32_t address = seal.parts[i].address, n_bytes = seal.parts[i].n_bytes;
         if (hole - address < n_bytes) {
             const uint32_t n_before = hole - address;
-            crc = checksum(crc, in_flash(address), n_before);
-            crc = checksum(crc, &zero, sizeof zero);
-            crc = checksum(crc, in_flash(hole + 4u), n_bytes - n_before - 4u);
+            crc = crc32(crc, in_flash(address), n_before);
+            crc = crc32(crc, &zero, sizeof zero);
+            crc = crc32(crc, in_flash(hole + 4u), n_bytes - n_before - 4u);
         } else {
-            crc = checksum(crc, in_flash(address), n_bytes);
+            crc = crc32(crc, in_flash(address), n_bytes);
         }
         n_all += n_bytes;
     }

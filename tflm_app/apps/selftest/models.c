@@ -3,6 +3,7 @@
 #include "apps/selftest/checks.h"
 #include "apps/selftest/report.h"
 #include "apps/selftest/vectors.h"
+#include "crc32/crc32.h"
 #include "instrument/instrument.h"
 
 enum { DECODER, LEVELS, FM, NOISE, N_CHECKED, BLOCK = N_CHECKED, N_MEASURED };
@@ -27,7 +28,7 @@ static uint32_t begin_stage(state_t state) {
 }
 
 static void compare(int stage, uint32_t frame, const void *found, size_t n_bytes, uint32_t expected) {
-    if (first_wrong[stage] < 0 && checksum(0, found, n_bytes) != expected) {
+    if (first_wrong[stage] < 0 && crc32(0, found, n_bytes) != expected) {
         first_wrong[stage] = (int32_t)frame;
     }
 }
