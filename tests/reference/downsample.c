@@ -3,7 +3,7 @@
 #include "board_files.h"
 #include "upsampler/upsampler.h"
 
-static upsampler_t downsampler;
+static downsampler_t downsampler;
 
 int main(int argc, char **argv) {
     static int16_t in[UPSAMPLER_FACTOR * UPSAMPLER_BLOCK_SAMPLES], out[UPSAMPLER_BLOCK_SAMPLES];
@@ -12,7 +12,7 @@ int main(int argc, char **argv) {
     }
     const int source = board_open_read(argv[1]), target = board_open_write(argv[2]);
     while (board_read(source, in, sizeof in) == sizeof in) {
-        upsampler_reverse(&downsampler, in, out);
+        downsampler_process(&downsampler, in, out);
         board_write(target, out, sizeof out);
     }
     return board_close(target);

@@ -138,7 +138,8 @@ def test_downsampler_is_the_same_on_every_core(board, tmp_path):
 
 
 @pytest.mark.firmware
-def test_downsampling_with_cmsis_dsp_costs_what_the_header_says(tmp_path):
+@pytest.mark.parametrize(("direction", "instructions"), [("UP", 8600), ("DOWN", 9500)])
+def test_filtering_with_cmsis_dsp_costs_what_the_header_says(direction, instructions, tmp_path):
     core, dsp = fetch_cmsis()
     flags = ALL_BOARDS["qemu_m4"].processor.flags
     folders = [APP_DIR, core, dsp / "Include", dsp / "PrivateInclude"]
@@ -148,9 +149,11 @@ def test_downsampling_with_cmsis_dsp_costs_what_the_header_says(tmp_path):
     includes = [word for folder in folders for word in ("-isystem", str(folder))]
     subprocess.run([*command, *includes, *map(str, files)], check=True, cwd=tmp_path)
     objects = [tmp_path / path.with_suffix(".o").name for path in files]
-    source = Path(__file__).with_name("downsample_cost.c")
-    program = build_program("qemu_m4", [source, *objects], out=tmp_path / "build")
-    assert 100 * run_program(program).status == pytest.approx(9300, abs=100)
+    source = Path(__file__).with_name("upsampler_cost.c")
+    program = build_program(
+        "qemu_m4", [source, *objects], out=tmp_path / "build", defines=[f"CONVERT_{direction}"]
+    )
+    assert 100 * run_program(program).status == pytest.approx(instructions, abs=100)
 
 
 def test_rendering_at_16_khz_has_aliases_that_rendering_at_48_khz_lacks():

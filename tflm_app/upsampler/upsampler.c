@@ -13,61 +13,78 @@ void upsampler_reset(upsampler_t *upsampler) { memset(upsampler, 0, sizeof *upsa
 #ifdef UPSAMPLER_PORTABLE
 
 /* As arm_fir_q15, for projects without CMSIS-DSP. The products of one half of the taps fit into 32 bits. */
-static void filter(int16_t *state, const int16_t *taps, const int16_t *in, int16_t *out) {
+static void convolve(int16_t *samples, const int16_t *taps, const int16_t *in, int16_t *out) {
     enum { N_PAST = UPSAMPLER_PHASE_TAPS - 1, HALF = UPSAMPLER_PHASE_TAPS / 2 };
-    memcpy(state + N_PAST, in, UPSAMPLER_BLOCK_SAMPLES * sizeof *in);
+    memcpy(samples + N_PAST, in, UPSAMPLER_BLOCK_SAMPLES * sizeof *in);
     for (int n = 0; n < UPSAMPLER_BLOCK_SAMPLES; n++) {
         int32_t first = 0, second = 0;
         for (int i = 0; i < HALF; i++) {
-            first += taps[i] * state[n + i];
-            second += taps[HALF + i] * state[n + HALF + i];
+            first += taps[i] * samples[n + i];
+            second += taps[HALF + i] * samples[n + HALF + i];
         }
         const int32_t value = (int32_t)((first + (int64_t)second) >> 15);
         out[n] = (int16_t)(value > INT16_MAX ? INT16_MAX : value < INT16_MIN ? INT16_MIN : value);
     }
-    memmove(state, state + UPSAMPLER_BLOCK_SAMPLES, N_PAST * sizeof *state);
 }
 
 #else
 
-static void filter(int16_t *state, const int16_t *taps, const int16_t *in, int16_t *out) {
-    const arm_fir_instance_q15 fir = {.numTaps = UPSAMPLER_PHASE_TAPS, .pState = state, .pCoeffs = taps};
+static void convolve(int16_t *samples, const int16_t *taps, const int16_t *in, int16_t *out) {
+    const arm_fir_instance_q15 fir = {.numTaps = UPSAMPLER_PHASE_TAPS, .pState = samples, .pCoeffs = taps};
     arm_fir_q15(&fir, in, out, UPSAMPLER_BLOCK_SAMPLES);
 }
 
 #endif
 
+/* Filters a block that follows `past` by the taps of one phase. */
+static void filter(const int16_t past[UPSAMPLER_PHASE_TAPS], int phase, const int16_t *in, int16_t *out) {
+    int16_t samples[UPSAMPLER_PHASE_TAPS + UPSAMPLER_BLOCK_SAMPLES];
+    memcpy(samples, past + 1, (UPSAMPLER_PHASE_TAPS - 1) * sizeof *past);
+    convolve(samples, upsampler_taps[phase], in, out);
+}
+
+/* Returns sample i of a block that follows `past`, UPSAMPLER_DELAY samples late. */
+static int16_t delayed(const int16_t past[UPSAMPLER_PHASE_TAPS], const int16_t *in, int i) {
+    return i < UPSAMPLER_DELAY ? past[UPSAMPLER_PHASE_TAPS - UPSAMPLER_DELAY + i] : in[i - UPSAMPLER_DELAY];
+}
+
+static void keep(int16_t past[UPSAMPLER_PHASE_TAPS], const int16_t in[UPSAMPLER_BLOCK_SAMPLES]) {
+    memcpy(past, in + UPSAMPLER_BLOCK_SAMPLES - UPSAMPLER_PHASE_TAPS, UPSAMPLER_PHASE_TAPS * sizeof *past);
+}
+
 void upsampler_process(upsampler_t *upsampler, const int16_t in[UPSAMPLER_BLOCK_SAMPLES],
                        int16_t out[UPSAMPLER_FACTOR * UPSAMPLER_BLOCK_SAMPLES]) {
     int16_t between[UPSAMPLER_FACTOR - 1][UPSAMPLER_BLOCK_SAMPLES];
     for (int phase = 0; phase < UPSAMPLER_FACTOR - 1; phase++) {
-        filter(upsampler->filters[phase], upsampler_taps[phase], in, between[phase]);
+        filter(upsampler->past, phase, in, between[phase]);
     }
     for (int i = 0; i < UPSAMPLER_BLOCK_SAMPLES; i++) {
-        *out++ = i < UPSAMPLER_DELAY ? upsampler->past[i] : in[i - UPSAMPLER_DELAY];
+        *out++ = delayed(upsampler->past, in, i);
         *out++ = between[0][i];
         *out++ = between[1][i];
     }
-    memcpy(upsampler->past, in + UPSAMPLER_BLOCK_SAMPLES - UPSAMPLER_DELAY, sizeof upsampler->past);
+    keep(upsampler->past, in);
 }
 
 /* The mean of the three phases of the input, each filtered by the taps that it meets; those of the last one
  * are 1 at one tap, so it is only delayed. */
-void upsampler_reverse(upsampler_t *upsampler, const int16_t in[UPSAMPLER_FACTOR * UPSAMPLER_BLOCK_SAMPLES],
-                       int16_t out[UPSAMPLER_BLOCK_SAMPLES]) {
+void downsampler_process(downsampler_t *downsampler,
+                         const int16_t in[UPSAMPLER_FACTOR * UPSAMPLER_BLOCK_SAMPLES],
+                         int16_t out[UPSAMPLER_BLOCK_SAMPLES]) {
     enum { THIRD_Q15 = 10923 };
-    int16_t phases[UPSAMPLER_FACTOR][UPSAMPLER_BLOCK_SAMPLES];
+    int16_t phases[UPSAMPLER_FACTOR][UPSAMPLER_BLOCK_SAMPLES], filtered[UPSAMPLER_BLOCK_SAMPLES];
     for (int i = 0; i < UPSAMPLER_BLOCK_SAMPLES; i++) {
         for (int phase = 0; phase < UPSAMPLER_FACTOR; phase++) {
             phases[phase][i] = *in++;
         }
     }
-    filter(upsampler->filters[0], upsampler_taps[0], phases[1], out);
-    filter(upsampler->filters[1], upsampler_taps[1], phases[0], phases[1]);
+    filter(downsampler->past[0], 1, phases[0], out);
+    filter(downsampler->past[1], 0, phases[1], filtered);
     for (int i = 0; i < UPSAMPLER_BLOCK_SAMPLES; i++) {
-        const int16_t last = i < UPSAMPLER_DELAY ? upsampler->past[i] : phases[2][i - UPSAMPLER_DELAY];
-        const int32_t sum = out[i] + phases[1][i] + last;
+        const int32_t sum = out[i] + filtered[i] + delayed(downsampler->past[2], phases[2], i);
         out[i] = (int16_t)((sum * THIRD_Q15 + (1 << 14)) >> 15);
     }
-    memcpy(upsampler->past, phases[2] + UPSAMPLER_BLOCK_SAMPLES - UPSAMPLER_DELAY, sizeof upsampler->past);
+    for (int phase = 0; phase < UPSAMPLER_FACTOR; phase++) {
+        keep(downsampler->past[phase], phases[phase]);
+    }
 }

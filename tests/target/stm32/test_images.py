@@ -170,7 +170,7 @@ def test_firmware_with_one_instrument_and_four_voices_keeps_its_budget(board, im
     _, player = symbols(built.program.elf)["player"]
     more_voices = player * (N_VOICES[board] - 4) // N_VOICES[board]
     assert built.flash_bytes <= 128_000
-    assert built.ram_bytes - more_voices <= 33_000
+    assert built.ram_bytes - more_voices <= 32_000
 
 
 def test_state_of_a_one_second_reverb_is_in_the_axi_sram_of_the_nucleo(tmp_path):
@@ -208,7 +208,7 @@ def test_full_model_fits_the_nucleo_with_the_voices_that_its_error_names(tmp_pat
 
 @pytest.mark.parametrize(
     ("board", "memory", "size"),
-    [("stm32f4_discovery", "FLASH", 1 << 20), ("nucleo_h743zi", "FLASH", 2 << 20)],
+    [("stm32f4_discovery", "FLASH", 768 << 10), ("nucleo_h743zi", "FLASH", 1792 << 10)],
 )
 def test_model_that_is_a_word_too_large_is_refused_with_the_bytes_missing(
     board, memory, size, small_instruments, tmp_path
