@@ -38,7 +38,7 @@ from pipeline.target.boards import EMULATED_BOARDS
 
 NONE, EACH = "none", "each"
 RANDOM, PRETRAINED = "random", "pretrained"
-FLOAT, INT8 = SYSTEMS = ("float", "int8")
+FLOAT, FLOAT_125, INT8 = SYSTEMS = ("float", "float at 125 Hz", "int8")
 RECORDINGS = "recordings"  # number of recordings, beside the figures of a source
 MAX_SEED = 2**32 - 1
 
@@ -75,7 +75,8 @@ class Evaluate:
     """How models are measured.
 
     Attributes:
-        systems: What plays, of `SYSTEMS`.
+        systems: What plays, of `SYSTEMS`: the float model, dry; the same, but with every other
+            frame's levels interpolated; the int8 model in the firmware.
         boards: Emulated boards on which the instructions of the int8 firmware are counted, which
             gives a column for each, and a picture.
         clips: Largest number of test clips of four seconds per source.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.ablation.grid import FLOAT, INT8, RECORDINGS
+from pipeline.ablation.grid import FLOAT_125, INT8, RECORDINGS
 from pipeline.audio.features import Features
 from pipeline.audio.level import Gains
 from pipeline.audio.pcm import from_pcm, to_pcm
@@ -58,9 +58,9 @@ def judge_run(
     arrays = load_arrays(dataset, remedy="delete it", names=STORED)
     gains = read_gains(dataset)
     play = (
-        _float_player(run_dir)
-        if system == FLOAT
-        else _firmware_player(run_dir, dataset, qat_epochs=qat_epochs)
+        _firmware_player(run_dir, dataset, qat_epochs=qat_epochs)
+        if system == INT8
+        else _float_player(run_dir, levels_every=2 if system == FLOAT_125 else 1)
     )
     figures = {}
     for source in np.unique(arrays["source"]):
@@ -72,9 +72,13 @@ def judge_run(
     return figures
 
 
-def _float_player(run_dir: Path) -> Player:
+def _float_player(run_dir: Path, *, levels_every: int) -> Player:
     model = load_model(run_dir)
-    return lambda features: to_pcm(render_float(model, features)["dry"])
+
+    def play(features: Features) -> Pcm:
+        return to_pcm(render_float(model, features, levels_every=levels_every)["dry"])
+
+    return play
 
 
 def _firmware_player(run_dir: Path, dataset: Path, *, qat_epochs: int) -> Player:

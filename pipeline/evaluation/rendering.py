@@ -47,8 +47,14 @@ def synthesize(levels: Array, features: Features, model: Ddx7) -> Array:
     return np.concatenate(chunks)
 
 
-def render_float(model: Ddx7, features: Features) -> dict[str, Array]:
+def render_float(model: Ddx7, features: Features, *, levels_every: int = 1) -> dict[str, Array]:
     """Renders a recording of any length with a float model.
+
+    Args:
+        model: The model.
+        features: Pitch and loudness of the recording.
+        levels_every: Number of frames from one that gets its levels from the network to the next;
+            those between are interpolated.
 
     Returns:
         ``levels`` in turns, shape [n_frames, 6]; ``dry``, and ``audio`` with the learnt reverb,
@@ -56,6 +62,15 @@ def render_float(model: Ddx7, features: Features) -> dict[str, Array]:
     """
     inputs = model.prepare(features.f0_hz[None], features.loudness_db[None])
     levels = keras.ops.convert_to_numpy(model.decode(inputs)[1])[0]
+    if levels_every > 1:
+        levels = _interpolate(levels, levels_every)
     dry = synthesize(levels, features, model)
     audio = keras.ops.convert_to_numpy(model.reverb(keras.ops.convert_to_tensor(dry[None])))[0]
     return {"levels": levels, "dry": dry, "audio": audio}
+
+
+def _interpolate(levels: Array, every: int) -> Array:
+    """Keeps the levels of the last of every so many frames, and interpolates the others."""
+    frames = np.arange(len(levels))
+    kept = frames[every - 1 :: every]
+    return np.stack([np.interp(frames, kept, own) for own in levels[kept].T], axis=1)

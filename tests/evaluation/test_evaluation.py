@@ -155,6 +155,18 @@ def test_rendering_in_chunks_equals_rendering_at_once(runs, monkeypatch):
         np.testing.assert_allclose(chunked[name], whole[name][0], atol=2e-6)
 
 
+def test_levels_of_every_other_frame_are_interpolated(runs):
+    model = ddx7.load_model(runs / "flute" / "reduced_cd")
+    features = features_of(np.concatenate([make_tone(0.3), make_tone(0.3, 700.0)]))
+    all_frames = rendering.render_float(model, features)["levels"]
+    played = rendering.render_float(model, features, levels_every=2)
+    levels = played["levels"]
+    np.testing.assert_array_equal(levels[1::2], all_frames[1::2])
+    np.testing.assert_allclose(levels[2:-1:2], (levels[1:-2:2] + levels[3::2]) / 2, atol=1e-7)
+    assert np.abs(levels - all_frames).max() > 1e-4
+    assert len(played["dry"]) == 64 * len(levels)
+
+
 @pytest.mark.firmware
 def test_every_system_of_every_recording_is_rendered_and_measured(evaluated):
     out, report = evaluated
