@@ -121,6 +121,8 @@ class Board:
         clock_hz: Clock of the core, or of SysTick on emulated boards; 0 if instructions cannot be
             counted.
         flash: Memory of the image; None on the host and for WebAssembly.
+        settings_bytes: Bytes at the end of the flash that hold the settings of the player, where
+            no image may lie.
         ram: Memory of data and the stack; None on the same boards.
         n_cores: Number of cores that render voices, 1 or 2.
         n_voices: Default number of the player's voices with a reduced model.
@@ -152,6 +154,7 @@ class Board:
     n_voices: int = 4
     n_tiny_voices: int = 0
     sample_rate_hz: int = 16_000
+    settings_bytes: int = 0
     has_input: bool = False
     reverb_seconds: float = 0.0
     tflm_arch: str | None = None

@@ -30,7 +30,7 @@ def read_elf(path: Path, *, address: int, size: int) -> Image:
     Args:
         path: Executable for a 32-bit little-endian core.
         address: Address of the flash.
-        size: Size of the flash in bytes.
+        size: Bytes of the flash that an image may take.
 
     Raises:
         UserError: The file is missing, is not such an executable, or stores bytes elsewhere.
@@ -47,8 +47,8 @@ def read_elf(path: Path, *, address: int, size: int) -> Image:
     for at, part in parts:
         if at < address or at + len(part) > address + size:
             raise UserError(
-                f"{path} stores {len(part)} bytes at {at:#010x}, outside the board's flash "
-                f"of {size} bytes at {address:#010x}"
+                f"{path} stores {len(part)} bytes at {at:#010x}, outside the {size} bytes of the "
+                f"board's flash for images, at {address:#010x}"
             )
     if not parts:
         raise UserError(f"{path} stores nothing in the flash at {address:#010x}")

@@ -46,10 +46,11 @@ def convert(elf: Path, board: str) -> dict[str, Path]:
         Files by suffix: ``bin``, ``hex``, and ``uf2`` if the board accepts it.
 
     Raises:
-        UserError: The file is missing, or does not fit this board's flash.
+        UserError: The file is missing, or does not fit this board's flash without its settings.
     """
     memory, family = flash_memory(board), flasher(board).uf2_family
-    image = flash_image.read_elf(elf, address=memory.address, size=memory.n_bytes)
+    n_bytes = memory.n_bytes - INSTRUMENT_BOARDS[board].settings_bytes
+    image = flash_image.read_elf(elf, address=memory.address, size=n_bytes)
     if family == uf2.RP2040:
         image = flash_image.seal_loader(image)
     formats = {"bin": image.content, "hex": flash_image.to_hex(image).encode()}

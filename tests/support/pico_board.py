@@ -59,6 +59,7 @@ def run(
     output: str = "i2s",
     broken: str = "",
     terminal: int | None = None,
+    settings: Path | None = None,
     timeout_s: float = 300,
 ) -> Recording:
     """Runs a UF2 until it has played `n_frames`.
@@ -72,6 +73,8 @@ def run(
         broken: ``crystal``, ``pll`` or ``core`` (the second one), which never starts, or ``sound``,
             which stops half-way, or ``block``, for which the second core is halted half-way.
         terminal: Descriptor of a terminal that does not block, to which the console is connected.
+        settings: Content of the two sectors of flash that hold the settings, which is read, if the
+            file exists, and written; None if they are blank.
         timeout_s: Seconds after which the emulator is stopped.
     """
     score = {
@@ -84,6 +87,8 @@ def run(
     }
     if terminal is not None:
         score["terminal"] = terminal
+    if settings is not None:
+        score["settings"] = str(settings)
     score_path, out = uf2.with_suffix(".json"), uf2.with_suffix(".words")
     score_path.write_text(json.dumps(score))
     command = ["node", str(RUNNER), str(fetch_rp2040js()), str(uf2), str(score_path), str(out)]

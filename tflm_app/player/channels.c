@@ -3,7 +3,6 @@
 #include "player/pitch.h"
 #include "player/voices.h"
 
-#define GENERAL_MIDI_VOLUME 100
 #define VOLUME_100_DB_Q8 1063 /* 40 log10(127 / 100): the corpus was rendered at volume 100 */
 #define FULL_VIBRATO PITCH_Q16(0.5)
 #define FULL_PRESSURE_DB DB_Q16(12)
@@ -27,7 +26,7 @@ void player_init_channels(player_t *player) {
     for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
         player_channel_t *const channel = &player->channels[i];
         player_reset_channel(channel);
-        channel->volume = GENERAL_MIDI_VOLUME;
+        channel->volume = player->start.volumes[i];
         channel->bend_semitones = BEND_SEMITONES;
         channel->bend_cents = 0;
         channel->fine_tuning = BEND_CENTRE;

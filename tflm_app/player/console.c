@@ -68,7 +68,7 @@ static void put_share(console_t *console, const char *name, uint32_t cycles, uin
 static void help(console_t *console, int number) {
     (void)number;
     put(console, "help stats clear notes program [0..] channel [0..16] live [0..1] gain [-80..80, auto] ");
-    put(console, "transpose [-24..24] tune [-100..100] velocity [0..3] demo panic\r\n");
+    put(console, "transpose [-24..24] tune [-100..100] velocity [0..3] demo panic save defaults\r\n");
 }
 
 static void stats(console_t *console, int number) {
@@ -167,11 +167,12 @@ static void set_signed(console_t *console, const char *name, int8_t *value, int 
 }
 
 static void transpose(console_t *console, int number) {
-    set_signed(console, "transpose", &console->player->transpose, number, 24);
+    set_signed(console, "transpose", &console->player->transpose, number, PLAYER_MAX_TRANSPOSE);
 }
 
 static void tune(console_t *console, int number) {
-    set_signed(console, "tune", &console->player->tuning_cents, number, 100);
+    int8_t *const cents = &console->player->tuning_cents;
+    set_signed(console, "tune", cents, number, PLAYER_MAX_TUNING_CENTS);
 }
 
 static void velocity(console_t *console, int number) {
@@ -250,6 +251,17 @@ static void panic(console_t *console, int number) {
     put(console, "silent\r\n");
 }
 
+static void save(console_t *console, int number) {
+    (void)number;
+    console->request = CONSOLE_SAVE;
+}
+
+static void defaults(console_t *console, int number) {
+    (void)number;
+    console->phrase->is_playing = false;
+    console->request = CONSOLE_SAVE_DEFAULTS;
+}
+
 typedef enum { NOTHING, NUMBER, SIGNED, GAIN } argument_t;
 
 static const struct {
@@ -263,7 +275,8 @@ static const struct {
     {"live", live, NUMBER},           {"gain", gain, GAIN},
     {"demo", demo, NOTHING},          {"panic", panic, NOTHING},
     {"transpose", transpose, SIGNED}, {"tune", tune, SIGNED},
-    {"velocity", velocity, NUMBER},
+    {"velocity", velocity, NUMBER},   {"save", save, NOTHING},
+    {"defaults", defaults, NOTHING},
 };
 
 /* Parses up to four digits, with a sign if the argument has one, or "auto" for a gain; returns NO_NUMBER for
@@ -312,6 +325,8 @@ void console_init(console_t *console, player_t *player, demo_phrase_t *phrase, p
     console->live = live;
     put(console, "neural FM: type help\r\n");
 }
+
+void console_print(console_t *console, const char *text) { put(console, text); }
 
 void console_receive(console_t *console, char byte) {
     if (byte == '\r' || byte == '\n') {

@@ -15,6 +15,8 @@
  *     gain [DB, auto]      amplifies the sound input by -80 to 80 dB, or as its level asks for (input_gain.h)
  *     demo                 plays a phrase of notes
  *     panic                ends all sound, the phrase and live mode
+ *     save                 keeps the settings for the next start (settings/settings.h)
+ *     defaults             restores the settings of a new instrument, and keeps them
  *
  * The board transfers the bytes in both directions. Answers wait in a ring of CONSOLE_OUT_BYTES; text that
  * does not fit is lost, and a ~ marks the place. State: 1.1 kB.
@@ -54,11 +56,15 @@ typedef struct {
     uint32_t n_lost;   /* blocks of input that were late or missing */
 } live_t;
 
+/* What the main loop has to do, because it takes longer than a block. */
+typedef enum { CONSOLE_NO_REQUEST, CONSOLE_SAVE, CONSOLE_SAVE_DEFAULTS } console_request_t;
+
 typedef struct {
     player_t *player;
     demo_phrase_t *phrase;
     play_stats_t *stats;
-    live_t *live; /* NULL: this firmware has no sound input */
+    live_t *live;              /* NULL: this firmware has no sound input */
+    console_request_t request; /* the main loop clears it, and prints the answer */
     char line[CONSOLE_LINE_BYTES];
     size_t n_line; /* CONSOLE_LINE_BYTES: the line is too long */
     char out[CONSOLE_OUT_BYTES];
@@ -68,6 +74,9 @@ typedef struct {
 /* Initializes a console and writes its greeting; `live` is NULL if there is no sound input. */
 void console_init(console_t *console, player_t *player, demo_phrase_t *phrase, play_stats_t *stats,
                   live_t *live);
+
+/* Adds text to the answers. */
+void console_print(console_t *console, const char *text);
 
 /* Handles a typed byte; a line end executes the line. */
 void console_receive(console_t *console, char byte);

@@ -15,6 +15,7 @@ void player_init_presets(player_t *player, const player_preset_t *presets, size_
     player->presets = presets;
     player->n_presets = (uint8_t)n_presets;
     player->channel = PLAYER_ALL_CHANNELS;
+    memset(player->start.volumes, PLAYER_USUAL_VOLUME, sizeof player->start.volumes);
     limiter_init(&player->limiter);
     player_reset(player);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
@@ -26,8 +27,8 @@ void player_init_presets(player_t *player, const player_preset_t *presets, size_
 
 void player_reset(player_t *player) {
     player_panic(player);
-    player->is_mono = PLAYER_N_VOICES == 1;
-    player->program = 0;
+    player->is_mono = PLAYER_N_VOICES == 1 || player->start.is_mono;
+    player->program = player->start.program;
     player_init_channels(player);
 }
 

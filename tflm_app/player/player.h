@@ -79,6 +79,9 @@ SHARED_ASSERT(PLAYER_N_VOICES >= 1 && PLAYER_N_VOICES <= 128, "PLAYER_N_VOICES i
 #define PLAYER_DRUM_CHANNEL 9   /* channel 10 */
 #define PLAYER_NO_NOTE 255
 #define PLAYER_USUAL_MODULATION 255 /* no CC 1 was received */
+#define PLAYER_USUAL_VOLUME 100     /* General MIDI */
+#define PLAYER_MAX_TRANSPOSE 24     /* semitones */
+#define PLAYER_MAX_TUNING_CENTS 100
 
 typedef enum {
     VOICE_IDLE,
@@ -165,6 +168,13 @@ typedef struct {
     uint8_t next_preset;
 } player_voice_t;
 
+/* What player_reset restores. */
+typedef struct {
+    uint8_t program;
+    bool is_mono; /* always, with one voice */
+    uint8_t volumes[PLAYER_N_CHANNELS];
+} player_start_t;
+
 typedef struct {
     const player_preset_t *presets;
     player_voice_t voices[PLAYER_N_VOICES];
@@ -175,10 +185,11 @@ typedef struct {
     bool is_live;
     uint8_t n_presets;
     frame_t live_frame; /* measured frame that the next block follows if is_live */
+    player_start_t start;
     uint8_t program;
     uint8_t channel;        /* 0 to 15, PLAYER_ALL_CHANNELS (the default) or PLAYER_EVERY_CHANNEL */
-    int8_t transpose;       /* semitones, +-24, of later notes */
-    int8_t tuning_cents;    /* +-100 */
+    int8_t transpose;       /* of later notes, +-PLAYER_MAX_TRANSPOSE */
+    int8_t tuning_cents;    /* +-PLAYER_MAX_TUNING_CENTS */
     uint8_t velocity_curve; /* velocity_curve_t */
     uint8_t n_members;      /* of the MPE zone; 0: none */
     uint8_t latest_channel; /* of the latest message */
@@ -196,8 +207,8 @@ void player_init(player_t *player);
  * used. */
 void player_init_presets(player_t *player, const player_preset_t *presets, size_t n_presets);
 
-/* Fades all sound out within a block and restores all settings of player_init but those of the console:
- * `channel`, `transpose`, `tuning_cents`, `velocity_curve`. */
+/* Fades all sound out within a block and restores all settings of `start` and, for what it does not contain,
+ * of player_init, but not those of the console: `channel`, `transpose`, `tuning_cents`, `velocity_curve`. */
 void player_reset(player_t *player);
 
 /* Handles a message; its effect starts with the next block. */

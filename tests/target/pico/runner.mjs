@@ -8,6 +8,8 @@
 //   events   [{frame, port, bytes}]: bytes that arrive at the "midi" or "console" UART, starting at a frame;
 //            0x100, 0x200 and 0x400 are added to a byte with a framing error, a parity error, or in a break
 //   terminal descriptor of a terminal that does not block, to which the console is connected; or nothing
+//   settings path of the last two sectors of the flash: read at the start, if it exists, and written at the end; or
+//            nothing: they are blank
 //   broken   "crystal" or "pll", which never starts, or "sound", which stops after half the frames, or "core",
 //            the second core, which never starts, or "block": after half the frames, that core is halted for
 //            the duration of a block; or nothing
@@ -20,8 +22,10 @@
 // rp2040js has one core. The second one is a core of the same class on a second view of the same chip, which
 // differs in what each core has for itself: NVIC and SysTick, SIO. The cores run in turns of at most 64 cycles,
 // which is shorter than the time between two events outside.
-import { readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+
+import { installBootRom } from "./boot_rom.mjs";
 
 const [emulatorDir, uf2Path, scorePath, outPath] = process.argv.slice(2);
 const load = (file) => import(pathToFileURL(`${emulatorDir}/dist/esm/${file}`));
@@ -33,6 +37,8 @@ const score = JSON.parse(readFileSync(scorePath, "utf8"));
 
 const FLASH = 0x10000000;
 const SRAM = 0x20000000;
+const SETTINGS = 0x1fe000; // offset in the flash of 2 MB
+const SETTINGS_END = 0x200000;
 const LOADER = 0x20041f00; // the boot ROM copies the first 256 bytes of the flash here
 const PIN = { data: 9, bck: 10, lrck: 11, led: 25 };
 const PWM_SLICE = 4;
@@ -76,6 +82,10 @@ if (crc32(chip.flash.subarray(0, 252)) !== chip.flashView.getUint32(252, true)) 
 }
 chip.sram.set(chip.flash.subarray(0, 256), LOADER - SRAM);
 chip.core.PC = LOADER;
+installBootRom(chip, note);
+if (score.settings !== undefined && existsSync(score.settings)) {
+  chip.flash.set(readFileSync(score.settings), SETTINGS);
+}
 
 // --- the second core ---------------------------------------------------------------------------------
 
@@ -365,6 +375,9 @@ function run() {
 }
 run();
 
+if (score.settings !== undefined) {
+  writeFileSync(score.settings, chip.flash.subarray(SETTINGS, SETTINGS_END));
+}
 tops[0] = chip.readUint32(chip.core.VTOR);
 writeFileSync(outPath, new Int32Array(recorded[1].flatMap((right, i) => [recorded[0][i], right])));
 console.log(

@@ -64,6 +64,19 @@ def test_board_whose_adc_requests_no_dma_reports_it_and_plays(small_image, host)
     assert len(matches) == 1
 
 
+def test_settings_that_the_flash_does_not_keep_are_reported_and_the_board_plays_on(small_image):
+    """QEMU has no flash controller, so nothing is erased; what follows the image reads as zeros."""
+    with Stm32Board(small_image.elf) as board:
+        board.wait_for_blocks(20)
+        assert board.ask("transpose -5", "transpose") == ["transpose -5"]
+        assert board.ask("save", "not saved") == ["not saved: the flash does not keep it"]
+        board.send_midi(on(60))
+        board.wait_for_blocks(len(board.blocks) + 50)
+        assert board.blocks[-10:].any(axis=1).all()
+        assert board.ask("transpose", "transpose") == ["transpose -5"]
+        assert board.stats()["underruns"] == 0
+
+
 def agreement(played: np.ndarray, host: Program, events: list[tuple[int, bytes]]) -> int:
     """Returns for how many blocks the board played the same as the host with these events."""
     end = [(len(played) + 10, b"help\r")]

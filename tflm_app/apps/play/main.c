@@ -24,6 +24,7 @@
 #include "player/midi_input.h"
 #include "player/second_core.h"
 #include "reverb/reverb.h"
+#include "settings/settings.h"
 #if BOARD_SAMPLE_RATE == 48000
 #include "upsampler/upsampler.h"
 static upsampler_t upsampler;
@@ -54,6 +55,7 @@ static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
 
 static volatile uint32_t n_begun;    /* number of halves that have begun to play; written by the interrupt */
 static volatile uint32_t n_rendered; /* number of blocks handled for them; written by the main loop */
+static bool has_faded;               /* the sound has faded out because the main loop rendered no block */
 
 /* Runs in the audio interrupt. */
 static void tick(void) { n_begun++; }
@@ -150,9 +152,10 @@ static void render_block(void) {
     upsampler_process(&upsampler, samples, output);
 #endif
     make_end(end);
-    if (n_begun - n_rendered > 1u) {
+    if (has_faded || n_begun - n_rendered > 1u) {
         fade_in();
     }
+    has_faded = false;
     board_audio_put(output, end);
     /* Read n_begun last, so that a half that has begun to play meanwhile counts as late. */
     const uint32_t n_late = n_begun - n_rendered - 1u;
@@ -184,9 +187,30 @@ static void serve_console(void) {
     }
 }
 
+/* Keeps the settings for the next start. No block is rendered while the flash is written, so the sound fades
+ * out before, as it does if a block is late, and in again afterwards. */
+static void serve_settings(void) {
+    if (console.request == CONSOLE_NO_REQUEST) {
+        return;
+    }
+    const uint32_t start = n_begun;
+    while (n_begun - start < 3u && board_wait()) { /* the last block, its end, silence */
+    }
+    board_watchdog_feed();
+    if (console.request == CONSOLE_SAVE_DEFAULTS) {
+        settings_reset(&player, LIVE_STATE);
+    }
+    const bool is_saved = settings_save(&player, LIVE_STATE);
+    console_print(&console, is_saved ? "saved\r\n" : "not saved: the flash does not keep it\r\n");
+    console.request = CONSOLE_NO_REQUEST;
+    n_rendered = n_begun;
+    has_faded = true;
+}
+
 int main(void) {
     board_init();
     player_init(&player);
+    settings_load(&player, LIVE_STATE);
     reverb_init(&reverb, reverb_response(player.program));
 #if BOARD_SAMPLE_RATE == 48000
     upsampler_reset(&upsampler);
@@ -205,6 +229,7 @@ int main(void) {
             board_watchdog_feed();
         } else {
             serve_console();
+            serve_settings();
         }
     }
     return 0;

@@ -21,6 +21,11 @@
 #define DMA_BASE 0x50000000u
 #define PIO0_BASE 0x50200000u
 #define SIO_BASE 0xD0000000u
+#define CHIP_FLASH_UNCACHED 0x13000000u
+
+/* 2.8.3 Boot ROM: 16-bit addresses of its table of functions, of a table of data, and of the function that
+ * looks up a code in a table */
+#define CHIP_ROM_POINTERS 0x14u
 
 /* 2.14 Resets: one bit per subsystem */
 #define RESET_DMA (1u << 2)

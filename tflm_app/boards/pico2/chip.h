@@ -22,6 +22,11 @@
 #define DMA_BASE 0x50000000u
 #define PIO0_BASE 0x50200000u
 #define SIO_BASE 0xD0000000u
+#define CHIP_FLASH_UNCACHED 0x14000000u
+
+/* 5.4.1 Boot ROM: 16-bit address of the function that looks up a code, and the kind to look for */
+#define CHIP_ROM_POINTERS 0x16u
+#define CHIP_ROM_ARM_SECURE 4u
 
 /* 7.5 Resets: one bit per subsystem */
 #define RESET_DMA (1u << 2)

@@ -55,6 +55,19 @@ static inline void interrupts_unmask(void) {
 #endif
 }
 
+/* FAULTMASK: masks faults, too, but for those that the core cannot continue after. */
+static inline void faults_mask(void) {
+#ifndef FAKE_REGISTERS
+    __asm__ volatile("cpsid f" ::: "memory");
+#endif
+}
+
+static inline void faults_unmask(void) {
+#ifndef FAKE_REGISTERS
+    __asm__ volatile("cpsie f" ::: "memory");
+#endif
+}
+
 static inline void interrupt_enable(uint32_t irq, uint32_t priority) {
     const uint32_t shift = 8u * (irq % 4u) + 4u; /* the upper 4 bits of 8 exist; 0 is the most urgent */
     NVIC_IPR(irq) = (NVIC_IPR(irq) & ~(15u << shift)) | priority << shift;
@@ -155,5 +168,12 @@ static inline bool wait_until(uintptr_t address, uint32_t mask, uint32_t value) 
     }
     return polls > 0;
 }
+
+/* Polls for an erasure of flash, several seconds long; they feed the watchdog. */
+#ifdef FAKE_REGISTERS
+#define ERASE_POLLS 1000u
+#else
+#define ERASE_POLLS 100000000u
+#endif
 
 #endif

@@ -1,0 +1,109 @@
+#include "settings/settings.h"
+
+#include <string.h>
+
+#include "settings/record_log.h"
+
+#define VERSION 1u /* of settings_t */
+
+/* What a record holds. Only bytes, so the layout is the same on every board. */
+typedef struct {
+    uint8_t channel;
+    uint8_t program;
+    uint8_t is_mono;
+    uint8_t velocity_curve;
+    int8_t transpose;
+    int8_t tuning_cents;
+    uint8_t volumes[PLAYER_N_CHANNELS];
+    uint8_t is_live;
+    uint8_t is_gain_automatic;
+    int8_t gain_db;
+} settings_t;
+SHARED_ASSERT(sizeof(settings_t) <= RECORD_DATA_BYTES, "the settings fit a record");
+
+static const settings_t defaults = {
+    .channel = PLAYER_ALL_CHANNELS,
+    .volumes = {[0 ... PLAYER_N_CHANNELS - 1] = PLAYER_USUAL_VOLUME},
+};
+
+static bool is_within(int value, int limit) { return value >= -limit && value <= limit; }
+
+/* Replaces values that this firmware does not have. */
+static void correct(settings_t *settings, size_t n_presets) {
+    if (settings->channel > PLAYER_ALL_CHANNELS) {
+        settings->channel = defaults.channel;
+    }
+    if (settings->program >= n_presets) {
+        settings->program = defaults.program;
+    }
+    if (settings->velocity_curve >= VELOCITY_N_CURVES) {
+        settings->velocity_curve = defaults.velocity_curve;
+    }
+    if (!is_within(settings->transpose, PLAYER_MAX_TRANSPOSE)) {
+        settings->transpose = defaults.transpose;
+    }
+    if (!is_within(settings->tuning_cents, PLAYER_MAX_TUNING_CENTS)) {
+        settings->tuning_cents = defaults.tuning_cents;
+    }
+    for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
+        if (settings->volumes[i] > 127) {
+            settings->volumes[i] = defaults.volumes[i];
+        }
+    }
+    if (!is_within(settings->gain_db, (int)SHARED_MAX_GAIN_DB)) {
+        settings->gain_db = defaults.gain_db;
+    }
+}
+
+static void apply(settings_t settings, player_t *player, live_t *live) {
+    correct(&settings, player->n_presets);
+    player->channel = settings.channel;
+    player->transpose = settings.transpose;
+    player->tuning_cents = settings.tuning_cents;
+    player->velocity_curve = settings.velocity_curve;
+    player->start.program = settings.program;
+    player->start.is_mono = settings.is_mono == 1;
+    memcpy(player->start.volumes, settings.volumes, sizeof settings.volumes);
+    player_reset(player);
+    if (live != NULL) {
+        live->is_on = settings.is_live == 1;
+        live->is_automatic = settings.is_gain_automatic == 1;
+        live->gain_db = settings.gain_db;
+        live->is_gain_new = true;
+    }
+}
+
+void settings_load(player_t *player, live_t *live) {
+    uint8_t data[RECORD_DATA_BYTES];
+    settings_t settings = defaults;
+    if (record_log_read(VERSION, data)) {
+        memcpy(&settings, data, sizeof settings);
+    }
+    apply(settings, player, live);
+}
+
+void settings_reset(player_t *player, live_t *live) { apply(defaults, player, live); }
+
+bool settings_save(player_t *player, const live_t *live) {
+    uint8_t data[RECORD_DATA_BYTES] = {0};
+    settings_t settings = {
+        .channel = player->channel,
+        .program = player->program,
+        .is_mono = player->is_mono,
+        .velocity_curve = player->velocity_curve,
+        .transpose = player->transpose,
+        .tuning_cents = player->tuning_cents,
+    };
+    player->start.program = player->program;
+    player->start.is_mono = player->is_mono;
+    for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
+        player->start.volumes[i] = settings.volumes[i] = player->channels[i].volume;
+    }
+    if (live != NULL) {
+        settings.is_live = live->is_on;
+        settings.is_gain_automatic = live->is_automatic;
+        settings.gain_db = live->is_automatic ? 0 : (int8_t)live->gain_db;
+    }
+    memcpy(data, &settings, sizeof settings);
+    return record_log_append(VERSION, data);
+}
