@@ -15,13 +15,14 @@ from pathlib import Path
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, require_writable, write_json
+from pipeline.core.markdown import counted
 from pipeline.core.options import add_out, add_run
 from pipeline.core.parser import Parser, real
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.evaluation.board_estimates import Estimates, estimate_report
-from pipeline.evaluation.board_report import report_json, report_text
-from pipeline.evaluation.selftest_report import parse_report
-from pipeline.target.serial_console import read_report
+from pipeline.evaluation.board_report import report_json, report_text, summary_lines
+from pipeline.evaluation.selftest_report import SelftestReport, parse_report
+from pipeline.target.serial_console import SHORTEST_WAIT_S, read_report
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         "--wait",
-        type=real(1, 600),
+        type=real(SHORTEST_WAIT_S, 600),
         default=20.0,
         metavar="SECONDS",
         help="longest time in which the board may print nothing (default: 20)",
@@ -54,22 +55,25 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     print(f"waiting for the board at {args.port}", flush=True)
     report = parse_report(read_report(args.port, wait_s=args.wait))
-    print(f"{report.head['board']}: {report.of('end')[0]['checks']} checks", flush=True)
-    estimates = Estimates({}, [])
+    print(f"{report.head['board']}: {counted(report.of('end')[0]['checks'], 'check')}")
+    print(*summary_lines(report), sep="\n", flush=True)
+    written = _write(args.out, report, Estimates({}, []))
     if not args.measured_only:
         estimates = estimate_report(report, args.run or [])
-    written = _write(args.out, report_text(report, estimates), report_json(report, estimates))
+        for remark in estimates.remarks:
+            print(remark)
+        written = _write(args.out, report, estimates)
     if report.failed:
         raise UserError(f"failed: {'; '.join(report.failed)} (report in {written})")
     print(f"all checks passed; report in {written}")
     print(f"next: send {written.with_suffix('.json')} to the project")
 
 
-def _write(folder: Path, text: str, figures: object) -> Path:
+def _write(folder: Path, report: SelftestReport, estimates: Estimates) -> Path:
     path = folder / "board_report.md"
     with atomic_write(path) as temporary:
-        temporary.write_text(text)
-    write_json(folder / "board_report.json", figures)
+        temporary.write_text(report_text(report, estimates))
+    write_json(folder / "board_report.json", report_json(report, estimates))
     return shown(path)
 
 

@@ -24,3 +24,8 @@ def without_relative_links(text: str) -> str:
 def thousands(number: float) -> str:
     """Formats a whole number with spaces between thousands, such as "51 200"."""
     return f"{number:,.0f}".replace(",", " ")
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns a number and a noun that takes an s in the plural, such as "1 core" or "2 cores"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -42,9 +42,6 @@ def estimate_report(report: SelftestReport, run_dirs: Sequence[Path] = ()) -> Es
     Args:
         report: The report.
         run_dirs: Run folders of the models; those of which the report has the names by default.
-
-    Raises:
-        UserError: A tool is missing.
     """
     board = ALL_BOARDS.get(report.head["board"])
     if board is None or board.flash is None:
@@ -59,7 +56,10 @@ def estimate_report(report: SelftestReport, run_dirs: Sequence[Path] = ()) -> Es
                 f"no estimate for {name}: its run folder was not found; give it by --run"
             )
         else:
-            costs[name] = estimate_costs(*found, board)
+            try:
+                costs[name] = estimate_costs(*found, board)
+            except (UserError, OSError) as error:  # what was measured is worth more than they are
+                remarks.append(f"no estimate for {name}: {error}")
     return Estimates(costs, remarks)
 
 

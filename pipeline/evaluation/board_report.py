@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.core import markdown
-from pipeline.core.markdown import thousands
+from pipeline.core.markdown import counted, thousands
 from pipeline.evaluation.board_estimates import Estimates
-from pipeline.evaluation.selftest_report import Line, SelftestReport, describe_check, measured_hz
+from pipeline.evaluation.selftest_report import SelftestReport, describe_check, measured_hz
 from pipeline.target.boards import ALL_BOARDS
+from pipeline.target.selftest_lines import Line
 
 
 def report_json(report: SelftestReport, estimates: Estimates) -> dict[str, Any]:
@@ -106,10 +107,24 @@ def _worst_block(report: SelftestReport) -> str:
     text = ""
     for line in report.of("worst_block"):
         text += (
-            f"{line['blocks']} blocks with {line['voices']} voices on {head['cores']} cores: mean "
-            f"{thousands(line['mean'])}, worst {thousands(line['max'])} {head['unit']} in block "
-            f"{line['at_block']}, {_share(line['max'], head)} of the time; {line['late']} late.\n"
+            f"{counted(line['blocks'], 'block')} with {counted(line['voices'], 'voice')} on "
+            f"{counted(head['cores'], 'core')}: mean {thousands(line['mean'])}, worst "
+            f"{thousands(line['max'])} {head['unit']} in block {line['at_block']}, "
+            f"{_share(line['max'], head)} of the time; {line['late']} late.\n"
         )
+    stack = "Stack" if head["cores"] == 1 else "Stack of the first core"
     for line in report.of("stack"):
-        text += f"Stack of the first core: {line['bytes']} bytes.\n"
+        text += f"{stack}: {counted(line['bytes'], 'byte')}.\n"
     return text
+
+
+def summary_lines(report: SelftestReport) -> list[str]:
+    """Returns what a block of each model takes, and the worst block, a line each."""
+    head = report.head
+    lines = [
+        f"{line['model']}: {thousands(line['median'])} {head['unit']} per block, "
+        f"{_share(line['median'], head)} of 4 ms"
+        for line in report.of("cost")
+        if line["stage"] == "block" and not _is_cold(line)
+    ]
+    return lines + _worst_block(report).splitlines()

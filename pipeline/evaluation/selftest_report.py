@@ -1,43 +1,13 @@
 """The report of a self-test (``tflm_app/apps/selftest``): reads its lines and checks their form."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.core.errors import UserError
+from pipeline.target.selftest_lines import Line, parse_line
 
 FORMAT = 1
-Line = Mapping[str, Any]
-
-# What a line of each part contains. A line may contain more, such as where a fault is.
-_ENTRIES: dict[str, dict[str, type]] = {
-    "begin": {
-        **dict.fromkeys(("board", "chip", "counter", "section", "unit"), str),
-        **dict.fromkeys(("format", "counter_hz", "counts_per_block", "models", "voices"), int),
-        "cores": int,
-    },
-    "register": {"name": str, "section": str, "value": str},
-    "flash": {"bytes": int, "expected": str, "found": str, "ok": bool},
-    "memory": {"name": str, "address": str, "bytes": int, "ok": bool},
-    "cost": {
-        **dict.fromkeys(("model", "stage", "caches"), str),
-        **dict.fromkeys(("min", "median", "max"), int),
-    },
-    "model": {"model": str, "tflite": str, "stage": str, "frames": int, "ok": bool},
-    "progress": {"block": int, "blocks": int},
-    "worst_block": {
-        **dict.fromkeys(("blocks", "voices", "mean", "max", "at_block", "late"), int),
-        "ok": bool,
-    },
-    "stack": {"bytes": int},
-    "clock": {
-        **dict.fromkeys(("name", "section"), str),
-        **dict.fromkeys(("hz", "expected", "found"), int),
-        "ok": bool,
-    },
-    "end": {"lines": int, "checks": int, "failed": int},
-}
+_COUNTED = {"lines": "lines", "checks": "checks", "failed": "failed checks"}
 _MESSAGES = ("error ", "fault")  # what the firmware prints when something is missing on the board
 
 
@@ -115,25 +85,23 @@ def parse_report(texts: Sequence[str]) -> SelftestReport:
             "the self-test of this version"
         )
     end = lines[-1]
-    n_checks = sum("ok" in line for line in lines)
-    if (end["lines"], end["checks"]) != (len(lines) - 1, n_checks):
-        raise UserError(
-            f"the report has {len(lines) - 1} lines, and the board has sent {end['lines']}: read "
-            "it again"
-        )
+    checks = [line["ok"] for line in lines if "ok" in line]
+    counts = {"lines": len(lines) - 1, "checks": len(checks), "failed": checks.count(False)}
+    for name, n_found in counts.items():
+        if end[name] != n_found:
+            raise UserError(
+                f"the report has {n_found} {_COUNTED[name]}, and the board has sent {end[name]}: "
+                "read it again"
+            )
     kept = [line for line in lines if line["part"] != "progress"]
     return SelftestReport(kept, messages)
 
 
 def _parse_line(text: str, number: int) -> Line:
     try:
-        line = json.loads(text)
-        entries = _ENTRIES[line["part"]]
-        if any(type(line[name]) is not kind for name, kind in entries.items()):
-            raise ValueError(text)
-    except (ValueError, KeyError, TypeError):
+        return parse_line(text)
+    except ValueError:
         raise UserError(
             f"line {number} of the report is damaged, {text[:60]!r}: check the wiring of the "
             "console, and read it again"
         ) from None
-    return dict(line)

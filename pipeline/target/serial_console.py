@@ -4,17 +4,17 @@ The board waits for a byte before it begins, and prints a line about once a seco
 a report it waits for another byte, which resets it.
 """
 
-import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 from pipeline.core.errors import UserError
+from pipeline.target.selftest_lines import part_of
 
 BAUD = 115_200
 QUIET_S = 2.0  # after which a board that has not begun is woken; one that waits prints every second
+SHORTEST_WAIT_S = 5.0  # to wake a silent board and read its answer
 LONGEST_LINE = 1000
 FLASH_IT = "flash it with python -m pipeline.flash --board BOARD --selftest"
 
@@ -24,7 +24,8 @@ def read_report(port: str, *, wait_s: float) -> list[str]:
 
     Args:
         port: Name of the port, such as ``/dev/ttyUSB0``.
-        wait_s: Longest time without a line of the report.
+        wait_s: Longest time without a line of the report, at least `SHORTEST_WAIT_S` for a silent
+            board.
 
     Returns:
         The lines from the first to the last one of the report, without their ends.
@@ -71,15 +72,15 @@ class _Reader:
         self._wait_s = wait_s
         self._lines: list[str] = []
         self._other = ""  # the last line that was not of a report
-        self._is_ready = False  # the board has asked for a byte
-        self._heard = time.monotonic()  # when the last line of a report arrived
+        self._is_ready = False  # the board has asked for a byte; it asks until it receives one
+        self._heard = time.monotonic()  # when a line of a report arrived, or it was first ready
 
     def read(self) -> list[str]:
         for line in self._arriving():
-            part = _part(line)
-            self._is_ready = part == "ready"
-            if part and not self._is_ready:
+            part = part_of(line)
+            if part and not (part == "ready" and self._is_ready):
                 self._heard = time.monotonic()
+            self._is_ready |= part == "ready"
             if part == "begin":
                 self._lines = [line]
             elif self._lines:
@@ -125,12 +126,3 @@ class _Reader:
             f"nothing arrived in {self._wait_s:g} s at {BAUD} baud: check the wiring of the "
             f"console, and {FLASH_IT}"
         )
-
-
-def _part(line: str) -> str:
-    """Returns which part of a report a line is; nothing if it is none."""
-    with suppress(ValueError):
-        found = json.loads(line)
-        if isinstance(found, dict) and isinstance(found.get("part"), str):
-            return str(found["part"])
-    return ""

@@ -4,6 +4,7 @@ import pytest
 from support.fake_board import REPORT, report_lines
 from support.replacing import replaced
 
+from pipeline.core.errors import UserError
 from pipeline.core.paths import MODEL_DIR
 from pipeline.evaluation import board_estimates
 from pipeline.evaluation.board_estimates import Estimates, estimate_costs, estimate_report
@@ -56,6 +57,17 @@ def test_given_run_folder_is_used_whatever_its_name(asked, tmp_path):
     report = report_of(selftest.model_checksum(tmp_path / "decoder_int8.tflite"))
     estimate_report(report, [TINY, tmp_path])
     assert asked == [(tmp_path, "int8", ALL_BOARDS["pico"])]
+
+
+@pytest.mark.parametrize("error", [UserError("no cc"), OSError(2, "No such file", "qemu")])
+def test_estimate_that_fails_becomes_a_remark(error):
+    def fail(*_):
+        raise error
+
+    report = report_of(selftest.model_checksum(TINY / "decoder_int8.tflite"))
+    with replaced(board_estimates.estimate_costs, fail):
+        estimates = estimate_report(report)
+    assert estimates == Estimates({}, [f"no estimate for flute_tiny: {error}"])
 
 
 @pytest.mark.parametrize("board", ["stranger", "host"])

@@ -1,11 +1,15 @@
 """A report of a self-test is complete and well-formed, or it is refused."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fake_board import report_lines
 
 from pipeline.core.errors import UserError
+from pipeline.evaluation.board_estimates import Estimates, estimate_report
+from pipeline.evaluation.board_report import report_json, report_text
 from pipeline.evaluation.selftest_report import parse_report
 
 
@@ -40,10 +44,70 @@ def test_line_of_another_kind_is_refused(text):
         parse_report([*lines[:3], text, *lines[3:]])
 
 
-@pytest.mark.parametrize("name", ["min", "stage"])
-def test_line_with_a_value_of_another_type_is_refused(name):
-    with pytest.raises(UserError, match=r"^line 5 of the report is damaged"):
-        parse_report(report_lines({"cost": {name: None}}))
+@pytest.mark.parametrize("nested", ["[" * 900, '{"a":' * 200])
+def test_deeply_nested_line_is_refused(nested):
+    lines = report_lines()
+    with pytest.raises(UserError, match=r"^line 4 of the report is damaged, '"):
+        parse_report([*lines[:3], nested, *lines[3:]])
+
+
+@pytest.mark.parametrize(
+    ("number", "part", "change"),
+    [
+        (1, "begin", {"format": True}),
+        (1, "begin", {"board": "../pico"}),
+        (1, "begin", {"chip": "\ud800"}),
+        (1, "begin", {"chip": "two\nlines"}),
+        (1, "begin", {"chip": "a | b"}),
+        (1, "begin", {"unit": "seconds"}),
+        (1, "begin", {"voices": 0}),
+        (1, "begin", {"cores": 0}),
+        (1, "begin", {"counter_hz": -3}),
+        (2, "register", {"value": "12"}),
+        (3, "flash", {"ok": 1}),
+        (4, "memory", {"ok": False, "fault": 3}),
+        (5, "cost", {"min": None}),
+        (5, "cost", {"stage": None}),
+        (5, "cost", {"caches": "lukewarm"}),
+        (5, "cost", {"min": -5, "median": -4, "max": -3}),
+        (5, "cost", {"min": 9, "median": 8, "max": 9}),
+        (5, "cost", {"max": 1 << 32}),
+        (15, "model", {"tflite": "0xg1"}),
+        (15, "model", {"tflite": ""}),
+        (15, "model", {"model": "\0a_tiny"}),
+        (15, "model", {"model": "a" * 400 + "_tiny"}),
+        (15, "model", {"ok": False, "first_wrong_frame": "3"}),
+        (15, "model", {"comment": 3}),
+        (17, "worst_block", {"late": -1}),
+        (17, "worst_block", {"blocks": 0}),
+        (19, "clock", {"hz": 0}),
+        (19, "clock", {"hz": 10**400}),
+        (20, "end", {"lines": 19.0}),
+    ],
+)
+def test_value_that_the_firmware_cannot_print_is_refused(number, part, change):
+    with pytest.raises(UserError, match=f"^line {number} of the report is damaged"):
+        parse_report(report_lines({part: change}))
+
+
+def test_repeated_entry_is_refused():
+    lines = report_lines()
+    lines[2] = lines[2].replace('"ok": true', '"ok": true, "ok": false')
+    with pytest.raises(UserError, match=r"^line 3 of the report is damaged"):
+        parse_report(lines)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"lines": 18}, "has 19 lines, and the board has sent 18"),
+        ({"checks": 6}, "has 5 checks, and the board has sent 6"),
+        ({"failed": 5}, "has 0 failed checks, and the board has sent 5"),
+    ],
+)
+def test_counts_of_the_board_must_agree(change, words):
+    with pytest.raises(UserError, match=f"^the report {words}: read it again"):
+        parse_report(report_lines({"end": change}))
 
 
 @given(st.integers(1, len(report_lines()) - 2))
@@ -65,7 +129,9 @@ def test_damaged_byte_is_refused_or_only_changes_a_value(number, data):
     except UserError as error:
         assert "\n" not in str(error)
     else:
-        assert [each["part"] for each in report.lines][-1] == "end"
+        assert report_text(report, Estimates({}, [])).startswith("# ")
+        figures = report_json(report, estimate_report(report))
+        assert json.loads(json.dumps(figures).encode())["lines"][-1]["part"] == "end"
 
 
 @pytest.mark.parametrize("lines", [[], report_lines()[1:], report_lines()[:-1]])

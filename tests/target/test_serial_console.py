@@ -64,6 +64,28 @@ def test_report_that_is_under_way_is_awaited_and_then_repeated(monkeypatch):
         assert read_report(port, wait_s=1.5) == LINES
 
 
+def test_board_that_asks_for_a_byte_late_has_the_whole_time_to_answer():
+    def behave(console):
+        time.sleep(0.7)
+        console.greet()
+        time.sleep(0.7)
+        console.send(text_of(LINES))
+
+    with FakeBoard(behave) as port:
+        assert read_report(port, wait_s=1) == LINES
+
+
+def test_shortest_wait_is_enough_for_a_silent_board():
+    def behave(console):
+        console.receive()
+        time.sleep(1)  # until it says so for the first time
+        console.greet()
+        console.send(text_of(LINES))
+
+    with FakeBoard(behave) as port:
+        assert read_report(port, wait_s=serial_console.SHORTEST_WAIT_S) == LINES
+
+
 def test_board_that_receives_nothing_is_told_apart():
     def behave(console):
         while True:
