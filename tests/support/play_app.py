@@ -22,13 +22,15 @@ def records(events: Events) -> bytes:
     return np.array(parts, SCORE_RECORD).tobytes()
 
 
-def play(program: Program, midi: Events, console: Events = ()) -> ProgramRun:
-    """Plays MIDI and console events (block, bytes) and checks that the program succeeds."""
-    run = run_program(
-        program,
-        inputs={"midi.score": records(midi), "console.score": records(console)},
-        outputs=["audio.pcm", "console.txt"],
-    )
+def play(program: Program, midi: Events, console: Events = (), *, flash: bytes = b"") -> ProgramRun:
+    """Plays MIDI and console events (block, bytes) and checks that the program succeeds.
+
+    `flash` is ``flash.bin`` of an earlier run, which holds saved settings; b"" is a new board.
+    """
+    inputs = {"midi.score": records(midi), "console.score": records(console)}
+    if flash:
+        inputs["flash.bin"] = flash
+    run = run_program(program, inputs=inputs, outputs=["audio.pcm", "console.txt", "flash.bin"])
     assert run.status == 0, run.console
     return run
 

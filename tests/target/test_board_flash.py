@@ -124,7 +124,8 @@ def test_settings_of_the_pico_survive_a_restart(uf2, tmp_path):
 
 def test_pico_plays_silence_and_receives_midi_while_a_sector_is_erased(uf2, tmp_path):
     def record(sequence: int) -> bytes:
-        content = struct.pack("<3I48s", 0x4C4D464E, sequence, 1, bytes([16, 1]).ljust(48, b"\0"))
+        data = b"\x10" + bytes(5) + b"d" * 16 + b"\1" * 16  # volumes, programs
+        content = struct.pack("<3I48s", 0x4C4D464E, sequence, 1, data)
         return content + struct.pack("<I", zlib.crc32(content))
 
     full = b"".join(map(record, range(RECORDS_PER_SECTOR)))

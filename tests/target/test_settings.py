@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import small_player
-from support.play_app import Events, answers, pcm, records
+from support.play_app import Events, answers, pcm, play
 from support.small_player import control, on
 
 from pipeline.core.constants import HOP_SAMPLES
 from pipeline.core.paths import APP_DIR
 from pipeline.emit import presets
 from pipeline.target.build import Program, build_program, make
-from pipeline.target.emulator import ProgramRun, run_program
+from pipeline.target.emulator import run_program
 
 pytestmark = pytest.mark.firmware
 
@@ -64,31 +64,14 @@ CHANGED_STATE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def player(small_instruments: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """The small instruments on the host."""
-    settings = {"GENERATED_DIR": small_instruments, "PLAYER_VOICES": 2, "SANITIZE": "ON"}
-    return make("host", tmp_path_factory.mktemp("settings"), settings, "play")
-
-
-def start(program: Program, flash: bytes, midi: Events = (), typed: Events = ()) -> ProgramRun:
-    """Plays with the flash that the last run has left; b"" is that of a new board."""
-    inputs = {"midi.score": records(midi), "console.score": records(typed)}
-    if flash:
-        inputs["flash.bin"] = flash
-    run = run_program(program, inputs=inputs, outputs=["audio.pcm", "console.txt", "flash.bin"])
-    assert run.status == 0, run.console
-    return run
-
-
 def state(program: Program, flash: bytes) -> list[str]:
     """Returns what the console shows after a start."""
-    return answers(start(program, flash, [], [(3, QUESTIONS)]))[1:]
+    return answers(play(program, [], [(3, QUESTIONS)], flash=flash))[1:]
 
 
 def save(program: Program, typed: bytes, flash: bytes = b"", midi: Events = ()) -> bytes:
     """Returns the flash after settings were changed and saved."""
-    run = start(program, flash, midi, [(20, typed + b"save\r")])
+    run = play(program, midi, [(20, typed + b"save\r")], flash=flash)
     assert answers(run)[-1] == "saved"
     return run.files["flash.bin"]
 
@@ -99,52 +82,56 @@ def record(sequence: int, data: bytes, version: int = VERSION) -> bytes:
     return content + struct.pack("<I", zlib.crc32(content))
 
 
-def test_saved_settings_are_those_of_the_next_start(player):
-    assert state(player, b"") == SHIPPED_STATE
-    flash = save(player, CHANGES)
-    assert state(player, flash) == CHANGED_STATE
+def test_saved_settings_are_those_of_the_next_start(play_on_host):
+    assert state(play_on_host, b"") == SHIPPED_STATE
+    flash = save(play_on_host, CHANGES)
+    assert state(play_on_host, flash) == CHANGED_STATE
     assert flash[:RECORD_BYTES] == record(
-        0, struct.pack("<4B2b", 2, 2, 0, 2, -5, 7) + bytes([100] * 16)
+        0, struct.pack("<4B2b", 2, 0, 0, 2, -5, 7) + bytes([100] * 16 + [2] * 16)
     )
     for _ in range(9):  # more than both sectors have places for
-        flash = save(player, b"tune 1\r", flash)
-    assert state(player, flash) == [line.replace("tune 7", "tune 1") for line in CHANGED_STATE]
+        flash = save(play_on_host, b"tune 1\r", flash)
+    assert state(play_on_host, flash) == [
+        line.replace("tune 7", "tune 1") for line in CHANGED_STATE
+    ]
 
 
-def test_settings_that_were_not_saved_are_forgotten(player):
-    run = start(player, b"", [], [(3, CHANGES)])
+def test_settings_that_were_not_saved_are_forgotten(play_on_host):
+    run = play(play_on_host, [], [(3, CHANGES)])
     assert "flash.bin" not in run.files
 
 
-def test_volume_and_mode_survive_and_a_system_reset_restores_them(player):
+def test_volume_and_mode_survive_and_a_system_reset_restores_them(play_on_host):
     messages = [(3, control(7, 40) + control(126, 0) + bytes([0xB2, 7, 60]))]
-    flash = save(player, b"", midi=messages)
+    flash = save(play_on_host, b"", midi=messages)
     settings = flash[12:60]
     assert settings[2] == 1 and list(settings[6:22]) == [40, 100, 60, *[100] * 13]
     notes = [(30, on(60)), (32, on(64)), (60, b"")]
-    played = pcm(start(player, flash, notes))
-    np.testing.assert_array_equal(played, pcm(start(player, b"", messages + notes)))
+    played = pcm(play(play_on_host, notes, flash=flash))
+    np.testing.assert_array_equal(played, pcm(play(play_on_host, messages + notes)))
     loud = [(3, control(7, 127) + control(127, 0)), (5, b"\xff")]
-    np.testing.assert_array_equal(played, pcm(start(player, flash, loud + notes)))
-    assert (played != pcm(start(player, b"", notes))).any()
+    np.testing.assert_array_equal(played, pcm(play(play_on_host, loud + notes, flash=flash)))
+    assert (played != pcm(play(play_on_host, notes))).any()
 
 
-def test_defaults_are_kept_for_the_next_start_too(player):
-    flash = save(player, CHANGES)
-    run = start(player, flash, [], [(20, b"defaults\r"), (40, QUESTIONS)])
+def test_defaults_are_kept_for_the_next_start_too(play_on_host):
+    flash = save(play_on_host, CHANGES)
+    run = play(play_on_host, [], [(20, b"defaults\r"), (40, QUESTIONS)], flash=flash)
     assert answers(run)[1:] == ["saved", *SHIPPED_STATE]
-    assert state(player, run.files["flash.bin"]) == SHIPPED_STATE
+    assert state(play_on_host, run.files["flash.bin"]) == SHIPPED_STATE
 
 
-def test_settings_survive_a_firmware_with_fewer_instruments(player, small_instruments, tmp_path):
+def test_settings_survive_a_firmware_with_fewer_instruments(
+    play_on_host, small_instruments, tmp_path
+):
     generated = tmp_path / "generated"
     generated.mkdir()
     model = small_instruments / "decoder.tflite"
     presets.write_firmware_source(small_player.small_presets(model)[:1], generated)
     one = make("host", tmp_path / "one", {"GENERATED_DIR": generated, "PLAYER_VOICES": 2}, "play")
-    flash = save(player, CHANGES)
+    flash = save(play_on_host, CHANGES)
     assert state(one, flash) == ["*0 flute", *CHANGED_STATE[3:]]
-    assert state(player, flash) == CHANGED_STATE
+    assert state(play_on_host, flash) == CHANGED_STATE
 
 
 @pytest.mark.parametrize(
@@ -154,20 +141,22 @@ def test_settings_survive_a_firmware_with_fewer_instruments(player, small_instru
         b"\xff" * 2 * SECTOR_BYTES,
         np.random.default_rng(1).bytes(2 * SECTOR_BYTES),
         record(5, bytes([3] * 48), version=VERSION + 1).ljust(2 * SECTOR_BYTES, b"\xff"),
-        record(5, b"\xfe" * 48).ljust(2 * SECTOR_BYTES, b"\xff"),
-        record(5, bytes([17, 3, 2, 4, 25, 101]) + b"\x80" * 19).ljust(2 * SECTOR_BYTES, b"\xff"),
+        record(5, b"\x80" * 48).ljust(2 * SECTOR_BYTES, b"\xff"),
+        record(5, bytes([17, 2, 2, 4, 25, 101]) + b"\x80" * 16 + b"\x03" * 16).ljust(
+            2 * SECTOR_BYTES, b"\xff"
+        ),
     ],
     ids=["zeros", "blank", "random", "newer version", "no such values", "just beyond the limits"],
 )
-def test_content_that_is_no_setting_of_this_firmware_gives_the_defaults(player, flash):
-    assert state(player, flash) == SHIPPED_STATE
-    assert state(player, save(player, CHANGES, flash)) == CHANGED_STATE
+def test_content_that_is_no_setting_of_this_firmware_gives_the_defaults(play_on_host, flash):
+    assert state(play_on_host, flash) == SHIPPED_STATE
+    assert state(play_on_host, save(play_on_host, CHANGES, flash)) == CHANGED_STATE
 
 
-def test_sound_fades_out_for_a_save_and_in_again(player):
+def test_sound_fades_out_for_a_save_and_in_again(play_on_host):
     notes = [(3, on(60)), (100, b"")]
-    saved = pcm(start(player, b"", notes, [(40, b"save\r"), (60, b"stats\r")]))
-    plain = pcm(start(player, b"", notes, [(60, b"stats\r")]))
+    saved = pcm(play(play_on_host, notes, [(40, b"save\r"), (60, b"stats\r")]))
+    plain = pcm(play(play_on_host, notes, [(60, b"stats\r")]))
     saved, plain = saved.reshape(-1, HOP_SAMPLES), plain.reshape(-1, HOP_SAMPLES)
     silent = np.flatnonzero(~saved[5:90].any(axis=1)) + 5
     assert 1 <= len(silent) <= 3 and 40 <= silent[0] <= 45
@@ -177,6 +166,6 @@ def test_sound_fades_out_for_a_save_and_in_again(player):
     assert saved[silent[-1] + 2 : 90].any(axis=1).all()
 
 
-def test_a_save_is_no_underrun(player):
+def test_a_save_is_no_underrun(play_on_host):
     typed = [(20, b"save\r"), (60, b"stats\r")]
-    assert "underruns 0" in answers(start(player, b"", [(3, on(60))], typed))
+    assert "underruns 0" in answers(play(play_on_host, [(3, on(60))], typed))

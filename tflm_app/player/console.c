@@ -67,8 +67,9 @@ static void put_share(console_t *console, const char *name, uint32_t cycles, uin
 
 static void help(console_t *console, int number) {
     (void)number;
-    put(console, "help stats clear notes program [0..] channel [0..16] live [0..1] gain [-80..80, auto] ");
-    put(console, "transpose [-24..24] tune [-100..100] velocity [0..3] demo panic save defaults\r\n");
+    put(console, "help stats clear notes program [0..] channel [0..16] multi [0..1] live [0..1] ");
+    put(console, "gain [-80..80, auto] transpose [-24..24] tune [-100..100] velocity [0..3] ");
+    put(console, "demo panic save defaults\r\n");
 }
 
 static void stats(console_t *console, int number) {
@@ -127,7 +128,7 @@ static void program(console_t *console, int number) {
         return;
     }
     if (number >= 0) {
-        console->player->program = (uint8_t)number;
+        player_set_program(console->player, (uint8_t)number);
     }
     for (uint32_t i = 0; i < console->player->n_presets; i++) {
         put_choice(console, i, preset_name(console, i), console->player->program);
@@ -145,6 +146,24 @@ static void channel(console_t *console, int number) {
         player->channel = number == 0 ? PLAYER_ALL_CHANNELS : (uint8_t)(number - 1);
     }
     put_entry(console, "channel", player->channel == PLAYER_ALL_CHANNELS ? 0 : player->channel + 1u);
+}
+
+static void multi(console_t *console, int number) {
+    player_t *const player = console->player;
+    if (number > 1) {
+        put(console, "give 1 for a program per channel, or 0 for one of all\r\n");
+        return;
+    }
+    if (number == 0) {
+        player_set_program(player, player->program);
+    }
+    player->is_multi = number >= 0 ? number == 1 : player->is_multi;
+    put_entry(console, "multi", player->is_multi);
+    for (uint32_t i = 0; i < PLAYER_N_CHANNELS && player->is_multi; i++) {
+        put(console, i > 0 ? " " : "");
+        put_number(console, player->programs[i]);
+    }
+    put(console, player->is_multi ? "\r\n" : "");
 }
 
 /* Prints and, if one was given, sets a number within +-limit. */
@@ -276,7 +295,7 @@ static const struct {
     {"demo", demo, NOTHING},          {"panic", panic, NOTHING},
     {"transpose", transpose, SIGNED}, {"tune", tune, SIGNED},
     {"velocity", velocity, NUMBER},   {"save", save, NOTHING},
-    {"defaults", defaults, NOTHING},
+    {"defaults", defaults, NOTHING},  {"multi", multi, NUMBER},
 };
 
 /* Parses up to four digits, with a sign if the argument has one, or "auto" for a gain; returns NO_NUMBER for

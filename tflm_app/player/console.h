@@ -8,6 +8,8 @@
  *     notes                shows what each voice is doing
  *     program [NUMBER]     lists the instruments, or selects one for later notes
  *     channel [NUMBER]     selects the MIDI channel, 1 to 16; 0 for all but 10
+ *     multi [0, 1]         1 lets a program change apply to its channel alone, 0 to all; shows those of the
+ *                          channels
  *     transpose [NUMBER]   moves later notes by -24 to 24 semitones
  *     tune [CENTS]         moves the pitch by -100 to 100 cents
  *     velocity [NUMBER]    lists the velocity curves, or selects one for later notes

@@ -123,7 +123,7 @@ static void play_latest_key(player_t *player, bool was_held) {
     const player_key_t key = player->keys[player->n_keys - 1];
     const bool is_joined =
         (was_held && voice->phase == VOICE_HELD) || (has_just_ended(voice) && key.note != voice->note);
-    if (is_joined && voice->preset == player->program && voice->table->slur_frames > 0) {
+    if (is_joined && voice->preset == player->programs[key.channel] && voice->table->slur_frames > 0) {
         player_channel_t *const channel = &player->channels[key.channel];
         const uint32_t portamento = player_portamento_frames(channel);
         const uint32_t glide = portamento > 0 ? portamento : voice->table->slur_frames;

@@ -28,7 +28,9 @@ void player_init_presets(player_t *player, const player_preset_t *presets, size_
 void player_reset(player_t *player) {
     player_panic(player);
     player->is_mono = PLAYER_N_VOICES == 1 || player->start.is_mono;
-    player->program = player->start.program;
+    player->is_multi = player->start.is_multi;
+    memcpy(player->programs, player->start.programs, sizeof player->programs);
+    player->program = player->programs[0];
     player_init_channels(player);
 }
 
@@ -37,6 +39,15 @@ static bool is_received(const player_t *player, uint8_t channel) {
         return channel != PLAYER_DRUM_CHANNEL || player_is_member(player, channel);
     }
     return player->channel == PLAYER_EVERY_CHANNEL || player->channel == channel;
+}
+
+static void change_program(player_t *player, uint8_t channel, uint8_t program) {
+    player->program = program;
+    for (uint8_t i = 0; i < PLAYER_N_CHANNELS; i++) {
+        if (!player->is_multi || player_acts_on(player, channel, i)) {
+            player->programs[i] = program;
+        }
+    }
 }
 
 static void handle(player_t *player, uint8_t channel, const midi_message_t *message) {
@@ -63,7 +74,7 @@ static void handle(player_t *player, uint8_t channel, const midi_message_t *mess
             break;
         case MIDI_PROGRAM_CHANGE:
             if (first < player->n_presets) {
-                player->program = first;
+                change_program(player, channel, first);
             }
             break;
         case MIDI_PITCH_BEND:
@@ -85,6 +96,11 @@ void player_receive_everywhere(player_t *player, const midi_message_t *message) 
     for (uint8_t channel = 0; channel < PLAYER_N_CHANNELS; channel++) {
         handle(player, channel, message);
     }
+}
+
+void player_set_program(player_t *player, uint8_t program) {
+    player->program = program;
+    memset(player->programs, program, sizeof player->programs);
 }
 
 void player_release_all(player_t *player) {

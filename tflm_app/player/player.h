@@ -2,8 +2,8 @@
  *
  * It plays with a set of voices. Each voice has its own decoder and FM voice (instrument/instrument.h) and
  * its own expression (player/expression.h). Notes, bends, controllers and pedals belong to their channel, so
- * that the same key on two channels is two notes; the instrument and the mode are those of all channels. The
- * player responds to:
+ * that the same key on two channels is two notes; the mode is that of all channels, and so is the instrument
+ * but in multi mode (`is_multi`). The player responds to:
  *
  *   note on, note off     with velocity; monophonic with last-note priority and slurs, or polyphonic
  *   pitch bend            its range is set by RPN 0, up to 48 semitones; the default is 2
@@ -20,7 +20,8 @@
  *   CC 120, 123 - 125     all sound of the channel off (within a block); all its notes off
  *   CC 121                resets the controllers, but not volume, bend range and tuning
  *   CC 126, 127           monophonic, polyphonic; both end all sound of all channels
- *   program change        selects the instrument of later notes by its number
+ *   program change        selects the instrument of later notes by its number: on all channels, or in multi
+ *                         mode on its channel, or its MPE zone
  *
  * It ignores all other messages, such as CC 74 (brightness): the network decides about the timbre and has no
  * input for it. By default it receives all channels but 10, that of drums, which it plays if it is chosen.
@@ -170,7 +171,8 @@ typedef struct {
 
 /* What player_reset restores. */
 typedef struct {
-    uint8_t program;
+    uint8_t programs[PLAYER_N_CHANNELS];
+    bool is_multi;
     bool is_mono; /* always, with one voice */
     uint8_t volumes[PLAYER_N_CHANNELS];
 } player_start_t;
@@ -186,7 +188,9 @@ typedef struct {
     uint8_t n_presets;
     frame_t live_frame; /* measured frame that the next block follows if is_live */
     player_start_t start;
-    uint8_t program;
+    uint8_t programs[PLAYER_N_CHANNELS]; /* of later notes; the same for all if not is_multi */
+    uint8_t program;                     /* set last; that of live mode */
+    bool is_multi;                       /* a program change applies to its channel */
     uint8_t channel;        /* 0 to 15, PLAYER_ALL_CHANNELS (the default) or PLAYER_EVERY_CHANNEL */
     int8_t transpose;       /* of later notes, +-PLAYER_MAX_TRANSPOSE */
     int8_t tuning_cents;    /* +-PLAYER_MAX_TUNING_CENTS */
@@ -217,6 +221,9 @@ void player_receive(player_t *player, const midi_message_t *message);
 /* Handles a controller, pitch bend or program change on all channels, for controls that belong to the
  * instrument itself, such as the potentiometers of a board. */
 void player_receive_everywhere(player_t *player, const midi_message_t *message);
+
+/* Selects the instrument of later notes on all channels. */
+void player_set_program(player_t *player, uint8_t program);
 
 /* Lifts all pedals and releases every key; the notes die away. */
 void player_release_all(player_t *player);

@@ -43,17 +43,17 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
 
 void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key_t key) {
     voice->is_caught &= voice->channel == key.channel && voice->note == key.note;
-    const bool follows =
-        player->is_mono && voice->phase == VOICE_RELEASED && voice->preset == player->program;
+    const uint8_t program = player->programs[key.channel];
+    const bool follows = player->is_mono && voice->phase == VOICE_RELEASED && voice->preset == program;
     if (voice->phase == VOICE_IDLE || follows) {
-        start_voice(player, voice, key, VOICE_HELD, player->program);
+        start_voice(player, voice, key, VOICE_HELD, program);
     } else {
         voice->phase = VOICE_FADING;
         voice->channel = key.channel;
         voice->note = key.note;
         voice->next = key;
         voice->next_phase = VOICE_HELD;
-        voice->next_preset = player->program;
+        voice->next_preset = program;
     }
 }
 

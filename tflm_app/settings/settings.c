@@ -9,12 +9,13 @@
 /* What a record holds. Only bytes, so the layout is the same on every board. */
 typedef struct {
     uint8_t channel;
-    uint8_t program;
+    uint8_t is_multi;
     uint8_t is_mono;
     uint8_t velocity_curve;
     int8_t transpose;
     int8_t tuning_cents;
     uint8_t volumes[PLAYER_N_CHANNELS];
+    uint8_t programs[PLAYER_N_CHANNELS];
     uint8_t is_live;
     uint8_t is_gain_automatic;
     int8_t gain_db;
@@ -33,9 +34,6 @@ static void correct(settings_t *settings, size_t n_presets) {
     if (settings->channel > PLAYER_ALL_CHANNELS) {
         settings->channel = defaults.channel;
     }
-    if (settings->program >= n_presets) {
-        settings->program = defaults.program;
-    }
     if (settings->velocity_curve >= VELOCITY_N_CURVES) {
         settings->velocity_curve = defaults.velocity_curve;
     }
@@ -49,6 +47,9 @@ static void correct(settings_t *settings, size_t n_presets) {
         if (settings->volumes[i] > 127) {
             settings->volumes[i] = defaults.volumes[i];
         }
+        if (settings->programs[i] >= n_presets) {
+            settings->programs[i] = defaults.programs[i];
+        }
     }
     if (!is_within(settings->gain_db, (int)SHARED_MAX_GAIN_DB)) {
         settings->gain_db = defaults.gain_db;
@@ -61,7 +62,8 @@ static void apply(settings_t settings, player_t *player, live_t *live) {
     player->transpose = settings.transpose;
     player->tuning_cents = settings.tuning_cents;
     player->velocity_curve = settings.velocity_curve;
-    player->start.program = settings.program;
+    player->start.is_multi = settings.is_multi == 1;
+    memcpy(player->start.programs, settings.programs, sizeof settings.programs);
     player->start.is_mono = settings.is_mono == 1;
     memcpy(player->start.volumes, settings.volumes, sizeof settings.volumes);
     player_reset(player);
@@ -88,13 +90,15 @@ bool settings_save(player_t *player, const live_t *live) {
     uint8_t data[RECORD_DATA_BYTES] = {0};
     settings_t settings = {
         .channel = player->channel,
-        .program = player->program,
+        .is_multi = player->is_multi,
         .is_mono = player->is_mono,
         .velocity_curve = player->velocity_curve,
         .transpose = player->transpose,
         .tuning_cents = player->tuning_cents,
     };
-    player->start.program = player->program;
+    player->start.is_multi = player->is_multi;
+    memcpy(player->start.programs, player->programs, sizeof player->programs);
+    memcpy(settings.programs, player->programs, sizeof player->programs);
     player->start.is_mono = player->is_mono;
     for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
         player->start.volumes[i] = settings.volumes[i] = player->channels[i].volume;

@@ -1,4 +1,4 @@
-/* The settings of the player that survive power-off: MIDI channel, program, monophonic or polyphonic, the
+/* The settings of the player that survive power-off: MIDI channel, programs, monophonic or polyphonic, the
  * volume (CC 7) of each channel, transposition, tuning, velocity curve, live mode and the gain of its input.
  *
  * They are kept only when the player asks for it (`save` at the console), not after every change: otherwise a
