@@ -3,7 +3,7 @@
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -25,6 +25,8 @@ from pipeline.target.sources import generate
 SUMS = "SHA256SUMS"
 NOTES = "RELEASE_NOTES.md"
 FIRMWARE, LIBRARIES, MODELS, PLAY = "firmware", "libraries", "models", "play"  # of a release
+FIRST_PAGE = Path(PLAY, "index.html")  # every release has it
+TOP_LEVEL = {FIRMWARE, LIBRARIES, MODELS, PLAY, NOTES, "LICENSE", SUMS}
 FIRMWARE_VARIANT = "tiny"
 _SUM_LINE = re.compile(r"[0-9a-f]{64}  ([^\0]+)")
 
@@ -103,26 +105,47 @@ def released_files(release: Path) -> list[Path]:
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != line[:64]:
             raise UserError(f"{path} is missing or was changed: {remedy}")
         files.append(path.relative_to(release))
-    if Path(PLAY, "index.html") not in files:
-        raise UserError(f"{release / SUMS} lists no {PLAY}/index.html: {remedy}")
+    if FIRST_PAGE not in files:
+        raise UserError(f"{release / SUMS} lists no {FIRST_PAGE}: {remedy}")
     return files
 
 
 def _earlier_files(out: Path) -> set[Path]:
-    """Returns the files of an earlier release in a folder; raises `UserError` for other files."""
+    """Returns the files of an earlier release in a folder.
+
+    A list of sums that somebody else has made does not make their files a release, so it must list
+    what every release has, and a file must lie where a release has files.
+
+    Raises:
+        UserError: There is another file, or a symbolic link.
+    """
     require_writable(out)
     sums = out / SUMS
     text = sums.read_text(errors="replace") if sums.is_file() else ""
-    known = {out / found[1] for line in text.splitlines() if (found := _SUM_LINE.fullmatch(line))}
-    present = (path for path in out.rglob("*") if not is_temporary(path.relative_to(out)))
-    files = {path for path in present if path.is_file()}
-    files.discard(sums)  # is replaced, but never missing while other files are there
-    strange = sorted(files - known)
-    if strange:
-        raise UserError(
-            f"{shown(strange[0])} belongs to no release: give --out a new folder, or remove it"
-        )
-    return files
+    listed = {Path(found[1]) for line in text.splitlines() if (found := _SUM_LINE.fullmatch(line))}
+    known = {path for path in listed if TOP_LEVEL.intersection(path.parts[:1])}
+    if FIRST_PAGE not in known:
+        known = set()
+    elif sums.is_file():
+        known.add(Path(SUMS))
+    present = sorted(path for path in out.rglob("*") if not is_temporary(path.relative_to(out)))
+    refuse_links(present)
+    for path in present:
+        place = path.relative_to(out)
+        if place.parts[0] not in TOP_LEVEL or (path.is_file() and place not in known):
+            raise UserError(
+                f"{shown(path)} belongs to no release: give --out a new folder, or remove it"
+            )
+    return {path for path in present if path.is_file() and path != sums}
+
+
+def refuse_links(paths: Iterable[Path]) -> None:
+    """Raises `UserError` for a symbolic link, because what it leads to belongs to somebody else."""
+    for path in paths:
+        if path.is_symlink():
+            raise UserError(
+                f"{shown(path)} is a symbolic link: give --out a new folder, or remove it"
+            )
 
 
 def _run_dirs(variant: str) -> list[Path]:

@@ -19,6 +19,7 @@ from pipeline.publishing.release import (
     NOTES,
     PLAY,
     SUMS,
+    refuse_links,
     released_files,
 )
 from pipeline.target.boards import INSTRUMENT_BOARDS
@@ -65,9 +66,10 @@ def _overlap(one: Path, other: Path) -> bool:
 
 
 def _require_site(out: Path) -> None:
-    """Raises `UserError` unless a folder holds a site, or nothing."""
+    """Raises `UserError` unless a folder holds a site without symbolic links, or nothing."""
     require_writable(out)
     known = {MARK, *PARTS} if (out / MARK).is_file() else set()
+    refuse_links(sorted(out.iterdir()))
     names = (Path(path.name) for path in out.iterdir())
     strange = sorted(name for name in names if str(name) not in known and not is_temporary(name))
     if strange:

@@ -18,7 +18,7 @@ from pipeline.core.runs import decoder_name
 from pipeline.library.ecosystems import ECOSYSTEMS
 from pipeline.publishing import release as module
 from pipeline.publishing.firmware_files import FirmwareFiles
-from pipeline.publishing.release import SUMS, newest_changes, released_files
+from pipeline.publishing.release import FIRST_PAGE, SUMS, newest_changes, released_files
 from pipeline.target import uf2
 from pipeline.target.boards import INSTRUMENT_BOARDS
 
@@ -76,11 +76,45 @@ def test_folder_with_other_files_is_refused(tmp_path, capsys):
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("name", "sums"),
+    [
+        ("thesis.txt", ["thesis.txt"]),
+        ("models/mine.pt", ["models/mine.pt"]),  # a list that is not that of a release
+        ("thesis.txt", ["thesis.txt", "play/index.html"]),  # no place of a release
+        ("models/mine.pt", ["play/index.html", ".", ".."]),
+        ("drafts/", ["play/index.html"]),
+        ("LICENSE/", []),
+    ],
+)
+def test_list_of_sums_does_not_make_files_a_release(tmp_path, monkeypatch, name, sums):
+    monkeypatch.setattr(module, "_fill", fill)
+    mine = tmp_path / name
+    (mine if name.endswith("/") else mine.parent).mkdir(exist_ok=True)
+    if not mine.is_dir():
+        mine.write_text("mine")
+    (tmp_path / SUMS).write_text("".join(f"{'0' * 64}  {path}\n" for path in sums))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with pytest.raises(UserError, match="belongs to no release"):
+        module.write_release(tmp_path, [], print)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("name", ["play", "LICENSE", "play/index.html"])
+def test_symbolic_link_in_the_folder_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(module, "_fill", fill)
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    write_earlier(elsewhere)
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).symlink_to(elsewhere)
+    with pytest.raises(UserError, match=f"{name} is a symbolic link: give --out a new folder"):
+        module.write_release(out, [], print)
+    assert len(list(elsewhere.rglob("*"))) == 5
+
+
 def test_earlier_release_is_replaced_only_when_the_new_one_is_complete(tmp_path):
     out = tmp_path / "release"
-    out.mkdir()
-    (out / "old.txt").write_text("old")
-    (out / SUMS).write_text("0" * 64 + "  old.txt\n")
+    write_earlier(out)
 
     def fail(folder, *arguments, **options):
         (folder / "half.txt").touch()
@@ -89,13 +123,24 @@ def test_earlier_release_is_replaced_only_when_the_new_one_is_complete(tmp_path)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(module, "_fill", fail)
         module.write_release(out, [], print)
-    assert sorted(path.name for path in out.iterdir()) == [SUMS, "old.txt"]
+    assert sorted(path.name for path in out.iterdir()) == [SUMS, "models", "play"]
+    assert (out / "models" / "old.md").read_text() == "old"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_fill", fill)
         module.write_release(out, [], print)
-    assert sorted(path.name for path in out.iterdir()) == [SUMS, "play"]
+    assert sorted(path.name for path in out.iterdir()) == [SUMS, "models", "play"]
+    assert list((out / "models").iterdir()) == []
     assert released_files(out) == [Path("play/index.html")]
     assert [path.name for path in tmp_path.iterdir()] == ["release"]  # nothing is left beside it
+
+
+def write_earlier(out):
+    """Writes a release with a file that the next one does not have."""
+    (out / "models").mkdir(parents=True)
+    (out / "models" / "old.md").write_text("old")
+    (out / "play").mkdir()
+    (out / "play" / "index.html").write_text("the earlier one")
+    (out / SUMS).write_text("".join(f"{'0' * 64}  {x}\n" for x in ("models/old.md", FIRST_PAGE)))
 
 
 def fill(folder, *_):
@@ -106,19 +151,16 @@ def fill(folder, *_):
 
 def test_release_that_cannot_be_moved_leaves_the_earlier_one(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_fill", fill)
-    module.write_release(tmp_path, [], print)
-    (tmp_path / "play" / "index.html").write_text("the earlier one")
-    (tmp_path / "old.txt").write_text("old")
+    write_earlier(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("no")))
-        (tmp_path / SUMS).write_text(f"{'0' * 64}  old.txt\n{'0' * 64}  play/index.html\n")
         with pytest.raises(OSError, match="no"):
             module.write_release(tmp_path, [], print)
     assert (tmp_path / "play" / "index.html").read_text() == "the earlier one"
-    assert (tmp_path / "old.txt").read_text() == "old"
+    assert (tmp_path / "models" / "old.md").read_text() == "old"
     module.write_release(tmp_path, [], print)  # can be repeated
     assert released_files(tmp_path) == [Path("play/index.html")]
-    assert sorted(path.name for path in tmp_path.iterdir()) == [SUMS, "play"]
+    assert sorted(p.name for p in tmp_path.rglob("*")) == [SUMS, "index.html", "models", "play"]
 
 
 def test_scratch_folder_of_a_killed_release_is_removed(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from support.refusals import refusal
 from pipeline import site as command
 from pipeline.core.errors import UserError
 from pipeline.publishing.release import SUMS
-from pipeline.publishing.site import check_links
+from pipeline.publishing.site import check_links, write_site
 
 FILES = {
     "play/index.html": '<a href="#top">top</a>',
@@ -73,6 +73,18 @@ def test_site_leads_to_the_pages_and_to_every_file_of_the_release(release, liste
     assert len(rows) == 2 and sum('"firmware/pico.md">wiring</a>' in row for row in rows) == 1
     assert "tiny models" in downloads
     assert "Raspberry Pi Pico 2</th>" not in downloads  # the release has no firmware for it
+
+
+@pytest.mark.parametrize("name", ["web", ".site", "index.html"])
+def test_symbolic_link_in_the_folder_is_refused(release, tmp_path, name):
+    elsewhere = write(tmp_path / "elsewhere", {"mine.txt": "mine"})
+    out = write(tmp_path / "site", {".site": "", "listen/index.html": "the earlier one"})
+    (out / name).unlink(missing_ok=True)
+    (out / name).symlink_to(elsewhere)
+    with pytest.raises(UserError, match=f"{name} is a symbolic link: give --out a new folder"):
+        write_site(out, release=release, listening=None)
+    assert (elsewhere / "mine.txt").read_text() == "mine"
+    assert (out / "listen" / "index.html").read_text() == "the earlier one"
 
 
 def test_site_without_a_listening_page_does_not_lead_to_it(release, tmp_path):
