@@ -37,7 +37,7 @@ lint: build/.installed
 	.venv/bin/lint-imports --no-cache
 	$(PYTHON) -m pipeline.tables --check
 
-# Ten million inputs for the player's MIDI input and console take about nine minutes.
+# Ten million inputs for the player's MIDI input and console, and ten million for the USB device.
 fuzz: build/.installed
 	PYTHONPATH=tests $(PYTHON) -m support.fuzzing --runs 10000000
 

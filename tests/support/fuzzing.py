@@ -1,15 +1,16 @@
-"""Sends random bytes to the player's MIDI input and console: libFuzzer, with sanitizers.
+"""Sends random bytes to the player and to the USB device: libFuzzer, with sanitizers.
 
-``make fuzz`` runs this module with ten million inputs.
+``make fuzz`` runs this module with ten million inputs for each of them.
 """
 
 import argparse
 import re
 import subprocess
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from support import small_player
+from support import small_player, usb_bus
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
@@ -22,16 +23,11 @@ CONSOLE = ("console.c", "demo_phrase.c")
 BYTES = (r"\x90<", r"\xb0", r"\xc0", r"\xf9")
 
 
-def build(folder: Path) -> Path:
-    """Builds the fuzzer in `folder`: a player with two voices and three small instruments."""
+def _compile(fuzzer: Path, sources: Sequence[Path], include_dir: Path) -> Path:
     require_tools("clang")
-    small_player.generate(folder)
-    sources = [TARGET, *sorted(folder.glob("*.c"))]
-    sources += [*small_player.SOURCES, *(APP_DIR / "player" / name for name in CONSOLE)]
     command = ["clang", "-std=gnu99", "-g", "-O1", "-DPLAYER_N_VOICES=2"]
     command += ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
-    command += [f"-I{APP_DIR}", f"-I{folder}"]
-    fuzzer = folder / "fuzz_play"
+    command += [f"-I{APP_DIR}", f"-I{include_dir}"]
     done = subprocess.run(
         [*command, "-o", str(fuzzer), *map(str, sources)], capture_output=True, text=True
     )
@@ -40,17 +36,42 @@ def build(folder: Path) -> Path:
     return fuzzer
 
 
-def run(fuzzer: Path, *, runs: int, seed: int = 1) -> int:
+def build_player(folder: Path) -> Path:
+    """Builds the fuzzer of the MIDI input and the console: two voices, three small instruments."""
+    small_player.generate(folder)
+    sources = [TARGET, *sorted(folder.glob("*.c"))]
+    sources += [*small_player.SOURCES, *(APP_DIR / "player" / name for name in CONSOLE)]
+    return _compile(folder / "fuzz_play", sources, folder)
+
+
+def build_usb(folder: Path) -> Path:
+    """Builds the fuzzer of the USB device: control requests, event packets, console text."""
+    sources = [usb_bus.FOLDER / "fuzz_usb.c", usb_bus.FOLDER / "bus.c", *usb_bus.DEVICE_SOURCES]
+    return _compile(folder / "fuzz_usb", sources, usb_bus.FOLDER)
+
+
+FUZZERS: dict[str, tuple[Callable[[Path], Path], int]] = {  # the most bytes of an input
+    "player": (build_player, 96),
+    "usb": (build_usb, 300),
+}
+
+
+def run(fuzzer: Path, *, runs: int, seed: int = 1, max_bytes: int = 96) -> int:
     """Runs the fuzzer; returns the number of inputs that it executed.
 
     Raises:
-        UserError: An input crashed the player. The message ends with that input in hexadecimal.
+        UserError: An input crashed the program. The message ends with that input in hexadecimal.
     """
     dictionary = fuzzer.with_name("words")
     dictionary.write_text("".join(f'"{word}"\n' for word in (*COMMANDS, *BYTES)))
-    command = [str(fuzzer), f"-runs={runs}", f"-seed={seed}", "-max_len=96", f"-dict={dictionary}"]
+    command = [str(fuzzer), f"-runs={runs}", f"-seed={seed}", f"-max_len={max_bytes}"]
     done = subprocess.run(
-        [*command, "-print_final_stats=1", f"-artifact_prefix={fuzzer.parent}/"],
+        [
+            *command,
+            f"-dict={dictionary}",
+            "-print_final_stats=1",
+            f"-artifact_prefix={fuzzer.parent}/",
+        ],
         capture_output=True,
         text=True,
         errors="replace",
@@ -59,7 +80,9 @@ def run(fuzzer: Path, *, runs: int, seed: int = 1) -> int:
         crashes = sorted(fuzzer.parent.glob("crash-*"))
         content = crashes[-1].read_bytes().hex() if crashes else "unknown"
         summary = re.search(r"SUMMARY: (.*)", done.stderr)
-        raise UserError(f"the player crashed: {summary[1] if summary else 'no report'}; {content}")
+        raise UserError(
+            f"{fuzzer.name} crashed: {summary[1] if summary else 'no report'}; {content}"
+        )
     executed = re.search(r"number_of_executed_units:\s*(\d+)", done.stderr)
     assert executed is not None
     return int(executed[1])
@@ -71,14 +94,20 @@ def main() -> None:
         prog="python -m support.fuzzing", description=__doc__.splitlines()[0]
     )
     parser.add_argument(
-        "--runs", type=int, default=10_000_000, help="number of inputs (default: %(default)s)"
+        "--runs",
+        type=int,
+        default=10_000_000,
+        help="number of inputs for each fuzzer (default: %(default)s)",
     )
     parser.add_argument(
         "--seed", type=int, default=1, help="of the random inputs (default: %(default)s)"
     )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print(f"{run(build(Path(folder)), runs=args.runs, seed=args.seed):,} inputs, no crash")
+        for name, (build, max_bytes) in FUZZERS.items():
+            fuzzer = build(Path(folder))
+            n_inputs = run(fuzzer, runs=args.runs, seed=args.seed, max_bytes=max_bytes)
+            print(f"{name}: {n_inputs:,} inputs, no crash")
 
 
 if __name__ == "__main__":

@@ -204,4 +204,4 @@ def test_unread_answers_are_cut_off_with_a_mark_and_the_sound_continues(programs
 
 def test_random_midi_and_console_input_does_not_crash_the_player(tmp_path):
     """This run is short; ``make fuzz`` sends ten million inputs."""
-    assert fuzzing.run(fuzzing.build(tmp_path), runs=30_000) >= 30_000
+    assert fuzzing.run(fuzzing.build_player(tmp_path), runs=30_000) >= 30_000
