@@ -19,6 +19,7 @@ from pipeline.audio.note_names import note_name
 from pipeline.audio.pcm import FULL_SCALE, write_wav
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
+from pipeline.core.files import require_writable_file
 from pipeline.core.instrument_config import known_instruments, load_instrument
 from pipeline.core.model_choice import chosen_model
 from pipeline.core.options import (
@@ -28,14 +29,14 @@ from pipeline.core.options import (
     add_reverb_seconds,
     add_voices,
 )
-from pipeline.core.parser import Parser, renamed_option, whole
+from pipeline.core.parser import Parser, whole
 from pipeline.core.runs import WEIGHTS, decoder_name
 from pipeline.quantization.pitch_range import PitchRange
 from pipeline.target.boards import FILE_BOARDS
 from pipeline.target.midi_parts import DRUM_CHANNEL, MAX_TRACKS, count_notes
 from pipeline.target.midi_score import Piece, list_parts, load_piece
 from pipeline.target.player import POLYPHONIC_VOICES, Performance, Score, perform_preset
-from pipeline.target.polyphony import count_polyphony
+from pipeline.target.polyphony import Polyphony, count_polyphony
 from pipeline.target.sources import generate
 
 
@@ -43,8 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Plays a Standard MIDI File with an instrument and writes a WAV file."""
     args = _parser().parse_args(argv)
     if args.list:
-        print(*list_parts(args.midi), sep="\n")
+        print(*list_parts(args.midi, channels=args.channel, tracks=args.track), sep="\n")
         return
+    require_writable_file(args.out)
     piece = load_piece(args.midi, channels=args.channel, tracks=args.track)
     score = piece.score
     model = chosen_model(args, file=WEIGHTS if args.float else decoder_name("int8"))
@@ -101,7 +103,7 @@ def _lost_notes(score: Score, played: Performance) -> list[str]:
     n_lost = polyphony.n_hidden + played.report["n_stolen"]
     if not n_lost:
         return []
-    line = f"notes cut off or not played: {n_lost} of {polyphony.n_notes}"
+    line = f"notes cut off or not played: {n_lost} of {polyphony.n_notes}{_by_channel(polyphony)}"
     if polyphony.n_hidden and played.n_voices > 1:
         line += f", {polyphony.n_hidden} because the file asks for one note at a time"
     elif polyphony.most > played.n_voices:
@@ -109,6 +111,18 @@ def _lost_notes(score: Score, played: Performance) -> list[str]:
             f", because up to {polyphony.most} sound together; --voices {polyphony.most} plays all"
         )
     return [line]
+
+
+def _by_channel(polyphony: Polyphony) -> str:
+    """Returns which channels lose notes to others, in parentheses; nothing with one channel."""
+    if len(polyphony.notes) < 2 or not polyphony.n_hidden:
+        return ""
+    lost = []
+    for channel, n_hidden in sorted(polyphony.hidden.items()):
+        n_notes = polyphony.notes[channel]
+        count = f"all {n_notes}" if n_hidden == n_notes else f"{n_hidden} of {n_notes}"
+        lost.append(f"{count} of channel {channel}")
+    return f" ({', '.join(lost)})"
 
 
 def _usual_voices(instrument: str) -> int:
@@ -127,7 +141,7 @@ def _parser() -> Parser:
     result.add_argument(
         "--list",
         action="store_true",
-        help="only list the tracks and channels of the file",
+        help="only list the tracks and channels of the file, or those of --track and --channel",
     )
     parser.add_argument(
         "--channel",
@@ -155,7 +169,6 @@ def _parser() -> Parser:
         action="store_true",
         help="play with the float model instead of the firmware (default: the firmware)",
     )
-    renamed_option(parser, "--engine", "--board, or --float for the float model")
     add_voices(parser, f" (default: 1 if the instrument slurs, else {POLYPHONIC_VOICES})")
     add_reverb_seconds(parser)
     return parser

@@ -38,8 +38,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         UserError: `path` is a folder.
     """
     path = Path(path)
-    if not path.name or path.is_dir():
-        raise UserError(f"{path} is a folder: give the name of a file")
+    _refuse_folder(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.parent not in _swept:
         _swept.add(path.parent)
@@ -127,6 +126,22 @@ def require_writable(folder: Path) -> None:
         error.filename = str(folder)
         raise
     probe.unlink()
+
+
+def require_writable_file(path: Path) -> None:
+    """Checks before any long work that a file can be written; creates its folder if needed.
+
+    Raises:
+        UserError: It is a folder.
+        OSError: Files cannot be made in its folder.
+    """
+    _refuse_folder(path)
+    require_writable(path.parent)
+
+
+def _refuse_folder(path: Path) -> None:
+    if not path.name or path.is_dir():
+        raise UserError(f"{path} is a folder: give the name of a file")
 
 
 def write_json(path: Path, figures: Any) -> None:

@@ -31,6 +31,10 @@ class HeldNotes:
         elif event.kind == CONTROL:
             self._change(*event.message[1:])
 
+    def holds(self, note: int) -> bool:
+        """Returns whether a note sounds, by its key or by a pedal."""
+        return note in self.down or note in self.pedalled
+
     def ending(self, channel: int) -> list[bytes]:
         """Returns messages that end all notes, none if nothing is held."""
         if not (self.down or self.pedalled):

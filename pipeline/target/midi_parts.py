@@ -11,6 +11,7 @@ from pipeline.core.errors import UserError
 
 DRUM_CHANNEL = 10  # in General MIDI
 MAX_TRACKS = 65_535  # a file cannot have more
+_SEE = "--list alone shows what it holds"
 
 
 @dataclass(frozen=True)
@@ -84,39 +85,50 @@ def find_parts(path: Path, events: Sequence[MidiEvent], names: Sequence[str]) ->
     ]
 
 
-def choose_parts(
+def select_parts(
     path: Path, parts: Sequence[Part], channels: Collection[int], tracks: Collection[int]
 ) -> list[Part]:
-    """Chooses the parts that are played; drums only if their channel is asked for.
+    """Selects the parts on some channels in some tracks.
 
     Args:
         path: The file, for errors.
         parts: All of them.
-        channels: Channels to play; all but `DRUM_CHANNEL` if empty.
-        tracks: Tracks to play, numbered as in `Part`; all if empty.
+        channels: The channels; all if empty.
+        tracks: The tracks, numbered as in `Part`; all if empty.
 
     Raises:
-        UserError: A channel or track has no notes, or nothing is left; the message names what the
-            file holds.
+        UserError: A channel or track has no notes, or nothing is left.
     """
-    listing = f"it holds {'; '.join(map(str, parts))}"
     for option, chosen, known in (
         ("channel", channels, {part.channel for part in parts}),
         ("track", tracks, {part.track for part in parts}),
     ):
         if missing := sorted(set(chosen) - known):
-            raise UserError(f"{path} has no notes on {option} {missing[0]}: {listing}")
-    played = [
+            raise UserError(f"{path} has no notes on {option} {missing[0]}: {_SEE}")
+    selected = [
         part
         for part in parts
-        if (part.channel in channels if channels else not part.is_drums)
-        and (not tracks or part.track in tracks)
+        if (not channels or part.channel in channels) and (not tracks or part.track in tracks)
     ]
-    if played:
-        return played
-    if channels:
-        raise UserError(f"{path} has no notes on these channels in these tracks: {listing}")
-    raise UserError(f"{path} has only drums, which --channel {DRUM_CHANNEL} plays: {listing}")
+    if not selected:
+        raise UserError(f"{path} has no notes on these channels in these tracks: {_SEE}")
+    return selected
+
+
+def choose_parts(
+    path: Path, parts: Sequence[Part], channels: Collection[int], tracks: Collection[int]
+) -> list[Part]:
+    """Chooses the parts that are played; as `select_parts`, but drums only if asked for.
+
+    Raises:
+        UserError: As in `select_parts`, or only drums are left.
+    """
+    selected = select_parts(path, parts, channels, tracks)
+    played = [part for part in selected if channels or not part.is_drums]
+    if not played:
+        where = f": track {' and '.join(map(str, sorted(set(tracks))))}" if tracks else ""
+        raise UserError(f"{path}{where} has only drums: add --channel {DRUM_CHANNEL}")
+    return played
 
 
 def count_notes(number: int) -> str:

@@ -5,6 +5,7 @@ channel is asked for, and so are notes that no instrument of the firmware can pl
 end are released. ``pipeline/pages/assets/web/midi_file.js`` does the same for the instrument page.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,14 @@ from pipeline.audio.note_names import note_name
 from pipeline.core.constants import FRAME_RATE
 from pipeline.core.errors import UserError
 from pipeline.target.held_notes import HeldNotes
-from pipeline.target.midi_parts import DRUM_CHANNEL, Part, choose_parts, count_notes, find_parts
+from pipeline.target.midi_parts import (
+    DRUM_CHANNEL,
+    Part,
+    choose_parts,
+    count_notes,
+    find_parts,
+    select_parts,
+)
 from pipeline.target.player import Score
 
 MAX_SECONDS = 3600
@@ -76,13 +84,20 @@ class Piece:
         return lines
 
 
-def list_parts(path: Path) -> list[Part]:
+def list_parts(
+    path: Path, *, channels: Collection[int] = (), tracks: Collection[int] = ()
+) -> list[Part]:
     """Lists the parts of a MIDI file.
 
+    Args:
+        path: The file.
+        channels: Channels to list, from 1; all if empty.
+        tracks: Tracks to list, numbered as in `Part`; all if empty.
+
     Raises:
-        UserError: The file is missing or damaged, or contains no note.
+        UserError: The file is missing or damaged, contains no note, or has no such part.
     """
-    return find_parts(path, *read_events(path))
+    return select_parts(path, find_parts(path, *read_events(path)), channels, tracks)
 
 
 def load_piece(
@@ -134,15 +149,23 @@ def load_piece(
 def _select(events: Sequence[MidiEvent], parts: Sequence[Part]) -> Iterator[MidiEvent]:
     """Yields what the parts play.
 
-    Controllers act on a channel, whichever track they are in.
+    Controllers act on a channel, whichever track they are in. So does a note-off, unless it ends a
+    note of a part that is not played: of its own track, or else of another one.
     """
     chosen = {(part.index, part.channel) for part in parts}
     channels = {part.channel for part in parts}
+    down: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for event in events:
+        is_played = event.channel in channels and event.kind != PROGRAM
         if event.kind in (NOTE_OFF, NOTE_ON):
-            is_played = (event.track, event.channel) in chosen and _is_reachable(event.message[1])
-        else:
-            is_played = event.channel in channels and event.kind != PROGRAM
+            tracks = down[event.channel, event.message[1]]  # in which the key is down
+            owners = [event.track] if event.begins_note or event.track in tracks else tracks[:1]
+            down[event.channel, event.message[1]] = [
+                *(track for track in tracks if track not in owners),
+                *(owners if event.begins_note else []),
+            ]
+            is_played &= all((track, event.channel) in chosen for track in owners)
+            is_played &= _is_reachable(event.message[1])
         if is_played:
             yield event
 

@@ -85,24 +85,47 @@ def test_programs_and_system_messages_are_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (
-            {"channels": [3]},
-            r'has no notes on channel 3: it holds track 1 "Melody" \(channel 1, Flu',
-        ),
-        (
-            {"tracks": [4]},
-            r"has no notes on track 4: .*; track 3 \(channel 10, drums, 4 notes, C2\)",
-        ),
+        ({"channels": [3]}, " has no notes on channel 3: --list alone shows what it holds"),
+        ({"tracks": [4]}, " has no notes on track 4: --list alone shows what it holds"),
         (
             {"channels": [1], "tracks": [2]},
-            "has no notes on these channels in these tracks: it holds",
+            " has no notes on these channels in these tracks: --list alone shows what it holds",
         ),
-        ({"tracks": [3]}, "has only drums, which --channel 10 plays: it holds"),
     ],
 )
-def test_part_that_is_not_there_is_refused_with_those_that_are(band, options, message):
-    with pytest.raises(UserError, match=rf"band\.mid {message}"):
-        load_piece(band, **options)
+def test_part_that_is_not_there_is_refused(band, options, message):
+    for read in (load_piece, list_parts):
+        with pytest.raises(UserError, match=rf"band\.mid{message}$"):
+            read(band, **options)
+
+
+def test_drums_alone_are_listed_but_not_played(band, tmp_path):
+    assert [part.channel for part in list_parts(band, tracks=[3])] == [10]
+    with pytest.raises(UserError, match=r"band\.mid: track 3 has only drums: add --channel 10$"):
+        load_piece(band, tracks=[3])
+    drums = write_tracks(tmp_path / "drums.mid", note(36, 200, channel=10))
+    with pytest.raises(UserError, match=r"drums\.mid has only drums: add --channel 10$"):
+        load_piece(drums)
+
+
+def test_parts_are_selected_for_the_list(band):
+    assert [part.track for part in list_parts(band, channels=[2, 10])] == [2, 3]
+    assert [part.track for part in list_parts(band, channels=[2, 10], tracks=[1, 2])] == [2]
+
+
+def test_note_off_ends_a_note_of_another_track(tmp_path):
+    on, off = note(60, 250)
+    path = write_tracks(tmp_path / "tune.mid", [on], [off.copy(time=250)])
+    for tracks in ([], [1]):
+        piece = load_piece(path, tracks=tracks)
+        assert [message[0] for _, message in piece.score] == [0x90, 0x80] and not piece.remarks()
+
+
+def test_note_off_ends_no_note_of_a_part_that_is_not_chosen(tmp_path):
+    """Both tracks play the same key of the same channel, the second for a shorter time."""
+    path = write_tracks(tmp_path / "tune.mid", note(60, 500), note(60, 100))
+    assert [block for block, _ in load_piece(path, tracks=[1]).score] == [0, 125]
+    assert [block for block, _ in load_piece(path, tracks=[2]).score] == [0, 25]
 
 
 def test_notes_that_the_firmware_cannot_play_are_left_out(tmp_path):

@@ -115,7 +115,7 @@ BROKEN = [
 
 
 PIPELINE_WORDS = {
-    "it holds only drums, on channel 10": "has only drums, which --channel 10 plays",
+    "it holds only drums, on channel 10": "has only drums: add --channel 10",
     "it holds no note that the firmware can play": "holds no note from E0 to B7",
     "it lasts over an hour": "lasts over 3600 s",
     "it holds no note": "holds no note: export",
