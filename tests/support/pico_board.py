@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Recording:
         warnings: Warnings of the emulator, for instance about unknown registers.
         n_resets: Resets by the watchdog; the first one ends the run.
         n_flashes: Number of times that the LED was switched on.
+        usb: What the USB host found and received (``report`` of ``usb_host.mjs``); None without it.
     """
 
     words: np.ndarray
@@ -41,6 +43,7 @@ class Recording:
     warnings: list[str]
     n_resets: int
     n_flashes: int
+    usb: dict[str, Any] | None
 
     @property
     def stats(self) -> dict[str, float]:
@@ -58,6 +61,7 @@ def run(
     *,
     output: str = "i2s",
     broken: str = "",
+    usb: list[tuple[int, str, Sequence[int]]] | None = None,
     terminal: int | None = None,
     settings: Path | None = None,
     timeout_s: float = 300,
@@ -72,6 +76,8 @@ def run(
         output: ``i2s`` or ``pwm``.
         broken: ``crystal``, ``pll`` or ``core`` (the second one), which never starts, or ``sound``,
             which stops half-way, or ``block``, for which the second core is halted half-way.
+        usb: Frame, action and bytes of the events of a USB host (``usb_host.mjs``), which is
+            connected from the start; None for no host.
         terminal: Descriptor of a terminal that does not block, to which the console is connected.
         settings: Content of the two sectors of flash that hold the settings, which is read, if the
             file exists, and written; None if they are blank.
@@ -85,6 +91,10 @@ def run(
             {"frame": frame, "port": port, "bytes": list(data)} for frame, port, data in events
         ],
     }
+    if usb is not None:
+        score["usb"] = [
+            {"frame": frame, "action": action, "bytes": list(data)} for frame, action, data in usb
+        ]
     if terminal is not None:
         score["terminal"] = terminal
     if settings is not None:
@@ -113,4 +123,5 @@ def run(
         warnings=report["warnings"],
         n_resets=report["nResets"],
         n_flashes=report["nFlashes"],
+        usb=report.get("usb"),
     )

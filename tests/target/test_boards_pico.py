@@ -305,12 +305,13 @@ def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
     names = symbols(elf)
     # Vectors of the image that the loader copies.
     vectors = struct.unpack_from("<51I", image.content, 256)
-    handlers = {irq: 16 + n for irq, n in zip(("dma", "console", "midi"), IRQS[board], strict=True)}
+    handlers = {irq: 16 + n for irq, n in zip(HANDLERS, IRQS[board], strict=True)}
     assert vectors[0] == names["link_stack_end"] and vectors[0] % 8 == 0
     assert vectors[1] == names["board_reset"] | 1
     assert vectors[handlers["dma"]] == names["audio_interrupt"] | 1
     assert vectors[handlers["console"]] == names["rp2_console_interrupt"] | 1
     assert vectors[handlers["midi"]] == names["rp2_midi_interrupt"] | 1
+    assert vectors[handlers["usb"]] == names["usb_interrupt"] | 1
     assert names["link_image_load"] == flash.address + 256
     assert names["link_image_start"] == ram_start
     assert names["link_image_end"] <= ram_start + ram_bytes - 256
@@ -319,7 +320,8 @@ def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
     assert names["link_stack_end"] - names["link_stack_start"] >= 4096
 
 
-IRQS = {"pico": (11, 20, 21), "pico2": (10, 33, 34)}  # DMA 0, UART 0, UART 1
+HANDLERS = ("dma", "console", "midi", "usb")
+IRQS = {"pico": (11, 20, 21, 5), "pico2": (10, 33, 34, 14)}
 
 
 def test_boot_rom_of_the_pico2_finds_vectors_and_an_image_definition(flute):

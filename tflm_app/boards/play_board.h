@@ -1,6 +1,7 @@
 /* The functions that a board provides for the player (apps/play), besides board_init and board_stack_used.
  *
  *     MIDI UART ──interrupt──► FIFO ──board_midi_read──►┐
+ *     USB ◄─► FIFOs ◄──board_usb_midi_*, _console_*────►│
  *     debug UART ◄─► FIFOs ◄──board_console_*──────────►│ main loop ──board_audio_put──► half that is free
  *     ADC ──DMA──► half that is full ──board_audio_get─►│                                   │
  *     audio DMA ──interrupt: tick────────────────────►──┘         half that is played ──► I2S, PWM ──► ear
@@ -63,6 +64,12 @@ uint32_t board_audio_lost(void);
 size_t board_midi_read(uint8_t *bytes, size_t capacity);
 uint32_t board_midi_lost(void);
 uint32_t board_midi_errors(void);
+
+/* The MIDI port of the USB, on boards that are built with BOARD_USB. board_usb_midi_read returns the bytes of
+ * whole messages, and MIDI_DAMAGED if the bus went down after some had arrived; none is lost, and malformed
+ * ones count as errors. board_usb_midi_write sends what the host is reading, and drops the rest. */
+size_t board_usb_midi_read(uint8_t *bytes, size_t capacity);
+void board_usb_midi_write(const uint8_t *bytes, size_t n_bytes);
 
 /* Reads the next change at the panel of the board: either the MIDI controller (0 to 119) that a potentiometer
  * stands for, with its value (0 to 127), or a request of the button: BOARD_PANEL_DEMO to play the demo

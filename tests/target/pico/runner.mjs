@@ -7,6 +7,7 @@
 //   output   "i2s", or "pwm": both words of a frame are then the duty of slice 4, channel A
 //   events   [{frame, port, bytes}]: bytes that arrive at the "midi" or "console" UART, starting at a frame;
 //            0x100, 0x200 and 0x400 are added to a byte with a framing error, a parity error, or in a break
+//   usb      events of the USB host (usb_host.mjs); nothing if no host is connected
 //   terminal descriptor of a terminal that does not block, to which the console is connected; or nothing
 //   settings path of the last two sectors of the flash: read at the start, if it exists, and written at the end; or
 //            nothing: they are blank
@@ -16,7 +17,8 @@
 //
 // Writes the left and right words of every frame (int32) to OUT and prints JSON: the text of the console, the
 // active cycles of each core per block of 4 ms, the guard below and the bytes of the stack of each core, the frequency of the
-// cores, the divider of the PIO (256ths), warnings of the emulator, resets by the watchdog, flashes of the LED.
+// cores, the divider of the PIO (256ths), warnings of the emulator, resets by the watchdog, flashes of the LED, and
+// what the USB host has found and received.
 // Ends early at a reset.
 //
 // rp2040js has one core. The second one is a core of the same class on a second view of the same chip, which
@@ -24,6 +26,7 @@
 // which is shorter than the time between two events outside.
 import { existsSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { UsbHost } from "./usb_host.mjs";
 
 import { installBootRom } from "./boot_rom.mjs";
 
@@ -299,6 +302,8 @@ function feed() {
   }
 }
 
+const usbHost = score.usb && new UsbHost(chip, score.usb);
+
 // --- time -------------------------------------------------------------------------------------------
 
 const WINDOW = 64; // cycles in which the cores run one after the other, at most
@@ -371,6 +376,7 @@ function run() {
       }
     }
     feed();
+    usbHost?.step(chip.clock.nanos, recorded[1].length);
   }
 }
 run();
@@ -391,5 +397,6 @@ console.log(
     warnings,
     nResets,
     nFlashes,
+    usb: usbHost?.report(),
   }),
 );

@@ -42,12 +42,17 @@ static input_gain_t input_gain;
 #define LIVE_STATE NULL /* the console then refuses live mode */
 #endif
 
+#ifdef BOARD_USB
+static midi_input_t usb_input;
+#endif
+
+#define MIDI_BYTES 96 /* 32 messages, the most that the USB brings in a block, however fast a host sends */
 #define FADE_STEP_Q15 (32768 / BOARD_BLOCK_SAMPLES)
 
 static live_t live;
 static player_t player;
 static reverb_t reverb;
-static midi_input_t input;
+static midi_input_t input; /* of the MIDI socket */
 static demo_phrase_t phrase;
 static console_t console;
 static play_stats_t stats;
@@ -94,15 +99,27 @@ static void read_input(void) {
 static void read_input(void) {}
 #endif
 
+static void play_bytes(midi_input_t *from, const uint8_t *bytes, size_t n_bytes) {
+    for (size_t i = 0; i < n_bytes; i++) {
+        midi_input_receive(from, &player, bytes[i]);
+    }
+}
+
 static void receive_midi(void) {
-    uint8_t bytes[32];
+    uint8_t bytes[MIDI_BYTES];
     size_t n;
     while ((n = board_midi_read(bytes, sizeof bytes)) > 0) {
-        for (size_t i = 0; i < n; i++) {
-            midi_input_receive(&input, &player, bytes[i]);
-        }
+        play_bytes(&input, bytes, n);
+#ifdef BOARD_USB
+        board_usb_midi_write(bytes, n); /* the host gets what is played at the socket */
+#endif
     }
     midi_input_step(&input, &player);
+#ifdef BOARD_USB
+    n = board_usb_midi_read(bytes, sizeof bytes);
+    play_bytes(&usb_input, bytes, n);
+    midi_input_step(&usb_input, &player);
+#endif
 }
 
 static void receive_panel(void) {

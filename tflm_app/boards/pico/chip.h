@@ -13,12 +13,15 @@
 #define PADS_BANK0_BASE 0x4001C000u
 #define XOSC_BASE 0x40024000u
 #define PLL_SYS_BASE 0x40028000u
+#define PLL_USB_BASE 0x4002C000u
 #define UART0_BASE 0x40034000u
 #define UART1_BASE 0x40038000u
 #define PWM_BASE 0x40050000u
 #define TIMER_BASE 0x40054000u
 #define WATCHDOG_BASE 0x40058000u
 #define DMA_BASE 0x50000000u
+#define USB_DPRAM_BASE 0x50100000u
+#define USB_BASE 0x50110000u
 #define PIO0_BASE 0x50200000u
 #define SIO_BASE 0xD0000000u
 #define CHIP_FLASH_UNCACHED 0x13000000u
@@ -33,13 +36,16 @@
 #define RESET_PADS_BANK0 (1u << 8)
 #define RESET_PIO0 (1u << 10)
 #define RESET_PLL_SYS (1u << 12)
+#define RESET_PLL_USB (1u << 13)
 #define RESET_PWM (1u << 14)
 #define RESET_SYSINFO (1u << 19)
 #define RESET_TIMER (1u << 21)
 #define RESET_UART0 (1u << 22)
 #define RESET_UART1 (1u << 23)
+#define RESET_USBCTRL (1u << 24)
 
 /* 2.3.2 Interrupts */
+#define IRQ_USBCTRL 5
 #define IRQ_DMA_0 11
 #define IRQ_UART0 20
 #define IRQ_UART1 21
@@ -65,6 +71,9 @@
 
 /* The timer counts the ticks of the watchdog. */
 #define TIMER_TICK WATCHDOG_TICK
+
+/* 2.15 Clocks: position of the clock of the USB controller */
+#define CLOCKS_USB_CTRL (CLOCKS_BASE + 0x54u)
 
 /* Names for the self-test */
 #define CHIP_NAME "RP2040"

@@ -13,6 +13,7 @@
 #define PADS_BANK0_BASE 0x40038000u
 #define XOSC_BASE 0x40048000u
 #define PLL_SYS_BASE 0x40050000u
+#define PLL_USB_BASE 0x40058000u
 #define UART0_BASE 0x40070000u
 #define UART1_BASE 0x40078000u
 #define PWM_BASE 0x400A8000u
@@ -20,6 +21,8 @@
 #define WATCHDOG_BASE 0x400D8000u
 #define TICKS_BASE 0x40108000u
 #define DMA_BASE 0x50000000u
+#define USB_DPRAM_BASE 0x50100000u
+#define USB_BASE 0x50110000u
 #define PIO0_BASE 0x50200000u
 #define SIO_BASE 0xD0000000u
 #define CHIP_FLASH_UNCACHED 0x14000000u
@@ -34,14 +37,17 @@
 #define RESET_PADS_BANK0 (1u << 9)
 #define RESET_PIO0 (1u << 11)
 #define RESET_PLL_SYS (1u << 14)
+#define RESET_PLL_USB (1u << 15)
 #define RESET_PWM (1u << 16)
 #define RESET_SYSINFO (1u << 21)
 #define RESET_TIMER (1u << 23)
 #define RESET_UART0 (1u << 26)
 #define RESET_UART1 (1u << 27)
+#define RESET_USBCTRL (1u << 28)
 
 /* 3.2 Interrupts */
 #define IRQ_DMA_0 10
+#define IRQ_USBCTRL 14
 #define IRQ_UART0 33
 #define IRQ_UART1 34
 
@@ -66,6 +72,9 @@
 
 #define TIMER_TICK (TICKS_BASE + 0x1Cu)
 #define TIMER_TICK_CTRL (TICKS_BASE + 0x18u)
+
+/* 8.1 Clocks: position of the clock of the USB controller */
+#define CLOCKS_USB_CTRL (CLOCKS_BASE + 0x60u)
 
 /* Names for the self-test */
 #define CHIP_NAME "RP2350"

@@ -16,6 +16,7 @@
 #include "registers.h"
 #include "rp2.h"
 #include "uart.h"
+#include "usb.h"
 
 #define CONSOLE_BAUD 115200u
 #define MIDI_BAUD 31250u
@@ -51,6 +52,7 @@ void rp2_start(void) {
     } else if (error == ERROR_NO_SECOND_CORE) {
         board_print("error 3: the second core does not start; one core plays, with fewer voices\r\n");
     }
+    usb_start();
 }
 
 void rp2_console_interrupt(void) { uart_receive(&console); }
@@ -109,7 +111,7 @@ size_t board_midi_read(uint8_t *bytes, size_t capacity) { return uart_read(&midi
 
 uint32_t board_midi_lost(void) { return midi.n_lost; }
 
-uint32_t board_midi_errors(void) { return midi.n_errors; }
+uint32_t board_midi_errors(void) { return midi.n_errors + usb_midi_errors(); }
 
 bool board_panel_read(uint8_t *control, uint8_t *value) {
     (void)control;
@@ -118,10 +120,16 @@ bool board_panel_read(uint8_t *control, uint8_t *value) {
 }
 
 size_t board_console_read(char *text, size_t capacity) {
-    return uart_read(&console, (uint8_t *)text, capacity);
+    const size_t n = uart_read(&console, (uint8_t *)text, capacity);
+    return n + usb_console_read(text + n, capacity - n);
 }
 
-size_t board_console_write(const char *text, size_t n_bytes) { return uart_write(&console, text, n_bytes); }
+/* The UART sets the pace, with a small part of what a terminal at the USB can read. */
+size_t board_console_write(const char *text, size_t n_bytes) {
+    const size_t n = uart_write(&console, text, n_bytes);
+    usb_console_write(text, n);
+    return n;
+}
 
 void board_watchdog_start(void) {
     REGISTER(PSM_WDSEL) = PSM_WATCHDOG_RESETS;

@@ -6,6 +6,9 @@
 #define CRYSTAL_HZ 12000000u
 #define CRYSTAL_STARTUP 47u /* times 256 cycles: 1 ms */
 #define PLL_MULTIPLIER 125u /* to 1500 MHz, which the post dividers reduce */
+/* 12 MHz * 100 / 5 / 5 = 48 MHz */
+#define PLL_USB_MULTIPLIER 100u
+#define PLL_USB_POST_DIVIDER 5u
 #define WAIT_ROUNDS 100000u /* at least 6 cycles each: 50 ms at 12 MHz, where 1 ms is typical */
 
 static uint32_t core_hz = RING_OSCILLATOR_HZ;
@@ -35,18 +38,26 @@ static bool start_crystal(void) {
     return wait_for(CLOCKS_REF_SELECTED, 1u << CLOCKS_REF_FROM_CRYSTAL);
 }
 
-static bool start_pll(void) {
-    if (!clocks_release(RESET_PLL_SYS)) {
+static bool start_pll(uint32_t pll, uint32_t reset, uint32_t multiplier, uint32_t divider_1,
+                      uint32_t divider_2) {
+    if (!clocks_release(reset)) {
         return false;
     }
-    REGISTER(PLL_CS) = 1; /* REFDIV */
-    REGISTER(PLL_FBDIV_INT) = PLL_MULTIPLIER;
-    REGISTER(PLL_PWR + CLEAR_BITS) = PLL_PWR_PD | PLL_PWR_VCOPD;
-    if (!wait_for(PLL_CS, PLL_CS_LOCK)) {
+    REGISTER(PLL_CS(pll)) = 1; /* REFDIV */
+    REGISTER(PLL_FBDIV_INT(pll)) = multiplier;
+    REGISTER(PLL_PWR(pll) + CLEAR_BITS) = PLL_PWR_PD | PLL_PWR_VCOPD;
+    if (!wait_for(PLL_CS(pll), PLL_CS_LOCK)) {
         return false;
     }
-    REGISTER(PLL_PRIM) = PLL_POST_DIVIDER_1 << 16 | PLL_POST_DIVIDER_2 << 12;
-    REGISTER(PLL_PWR + CLEAR_BITS) = PLL_PWR_POSTDIVPD;
+    REGISTER(PLL_PRIM(pll)) = divider_1 << 16 | divider_2 << 12;
+    REGISTER(PLL_PWR(pll) + CLEAR_BITS) = PLL_PWR_POSTDIVPD;
+    return true;
+}
+
+static bool run_from_pll(void) {
+    if (!start_pll(PLL_SYS_BASE, RESET_PLL_SYS, PLL_MULTIPLIER, PLL_POST_DIVIDER_1, PLL_POST_DIVIDER_2)) {
+        return false;
+    }
     REGISTER(CLOCKS_SYS_CTRL) = CLOCKS_SYS_FROM_REF; /* AUXSRC may only change while it is not selected */
     REGISTER(CLOCKS_SYS_DIV) = CLOCKS_SYS_DIV_1;
     REGISTER(CLOCKS_SYS_CTRL) = CLOCKS_SYS_FROM_PLL;
@@ -60,7 +71,7 @@ clocks_error_t clocks_start(void) {
         error = CLOCKS_NO_CRYSTAL;
     } else {
         core_hz = reference_hz = CRYSTAL_HZ;
-        if (!start_pll()) {
+        if (!run_from_pll()) {
             REGISTER(CLOCKS_SYS_CTRL + CLEAR_BITS) = CLOCKS_SYS_FROM_PLL;
             error = CLOCKS_NO_PLL;
         } else {
@@ -69,6 +80,15 @@ clocks_error_t clocks_start(void) {
     }
     REGISTER(CLOCKS_PERI_CTRL) = CLOCKS_PERI_ENABLE;
     return error;
+}
+
+bool clocks_start_usb(void) {
+    if (reference_hz != CRYSTAL_HZ || !start_pll(PLL_USB_BASE, RESET_PLL_USB, PLL_USB_MULTIPLIER,
+                                                 PLL_USB_POST_DIVIDER, PLL_USB_POST_DIVIDER)) {
+        return false;
+    }
+    REGISTER(CLOCKS_USB_CTRL) = CLOCKS_USB_ENABLE; /* its divider is 1 after a reset */
+    return true;
 }
 
 uint32_t clocks_core_hz(void) { return core_hz; }

@@ -32,6 +32,7 @@
 #define CLOCKS_SYS_FROM_PLL 1u /* SRC: the auxiliary source, which is PLL_SYS with AUXSRC 0 */
 #define CLOCKS_PERI_CTRL (CLOCKS_BASE + 0x48u)
 #define CLOCKS_PERI_ENABLE (1u << 11) /* AUXSRC 0: from clk_sys */
+#define CLOCKS_USB_ENABLE (1u << 11)  /* AUXSRC 0: from PLL_USB */
 
 /* 2.16, 8.2 Crystal oscillator */
 #define XOSC_CTRL (XOSC_BASE + 0x0u)
@@ -41,14 +42,14 @@
 #define XOSC_STARTUP (XOSC_BASE + 0xCu)
 
 /* 2.18, 8.6 PLL */
-#define PLL_CS (PLL_SYS_BASE + 0x0u)
+#define PLL_CS(pll) ((pll) + 0x0u)
 #define PLL_CS_LOCK (1u << 31)
-#define PLL_PWR (PLL_SYS_BASE + 0x4u)
+#define PLL_PWR(pll) ((pll) + 0x4u)
 #define PLL_PWR_PD (1u << 0)
 #define PLL_PWR_POSTDIVPD (1u << 3)
 #define PLL_PWR_VCOPD (1u << 5)
-#define PLL_FBDIV_INT (PLL_SYS_BASE + 0x8u)
-#define PLL_PRIM (PLL_SYS_BASE + 0xCu)
+#define PLL_FBDIV_INT(pll) ((pll) + 0x8u)
+#define PLL_PRIM(pll) ((pll) + 0xCu)
 
 /* 2.19, 9 GPIO: functions and pads */
 #define IO_BANK0_CTRL(pin) (IO_BANK0_BASE + 8u * (pin) + 4u)
@@ -128,6 +129,45 @@
 #define SYSINFO_CHIP_ID (SYSINFO_BASE + 0x0u)
 #define TIMER_RAW_LOW (TIMER_BASE + 0x28u)
 
+/* 4.1, 12.7 USB: registers, and the memory that the core shares with the controller (DPSRAM) */
+#define USB_ADDR_ENDP (USB_BASE + 0x00u)
+#define USB_MAIN_CTRL (USB_BASE + 0x40u)
+#define USB_MAIN_CTRL_CONTROLLER_EN (1u << 0) /* without PHY_ISO, with which the RP2350 isolates its PHY */
+#define USB_SIE_CTRL (USB_BASE + 0x4Cu)
+#define USB_SIE_CTRL_PULLUP_EN (1u << 16)
+#define USB_SIE_CTRL_EP0_INT_1BUF (1u << 29)
+#define USB_SIE_STATUS (USB_BASE + 0x50u) /* a written 1 clears a bit */
+#define USB_SIE_STATUS_SUSPENDED (1u << 4)
+#define USB_SIE_STATUS_RESUME (1u << 11)
+#define USB_SIE_STATUS_SETUP_REC (1u << 17)
+#define USB_SIE_STATUS_BUS_RESET (1u << 19)
+#define USB_BUFF_STATUS (USB_BASE + 0x58u) /* two bits per endpoint number: IN, OUT; a written 1 clears */
+#define USB_EP_STALL_ARM (USB_BASE + 0x68u)
+#define USB_MUXING (USB_BASE + 0x74u)
+#define USB_MUXING_TO_PHY (1u << 0)
+#define USB_MUXING_SOFTCON (1u << 3)
+#define USB_PWR (USB_BASE + 0x78u)
+#define USB_PWR_VBUS_DETECT (1u << 2)
+#define USB_PWR_VBUS_DETECT_OVERRIDE_EN (1u << 3)
+#define USB_INTE (USB_BASE + 0x90u)
+#define USB_INTS (USB_BASE + 0x98u)
+#define USB_INT_BUFF_STATUS (1u << 4)
+#define USB_INT_BUS_RESET (1u << 12)
+#define USB_INT_DEV_SUSPEND (1u << 14)
+#define USB_INT_DEV_RESUME_FROM_HOST (1u << 15)
+#define USB_INT_SETUP_REQ (1u << 16)
+/* 4.1.2.5, 12.7.3.3: the words of the shared memory; is_out is 0 or 1 */
+#define USB_ENDPOINT_CONTROL(number, is_out) (USB_DPRAM_BASE + 8u * (number) + 4u * (is_out)) /* not of 0 */
+#define USB_ENDPOINT_ENABLE (1u << 31)
+#define USB_ENDPOINT_INTERRUPT_PER_BUFFER (1u << 29)
+#define USB_ENDPOINT_TYPE 26
+#define USB_BUFFER_CONTROL(number, is_out) (USB_DPRAM_BASE + 0x80u + 8u * (number) + 4u * (is_out))
+#define USB_BUFFER_LENGTH 0x3FFu
+#define USB_BUFFER_AVAILABLE (1u << 10)
+#define USB_BUFFER_STALL (1u << 11)
+#define USB_BUFFER_PID 13
+#define USB_BUFFER_FULL (1u << 15)
+
 /* Arm: SysTick, interrupt controller, vector table */
 #define SYST_CSR 0xE000E010u
 #define SYST_CSR_ENABLE_CORE_CLOCK 5u
@@ -135,5 +175,7 @@
 #define SYST_CVR 0xE000E018u
 #define SYST_MASK 0xFFFFFFu /* the counter has 24 bits and counts down */
 #define NVIC_ISER(irq) (0xE000E100u + 4u * ((irq) / 32u))
+#define NVIC_ISPR(irq) (0xE000E200u + 4u * ((irq) / 32u))
+#define NVIC_IPR(irq) (0xE000E400u + (irq) / 4u * 4u) /* a byte per interrupt; 0 is the highest priority */
 
 #endif

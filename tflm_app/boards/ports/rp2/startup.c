@@ -8,6 +8,7 @@
 #include "pins.h"
 #include "reset.h"
 #include "rp2.h"
+#include "usb.h"
 
 int main(void);
 
@@ -31,6 +32,9 @@ __attribute__((section(".vectors"), used)) const uintptr_t rp2_vectors[16 + IRQ_
     [1] = (uintptr_t)board_reset,
     [2 ... 15] = (uintptr_t)cortex_m_fault,
     [16 + IRQ_DMA_0] = (uintptr_t)audio_interrupt,
+#ifdef BOARD_USB
+    [16 + IRQ_USBCTRL] = (uintptr_t)usb_interrupt,
+#endif
     [16 + IRQ_UART0] = (uintptr_t)rp2_console_interrupt,
     [16 + IRQ_UART1] = (uintptr_t)rp2_midi_interrupt,
 };
