@@ -37,7 +37,8 @@ lint: build/.installed
 	.venv/bin/lint-imports --no-cache
 	$(PYTHON) -m pipeline.tables --check
 
-# Ten million inputs for the player's MIDI input and console, and ten million for the USB device.
+# Ten million inputs for the player's MIDI input and console, ten million for the USB device, and half a million files
+# of models.
 fuzz: build/.installed
 	PYTHONPATH=tests $(PYTHON) -m support.fuzzing --runs 10000000
 

@@ -94,7 +94,7 @@ def write_firmware_source(
         UserError: A model is missing or damaged, or the engine cannot run it.
     """
     everything = _tell_patches_apart([*presets, *loadable])
-    _check(everything)
+    check_names(everything)
     presets = everything[: len(presets)]
     every_model = [read_step_model(preset.tflite) for preset in everything]
     models = every_model[: len(presets)]
@@ -114,7 +114,8 @@ def write_firmware_source(
     return [out / name for name in texts]
 
 
-def _check(presets: Sequence[Preset]) -> None:
+def check_names(presets: Sequence[Preset]) -> None:
+    """Raises a `UserError` unless the presets have different names that are C identifiers."""
     names = [preset.name for preset in presets]
     for preset in presets:
         is_identifier = re.fullmatch(r"[A-Za-z_]\w*", preset.name, re.ASCII)

@@ -9,7 +9,7 @@ from pipeline.core.paths import REPOSITORY, version
 from pipeline.core.runs import decoder_name, load_run
 from pipeline.emit.model_card import model_card
 from pipeline.emit.model_file import file_name, model_bytes
-from pipeline.emit.presets import load_preset
+from pipeline.emit.presets import check_names, load_preset
 from pipeline.emit.weight_packing import LAYOUTS
 from pipeline.library.ecosystems import ECOSYSTEMS, Ecosystem
 from pipeline.library.flattening import COMPILER_HEADER, flatten
@@ -57,11 +57,12 @@ def model_tree(run_dirs: Sequence[Path], *, fmt: str = "int8") -> dict[str, str 
         For each model a file per order of the weights, and its card, by file name.
 
     Raises:
-        UserError: A model is missing or damaged.
+        UserError: A model is missing or damaged, or two have the same name.
     """
     tree: dict[str, str | bytes] = {}
-    for run_dir in run_dirs:
-        preset = load_preset(run_dir, fmt=fmt)
+    presets = [load_preset(run_dir, fmt=fmt) for run_dir in run_dirs]
+    check_names(presets)
+    for run_dir, preset in zip(run_dirs, presets, strict=True):
         tree |= {file_name(preset.name, layout): model_bytes(preset, layout) for layout in LAYOUTS}
         tree[f"{preset.name}.md"] = model_card(run_dir, fmt=fmt)
     return tree

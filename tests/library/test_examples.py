@@ -118,18 +118,19 @@ public:
 #define AUDIO_BLOCK_SAMPLES 128
 #define AUDIO_SAMPLE_RATE_EXACT 44100.0f
 #define AudioMemory(n) (void)(n)
-#define AudioNoInterrupts()
-#define AudioInterrupts()
 struct audio_block_t { int16_t data[AUDIO_BLOCK_SAMPLES]; };
 class AudioStream {
 public:
     AudioStream(unsigned char n_inputs, audio_block_t **queue);
-protected:
-    static audio_block_t *allocate();
-    static void release(audio_block_t *block);
-    void transmit(audio_block_t *block, unsigned char index = 0);
 private:
     virtual void update() = 0;
+};
+class AudioPlayQueue : public AudioStream {
+public:
+    AudioPlayQueue();
+    void update() override;
+    int16_t *getBuffer();
+    uint32_t playBuffer();
 };
 class AudioOutputI2S : public AudioStream { public: AudioOutputI2S(); void update() override; };
 struct AudioConnection {
@@ -179,7 +180,6 @@ typedef struct { int64_t ticks; } k_timeout_t;
 #define K_FOREVER ((k_timeout_t){-1})
 #define SYS_FOREVER_MS (-1)
 #define K_MEM_SLAB_DEFINE_STATIC(name, size, n, align) static struct k_mem_slab name
-int k_mem_slab_alloc(struct k_mem_slab *slab, void **memory, k_timeout_t timeout);
 """,
     "zephyr/drivers/i2s.h": """
 #include <zephyr/kernel.h>
@@ -200,7 +200,7 @@ struct i2s_config {
     int32_t timeout;
 };
 int i2s_configure(const struct device *dev, enum i2s_dir dir, const struct i2s_config *config);
-int i2s_write(const struct device *dev, void *block, size_t size);
+int i2s_buf_write(const struct device *dev, void *buf, size_t size);
 int i2s_trigger(const struct device *dev, enum i2s_dir dir, enum i2s_trigger_cmd command);
 """,
 }

@@ -161,10 +161,11 @@ def test_run_folder_that_is_not_quantized_is_refused(capsys, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_two_models_of_one_name_are_refused(capsys, tmp_path):
+@pytest.mark.parametrize("target", ["zephyr", "ddx7"])
+def test_two_models_of_one_name_are_refused(capsys, tmp_path, target):
     shutil.copytree(FLUTE, tmp_path / "other")
     words = ("--run", FLUTE, "--run", tmp_path / "other", "--out", tmp_path / "out")
-    line = refusal(capsys, export.main, "--for", "zephyr", *words)
+    line = refusal(capsys, export.main, "--for", target, *words)
     assert "'flute_tiny'" in line and "names two presets" in line
     assert not (tmp_path / "out").exists()
 

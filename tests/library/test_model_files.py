@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import fuzzing
 from support.exports import RUN_DIRS, STRICT, compile_library, run
 from support.model_files import ModelFile
 
@@ -16,7 +17,7 @@ from pipeline.core.patch_files import load_patch
 from pipeline.core.paths import MODEL_DIR
 from pipeline.emit.model_file import model_bytes, sealed
 from pipeline.emit.presets import Preset, load_preset
-from pipeline.emit.weight_packing import Layout
+from pipeline.emit.weight_packing import LAYOUTS, Layout
 from pipeline.model.expression import extreme
 
 pytestmark = pytest.mark.firmware
@@ -238,6 +239,7 @@ WRONG_PARTS: list[tuple[str, tuple[object, ...], list[int]]] = [
     *((f"add{i}", (2, 2), [0, 24]) for i in (2, 5)),
     ("add2", (0, 0), [0x100000]),  # a ReLU that does not end at the zero point
     *(("levels", (i,), [-1, MAX_LEVEL_Q32 + 1]) for i in (0, 128, 256)),
+    ("levels", (200,), [0]),  # less than the level before
     ("noise", (500, 1), [-16385, 16385]),
     *(("curves", (5, name, (0,)), [1, -24577]) for name in ("envelope", "release")),
     ("curves", (0, "slope", ()), [1, -29492]),
@@ -293,3 +295,10 @@ def test_noise_must_continue_at_its_beginning(load, preset):
     changed = ModelFile(model_bytes(preset, ORDER))
     changed.parts["noise"][1024 + 127, 1] ^= 1
     assert load(changed.sealed()) == [Result.INVALID_VALUES]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_random_values_crash_neither_the_loader_nor_the_player(tmp_path, layout):
+    """This run is short; ``make fuzz`` loads half a million files."""
+    fuzzer = fuzzing.build_models(tmp_path, layout)
+    assert fuzzing.run(fuzzer, runs=3000, max_bytes=fuzzing.MAX_FILE_BYTES) >= 3000

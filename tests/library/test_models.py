@@ -13,7 +13,7 @@ from pipeline.core.paths import APP_DIR, MODEL_DIR
 from pipeline.emit.model_file import file_name
 from pipeline.library.tree import model_tree
 from pipeline.target.build import Program, build_program
-from pipeline.target.emulator import run_checked
+from pipeline.target.emulator import run_checked, run_program
 from pipeline.target.player import Score, build_player, score_bytes
 from pipeline.target.sources import generate
 
@@ -24,6 +24,7 @@ NAMES = ["flute_tiny", "piano_tiny", "trumpet_tiny", "violin_tiny"]
 PROGRAM = Path(__file__).with_name("play_score.c")
 BOARDS = APP_DIR / "boards"
 FORMATS = ["int8", "int16x8"]
+SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 # Every instrument in turn, while notes of the one before still sound.
 TUNE: Score = [
     *((30 * number, program_change(number) + on(60 + number, 110)) for number in range(4)),
@@ -87,20 +88,22 @@ def of_layout(files: dict[str, bytes], layout: str, names: Sequence[str]) -> dic
 
 
 @pytest.mark.parametrize(
-    ("layout", "options"),
+    ("user", "layout", "options"),
     [
-        ("armv6m", ("-O2",)),
-        ("armv6m", ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")),
-        ("dsp", ("-O1", "-DDDX7_DECODER_KERNEL_DSP=1", "-fsanitize=address,undefined")),
+        (("g++", "-x", "c++", "-std=c++17"), "armv6m", ("-O2",)),
+        (("gcc",), "armv6m", ("-O0", *SANITIZED)),
+        (("gcc",), "dsp", ("-O1", "-DDDX7_DECODER_KERNEL_DSP=1", *SANITIZED)),
     ],
 )
 def test_host_plays_files_as_what_is_compiled_in(
-    library, files, expected, tmp_path, layout, options
+    library, files, expected, tmp_path, user, layout, options
 ):
     objects = compile_library(library, tmp_path / "objects", *options)
-    sources = [PROGRAM, BOARDS / "host" / "board.c", *objects]
     includes = ["-I", BOARDS, "-I", library]
-    run(["gcc", *STRICT, *options, *includes, *sources, "-o", tmp_path / "play_score"])
+    run([*user, *STRICT, *options, *includes, "-c", PROGRAM, "-o", tmp_path / "play_score.o"])
+    board = BOARDS / "host" / "board.c"
+    linked = [tmp_path / "play_score.o", board, *objects]
+    run(["gcc", *options, *includes, *linked, "-o", tmp_path / "play_score"])
     program = Program("host", tmp_path / "play_score")
     alone = of_layout(files, layout, NAMES)
     np.testing.assert_array_equal(played(program, 0, alone), expected)
@@ -120,3 +123,34 @@ def test_emulated_cores_play_files_as_what_is_compiled_in(
     )
     beside = of_layout(files, layout, NAMES[1:])
     np.testing.assert_array_equal(played(program, 1, beside), expected)
+
+
+COST = """
+#include "board.h"
+#include "ddx7.h"
+static const uint64_t file[] = {WORDS};
+static ddx7_model_t model;
+int main(void) {
+    board_init();
+    const uint32_t before = board_instruction_count();
+    const ddx7_load_t result = ddx7_load(&model, file, sizeof file);
+    const uint32_t n = board_instruction_count() - before;
+    return result == DDX7_LOADED ? (int)(n / sizeof file) : 0;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("board", "layout", "expected"), [("qemu_m4", "dsp", 13), ("qemu_m0", "armv6m", 21)]
+)
+def test_loading_costs_what_the_header_says(library, files, tmp_path, board, layout, expected):
+    words = np.frombuffer(files[file_name(NAMES[1], layout)], "<u8")
+    source = tmp_path / "cost.c"
+    source.write_text(COST.replace("WORDS", ", ".join(f"{word}ull" for word in words)))
+    objects = compile_library(
+        library, tmp_path / "o", "-O2", compiler="arm-none-eabi-gcc", board=board
+    )
+    program = build_program(
+        board, [source, *objects], out=tmp_path / "cost", include_dirs=[library]
+    )
+    assert run_program(program).status == pytest.approx(expected, abs=1)

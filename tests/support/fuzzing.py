@@ -1,6 +1,7 @@
-"""Sends random bytes to the player and to the USB device: libFuzzer, with sanitizers.
+"""Sends random input to the player, the USB device, the loader of models: libFuzzer, sanitizers.
 
-``make fuzz`` runs this module with ten million inputs for each of them.
+``make fuzz`` runs this module with ten million inputs for player and USB device, and half a million
+files of models, which take longer.
 """
 
 import argparse
@@ -8,24 +9,33 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from support import small_player, usb_bus
 
 from pipeline.core.cli import run_main
+from pipeline.core.constants import FORMATS
 from pipeline.core.errors import UserError
-from pipeline.core.paths import APP_DIR
+from pipeline.core.paths import APP_DIR, MODEL_DIR
+from pipeline.emit.model_file import model_bytes
+from pipeline.emit.presets import load_preset, write_firmware_source
+from pipeline.emit.weight_packing import Layout
 from pipeline.target.tools import require_tools
 
-TARGET = Path(__file__).parents[1] / "target" / "fuzz_play.c"
+TESTS = Path(__file__).parents[1]
+TARGET = TESTS / "target" / "fuzz_play.c"
 COMMANDS = ("help", "stats", "clear", "notes", "program", "channel", "live", "demo", "panic")
 CONSOLE = ("console.c", "demo_phrase.c")
 BYTES = (r"\x90<", r"\xb0", r"\xc0", r"\xf9")
+CORPUS = "corpus"
+MAX_FILE_BYTES = 16_384
 
 
-def _compile(fuzzer: Path, sources: Sequence[Path], include_dir: Path) -> Path:
+def _compile(fuzzer: Path, sources: Sequence[Path], include_dir: Path, *options: str) -> Path:
     require_tools("clang")
-    command = ["clang", "-std=gnu99", "-g", "-O1", "-DPLAYER_N_VOICES=2"]
+    command = ["clang", "-std=gnu99", "-g", "-O1", "-DPLAYER_N_VOICES=2", *options]
     command += ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
     command += [f"-I{APP_DIR}", f"-I{include_dir}"]
     done = subprocess.run(
@@ -50,14 +60,58 @@ def build_usb(folder: Path) -> Path:
     return _compile(folder / "fuzz_usb", sources, usb_bus.FOLDER)
 
 
-FUZZERS: dict[str, tuple[Callable[[Path], Path], int]] = {  # the most bytes of an input
-    "player": (build_player, 96),
-    "usb": (build_usb, 300),
+def build_models(folder: Path, layout: Layout) -> Path:
+    """Builds the fuzzer of the loader of models, and files of tiny instruments to begin with.
+
+    Args:
+        folder: Where a folder for the fuzzer is made.
+        layout: Order of the weights of the library and of the files.
+    """
+    folder /= layout
+    tiny = {
+        f"{name}-{fmt}": load_preset(MODEL_DIR / name / "tiny", fmt=fmt)
+        for name in ("flute", "piano")  # the piano's partials are stretched
+        for fmt in FORMATS
+    }
+    write_firmware_source([tiny["flute-int8"], tiny["piano-int8"]], folder)
+    corpus = folder / CORPUS
+    corpus.mkdir()
+    for name, preset in tiny.items():
+        (corpus / name).write_bytes(model_bytes(preset, layout))
+    sources = [TESTS / "library" / "fuzz_model.c", *folder.glob("*.c"), *small_player.SOURCES]
+    sources += [APP_DIR / "ddx7" / f"{name}.c" for name in ("ddx7_model", "ddx7_decoder")]
+    sources.append(APP_DIR / "crc32" / "crc32.c")
+    has_dsp = f"-DDECODER_KERNEL_DSP={int(layout == 'dsp')}"
+    return _compile(folder / "fuzz_model", sources, folder, has_dsp)
+
+
+@dataclass(frozen=True)
+class Fuzzer:
+    """A fuzzer of ``make fuzz``.
+
+    Attributes:
+        build: Builds the program in a folder.
+        max_bytes: The most bytes of an input.
+        divisor: Its inputs are so many times fewer.
+    """
+
+    build: Callable[[Path], Path]
+    max_bytes: int
+    divisor: int = 1
+
+
+FUZZERS = {
+    "player": Fuzzer(build_player, 96),
+    "usb": Fuzzer(build_usb, 300),
+    "models, armv6m": Fuzzer(partial(build_models, layout="armv6m"), MAX_FILE_BYTES, 40),
+    "models, dsp": Fuzzer(partial(build_models, layout="dsp"), MAX_FILE_BYTES, 40),
 }
 
 
 def run(fuzzer: Path, *, runs: int, seed: int = 1, max_bytes: int = 96) -> int:
     """Runs the fuzzer; returns the number of inputs that it executed.
+
+    It begins with the files of a folder `CORPUS` beside it, if there is one.
 
     Raises:
         UserError: An input crashed the program. The message ends with that input in hexadecimal.
@@ -65,6 +119,7 @@ def run(fuzzer: Path, *, runs: int, seed: int = 1, max_bytes: int = 96) -> int:
     dictionary = fuzzer.with_name("words")
     dictionary.write_text("".join(f'"{word}"\n' for word in (*COMMANDS, *BYTES)))
     command = [str(fuzzer), f"-runs={runs}", f"-seed={seed}", f"-max_len={max_bytes}"]
+    command += [str(corpus) for corpus in fuzzer.parent.glob(CORPUS)]
     done = subprocess.run(
         [
             *command,
@@ -97,16 +152,20 @@ def main() -> None:
         "--runs",
         type=int,
         default=10_000_000,
-        help="number of inputs for each fuzzer (default: %(default)s)",
+        help="number of inputs; for files of models a fortieth (default: %(default)s)",
     )
     parser.add_argument(
         "--seed", type=int, default=1, help="of the random inputs (default: %(default)s)"
     )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for name, (build, max_bytes) in FUZZERS.items():
-            fuzzer = build(Path(folder))
-            n_inputs = run(fuzzer, runs=args.runs, seed=args.seed, max_bytes=max_bytes)
+        for name, fuzzer in FUZZERS.items():
+            n_inputs = run(
+                fuzzer.build(Path(folder)),
+                runs=args.runs // fuzzer.divisor,
+                seed=args.seed,
+                max_bytes=fuzzer.max_bytes,
+            )
             print(f"{name}: {n_inputs:,} inputs, no crash")
 
 

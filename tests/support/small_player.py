@@ -31,7 +31,7 @@ SOURCES = [  # of the player, without the generated ones
         "instrument": ("instrument", "frame"),
         "midi": ("midi_parser",),
         "decoder": ("decoder_aot", "decoder_levels"),
-        "fm": ("fm_voice", "fm_sine_table"),
+        "fm": ("fm_voice", "fm_stretch", "fm_sine_table"),
         "noise": ("noise",),
     }.items()
     for name in names

@@ -53,7 +53,7 @@
  *                            decoder_channels_t[outputs / 4]
  *                            weights: uint8[outputs][inputs]
  *                            decoder_add_t, if it is a residual
- *                          decoder_io_t.levels_q32: int32[257]
+ *                          decoder_io_t.levels_q32: int32[257], ascending
  *                          decoder_io_t.silence: int16 of each convolution's input channels
  *                          noise_pair_t[1152]
  *                          expression_curves_t of each curve
@@ -107,8 +107,8 @@ typedef struct {
  *     file     its address is a multiple of DDX7_MODEL_ALIGNMENT
  *     n_bytes  at least the size of the file; more may follow it
  *
- * Model and file must stay as they are while a synthesizer plays the model. Cost: 40 instructions per byte
- * on Cortex-M4F. */
+ * Model and file must stay as they are while a synthesizer plays the model. Cost: 13 instructions per byte on
+ * Cortex-M4F, 21 on M0+. */
 ddx7_load_t ddx7_load(ddx7_model_t *model, const void *file, size_t n_bytes);
 
 #ifdef __cplusplus

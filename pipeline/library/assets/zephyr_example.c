@@ -6,36 +6,18 @@
 
 #define RATE 48000
 #define FRAMES 192 /* 4 ms */
-#define BLOCK (2 * FRAMES * sizeof(int16_t))
 
-K_MEM_SLAB_DEFINE_STATIC(slab, BLOCK, 4, 4);
+static int16_t samples[FRAMES], stereo[FRAMES][2];
+K_MEM_SLAB_DEFINE_STATIC(slab, sizeof stereo, 4, 4);
 static ddx7_t synth;
-
-/* Writes a block to the device, which waits until there is room for it. */
-static int play(const struct device *i2s) {
-    int16_t *samples;
-    if (k_mem_slab_alloc(&slab, (void **)&samples, K_FOREVER) != 0) {
-        return -ENOMEM;
-    }
-    ddx7_read(&synth, samples, FRAMES);
-    for (int i = FRAMES - 1; i >= 0; i--) { /* both channels */
-        samples[2 * i] = samples[2 * i + 1] = samples[i];
-    }
-    return i2s_write(i2s, samples, BLOCK);
-}
 
 int main(void) {
     static const uint8_t scale[] = {60, 62, 64, 65, 67, 69, 71, 72};
     const struct device *const i2s = DEVICE_DT_GET(DT_ALIAS(i2s_tx));
     const struct i2s_config config = {
-        .word_size = 16,
-        .channels = 2,
-        .format = I2S_FMT_DATA_FORMAT_I2S,
+        .word_size = 16, .channels = 2, .frame_clk_freq = RATE, .format = I2S_FMT_DATA_FORMAT_I2S,
         .options = I2S_OPT_FRAME_CLK_MASTER | I2S_OPT_BIT_CLK_MASTER,
-        .frame_clk_freq = RATE,
-        .mem_slab = &slab,
-        .block_size = BLOCK,
-        .timeout = SYS_FOREVER_MS,
+        .mem_slab = &slab, .block_size = sizeof stereo, .timeout = SYS_FOREVER_MS,
     };
     if (i2s_configure(i2s, I2S_DIR_TX, &config) != 0 || !ddx7_init(&synth, sizeof synth, RATE)) {
         return 1;
@@ -45,7 +27,11 @@ int main(void) {
             ddx7_note_off(&synth, scale[(n / 125 + 7) % 8]);
             ddx7_note_on(&synth, scale[n / 125 % 8], 100);
         }
-        if (play(i2s) != 0) {
+        ddx7_read(&synth, samples, FRAMES);
+        for (int i = 0; i < FRAMES; i++) {
+            stereo[i][0] = stereo[i][1] = samples[i];
+        }
+        if (i2s_buf_write(i2s, stereo, sizeof stereo) != 0) { /* waits until there is room */
             return 1;
         }
         if (n == 1) { /* two blocks wait */
