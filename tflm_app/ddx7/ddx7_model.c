@@ -82,8 +82,19 @@ static bool is_header_valid(const file_header_t *header) {
 
 /* --- noise and expression ------------------------------------------------------------------------------ */
 
+/* Returns whether the noise is below half of full scale, so that sums stay below 2^30 (noise/noise.c), and
+ * its first samples follow its last ones. */
+static bool is_noise_valid(const noise_pair_t *tables) {
+    const int16_t half = 1 << 14, *const first = tables[0], *const last = tables[NOISE_TABLE_SAMPLES];
+    for (int n = 0; n < NOISE_N_LAYERS * NOISE_GRAIN_SAMPLES; n++) {
+        if (first[n] != last[n]) {
+            return false;
+        }
+    }
+    return file_are_within(first, NOISE_N_LAYERS * N_NOISE_PAIRS, -half, half);
+}
+
 static bool bind_noise(noise_preset_t *noise, const file_header_t *header, const uint8_t **place) {
-    const int16_t half = 1 << 14; /* of full scale, so that sums stay below 2^30 (noise/noise.c) */
     noise->tables = file_take(place, N_NOISE_PAIRS * sizeof *noise->tables);
     memcpy(noise->layers, header->noise, sizeof noise->layers);
     for (int i = 0; i < NOISE_N_LAYERS; i++) {
@@ -98,9 +109,7 @@ static bool bind_noise(noise_preset_t *noise, const file_header_t *header, const
             return false;
         }
     }
-    return file_are_within(noise->tables[0], NOISE_N_LAYERS * N_NOISE_PAIRS, -half, half) &&
-           memcmp(noise->tables, noise->tables[NOISE_TABLE_SAMPLES],
-                  NOISE_GRAIN_SAMPLES * sizeof *noise->tables) == 0;
+    return is_noise_valid(noise->tables);
 }
 
 static bool are_curves_valid(const expression_curves_t *curves, uint32_t n_curves) {
