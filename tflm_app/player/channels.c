@@ -1,5 +1,7 @@
 #include "player/channels.h"
 
+#include <string.h>
+
 #include "player/pitch.h"
 #include "player/voices.h"
 
@@ -22,11 +24,12 @@ void player_reset_channel(player_channel_t *channel) {
 }
 
 void player_init_channels(player_t *player) {
-    player->n_members = 0;
+    memset(player->n_members, 0, sizeof player->n_members);
     for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
         player_channel_t *const channel = &player->channels[i];
         player_reset_channel(channel);
-        channel->volume = player->start.volumes[i];
+        channel->volume = channel->start_volume;
+        channel->program = channel->start_program;
         channel->bend_semitones = BEND_SEMITONES;
         channel->bend_cents = 0;
         channel->fine_tuning = BEND_CENTRE;
@@ -36,16 +39,28 @@ void player_init_channels(player_t *player) {
     }
 }
 
-void player_set_zone(player_t *player, uint8_t n_members) {
-    const uint8_t last = n_members > player->n_members ? n_members : player->n_members;
+void player_set_zone(player_t *player, uint8_t manager, uint8_t n_members) {
+    const int zone = manager == UPPER_MANAGER;
+    const int n_left = PLAYER_N_CHANNELS - 2 - n_members; /* for members of the other zone */
+    uint8_t before[PLAYER_N_CHANNELS];
+    for (uint8_t i = 0; i < PLAYER_N_CHANNELS; i++) {
+        before[i] = player_manager_number(player, i);
+    }
     player_fade_all(player);
-    player->n_members = n_members;
-    for (uint8_t i = 0; i <= last; i++) {
+    player->n_members[zone] = n_members;
+    if (n_members > 0 && player->n_members[1 - zone] > n_left) {
+        player->n_members[1 - zone] = (uint8_t)(n_left > 0 ? n_left : 0);
+    }
+    for (uint8_t i = 0; i < PLAYER_N_CHANNELS; i++) {
+        const uint8_t now = player_manager_number(player, i);
+        if (now == before[i] && now != manager) {
+            continue;
+        }
         player_channel_t *const channel = &player->channels[i];
         player_reset_channel(channel);
         channel->is_pedal_down = false;
         channel->is_sostenuto_down = false;
-        channel->bend_semitones = player_is_member(player, i) ? MEMBER_BEND_SEMITONES : BEND_SEMITONES;
+        channel->bend_semitones = now != i ? MEMBER_BEND_SEMITONES : BEND_SEMITONES;
         channel->bend_cents = 0;
     }
 }
@@ -53,7 +68,7 @@ void player_set_zone(player_t *player, uint8_t n_members) {
 int player_sounding_note(const player_t *player, player_key_t key) {
     int note = key.note + player->transpose + player->channels[key.channel].coarse_tuning - COARSE_CENTRE;
     if (player_is_member(player, key.channel)) {
-        note += player->channels[0].coarse_tuning - COARSE_CENTRE;
+        note += player_manager(player, key.channel)->coarse_tuning - COARSE_CENTRE;
     }
     return note < 0 ? 0 : note > 127 ? 127 : note;
 }
@@ -87,7 +102,7 @@ static expression_controls_t controls_goal(const player_t *player, uint8_t chann
     expression_controls_t goal = own_controls(&player->channels[channel]);
     goal.bend += player->tuning_cents * 65536 / 100;
     if (player_is_member(player, channel)) {
-        const expression_controls_t manager = own_controls(&player->channels[0]);
+        const expression_controls_t manager = own_controls(player_manager(player, channel));
         goal.bend += manager.bend;
         goal.gain_db += manager.gain_db;
         if (goal.vibrato_depth == EXPRESSION_USUAL_VIBRATO) {

@@ -19,23 +19,34 @@ void player_init_channels(player_t *player);
  * that hold notes (CC 121). */
 void player_reset_channel(player_channel_t *channel);
 
-/* Makes channels 1 to `n_members`, at most 15, the members of the MPE zone that channel 0 manages, with no
- * controllers set; 0 ends it. All sound fades out within a block. */
-void player_set_zone(player_t *player, uint8_t n_members);
+#define LOWER_MANAGER 0
+#define UPPER_MANAGER 15
 
-static inline bool player_is_member(const player_t *player, uint8_t channel) {
-    return channel > 0 && channel <= player->n_members;
+/* Makes the `n_members` channels beside a manager, at most 15, the members of its MPE zone, with no
+ * controllers set; 0 ends it. The other zone loses the members that it would share, and ends if none is left.
+ * All sound fades out within a block. */
+void player_set_zone(player_t *player, uint8_t manager, uint8_t n_members);
+
+/* Returns the number of the channel whose messages apply to another one besides its own: that which manages
+ * its zone, or else the channel itself. */
+static inline uint8_t player_manager_number(const player_t *player, uint8_t channel) {
+    if (channel > LOWER_MANAGER && channel <= player->n_members[0]) {
+        return LOWER_MANAGER;
+    }
+    return channel + player->n_members[1] >= UPPER_MANAGER ? UPPER_MANAGER : channel;
 }
 
-/* Returns the channel whose messages apply to another one besides its own: that which manages its zone, or
- * else the channel itself. */
+static inline bool player_is_member(const player_t *player, uint8_t channel) {
+    return player_manager_number(player, channel) != channel;
+}
+
 static inline const player_channel_t *player_manager(const player_t *player, uint8_t channel) {
-    return &player->channels[player_is_member(player, channel) ? 0 : channel];
+    return &player->channels[player_manager_number(player, channel)];
 }
 
 /* Whether pedals and ends of notes on channel `from` apply to notes of a channel. */
 static inline bool player_acts_on(const player_t *player, uint8_t from, uint8_t channel) {
-    return channel == from || (from == 0 && player_is_member(player, channel));
+    return channel == from || player_manager_number(player, channel) == from;
 }
 
 /* Returns the MIDI note that a key sounds with the coarse tuning of its channel and the transposition, 0 to

@@ -161,7 +161,7 @@ static void multi(console_t *console, int number) {
     put_entry(console, "multi", player->is_multi);
     for (uint32_t i = 0; i < PLAYER_N_CHANNELS && player->is_multi; i++) {
         put(console, i > 0 ? " " : "");
-        put_number(console, player->programs[i]);
+        put_number(console, player->channels[i].program);
     }
     put(console, player->is_multi ? "\r\n" : "");
 }

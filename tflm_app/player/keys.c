@@ -123,7 +123,8 @@ static void play_latest_key(player_t *player, bool was_held) {
     const player_key_t key = player->keys[player->n_keys - 1];
     const bool is_joined =
         (was_held && voice->phase == VOICE_HELD) || (has_just_ended(voice) && key.note != voice->note);
-    if (is_joined && voice->preset == player->programs[key.channel] && voice->table->slur_frames > 0) {
+    if (is_joined && voice->preset == player->channels[key.channel].program &&
+        voice->table->slur_frames > 0) {
         player_channel_t *const channel = &player->channels[key.channel];
         const uint32_t portamento = player_portamento_frames(channel);
         const uint32_t glide = portamento > 0 ? portamento : voice->table->slur_frames;
@@ -221,11 +222,11 @@ void player_set_pedal(player_t *player, uint8_t channel, bool is_down) {
 }
 
 void player_set_sostenuto(player_t *player, uint8_t channel, bool is_down) {
-    bool *const is_pressed = &player->channels[channel].is_sostenuto_down;
-    if (is_down == *is_pressed) {
+    player_channel_t *const to = &player->channels[channel];
+    if (is_down == to->is_sostenuto_down) {
         return; /* a second press catches no more notes */
     }
-    *is_pressed = is_down;
+    to->is_sostenuto_down = is_down;
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
         if (player_acts_on(player, channel, voice->channel)) {

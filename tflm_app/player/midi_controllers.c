@@ -43,9 +43,12 @@ enum { /* controllers */
 /* Gives all members of a zone the bend range of one of them. */
 static void share_bend_range(player_t *player, uint8_t channel) {
     const player_channel_t from = player->channels[channel];
-    for (uint8_t i = 1; player_is_member(player, channel) && i <= player->n_members; i++) {
-        player->channels[i].bend_semitones = from.bend_semitones;
-        player->channels[i].bend_cents = from.bend_cents;
+    const uint8_t manager = player_manager_number(player, channel);
+    for (uint8_t i = 0; i < PLAYER_N_CHANNELS && channel != manager; i++) {
+        if (i != manager && player_manager_number(player, i) == manager) {
+            player->channels[i].bend_semitones = from.bend_semitones;
+            player->channels[i].bend_cents = from.bend_cents;
+        }
     }
 }
 
@@ -69,8 +72,9 @@ static void enter_data(player_t *player, uint8_t channel, uint8_t value, bool is
             to->coarse_tuning = is_fine ? to->coarse_tuning : value;
             break;
         case RPN_MPE:
-            if (channel == 0 && !is_fine) {
-                player_set_zone(player, value < PLAYER_N_CHANNELS ? value : PLAYER_N_CHANNELS - 1);
+            if ((channel == LOWER_MANAGER || channel == UPPER_MANAGER) && !is_fine) {
+                const uint8_t most = PLAYER_N_CHANNELS - 1;
+                player_set_zone(player, channel, value < most ? value : most);
             }
             break;
         default:

@@ -15,7 +15,9 @@ void player_init_presets(player_t *player, const player_preset_t *presets, size_
     player->presets = presets;
     player->n_presets = (uint8_t)n_presets;
     player->channel = PLAYER_ALL_CHANNELS;
-    memset(player->start.volumes, PLAYER_USUAL_VOLUME, sizeof player->start.volumes);
+    for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
+        player->channels[i].start_volume = PLAYER_USUAL_VOLUME;
+    }
     limiter_init(&player->limiter);
     player_reset(player);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
@@ -27,11 +29,10 @@ void player_init_presets(player_t *player, const player_preset_t *presets, size_
 
 void player_reset(player_t *player) {
     player_panic(player);
-    player->is_mono = PLAYER_N_VOICES == 1 || player->start.is_mono;
-    player->is_multi = player->start.is_multi;
-    memcpy(player->programs, player->start.programs, sizeof player->programs);
-    player->program = player->programs[0];
+    player->is_mono = PLAYER_N_VOICES == 1 || player->start_is_mono;
+    player->is_multi = player->start_is_multi;
     player_init_channels(player);
+    player->program = player->channels[0].program;
 }
 
 static bool is_received(const player_t *player, uint8_t channel) {
@@ -45,7 +46,7 @@ static void change_program(player_t *player, uint8_t channel, uint8_t program) {
     player->program = program;
     for (uint8_t i = 0; i < PLAYER_N_CHANNELS; i++) {
         if (!player->is_multi || player_acts_on(player, channel, i)) {
-            player->programs[i] = program;
+            player->channels[i].program = program;
         }
     }
 }
@@ -100,7 +101,9 @@ void player_receive_everywhere(player_t *player, const midi_message_t *message) 
 
 void player_set_program(player_t *player, uint8_t program) {
     player->program = program;
-    memset(player->programs, program, sizeof player->programs);
+    for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
+        player->channels[i].program = program;
+    }
 }
 
 void player_release_all(player_t *player) {

@@ -26,9 +26,11 @@
  * It ignores all other messages, such as CC 74 (brightness): the network decides about the timbre and has no
  * input for it. By default it receives all channels but 10, that of drums, which it plays if it is chosen.
  *
- * MPE: RPN 6 on channel 1 makes the next 1 to 15 channels the members of a zone, and 0 ends it. Their bend
- * range is 48 semitones, and RPN 0 on one of them sets that of all. Bend, tuning, loudness, pressure, pedals,
- * CC 120 and CC 123 of channel 1 apply to all members, besides their own. Members may include channel 10.
+ * MPE: RPN 6 on channel 1 makes the next 1 to 15 channels the members of the lower zone, and on channel 16
+ * those before it the members of the upper one; 0 ends a zone. A zone takes members from the other one where
+ * they overlap. Their bend range is 48 semitones, and RPN 0 on one of them sets that of all. Bend, tuning,
+ * loudness, pressure, pedals, CC 120 and CC 123 of channel 1 or 16 apply to all members of its zone, besides
+ * their own. Members may include channel 10.
  *
  * Controllers that arrive in the same block as a note on a silent channel act from its beginning; those of a
  * channel that sounds are smoothed. A polyphonic note for which no voice is idle takes the voice that was
@@ -141,10 +143,12 @@ typedef struct {
     uint8_t pressure;
     uint8_t modulation; /* or PLAYER_USUAL_MODULATION */
     uint8_t breath, volume, expression;
-    bool is_pedal_down, is_sostenuto_down, is_soft;
-    bool has_portamento;
+    bool is_pedal_down : 1, is_sostenuto_down : 1, is_soft : 1;
+    bool has_portamento : 1;
     uint8_t portamento_time;
-    uint8_t last_note; /* or PLAYER_NO_NOTE */
+    uint8_t last_note;                   /* or PLAYER_NO_NOTE */
+    uint8_t program;                     /* of later notes; the same on all channels if not is_multi */
+    uint8_t start_program, start_volume; /* what player_reset restores */
 } player_channel_t;
 
 typedef struct {
@@ -155,13 +159,13 @@ typedef struct {
     uint8_t channel;           /* of its note; with `note`, the key that a note off names */
     uint8_t note;
     uint8_t pressure;    /* on its key */
-    bool is_caught;      /* by the sostenuto pedal */
     int32_t pressure_db; /* gain by pressure, smoothed, Q16 */
     uint8_t phase;       /* voice_phase_t */
     uint8_t event;       /* voice_event_t of the last block */
     uint8_t played;      /* preset that was played in the last block */
-    bool has_frame;     /* the next block plays a frame, which has to be decoded; otherwise the voice fades */
-    bool is_fresh;      /* nothing has been rendered since the decoder was reset */
+    bool is_caught : 1;  /* by the sostenuto pedal */
+    bool has_frame : 1; /* the next block plays a frame, which has to be decoded; otherwise the voice fades */
+    bool is_fresh : 1;  /* nothing has been rendered since the decoder was reset */
     uint32_t released;  /* value of n_released at its release: smaller is older */
     player_key_t next;  /* note that waits until the voice has faded */
     uint8_t next_phase; /* phase in which that note begins, VOICE_HELD or VOICE_PEDAL; VOICE_IDLE: no note
@@ -169,33 +173,24 @@ typedef struct {
     uint8_t next_preset;
 } player_voice_t;
 
-/* What player_reset restores. */
-typedef struct {
-    uint8_t programs[PLAYER_N_CHANNELS];
-    bool is_multi;
-    bool is_mono; /* always, with one voice */
-    uint8_t volumes[PLAYER_N_CHANNELS];
-} player_start_t;
-
 typedef struct {
     const player_preset_t *presets;
     player_voice_t voices[PLAYER_N_VOICES];
     player_channel_t channels[PLAYER_N_CHANNELS];
     player_key_t keys[PLAYER_N_KEYS]; /* monophonic: held keys, the latest last */
     uint8_t n_keys;
-    bool is_mono;
-    bool is_live;
+    bool is_mono : 1;
+    bool is_live : 1;
+    bool is_multi : 1;                          /* a program change applies to its channel */
+    bool start_is_mono : 1, start_is_multi : 1; /* what player_reset restores */
     uint8_t n_presets;
-    frame_t live_frame; /* measured frame that the next block follows if is_live */
-    player_start_t start;
-    uint8_t programs[PLAYER_N_CHANNELS]; /* of later notes; the same for all if not is_multi */
-    uint8_t program;                     /* set last; that of live mode */
-    bool is_multi;                       /* a program change applies to its channel */
+    uint8_t program;        /* set last; that of live mode and of a reverb */
+    frame_t live_frame;     /* measured frame that the next block follows if is_live */
     uint8_t channel;        /* 0 to 15, PLAYER_ALL_CHANNELS (the default) or PLAYER_EVERY_CHANNEL */
     int8_t transpose;       /* of later notes, +-PLAYER_MAX_TRANSPOSE */
     int8_t tuning_cents;    /* +-PLAYER_MAX_TUNING_CENTS */
     uint8_t velocity_curve; /* velocity_curve_t */
-    uint8_t n_members;      /* of the MPE zone; 0: none */
+    uint8_t n_members[2];   /* of the lower and the upper MPE zone; 0: none */
     uint8_t latest_channel; /* of the latest message */
     uint32_t sounding;      /* bit i: channel i sounded in the last block */
     uint32_t n_released;
@@ -211,8 +206,9 @@ void player_init(player_t *player);
  * used. */
 void player_init_presets(player_t *player, const player_preset_t *presets, size_t n_presets);
 
-/* Fades all sound out within a block and restores all settings of `start` and, for what it does not contain,
- * of player_init, but not those of the console: `channel`, `transpose`, `tuning_cents`, `velocity_curve`. */
+/* Fades all sound out within a block and restores programs, volumes and modes to those of the start, and
+ * everything else to that of player_init but what the console sets: `channel`, `transpose`, `tuning_cents`,
+ * `velocity_curve`. */
 void player_reset(player_t *player);
 
 /* Handles a message; its effect starts with the next block. */

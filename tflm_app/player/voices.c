@@ -43,7 +43,7 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
 
 void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key_t key) {
     voice->is_caught &= voice->channel == key.channel && voice->note == key.note;
-    const uint8_t program = player->programs[key.channel];
+    const uint8_t program = player->channels[key.channel].program;
     const bool follows = player->is_mono && voice->phase == VOICE_RELEASED && voice->preset == program;
     if (voice->phase == VOICE_IDLE || follows) {
         start_voice(player, voice, key, VOICE_HELD, program);

@@ -62,10 +62,12 @@ static void apply(settings_t settings, player_t *player, live_t *live) {
     player->transpose = settings.transpose;
     player->tuning_cents = settings.tuning_cents;
     player->velocity_curve = settings.velocity_curve;
-    player->start.is_multi = settings.is_multi == 1;
-    memcpy(player->start.programs, settings.programs, sizeof settings.programs);
-    player->start.is_mono = settings.is_mono == 1;
-    memcpy(player->start.volumes, settings.volumes, sizeof settings.volumes);
+    player->start_is_multi = settings.is_multi == 1;
+    player->start_is_mono = settings.is_mono == 1;
+    for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
+        player->channels[i].start_program = settings.programs[i];
+        player->channels[i].start_volume = settings.volumes[i];
+    }
     player_reset(player);
     if (live != NULL) {
         live->is_on = settings.is_live == 1;
@@ -96,12 +98,12 @@ bool settings_save(player_t *player, const live_t *live) {
         .transpose = player->transpose,
         .tuning_cents = player->tuning_cents,
     };
-    player->start.is_multi = player->is_multi;
-    memcpy(player->start.programs, player->programs, sizeof player->programs);
-    memcpy(settings.programs, player->programs, sizeof player->programs);
-    player->start.is_mono = player->is_mono;
+    player->start_is_multi = player->is_multi;
+    player->start_is_mono = player->is_mono;
     for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
-        player->start.volumes[i] = settings.volumes[i] = player->channels[i].volume;
+        player_channel_t *const channel = &player->channels[i];
+        channel->start_program = settings.programs[i] = channel->program;
+        channel->start_volume = settings.volumes[i] = channel->volume;
     }
     if (live != NULL) {
         settings.is_live = live->is_on;

@@ -1,4 +1,4 @@
-"""MPE: notes on the members of a zone, and what its manager, channel 1, does to all of them."""
+"""MPE: notes on the members of a zone, and what its manager, channel 1 or 16, does to all."""
 
 import numpy as np
 import pytest
@@ -98,6 +98,47 @@ def test_volume_and_end_of_all_notes_on_the_manager_act_on_members_only(poly, nu
         assert loudness[59] == pytest.approx(soft + 40 * np.log10(50 / 100), abs=0.02)
         assert np.isnan(loudness[150:]).all()
     np.testing.assert_allclose(course(played, 2)[1][1:200], soft, atol=0.01)
+
+
+def test_upper_zone_is_the_mirror_image_of_the_lower_one(poly):
+    def tune(manager, first, second):
+        return [
+            *((0, message) for message in rpn(manager, 6, 7)),
+            *((0, message) for message in rpn(first, 0, 24)),
+            (1, at(manager, control(VOLUME, 80))),
+            (1, at(first, bend(QUARTER))),
+            (1, at(first, on(60, 64))),
+            (1, at(second, on(64, 64))),
+            (20, at(manager, control(SUSTAIN, 127))),
+            (30, at(second, off(64))),
+            (40, at(manager, bend(-QUARTER))),
+            (60, at(second, bytes([0xD0, 100]))),
+        ]
+
+    lower, upper = poly(*tune(1, 2, 8)), poly(*tune(16, 15, 9))
+    assert sounding_at(lower, 35)[:2] == [66, 64]
+    np.testing.assert_array_equal(upper.pcm[: 100 * 64], lower.pcm[: 100 * 64])
+
+
+@pytest.mark.parametrize(
+    ("newer", "lower", "upper"),
+    [
+        ((1, 10), [2, 11], [12, 15]),
+        ((16, 9), [2, 6], [7, 15]),
+        ((1, 14), [2, 15], []),
+        ((16, 15), [], [2, 15]),
+        ((1, 0), [], [9, 15]),
+    ],
+)
+def test_zones_that_overlap_are_cut_and_act_on_their_own_members_only(poly, newer, lower, upper):
+    """Before, the lower zone has the members 2 to 8, and the upper one 9 to 15."""
+    zones = [*rpn(1, 6, 7), *rpn(16, 6, 7), *rpn(newer[0], 6, newer[1])]
+    channels = [*lower, *upper]
+    notes = [(1, at(channel, on(60 + i))) for i, channel in enumerate(channels)]
+    bends = [(20, at(1, bend(8191))), (40, at(16, bend(-8191)))]
+    played = poly(*((0, message) for message in zones), *notes, *bends)
+    expected = [60 + i + (2 if channel in lower else -2) for i, channel in enumerate(channels)]
+    assert sounding_at(played, 70)[: len(channels)] == expected
 
 
 def test_brightness_changes_no_sample(poly):

@@ -146,6 +146,8 @@ void chip_empty_caches(void) { n_emptied++; }
 
 void board_watchdog_feed(void) {}
 
+void board_watchdog_start(void) {}
+
 /* Puts something into the flash without the controller. */
 static void fill(uint32_t *words, int value, size_t n_bytes) {
     settle();

@@ -1,9 +1,9 @@
 /* board_flash.h for the STM32F407: its last two sectors, of 128 kB each.
  *
- * While the only bank of the flash is programmed (16 us per word) or erased (1 to 2 s), a read of it waits.
- * Programming therefore stops the core a few times for less than a sample. During an erasure, interrupts,
- * whose handlers are in flash, are masked, and the core waits in RAM, where it feeds the watchdog; MIDI bytes
- * that arrive meanwhile are lost, which ends all notes. The DMA goes on with what is in RAM.
+ * While the only bank of the flash is programmed (16 us per word) or erased (1 to 2 s), a read of it waits,
+ * and so does the core, with all interrupts, because their code is there. Programming costs less than a
+ * sample. MIDI bytes that arrive during an erasure are lost, which ends all notes; the DMA goes on with what
+ * is in RAM, and the watchdog is set to 4 s (2.7 to 7.5 with the tolerance of its oscillator).
  *
  * Source: RM0090 sections 3.5 (reads), 3.6 (erase and program) and 3.9 (registers); DS8626 section 5.3.12
  * (times, 10 000 erasures).
@@ -30,6 +30,9 @@
 #define FLASH_CR_32_BITS (2u << 8) /* from 2.7 V on */
 #define FLASH_CR_START (1u << 16)
 #define FLASH_CR_LOCK (1u << 31)
+
+#define WATCHDOG_DIVIDER_256 6u
+#define WATCHDOG_COUNTS 500u /* of 8 ms */
 
 extern uint32_t link_settings[]; /* only its address is meaningful */
 
@@ -78,12 +81,12 @@ bool board_flash_program(uint32_t sector, uint32_t offset, const void *bytes, si
     return lock() && is_done;
 }
 
-__attribute__((section(".ramfunc"), noinline)) static void erase_in_ram(uint32_t command) {
-    FLASH_CR = command | FLASH_CR_START;
-    memory_barrier();
-    for (uint32_t polls = ERASE_POLLS; polls > 0 && (FLASH_SR & FLASH_SR_BUSY) != 0; polls--) {
-        IWDG_KR = IWDG_FEED;
-    }
+static void make_watchdog_wait(void) {
+    IWDG_KR = IWDG_UNLOCK;
+    IWDG_PR = WATCHDOG_DIVIDER_256;
+    IWDG_RLR = WATCHDOG_COUNTS;
+    (void)wait_until(IWDG_SR_ADDRESS, IWDG_SR_UPDATING, 0);
+    IWDG_KR = IWDG_FEED;
 }
 
 bool board_flash_erase(uint32_t sector) {
@@ -92,8 +95,12 @@ bool board_flash_erase(uint32_t sector) {
     }
     const uint32_t command = FLASH_CR_ERASE_SECTOR(FIRST_SECTOR + sector) | FLASH_CR_32_BITS;
     FLASH_CR = command;
-    interrupts_mask();
-    erase_in_ram(command);
-    interrupts_unmask();
+    make_watchdog_wait();
+    FLASH_CR = command | FLASH_CR_START;
+    memory_barrier();
+    for (uint32_t polls = ERASE_POLLS; polls > 0 && (FLASH_SR & FLASH_SR_BUSY) != 0; polls--) {
+        IWDG_KR = IWDG_FEED; /* while the loop runs from the instruction cache */
+    }
+    board_watchdog_start(); /* with its usual time */
     return lock();
 }
