@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     require_writable(args.out)
     write_export(tree, args.out)
     n_bytes = sum(len(content) for content in tree.values())
-    print(f"{shown(args.out)}: {len(tree)} files, {n_bytes / 1e6:.1f} MB, for {args.ecosystem}")
+    print(f"{shown(args.out)}: {len(tree)} files, {n_bytes / 1000:.0f} kB, for {args.ecosystem}")
     print(f"next: {next_step.format(out=args.out.resolve())}")
 
 

@@ -116,7 +116,9 @@ def test_files_alone_can_be_exported_without_any_tool(tmp_path, capsys, monkeypa
     assert content[:4] == b"DDX7" and content[6:8] == bytes([16, 1])
     assert len(content) == int.from_bytes(content[8:12], "little")
     said = capsys.readouterr().out.splitlines()
-    assert "6 files" in said[0] and "ddx7_load()" in said[1] and "*.armv6m.ddx7" in said[1]
+    n_bytes = sum(path.stat().st_size for path in out.glob("*_tiny*"))
+    assert f"6 files, {n_bytes / 1000:.0f} kB, for ddx7" in said[0]
+    assert "ddx7_load()" in said[1] and "*.armv6m.ddx7" in said[1]
 
 
 @pytest.mark.parametrize("option", [("--voices", "2"), ("--load", FLUTE)])
