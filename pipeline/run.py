@@ -4,31 +4,27 @@
 
 A profile (``data/profiles``) says which models are trained and how. A stage is skipped if its
 result is newer than everything that it needs, and training resumes from its checkpoint, so the same
-command continues after an interruption.
+command continues after an interruption. With other options, it repeats what depends on them.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 from pipeline.audio.audio_folders import list_sounds
 from pipeline.audio.sound_files import announced_seconds
 from pipeline.core.cli import command_line, run_main
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_instrument, add_runs
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
-from pipeline.core.plan import InstrumentFiles, Request, plan_stages
+from pipeline.core.plan import InstrumentFiles, plan_stages
 from pipeline.core.processes import worker_count
 from pipeline.core.profiles import default_profile, load_profile
 from pipeline.core.recording_options import add_sources, chosen_sound_sets
+from pipeline.core.request import Request, keep_request
 from pipeline.core.run_progress import in_words
 from pipeline.core.stage_runner import StageRunner
 from pipeline.core.stages import only_run
@@ -54,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     began = time.monotonic()
     with only_run(files.folder):
-        _keep_request(files.request, request)
+        keep_request(request, files.request)
         runner = StageRunner(stages, at_once=profile.stages_at_once, n_cores=worker_count())
         print(f"profile {profile.name}: {profile.description}", flush=True)
         if profile.expression and not request.has_corpus:
@@ -105,21 +101,6 @@ def _data_options(args: argparse.Namespace) -> list[str]:
     return options + (["--hold-out", *args.hold_out] if args.hold_out else [])
 
 
-def _keep_request(path: Path, request: Request) -> None:
-    """Writes the request unless it is unchanged, because a newer file outdates all stages."""
-    content: dict[str, Any] = {
-        "variants": request.variants,
-        "profile": asdict(request.profile),
-        "changes": request.changes,
-        "data": request.data_options,
-        "recordings": [str(path.resolve()) for path in request.recordings],
-    }
-    text = json.dumps(content, indent=2) + "\n"
-    if not path.exists() or path.read_text(errors="replace") != text:
-        with atomic_write(path) as temporary:
-            temporary.write_text(text)
-
-
 def _print_results(files: InstrumentFiles, request: Request, seconds: float) -> None:
     run_dir, page = shown(files.folder / request.played), shown(files.page)
     print(f"{shown(run_dir)}: the instrument, made in {in_words(seconds)}")
@@ -130,4 +111,4 @@ def _print_results(files: InstrumentFiles, request: Request, seconds: float) -> 
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_main(main, resumes=True)

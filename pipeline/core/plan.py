@@ -1,12 +1,12 @@
 """The stages that take an instrument from recordings to firmware, in order, for `pipeline.run`."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.constants import FORMATS, FRAME_RATE
 from pipeline.core.instrument_config import TrainConfig
-from pipeline.core.profiles import Profile
+from pipeline.core.request import Request
 from pipeline.core.stages import Stage
 
 _TITLES = {
@@ -42,10 +42,9 @@ class InstrumentFiles:
     instrument: str
     folder: Path
 
-    @property
-    def request(self) -> Path:
-        """Arguments of `pipeline.run`; if they change, every stage is outdated."""
-        return self.folder / "request.json"
+    def request(self, part: str) -> Path:
+        """Returns the file with one of `Request.parts`, which outdates what depends on it."""
+        return self.folder / "request" / f"{part}.json"
 
     @property
     def dataset(self) -> Path:
@@ -71,52 +70,6 @@ class InstrumentFiles:
     def options(self) -> list[str]:
         """Options that most commands share."""
         return ["--instrument", self.instrument, "--runs", str(self.folder.parent)]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for.
-
-    Attributes:
-        profile: The profile.
-        variants: Models to train, in order; the firmware plays the last one.
-        audio: Folders of recordings; empty for the default corpus.
-        recordings: The files in them.
-        minutes: Length of the recordings, for the estimate of the time.
-        has_corpus: Whether music can be composed for the instrument.
-        data_options: Further options of `pipeline.data`.
-        changes: Entries of `TrainConfig` that replace those of the profile.
-    """
-
-    profile: Profile
-    variants: Sequence[str]
-    audio: Sequence[Path] = ()
-    recordings: Sequence[Path] = ()
-    minutes: float = 0.0
-    has_corpus: bool = True
-    data_options: Sequence[str] = ()
-    changes: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def played(self) -> str:
-        """The variant that the firmware plays."""
-        return self.variants[-1]
-
-    @property
-    def renders_corpus(self) -> bool:
-        """Whether the data set contains the default corpus."""
-        return not self.audio or "--corpus" in self.data_options
-
-    @property
-    def learns_expression(self) -> bool:
-        """Whether to learn how notes are played; with the corpus rendered, it takes seconds."""
-        return self.has_corpus and (self.profile.expression or self.renders_corpus)
-
-    @property
-    def training_options(self) -> list[str]:
-        """Options of every training command."""
-        changes = [f"--{name.replace('_', '-')}={x}" for name, x in self.changes.items()]
-        return ["--profile", self.profile.name, *changes]
 
 
 def plan_stages(
@@ -156,7 +109,7 @@ def training_seconds(config: TrainConfig, *, from_audio: bool = True) -> float:
 def _data_stage(files: InstrumentFiles, request: Request) -> Stage:
     options = [*files.options, *request.data_options]
     options += ["--audio", *map(str, request.audio)] if request.audio else []
-    needs = [files.request, *request.recordings]
+    needs = [files.request("data"), *request.recordings]
     seconds = _START_SECONDS / 2 + _SECONDS_PER_MINUTE * request.minutes
     seconds += _CORPUS_SECONDS if request.renders_corpus else 0
     title = "clips with pitch and loudness"
@@ -164,16 +117,16 @@ def _data_stage(files: InstrumentFiles, request: Request) -> Stage:
 
 
 def _expression_stage(files: InstrumentFiles, request: Request) -> Stage:
-    needs = [files.request, files.dataset]
+    needs = [files.dataset]
     title = "how notes begin, swell and fade"
     seconds = _START_SECONDS + (0 if request.renders_corpus else _CORPUS_SECONDS)
     return Stage(title, "expression", files.options, files.expression, needs, seconds=seconds)
 
 
 def _training_stage(files: InstrumentFiles, variant: str, request: Request) -> Stage:
-    run_dir, teacher = files.folder / variant, files.folder / _teacher_of(variant, request)
+    run_dir, teacher = files.folder / variant, files.folder / request.teacher_of(variant)
     training = request.profile.training(variant, **request.changes)
-    needs = [files.request, files.dataset]
+    needs = [files.request(variant), files.dataset]
     if variant in ("full", "reduced"):
         module, options = "train", ["--variant", variant]
     else:
@@ -195,12 +148,6 @@ def _training_stage(files: InstrumentFiles, variant: str, request: Request) -> S
     )
 
 
-def _teacher_of(variant: str, request: Request) -> str:
-    """Returns the variant that teaches another."""
-    others = [other for other in request.variants if other != "tiny"]
-    return others[-1] if variant == "tiny" and others else "full"
-
-
 def _quantization_stages(files: InstrumentFiles, variant: str, request: Request) -> list[Stage]:
     """Lists the stages that turn a float model into .tflite files, and these into C."""
     run_dir, epochs = files.folder / variant, request.profile.qat_epochs
@@ -211,7 +158,7 @@ def _quantization_stages(files: InstrumentFiles, variant: str, request: Request)
             "quantize",
             [*run, "--dataset", str(files.dataset), "--epochs", str(epochs)],
             report,
-            [run_dir / "metrics.json"],
+            [files.request("quantization"), run_dir / "metrics.json"],
             seconds=_QUANTIZE_SECONDS + epochs * _EPOCH_SECONDS,
         )
     ]
@@ -227,7 +174,7 @@ def _quantization_stages(files: InstrumentFiles, variant: str, request: Request)
 def _firmware_stage(files: InstrumentFiles, played: str) -> Stage:
     generated, build = files.folder / played / "c_int8", files.folder / "firmware"
     options = ["--generated", str(generated), "--build-dir", str(build)]
-    needs = [generated / "instruments.c"]
+    needs = [files.request("firmware"), generated / "instruments.c"]
     title = f"firmware with {played}"
     seconds = _SHORT_SECONDS
     return Stage(title, "firmware", options, build / "render", needs, seconds=seconds)
@@ -244,7 +191,8 @@ def _comparison_stages(
     options = ["--audio", str(files.held_out / files.instrument), "--out", str(out)]
     options += ["--gain", "0"]  # clips of the data set are calibrated
     options += [*files.options, *systems, "--format", *FORMATS, "--reverb"]
-    needs = [folder / variant / "metrics.json" for variant in request.variants]
+    needs = [files.request("comparison")]
+    needs += [folder / variant / "metrics.json" for variant in request.variants]
     needs += [folder / played / name for name in ("quantization.json", "c_int8/instruments.c")]
     evaluation = Stage(
         "every system, rendered and measured",

@@ -178,8 +178,8 @@ def refuse(recordings, runs):
 def test_folder_of_another_run_is_refused_and_left_unchanged(finished, recordings, tmp_path):
     folder = tmp_path / "flute"
     folder.mkdir()
-    for name in ("request.json", "dataset.npz"):
-        shutil.copy(finished[0] / name, folder)
+    shutil.copytree(finished[0] / "request", folder / "request")
+    shutil.copy(finished[0] / "dataset.npz", folder)
     make_run(folder / "full", instrument="piano", variant="full")
     os.utime(folder / "full" / "config.toml", (0, 0))  # old enough to restart the training
     before = {path: path.read_bytes() for path in (folder / "full").iterdir()}

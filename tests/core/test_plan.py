@@ -1,18 +1,16 @@
 """The plan of a whole run follows the profile and the request."""
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.core.instrument_config import TrainConfig
-from pipeline.core.plan import (
-    InstrumentFiles,
-    Request,
-    plan_stages,
-    training_seconds,
-)
+from pipeline.core.plan import InstrumentFiles, plan_stages, training_seconds
 from pipeline.core.profiles import known_profiles, load_profile
+from pipeline.core.request import Request, keep_request
 
 AUDIO = [Path("recordings")]
 
@@ -95,6 +93,61 @@ def test_tiny_model_is_distilled_from_the_last_of_the_others(tmp_path):
         assert tmp_path / teacher / "metrics.json" in tiny.needs
         assert tiny.seconds < 120, "the estimate does not count audio"
         assert str(tmp_path / "tiny" / "c_int8") in stage_of(stages, "firmware").arguments
+
+
+def run_outdated(tmp_path, request):
+    """Pretends to run the stages that are not up to date; returns their commands and folders."""
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (0, 0))
+    files = InstrumentFiles("flute", tmp_path)
+    keep_request(request, files.request)
+    commands = []
+    for seconds, stage in enumerate(plan_stages(files, request), 1):
+        if not stage.is_done:
+            commands.append(f"{stage.module} {stage.makes.relative_to(tmp_path).parts[0]}")
+            stage.makes.parent.mkdir(parents=True, exist_ok=True)
+            stage.makes.touch()
+            os.utime(stage.makes, (0, time.time() + seconds))
+    return list(dict.fromkeys(commands))
+
+
+ALL = ["full", "reduced", "reduced_cd"]
+TRAINED = ["train full", "train reduced", "distill reduced_cd"]
+QUANTIZED = ["quantize reduced_cd", "codegen reduced_cd"]
+LAST = ["firmware firmware", "evaluate page", "page page"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "repeated"),
+    [
+        ({}, []),
+        ({"audio": [Path("elsewhere")]}, []),  # the same recordings
+        ({"variants": ["full", "reduced"]}, ["quantize reduced", "codegen reduced", *LAST]),
+        (
+            {"variants": [*ALL, "tiny"]},
+            ["distill tiny", "quantize tiny", "codegen tiny", *LAST],
+        ),
+        (
+            {"changes": {"steps": 9}},
+            [*TRAINED, *QUANTIZED, *LAST],
+        ),
+        ({"qat_epochs": 7}, [*QUANTIZED, *LAST]),
+        ({"takes": 3}, LAST[1:]),
+        (
+            {"data_options": ["--hold-out", "two"]},
+            ["data dataset.npz", "expression expression.toml", *TRAINED, *QUANTIZED, *LAST],
+        ),
+    ],
+)
+def test_changed_option_outdates_only_what_depends_on_it(tmp_path, changes, repeated):
+    profile = replace(load_profile("quick"), expression=True)
+    own = {name: changes[name] for name in ("qat_epochs", "takes") if name in changes}
+    others = {name: value for name, value in changes.items() if name not in own}
+    first = Request(profile, ALL, audio=AUDIO)
+    assert len(run_outdated(tmp_path, first)) == 10
+    assert run_outdated(tmp_path, first) == []
+    second = replace(first, profile=replace(profile, **own), **others)
+    assert run_outdated(tmp_path, second) == repeated
 
 
 def test_planned_seconds_grow_with_the_sound_that_is_trained_on(tmp_path):

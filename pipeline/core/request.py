@@ -1,0 +1,94 @@
+"""What a user asks `pipeline.run` for, and which stages a changed request outdates."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.files import atomic_write
+from pipeline.core.profiles import Profile
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+        profile: The profile.
+        variants: Models to train, in order; the firmware plays the last one.
+        audio: Folders of recordings; empty for the default corpus.
+        recordings: The files in them.
+        minutes: Length of the recordings, for the estimate of the time.
+        has_corpus: Whether music can be composed for the instrument.
+        data_options: Further options of `pipeline.data`.
+        changes: Entries of `TrainConfig` that replace those of the profile.
+    """
+
+    profile: Profile
+    variants: Sequence[str]
+    audio: Sequence[Path] = ()
+    recordings: Sequence[Path] = ()
+    minutes: float = 0.0
+    has_corpus: bool = True
+    data_options: Sequence[str] = ()
+    changes: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def played(self) -> str:
+        """The variant that the firmware plays."""
+        return self.variants[-1]
+
+    @property
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """What each model and each kind of other stage is asked for, by name."""
+        trainings = {
+            variant: {
+                "training": asdict(self.profile.training(variant, **self.changes)),
+                "teacher": self.teacher_of(variant),
+            }
+            for variant in self.variants
+        }
+        recordings = [str(path.resolve()) for path in self.recordings]
+        return {
+            **trainings,
+            "data": {"options": list(self.data_options), "recordings": recordings},
+            "quantization": {"epochs": self.profile.qat_epochs},
+            "firmware": {"variant": self.played},
+            "comparison": {"variants": list(self.variants), "takes": self.profile.takes},
+        }
+
+    def teacher_of(self, variant: str) -> str:
+        """Returns the variant that teaches another, if that has a teacher."""
+        others = [other for other in self.variants if other != "tiny"]
+        return others[-1] if variant == "tiny" and others else "full"
+
+    @property
+    def renders_corpus(self) -> bool:
+        """Whether the data set contains the default corpus."""
+        return not self.audio or "--corpus" in self.data_options
+
+    @property
+    def learns_expression(self) -> bool:
+        """Whether to learn how notes are played; with the corpus rendered, it takes seconds."""
+        return self.has_corpus and (self.profile.expression or self.renders_corpus)
+
+    @property
+    def training_options(self) -> list[str]:
+        """Options of every training command."""
+        changes = [f"--{name.replace('_', '-')}={x}" for name, x in self.changes.items()]
+        return ["--profile", self.profile.name, *changes]
+
+
+def keep_request(request: Request, path_of: Callable[[str], Path]) -> None:
+    """Writes the parts of a request that have changed; a newer file outdates what depends on it.
+
+    Args:
+        request: The request.
+        path_of: Returns the file of a part.
+    """
+    for name, part in request.parts.items():
+        path, text = path_of(name), json.dumps(part, indent=2) + "\n"
+        if not path.exists() or path.read_text(errors="replace") != text:
+            with atomic_write(path) as temporary:
+                temporary.write_text(text)
