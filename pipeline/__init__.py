@@ -6,7 +6,7 @@ import signal
 import sys
 from types import FrameType, TracebackType
 
-INTERRUPTED = "interrupted; the same command continues from here"
+INTERRUPTED = "interrupted"
 # Ctrl-C, a request to end, and a terminal that was closed. Shells may ignore them.
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -152,4 +152,4 @@ def _parser() -> Parser:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_main(main, resumes=True)

@@ -29,7 +29,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.files import require_writable
 from pipeline.core.instrument_config import InstrumentConfig, load_instrument
 from pipeline.core.options import add_instrument, add_runs
-from pipeline.core.parser import Parser, renamed_option
+from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
 from pipeline.core.processes import used_alone
 from pipeline.core.recording_options import add_sources, chosen_sound_sets
@@ -81,7 +81,6 @@ def _parser() -> Parser:
     add_instrument(parser)
     add_sources(parser)
     add_runs(parser)
-    renamed_option(parser, "--out", "--runs")
     return parser
 
 

@@ -104,4 +104,4 @@ def _default_teacher(args: argparse.Namespace) -> Path:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_main(main, resumes=True)

@@ -29,7 +29,7 @@ from pipeline.core.constants import FORMATS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.options import add_board, add_instrument, add_out, add_runs, add_systems
-from pipeline.core.parser import Parser, renamed_values
+from pipeline.core.parser import Parser
 from pipeline.core.recording_options import add_audio, add_gain, check_out
 from pipeline.core.runs import runs_option
 from pipeline.evaluation.evaluation import Evaluation
@@ -61,9 +61,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 iter(evaluation.missing.values()), "no systems to compare: give --variants or --mcu"
             )
         )
-    print(f"models: {evaluation.sources}")
+    print(f"models: {evaluation.sources}", flush=True)
     for system, reason in evaluation.missing.items():
-        print(f"left out: {system.name}: {reason}")
+        print(f"left out: {system.name}: {reason}", flush=True)
     recordings = output_names(found.recordings)
     found.warn(str(args.out / "metrics.json"))
     summary, failures = evaluation.evaluate_all(recordings, args.out, passed_over=found.by_path())
@@ -96,7 +96,6 @@ def _parser() -> Parser:
     parser.add_argument(
         "--format",
         nargs="+",
-        type=renamed_values({"int8_room": "--format int8 --reverb"}),
         choices=FORMATS,
         default=["int8"],
         help="formats of the quantized models' activations (default: int8)",

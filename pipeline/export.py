@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_export(tree, args.out)
     n_bytes = sum(len(content) for content in tree.values())
     print(f"{shown(args.out)}: {len(tree)} files, {n_bytes / 1000:.0f} kB, for {args.ecosystem}")
-    print(f"next: {next_step.format(out=args.out.resolve())}")
+    print(f"next: {next_step.format(out=args.out.resolve(), shown=shown(args.out))}")
 
 
 def _tree(args: argparse.Namespace) -> tuple[dict[str, str | bytes], str]:

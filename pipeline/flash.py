@@ -64,9 +64,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(line, flush=True)
     options = sources.build_options(args)
     built = (_build_selftest if args.selftest else _build_player)(args, options)
-    files = convert(built.program.elf, board)
+    files = {name: shown(path) for name, path in convert(built.program.elf, board).items()}
     print(f"{board}: flash {built.flash_bytes} bytes, RAM {built.ram_bytes} bytes with the stack")
-    print(f"written: {', '.join(str(shown(path)) for path in files.values())}")
+    print(f"written: {', '.join(map(str, files.values()))}")
     command = flash(board, files, drive=drive, dry_run=args.dry_run)
     print(f"{'to flash it' if args.dry_run else 'flashed'}: {command}")
     wiring = f"tflm_app/boards/{INSTRUMENT_BOARDS[board].wiring}/README.md"

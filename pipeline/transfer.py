@@ -20,7 +20,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.model_choice import chosen_model
 from pipeline.core.options import add_board, add_model, add_out, add_reverb_seconds
-from pipeline.core.parser import Parser, renamed_option
+from pipeline.core.parser import Parser
 from pipeline.core.recording_options import add_f0, add_gain, f0_bounds
 from pipeline.core.runs import decoder_name
 from pipeline.emit.constants import LIVE_F0_HZ
@@ -43,7 +43,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     add_model(parser)
     add_board(parser, LIVE_BOARDS, default="host")
-    renamed_option(parser, "--engine", "--board")
     add_gain(
         parser,
         "brings the recording to the level that models are trained with, and live follows it as a "

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import shipped_instruments
-from pipeline.core.parser import Parser, renamed_option
+from pipeline.core.parser import Parser
 from pipeline.core.paths import MODEL_DIR
 from pipeline.evaluation.aliasing import compare
 
@@ -25,7 +25,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         required=True,
         help="compare with an FM core at 48 kHz, for every pretrained instrument (required)",
     )
-    renamed_option(parser, "--taps", "python -m pipeline.tables")
     parser.parse_args(argv)
     runs = {name: MODEL_DIR / name / "reduced_cd" for name in shipped_instruments()}
     runs = {name: run for name, run in runs.items() if (run / "decoder_int8.tflite").is_file()}

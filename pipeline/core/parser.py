@@ -1,7 +1,7 @@
-"""The parser of all commands: one-line errors, numbers with ranges, and renamed options."""
+"""The parser of all commands: one-line errors, and numbers with ranges."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from pipeline.core.errors import UserError
@@ -49,36 +49,5 @@ def number(kind: Any, restriction: Restriction) -> Callable[[str], Any]:
         if value is None or not restriction.accepts(value):
             raise argparse.ArgumentTypeError(f"{text!r} is not {noun} {restriction}")
         return value
-
-    return parse
-
-
-class _Renamed(argparse.Action):
-    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
-        raise argparse.ArgumentError(None, f"{option} is now {self.const}")
-
-
-def renamed_option(parser: argparse.ArgumentParser, old: str, new: str) -> None:
-    """Makes a parser refuse an option's former name with a message that names the new one.
-
-    Args:
-        parser: The parser.
-        old: Former name, such as ``--engine``.
-        new: What to use instead; completes the sentence "--engine is now ...".
-    """
-    parser.add_argument(old, action=_Renamed, nargs="?", const=new, help=argparse.SUPPRESS)
-
-
-def renamed_values(choices: Mapping[str, str]) -> Callable[[str], str]:
-    """Returns an option's ``type`` that refuses former values and names their replacements.
-
-    Args:
-        choices: Replacement of each former value; completes the sentence "int8_room is now ...".
-    """
-
-    def parse(text: str) -> str:
-        if text in choices:
-            raise argparse.ArgumentTypeError(f"{text} is now {choices[text]}")
-        return text
 
     return parse

@@ -20,6 +20,7 @@ from pipeline.audio.loading import load_audio
 from pipeline.audio.pcm import Pcm, from_pcm, to_pcm
 from pipeline.core.constants import HOP_SAMPLES, SAMPLE_RATE
 from pipeline.core.instrument_config import InstrumentConfig
+from pipeline.core.paths import shown
 from pipeline.evaluation.bench_firmware import bench_firmware
 from pipeline.evaluation.comparison import Q32
 from pipeline.evaluation.rendering import render_float
@@ -180,7 +181,7 @@ def five_lines(demo: Demo, out: Path) -> list[str]:
         if name in NAMED_CHIPS
     ]
     return [
-        f"{out}: {summary['audio_seconds']:.1f} s of {summary['instrument']} by the "
+        f"{shown(out)}: {summary['audio_seconds']:.1f} s of {summary['instrument']} by the "
         f"{summary['variant']} model on {summary['target']} ({core}); open index.html",
         f"bit for bit: the decoder {_equal(summary['bit_exact'])} the tflite-micro package, the "
         f"PCM {_equal(demo.pcm_equal)} the Python simulation of the device",

@@ -38,7 +38,7 @@ ECOSYSTEMS = {
             "examples/TeensyAudio/TeensyAudio.ino": _TEENSY_AUDIO,
         },
         source_prefix="",
-        next_step="move {out} into the folder libraries of your sketchbook, and open an example",
+        next_step="move {shown} into the folder libraries of your sketchbook, and open an example",
     ),
     "platformio": Ecosystem(
         files={

@@ -17,7 +17,7 @@ from pipeline.core.constants import SAMPLE_RATE
 COMMANDS = sorted(
     path.stem for path in Path(pipeline.__file__).parent.glob("*.py") if path.stem != "__init__"
 )
-LINE = "interrupted; the same command continues from here\n"
+LINE = "interrupted\n"
 # Sends a signal when the command imports the first of the pipeline's packages.
 INTERRUPT = """
 import os, signal, sys

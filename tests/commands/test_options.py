@@ -93,21 +93,6 @@ def test_unknown_option_is_refused_in_one_line(command, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("command", "words", "present"),
-    [
-        ("render", "--engine qemu_m4", "--engine is now --board, or --float for the float model"),
-        ("transfer", "--engine host", "--engine is now --board"),
-        ("demo", "--target qemu_m7", "--target is now --board"),
-        ("data", "--instrument flute --out runs", "--out is now --runs"),
-        ("evaluate", "--format int8_room", "--format: int8_room is now --format int8 --reverb"),
-        ("upsampler", "--taps", "--taps is now python -m pipeline.tables"),
-    ],
-)
-def test_former_spelling_is_refused_with_the_current_one(command, words, present, capsys):
-    assert refuse(command, words.split(), capsys).startswith(f"error: {present} (see ")
-
-
-@pytest.mark.parametrize(
     ("command", "words", "message"),
     [
         ("render", "--midi x.mid --instrument flute --out x.wav", "x.mid is missing"),

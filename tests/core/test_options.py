@@ -11,7 +11,7 @@ from pipeline.core.cli import command_line, run_main
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TrainConfig, load_instrument
 from pipeline.core.options import add_json, add_models
-from pipeline.core.parser import Parser, real, renamed_option, renamed_values, whole
+from pipeline.core.parser import Parser, real, whole
 from pipeline.core.recording_options import add_sources, check_out, chosen_sound_sets
 from pipeline.core.schema import fields_of
 from pipeline.core.training_options import add_training_arguments, training_changes
@@ -71,23 +71,6 @@ def test_training_option_has_the_range_of_its_toml_entry(name):
             parser.parse_args(["--instrument", "flute", f"{option}={value:.17g}"])
 
 
-@pytest.mark.parametrize("words", [["--engine", "host"], ["--engine=host"], ["--engine"]])
-def test_former_name_of_an_option_is_refused_with_the_current_one(words):
-    parser = Parser("some", "Does something.")
-    parser.add_argument("--midi", required=True)
-    renamed_option(parser, "--engine", "--board")
-    with pytest.raises(UserError, match=r"^--engine is now --board \(see python -m pipeline.some"):
-        parser.parse_args(words)
-    assert "--engine" not in parser.format_help()
-
-
-def test_former_value_of_an_option_is_refused_with_the_current_one():
-    options = {"--format": renamed_values({"int8_room": "--reverb"})}
-    assert parse("--format", "int8", options=options).format == "int8"
-    with pytest.raises(UserError, match=r"^--format: int8_room is now --reverb"):
-        parse("--format", "int8_room", options=options)
-
-
 def test_abbreviated_option_is_refused():
     with pytest.raises(UserError, match="unrecognized arguments: --voice"):
         parse("--voice", "3", options={"--voices": whole(1, 5)})
@@ -113,7 +96,7 @@ def test_abbreviated_option_is_refused():
             2,
             "error: the disk: no space left",
         ),
-        (KeyboardInterrupt(), 130, "interrupted; the same command continues from here"),
+        (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )
 def test_command_ends_with_one_line_and_its_status(capsys, error, status, line):
@@ -125,6 +108,19 @@ def test_command_ends_with_one_line_and_its_status(capsys, error, status, line):
     assert ended.value.code == status
     (printed,) = capsys.readouterr().err.splitlines()
     assert printed.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("resumes", "line"),
+    [(True, "interrupted; the same command continues from here\n"), (False, "interrupted\n")],
+)
+def test_interrupted_command_says_that_it_continues_only_if_it_does(capsys, resumes, line):
+    def main():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit):
+        run_main(main, resumes=resumes)
+    assert capsys.readouterr().err == line
 
 
 def test_programming_error_keeps_its_traceback():
