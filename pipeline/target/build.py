@@ -105,7 +105,7 @@ def _compile(board: str, build_dir: Path, definitions: Settings, target: str) ->
     configure = ["cmake", "-S", APP_DIR, "-B", build_dir, "-G", "Ninja", *options]
     purpose = f"configuration for {board}"
     output = run_tool(configure, purpose=purpose, log=build_dir / "configure.log")
-    if unused := re.search(r"not used by the project:\n\n((?: +\w+\n)+)", output):
+    if unused := re.search(r"not used by the project:\n\n((?: +.+\n)+)", output):
         names = ", ".join(unused[1].split())
         raise UserError(
             f"the build for {board} has no variable {names}: leave it out, or correct it"

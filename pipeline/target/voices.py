@@ -181,7 +181,6 @@ def remedy(n_voices: int, *, in_memory: int, in_time: int) -> str:
     most = min(in_memory, in_time)
     if not most:
         return "take a smaller model, or fewer models"
-    return (
-        f"there is memory for {in_memory} of {n_voices} voices and time for {in_time}: "
-        f"--voices {most}"
-    )
+    limits = {"memory": in_memory, "time": in_time}
+    lacking = [f"{what} for {n}" for what, n in limits.items() if n < n_voices]
+    return f"there is {' and '.join(lacking)} of {n_voices} voices: --voices {most}"

@@ -383,6 +383,7 @@ def test_number_of_voices_in_an_option_is_checked_before_the_build(command, n_vo
     ("board", "variables", "message"),
     [
         ("host", {"PLAYER_VOICE": 4}, "build for host has no variable PLAYER_VOICE: leave"),
+        ("host", {"FOO-BAR": 1}, "build for host has no variable FOO-BAR: leave"),
         ("host", {"PICO_AUDIO": "pwm", "X": 1}, "host has no variable PICO_AUDIO, X: leave"),
         ("pico", {"PICO_AUDIO": "nonsense"}, "PICO_AUDIO is nonsense: choose i2s or pwm"),
         ("pico", {"SAMPLE_RATE": "fast"}, "SAMPLE_RATE is fast: choose 16000 or 48000"),

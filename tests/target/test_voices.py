@@ -48,8 +48,10 @@ def test_generated_code_without_costs_is_named_with_the_command_that_makes_it(tm
 
 def test_advice_names_memory_and_time_and_takes_the_smaller():
     advice = voices.remedy(64, in_memory=50, in_time=4)
-    assert advice == "there is memory for 50 of 64 voices and time for 4: --voices 4"
-    assert voices.remedy(8, in_memory=3, in_time=8).endswith("time for 8: --voices 3")
+    assert advice == "there is memory for 50 and time for 4 of 64 voices: --voices 4"
+    advice = voices.remedy(8, in_memory=3, in_time=8)
+    assert advice == "there is memory for 3 of 8 voices: --voices 3"
+    assert voices.remedy(5, in_memory=5, in_time=4) == "there is time for 4 of 5 voices: --voices 4"
     assert voices.remedy(8, in_memory=0, in_time=8) == "take a smaller model, or fewer models"
 
 
@@ -85,7 +87,7 @@ def test_voices_that_are_too_slow_are_refused_with_the_number_that_is_not(tmp_pa
     most = estimate.most_voices(64)
     assert 2 <= most < 6
     given = argparse.Namespace(board="pico", voices=16, option=[])
-    message = rf"16 voices are too slow for pico: .* time for {most}: --voices {most}$"
+    message = rf"16 voices are too slow for pico: .* time for {most} of 16 voices: --voices {most}$"
     with pytest.raises(UserError, match=message):
         sources.describe_time(given, generated)
     given.voices = most

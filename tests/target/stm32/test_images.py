@@ -195,7 +195,7 @@ def test_full_model_fits_the_nucleo_with_the_voices_that_its_error_names(tmp_pat
     )
     eight = {"PLAYER_VOICES": "8"}
     with pytest.raises(
-        UserError, match=r"RAM are missing; there is memory for 3 of 8 voices and time for \d"
+        UserError, match=r"RAM are missing; there is memory for 3 .*of 8 voices: --voices"
     ) as full:
         firmware.build("nucleo_h743zi", generated, build_dir=build_dir, options=eight)
     options = {"PLAYER_VOICES": str(full.value).split("--voices ")[1]}
