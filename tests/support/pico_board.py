@@ -30,6 +30,7 @@ class Recording:
         warnings: Warnings of the emulator, for instance about unknown registers.
         n_resets: Resets by the watchdog; the first one ends the run.
         n_flashes: Number of times that the LED was switched on.
+        is_in_loader: Whether the board has started its boot loader, which ends the run.
         usb: What the USB host found and received (``report`` of ``usb_host.mjs``); None without it.
     """
 
@@ -43,6 +44,7 @@ class Recording:
     warnings: list[str]
     n_resets: int
     n_flashes: int
+    is_in_loader: bool
     usb: dict[str, Any] | None
 
     @property
@@ -123,5 +125,6 @@ def run(
         warnings=report["warnings"],
         n_resets=report["nResets"],
         n_flashes=report["nFlashes"],
+        is_in_loader=report["isInLoader"],
         usb=report.get("usb"),
     )

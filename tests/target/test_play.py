@@ -202,6 +202,12 @@ def test_unread_answers_are_cut_off_with_a_mark_and_the_sound_continues(programs
     )
 
 
+def test_bootsel_on_a_board_without_a_boot_loader_is_answered_and_the_notes_go_on(programs):
+    run = play(programs["host"], [(3, on(60)), (40, b"")], [(10, b"bootsel\r")])
+    assert "this board has no boot loader" in answers(run)
+    assert pcm(run).reshape(-1, 64)[20:40].any(axis=1).all()
+
+
 def test_random_midi_and_console_input_does_not_crash_the_player(tmp_path):
     """This run is short; ``make fuzz`` sends ten million inputs."""
     assert fuzzing.run(fuzzing.build_player(tmp_path), runs=30_000) >= 30_000

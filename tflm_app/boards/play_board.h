@@ -85,6 +85,10 @@ size_t board_console_read(char *text, size_t capacity);
 /* Sends as much of a text as fits without waiting; returns the number of bytes sent. */
 size_t board_console_write(const char *text, size_t n_bytes);
 
+/* Restarts the board in the boot loader of its chip, which takes a new image over USB. Returns false if it
+ * has none. Call it only while the output is silent. */
+bool board_start_loader(void);
+
 /* Return the core cycles since an arbitrary moment, modulo 2^32 (from DWT, or from SysTick extended to 32
  * bits), and the core cycles per block. */
 uint32_t board_cycles(void);

@@ -19,6 +19,7 @@
  *     panic                ends all sound, the phrase and live mode
  *     save                 keeps the settings for the next start (settings/settings.h)
  *     defaults             restores the settings of a new instrument, and keeps them
+ *     bootsel              restarts the board in its boot loader, which takes a new image
  *
  * The board transfers the bytes in both directions. Answers wait in a ring of CONSOLE_OUT_BYTES; text that
  * does not fit is lost, and a ~ marks the place. State: 1.1 kB.
@@ -59,7 +60,12 @@ typedef struct {
 } live_t;
 
 /* What the main loop has to do, because it takes longer than a block. */
-typedef enum { CONSOLE_NO_REQUEST, CONSOLE_SAVE, CONSOLE_SAVE_DEFAULTS } console_request_t;
+typedef enum {
+    CONSOLE_NO_REQUEST,
+    CONSOLE_SAVE,
+    CONSOLE_SAVE_DEFAULTS,
+    CONSOLE_START_LOADER
+} console_request_t;
 
 typedef struct {
     player_t *player;

@@ -3,7 +3,7 @@
  * A SETUP packet ends whatever was under way. Data to the host may be longer than a packet; data from the
  * host may be longer than a packet too, but not than the buffer.
  *
- * Source: USB 2.0, sections 8.5.3 and 9.3. State: 88 bytes on a 32-bit core.
+ * Source: USB 2.0, sections 8.5.3 and 9.3. State: less than 100 bytes on a 32-bit core.
  */
 #ifndef USB_CONTROL_H
 #define USB_CONTROL_H

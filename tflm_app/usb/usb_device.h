@@ -12,7 +12,8 @@
  * If the bus is reset, suspended or unplugged, MIDI_DAMAGED follows the bytes that were received, so that no
  * note goes on for ever.
  *
- * State: less than 700 bytes. Cost: tests/target/test_usb_pico.py measures it.
+ * State: less than 700 bytes. Cost: a host that sends requests without a pause takes less than 12 % of a core
+ * of the RP2040 (tests/target/usb/test_usb_pico.py).
  */
 #ifndef USB_DEVICE_H
 #define USB_DEVICE_H

@@ -55,7 +55,7 @@ void usb_request_configure(usb_device_t *usb, uint8_t configuration) {
     usb_ring_clear(&usb->midi_to_host);
 }
 
-/* Returns what the request asks for, made in the buffer. */
+/* Answers with one or two bytes, made in the buffer: `byte`, and a zero. */
 static bool send_byte(usb_device_t *usb, uint8_t byte, size_t n, const uint8_t **data, size_t *n_bytes) {
     usb->control.buffer[0] = byte;
     usb->control.buffer[1] = 0;

@@ -1,5 +1,5 @@
 // What the firmware calls of the boot ROM of the RP2040, which the emulator lacks: the look-up of a function by its
-// code, and the functions that write the flash.
+// code, the functions that write the flash, and the one that starts the boot loader.
 //
 // The functions keep the rules of the chip: the flash is programmed and erased only between flash_exit_xip and
 // flash_enter_cmd_xip, in whole pages and sectors; programming clears bits; nobody reads the flash meanwhile. The
@@ -19,8 +19,8 @@ const LOOP = [0x2800, 0xd1fc]; // cmp r0, #0; bne to the instruction before
 const BUSY = 0xff; // returns whether the flash is busy in r0
 const LOOK_UP = 0;
 
-// Installs the functions; `note` is called with what breaks a rule.
-export function installBootRom(chip, note) {
+// Installs the functions; `note` is called with what breaks a rule, and `reset` if the loader is started.
+export function installBootRom(chip, note, reset) {
   let isConnected = false;
   let isReadable = true;
   let busyUntil = 0;
@@ -62,6 +62,7 @@ export function installBootRom(chip, note) {
     RP: ([offset, from, nBytes]) => write(offset, nBytes, PAGE, (old, i) => old & chip.sram[from - 0x20000000 + i]),
     FC: () => {},
     CX: () => setReadable(true),
+    UB: reset,
   };
   const codes = Object.keys(functions);
 

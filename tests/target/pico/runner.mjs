@@ -17,9 +17,9 @@
 //
 // Writes the left and right words of every frame (int32) to OUT and prints JSON: the text of the console, the
 // active cycles of each core per block of 4 ms, the guard below and the bytes of the stack of each core, the frequency of the
-// cores, the divider of the PIO (256ths), warnings of the emulator, resets by the watchdog, flashes of the LED, and
-// what the USB host has found and received.
-// Ends early at a reset.
+// cores, the divider of the PIO (256ths), warnings of the emulator, resets by the watchdog, flashes of the LED,
+// whether the boot loader was started, and what the USB host has found and received.
+// Ends early at a reset, and at the start of the boot loader.
 //
 // rp2040js has one core. The second one is a core of the same class on a second view of the same chip, which
 // differs in what each core has for itself: NVIC and SysTick, SIO. The cores run in turns of at most 64 cycles,
@@ -85,7 +85,8 @@ if (crc32(chip.flash.subarray(0, 252)) !== chip.flashView.getUint32(252, true)) 
 }
 chip.sram.set(chip.flash.subarray(0, 256), LOADER - SRAM);
 chip.core.PC = LOADER;
-installBootRom(chip, note);
+let isInLoader = false;
+installBootRom(chip, note, () => (isInLoader = true));
 if (score.settings !== undefined && existsSync(score.settings)) {
   chip.flash.set(readFileSync(score.settings), SETTINGS);
 }
@@ -349,7 +350,7 @@ function untilEvent(divider) {
 }
 
 function run() {
-  while (recorded[1].length < score.frames && !nResets) {
+  while (recorded[1].length < score.frames && !nResets && !isInLoader) {
     const divider = machine.clockDivInt * 256 + machine.clockDivFrac;
     if (startNanos === null && recorded[1].length > 0) {
       startNanos = chip.clock.nanos;
@@ -397,6 +398,7 @@ console.log(
     warnings,
     nResets,
     nFlashes,
+    isInLoader,
     usb: usbHost?.report(),
   }),
 );

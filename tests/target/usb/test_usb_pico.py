@@ -57,7 +57,8 @@ def run(uf2: Path, n_blocks: int, *, midi=(), usb=None) -> pico_board.Recording:
 
 
 def blocks(recording: pico_board.Recording) -> np.ndarray:
-    return (recording.words[:, 0] >> 16).reshape(-1, HOP_SAMPLES)
+    words = recording.words[: len(recording.words) // HOP_SAMPLES * HOP_SAMPLES, 0]
+    return (words >> 16).reshape(-1, HOP_SAMPLES)
 
 
 def test_pico_enumerates_with_the_descriptors_of_the_core(uf2, host):
@@ -96,7 +97,7 @@ def test_console_of_the_usb_answers_as_that_of_the_uart(uf2):
 
 
 def test_host_that_stops_reading_loses_text_and_events_but_the_sound_goes_on(uf2):
-    tune = [(block, on(40 + block % 40, 100)) for block in range(12, 60)]
+    tune = [(block, on(40 + block, 100)) for block in range(12, 60)]
     alone = run(uf2, 80, midi=tune)
     typed = [(block, "console", b"help\r") for block in range(14, 50, 6)]
     actions = [(13, "stop", b""), *typed, (60, "go", b""), (65, "console", b"stats\r")]
@@ -169,6 +170,16 @@ def test_malformed_and_refused_packets_are_counted_and_passed_over(uf2):
     assert recording.usb["requests"] == [None, [], [1, 0], [], [0, 0]]
     assert "midi errors 3" in recording.usb["text"]
     assert blocks(recording)[26:].any(axis=1).all()
+
+
+def test_bootsel_at_the_console_starts_the_boot_loader_after_the_sound_has_faded(uf2):
+    recording = run(uf2, 60, usb=[(12, "midi", event(on(60))), (30, "console", b"bootsel\r")])
+    assert recording.is_in_loader
+    played = blocks(recording)
+    assert 30 < len(played) < 40
+    assert played[20:30].any(axis=1).all()
+    last = recording.words[-8:, 0] >> 16
+    assert np.abs(last).max() < np.abs(played[-1]).max() / 4
 
 
 def test_board_whose_crystal_does_not_start_has_no_usb(uf2):

@@ -204,9 +204,20 @@ static void serve_console(void) {
     }
 }
 
-/* Keeps the settings for the next start. No block is rendered while the flash is written, so the sound fades
- * out before, as it does if a block is late, and in again afterwards. */
-static void serve_settings(void) {
+/* Does what the console asks for, and returns the answer. */
+static const char *obey(console_request_t request) {
+    if (request == CONSOLE_START_LOADER) {
+        return board_start_loader() ? "" : "this board has no boot loader\r\n";
+    }
+    if (request == CONSOLE_SAVE_DEFAULTS) {
+        settings_reset(&player, LIVE_STATE);
+    }
+    return settings_save(&player, LIVE_STATE) ? "saved\r\n" : "not saved: the flash does not keep it\r\n";
+}
+
+/* Keeps the settings for the next start, or starts the boot loader. No block is rendered meanwhile, so the
+ * sound fades out before, as it does if a block is late, and in again afterwards. */
+static void serve_request(void) {
     if (console.request == CONSOLE_NO_REQUEST) {
         return;
     }
@@ -214,11 +225,7 @@ static void serve_settings(void) {
     while (n_begun - start < 3u && board_wait()) { /* the last block, its end, silence */
     }
     board_watchdog_feed();
-    if (console.request == CONSOLE_SAVE_DEFAULTS) {
-        settings_reset(&player, LIVE_STATE);
-    }
-    const bool is_saved = settings_save(&player, LIVE_STATE);
-    console_print(&console, is_saved ? "saved\r\n" : "not saved: the flash does not keep it\r\n");
+    console_print(&console, obey(console.request));
     console.request = CONSOLE_NO_REQUEST;
     n_rendered = n_begun;
     has_faded = true;
@@ -246,7 +253,7 @@ int main(void) {
             board_watchdog_feed();
         } else {
             serve_console();
-            serve_settings();
+            serve_request();
         }
     }
     return 0;

@@ -120,6 +120,8 @@ size_t board_console_write(const char *text, size_t n_bytes) {
     return board_write(console_file, text, n);
 }
 
+bool board_start_loader(void) { return false; }
+
 uint32_t board_cycles(void) { return board_instruction_count() - second_core_shared_time(); }
 
 uint32_t board_cycles_per_block(void) { return CYCLES_PER_BLOCK; }

@@ -15,6 +15,7 @@
 
 #include "play_board.h"
 #include "registers.h"
+#include "rom.h"
 
 #define SECTOR_BYTES 4096u
 #define PAGE_BYTES 256u
@@ -22,27 +23,13 @@
 #define BLOCK_ERASE 0xD8u
 #define WRITE_US 1000000u
 
-#define ROM_CODE(first, second) ((uint32_t)(first) | (uint32_t)(second) << 8)
-
 extern const uint8_t link_flash[], link_settings[]; /* only their addresses are meaningful */
 
 typedef void (*rom_function_t)(void);
 typedef void (*rom_erase_t)(uint32_t offset, size_t n_bytes, uint32_t block_bytes, uint8_t command);
 typedef void (*rom_program_t)(uint32_t offset, const uint8_t *bytes, size_t n_bytes);
 
-/* Returns the address of a function of the boot ROM. */
-static uint32_t rom_function(uint32_t code) {
-    uint32_t pointers = CHIP_ROM_POINTERS;
-    __asm__("" : "+r"(pointers)); /* otherwise the compiler warns that nothing is at this low address */
-    const volatile uint16_t *const rom = (const volatile uint16_t *)pointers;
-#ifdef CHIP_ROM_ARM_SECURE
-    return ((uint32_t(*)(uint32_t, uint32_t))(uint32_t)rom[0])(code, CHIP_ROM_ARM_SECURE);
-#else
-    return ((uint32_t(*)(uint32_t, uint32_t))(uint32_t)rom[2])(rom[0], code); /* rom[1]: the table of data */
-#endif
-}
-
-static void rom_call(char first, char second) { ((rom_function_t)rom_function(ROM_CODE(first, second)))(); }
+static void rom_call(char first, char second) { ((rom_function_t)rom_function(first, second))(); }
 
 static void leave_reading(void) {
     REGISTER(WATCHDOG_LOAD) = WRITE_US * WATCHDOG_COUNTS_PER_TICK;
@@ -82,7 +69,7 @@ bool board_flash_program(uint32_t sector, uint32_t offset, const void *bytes, si
     const uint32_t in_page = offset % PAGE_BYTES;
     memset(page, 0xFF, sizeof page);
     memcpy(page + in_page, bytes, n_bytes);
-    const rom_program_t program = (rom_program_t)rom_function(ROM_CODE('R', 'P'));
+    const rom_program_t program = (rom_program_t)rom_function('R', 'P');
     leave_reading();
     program(flash_offset(sector, offset - in_page), page, sizeof page);
     return_to_reading();
@@ -90,7 +77,7 @@ bool board_flash_program(uint32_t sector, uint32_t offset, const void *bytes, si
 }
 
 bool board_flash_erase(uint32_t sector) {
-    const rom_erase_t erase = (rom_erase_t)rom_function(ROM_CODE('R', 'E'));
+    const rom_erase_t erase = (rom_erase_t)rom_function('R', 'E');
     leave_reading();
     erase(flash_offset(sector, 0), SECTOR_BYTES, BLOCK_BYTES, BLOCK_ERASE);
     return_to_reading();

@@ -138,7 +138,6 @@
 #define USB_SIE_CTRL_EP0_INT_1BUF (1u << 29)
 #define USB_SIE_STATUS (USB_BASE + 0x50u) /* a written 1 clears a bit */
 #define USB_SIE_STATUS_SUSPENDED (1u << 4)
-#define USB_SIE_STATUS_RESUME (1u << 11)
 #define USB_SIE_STATUS_SETUP_REC (1u << 17)
 #define USB_SIE_STATUS_BUS_RESET (1u << 19)
 #define USB_BUFF_STATUS (USB_BASE + 0x58u) /* two bits per endpoint number: IN, OUT; a written 1 clears */
@@ -154,7 +153,6 @@
 #define USB_INT_BUFF_STATUS (1u << 4)
 #define USB_INT_BUS_RESET (1u << 12)
 #define USB_INT_DEV_SUSPEND (1u << 14)
-#define USB_INT_DEV_RESUME_FROM_HOST (1u << 15)
 #define USB_INT_SETUP_REQ (1u << 16)
 /* 4.1.2.5, 12.7.3.3: the words of the shared memory; is_out is 0 or 1 */
 #define USB_ENDPOINT_CONTROL(number, is_out) (USB_DPRAM_BASE + 8u * (number) + 4u * (is_out)) /* not of 0 */

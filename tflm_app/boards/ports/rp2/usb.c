@@ -5,8 +5,9 @@
  * lasts as long as the packets that have arrived need; the main loop makes it pending to have it start
  * others.
  *
- * Erratum RP2040-E5: before stepping B2, a device may stay in reset behind a hub with other traffic. Connect
- * the board to another socket then.
+ * Errata without a remedy here: RP2040-E5, before stepping B2 a device may stay in reset behind a hub with
+ * other traffic; RP2040-E15, certain errors on the bus during a packet to the host stop the controller.
+ * Connect the board to another socket, without a hub, then.
  *
  * Source: RP2040 datasheet, section 4.1; RP2350 datasheet, section 12.7.
  */

@@ -71,6 +71,8 @@ void board_exit(int status) {
 
 uint32_t board_cycles_per_block(void) { return clocks.core_hz / BLOCKS_PER_SECOND; }
 
+bool board_start_loader(void) { return false; }
+
 uint32_t board_cycles(void) {
     if (has_cycle_counter) {
         return DWT_CYCCNT;
