@@ -36,4 +36,5 @@ def downsample(pcm: Pcm) -> Pcm:
     for phase, taps in zip(phases[::-1], filters, strict=True):
         sums = np.convolve(phase, taps)[: len(total)]
         total += np.clip(sums >> 15, -FULL_SCALE, FULL_SCALE - 1)
-    return np.asarray((total * 10923 + 2**14) >> 15, np.int16)
+    mean = (total * 10923 + 2**14) >> 15
+    return np.asarray(np.clip(mean, -FULL_SCALE, FULL_SCALE - 1), np.int16)

@@ -12,6 +12,10 @@ void upsampler_reset(upsampler_t *upsampler) { memset(upsampler, 0, sizeof *upsa
 
 #ifdef UPSAMPLER_PORTABLE
 
+static int32_t saturate(int32_t value) {
+    return value > INT16_MAX ? INT16_MAX : value < INT16_MIN ? INT16_MIN : value;
+}
+
 /* As arm_fir_q15, for projects without CMSIS-DSP. The products of one half of the taps fit into 32 bits. */
 static void convolve(int16_t *samples, const int16_t *taps, const int16_t *in, int16_t *out) {
     enum { N_PAST = UPSAMPLER_PHASE_TAPS - 1, HALF = UPSAMPLER_PHASE_TAPS / 2 };
@@ -22,12 +26,13 @@ static void convolve(int16_t *samples, const int16_t *taps, const int16_t *in, i
             first += taps[i] * samples[n + i];
             second += taps[HALF + i] * samples[n + HALF + i];
         }
-        const int32_t value = (int32_t)((first + (int64_t)second) >> 15);
-        out[n] = (int16_t)(value > INT16_MAX ? INT16_MAX : value < INT16_MIN ? INT16_MIN : value);
+        out[n] = (int16_t)saturate((int32_t)((first + (int64_t)second) >> 15));
     }
 }
 
 #else
+
+static int32_t saturate(int32_t value) { return __SSAT(value, 16); }
 
 static void convolve(int16_t *samples, const int16_t *taps, const int16_t *in, int16_t *out) {
     const arm_fir_instance_q15 fir = {.numTaps = UPSAMPLER_PHASE_TAPS, .pState = samples, .pCoeffs = taps};
@@ -82,7 +87,7 @@ void downsampler_process(downsampler_t *downsampler,
     filter(downsampler->past[1], 0, phases[1], filtered);
     for (int i = 0; i < UPSAMPLER_BLOCK_SAMPLES; i++) {
         const int32_t sum = out[i] + filtered[i] + delayed(downsampler->past[2], phases[2], i);
-        out[i] = (int16_t)((sum * THIRD_Q15 + (1 << 14)) >> 15);
+        out[i] = (int16_t)saturate((sum * THIRD_Q15 + (1 << 14)) >> 15);
     }
     for (int phase = 0; phase < UPSAMPLER_FACTOR; phase++) {
         keep(downsampler->past[phase], phases[phase]);

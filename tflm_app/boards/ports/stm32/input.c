@@ -19,7 +19,7 @@
  * DC. The resistors at the input set its resting voltage. A first-order high pass at 2.5 Hz removes it and
  * has settled within 0.8 s.
  *
- * Cost per block: 9 500 instructions on Cortex-M4F for the filter, and those of the high pass. State: 1 kB.
+ * Cost per block: 9 700 instructions on Cortex-M4F for the filter, and those of the high pass. State: 1 kB.
  * Source: RM0090 sections 10.3, 13.8 and 18.3, RM0433 sections 15.3, 25.4 and 39.3.
  */
 #include <string.h>
