@@ -26,11 +26,16 @@ from pipeline.target.tools import require_tools
 
 TESTS = Path(__file__).parents[1]
 TARGET = TESTS / "target" / "fuzz_play.c"
-COMMANDS = ("help", "stats", "clear", "notes", "program", "channel", "live", "demo", "panic")
 CONSOLE = ("console.c", "demo_phrase.c")
-BYTES = (r"\x90<", r"\xb0", r"\xc0", r"\xf9")
+BYTES = (r"\x90<", r"\xb0", r"\xc0", r"\xf9", r"\xb0e\x00\xb0d\x06\xb0\x06\x03")  # a zone
 CORPUS = "corpus"
 MAX_FILE_BYTES = 16_384
+
+
+def console_commands() -> list[str]:
+    """Returns the commands of the console, as its table lists them."""
+    table = (APP_DIR / "player" / "console.c").read_text(encoding="utf-8")
+    return re.findall(r'\{"(\w+)", \w+, [A-Z]+\}', table)
 
 
 def _compile(fuzzer: Path, sources: Sequence[Path], include_dir: Path, *options: str) -> Path:
@@ -117,7 +122,7 @@ def run(fuzzer: Path, *, runs: int, seed: int = 1, max_bytes: int = 96) -> int:
         UserError: An input crashed the program. The message ends with that input in hexadecimal.
     """
     dictionary = fuzzer.with_name("words")
-    dictionary.write_text("".join(f'"{word}"\n' for word in (*COMMANDS, *BYTES)))
+    dictionary.write_text("".join(f'"{word}"\n' for word in (*console_commands(), *BYTES)))
     command = [str(fuzzer), f"-runs={runs}", f"-seed={seed}", f"-max_len={max_bytes}"]
     command += [str(corpus) for corpus in fuzzer.parent.glob(CORPUS)]
     done = subprocess.run(

@@ -1,5 +1,6 @@
 """The real-time application on boards that play from files, and a short run of libFuzzer."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -206,6 +207,11 @@ def test_bootsel_on_a_board_without_a_boot_loader_is_answered_and_the_notes_go_o
     run = play(programs["host"], [(3, on(60)), (40, b"")], [(10, b"bootsel\r")])
     assert "this board has no boot loader" in answers(run)
     assert pcm(run).reshape(-1, 64)[20:40].any(axis=1).all()
+
+
+def test_fuzzer_knows_every_command_that_help_lists(programs):
+    (listed,) = answers(play(programs["host"], [], [(3, b"help\r")]))[1:]
+    assert set(re.sub(r"\[.*?\]", "", listed).split()) == set(fuzzing.console_commands())
 
 
 def test_random_midi_and_console_input_does_not_crash_the_player(tmp_path):

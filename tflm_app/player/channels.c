@@ -12,6 +12,8 @@
 #define MEMBER_BEND_SEMITONES 48
 #define CONTROL_SMOOTHING 2 /* per block, the gain moves by a quarter of the distance, the bend by half */
 
+SHARED_ASSERT(sizeof(player_channel_t) == 32, "the state is as channels.h says");
+
 void player_reset_channel(player_channel_t *channel) {
     channel->modulation = PLAYER_USUAL_MODULATION;
     channel->breath = 127;
@@ -23,28 +25,40 @@ void player_reset_channel(player_channel_t *channel) {
     channel->parameter = RPN_NONE;
 }
 
+/* Resets all but the tuning and the volume. */
+static void renew_channel(player_channel_t *channel, uint8_t bend_semitones) {
+    player_reset_channel(channel);
+    channel->is_pedal_down = false;
+    channel->is_sostenuto_down = false;
+    channel->bend_semitones = bend_semitones;
+    channel->bend_cents = 0;
+    channel->portamento_time = 0;
+    channel->last_note = PLAYER_NO_NOTE;
+}
+
+static void init_channel(player_channel_t *channel, uint8_t bend_semitones, uint8_t volume) {
+    renew_channel(channel, bend_semitones);
+    channel->volume = volume;
+    channel->fine_tuning = BEND_CENTRE;
+    channel->coarse_tuning = COARSE_CENTRE;
+}
+
 void player_init_channels(player_t *player) {
     memset(player->n_members, 0, sizeof player->n_members);
     for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
         player_channel_t *const channel = &player->channels[i];
-        player_reset_channel(channel);
-        channel->volume = channel->start_volume;
+        init_channel(channel, BEND_SEMITONES, channel->start_volume);
         channel->program = channel->start_program;
-        channel->bend_semitones = BEND_SEMITONES;
-        channel->bend_cents = 0;
-        channel->fine_tuning = BEND_CENTRE;
-        channel->coarse_tuning = COARSE_CENTRE;
-        channel->portamento_time = 0;
-        channel->last_note = PLAYER_NO_NOTE;
     }
 }
 
 void player_set_zone(player_t *player, uint8_t manager, uint8_t n_members) {
     const int zone = manager == UPPER_MANAGER;
     const int n_left = PLAYER_N_CHANNELS - 2 - n_members; /* for members of the other zone */
-    uint8_t before[PLAYER_N_CHANNELS];
+    uint8_t before[PLAYER_N_CHANNELS], volumes[PLAYER_N_CHANNELS];
     for (uint8_t i = 0; i < PLAYER_N_CHANNELS; i++) {
         before[i] = player_manager_number(player, i);
+        volumes[i] = player->channels[before[i]].volume;
     }
     player_fade_all(player);
     player->n_members[zone] = n_members;
@@ -52,23 +66,22 @@ void player_set_zone(player_t *player, uint8_t manager, uint8_t n_members) {
         player->n_members[1 - zone] = (uint8_t)(n_left > 0 ? n_left : 0);
     }
     for (uint8_t i = 0; i < PLAYER_N_CHANNELS; i++) {
-        const uint8_t now = player_manager_number(player, i);
-        if (now == before[i] && now != manager) {
-            continue;
-        }
         player_channel_t *const channel = &player->channels[i];
-        player_reset_channel(channel);
-        channel->is_pedal_down = false;
-        channel->is_sostenuto_down = false;
-        channel->bend_semitones = now != i ? MEMBER_BEND_SEMITONES : BEND_SEMITONES;
-        channel->bend_cents = 0;
+        const uint8_t now = player_manager_number(player, i);
+        if (now != i && (now != before[i] || now == manager)) {
+            init_channel(channel, MEMBER_BEND_SEMITONES, PLAYER_USUAL_VOLUME);
+        } else if (now != before[i]) {
+            init_channel(channel, BEND_SEMITONES, volumes[i]);
+        } else if (i == manager) {
+            renew_channel(channel, BEND_SEMITONES);
+        }
     }
 }
 
-int player_sounding_note(const player_t *player, player_key_t key) {
-    int note = key.note + player->transpose + player->channels[key.channel].coarse_tuning - COARSE_CENTRE;
-    if (player_is_member(player, key.channel)) {
-        note += player_manager(player, key.channel)->coarse_tuning - COARSE_CENTRE;
+int player_sounding_note(const player_t *player, uint8_t channel, uint8_t key) {
+    int note = key + player->transpose + player->channels[channel].coarse_tuning - COARSE_CENTRE;
+    if (player_is_member(player, channel)) {
+        note += player_manager(player, channel)->coarse_tuning - COARSE_CENTRE;
     }
     return note < 0 ? 0 : note > 127 ? 127 : note;
 }

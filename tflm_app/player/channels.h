@@ -16,7 +16,7 @@
 void player_init_channels(player_t *player);
 
 /* Resets the controllers, pressure and bend of a channel, but not its volume, bend range, tuning and pedals
- * that hold notes (CC 121). */
+ * (CC 121). */
 void player_reset_channel(player_channel_t *channel);
 
 #define LOWER_MANAGER 0
@@ -24,6 +24,7 @@ void player_reset_channel(player_channel_t *channel);
 
 /* Makes the `n_members` channels beside a manager, at most 15, the members of its MPE zone, with no
  * controllers set; 0 ends it. The other zone loses the members that it would share, and ends if none is left.
+ * Channels that leave a zone begin with the volume of its manager, and no controllers set either.
  * All sound fades out within a block. */
 void player_set_zone(player_t *player, uint8_t manager, uint8_t n_members);
 
@@ -44,14 +45,14 @@ static inline const player_channel_t *player_manager(const player_t *player, uin
     return &player->channels[player_manager_number(player, channel)];
 }
 
-/* Whether pedals and ends of notes on channel `from` apply to notes of a channel. */
+/* Whether pedals and ends of notes on channel `from` or PLAYER_EVERY_CHANNEL apply to notes of a channel. */
 static inline bool player_acts_on(const player_t *player, uint8_t from, uint8_t channel) {
-    return channel == from || player_manager_number(player, channel) == from;
+    return channel == from || from == PLAYER_EVERY_CHANNEL || player_manager_number(player, channel) == from;
 }
 
-/* Returns the MIDI note that a key sounds with the coarse tuning of its channel and the transposition, 0 to
+/* Returns the MIDI note that a key of a channel sounds with its coarse tuning and the transposition, 0 to
  * 127. */
-int player_sounding_note(const player_t *player, player_key_t key);
+int player_sounding_note(const player_t *player, uint8_t channel, uint8_t key);
 
 /* Returns the gain by the pressure on a voice's key, its channel or its zone, whichever is greatest, in dB,
  * Q16. */

@@ -17,8 +17,8 @@ static bool plays_key(const player_voice_t *voice, uint8_t channel, uint8_t note
 }
 
 /* Whether a pedal holds a note whose key is up. */
-static bool pedal_holds(const player_t *player, uint8_t channel, bool is_caught) {
-    return is_caught || player->channels[channel].is_pedal_down ||
+static bool pedal_holds(const player_t *player, uint8_t channel, uint8_t caught) {
+    return caught != 0 || player->channels[channel].is_pedal_down ||
            player_manager(player, channel)->is_pedal_down;
 }
 
@@ -52,27 +52,19 @@ static void key_down_poly(player_t *player, player_key_t key) {
     player_voice_begin_note(player, best, key);
 }
 
-static void key_up_poly(player_t *player, uint8_t channel, uint8_t note) {
-    for (int i = 0; i < PLAYER_N_VOICES; i++) {
-        player_voice_t *const voice = &player->voices[i];
-        if (!plays_key(voice, channel, note)) {
-            continue;
-        }
-        const bool is_pedal_down = pedal_holds(player, channel, voice->is_caught);
-        if (voice->phase == VOICE_FADING && voice->next_phase == VOICE_HELD) {
-            voice->next_phase = is_pedal_down ? VOICE_PEDAL : VOICE_IDLE;
-        } else if (voice->phase == VOICE_HELD && is_pedal_down) {
-            voice->phase = VOICE_PEDAL;
-        } else if (voice->phase == VOICE_HELD) {
-            player_voice_release(player, voice);
-        }
+/* Leaves the note of a voice to the pedals, whether it sounds or waits. */
+static void lift_key(player_voice_t *voice) {
+    if (voice->phase == VOICE_FADING && voice->next_phase == VOICE_HELD) {
+        voice->next_phase = VOICE_PEDAL;
+    } else if (voice->phase == VOICE_HELD) {
+        voice->phase = VOICE_PEDAL;
     }
 }
 
 static void end_unheld_poly(player_t *player) {
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
-        if (pedal_holds(player, voice->channel, voice->is_caught)) {
+        if (pedal_holds(player, voice->channel, voice->caught)) {
             continue;
         }
         if (voice->phase == VOICE_PEDAL) {
@@ -128,7 +120,7 @@ static void play_latest_key(player_t *player, bool was_held) {
         player_channel_t *const channel = &player->channels[key.channel];
         const uint32_t portamento = player_portamento_frames(channel);
         const uint32_t glide = portamento > 0 ? portamento : voice->table->slur_frames;
-        const int note = player_sounding_note(player, key);
+        const int note = player_sounding_note(player, key.channel, key.note);
         expression_slur(&voice->expression, note, key.velocity, glide);
         voice->channel = key.channel;
         voice->note = key.note;
@@ -144,7 +136,7 @@ static void key_down_mono(player_t *player, player_key_t key) {
     const bool was_held = player->n_keys > 0;
     const int found = find_key(player, key.channel, key.note);
     if (found >= 0) {
-        key.is_caught = player->keys[found].is_caught;
+        key.caught = player->keys[found].caught;
         remove_key(player, found);
     } else if (player->n_keys == PLAYER_N_KEYS) {
         remove_key(player, 0);
@@ -153,28 +145,12 @@ static void key_down_mono(player_t *player, player_key_t key) {
     play_latest_key(player, was_held);
 }
 
-static void key_up_mono(player_t *player, uint8_t channel, uint8_t note) {
-    const int found = find_key(player, channel, note);
-    if (found < 0) {
-        return;
-    }
-    if (pedal_holds(player, channel, player->keys[found].is_caught)) {
-        player->keys[found].is_up = true;
-        return;
-    }
-    const bool was_latest = found == player->n_keys - 1;
-    remove_key(player, found);
-    if (was_latest) {
-        play_latest_key(player, true);
-    }
-}
-
 static void end_unheld_mono(player_t *player) {
     const player_key_t latest = player->n_keys > 0 ? player->keys[player->n_keys - 1] : (player_key_t){0};
     const uint8_t n_before = player->n_keys;
     for (int i = player->n_keys - 1; i >= 0; i--) {
         const player_key_t key = player->keys[i];
-        if (key.is_up && !pedal_holds(player, key.channel, key.is_caught)) {
+        if (key.is_up && !pedal_holds(player, key.channel, key.caught)) {
             remove_key(player, i);
         }
     }
@@ -208,12 +184,21 @@ void player_key_down(player_t *player, uint8_t channel, uint8_t note, uint8_t ve
         return;
     }
     velocity = shape_velocity(player, channel, velocity);
-    const player_key_t key = {.channel = channel, .note = note, .velocity = velocity};
+    const player_key_t key = {.note = note, .velocity = velocity, .channel = channel & 15u};
     (player->is_mono ? key_down_mono : key_down_poly)(player, key);
 }
 
 void player_key_up(player_t *player, uint8_t channel, uint8_t note) {
-    (player->is_mono ? key_up_mono : key_up_poly)(player, channel, note);
+    const int found = find_key(player, channel, note);
+    if (found >= 0) {
+        player->keys[found].is_up = true;
+    }
+    for (int i = 0; i < PLAYER_N_VOICES && !player->is_mono; i++) {
+        if (plays_key(&player->voices[i], channel, note)) {
+            lift_key(&player->voices[i]);
+        }
+    }
+    end_unheld(player);
 }
 
 void player_set_pedal(player_t *player, uint8_t channel, bool is_down) {
@@ -221,23 +206,46 @@ void player_set_pedal(player_t *player, uint8_t channel, bool is_down) {
     end_unheld(player);
 }
 
-void player_set_sostenuto(player_t *player, uint8_t channel, bool is_down) {
-    player_channel_t *const to = &player->channels[channel];
-    if (is_down == to->is_sostenuto_down) {
-        return; /* a second press catches no more notes */
+/* Returns the bits of `caught` that the sostenuto pedal of channel `from` sets in notes of a channel. */
+static unsigned caught_by(const player_t *player, uint8_t from, uint8_t channel) {
+    enum { CHANNEL = 1, ZONE = 2 };
+    if (from == PLAYER_EVERY_CHANNEL) {
+        return CHANNEL | ZONE;
     }
-    to->is_sostenuto_down = is_down;
+    return channel == from ? CHANNEL : player_acts_on(player, from, channel) ? ZONE : 0;
+}
+
+/* Catches the notes that a sostenuto pedal acts on, or lets them go. */
+static void catch_notes(player_t *player, uint8_t from, bool is_down) {
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
-        if (player_acts_on(player, channel, voice->channel)) {
-            voice->is_caught = is_down && has_key(voice);
-        }
+        const unsigned bits = caught_by(player, from, voice->channel);
+        const bool is_caught = is_down && has_key(voice);
+        voice->caught = (uint8_t)((voice->caught & ~bits) | (is_caught ? bits : 0u));
     }
     for (int i = 0; i < player->n_keys; i++) {
-        if (player_acts_on(player, channel, player->keys[i].channel)) {
-            player->keys[i].is_caught = is_down;
+        player_key_t *const key = &player->keys[i];
+        const unsigned bits = caught_by(player, from, key->channel);
+        key->caught = (is_down ? key->caught | bits : key->caught & ~bits) & 3u;
+    }
+}
+
+void player_set_sostenuto(player_t *player, uint8_t channel, bool is_down) {
+    if (is_down != player->channels[channel].is_sostenuto_down) { /* a second press catches no more notes */
+        player->channels[channel].is_sostenuto_down = is_down;
+        catch_notes(player, channel, is_down);
+        end_unheld(player);
+    }
+}
+
+void player_lift_pedals(player_t *player, uint8_t channel) {
+    for (uint8_t i = 0; i < PLAYER_N_CHANNELS; i++) {
+        if (i == channel || channel == PLAYER_EVERY_CHANNEL) {
+            player->channels[i].is_pedal_down = false;
+            player->channels[i].is_sostenuto_down = false;
         }
     }
+    catch_notes(player, channel, false);
     end_unheld(player);
 }
 
@@ -250,22 +258,27 @@ void player_press_key(player_t *player, uint8_t channel, uint8_t note, uint8_t p
     }
 }
 
-void player_release_keys(player_t *player, uint8_t channel) {
-    if (player->is_mono) {
-        for (int i = player->n_keys - 1; i >= 0; i--) {
-            const player_key_t key = player->keys[i];
-            if (player_acts_on(player, channel, key.channel)) {
-                key_up_mono(player, key.channel, key.note);
-            }
-        }
-    } else {
-        for (int i = 0; i < PLAYER_N_VOICES; i++) {
-            const player_voice_t *const voice = &player->voices[i];
-            if (player_acts_on(player, channel, voice->channel)) {
-                key_up_poly(player, voice->channel, voice->note);
-            }
+/* Leaves the notes of a channel, or of PLAYER_EVERY_CHANNEL, to the pedals. */
+static void lift_keys(player_t *player, uint8_t channel) {
+    for (int i = 0; i < player->n_keys; i++) {
+        player_key_t *const key = &player->keys[i];
+        key->is_up |= player_acts_on(player, channel, key->channel);
+    }
+    for (int i = 0; i < PLAYER_N_VOICES && !player->is_mono; i++) {
+        if (player_acts_on(player, channel, player->voices[i].channel)) {
+            lift_key(&player->voices[i]);
         }
     }
+}
+
+void player_release_keys(player_t *player, uint8_t channel) {
+    lift_keys(player, channel);
+    end_unheld(player);
+}
+
+void player_release_all(player_t *player) {
+    lift_keys(player, PLAYER_EVERY_CHANNEL);
+    player_lift_pedals(player, PLAYER_EVERY_CHANNEL);
 }
 
 void player_fade_channel(player_t *player, uint8_t channel) {

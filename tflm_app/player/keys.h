@@ -20,10 +20,14 @@ void player_key_up(player_t *player, uint8_t channel, uint8_t note);
 void player_set_pedal(player_t *player, uint8_t channel, bool is_down);
 void player_set_sostenuto(player_t *player, uint8_t channel, bool is_down);
 
+/* Lifts both pedals of a channel at once: a monophonic player does not move to a note that one of them alone
+ * holds. */
+void player_lift_pedals(player_t *player, uint8_t channel);
+
 /* Sets the pressure on a key, 0 to 127, if its note sounds. */
 void player_press_key(player_t *player, uint8_t channel, uint8_t note, uint8_t pressure);
 
-/* Releases all keys of a channel; pedals still hold their notes. */
+/* Releases all keys of a channel at once; pedals still hold their notes. */
 void player_release_keys(player_t *player, uint8_t channel);
 
 /* Fades the voices of a channel out within a block, drops its notes that wait, and forgets its held keys; in

@@ -101,6 +101,22 @@ static void step_data(player_t *player, uint8_t channel, int step) {
     }
 }
 
+bool player_is_added_control(const player_channel_t *channel, uint8_t control) {
+    switch (control) {
+        case CC_BREATH:
+        case CC_VOLUME:
+        case CC_EXPRESSION:
+            return true;
+        case CC_DATA_ENTRY:
+        case CC_DATA_ENTRY_FINE:
+        case CC_DATA_INCREMENT:
+        case CC_DATA_DECREMENT:
+            return channel->parameter == RPN_FINE_TUNING || channel->parameter == RPN_COARSE_TUNING;
+        default:
+            return false;
+    }
+}
+
 void player_change_control(player_t *player, uint8_t channel, uint8_t control, uint8_t value) {
     player_channel_t *const to = &player->channels[channel];
     switch (control) {
@@ -157,8 +173,7 @@ void player_change_control(player_t *player, uint8_t channel, uint8_t control, u
             player_fade_channel(player, channel);
             break;
         case CC_RESET_CONTROLLERS:
-            player_set_pedal(player, channel, false);
-            player_set_sostenuto(player, channel, false);
+            player_lift_pedals(player, channel);
             player_reset_channel(to);
             break;
         case CC_ALL_NOTES_OFF:

@@ -8,4 +8,8 @@
  * are ignored. */
 void player_change_control(player_t *player, uint8_t channel, uint8_t control, uint8_t value);
 
+/* Whether a zone adds what a controller sets to that of its members: loudness, and tuning if the channel has
+ * chosen it. */
+bool player_is_added_control(const player_channel_t *channel, uint8_t control);
+
 #endif

@@ -86,6 +86,13 @@ static void handle(player_t *player, uint8_t channel, const midi_message_t *mess
     }
 }
 
+/* Whether a zone adds what a message sets to that of its members. */
+static bool is_added(const player_t *player, uint8_t channel, const midi_message_t *message) {
+    return message->kind == MIDI_PITCH_BEND ||
+           (message->kind == MIDI_CONTROL_CHANGE &&
+            player_is_added_control(&player->channels[channel], message->data[0]));
+}
+
 void player_receive(player_t *player, const midi_message_t *message) {
     if (is_received(player, message->channel)) {
         player->latest_channel = message->channel;
@@ -95,7 +102,9 @@ void player_receive(player_t *player, const midi_message_t *message) {
 
 void player_receive_everywhere(player_t *player, const midi_message_t *message) {
     for (uint8_t channel = 0; channel < PLAYER_N_CHANNELS; channel++) {
-        handle(player, channel, message);
+        if (!(player_is_member(player, channel) && is_added(player, channel, message))) {
+            handle(player, channel, message);
+        }
     }
 }
 
@@ -106,20 +115,16 @@ void player_set_program(player_t *player, uint8_t program) {
     }
 }
 
-void player_release_all(player_t *player) {
-    for (uint8_t channel = 0; channel < PLAYER_N_CHANNELS; channel++) {
-        player_set_pedal(player, channel, false);
-        player_set_sostenuto(player, channel, false);
-        player_release_keys(player, channel);
-    }
-}
-
 void player_panic(player_t *player) {
     for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
         player->channels[i].is_pedal_down = false;
         player->channels[i].is_sostenuto_down = false;
     }
     player_fade_all(player);
+}
+
+uint8_t player_volume(const player_t *player) {
+    return player_manager(player, player->latest_channel)->volume;
 }
 
 int player_n_sounding(const player_t *player) {

@@ -30,7 +30,8 @@
  * those before it the members of the upper one; 0 ends a zone. A zone takes members from the other one where
  * they overlap. Their bend range is 48 semitones, and RPN 0 on one of them sets that of all. Bend, tuning,
  * loudness, pressure, pedals, CC 120 and CC 123 of channel 1 or 16 apply to all members of its zone, besides
- * their own. Members may include channel 10.
+ * their own. Members may include channel 10. Channels that join a zone lose their own volume and tuning;
+ * those that leave one take its volume over.
  *
  * Controllers that arrive in the same block as a note on a silent channel act from its beginning; those of a
  * channel that sounds are smoothed. A polyphonic note for which no voice is idle takes the voice that was
@@ -51,7 +52,7 @@
  * time are decoded together, and the voices are rendered. With two cores (PLAYER_N_CORES 2), each core does
  * so with half of the voices that sound (player/second_core.h); the samples are the same.
  *
- * Nothing is allocated. State: per voice, that of instrument_t and 104 bytes; 32 bytes per channel, 0.6 kB in
+ * Nothing is allocated. State: per voice, that of instrument_t and 88 bytes; 32 bytes per channel, 0.6 kB in
  * all. Cost besides instrument_render of each voice: see player/expression.h, plus 6 instructions per sample
  * for mixing, and the limiter.
  */
@@ -124,11 +125,11 @@ typedef enum {
 } voice_event_t;
 
 typedef struct {
-    uint8_t channel;
     uint8_t note;
     uint8_t velocity;
-    bool is_up;     /* only a pedal holds it */
-    bool is_caught; /* by the sostenuto pedal */
+    uint8_t channel : 4;
+    uint8_t caught : 2; /* bits: by the sostenuto pedal of its channel, by that of its zone */
+    bool is_up : 1;     /* only a pedal holds it */
 } player_key_t;
 
 /* What the messages of a channel have set. */
@@ -160,16 +161,16 @@ typedef struct {
     uint8_t note;
     uint8_t pressure;    /* on its key */
     int32_t pressure_db; /* gain by pressure, smoothed, Q16 */
+    uint32_t released;   /* value of n_released at its release: smaller is older */
+    uint8_t caught;      /* as in player_key_t */
     uint8_t phase;       /* voice_phase_t */
     uint8_t event;       /* voice_event_t of the last block */
     uint8_t played;      /* preset that was played in the last block */
-    bool is_caught : 1;  /* by the sostenuto pedal */
     bool has_frame : 1; /* the next block plays a frame, which has to be decoded; otherwise the voice fades */
     bool is_fresh : 1;  /* nothing has been rendered since the decoder was reset */
-    uint32_t released;  /* value of n_released at its release: smaller is older */
-    player_key_t next;  /* note that waits until the voice has faded */
-    uint8_t next_phase; /* phase in which that note begins, VOICE_HELD or VOICE_PEDAL; VOICE_IDLE: no note
-                           waits */
+    uint8_t next_phase; /* phase in which a note begins that waits until the voice has faded, VOICE_HELD or
+                           VOICE_PEDAL; VOICE_IDLE: no note waits */
+    uint8_t next_velocity; /* of that note, whose key is `channel` and `note` */
     uint8_t next_preset;
 } player_voice_t;
 
@@ -215,7 +216,8 @@ void player_reset(player_t *player);
 void player_receive(player_t *player, const midi_message_t *message);
 
 /* Handles a controller, pitch bend or program change on all channels, for controls that belong to the
- * instrument itself, such as the potentiometers of a board. */
+ * instrument itself, such as the potentiometers of a board. What an MPE zone adds to that of its members,
+ * such as volume, is set for the zone only, so that it has the same effect as without a zone. */
 void player_receive_everywhere(player_t *player, const midi_message_t *message);
 
 /* Selects the instrument of later notes on all channels. */
@@ -234,6 +236,9 @@ void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]);
 
 /* Fades all sound out within a block and releases every key. */
 void player_panic(player_t *player);
+
+/* Returns the volume (CC 7) of the channel of the latest message or of the zone that it is a member of. */
+uint8_t player_volume(const player_t *player);
 
 /* Returns the number of voices that are not idle. */
 int player_n_sounding(const player_t *player);

@@ -14,12 +14,13 @@ void player_voice_bind_preset(const player_t *player, player_voice_t *voice, uin
     voice->preset = preset;
 }
 
-static void start_voice(player_t *player, player_voice_t *voice, player_key_t key, uint8_t phase,
+/* Starts the note of a voice's key. */
+static void start_voice(player_t *player, player_voice_t *voice, int velocity, uint8_t phase,
                         uint8_t preset) {
-    player_channel_t *const channel = &player->channels[key.channel];
+    player_channel_t *const channel = &player->channels[voice->channel];
     const bool was_idle = voice->phase == VOICE_IDLE;
     const uint32_t glide_frames = player_portamento_frames(channel);
-    const int note = player_sounding_note(player, key);
+    const int note = player_sounding_note(player, voice->channel, voice->note);
     int32_t from = (glide_frames > 0 ? channel->last_note : note) << 16;
     if (was_idle) {
         if (voice->preset != preset) {
@@ -30,10 +31,7 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
     } else if (glide_frames > 0) {      /* monophonic: the note follows a released one */
         from = voice->expression.pitch; /* the current pitch of an unfinished glide */
     }
-    expression_start(&voice->expression, voice->table, note, key.velocity, from, glide_frames);
-    voice->channel = key.channel;
-    voice->note = key.note;
-    voice->pressure = 0;
+    expression_start(&voice->expression, voice->table, note, velocity, from, glide_frames);
     voice->phase = phase;
     channel->last_note = (uint8_t)note;
     if (was_idle) {
@@ -42,16 +40,19 @@ static void start_voice(player_t *player, player_voice_t *voice, player_key_t ke
 }
 
 void player_voice_begin_note(player_t *player, player_voice_t *voice, player_key_t key) {
-    voice->is_caught &= voice->channel == key.channel && voice->note == key.note;
+    if (voice->channel != key.channel || voice->note != key.note) {
+        voice->caught = 0;
+    }
+    voice->channel = key.channel;
+    voice->note = key.note;
+    voice->pressure = 0; /* until a message presses the key, even while its note waits */
     const uint8_t program = player->channels[key.channel].program;
     const bool follows = player->is_mono && voice->phase == VOICE_RELEASED && voice->preset == program;
     if (voice->phase == VOICE_IDLE || follows) {
-        start_voice(player, voice, key, VOICE_HELD, program);
+        start_voice(player, voice, key.velocity, VOICE_HELD, program);
     } else {
         voice->phase = VOICE_FADING;
-        voice->channel = key.channel;
-        voice->note = key.note;
-        voice->next = key;
+        voice->next_velocity = key.velocity;
         voice->next_phase = VOICE_HELD;
         voice->next_preset = program;
     }
@@ -64,7 +65,7 @@ void player_voice_release(player_t *player, player_voice_t *voice) {
 }
 
 void player_voice_fade(player_voice_t *voice) {
-    voice->is_caught = false;
+    voice->caught = 0;
     if (voice->phase != VOICE_IDLE) {
         voice->phase = VOICE_FADING;
         voice->next_phase = VOICE_IDLE;
@@ -112,7 +113,7 @@ void player_start_waiting_notes(player_t *player) {
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         player_voice_t *const voice = &player->voices[i];
         if (voice->next_phase != VOICE_IDLE && voice->phase == VOICE_IDLE) {
-            start_voice(player, voice, voice->next, voice->next_phase, voice->next_preset);
+            start_voice(player, voice, voice->next_velocity, voice->next_phase, voice->next_preset);
             voice->next_phase = VOICE_IDLE;
         }
     }

@@ -6,7 +6,7 @@ from support.performances import ALL_SOUND_OFF, attacks, course, sounding_at
 from support.small_player import LEVEL_DB, TABLES, bend, control, off, on, program_change
 
 from pipeline.core.constants import HOP_SAMPLES
-from pipeline.target.player import FADED, stretches
+from pipeline.target.player import BEGUN, FADED, stretches
 
 pytestmark = pytest.mark.firmware
 
@@ -353,3 +353,17 @@ def test_note_that_ends_while_it_waits_for_a_voice_is_not_stuck(mono):
 def test_every_channel_is_received(mono):
     played = mono((0, bytes([0x9F, 60, 127])), (20, bytes([0x8F, 60, 0])), until=200)
     assert attacks(played) == [0] and np.isnan(course(played)[0][150])
+
+
+@pytest.mark.parametrize("note", [60, 72], ids=["struck again", "stolen"])
+def test_key_pressure_acts_on_a_note_that_waits_for_its_voice(poly, note):
+    chord = [(0, on(key)) for key in (60, 62, 64, 65)]
+    pressed = [(10, bytes([0xA0, 60, 127])), (50, on(note, 64))]
+    played = poly(*chord, *pressed, (50, bytes([0xA0, note, 127])))
+    plain = poly(*chord, *pressed)
+    begun = played.trace[played.trace["event"] == BEGUN][-1]
+    assert begun["block"] == 51
+    soft = LEVEL_DB + 40 * np.log10(64 / 127)
+    voice = begun["voice"]
+    np.testing.assert_allclose(course(played, voice)[1][51:100], soft + 12, atol=0.01)
+    np.testing.assert_allclose(course(plain, voice)[1][51:100], soft, atol=0.01)

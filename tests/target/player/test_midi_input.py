@@ -82,3 +82,39 @@ def test_system_reset_ends_all_sound_and_restores_all_settings(poly):
         np.testing.assert_array_equal(after[name], plain.trace[name])
     # The random drift of the loudness has another state.
     np.testing.assert_allclose(after["loudness_db"], plain.trace["loudness_db"], atol=0.01)
+
+
+THREE_KEYS = [(2, on(60)), (20, on(64)), (40, on(67))]
+
+
+@pytest.mark.parametrize("program", range(3))
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [(100, control(123, 0))],
+        [(100, DAMAGED)],
+        [(0, SENSING), (124, b"")],
+        [(1, control(SUSTAIN, 127)), (50, off(64)), (51, off(60)), (100, DAMAGED)],
+        [(1, control(SUSTAIN, 127)), (50, off(67)), (60, control(66, 127)), (100, DAMAGED)],
+    ],
+    ids=["all notes off", "damaged", "unplugged", "pedal", "both pedals"],
+)
+def test_all_keys_of_a_mono_player_end_as_one(mono, program, ends):
+    """The note dies away as if the other keys had been released before."""
+    chosen = [(0, program_change(program))]
+    end = ends[-1][0]
+    before = [(70, off(64)), (80, off(60))]
+    released = mono(*chosen, *THREE_KEYS, *before, (end, off(67)), until=300)
+    events = sorted([*chosen, *THREE_KEYS, *ends], key=lambda event: event[0])
+    played = mono(*events, until=300)
+    np.testing.assert_array_equal(played.pcm, released.pcm)
+    assert course(played)[1][end + 1] > LEVEL_DB - 20  # a release, not a cut
+
+
+def test_reset_of_the_controllers_lifts_both_pedals_of_a_mono_player_as_one(mono):
+    """The sostenuto pedal alone holds the first key, the sustain pedal both."""
+    chosen, keys = [(0, program_change(1)), (1, on(60))], [(30, on(67)), (60, off(67))]
+    pedals = [(10, control(66, 127)), (20, control(SUSTAIN, 127))]
+    played = mono(*chosen, *pedals, *keys, (61, off(60)), (100, control(121, 0)), until=300)
+    released = mono(*chosen, keys[0], (61, off(60)), (100, off(67)), until=300)
+    np.testing.assert_array_equal(played.pcm, released.pcm)

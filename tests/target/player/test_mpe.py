@@ -144,3 +144,41 @@ def test_zones_that_overlap_are_cut_and_act_on_their_own_members_only(poly, newe
 def test_brightness_changes_no_sample(poly):
     played = poly(*ZONE, *CHORD, (20, at(2, control(74, 127))), (40, at(1, control(74, 0))))
     np.testing.assert_array_equal(played.pcm, poly(*ZONE, *CHORD).pcm)
+
+
+@pytest.mark.parametrize("last", [1, 2])
+def test_note_that_two_sostenuto_pedals_caught_ends_with_the_second_one(mono, poly, last):
+    first = 3 - last
+    for performer in (mono, poly):
+        played = performer(
+            *ZONE,
+            (1, at(2, on(60, 64))),
+            (10, at(last, control(SOSTENUTO, 127))),
+            (20, at(first, control(SOSTENUTO, 127))),
+            (30, at(2, off(60))),
+            (50, at(first, control(SOSTENUTO, 0))),
+            (100, at(last, control(SOSTENUTO, 0))),
+            until=250,
+        )
+        loudness = course(played)[1]
+        soft = LEVEL_DB + 40 * np.log10(64 / 127)
+        np.testing.assert_allclose(loudness[1:100], soft, atol=0.01)
+        assert loudness[110] < soft - 5 and np.isnan(loudness[220])
+
+
+def test_channels_that_join_or_leave_a_zone_keep_no_controllers(poly):
+    """Those that leave it are as loud as the zone was."""
+    own = [at(2, control(VOLUME, 20)), at(2, control(5, 100)), *rpn(2, 2, 76), *rpn(2, 1, 96)]
+    before = [(0, message) for message in [at(1, control(VOLUME, 50)), *own]]
+    again = [(50, message) for message in own]
+    end = [(51, message) for message in rpn(1, 6, 0)]
+    glide = [(60, at(2, control(65, 127)))]
+    played = poly(
+        *before, *ZONE, *CHORD, *again, *end, *glide, (61, at(2, on(70, 64))), (80, at(2, on(72)))
+    )
+    quiet = LEVEL_DB + 40 * np.log10(64 / 127 * 50 / 100)
+    for block, voice, note in ((20, 0, 60), (20, 1, 64), (70, 0, 70)):
+        pitch, loudness = course(played, voice)
+        assert pitch[block] == pytest.approx(note, abs=0.001)
+        assert loudness[block] == pytest.approx(quiet, abs=0.02)
+    assert course(played, 1)[0][80] == pytest.approx(72, abs=0.001)  # no time to glide

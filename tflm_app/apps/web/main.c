@@ -190,7 +190,7 @@ const float *EXPORT(web_view)(void) {
     view[VIEW_IS_DEMO] = phrase.is_playing;
     view[VIEW_PROGRAM] = player.program;
     view[VIEW_IS_MONO] = player.is_mono;
-    view[VIEW_VOLUME] = player.channels[player.latest_channel].volume;
+    view[VIEW_VOLUME] = player_volume(&player);
     for (int i = 0; i < PLAYER_N_VOICES; i++) {
         const player_voice_t *const voice = &player.voices[i];
         float *const entries = view + VIEW_N_INPUT + i * VIEW_N_VOICE;
