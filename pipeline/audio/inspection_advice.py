@@ -27,6 +27,7 @@ SHORT_NOTE_SECONDS = 1.0
 MAX_MISSING = 10  # notes that are named
 FEW_SECONDS = 180.0
 FEW_HELD_OUT_SECONDS = 10.0
+ENOUGH_RECORDINGS = 8  # of which the validation and the test have one each
 UNEVEN_SHARE = 0.0625  # half of an eighth, which the validation and the test would each have
 
 
@@ -65,7 +66,9 @@ def give_advice(
             Advice(
                 f"Only {held_out_seconds:.0f} s remain for the validation or the test, because no "
                 "recording is shared between them",
-                "make several recordings of a minute or less instead of one long one",
+                "record more, and in more recordings"
+                if len(inspection.reports) >= ENOUGH_RECORDINGS
+                else "make several recordings of a minute or less instead of one long one",
             )
         )
     return found

@@ -14,6 +14,7 @@ from statistics import median
 
 from pipeline.audio.issue_log import list_names
 from pipeline.audio.pitch import hz_to_note, note_to_hz
+from pipeline.core.markdown import counted
 
 NOTE = re.compile(r"(?<![A-Za-z0-9#♯♭])([A-Ga-g])(sharp|flat|[#♯b♭s])?(-1|\d)(?![A-Za-z0-9#♯♭])")
 NUMBER = re.compile(r"(?<!\d)\d{2,3}(?!\d)")
@@ -28,6 +29,7 @@ NOTES_SHARE, NUMBERS_SHARE = 0.6, 0.8
 # Semitones from the tuning of the pack, which may lie between two notes. Single notes may be off by
 # more: loud low notes of a saxophone are 0.8 semitones sharp.
 TOLERANCE, INTONATION = 0.6, 1.0
+MISTUNED = 0.75  # semitones; a pack is rather tuned off by these than transposed by a semitone
 
 
 def note_name(note: float) -> str:
@@ -44,11 +46,13 @@ class NamedPitch:
         name: Name of the recording.
         note: MIDI number of the note in the name, without the pack's constant interval.
         found_hz: Pitch that was found.
+        flat: Semitones by which the pack is tuned below A4 = 440 Hz.
     """
 
     name: str
     note: int
     found_hz: float
+    flat: float
 
     @property
     def named_hz(self) -> float:
@@ -60,8 +64,13 @@ class NamedPitch:
         """How many octaves higher the pitch that was found is."""
         return round(log2(self.found_hz / self.named_hz))
 
+    @property
+    def found_note(self) -> float:
+        """MIDI number of the pitch that was found, in the tuning of the pack."""
+        return float(hz_to_note(self.found_hz)) + self.flat
+
     def __str__(self) -> str:
-        found = f"{note_name(float(hz_to_note(self.found_hz)))}, {self.found_hz:.0f} Hz"
+        found = f"{note_name(self.found_note)}, {self.found_hz:.0f} Hz"
         named = f"{note_name(self.note)}, {self.named_hz:.0f} Hz"
         return f"{self.name.rpartition('/')[2]} (found {found}, not {named})"
 
@@ -90,7 +99,8 @@ class NameComparison:
         n_compared = self.n_agreeing + len(self.octave_errors) + len(self.others)
         text = f"{self.n_agreeing} of {n_compared} files sound as named"
         if self.interval:
-            text += f", {abs(self.interval)} semitones {'lower' if self.interval > 0 else 'higher'}"
+            side = "lower" if self.interval > 0 else "higher"
+            text += f", {counted(abs(self.interval), 'semitone')} {side}"
         for strays, where in (
             (self.octave_errors, "an octave or more away"),
             (self.others, "at another pitch, as phrases are"),
@@ -135,7 +145,7 @@ def compare_names(found_hz: Mapping[str, float | None]) -> NameComparison | None
     if named is None:
         return None
     center = _most_frequent(_differences(named, found_hz))
-    interval = round(center)
+    interval = round(center) if abs(center) > MISTUNED else 0
     notes = {name: note - interval for name, note in named.items()}
     octave_errors: list[NamedPitch] = []
     others: list[NamedPitch] = []
@@ -147,7 +157,7 @@ def compare_names(found_hz: Mapping[str, float | None]) -> NameComparison | None
                 n_agreeing += 1
             else:
                 side = octave_errors if _is_octave(off, INTONATION) else others
-                side.append(NamedPitch(name, notes[name], hz))
+                side.append(NamedPitch(name, notes[name], hz, center - interval))
     return NameComparison(notes, interval, n_agreeing, tuple(octave_errors), tuple(others))
 
 

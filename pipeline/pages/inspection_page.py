@@ -7,10 +7,10 @@ from pathlib import Path
 from pipeline.audio.inspection import Inspection
 from pipeline.audio.inspection_advice import Advice
 from pipeline.audio.note_names import note_name
-from pipeline.audio.pitch import hz_to_note
 from pipeline.audio.recordings import Found
 from pipeline.core.constants import SPLITS
 from pipeline.core.files import atomic_write
+from pipeline.core.markdown import counted
 from pipeline.pages import html
 from pipeline.pages.inspection_plots import (
     coverage_plot,
@@ -81,11 +81,11 @@ def _tiles(inspection: Inspection, uses: Mapping[str, SourceUse]) -> str:
         [
             ("Recordings", f"{len(inspection.reports)}", duration(inspection.seconds)),
             (
-                "Used for training",
+                "Used",
                 duration(used),
-                f"of {duration(inspection.seconds)}",
+                f"of {duration(inspection.seconds)}, with validation and test",
             ),
-            ("Notes", f"{low} to {high}" if notes else low, f"{len(notes)} semitones"),
+            ("Notes", f"{low} to {high}" if notes else low, counted(len(notes), "semitone")),
             (
                 "Soft to loud",
                 html.quantity(loud_db - soft_db, "dB"),
@@ -101,7 +101,7 @@ def _tiles(inspection: Inspection, uses: Mapping[str, SourceUse]) -> str:
             (
                 "Note ends ring for",
                 "unknown" if room is None else f"{room:.2f}\N{NO-BREAK SPACE}s",
-                f"{len(inspection.decays)} note ends, RT60",
+                f"{counted(len(inspection.decays), 'note end')}, RT60",
             ),
         ]
     )
@@ -155,8 +155,8 @@ def _uses(uses: Mapping[str, SourceUse]) -> str:
         [
             escape(source),
             *(
-                f"{html.quantity(use.splits[split][1], 's')}<small>{use.splits[split][0]} "
-                "recordings</small>"
+                f"{html.quantity(use.splits[split][1], 's')}"
+                f"<small>{counted(use.splits[split][0], 'recording')}</small>"
                 for split in SPLITS
             ),
         ]
@@ -187,15 +187,19 @@ def _names_table(inspection: Inspection) -> str:
     if not strays:
         return ""
     rows = [
-        [escape(stray.name), _pitch_text(stray.named_hz), _pitch_text(stray.found_hz)]
+        [
+            escape(stray.name),
+            _pitch_text(stray.note, stray.named_hz),
+            _pitch_text(stray.found_note, stray.found_hz),
+        ]
         for stray in strays
     ]
     caption = "Files that sound at another pitch than their names say"
     return f"<h2>Names and pitches</h2>{_file_table(caption, ['Named', 'Found'], rows)}"
 
 
-def _pitch_text(f0_hz: float) -> str:
-    return f"{note_name(float(hz_to_note(f0_hz)))}, {html.quantity(f0_hz, 'Hz')}"
+def _pitch_text(note: float, f0_hz: float) -> str:
+    return f"{note_name(note)}, {html.quantity(f0_hz, 'Hz')}"
 
 
 def _issue_table(inspection: Inspection) -> str:

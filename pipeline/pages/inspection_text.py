@@ -13,6 +13,7 @@ from pipeline.audio.level import describe_gain
 from pipeline.audio.note_names import note_name
 from pipeline.audio.pitch import note_to_hz
 from pipeline.core.constants import A4_HZ, CALIBRATED_LEVEL_DB, SEMITONES_PER_OCTAVE, SPLITS
+from pipeline.core.markdown import counted
 from pipeline.training.dataset_plan import SourceUse
 
 LABEL = 14  # width of the labels
@@ -125,7 +126,7 @@ def _recordings_text(inspection: Inspection) -> str:
     others = inspection.formats.total() - sum(n for _, n in inspection.formats.most_common(2))
     parts += [f"{others} of other formats"] if others else []
     if inspection.n_duplicates:
-        parts.append(f"{inspection.n_duplicates} duplicates left out")
+        parts.append(f"{counted(inspection.n_duplicates, 'duplicate')} left out")
     return (
         f"{len(inspection.reports)}, {duration(inspection.seconds)}, of which "
         f"{duration(inspection.sounding_seconds)} sound and "
@@ -146,7 +147,7 @@ def _notes_text(inspection: Inspection) -> str:
     n_played = sum(inspection.note_seconds[note] >= HARDLY for note in notes)
     return (
         f"{note_name(notes[0])} to {note_name(notes[-1])} ({low_hz:.0f} to {high_hz:.0f} Hz), "
-        f"{n_played} of {len(notes)} semitones"
+        f"{n_played} of {counted(len(notes), 'semitone')}"
     )
 
 
@@ -209,10 +210,9 @@ def room_text(inspection: Inspection) -> str:
     )
     dies = inspection.measured is not None and inspection.measured.decays
     dying = "; notes die away, so the instrument is plucked or struck" if dies else ""
-    return (
-        f"{len(inspection.decays)} note ends ring for {room:.2f} s (RT60, the shorter ones): "
-        f"{kind}{dying}"
-    )
+    n_ends = len(inspection.decays)
+    subject = "1 note end rings" if n_ends == 1 else f"{n_ends} note ends ring"
+    return f"{subject} for {room:.2f} s (RT60, the shorter ones): {kind}{dying}"
 
 
 def _doubts_text(inspection: Inspection) -> str:
@@ -229,7 +229,7 @@ def _use_text(source: str, use: SourceUse) -> tuple[str, str]:
     used = seconds["whole"] + seconds["joined"]
     splits = ", ".join(f"{name} {use.splits[name][1]:.0f} s" for name in SPLITS)
     return label, (
-        f"{start}{used:.0f} of {seconds['given']:.0f} s in {use.n_clips} clips of 4 s: "
+        f"{start}{used:.0f} of {seconds['given']:.0f} s in {counted(use.n_clips, 'clip')} of 4 s: "
         f"{seconds['whole']:.0f} s whole, {seconds['joined']:.0f} s of joined notes; not used: "
         f"{seconds['silent']:.0f} s of silence and {seconds['unclear']:.0f} s without a clear "
         f"pitch; {splits}"

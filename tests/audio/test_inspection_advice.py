@@ -20,7 +20,9 @@ SCALE = {"C5": 72, "D5": 74, "E5": 76, "F5": 77, "C6": 84}
 Sounds = dict[str, npt.NDArray[np.floating]]
 
 
-def advise(folder: Path, sounds: Sounds, *, used_seconds: float = 600.0) -> list[Advice]:
+def advise(
+    folder: Path, sounds: Sounds, *, used_seconds: float = 600.0, held_out_share: float = 1 / 8
+) -> list[Advice]:
     (folder / "pack").mkdir()
     for name, sound in sounds.items():
         sf.write(folder / "pack" / f"{name}.wav", sound, SAMPLE_RATE)
@@ -28,7 +30,8 @@ def advise(folder: Path, sounds: Sounds, *, used_seconds: float = 600.0) -> list
     inspection = inspect_recordings(
         list(analyse(recordings, FLUTE, folder / "cache")), len(recordings), FLUTE
     )
-    return give_advice(inspection, used_seconds=used_seconds, held_out_seconds=used_seconds / 8)
+    held_out_seconds = held_out_share * used_seconds
+    return give_advice(inspection, used_seconds=used_seconds, held_out_seconds=held_out_seconds)
 
 
 def naming(advice: list[Advice], name: str) -> list[str]:
@@ -84,3 +87,15 @@ def test_little_use_of_long_recordings_is_no_reason_to_record_more(tmp_path: Pat
     (tmp_path / "short").mkdir()
     advice = advise(tmp_path / "short", {"good": tone(69)}, used_seconds=1.0)
     assert naming(advice, "Training would use 1 of 1 s")[0].startswith("record more")
+
+
+def test_more_recordings_are_asked_for_only_of_few(tmp_path: Path) -> None:
+    for n, remedy in (
+        (7, "make several recordings of a minute or less"),
+        (8, "record more, and in"),
+    ):
+        (tmp_path / f"{n}").mkdir()
+        sounds = {f"take {number}": tone(69 + number, 0.4) for number in range(n)}
+        advice = advise(tmp_path / f"{n}", sounds, used_seconds=40.0, held_out_share=0.0)
+        (said,) = (item.remedy for item in advice if item.finding.startswith("Only 0 s remain"))
+        assert said.startswith(remedy)

@@ -91,6 +91,29 @@ def test_transposition_and_tuning_of_a_pack_are_no_errors(interval: int, cents: 
     assert not compared.octave_errors and not compared.others
 
 
+@pytest.mark.parametrize("cents", [-42, -58, 42, 70])
+def test_pitches_are_compared_in_the_tuning_of_the_pack(cents: float) -> None:
+    tuning = 2 ** (cents / 1200)
+    found = {
+        f"x_{note}": float(note_to_hz(69 + n)) * tuning for n, note in enumerate(("A4", "As4"))
+    }
+    found |= {
+        f"x_{note}": float(note_to_hz(71 + n)) * tuning for n, note in enumerate(("B4", "C5"))
+    }
+    found["x_A3"] = float(note_to_hz(63)) * tuning
+    compared = compare_names(found)
+    assert compared is not None
+    assert str(compared) == (
+        "4 of 5 files sound as named; 1 at another pitch, as phrases are: "
+        f"x_A3 (found D#4, {311.127 * tuning:.0f} Hz, not A3, 220 Hz)"
+    )
+
+
+def test_transposition_by_a_semitone_is_named() -> None:
+    found = {note: float(note_to_hz(68 + n)) for n, note in enumerate(("A4", "As4", "B4", "C5"))}
+    assert str(compare_names(found)) == "4 of 4 files sound as named, 1 semitone lower"
+
+
 def test_midi_numbers_are_found_among_other_numbers() -> None:
     found = {
         f"033-{note:03d}-{velocity:03d}": float(note_to_hz(note))

@@ -102,6 +102,8 @@ def test_page_escapes_names_and_loads_nothing(inspected):
     assert "&lt;b&gt;päck &amp; co" in html and "<b>päck" not in html and "_<i>" not in html
     assert not re.search(r"(https?:)?//\w+\.\w+", html.replace("data:,", ""))
     assert not re.findall(r'(?:src|href)="(?!data:)', html)
+    assert "<dt>Used</dt>" in html and "with validation and test" in html
+    assert "<small>1 recording</small>" in html and "1 recordings" not in html
     for words in ("What to do better", "Seconds per note", "Tuning per note", "silent.wav"):
         assert words in html
 
@@ -127,6 +129,8 @@ def test_page_fits_the_screen(inspected, tmp_path, width):
         browser.call("Emulation.setDeviceMetricsOverride", **metrics)
         browser.open(inspected / "index.html")
         assert browser.run("document.documentElement.scrollWidth") <= width
+        shadows = "getComputedStyle(document.querySelector('.scroll')).backgroundAttachment"
+        assert browser.run(shadows) == "local, local, scroll, scroll"
         assert browser.run("document.querySelectorAll('.bars svg').length") >= 5
         assert browser.errors == [] and len(browser.requests) == 1
     finally:
