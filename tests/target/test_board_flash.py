@@ -30,9 +30,10 @@ LONGEST_ERASURE = 100  # blocks, in the emulator
 def test_stm32_driver_follows_the_rules_of_its_flash_controller(board, tmp_path):
     folder, ports = APP_DIR / "boards" / board, APP_DIR / "boards" / "ports" / "stm32"
     harness = Path(__file__).parent / "stm32" / "flash.c"
+    log = [APP_DIR / "settings" / "record_log.c", APP_DIR / "crc32" / "crc32.c"]
     program = build_program(
         "host",
-        [harness, folder / "flash.c", APP_DIR / "settings" / "record_log.c"],
+        [harness, folder / "flash.c", *log],
         out=tmp_path,
         include_dirs=[folder, ports],
         defines=["FAKE_REGISTERS", *(["H743"] if board == "nucleo_h743zi" else [])],

@@ -26,7 +26,8 @@ CUTS = [2824, 4450, 4450, 600, 775]  # every step, by kind of flash, times the s
 
 
 def run_harness(folder: Path, name: str) -> list[str]:
-    sources = [SOURCES / name, SOURCES / "flash_model.c", APP_DIR / "settings" / "record_log.c"]
+    log = [APP_DIR / "settings" / "record_log.c", APP_DIR / "crc32" / "crc32.c"]
+    sources = [SOURCES / name, SOURCES / "flash_model.c", *log]
     program = build_program(
         "host", sources, out=folder, include_dirs=[APP_DIR / "boards", SOURCES], sanitize=True
     )

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "board_flash.h"
+#include "crc32/crc32.h"
 #include "shared_constants.h"
 
 #define MAGIC 0x4C4D464Eu /* "NFML" */
@@ -19,18 +20,8 @@ typedef struct {
 } record_t;
 SHARED_ASSERT(sizeof(record_t) == RECORD_BYTES, "a record has no padding");
 
-/* CRC-32 as in IEEE 802.3, of all but the checksum. */
-static uint32_t checksum(const record_t *record) {
-    const uint8_t *const bytes = (const uint8_t *)record;
-    uint32_t crc = 0xFFFFFFFFu;
-    for (size_t i = 0; i < offsetof(record_t, checksum); i++) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc >> 1 ^ ((crc & 1u) != 0 ? 0xEDB88320u : 0u);
-        }
-    }
-    return ~crc;
-}
+/* Returns the checksum of all before it. */
+static uint32_t checksum(const record_t *record) { return crc32(0, record, offsetof(record_t, checksum)); }
 
 static uint32_t n_places(void) { return board_flash_sector_bytes() / RECORD_BYTES; }
 
