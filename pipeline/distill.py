@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _parser() -> Parser:
     parser = Parser("distill", main.__doc__)
-    add_training_arguments(parser)
+    add_training_arguments(parser, with_tiny=True)
     parser.add_argument(
         "--variant",
         choices=("reduced", "tiny"),

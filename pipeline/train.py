@@ -25,7 +25,7 @@ from pipeline.training.options import chosen_start, chosen_training, print_metri
 def main(argv: Sequence[str] | None = None) -> None:
     """Trains the full or the reduced model of an instrument."""
     parser = Parser("train", main.__doc__)
-    add_training_arguments(parser)
+    add_training_arguments(parser, with_tiny=False)
     add_variant(parser, choices=("full", "reduced"), default="full", help="model to train")
     args = parser.parse_args(argv)
     instrument = load_instrument(args.instrument)

@@ -1,6 +1,6 @@
 """Measures how clean the firmware's sound is after upsampling from 16 to 48 kHz.
 
-    python -m pipeline.upsampler --compare
+    python -m pipeline.upsampler
 
 This plays a scale with every pretrained instrument and compares the upsampled sound
 (``tflm_app/upsampler``) with that of an FM core at 48 kHz.
@@ -18,14 +18,7 @@ from pipeline.evaluation.aliasing import compare
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measures how clean the firmware's sound is after upsampling from 16 to 48 kHz."""
-    parser = Parser("upsampler", main.__doc__)
-    parser.add_argument(
-        "--compare",
-        action="store_true",
-        required=True,
-        help="compare with an FM core at 48 kHz, for every pretrained instrument (required)",
-    )
-    parser.parse_args(argv)
+    Parser("upsampler", main.__doc__).parse_args(argv)
     runs = {name: MODEL_DIR / name / "reduced_cd" for name in shipped_instruments()}
     runs = {name: run for name, run in runs.items() if (run / "decoder_int8.tflite").is_file()}
     if not runs:

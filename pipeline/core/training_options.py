@@ -26,13 +26,18 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_training_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that training and distillation share."""
+def add_training_arguments(parser: argparse.ArgumentParser, *, with_tiny: bool) -> None:
+    """Adds the options that training and distillation share.
+
+    Args:
+        parser: The parser.
+        with_tiny: Whether the command also trains tiny models, which have other defaults.
+    """
     add_instrument(parser)
     add_runs(parser)
     add_dataset(parser, "data set of pipeline.data (default: RUNS/INSTRUMENT/dataset.npz)")
     add_profile(parser)
-    add_training_fields(parser, *fields_of(TrainConfig))
+    add_training_fields(parser, *fields_of(TrainConfig), with_tiny=with_tiny)
     parser.add_argument(
         "--warm-start",
         type=Path,
@@ -46,14 +51,23 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_training_fields(parser: argparse.ArgumentParser, *names: str) -> None:
-    """Adds options that set entries of `TrainConfig`, such as ``--batch-size`` for batch_size."""
+def add_training_fields(
+    parser: argparse.ArgumentParser, *names: str, with_tiny: bool = True
+) -> None:
+    """Adds options that set entries of `TrainConfig`, such as ``--batch-size`` for batch_size.
+
+    Args:
+        parser: The parser.
+        names: Names of the entries.
+        with_tiny: Whether the command also trains tiny models, which have other defaults.
+    """
     profiles = {name: load_profile(name) for name in (WITHOUT_GPU, WITH_GPU)}
     configs = {
         f"in the profile {name}": profile.trainings["reduced"].config
         for name, profile in profiles.items()
     }
-    configs["for a tiny model"] = profiles[WITHOUT_GPU].trainings["tiny"].config
+    if with_tiny:
+        configs["for a tiny model"] = profiles[WITHOUT_GPU].trainings["tiny"].config
     configs["in a profile without it"] = TrainConfig()
     for name in names:
         field = fields_of(TrainConfig)[name]

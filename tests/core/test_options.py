@@ -61,7 +61,7 @@ def test_file_for_results_is_checked_before_they_are_made(unprivileged):
 @pytest.mark.parametrize("name", fields_of(TrainConfig))
 def test_training_option_has_the_range_of_its_toml_entry(name):
     parser = Parser("some", "Does something.")
-    add_training_arguments(parser)
+    add_training_arguments(parser, with_tiny=True)
     option, field = f"--{name.replace('_', '-')}", fields_of(TrainConfig)[name]
     for value in (field.restriction.lowest, field.restriction.highest):
         args = parser.parse_args(["--instrument", "flute", option, f"{value:.17g}"])
