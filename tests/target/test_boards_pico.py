@@ -1,6 +1,5 @@
 """The Picos: the flashed UF2 itself plays in an emulator; the Pico 2's image is checked."""
 
-import dataclasses
 import re
 import struct
 import subprocess
@@ -14,7 +13,8 @@ from support.underrun import with_late_block
 
 from pipeline.core.constants import HOP_SAMPLES
 from pipeline.core.errors import UserError
-from pipeline.core.paths import MODEL_DIR
+from pipeline.core.instrument_config import shipped_instruments
+from pipeline.core.paths import APP_DIR, MODEL_DIR
 from pipeline.emit import presets
 from pipeline.target import firmware, uf2
 from pipeline.target.boards import ALL_BOARDS
@@ -353,10 +353,15 @@ def test_firmware_with_one_instrument_is_small(flute, board):
 
 
 def test_three_instruments_fit_and_a_fourth_is_refused_with_the_bytes_missing(tmp_path):
-    flutes = [dataclasses.replace(SHIPPED, name=f"flute_{n}") for n in range(4)]
-    presets.write_firmware_source(flutes[:3], tmp_path)
+    models = [presets.load_preset(MODEL_DIR / x / "reduced_cd") for x in shipped_instruments()]
+    presets.write_firmware_source(models[:3], tmp_path)
     firmware.build("pico", tmp_path, build_dir=tmp_path / "build")
-    presets.write_firmware_source(flutes, tmp_path)
+    presets.write_firmware_source(models, tmp_path)
     message = r"does not fit pico: \d+ bytes of RAM are missing; .*, or fewer models$"
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message) as refused:
         firmware.build("pico", tmp_path, build_dir=tmp_path / "build")
+    missing = int(re.findall(r"(\d+) bytes", str(refused.value))[0])
+    said = re.search(
+        r"missing \(about ([\d ]+) for", (APP_DIR / "boards/pico/README.md").read_text()
+    )
+    assert said is not None and abs(int(said[1].replace(" ", "")) - missing) < 3000
