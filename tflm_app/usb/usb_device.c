@@ -20,24 +20,13 @@ void usb_device_init(usb_device_t *usb) {
 
 /* --- the bus ---------------------------------------------------------------------------------------- */
 
-/* Ends what may sound, because its end may never arrive. The ring has space: packets are only accepted if
- * they leave a byte free. */
-static void end_notes(usb_device_t *usb) {
-    static const uint8_t damaged = MIDI_DAMAGED;
-    if (usb->may_sound) {
-        usb_ring_put(&usb->midi_from_host, &damaged, 1);
-        usb->may_sound = false;
-    }
-}
-
 void usb_device_reset(usb_device_t *usb) {
     usb_port_reset();
     usb_request_configure(usb, 0);
     usb->control.stage = USB_IDLE;
-    end_notes(usb);
 }
 
-void usb_device_suspend(usb_device_t *usb) { end_notes(usb); }
+void usb_device_suspend(usb_device_t *usb) { usb->ends_notes = true; }
 
 /* --- packets ---------------------------------------------------------------------------------------- */
 
@@ -49,9 +38,6 @@ void usb_device_setup(usb_device_t *usb, const uint8_t setup[USB_SETUP_BYTES]) {
         usb_control_accept(&usb->control, data, n_bytes);
     } else {
         usb_control_refuse(&usb->control);
-    }
-    if (usb->configuration == 0) {
-        end_notes(usb);
     }
 }
 
@@ -110,7 +96,17 @@ static void receive(usb_device_t *usb, uint8_t endpoint, const usb_ring_t *ring,
     }
 }
 
+/* Ends what may sound, because its end may never arrive; while the ring is full, it is tried again. No packet
+ * gets ahead, because none is accepted then. */
+static void end_notes(usb_device_t *usb) {
+    static const uint8_t damaged = MIDI_DAMAGED;
+    if (usb->ends_notes && (!usb->may_sound || usb_ring_put(&usb->midi_from_host, &damaged, 1))) {
+        usb->ends_notes = usb->may_sound = false;
+    }
+}
+
 void usb_device_pump(usb_device_t *usb) {
+    end_notes(usb);
     if (usb->configuration == 0) {
         return;
     }

@@ -9,8 +9,8 @@
  * MIDI, and pieces of console text, whose place a ~ marks. Without a terminal (DTR), there is no text to
  * send.
  *
- * If the bus is reset, suspended or unplugged, MIDI_DAMAGED follows the bytes that were received, so that no
- * note goes on for ever.
+ * If the bus is reset, suspended or unplugged, or the host opens the MIDI port again, which drops a packet
+ * that waits, MIDI_DAMAGED follows the bytes that were received, so that no note goes on for ever.
  *
  * State: less than 700 bytes. Cost: a host that sends requests without a pause takes less than 12 % of a core
  * of the RP2040 (tests/target/usb/test_usb_pico.py).
@@ -36,6 +36,7 @@ typedef struct {
     volatile bool is_open;                      /* a terminal is connected: DTR */
     bool has_lost_text;                         /* since the last text that was put into the ring */
     bool may_sound;                             /* MIDI was received since the last MIDI_DAMAGED */
+    volatile bool ends_notes;                   /* the next MIDI_DAMAGED is due */
     uint32_t busy, halted;                      /* one bit per endpoint */
     volatile uint32_t n_errors;                 /* malformed event packets */
     usb_encoder_t encoder;

@@ -39,6 +39,7 @@ static void open(usb_device_t *usb, size_t i) {
     const uint32_t bit = usb_endpoint_bit(endpoints[i].address);
     usb->busy &= ~bit;
     usb->halted &= ~bit;
+    usb->ends_notes |= endpoints[i].address == USB_MIDI_OUT;
     usb_port_open(endpoints[i].address, endpoints[i].transfer_type);
 }
 
@@ -51,6 +52,7 @@ void usb_request_configure(usb_device_t *usb, uint8_t configuration) {
         }
     }
     usb->configuration = configuration;
+    usb->ends_notes = true;
     usb->is_open = usb->is_open && configuration != 0;
     usb_ring_clear(&usb->midi_to_host);
 }

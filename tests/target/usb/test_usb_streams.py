@@ -6,10 +6,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.usb_bus import (
     CLASS_TO_INTERFACE,
+    CLEAR_FEATURE,
     CONSOLE,
     MIDI,
     SET_CONFIGURATION,
     SET_CONTROL_LINE_STATE,
+    SET_INTERFACE,
+    TO_ENDPOINT,
+    TO_INTERFACE,
     Handshake,
     UsbBus,
     request,
@@ -159,6 +163,37 @@ def test_end_of_the_connection_is_marked_even_if_the_ring_is_full(host):
     while part := host.read_midi(20):
         arrived += part
     assert arrived == 32 * ON + DAMAGED
+
+
+REOPENINGS = {
+    "configuration": request(0, SET_CONFIGURATION, 1),
+    "interface": request(TO_INTERFACE, SET_INTERFACE, 0, 3),
+    "endpoint": request(TO_ENDPOINT, CLEAR_FEATURE, 0, MIDI),
+}
+
+
+@pytest.mark.parametrize("how", REOPENINGS)
+def test_opening_the_endpoint_again_ends_notes(host, how):
+    """A packet that waited in it, perhaps with the end of a note, is dropped."""
+    host.send(MIDI, b"\x09" + ON)
+    assert host.control(REOPENINGS[how]) == b""
+    assert host.read_midi() == ON + DAMAGED
+    assert host.control(REOPENINGS[how]) == b""
+    assert host.read_midi() == b""  # nothing was played since
+
+
+def test_second_suspend_ends_notes_once_the_full_ring_has_space(host):
+    """The packet that was accepted before the first suspend fills the ring."""
+    packet = 16 * (b"\x09" + ON)
+    assert host.send(MIDI, packet) is Handshake.ACK
+    assert host.send(MIDI, 10 * (b"\x09" + ON) + b"\x0f\xf8\x00\x00") is Handshake.ACK
+    host.suspend()
+    assert host.send(MIDI, packet) is Handshake.ACK
+    host.suspend()
+    assert host.read_midi() == 26 * ON + b"\xf8" + DAMAGED + 16 * ON
+    assert host.read_midi() == DAMAGED
+    assert host.send(MIDI, b"\x09" + ON) is Handshake.ACK
+    assert host.read_midi() == ON
 
 
 def test_midi_goes_on_after_suspend_without_enumerating_again(host):

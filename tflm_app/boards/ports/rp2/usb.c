@@ -27,7 +27,7 @@ static usb_device_t usb;
 static uint32_t next_pid; /* one bit per number and direction: the next packet is DATA1 */
 
 static void wake(void) {
-    if (usb.configuration != 0) {
+    if (usb.configuration != 0 || usb.ends_notes) {
         REGISTER(NVIC_ISPR(IRQ_USBCTRL)) = 1u << IRQ_USBCTRL % 32u;
     }
 }
