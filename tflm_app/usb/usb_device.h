@@ -39,6 +39,7 @@ typedef struct {
     volatile bool ends_notes;                   /* the next MIDI_DAMAGED is due */
     uint32_t busy, halted;                      /* one bit per endpoint */
     volatile uint32_t n_errors;                 /* malformed event packets */
+    volatile bool begins_stream; /* the main loop is to reset the encoder before the next byte */
     usb_encoder_t encoder;
     usb_ring_t midi_from_host, midi_to_host, text_from_host, text_to_host;
 } usb_device_t;

@@ -55,6 +55,7 @@ void usb_request_configure(usb_device_t *usb, uint8_t configuration) {
     usb->ends_notes = true;
     usb->is_open = usb->is_open && configuration != 0;
     usb_ring_clear(&usb->midi_to_host);
+    usb->begins_stream = true; /* what the ring has lost may have been the start of a SysEx */
 }
 
 /* Answers with one or two bytes, made in the buffer: `byte`, and a zero. */

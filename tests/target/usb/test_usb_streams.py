@@ -272,6 +272,14 @@ def test_nothing_is_kept_for_a_host_that_has_not_configured_the_device(bus):
     assert received_midi(bus) == b""
 
 
+@pytest.mark.parametrize("start", ["f0010203", "90"])
+def test_message_that_began_before_a_reset_is_not_continued(host, start):
+    host.write_midi(bytes.fromhex(start))
+    host.enumerate()
+    host.write_midi(bytes([4, 5, 6, 7, 0xF7]) + ON)
+    assert received_midi(host) == b"\x09" + ON
+
+
 def test_mido_reads_what_the_device_sends(host):
     sent = [
         mido.Message("note_on", note=60, velocity=100, channel=3),
