@@ -34,7 +34,7 @@ typedef struct {
     volatile uint8_t configuration;             /* 1, or 0 until the host selects it */
     uint8_t line_coding[USB_LINE_CODING_BYTES]; /* of the console; without effect */
     volatile bool is_open;                      /* a terminal is connected: DTR */
-    bool has_lost_text;                         /* since the last text that was put into the ring */
+    volatile bool has_lost_text;                /* since the last text that was put into the ring */
     bool may_sound;                             /* MIDI was received since the last MIDI_DAMAGED */
     volatile bool ends_notes;                   /* the next MIDI_DAMAGED is due */
     uint32_t busy, halted;                      /* one bit per endpoint */

@@ -162,6 +162,7 @@ static bool accept_for_console(usb_device_t *usb, const uint8_t **data, size_t *
             const bool is_open = (request->value & LINE_STATE_DTR) != 0;
             if (is_open && !usb->is_open) {
                 usb_ring_clear(&usb->text_to_host); /* what an earlier terminal has not read */
+                usb->has_lost_text = false;
             }
             usb->is_open = is_open;
             return true;

@@ -328,6 +328,15 @@ def test_text_that_the_host_does_not_read_is_lost_and_marked(host):
     assert received_text(host) == b"~again\r\nmore\r\n"
 
 
+def test_text_that_an_earlier_terminal_has_lost_is_not_marked_for_the_next(host):
+    host.write_console(b"x" * 200)
+    for state in (0, 1):
+        assert host.control(request(CLASS_TO_INTERFACE, SET_CONTROL_LINE_STATE, state)) == b""
+    host.write_console(b"neural")
+    text = received_text(host)
+    assert text.lstrip(b"x") == b"neural"
+
+
 def test_without_a_terminal_no_text_is_kept(bus):
     bus.enumerate(opens_terminal=False)
     bus.write_console(b"nobody reads this")
