@@ -1,5 +1,7 @@
 """Control transfers of the USB device: requests, states, stalls, and what comes out of order."""
 
+import subprocess
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ from support.usb_bus import (
     CLASS_TO_INTERFACE,
     CLEAR_FEATURE,
     CONSOLE,
+    DEVICE_SOURCES,
+    FOLDER,
     GET_CONFIGURATION,
     GET_INTERFACE,
     GET_LINE_CODING,
@@ -29,6 +33,9 @@ from support.usb_bus import (
     get_descriptor,
     request,
 )
+
+from pipeline.core.paths import APP_DIR
+from pipeline.target.build import build_program
 
 pytestmark = pytest.mark.firmware
 
@@ -199,6 +206,19 @@ def test_selecting_an_interface_again_ends_halt_and_begins_with_data0(host, agai
     host.toggles[MIDI] = 0
     assert host.send(MIDI, NOTE) is Handshake.ACK
     assert host.read_midi() == NOTE[1:] + b"\xf5" + NOTE[1:]
+
+
+def test_late_packet_of_one_transfer_does_not_end_the_next(run_folder):
+    """The port of the Pico, between the causes of an interrupt and its SETUP packet."""
+    boards = APP_DIR / "boards"
+    program = build_program(
+        "host",
+        [FOLDER / "rp2_setup.c", *DEVICE_SOURCES],
+        out=run_folder / "usb-rp2-setup",
+        include_dirs=[boards / "ports" / "rp2", boards / "pico"],
+        defines=["_GNU_SOURCE", "BOARD_USB"],
+    )
+    assert subprocess.run([program.elf], timeout=60, check=False).returncode == 0
 
 
 def test_reset_returns_to_the_default_state(host):

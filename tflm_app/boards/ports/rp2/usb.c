@@ -141,7 +141,8 @@ static void handle_setup(void) {
     REGISTER(USB_SIE_STATUS) = USB_SIE_STATUS_SETUP_REC; /* first, so that a further one is not missed */
     REGISTER(USB_BUFFER_CONTROL(0, 0)) = 0;
     REGISTER(USB_BUFFER_CONTROL(0, 1)) = 0;
-    next_pid |= 3u; /* both directions go on with DATA1 */
+    REGISTER(USB_BUFF_STATUS) = 3u; /* a packet of the transfer before is none of this one */
+    next_pid |= 3u;                 /* both directions go on with DATA1 */
     copy(setup, 0, sizeof setup);
     usb_device_setup(&usb, setup);
 }
