@@ -27,7 +27,7 @@ LOWEST_DB = -96.0
 BOUNDS = {  # lowest and highest value of an entry; those of all others are LOWEST_DB and 0
     "lowest_note": (0, 120),
     "envelope_slope": (-450, 0),
-    "release_slope": (-450, -1),
+    "release_slope": (-450, -2.3),  # falls 75 dB, to silence, in the 33 s that the player counts
     "slur_ms": (0, 1000),
     "vibrato_hz": (0, 20),
     "vibrato_cents": (0, 99),
