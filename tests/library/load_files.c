@@ -4,6 +4,8 @@
  * header, and every inverted byte; that ends after every number of bytes; and that begins at every wrong
  * address. It ends with status 1 and a message if one of these is not refused for the right reason. Each is
  * in memory of just its size, so that AddressSanitizer finds accesses beyond it.
+ *
+ * load_files --again FILE also loads a damaged file into the same model; --end FILE plays a note of it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #define FIRST_BYTES 16u
 
 static ddx7_model_t model;
+static ddx7_t synth;
 
 static uint8_t *read_file(const char *name, size_t *n_bytes) {
     FILE *const file = fopen(name, "rb");
@@ -84,17 +87,48 @@ static void misalign(const uint8_t *bytes, size_t n_bytes) {
     }
 }
 
+/* Prints whether a synthesizer takes a copy of a loaded instrument, and again after the model could not be
+ * loaded once more. */
+static void reload(uint8_t *bytes, size_t n_bytes) {
+    const ddx7_preset_t preset = model.preset;
+    ddx7_init(&synth, sizeof synth, 16000);
+    printf("%d\n", ddx7_use(&synth, &preset, 1));
+    bytes[0] = 0;
+    printf("%d\n", ddx7_load(&model, bytes, n_bytes));
+    printf("%d\n", ddx7_use(&synth, &preset, 1));
+}
+
+/* Prints how many blocks a note of the loaded instrument sounds after its end, at most 10000. */
+static void play_to_the_end(void) {
+    int16_t samples[64];
+    int n_blocks = 0;
+    ddx7_init(&synth, sizeof synth, 16000);
+    ddx7_use(&synth, &model.preset, 1);
+    ddx7_note_on(&synth, 60, 127);
+    ddx7_read(&synth, samples, 64);
+    ddx7_note_off(&synth, 60);
+    while (ddx7_n_sounding(&synth) > 0 && n_blocks < 10000) {
+        ddx7_read(&synth, samples, 64);
+        n_blocks++;
+    }
+    printf("%d\n", n_blocks);
+}
+
 int main(int argc, char **argv) {
-    const int is_damaged = argc == 3 && strcmp(argv[1], "--damage") == 0;
-    for (int i = is_damaged ? 2 : 1; i < argc; i++) {
+    const char *const mode = argc == 3 && argv[1][0] == '-' ? argv[1] : "";
+    for (int i = mode[0] != 0 ? 2 : 1; i < argc; i++) {
         size_t n_bytes;
         uint8_t *const bytes = read_file(argv[i], &n_bytes);
         const int result = ddx7_load(&model, bytes, n_bytes);
         printf("%d\n", result);
-        if (is_damaged && result == DDX7_LOADED) {
+        if (result == DDX7_LOADED && strcmp(mode, "--damage") == 0) {
             change_bytes(bytes, n_bytes);
             truncate_file(bytes, n_bytes);
             misalign(bytes, n_bytes);
+        } else if (result == DDX7_LOADED && strcmp(mode, "--again") == 0) {
+            reload(bytes, n_bytes);
+        } else if (result == DDX7_LOADED && strcmp(mode, "--end") == 0) {
+            play_to_the_end();
         }
         free(bytes);
     }

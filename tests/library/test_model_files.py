@@ -19,6 +19,7 @@ from pipeline.emit.model_file import model_bytes, sealed
 from pipeline.emit.presets import Preset, load_preset
 from pipeline.emit.weight_packing import LAYOUTS, Layout
 from pipeline.model.expression import extreme
+from pipeline.reference.expression import LONGEST
 
 pytestmark = pytest.mark.firmware
 
@@ -84,6 +85,21 @@ def test_every_damage_is_refused_without_access_beyond_the_file(program, preset,
     path = tmp_path / "model.ddx7"
     path.write_bytes(model_bytes(preset, ORDER))
     assert str(run([program, "--damage", path])).split() == ["0"]
+
+
+def test_copy_of_an_instrument_is_refused_after_a_failed_load(program, preset, tmp_path):
+    path = tmp_path / "model.ddx7"
+    path.write_bytes(model_bytes(preset, ORDER))
+    words = str(run([program, "--again", path])).split()
+    assert list(map(int, words)) == [Result.LOADED, True, Result.NOT_A_MODEL, False]
+
+
+def test_flattest_release_ends(program, preset, tmp_path):
+    path = tmp_path / "model.ddx7"
+    path.write_bytes(model_bytes(dataclasses.replace(preset, expression=extreme(1)), ORDER))
+    result, n_blocks = map(int, str(run([program, "--end", path])).split())
+    assert result == Result.LOADED
+    assert 8000 < n_blocks <= LONGEST
 
 
 def test_more_bytes_may_follow_a_file(load, preset):
@@ -243,7 +259,7 @@ WRONG_PARTS: list[tuple[str, tuple[object, ...], list[int]]] = [
     ("noise", (500, 1), [-16385, 16385]),
     *(("curves", (5, name, (0,)), [1, -24577]) for name in ("envelope", "release")),
     ("curves", (0, "slope", ()), [1, -29492]),
-    ("curves", (0, "release_slope", ()), [0, -65, -29492]),
+    ("curves", (0, "release_slope", ()), [0, -150, -29492]),
 ]
 WRONG_INT8 = [
     ("channels1", (2, "bias", (1,)), [2**24 + 1, -(2**31)]),

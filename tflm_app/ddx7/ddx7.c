@@ -56,7 +56,8 @@ bool ddx7_use(ddx7_t *synth, const ddx7_preset_t *presets, int n) {
         return false;
     }
     for (int i = 0; i < n; i++) {
-        if (presets[i].instrument == NULL || presets[i].expression == NULL) {
+        const ddx7_preset_t *const preset = &presets[i];
+        if (preset->instrument == NULL || preset->expression == NULL || preset->instrument->model == NULL) {
             return false;
         }
     }

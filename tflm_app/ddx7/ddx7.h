@@ -96,7 +96,7 @@ const char *ddx7_instrument_name(int instrument);
  * everything but the rate is as after ddx7_init.
  *
  * Returns false, and changes nothing, if one of them is no instrument, such as one that could not be
- * loaded. */
+ * loaded, or a copy of one in whose place another then could not. */
 bool ddx7_use(ddx7_t *synth, const ddx7_preset_t *presets, int n);
 
 /* Makes the first voice follow a measured sound instead of the keys: pitch in Hz, 20 to 4000, and A-weighted

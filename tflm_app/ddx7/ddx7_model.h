@@ -107,7 +107,8 @@ typedef struct {
  *     file     its address is a multiple of DDX7_MODEL_ALIGNMENT
  *     n_bytes  at least the size of the file; more may follow it
  *
- * Model and file must stay as they are while a synthesizer plays the model. Cost: 13 instructions per byte on
+ * Model and file must stay as they are while a synthesizer plays the model: a load that fails ends what was
+ * in the model before, and ddx7_use then refuses it. Cost: 13 instructions per byte on
  * Cortex-M4F, 21 on M0+. */
 ddx7_load_t ddx7_load(ddx7_model_t *model, const void *file, size_t n_bytes);
 
