@@ -40,10 +40,16 @@ def test_program_at_the_console_and_the_end_of_multi_mode_apply_to_all_channels(
     assert lines[1:] == ["give 1 for a program per channel, or 0 for one of all"]
 
 
-def test_mpe_zone_has_the_program_of_its_first_channel(play_on_host):
-    zone = [(4, bytes([0xB0, 101, 0, 0xB0, 100, 6, 0xB0, 6, 3]))]
-    run = play(play_on_host, [*zone, (5, bytes([0xC0, 1, 0xC4, 2])), *NOTES], [MULTI, ASK])
-    assert answers(run)[-2:] == ["0 held violin 60", "1 held violin 64"]
+def test_mpe_zone_has_the_program_of_its_manager(play_on_host):
+    zone, wider = ((4, bytes([0xB0, 101, 0, 0xB0, 100, 6, 0xB0, 6, n])) for n in (3, 4))
+    programs = [(4, bytes([0xC0, 1, 0xC4, 2]))]
+    notes = [NOTES[1], (14, bytes([0x94, 67, 100])), NOTES[2]]  # on channels 2 and 5
+    for messages in ([zone, *programs], [*programs, zone]):
+        run = play(play_on_host, [*messages, *notes], [MULTI, ASK])
+        assert answers(run)[-2:] == ["0 held violin 64", "1 held piano 67"]
+    own = (4, bytes([0xC1, 0]))  # channel 2 keeps it when channel 5 joins the zone
+    run = play(play_on_host, [zone, *programs, own, wider, *notes], [MULTI, ASK])
+    assert answers(run)[-2:] == ["0 held flute 64", "1 held violin 67"]
 
 
 def test_programs_of_the_channels_survive_a_restart(play_on_host):

@@ -70,6 +70,9 @@ void player_set_zone(player_t *player, uint8_t manager, uint8_t n_members) {
         const uint8_t now = player_manager_number(player, i);
         if (now != i && (now != before[i] || now == manager)) {
             init_channel(channel, MEMBER_BEND_SEMITONES, PLAYER_USUAL_VOLUME);
+            if (now != before[i]) {
+                channel->program = player->channels[now].program;
+            }
         } else if (now != before[i]) {
             init_channel(channel, BEND_SEMITONES, volumes[i]);
         } else if (i == manager) {

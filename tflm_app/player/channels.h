@@ -23,9 +23,9 @@ void player_reset_channel(player_channel_t *channel);
 #define UPPER_MANAGER 15
 
 /* Makes the `n_members` channels beside a manager, at most 15, the members of its MPE zone, with no
- * controllers set; 0 ends it. The other zone loses the members that it would share, and ends if none is left.
- * Channels that leave a zone begin with the volume of its manager, and no controllers set either.
- * All sound fades out within a block. */
+ * controllers set; 0 ends it. New members begin with the program of the manager. The other zone loses the
+ * members that it would share, and ends if none is left. Channels that leave a zone begin with the volume of
+ * its manager, and no controllers set either. All sound fades out within a block. */
 void player_set_zone(player_t *player, uint8_t manager, uint8_t n_members);
 
 /* Returns the number of the channel whose messages apply to another one besides its own: that which manages
