@@ -115,6 +115,17 @@ def test_volume_and_mode_survive_and_a_system_reset_restores_them(play_on_host):
     assert (played != pcm(play(play_on_host, notes))).any()
 
 
+def test_firmware_with_one_voice_keeps_the_choice_of_one_with_more(
+    play_on_host, small_instruments, tmp_path
+):
+    settings = {"GENERATED_DIR": small_instruments, "PLAYER_VOICES": 1}
+    single = make("host", tmp_path / "single", settings, "play")
+    for is_mono, flash in enumerate((b"", save(play_on_host, b"", midi=[(3, control(126, 0))]))):
+        saved = save(single, b"tune 5\r", flash)
+        data = saved[12 + is_mono * RECORD_BYTES :]
+        assert (data[2], data[5]) == (is_mono, 5)
+
+
 def test_defaults_are_kept_for_the_next_start_too(play_on_host):
     flash = save(play_on_host, CHANGES)
     run = play(play_on_host, [], [(20, b"defaults\r"), (40, QUESTIONS)], flash=flash)

@@ -56,18 +56,23 @@ static void correct(settings_t *settings, size_t n_presets) {
     }
 }
 
+/* Makes settings those that player_reset restores. */
+static void restore_later(const settings_t *settings, player_t *player) {
+    player->start_is_multi = settings->is_multi == 1;
+    player->start_is_mono = settings->is_mono == 1;
+    for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
+        player->channels[i].start_program = settings->programs[i];
+        player->channels[i].start_volume = settings->volumes[i];
+    }
+}
+
 static void apply(settings_t settings, player_t *player, live_t *live) {
     correct(&settings, player->n_presets);
     player->channel = settings.channel;
     player->transpose = settings.transpose;
     player->tuning_cents = settings.tuning_cents;
     player->velocity_curve = settings.velocity_curve;
-    player->start_is_multi = settings.is_multi == 1;
-    player->start_is_mono = settings.is_mono == 1;
-    for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
-        player->channels[i].start_program = settings.programs[i];
-        player->channels[i].start_volume = settings.volumes[i];
-    }
+    restore_later(&settings, player);
     player_reset(player);
     if (live != NULL) {
         live->is_on = settings.is_live == 1;
@@ -93,17 +98,15 @@ bool settings_save(player_t *player, const live_t *live) {
     settings_t settings = {
         .channel = player->channel,
         .is_multi = player->is_multi,
-        .is_mono = player->is_mono,
+        /* A single voice leaves no choice, so the choice made with more voices is kept. */
+        .is_mono = PLAYER_N_VOICES > 1 ? player->is_mono : player->start_is_mono,
         .velocity_curve = player->velocity_curve,
         .transpose = player->transpose,
         .tuning_cents = player->tuning_cents,
     };
-    player->start_is_multi = player->is_multi;
-    player->start_is_mono = player->is_mono;
     for (int i = 0; i < PLAYER_N_CHANNELS; i++) {
-        player_channel_t *const channel = &player->channels[i];
-        channel->start_program = settings.programs[i] = channel->program;
-        channel->start_volume = settings.volumes[i] = channel->volume;
+        settings.programs[i] = player->channels[i].program;
+        settings.volumes[i] = player->channels[i].volume;
     }
     if (live != NULL) {
         settings.is_live = live->is_on;
@@ -111,5 +114,9 @@ bool settings_save(player_t *player, const live_t *live) {
         settings.gain_db = live->is_automatic ? 0 : (int8_t)live->gain_db;
     }
     memcpy(data, &settings, sizeof settings);
-    return record_log_append(VERSION, data);
+    if (!record_log_append(VERSION, data)) {
+        return false;
+    }
+    restore_later(&settings, player);
+    return true;
 }

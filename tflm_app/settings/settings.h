@@ -18,12 +18,14 @@ extern "C" {
 
 /* Restores the settings that were saved last. Values that this firmware does not have, such as a program of a
  * build with more instruments, become the defaults; without saved settings all do. All sound fades out.
- * `live` is NULL if there is no sound input. */
+ * The program of live mode is then that of channel 1, also in multi mode. `live` is NULL if there is no sound
+ * input. */
 void settings_load(player_t *player, live_t *live);
 
 /* Saves the present settings, also as those that a System Reset restores. Call it only while the output is
- * silent (boards/board_flash.h). Returns false if the flash does not keep them; the former ones are then
- * still there. */
+ * silent (boards/board_flash.h). A player with one voice keeps the choice between monophonic and polyphonic
+ * that was loaded. Returns false if the flash does not keep them; the former ones are then still there, and
+ * are still those that a System Reset restores. */
 bool settings_save(player_t *player, const live_t *live);
 
 /* Restores the defaults, but does not save them. All sound fades out. */
