@@ -33,7 +33,7 @@ def dataset(tmp_path_factory) -> Path:
 
 
 def judge(dataset: Path, play, monkeypatch, clips: int = 4):
-    monkeypatch.setattr(judging, "_float_player", lambda _: play)
+    monkeypatch.setattr(judging, "_float_player", lambda _, levels_every: play)
     return judge_run(Path(), dataset, CONFIG.data, "float", clips=clips, qat_epochs=0)
 
 

@@ -208,8 +208,8 @@ def test_different_patches_of_one_name_get_symbols_of_their_own(tflite, tmp_path
     presets = [Preset(name, tflite, patch, UNTRAINED) for name, patch in chosen.items()]
     write_firmware_source(presets, tmp_path)
     table = (tmp_path / "instruments.c").read_text()
-    patches = re.findall(r"&(\w+)_patch", table)
-    assert patches == ["flute", "b_flute", "flute", "d_flute"]
+    played = re.findall(r"_model, &(\w+)_patch", table)
+    assert played == ["flute", "b_flute", "flute", "d_flute"]
     assert "6>5>4>3 2>1" in (tmp_path / "b_flute_patch.c").read_text()
     assert "6>5>1 4>3>1 2>1" in (tmp_path / "flute_patch.c").read_text()
 
