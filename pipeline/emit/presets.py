@@ -118,11 +118,13 @@ def check_names(presets: Sequence[Preset]) -> None:
     """Raises a `UserError` unless the presets have different names that are C identifiers."""
     names = [preset.name for preset in presets]
     for preset in presets:
-        is_identifier = re.fullmatch(r"[A-Za-z_]\w*", preset.name, re.ASCII)
-        if not is_identifier or names.count(preset.name) > 1:
+        if not re.fullmatch(r"[A-Za-z_]\w*", preset.name, re.ASCII):
             raise UserError(
-                f"{preset.name!r} is not a C identifier, or names two presets: give each model "
-                "its own instrument or variant"
+                f"{preset.name!r} is not a C identifier: rename the instrument or the variant"
+            )
+        if names.count(preset.name) > 1:
+            raise UserError(
+                f"two models are {preset.name!r}: give each its own instrument or variant"
             )
 
 

@@ -126,6 +126,15 @@ def test_firmware_with_one_voice_keeps_the_choice_of_one_with_more(
         assert (data[2], data[5]) == (is_mono, 5)
 
 
+def test_failed_save_leaves_what_a_system_reset_restores(small_instruments, tmp_path):
+    sources = [SOURCES / "failed_save.c", SOURCES / "flash_model.c", *small_player.SOURCES]
+    sources += [APP_DIR / "settings" / f"{name}.c" for name in ("settings", "record_log")]
+    sources += [APP_DIR / "crc32" / "crc32.c", *sorted(small_instruments.glob("*.c"))]
+    folders = [APP_DIR / "boards", SOURCES, small_instruments]
+    program = build_program("host", sources, out=tmp_path, include_dirs=folders, sanitize=True)
+    assert run_program(program).console.split() == ["1", "40", "0", "40"]
+
+
 def test_defaults_are_kept_for_the_next_start_too(play_on_host):
     flash = save(play_on_host, CHANGES)
     run = play(play_on_host, [], [(20, b"defaults\r"), (40, QUESTIONS)], flash=flash)
