@@ -187,6 +187,12 @@ WRONG_SCALINGS = [
 WRONG_NOISE = {0: 2**24 + 1, 1: 16385, 2: 65537, **dict.fromkeys(range(3, 9), 16385)}
 
 
+def assert_values_are_refused(results: list[Result], names: list[str]) -> None:
+    accepted = [name for name, result in zip(names, results, strict=True) if not result]
+    assert accepted == []
+    assert set(results) == {Result.INVALID_VALUES}
+
+
 def test_every_field_of_the_header_is_checked(load, preset):
     content = model_bytes(preset, ORDER)
     files, names = [], []
@@ -206,10 +212,7 @@ def test_every_field_of_the_header_is_checked(load, preset):
         for layer in range(2):
             add("noise", (layer, i), value)
             add("noise", (layer, i), -value)
-    results = load(*files)
-    accepted = [name for name, result in zip(names, results, strict=True) if not result]
-    assert accepted == []
-    assert set(results) == {Result.INVALID_VALUES}
+    assert_values_are_refused(load(*files), names)
 
 
 def test_shapes_beyond_the_state_are_refused(load, preset):
@@ -288,10 +291,7 @@ def test_every_value_of_the_other_parts_is_checked(load, preset):
                 array[place] = value
             names.append(f"{part}{place} = {value}")
             files.append(changed.sealed())
-    results = load(*files)
-    accepted = [name for name, result in zip(names, results, strict=True) if not result]
-    assert accepted == []
-    assert set(results) == {Result.INVALID_VALUES}
+    assert_values_are_refused(load(*files), names)
 
 
 def test_one_operand_of_an_addition_is_only_halved(load, preset):

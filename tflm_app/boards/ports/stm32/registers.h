@@ -37,36 +37,23 @@ volatile uint32_t *fake_register(uintptr_t address);
 #define NVIC_ISER(irq) REGISTER(0xE000E100u + 4u * ((irq) / 32u))
 #define NVIC_IPR(irq) REGISTER(0xE000E400u + ((irq) & ~3u))
 
-static inline void memory_barrier(void) {
-#ifndef FAKE_REGISTERS
-    __asm__ volatile("dsb\n\tisb" ::: "memory");
+/* The tests on the host run the drivers without the instructions of the core. */
+#ifdef FAKE_REGISTERS
+#define CORE_INSTRUCTION(text) ((void)0)
+#else
+#define CORE_INSTRUCTION(text) __asm__ volatile(text ::: "memory")
 #endif
-}
 
-static inline void interrupts_mask(void) {
-#ifndef FAKE_REGISTERS
-    __asm__ volatile("cpsid i" ::: "memory");
-#endif
-}
+static inline void memory_barrier(void) { CORE_INSTRUCTION("dsb\n\tisb"); }
 
-static inline void interrupts_unmask(void) {
-#ifndef FAKE_REGISTERS
-    __asm__ volatile("cpsie i\n\tisb" ::: "memory");
-#endif
-}
+static inline void interrupts_mask(void) { CORE_INSTRUCTION("cpsid i"); }
+
+static inline void interrupts_unmask(void) { CORE_INSTRUCTION("cpsie i\n\tisb"); }
 
 /* FAULTMASK: masks faults, too, but for those that the core cannot continue after. */
-static inline void faults_mask(void) {
-#ifndef FAKE_REGISTERS
-    __asm__ volatile("cpsid f" ::: "memory");
-#endif
-}
+static inline void faults_mask(void) { CORE_INSTRUCTION("cpsid f"); }
 
-static inline void faults_unmask(void) {
-#ifndef FAKE_REGISTERS
-    __asm__ volatile("cpsie f" ::: "memory");
-#endif
-}
+static inline void faults_unmask(void) { CORE_INSTRUCTION("cpsie f"); }
 
 static inline void interrupt_enable(uint32_t irq, uint32_t priority) {
     const uint32_t shift = 8u * (irq % 4u) + 4u; /* the upper 4 bits of 8 exist; 0 is the most urgent */
