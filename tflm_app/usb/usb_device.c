@@ -130,7 +130,7 @@ void usb_device_write_midi(usb_device_t *usb, uint8_t byte) {
     uint8_t packet[USB_EVENT_BYTES];
     if (usb->begins_stream) {
         usb->begins_stream = false;
-        usb->encoder = (usb_encoder_t){0};
+        usb_encoder_drop_sysex(&usb->encoder);
     }
     if (usb_encoder_feed(&usb->encoder, byte, packet) && usb->configuration != 0) {
         usb_ring_put(&usb->midi_to_host, packet, sizeof packet);

@@ -106,3 +106,9 @@ bool usb_encoder_feed(usb_encoder_t *encoder, uint8_t byte, uint8_t packet[USB_E
     encoder->running = 0; /* system messages have no running status */
     return emit(encoder, encoder->n_bytes == 1 ? CODE_SYSEX_END_1 : encoder->n_bytes, packet);
 }
+
+void usb_encoder_drop_sysex(usb_encoder_t *encoder) {
+    if (encoder->running == SYSEX) {
+        *encoder = (usb_encoder_t){0};
+    }
+}

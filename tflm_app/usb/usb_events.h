@@ -33,6 +33,9 @@ typedef struct {
  * undefined status (F4, F5), which ends the message before it. */
 bool usb_encoder_feed(usb_encoder_t *encoder, uint8_t byte, uint8_t packet[USB_EVENT_BYTES]);
 
+/* Drops the rest of a SysEx whose beginning the host has lost. Channel messages and running status go on. */
+void usb_encoder_drop_sysex(usb_encoder_t *encoder);
+
 #ifdef __cplusplus
 }
 #endif

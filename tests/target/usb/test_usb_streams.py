@@ -272,9 +272,18 @@ def test_nothing_is_kept_for_a_host_that_has_not_configured_the_device(bus):
     assert received_midi(bus) == b""
 
 
-@pytest.mark.parametrize("start", ["f0010203", "90"])
-def test_message_that_began_before_a_reset_is_not_continued(host, start):
-    host.write_midi(bytes.fromhex(start))
+def test_running_status_and_a_channel_message_go_on_over_a_reset(host):
+    host.write_midi(ON[:2])
+    host.enumerate()
+    host.write_midi(ON[2:])
+    assert received_midi(host) == b"\x09" + ON
+    host.enumerate()
+    host.write_midi(bytes([ON[1], 0]))
+    assert received_midi(host) == b"\x09" + ON[:2] + b"\0"
+
+
+def test_sysex_that_began_before_a_reset_is_not_continued(host):
+    host.write_midi(bytes.fromhex("f0010203"))
     host.enumerate()
     host.write_midi(bytes([4, 5, 6, 7, 0xF7]) + ON)
     assert received_midi(host) == b"\x09" + ON
