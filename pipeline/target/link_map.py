@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 IN_FLASH = (".boot", ".text", ".rodata", ".vectors", ".init_array", ".ARM.ex", ".weights")
-IN_RAM = (".bss", ".stack", ".dma", ".reverb", "COMMON")
+IN_RAM = (".bss", ".kept", ".stack", ".dma", ".reverb", "COMMON")
 IN_BOTH = (".data",)  # stored in flash and copied to RAM at start-up
 
 

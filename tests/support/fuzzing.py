@@ -59,10 +59,17 @@ def build_player(folder: Path) -> Path:
     return _compile(folder / "fuzz_play", sources, folder)
 
 
-def build_usb(folder: Path) -> Path:
-    """Builds the fuzzer of the USB device: control requests, event packets, console text."""
-    sources = [usb_bus.FOLDER / "fuzz_usb.c", usb_bus.FOLDER / "bus.c", *usb_bus.DEVICE_SOURCES]
-    return _compile(folder / "fuzz_usb", sources, usb_bus.FOLDER)
+def build_usb(folder: Path, controller: str) -> Path:
+    """Builds the fuzzer of the USB device: control requests, event packets, console text.
+
+    Args:
+        folder: Where the fuzzer is made.
+        controller: One of `usb_bus.CONTROLLERS`.
+    """
+    sources, include_dirs, defines = usb_bus.sources_of(controller)
+    options = [*(f"-I{path}" for path in include_dirs), *(f"-D{name}" for name in defines)]
+    sources = [usb_bus.FOLDER / "fuzz_usb.c", *sources]
+    return _compile(folder / f"fuzz_usb_{controller}", sources, usb_bus.FOLDER, *options)
 
 
 def build_models(folder: Path, layout: Layout) -> Path:
@@ -107,7 +114,8 @@ class Fuzzer:
 
 FUZZERS = {
     "player": Fuzzer(build_player, 96),
-    "usb": Fuzzer(build_usb, 300),
+    "usb": Fuzzer(partial(build_usb, controller=usb_bus.ANY), 300),
+    "usb, stm32": Fuzzer(partial(build_usb, controller="stm32f4_discovery"), 300),
     "models, armv6m": Fuzzer(partial(build_models, layout="armv6m"), MAX_FILE_BYTES, 40),
     "models, dsp": Fuzzer(partial(build_models, layout="dsp"), MAX_FILE_BYTES, 40),
 }

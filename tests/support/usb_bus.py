@@ -10,7 +10,12 @@ from pipeline.core.paths import APP_DIR
 from pipeline.target.build import Program, build_program
 
 FOLDER = Path(__file__).parents[1] / "target" / "usb"
+BOARDS = APP_DIR / "boards"
 DEVICE_SOURCES = sorted((APP_DIR / "usb").glob("*.c"))
+ANY = "any"
+CONTROLLERS = (ANY, "stm32f4_discovery", "nucleo_h743zi")
+"""What the device runs on in the tests: a model that knows what every controller has, and the
+driver of the STM32 boards above a model of their controller."""
 PACKET_BYTES = 64
 ADDRESS = 5
 
@@ -33,10 +38,27 @@ class Handshake(IntEnum):
     STALL = 3
 
 
-def build(folder: Path) -> Program:
-    """Builds the device with its model of a controller, under AddressSanitizer and UBSan."""
-    sources = [FOLDER / "host.c", FOLDER / "bus.c", *DEVICE_SOURCES]
-    return build_program("host", sources, out=folder, include_dirs=[FOLDER], sanitize=True)
+def sources_of(controller: str) -> tuple[list[Path], list[Path], list[str]]:
+    """Returns sources, include folders and definitions of the device on one of `CONTROLLERS`."""
+    if controller == ANY:
+        return [FOLDER / "bus.c", *DEVICE_SOURCES], [FOLDER], []
+    sources = [FOLDER / "otg_bus.c", FOLDER / "otg_model.c", *DEVICE_SOURCES]
+    ports = [BOARDS / "ports" / name for name in ("stm32", "usb")]
+    folders = [FOLDER, BOARDS / controller, *ports, BOARDS]
+    return sources, folders, ["FAKE_REGISTERS", "BOARD_USB", "CAN_HOLD"]
+
+
+def build(folder: Path, controller: str) -> Program:
+    """Builds the device on one of `CONTROLLERS`, under AddressSanitizer and UBSan."""
+    sources, folders, defines = sources_of(controller)
+    return build_program(
+        "host",
+        [FOLDER / "host.c", *sources],
+        out=folder / controller,
+        include_dirs=folders,
+        defines=defines,
+        sanitize=True,
+    )
 
 
 def request(kind: int, code: int, value: int = 0, index: int = 0, length: int = 0) -> bytes:
@@ -142,6 +164,10 @@ class UsbBus(AbstractContextManager["UsbBus"]):
         self.toggles = {CONSOLE: 0, MIDI: 0}
         if opens_terminal:
             assert self.control(request(CLASS_TO_INTERFACE, SET_CONTROL_LINE_STATE, 3)) == b""
+
+    def hold(self, is_held: bool) -> None:
+        """Keeps the device's interrupt from occurring, or lets it occur."""
+        self._transact("H", number=is_held)
 
     def answer_with(self, n_bytes: int) -> None:
         """Makes the device answer every request with the bytes 0, 1, 2 ...; 0 ends that."""

@@ -203,8 +203,9 @@ def test_unread_answers_are_cut_off_with_a_mark_and_the_sound_continues(programs
     )
 
 
-def test_bootsel_on_a_board_without_a_boot_loader_is_answered_and_the_notes_go_on(programs):
-    run = play(programs["host"], [(3, on(60)), (40, b"")], [(10, b"bootsel\r")])
+@pytest.mark.parametrize("command", [b"bootsel\r", b"dfu\r"])
+def test_board_without_a_boot_loader_says_so_and_the_notes_go_on(command, programs):
+    run = play(programs["host"], [(3, on(60)), (40, b"")], [(10, command)])
     assert "this board has no boot loader" in answers(run)
     assert pcm(run).reshape(-1, 64)[20:40].any(axis=1).all()
 

@@ -73,9 +73,9 @@ def output_hz(board: str, registers: dict[str, int]) -> float:
     # RM0433, section 8.7 and chapter 50
     assert field(registers["RCC_PLLCKSELR"], 0, 1) == 2
     pll_hz = CRYSTAL_HZ / field(registers["RCC_PLLCKSELR"], 20, 25)
-    assert 1e6 <= pll_hz <= 2e6 and field(registers["RCC_PLLCFGR"], 10, 11) == 0
+    assert 2e6 <= pll_hz < 4e6 and field(registers["RCC_PLLCFGR"], 10, 11) == 1
     vco_hz = pll_hz * (field(registers["RCC_PLL3DIVR"], 0, 8) + 1)
-    assert 150e6 <= vco_hz <= 420e6 and registers["RCC_PLLCFGR"] >> 9 & 1
+    assert 192e6 <= vco_hz <= 836e6 and not registers["RCC_PLLCFGR"] >> 9 & 1
     assert not registers["RCC_PLLCFGR"] >> 8 & 1  # no fraction
     kernel_hz = vco_hz / (field(registers["RCC_PLL3DIVR"], 9, 15) + 1)
     return kernel_hz / (2 * field(registers["SPI3_I2SCFGR"], 16, 23)) / 64

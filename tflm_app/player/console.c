@@ -69,7 +69,7 @@ static void help(console_t *console, int number) {
     (void)number;
     put(console, "help stats clear notes program [0..] channel [0..16] multi [0..1] live [0..1] ");
     put(console, "gain [-80..80, auto] transpose [-24..24] tune [-100..100] velocity [0..3] ");
-    put(console, "demo panic save defaults bootsel\r\n");
+    put(console, "demo panic save defaults bootsel dfu\r\n");
 }
 
 static void stats(console_t *console, int number) {
@@ -281,7 +281,7 @@ static void defaults(console_t *console, int number) {
     console->request = CONSOLE_SAVE_DEFAULTS;
 }
 
-static void bootsel(console_t *console, int number) {
+static void start_loader(console_t *console, int number) {
     (void)number;
     console->request = CONSOLE_START_LOADER;
 }
@@ -300,8 +300,8 @@ static const struct {
     {"demo", demo, NOTHING},          {"panic", panic, NOTHING},
     {"transpose", transpose, SIGNED}, {"tune", tune, SIGNED},
     {"velocity", velocity, NUMBER},   {"save", save, NOTHING},
-    {"defaults", defaults, NOTHING},  {"bootsel", bootsel, NOTHING},
-    {"multi", multi, NUMBER},
+    {"defaults", defaults, NOTHING},  {"bootsel", start_loader, NOTHING},
+    {"multi", multi, NUMBER},         {"dfu", start_loader, NOTHING},
 };
 
 /* Parses up to four digits, with a sign if the argument has one, or "auto" for a gain; returns NO_NUMBER for

@@ -19,7 +19,7 @@
  *     panic                ends all sound, the phrase and live mode
  *     save                 keeps the settings for the next start (settings/settings.h)
  *     defaults             restores the settings of a new instrument, and keeps them
- *     bootsel              restarts the board in its boot loader, which takes a new image
+ *     bootsel, dfu         restart the board in the boot loader of its chip, which takes a new image over USB
  *
  * The board transfers the bytes in both directions. Answers wait in a ring of CONSOLE_OUT_BYTES; text that
  * does not fit is lost, and a ~ marks the place. State: 1.1 kB.

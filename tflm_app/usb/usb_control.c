@@ -26,6 +26,7 @@ void usb_control_accept(usb_control_t *control, const uint8_t *data, size_t n_by
         control->data = data;
         control->n_left = n_bytes < length ? n_bytes : length;
         control->has_empty_packet = n_bytes < length;
+        usb_port_receive(0); /* the host may begin the status stage at any time */
         send_next(control);
     } else if (length <= sizeof control->buffer) {
         control->stage = USB_RECEIVING;
@@ -54,16 +55,15 @@ bool usb_control_sent(usb_control_t *control) {
     }
     if (control->stage == USB_SENDING && (control->n_left > 0 || control->has_empty_packet)) {
         send_next(control);
-    } else if (control->stage == USB_SENDING) {
-        control->stage = USB_STATUS_FROM_HOST;
-        usb_port_receive(0);
     }
     return false;
 }
 
 bool usb_control_received(usb_control_t *control, const uint8_t *bytes, size_t n_bytes) {
-    if (control->stage != USB_RECEIVING) { /* in the status stage, which is over whatever the packet holds */
-        control->stage = control->stage == USB_STATUS_FROM_HOST ? USB_IDLE : control->stage;
+    if (control->stage == USB_SENDING) { /* the status stage, which is over whatever the packet holds */
+        control->stage = USB_IDLE;
+    }
+    if (control->stage != USB_RECEIVING) {
         return false;
     }
     const bool is_short = n_bytes < USB_PACKET_BYTES && n_bytes < control->n_left;

@@ -1,7 +1,8 @@
 /* The stages of a control transfer at endpoint 0: SETUP, data in either direction, status.
  *
  * A SETUP packet ends whatever was under way. Data to the host may be longer than a packet; data from the
- * host may be longer than a packet too, but not than the buffer.
+ * host may be longer than a packet too, but not than the buffer. The host may end its reading early, with the
+ * status stage, which it also begins if the device has missed the last handshake (8.5.3.3).
  *
  * Source: USB 2.0, sections 8.5.3 and 9.3. State: less than 100 bytes on a 32-bit core.
  */
@@ -22,7 +23,7 @@ typedef struct {
     uint16_t value, index, length;
 } usb_request_t;
 
-typedef enum { USB_IDLE, USB_SENDING, USB_RECEIVING, USB_STATUS_TO_HOST, USB_STATUS_FROM_HOST } usb_stage_t;
+typedef enum { USB_IDLE, USB_SENDING, USB_RECEIVING, USB_STATUS_TO_HOST } usb_stage_t;
 
 /* Caller-owned state. All zero is the initial state. */
 typedef struct {

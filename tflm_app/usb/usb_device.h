@@ -10,7 +10,8 @@
  * send.
  *
  * If the bus is reset, suspended or unplugged, or the host opens the MIDI port again, which drops a packet
- * that waits, MIDI_DAMAGED follows the bytes that were received, so that no note goes on for ever.
+ * that waits, MIDI_DAMAGED follows the bytes that were received, so that no note goes on for ever. A reset
+ * and opening also drop what waits for the host, with the rest of a SysEx that has begun.
  *
  * State: less than 700 bytes. Cost: a host that sends requests without a pause takes less than 12 % of a core
  * of the RP2040 (tests/target/usb/test_usb_pico.py).

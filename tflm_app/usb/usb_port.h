@@ -1,4 +1,5 @@
-/* The functions that a port provides for the controller of a chip; boards/ports/rp2/usb.c is one.
+/* The functions that a port provides for the controller of a chip: usb.c in boards/ports/rp2 and in
+ * boards/ports/stm32.
  *
  * An endpoint is given by its address: the number, and 0x80 for the direction to the host (IN). The port
  * reports what happens on the bus to usb_device.h, in its interrupt. It keeps the data toggles: both begin
@@ -10,6 +11,7 @@
 #ifndef USB_PORT_H
 #define USB_PORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,8 +25,9 @@
 /* Returns to the state after a bus reset: address 0, endpoint 0 idle, the others closed. */
 void usb_port_reset(void);
 
-/* Answers to another address from now on. */
-void usb_port_set_address(uint8_t address);
+/* Answers to another address once the status stage of the present transfer is over. Called before that stage
+ * and after it, because some controllers change the address by themselves, and others at once. */
+void usb_port_set_address(uint8_t address, bool is_status_over);
 
 /* Opens an endpoint other than 0, or opens it again: it holds no packet, NAKs, and is not halted. */
 void usb_port_open(uint8_t endpoint, uint8_t transfer_type);
@@ -39,7 +42,8 @@ void usb_port_halt(uint8_t endpoint);
 /* Sends a packet of at most 64 bytes when the host asks for it; usb_device_sent reports that it has. */
 void usb_port_send(uint8_t endpoint, const uint8_t *bytes, size_t n_bytes);
 
-/* Accepts one packet from the host, which usb_device_received reports. */
+/* Accepts one packet from the host, which usb_device_received reports. Endpoint 0 may accept one and send one
+ * at the same time. */
 void usb_port_receive(uint8_t endpoint);
 
 #endif

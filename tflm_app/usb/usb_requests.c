@@ -34,12 +34,21 @@ static const struct {
 };
 #define N_ENDPOINTS (sizeof endpoints / sizeof endpoints[0])
 
+/* Drops the MIDI that waits for the host, which may hold the start of a SysEx. */
+static void begin_stream(usb_device_t *usb) {
+    usb_ring_clear(&usb->midi_to_host);
+    usb->begins_stream = true;
+}
+
 /* Opens an endpoint (of index i), which forgets its packet, its toggle and its halt. */
 static void open(usb_device_t *usb, size_t i) {
     const uint32_t bit = usb_endpoint_bit(endpoints[i].address);
     usb->busy &= ~bit;
     usb->halted &= ~bit;
     usb->ends_notes |= endpoints[i].address == USB_MIDI_OUT;
+    if (endpoints[i].address == USB_MIDI_IN) {
+        begin_stream(usb);
+    }
     usb_port_open(endpoints[i].address, endpoints[i].transfer_type);
 }
 
@@ -54,8 +63,7 @@ void usb_request_configure(usb_device_t *usb, uint8_t configuration) {
     usb->configuration = configuration;
     usb->ends_notes = true;
     usb->is_open = usb->is_open && configuration != 0;
-    usb_ring_clear(&usb->midi_to_host);
-    usb->begins_stream = true; /* what the ring has lost may have been the start of a SysEx */
+    begin_stream(usb);
 }
 
 /* Answers with one or two bytes, made in the buffer: `byte`, and a zero. */
@@ -73,7 +81,11 @@ static bool accept_for_device(usb_device_t *usb, const uint8_t **data, size_t *n
         case GET_STATUS: /* powered by the bus, no remote wakeup */
             return send_byte(usb, 0, 2, data, n_bytes);
         case SET_ADDRESS:
-            return request->value <= 127;
+            if (request->value > 127) {
+                return false;
+            }
+            usb_port_set_address((uint8_t)request->value, false);
+            return true;
         case GET_DESCRIPTOR:
             *data = usb_descriptor_find((uint8_t)(request->value >> 8), (uint8_t)request->value,
                                         usb->control.buffer, n_bytes);
@@ -210,6 +222,6 @@ void usb_request_take_data(
 void usb_request_end(usb_device_t *usb) {
     const usb_request_t *const request = &usb->control.request;
     if (request->type == TO_DEVICE && request->code == SET_ADDRESS) {
-        usb_port_set_address((uint8_t)request->value);
+        usb_port_set_address((uint8_t)request->value, true);
     }
 }

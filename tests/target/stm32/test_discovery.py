@@ -77,6 +77,19 @@ def test_settings_that_the_flash_does_not_keep_are_reported_and_the_board_plays_
         assert board.stats()["underruns"] == 0
 
 
+def test_dfu_resets_the_board_after_the_sound_has_faded(small_image):
+    """QEMU has no reset flags, so the image starts again instead of the boot loader."""
+    with Stm32Board(small_image.elf) as board:
+        board.send_midi(on(60))
+        board.wait_for_blocks(60)
+        assert board.blocks[-10:].any(axis=1).all()
+        board.ask("dfu", "neural FM: type help")
+        played = board.blocks
+    last = int(np.flatnonzero(played.any(axis=1))[-1])
+    assert abs(int(played[last, -1])) < abs(played[last - 5 : last]).max() / 4
+    assert board.console.count("neural FM: type help") == 2
+
+
 def agreement(played: np.ndarray, host: Program, events: list[tuple[int, bytes]]) -> int:
     """Returns for how many blocks the board played the same as the host with these events."""
     end = [(len(played) + 10, b"help\r")]

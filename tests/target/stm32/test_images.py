@@ -28,6 +28,7 @@ pytestmark = pytest.mark.firmware
 
 FULL = TcnConfig(n_blocks=5, hidden_channels=128)
 BOARDS = tuple(N_VOICES)
+IRQ_OTG = {"stm32f4_discovery": 67, "nucleo_h743zi": 101}
 N_INTERRUPTS = {"stm32f4_discovery": 82, "nucleo_h743zi": 150}
 MEMORIES = {
     "stm32f4_discovery": {"RAM": (0x20000000, 128 << 10), "CCM": (0x10000000, 64 << 10)},
@@ -75,9 +76,10 @@ def test_image_begins_with_a_vector_table_whose_handlers_are_code(board, images)
     assert all(handler & 1 and text <= handler < text + n_bytes for handler in handlers)
     fault = handlers[1]
     handled = {number for number, handler in enumerate(handlers, start=1) if handler != fault}
-    # Reset, SysTick, DMA out, USARTs, DMA in.
-    assert handled == {1, 15, 16 + 16, 16 + 38, 16 + 39, 16 + 71, 16 + 56}
+    # Reset, SysTick, DMA out, USARTs, DMA in, USB.
+    assert handled == {1, 15, 16 + 16, 16 + 38, 16 + 39, 16 + 71, 16 + 56, 16 + IRQ_OTG[board]}
     assert handlers[16 + 56 - 1] == names["input_interrupt"][0] | 1
+    assert handlers[16 + IRQ_OTG[board] - 1] == names["usb_interrupt"][0] | 1
     (entry,) = struct.unpack_from("<I", elf.read_bytes(), 24)
     assert entry == handlers[0]
 
@@ -167,10 +169,11 @@ def test_samples_are_in_dma_memory_and_weights_are_prefetched_behind_a_cache(ima
 @pytest.mark.parametrize("board", BOARDS)
 def test_firmware_with_one_instrument_and_four_voices_keeps_its_budget(board, images):
     built = images[board]
-    _, player = symbols(built.program.elf)["player"]
-    more_voices = player * (N_VOICES[board] - 4) // N_VOICES[board]
+    names = symbols(built.program.elf)
+    more_voices = names["player"][1] * (N_VOICES[board] - 4) // N_VOICES[board]
+    usb = names["board_usb"][1]  # which test_usb_boards.py bounds
     assert built.flash_bytes <= 128_000
-    assert built.ram_bytes - more_voices <= 32_000
+    assert built.ram_bytes - more_voices - usb <= 32_000
 
 
 def test_state_of_a_one_second_reverb_is_in_the_axi_sram_of_the_nucleo(tmp_path):

@@ -37,9 +37,9 @@ void usb_port_reset(void) {
     address = 0;
 }
 
-void usb_port_set_address(uint8_t new_address) {
+void usb_port_set_address(uint8_t new_address, bool is_status_over) {
     check(new_address < 128);
-    address = new_address;
+    address = is_status_over ? new_address : address;
 }
 
 void usb_port_open(uint8_t endpoint, uint8_t transfer_type) {
@@ -80,6 +80,8 @@ void usb_port_receive(uint8_t endpoint) {
 }
 
 /* --- the host --------------------------------------------------------------------------------------- */
+
+void bus_hold(bool is_to_hold) { check(!is_to_hold); }
 
 void bus_start(void) {
     usb_device_init(&bus_device);

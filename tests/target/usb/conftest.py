@@ -9,10 +9,10 @@ from support import usb_bus
 from pipeline.target.build import Program
 
 
-@pytest.fixture(scope="session")
-def usb_program(run_folder: Path) -> Program:
+@pytest.fixture(scope="session", params=usb_bus.CONTROLLERS)
+def usb_program(run_folder: Path, request: pytest.FixtureRequest) -> Program:
     """The device above a model of a controller."""
-    return usb_bus.build(run_folder / "usb")
+    return usb_bus.build(run_folder / "usb", request.param)
 
 
 @pytest.fixture

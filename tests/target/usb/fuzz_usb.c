@@ -2,7 +2,8 @@
  *
  * Each byte of the input selects a step: a transaction with bytes that follow, or one of the main loop. Most
  * inputs begin with a device that is configured and whose terminal is open. After each step the state must be
- * within its bounds; after the input, the device must enumerate and pass a note.
+ * within its bounds; after the input, the device must enumerate and pass a note. Above a model of the OTG
+ * controller (CAN_HOLD), the interrupt may be late.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t *input;
 static size_t n_left;
+static int is_held;
 
 static void check(int is_true) {
     if (!is_true) {
@@ -54,6 +56,7 @@ static void configure(uint8_t address) {
         {0x00, 9, 1, 0, 0, 0, 0, 0},
         {0x21, 0x22, 3, 0, 0, 0, 0, 0},
     };
+    bus_hold(is_held = 0);
     bus_reset();
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
         check(request(i == 0 ? 0 : address, requests[i]));
@@ -63,7 +66,7 @@ static void configure(uint8_t address) {
 static void step(uint8_t address) {
     uint8_t bytes[128], pid;
     size_t n;
-    switch (next() % 10) {
+    switch (next() % 11) {
         case 0:
             (void)next_bytes(memset(bytes, 0, sizeof bytes), USB_SETUP_BYTES);
             bus_setup(address, bytes);
@@ -104,11 +107,18 @@ static void step(uint8_t address) {
             }
             bus_out(address, 3, bytes, sizeof bytes / 2, next() & 1u);
             break;
-        default:
+        case 9:
             next() % 2 == 0 ? bus_suspend() : bus_reset();
             break;
+        default:
+#ifdef CAN_HOLD
+            bus_hold(is_held = next() & 1);
+#endif
+            break;
     }
-    usb_device_pump(&bus_device);
+    if (!is_held) {
+        usb_device_pump(&bus_device);
+    }
 }
 
 static void check_ring(const usb_ring_t *ring) { check(ring->n_put - ring->n_taken <= USB_RING_BYTES); }

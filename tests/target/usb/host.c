@@ -3,7 +3,7 @@
  * A transaction is a code, address, endpoint number, toggle, a length and so many bytes. The answer is
  * handshake, toggle, a length and so many bytes. Codes: Reset, Suspend, seTup, In, Out; of the main loop:
  * Midi, Console (reads up to as many bytes as the number says), midI writing (m), console writing (c);
- * Errors; Length of the answer to requests (bus_answer_bytes).
+ * Errors; Length of the answer to requests (bus_answer_bytes); Hold the interrupt, if the number is 1.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,7 @@ static void write_answer(handshake_t handshake, uint8_t pid, const uint8_t *byte
 }
 
 static void execute(const transaction_t *t) {
+    static bool is_held;
     uint8_t bytes[MOST];
     size_t n_bytes = 0;
     uint8_t pid = 0;
@@ -62,13 +63,19 @@ static void execute(const transaction_t *t) {
         case 'E':
             bytes[n_bytes++] = (uint8_t)bus_device.n_errors;
             break;
+        case 'H':
+            is_held = t->number == 1;
+            bus_hold(is_held);
+            break;
         case 'L':
             bus_answer_bytes = (size_t)(t->bytes[0] | t->bytes[1] << 8);
             break;
         default:
             abort();
     }
-    usb_device_pump(&bus_device);
+    if (!is_held) { /* otherwise it is a part of the interrupt */
+        usb_device_pump(&bus_device);
+    }
     write_answer(handshake, pid, bytes, n_bytes);
 }
 

@@ -11,6 +11,7 @@ from support.usb_bus import (
     CLASS_TO_INTERFACE,
     CLEAR_FEATURE,
     CONSOLE,
+    CONTROLLERS,
     DEVICE_SOURCES,
     FOLDER,
     GET_CONFIGURATION,
@@ -160,6 +161,31 @@ def test_data_of_any_length_arrives_in_full_packets_and_a_short_one(bus, n_bytes
     bus.answer_with(0)
 
 
+@pytest.mark.parametrize("n_packets", [0, 1, 2, 3])
+def test_status_stage_may_begin_before_all_data_was_read(bus, n_packets):
+    """USB 2.0, 8.5.3.3: the device may not know that the host has received the last packet."""
+    assert bus.setup(get_descriptor(2)) is Handshake.ACK
+    for _ in range(n_packets):
+        assert bus.read(0)[0] is Handshake.ACK
+    assert bus.write(0, b"", 1) is Handshake.ACK
+    whole = bus.control(get_descriptor(2))
+    assert 128 < len(whole) < 192
+    assert bus.control(get_descriptor(2)) == whole
+
+
+def test_data_that_follows_an_aborted_request_is_received(host):
+    """The buffer for the status of the aborted request must not swallow it."""
+    coding = bytes([0x80, 0x25, 0, 0, 2, 1, 7])
+    for n_packets in range(4):
+        host.setup(get_descriptor(2))
+        for _ in range(n_packets):
+            assert host.read(0)[0] is Handshake.ACK
+        assert host.control(request(CLASS_TO_INTERFACE, SET_LINE_CODING, 0, 0, 7), coding) == b""
+        get = request(TO_HOST | CLASS_TO_INTERFACE, GET_LINE_CODING, 0, 0, 7)
+        assert host.control(get) == coding
+        coding = coding[::-1]
+
+
 def test_line_coding_is_kept_and_wrong_data_for_it_refused(host):
     get = request(TO_HOST | CLASS_TO_INTERFACE, GET_LINE_CODING, 0, 0, 7)
     put = request(CLASS_TO_INTERFACE, SET_LINE_CODING, 0, 0, 7)
@@ -208,17 +234,90 @@ def test_selecting_an_interface_again_ends_halt_and_begins_with_data0(host, agai
     assert host.read_midi() == NOTE[1:] + b"\xf5" + NOTE[1:]
 
 
-def test_late_packet_of_one_transfer_does_not_end_the_next(run_folder):
-    """The port of the Pico, between the causes of an interrupt and its SETUP packet."""
+def test_port_of_the_pico_tells_the_packets_of_two_transfers_apart(run_folder):
+    """And starts none at the end of a frame; see ``rp2_setup.c``."""
     boards = APP_DIR / "boards"
     program = build_program(
         "host",
-        [FOLDER / "rp2_setup.c", *DEVICE_SOURCES],
+        [FOLDER / "rp2_setup.c", boards / "ports" / "usb" / "streams.c", *DEVICE_SOURCES],
         out=run_folder / "usb-rp2-setup",
-        include_dirs=[boards / "ports" / "rp2", boards / "pico"],
+        include_dirs=[boards, boards / "ports" / "rp2", boards / "ports" / "usb", boards / "pico"],
         defines=["_GNU_SOURCE", "BOARD_USB"],
     )
     assert subprocess.run([program.elf], timeout=60, check=False).returncode == 0
+
+
+LATE = pytest.mark.parametrize("usb_program", CONTROLLERS[1:], indirect=True)
+
+
+@LATE
+def test_setup_packet_that_waits_for_a_late_interrupt_ends_the_transfer_before(host):
+    whole = host.control(get_descriptor(2))
+    host.setup(get_descriptor(2))
+    assert host.read(0) == (Handshake.ACK, 1, whole[:64])
+    host.hold(True)
+    assert host.read(0) == (Handshake.ACK, 0, whole[64:128])  # of which the driver hears late
+    assert host.setup(get_descriptor(1)) is Handshake.ACK
+    assert host.read(0)[0] is host.read(0)[0] is Handshake.NAK
+    host.hold(False)
+    handshake, toggle, device = host.read(0)
+    assert (handshake, toggle, len(device)) == (Handshake.ACK, 1, 18)
+    assert host.write(0, b"", 1) is Handshake.ACK
+
+
+@LATE
+def test_last_of_several_setup_packets_counts(host):
+    host.hold(True)
+    for index in (0, 1, 2):
+        assert host.setup(get_descriptor(3, index)) is Handshake.ACK
+    host.hold(False)
+    assert host.read(0)[2][2:].decode("utf-16-le") == "neural FM player"
+
+
+@LATE
+def test_status_and_next_request_that_wait_for_a_late_interrupt_are_told_apart(bus):
+    bus.setup(request(0, SET_ADDRESS, ADDRESS))
+    assert bus.read(0)[0] is Handshake.ACK
+    bus.address = ADDRESS
+    bus.setup(get_descriptor(1, length=18))
+    assert len(bus.read(0)[2]) == 18
+    bus.hold(True)
+    assert bus.write(0, b"", 1) is Handshake.ACK  # the status
+    assert bus.setup(request(0, SET_CONFIGURATION, 1)) is Handshake.ACK
+    assert bus.read(0)[0] is Handshake.NAK
+    bus.hold(False)
+    assert bus.read(0) == (Handshake.ACK, 1, b"")
+    assert bus.send(MIDI, NOTE) is Handshake.ACK
+
+
+@LATE
+def test_data_before_the_setup_packet_is_handled_is_not_accepted(host):
+    coding = bytes([0x80, 0x25, 0, 0, 2, 1, 7])
+    host.setup(get_descriptor(2))  # which makes ready for the status
+    host.hold(True)
+    host.setup(request(CLASS_TO_INTERFACE, SET_LINE_CODING, 0, 0, 7))
+    assert host.write(0, coding, 1) is Handshake.NAK
+    host.hold(False)
+    assert host.write(0, coding, 1) is Handshake.ACK
+    assert host.read(0) == (Handshake.ACK, 1, b"")
+    get = request(TO_HOST | CLASS_TO_INTERFACE, GET_LINE_CODING, 0, 0, 7)
+    assert host.control(get) == coding
+
+
+@LATE
+def test_reset_that_waits_for_a_late_interrupt_drops_what_was_on_its_way(host):
+    host.write_midi(NOTE[1:])
+    host.setup(get_descriptor(2))
+    assert host.read(0)[0] is Handshake.ACK
+    host.hold(True)
+    assert host.send(MIDI, NOTE) is Handshake.ACK
+    host.reset()
+    host.hold(False)
+    assert len(host.control(get_descriptor(1))) == 18
+    host.enumerate()
+    assert host.read(MIDI)[0] is host.read(CONSOLE)[0] is Handshake.NAK
+    assert host.send(MIDI, NOTE) is Handshake.ACK
+    assert host.read_midi() == NOTE[1:]
 
 
 def test_reset_returns_to_the_default_state(host):
@@ -229,6 +328,8 @@ def test_reset_returns_to_the_default_state(host):
     assert host.send(MIDI, NOTE) is Handshake.ACK
 
 
-def test_random_hosts_do_not_crash_the_device(tmp_path):
+@pytest.mark.parametrize("controller", CONTROLLERS)
+def test_random_hosts_do_not_crash_the_device(controller, tmp_path):
     """This run is short; ``make fuzz`` sends ten million inputs."""
-    assert fuzzing.run(fuzzing.build_usb(tmp_path), runs=30_000, max_bytes=300) >= 30_000
+    fuzzer = fuzzing.build_usb(tmp_path, controller)
+    assert fuzzing.run(fuzzer, runs=30_000, max_bytes=300) >= 30_000

@@ -7,6 +7,7 @@ import pytest
 from support import pico_board
 from support.small_player import control, off, on
 from support.usb_bus import (
+    ANY,
     CLEAR_FEATURE,
     GET_STATUS,
     MIDI,
@@ -61,6 +62,7 @@ def blocks(recording: pico_board.Recording) -> np.ndarray:
     return (words >> 16).reshape(-1, HOP_SAMPLES)
 
 
+@pytest.mark.parametrize("usb_program", [ANY], indirect=True)
 def test_pico_enumerates_with_the_descriptors_of_the_core(uf2, host):
     found = run(uf2, READY, usb=[]).usb
     assert bytes(found["device"]) == host.control(get_descriptor(1))
@@ -186,17 +188,3 @@ def test_board_whose_crystal_does_not_start_has_no_usb(uf2):
     recording = pico_board.run(uf2, 10 * HOP_SAMPLES, [], broken="crystal", usb=[])
     assert recording.console.startswith("error 1")
     assert "device" not in recording.usb
-
-
-@pytest.mark.parametrize("board", ["pico", "pico2"])
-def test_usb_takes_at_most_8_kb_of_flash_and_2_kb_of_ram(run_folder, small_instruments, board):
-    def build(usb: str) -> firmware.Firmware:
-        folder = run_folder / f"usb-{board}"
-        return firmware.build(
-            board, small_instruments, build_dir=folder, options={"BOARD_USB": usb}
-        )
-
-    with_usb, without = build("ON"), build("OFF")
-    assert "usb" in with_usb.parts and "usb" not in without.parts
-    assert 3_000 < with_usb.flash_bytes - without.flash_bytes <= 8_192
-    assert 500 < with_usb.ram_bytes - without.ram_bytes <= 2_048

@@ -38,16 +38,19 @@
 #define RCC_PLL1DIVR REGISTER(RCC_BASE + 0x30u)
 #define RCC_PLL3DIVR REGISTER(RCC_BASE + 0x40u)
 #define RCC_D2CCIP1R REGISTER(RCC_BASE + 0x50u)
+#define RCC_D2CCIP2R REGISTER(RCC_BASE + 0x54u)
 #define RCC_D3CCIPR REGISTER(RCC_BASE + 0x58u)
 #define RCC_RSR REGISTER(RCC_BASE + 0xD0u)
 #define RCC_RSR_REMOVE_FLAGS (1u << 16)
 #define RCC_RSR_WATCHDOG (1u << 26)
+#define CHIP_IS_SOFTWARE_RESET() ((RCC_RSR & 1u << 24) != 0) /* SFTRSTF */
 #define RCC_AHB1ENR REGISTER(RCC_BASE + 0xD8u)
 #define RCC_AHB2ENR REGISTER(RCC_BASE + 0xDCu)
 #define RCC_AHB4ENR REGISTER(RCC_BASE + 0xE0u)
 #define RCC_APB1LENR REGISTER(RCC_BASE + 0xE8u)
 #define RCC_APB2ENR REGISTER(RCC_BASE + 0xF0u)
 #define RCC_APB4ENR REGISTER(RCC_BASE + 0xF4u)
+#define RCC_AHB1LPENR REGISTER(RCC_BASE + 0x100u) /* while the core sleeps */
 
 #define FLASH_ACR REGISTER(0x52002000u) /* section 4.9.1 */
 
@@ -55,7 +58,10 @@
  */
 
 #define PWR_CSR1_ADDRESS 0x58024804u
-#define PWR_CR3 REGISTER(0x5802480Cu)
+#define PWR_CR3_ADDRESS 0x5802480Cu
+#define PWR_CR3 REGISTER(PWR_CR3_ADDRESS)
+#define PWR_CR3_USB_DETECTOR (1u << 24) /* USB33DEN */
+#define PWR_CR3_USB_READY (1u << 26)    /* USB33RDY */
 #define PWR_D3CR_ADDRESS 0x58024818u
 #define PWR_D3CR REGISTER(PWR_D3CR_ADDRESS)
 #define PWR_READY (1u << 13) /* ACTVOSRDY in CSR1, VOSRDY in D3CR */
@@ -113,6 +119,19 @@
 #define DMAMUX1_C8CR REGISTER(0x40020820u)           /* stream 0 of DMA2 */
 #define CHIP_ROUTE_INPUT_DMA() (DMAMUX1_C8CR = 115u) /* ADC3 */
 #define CHIP_INPUT_DMA_REQUEST 0u
+
+/* --- OTG_HS2, with the pins of OTG_FS (section 19.1, chapter 57) -------------------------------------- */
+
+#define CHIP_OTG 0x40080000u
+#define CHIP_OTG_IRQ 101u
+#define CHIP_OTG_FIFO_WORDS 1024u
+#define CHIP_OTG_GCCFG 0u                    /* VBDEN is off */
+#define CHIP_OTG_GOTGCTL (1u << 6 | 1u << 7) /* BVALOEN, BVALOVAL: a session is always valid */
+
+/* --- the boot loader in the system memory (AN2606) ---------------------------------------------------- */
+
+#define CHIP_LOADER 0x1FF09800u
+#define CHIP_MAP_LOADER() ((void)0)
 
 /* --- names for the self-test ---------------------------------------------------------------------------- */
 

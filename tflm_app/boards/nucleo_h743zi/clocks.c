@@ -5,20 +5,19 @@
 #include "stm32.h"
 
 #define HSI_HZ 64000000u
-#define PLL_INPUT_HZ 2000000u /* of PLL1; PLL3 takes 1.6 MHz */
-#define PLL_FROM_HSE (2u | 4u << 4 | 5u << 20)
-#define PLL_FROM_HSI (0u | 32u << 4 | 40u << 20)
+#define PLL_INPUT_HZ 2000000u /* of both PLLs */
+#define PLL_FROM_HSE (2u | 4u << 4 | 4u << 20)
+#define PLL_FROM_HSI (0u | 32u << 4 | 32u << 20)
 
-/* PLL1 uses the wide oscillator, for an input of 2 to 4 MHz, and PLL3 the other one, for 1 to 2 MHz. Output P
- * of both is on, and Q of PLL1, an eighth: I2S uses it before it is switched to PLL3, which needs both to
- * run. */
-#define PLL_CONFIG (1u << 2 | 1u << 9 | 1u << 16 | 1u << 17 | 1u << 22)
-#define PLL_DIVIDERS(n, p) (((n)-1u) | ((p)-1u) << 9 | 7u << 16 | 1u << 24)
+/* PLL1 and PLL3 use the wide oscillator, for an input of 2 to 4 MHz. Outputs P and Q of both are on; I2S uses
+ * Q of PLL1 before it is switched to PLL3, which needs both to run. */
+#define PLL_CONFIG (1u << 2 | 1u << 10 | 1u << 16 | 1u << 17 | 1u << 22 | 1u << 23)
+#define PLL_DIVIDERS(n, p, q) (((n)-1u) | ((p)-1u) << 9 | ((q)-1u) << 16 | 1u << 24)
 
-/* Sound: 1.6 MHz * 192 / 10 = 30.72 MHz, which i2s.c divides to exactly 16 or 48 kHz. The timers divide the
- * core clock to exactly the same rate. */
-#define SOUND_DIVIDERS PLL_DIVIDERS(192u, 10u)
-_Static_assert(1600000u * 192u / 10u == CHIP_SOUND_HZ, "");
+/* PLL3: 2 MHz * 384 = 768 MHz. For sound, / 25 = 30.72 MHz, which i2s.c divides to exactly 16 or 48 kHz; for
+ * USB, / 16 = 48 MHz. The timers divide the core clock to exactly the rate of the sound. */
+#define PLL3_DIVIDERS PLL_DIVIDERS(384u, 25u, 16u)
+_Static_assert(PLL_INPUT_HZ * 384u / 25u == CHIP_SOUND_HZ && PLL_INPUT_HZ * 384u / 16u == 48000000u, "");
 _Static_assert(480000000u / 2 % 16000u == 0 && 400000000u / 2 % 16000u == 0 && HSI_HZ % 16000u == 0,
                "TIM2 counts whole samples");
 
@@ -56,8 +55,8 @@ static uint32_t raise_voltage(void) {
 
 static void configure_plls(bool has_crystal, uint32_t core_hz) {
     RCC_PLLCKSELR = has_crystal ? PLL_FROM_HSE : PLL_FROM_HSI;
-    RCC_PLL1DIVR = PLL_DIVIDERS(2u * core_hz / PLL_INPUT_HZ, 2u);
-    RCC_PLL3DIVR = SOUND_DIVIDERS;
+    RCC_PLL1DIVR = PLL_DIVIDERS(2u * core_hz / PLL_INPUT_HZ, 2u, 8u);
+    RCC_PLL3DIVR = PLL3_DIVIDERS;
     RCC_PLLCFGR = PLL_CONFIG;
 }
 
@@ -102,9 +101,28 @@ void clocks_start(void) {
     }
 }
 
-bool clocks_start_sound(void) {
+static bool start_pll3(void) {
     RCC_CR |= RCC_CR_PLL3_ON;
-    if (!wait_until(RCC_BASE, RCC_CR_PLL3_READY, RCC_CR_PLL3_READY)) {
+    return wait_until(RCC_BASE, RCC_CR_PLL3_READY, RCC_CR_PLL3_READY);
+}
+
+/* Sections 6.4.7 (supply of USB; the board connects its 3.3 V) and 8.5.8. The clock of the ULPI, which has no
+ * pins here, must be off while the core sleeps: otherwise it stops the controller. */
+bool clocks_start_usb(void) {
+    PWR_CR3 |= PWR_CR3_USB_DETECTOR;
+    if ((RCC_CR & RCC_CR_HSE_READY) == 0 || !start_pll3() ||
+        !wait_until(PWR_CR3_ADDRESS, PWR_CR3_USB_READY, PWR_CR3_USB_READY)) {
+        return false;
+    }
+    RCC_D2CCIP2R = (RCC_D2CCIP2R & ~(3u << 20)) | 2u << 20; /* USBSEL: PLL3, output Q */
+    RCC_AHB1ENR |= 1u << 27;                                /* USB2OTGHS */
+    RCC_AHB1LPENR &= ~(1u << 28);                           /* USB2OTGHSULPI */
+    (void)RCC_AHB1ENR;
+    return true;
+}
+
+bool clocks_start_sound(void) {
+    if (!start_pll3()) {
         return false;
     }
     RCC_D2CCIP1R = (RCC_D2CCIP1R & ~(7u << 12)) | 2u << 12; /* SPI1 to 3: PLL3, output P */

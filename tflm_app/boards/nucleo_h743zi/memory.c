@@ -10,7 +10,6 @@
 
 #define SRAM1_ENABLE (1u << 29)
 #define AXI_SRAM_ISSUING REGISTER(0x51008108u) /* AXI_TARG7_FN_MOD */
-#define MPU_CTRL REGISTER(0xE000ED94u)
 #define MPU_RBAR REGISTER(0xE000ED9Cu)
 #define MPU_RASR REGISTER(0xE000EDA0u)
 /* RBAR: VALID, REGION. Region 7 guards the stack (reset.h). */

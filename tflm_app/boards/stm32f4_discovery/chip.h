@@ -31,10 +31,12 @@
 #define RCC_CFGR_ADDRESS (RCC_BASE + 0x08u)
 #define RCC_CFGR REGISTER(RCC_CFGR_ADDRESS)
 #define RCC_AHB1ENR REGISTER(RCC_BASE + 0x30u)
+#define RCC_AHB2ENR REGISTER(RCC_BASE + 0x34u)
 #define RCC_APB1ENR REGISTER(RCC_BASE + 0x40u)
 #define RCC_APB2ENR REGISTER(RCC_BASE + 0x44u)
 #define RCC_CSR REGISTER(RCC_BASE + 0x74u)
 #define RCC_CSR_REMOVE_FLAGS (1u << 24)
+#define CHIP_IS_SOFTWARE_RESET() ((RCC_CSR & 1u << 28) != 0) /* SFTRSTF */
 #define RCC_CSR_WATCHDOG (1u << 29)
 #define RCC_PLLI2SCFGR REGISTER(RCC_BASE + 0x84u)
 #define FLASH_ACR REGISTER(0x40023C00u)         /* section 3.9.1 */
@@ -110,6 +112,22 @@ _Static_assert(1600000u * CHIP_I2S_PLL_N == 256u * CHIP_I2S_PLL_R * CHIP_I2S_DIV
 #define I2C1_SR2 REGISTER(I2C1_BASE + 0x18u)
 #define I2C1_CCR REGISTER(I2C1_BASE + 0x1Cu)
 #define I2C1_TRISE REGISTER(I2C1_BASE + 0x20u)
+
+/* --- OTG_FS (sections 12.2, 34.3, 34.16.2) -------------------------------------------------------------- */
+
+#define CHIP_OTG 0x50000000u
+#define CHIP_OTG_IRQ 67u
+#define CHIP_OTG_FIFO_WORDS 320u
+#define CHIP_OTG_GCCFG (1u << 21) /* NOVBUSSENS: a session is always valid */
+#define CHIP_OTG_GOTGCTL 0u
+
+/* --- the boot loader in the system memory (AN2606; sections 2.4, 7.3.14 and 9.2.1) ---------------------- */
+
+#define CHIP_LOADER 0x1FFF0000u
+#define RCC_APB2ENR_SYSCFG (1u << 14)
+#define SYSCFG_MEMRMP REGISTER(0x40013800u)
+/* It expects the system memory at address 0, as after a reset with BOOT0 high. */
+#define CHIP_MAP_LOADER() (RCC_APB2ENR |= RCC_APB2ENR_SYSCFG, (void)RCC_APB2ENR, SYSCFG_MEMRMP = 1u)
 
 /* --- names for the self-test ---------------------------------------------------------------------------- */
 

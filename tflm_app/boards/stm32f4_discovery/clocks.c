@@ -12,7 +12,7 @@ _Static_assert(CORE_HZ / 2 % 16000u == 0 && HSI_HZ % 16000u == 0, "TIM2 counts w
 
 /* The input of both PLLs is 1.6 MHz (1 to 2 MHz are allowed), because all required clocks are exact multiples
  * of it: the core clock, and with it that of the timer that triggers the input, and the clocks of I2S at 16
- * and at 48 kHz. Main PLL: 1.6 MHz * 210 / 2; the divider by 7 is for USB, which is not used. */
+ * and at 48 kHz. Main PLL: 1.6 MHz * 210 / 2, and / 7 for USB, which is 48 MHz. */
 #define PLL_CONFIG(input_divider) ((input_divider) | 210u << 6 | 0u << 16 | 7u << 24)
 #define BUS_DIVIDERS (5u << 10 | 4u << 13) /* APB1: 42 MHz, APB2: 84 MHz */
 #define FLASH_WAITS (5u | FLASH_ACR_CACHES)
@@ -73,6 +73,12 @@ void chip_empty_caches(void) {
     FLASH_ACR = off;
     FLASH_ACR = acr;
     (void)FLASH_ACR;
+}
+
+bool clocks_start_usb(void) {
+    RCC_AHB2ENR |= 1u << 7; /* OTGFS */
+    (void)RCC_AHB2ENR;
+    return clocks.core_hz == CORE_HZ && (RCC_PLLCFGR & PLL_SOURCE_HSE) != 0;
 }
 
 bool clocks_start_sound(void) {

@@ -136,6 +136,7 @@
 #define USB_SIE_CTRL (USB_BASE + 0x4Cu)
 #define USB_SIE_CTRL_PULLUP_EN (1u << 16)
 #define USB_SIE_CTRL_EP0_INT_1BUF (1u << 29)
+#define USB_SOF_RD (USB_BASE + 0x48u)
 #define USB_SIE_STATUS (USB_BASE + 0x50u) /* a written 1 clears a bit */
 #define USB_SIE_STATUS_SUSPENDED (1u << 4)
 #define USB_SIE_STATUS_SETUP_REC (1u << 17)
@@ -154,6 +155,7 @@
 #define USB_INT_BUS_RESET (1u << 12)
 #define USB_INT_DEV_SUSPEND (1u << 14)
 #define USB_INT_SETUP_REQ (1u << 16)
+#define USB_INT_DEV_SOF (1u << 17)
 /* 4.1.2.5, 12.7.3.3: the words of the shared memory; is_out is 0 or 1 */
 #define USB_ENDPOINT_CONTROL(number, is_out) (USB_DPRAM_BASE + 8u * (number) + 4u * (is_out)) /* not of 0 */
 #define USB_ENDPOINT_ENABLE (1u << 31)

@@ -1,36 +1,56 @@
-/* The port of usb/usb_port.h to the controller of the RP2040 and the RP2350, and the MIDI port of
- * play_board.h.
+/* The port of usb/usb_port.h to the controller of the RP2040 and the RP2350.
  *
  * All of the device runs in one interrupt of the lowest priority, which those of sound and UARTs preempt. It
  * lasts as long as the packets that have arrived need; the main loop makes it pending to have it start
  * others.
  *
- * Errata without a remedy here: RP2040-E5, before stepping B2 a device may stay in reset behind a hub with
- * other traffic; RP2040-E15, certain errors on the bus during a packet to the host stop the controller.
- * Connect the board to another socket, without a hub, then.
+ * Errata: RP2040-E15, a hub that cuts a bulk packet to the host at the end of a frame stops the controller;
+ * so none starts in its last 200 us (is_frame_ending). RP2040-E5, before stepping B2 a device may stay in
+ * reset behind a hub with other traffic: that has no remedy here, because the known one takes GPIO 15 and a
+ * wait of a millisecond in the interrupt. Connect such a board to another socket, without a hub.
  *
  * Source: RP2040 datasheet, section 4.1; RP2350 datasheet, section 12.7.
  */
 #include "usb.h"
 
 #include "clocks.h"
-#include "play_board.h"
 #include "registers.h"
-#include "usb/usb_device.h"
 
 #define DPRAM_BYTES 4096u
 #define BUFFER_0 0x100u /* of endpoint 0, in both directions */
 #define BUFFERS 0x180u  /* of the others: 64 bytes for each direction of each number */
 #define N_NUMBERS 16u
 
-static usb_device_t usb;
-static uint32_t next_pid; /* one bit per number and direction: the next packet is DATA1 */
+static uint32_t next_pid;     /* one bit per number and direction: the next packet is DATA1 */
+static bool has_early_packet; /* the first packet of data for endpoint 0, from before its SETUP was handled */
 
-static void wake(void) {
-    if (usb.configuration != 0 || usb.ends_notes) {
-        REGISTER(NVIC_ISPR(IRQ_USBCTRL)) = 1u << IRQ_USBCTRL % 32u;
-    }
+void usb_pend(void) { REGISTER(NVIC_ISPR(IRQ_USBCTRL)) = 1u << IRQ_USBCTRL % 32u; }
+
+/* --- the frame (USB 2.0, section 8.4.3) -------------------------------------------------------------- */
+
+#ifdef CHIP_ROM_ARM_SECURE
+static void begin_frame(void) {}
+static void end_frames(void) {}
+#define USB_INT_FRAMES 0u
+static bool is_frame_ending(void) { return false; }
+#else
+#define USB_INT_FRAMES USB_INT_DEV_SOF
+static bool has_frame;
+static uint32_t frame_start; /* SysTick, which counts down */
+
+static void begin_frame(void) {
+    has_frame = true;
+    frame_start = REGISTER(SYST_CVR);
 }
+
+static void end_frames(void) { has_frame = false; }
+
+/* RP2040-E15: no bulk packet is started from 800 us after the start of a frame to the start of the next. */
+static bool is_frame_ending(void) {
+    const uint32_t frame = clocks_core_hz() / 1000u, cycles = (frame_start - REGISTER(SYST_CVR)) & SYST_MASK;
+    return has_frame && cycles >= frame - frame / 5u && cycles < frame;
+}
+#endif
 
 /* --- usb_port.h ------------------------------------------------------------------------------------- */
 
@@ -73,7 +93,11 @@ void usb_port_reset(void) {
     REGISTER(USB_BUFFER_CONTROL(0, 1)) = 0;
 }
 
-void usb_port_set_address(uint8_t address) { REGISTER(USB_ADDR_ENDP) = address; }
+void usb_port_set_address(uint8_t address, bool is_status_over) {
+    if (is_status_over) {
+        REGISTER(USB_ADDR_ENDP) = address;
+    }
+}
 
 void usb_port_open(uint8_t endpoint, uint8_t transfer_type) {
     REGISTER(buffer_control(endpoint)) = 0;
@@ -105,7 +129,16 @@ void usb_port_send(uint8_t endpoint, const uint8_t *bytes, size_t n_bytes) {
     arm(endpoint, USB_BUFFER_FULL | (uint32_t)n_bytes);
 }
 
-void usb_port_receive(uint8_t endpoint) { arm(endpoint, USB_PACKET_BYTES); }
+/* Endpoint 0 may already have received the packet, or be ready for it (handle_setup). */
+void usb_port_receive(uint8_t endpoint) {
+    const bool is_first = endpoint == 0 && (next_pid & 2u) != 0;
+    if (is_first && (has_early_packet || (REGISTER(USB_BUFFER_CONTROL(0, 1)) & USB_BUFFER_AVAILABLE) != 0)) {
+        has_early_packet = false;
+        next_pid &= ~2u;
+    } else {
+        arm(endpoint, USB_PACKET_BYTES);
+    }
+}
 
 /* --- the interrupt ---------------------------------------------------------------------------------- */
 
@@ -118,7 +151,10 @@ static void copy(uint8_t *bytes, uint32_t buffer, size_t n_bytes) {
 
 static void handle_buffers(void) {
     uint8_t packet[USB_PACKET_BYTES];
-    const uint32_t done = REGISTER(USB_BUFF_STATUS);
+    uint32_t done = REGISTER(USB_BUFF_STATUS);
+    if ((REGISTER(USB_SIE_STATUS) & USB_SIE_STATUS_SETUP_REC) != 0) {
+        done &= ~3u; /* those of endpoint 0 are handled with the SETUP packet */
+    }
     REGISTER(USB_BUFF_STATUS) = done;
     for (uint32_t index = 0; index < 2u * N_NUMBERS && done >> index != 0; index++) {
         const uint8_t endpoint = (uint8_t)(index / 2u | (index % 2u == 0 ? USB_IN : 0));
@@ -129,22 +165,39 @@ static void handle_buffers(void) {
             const size_t n = REGISTER(buffer_control(endpoint)) & USB_BUFFER_LENGTH;
             const size_t n_bytes = n < USB_PACKET_BYTES ? n : USB_PACKET_BYTES;
             copy(packet, buffer_of(endpoint), n_bytes);
-            usb_device_received(&usb, endpoint, packet, n_bytes);
+            usb_device_received(&board_usb, endpoint, packet, n_bytes);
         } else {
-            usb_device_sent(&usb, endpoint);
+            usb_device_sent(&board_usb, endpoint);
         }
     }
 }
 
+/* A SETUP packet does not take back what the transfer before has armed. A packet to the host is none of this
+ * transfer. A buffer for an empty packet, the status of the one before, may have received the data that
+ * follows the SETUP packet, or be about to. Both begin with DATA1, so it stays armed. */
 static void handle_setup(void) {
-    uint8_t setup[USB_SETUP_BYTES];
+    static const uint32_t armed = USB_BUFFER_AVAILABLE | 1u << USB_BUFFER_PID;
+    uint8_t setup[USB_SETUP_BYTES], packet[USB_PACKET_BYTES];
     REGISTER(USB_SIE_STATUS) = USB_SIE_STATUS_SETUP_REC; /* first, so that a further one is not missed */
+    const uint32_t received = REGISTER(USB_BUFF_STATUS) & 2u;
+    const uint32_t control = REGISTER(USB_BUFFER_CONTROL(0, 1));
+    const size_t n = received != 0 ? control & USB_BUFFER_LENGTH : 0;
+    const size_t n_early = n < USB_PACKET_BYTES ? n : USB_PACKET_BYTES;
     REGISTER(USB_BUFFER_CONTROL(0, 0)) = 0;
-    REGISTER(USB_BUFFER_CONTROL(0, 1)) = 0;
-    REGISTER(USB_BUFF_STATUS) = 3u; /* a packet of the transfer before is none of this one */
-    next_pid |= 3u;                 /* both directions go on with DATA1 */
+    if (received != 0 || (control & armed) != armed) {
+        REGISTER(USB_BUFFER_CONTROL(0, 1)) = 0;
+    }
+    REGISTER(USB_BUFF_STATUS) = 1u | received;
+    next_pid |= 3u; /* both directions go on with DATA1 */
     copy(setup, 0, sizeof setup);
-    usb_device_setup(&usb, setup);
+    copy(packet, BUFFER_0, n_early);
+    has_early_packet = n_early > 0 && (setup[0] & USB_IN) == 0;
+    const bool had_early_packet = has_early_packet;
+    usb_device_setup(&board_usb, setup);
+    if (had_early_packet && !has_early_packet) {
+        usb_device_received(&board_usb, 0, packet, n_early);
+    }
+    has_early_packet = false;
 }
 
 void usb_interrupt(void) {
@@ -154,20 +207,28 @@ void usb_interrupt(void) {
     }
     if ((events & USB_INT_BUS_RESET) != 0) {
         REGISTER(USB_SIE_STATUS) = USB_SIE_STATUS_BUS_RESET;
-        usb_device_reset(&usb);
+        end_frames();
+        usb_device_reset(&board_usb);
+    }
+    if ((events & USB_INT_DEV_SOF) != 0) {
+        (void)REGISTER(USB_SOF_RD); /* clears the cause */
+        begin_frame();
     }
     if ((events & USB_INT_SETUP_REQ) != 0) {
         handle_setup();
     }
     if ((events & USB_INT_DEV_SUSPEND) != 0) {
         REGISTER(USB_SIE_STATUS) = USB_SIE_STATUS_SUSPENDED;
-        usb_device_suspend(&usb);
+        end_frames();
+        usb_device_suspend(&board_usb);
     }
-    usb_device_pump(&usb);
+    if (!is_frame_ending()) {
+        usb_device_pump(&board_usb);
+    }
 }
 
 void usb_start(void) {
-    usb_device_init(&usb);
+    usb_device_init(&board_usb);
     REGISTER(RESETS_RESET + SET_BITS) = RESET_USBCTRL; /* the boot ROM may have used it */
     if (!clocks_start_usb() || !clocks_release(RESET_USBCTRL)) {
         return;
@@ -178,41 +239,10 @@ void usb_start(void) {
     REGISTER(USB_MUXING) = USB_MUXING_TO_PHY | USB_MUXING_SOFTCON;
     REGISTER(USB_PWR) = USB_PWR_VBUS_DETECT | USB_PWR_VBUS_DETECT_OVERRIDE_EN; /* its pin is not connected */
     REGISTER(USB_SIE_CTRL) = USB_SIE_CTRL_EP0_INT_1BUF;
-    REGISTER(USB_INTE) = USB_INT_BUFF_STATUS | USB_INT_BUS_RESET | USB_INT_SETUP_REQ | USB_INT_DEV_SUSPEND;
+    REGISTER(USB_INTE) =
+        USB_INT_BUFF_STATUS | USB_INT_BUS_RESET | USB_INT_SETUP_REQ | USB_INT_DEV_SUSPEND | USB_INT_FRAMES;
     REGISTER(USB_MAIN_CTRL) = USB_MAIN_CTRL_CONTROLLER_EN;
     REGISTER(NVIC_IPR(IRQ_USBCTRL)) |= 0xC0u << 8u * (IRQ_USBCTRL % 4u); /* the lowest of the RP2040 */
     REGISTER(NVIC_ISER(IRQ_USBCTRL)) = 1u << IRQ_USBCTRL % 32u;
     REGISTER(USB_SIE_CTRL + SET_BITS) = USB_SIE_CTRL_PULLUP_EN;
 }
-
-/* --- the main loop ---------------------------------------------------------------------------------- */
-
-size_t board_usb_midi_read(uint8_t *bytes, size_t capacity) {
-    const size_t n = usb_device_read_midi(&usb, bytes, capacity);
-    if (n > 0) {
-        wake();
-    }
-    return n;
-}
-
-void board_usb_midi_write(const uint8_t *bytes, size_t n_bytes) {
-    for (size_t i = 0; i < n_bytes; i++) {
-        usb_device_write_midi(&usb, bytes[i]);
-    }
-    wake();
-}
-
-size_t usb_console_read(char *text, size_t capacity) {
-    const size_t n = usb_device_read_console(&usb, text, capacity);
-    if (n > 0) {
-        wake();
-    }
-    return n;
-}
-
-void usb_console_write(const char *text, size_t n_bytes) {
-    usb_device_write_console(&usb, text, n_bytes);
-    wake();
-}
-
-uint32_t usb_midi_errors(void) { return usb.n_errors; }

@@ -11,6 +11,7 @@
 #include "pins.h"
 #include "play_board.h"
 #include "stm32.h"
+#include "usb.h"
 
 #define CONSOLE_BAUD 115200u
 #define MIDI_BAUD 31250u
@@ -54,6 +55,7 @@ void board_init(void) {
     uart_start(&console_uart, CHIP_CONSOLE_IRQ, clocks.usart_hz, CONSOLE_BAUD);
     uart_start(&midi_uart, CHIP_MIDI_IRQ, clocks.usart_hz, MIDI_BAUD);
     uart_start(&sample_uart, IRQ_USART6, clocks.usart6_hz, SAMPLE_BAUD);
+    usb_start();
 }
 
 uint32_t board_instruction_count(void) { return 0; }
@@ -70,8 +72,6 @@ void board_exit(int status) {
 /* --- time --------------------------------------------------------------------------------------------- */
 
 uint32_t board_cycles_per_block(void) { return clocks.core_hz / BLOCKS_PER_SECOND; }
-
-bool board_start_loader(void) { return false; }
 
 uint32_t board_cycles(void) {
     if (has_cycle_counter) {
@@ -115,12 +115,18 @@ size_t board_midi_read(uint8_t *bytes, size_t capacity) { return uart_read(&midi
 
 uint32_t board_midi_lost(void) { return midi_uart.n_lost; }
 
-uint32_t board_midi_errors(void) { return midi_uart.n_errors; }
+uint32_t board_midi_errors(void) { return midi_uart.n_errors + usb_midi_errors(); }
 
-size_t board_console_read(char *text, size_t capacity) { return uart_read(&console_uart, text, capacity); }
+size_t board_console_read(char *text, size_t capacity) {
+    const size_t n = uart_read(&console_uart, text, capacity);
+    return n + usb_console_read(text + n, capacity - n);
+}
 
+/* The USART sets the pace, with a small part of what a terminal at the USB can read. */
 size_t board_console_write(const char *text, size_t n_bytes) {
-    return uart_write(&console_uart, text, n_bytes);
+    const size_t n = uart_write(&console_uart, text, n_bytes);
+    usb_console_write(text, n);
+    return n;
 }
 
 /* --- LEDs --------------------------------------------------------------------------------------------- */

@@ -25,6 +25,9 @@ volatile uint32_t *fake_register(uintptr_t address);
 #define ICSR REGISTER(0xE000ED04u)
 #define ICSR_SYST_PENDING (1u << 26)
 #define VTOR REGISTER(0xE000ED08u)
+#define AIRCR REGISTER(0xE000ED0Cu)
+#define AIRCR_RESET (0x05FA0000u | 1u << 2) /* VECTKEY, SYSRESETREQ */
+#define MPU_CTRL REGISTER(0xE000ED94u)
 
 #define DEMCR REGISTER(0xE000EDFCu)
 #define DEMCR_TRACE (1u << 24)
@@ -35,6 +38,7 @@ volatile uint32_t *fake_register(uintptr_t address);
 #define DWT_UNLOCK 0xC5ACCE55u
 
 #define NVIC_ISER(irq) REGISTER(0xE000E100u + 4u * ((irq) / 32u))
+#define NVIC_ISPR(irq) REGISTER(0xE000E200u + 4u * ((irq) / 32u))
 #define NVIC_IPR(irq) REGISTER(0xE000E400u + ((irq) & ~3u))
 
 /* The tests on the host run the drivers without the instructions of the core. */
@@ -60,6 +64,8 @@ static inline void interrupt_enable(uint32_t irq, uint32_t priority) {
     NVIC_IPR(irq) = (NVIC_IPR(irq) & ~(15u << shift)) | priority << shift;
     NVIC_ISER(irq) = 1u << irq % 32u;
 }
+
+static inline void interrupt_pend(uint32_t irq) { NVIC_ISPR(irq) = 1u << irq % 32u; }
 
 /* --- interrupt numbers (RM0090 section 12.2, RM0433 section 19.1) --------------------------------------- */
 

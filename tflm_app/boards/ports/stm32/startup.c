@@ -6,6 +6,7 @@
 #include "chip.h"
 #include "reset.h"
 #include "stm32.h"
+#include "usb.h"
 
 int main(void);
 
@@ -42,26 +43,26 @@ static void usart6_interrupt(void) {
 
 typedef void (*vector_t)(void);
 
+#pragma GCC diagnostic ignored "-Woverride-init" /* handlers replace that of faults */
 /* The initial stack pointer, then the handlers of exceptions 1 to 15, beginning with reset, and of
  * interrupts. */
 __attribute__((section(".vectors"), used)) static const vector_t vectors[16 + CHIP_N_INTERRUPTS] = {
     [0] = (vector_t)link_stack_end,
+    [1 ... 15 + CHIP_N_INTERRUPTS] = cortex_m_fault,
     [1] = board_reset,
-    [2 ... 14] = cortex_m_fault,
     [15] = systick_interrupt,
-    [16 ... 15 + IRQ_DMA1_STREAM5] = cortex_m_fault,
     [16 + IRQ_DMA1_STREAM5] = audio_interrupt,
-    [17 + IRQ_DMA1_STREAM5... 15 + IRQ_USART2] = cortex_m_fault,
     [16 + IRQ_USART2] = usart2_interrupt,
     [16 + IRQ_USART3] = usart3_interrupt,
-    [17 + IRQ_USART3... 15 + IRQ_DMA2_STREAM0] = cortex_m_fault,
     [16 + IRQ_DMA2_STREAM0] = input_interrupt,
-    [17 + IRQ_DMA2_STREAM0... 15 + IRQ_USART6] = cortex_m_fault,
     [16 + IRQ_USART6] = usart6_interrupt,
-    [17 + IRQ_USART6... 15 + CHIP_N_INTERRUPTS] = cortex_m_fault,
+#ifdef BOARD_USB
+    [16 + CHIP_OTG_IRQ] = usb_interrupt,
+#endif
 };
 
 void board_run(void) {
+    loader_start_if_asked();
     VTOR = (uint32_t)(uintptr_t)vectors; /* a boot loader may have left its own */
     chip_start();
     clocks_start();

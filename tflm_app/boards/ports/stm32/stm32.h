@@ -33,6 +33,10 @@ void clocks_start(void);
 /* Starts the clock that I2S3 divides; returns whether it runs. */
 bool clocks_start_sound(void);
 
+/* Starts the clock of 48 MHz of the USB controller, and its supply; returns whether they run and come from
+ * the crystal, without which the clock is not exact enough. */
+bool clocks_start_usb(void);
+
 /* Assigns the functions of all pins; the clocks must run. */
 void pins_start(void);
 
@@ -69,6 +73,12 @@ void board_wake(void);
 
 /* Updates the LEDs; called once per block, in the audio interrupt. */
 void leds_step(void);
+
+/* --- loader.c ------------------------------------------------------------------------------------------- */
+
+/* Starts the boot loader of the chip if board_start_loader has asked for it before the reset. Call it before
+ * anything that the loader does not expect. */
+void loader_start_if_asked(void);
 
 /* --- button.c ------------------------------------------------------------------------------------------- */
 
