@@ -6,9 +6,10 @@ from typing import Any
 from pipeline.core import markdown
 from pipeline.core.markdown import counted, thousands
 from pipeline.evaluation.board_estimates import Estimates
+from pipeline.evaluation.chip_revisions import describe_register
 from pipeline.evaluation.selftest_report import SelftestReport, describe_check, measured_hz
 from pipeline.target.boards import ALL_BOARDS
-from pipeline.target.selftest_lines import Line
+from pipeline.target.selftest_lines import STALLS, Line
 
 
 def report_json(report: SelftestReport, estimates: Estimates) -> dict[str, Any]:
@@ -31,8 +32,11 @@ def report_text(report: SelftestReport, estimates: Estimates) -> str:
         "Checks": _checks(report),
         "Clocks": _clocks(report),
         "Costs": _costs(report, estimates),
+        "Stalls": _stalls(report),
         "Worst block": _worst_block(report),
+        "From MIDI to sound": _latency(report),
     }
+    sections = {heading: text for heading, text in sections.items() if text}
     if report.messages:
         sections["Messages of the board"] = "".join(f"- {text}\n" for text in report.messages)
     body = "\n".join(f"## {heading}\n\n{text}" for heading, text in sections.items())
@@ -40,8 +44,16 @@ def report_text(report: SelftestReport, estimates: Estimates) -> str:
 
 
 def _identity(report: SelftestReport) -> str:
-    rows = [(line["name"], f"`{line['value']}`", line["section"]) for line in report.of("register")]
-    return markdown.table(["register", "value", "manual"], rows)
+    rows = [
+        (
+            line["name"],
+            f"`{line['value']}`",
+            describe_register(line["name"], int(line["value"], 16)),
+            line["section"],
+        )
+        for line in report.of("register")
+    ]
+    return markdown.table(["register", "value", "chip and revision", "manual"], rows)
 
 
 def _checks(report: SelftestReport) -> str:
@@ -118,8 +130,48 @@ def _worst_block(report: SelftestReport) -> str:
     return text
 
 
+def _stalls(report: SelftestReport) -> str:
+    rows = []
+    for line in report.of("counter"):
+        rows.append((line["name"], line["section"], "present" if line["present"] else "absent"))
+    text = markdown.table(["counter", "manual", ""], rows) if rows else ""
+    rows = []
+    for line in report.of("stalls"):
+        shares = (f"{100 * line[name] / line['cycles']:.1f} %" for name in STALLS)
+        rows.append((line["model"], line["stage"], thousands(line["cycles"]), *shares))
+        if line["long"]:
+            text += (
+                f"\n{line['stage']} of {line['model']}: {line['long']} of {line['stretches']} "
+                "stretches were longer than 255 cycles, so counts may be missing.\n"
+            )
+    if rows:
+        text += (
+            "\nShares of the cycles of all frames, counted in stretches of about 128 cycles, with "
+            "the interrupt that ends each of them; `nop` of `none` shows what that interrupt takes."
+            "\n\n"
+        )
+        text += markdown.table(["model", "stage", "cycles", *STALLS], rows, n_numeric=6)
+    return text
+
+
+def _latency(report: SelftestReport) -> str:
+    return "".join(
+        f"From the last byte of a note-on, handed on as the receive interrupt does, until the half "
+        f"of the output with its first sample begins to play: {_spread_ms(line, report.head)} over "
+        f"{counted(line['notes'], 'note')} at all phases of a block. The three bytes take 0.96 ms "
+        "on the wire before, and the converter delays what follows.\n"
+        for line in report.of("latency")
+    )
+
+
+def _spread_ms(line: Line, head: Line) -> str:
+    per_ms = head["counter_hz"] / 1000
+    ms = [f"{line[name] / per_ms:.2f}" for name in ("min", "median", "max")]
+    return f"minimum {ms[0]}, median {ms[1]}, maximum {ms[2]} ms"
+
+
 def summary_lines(report: SelftestReport) -> list[str]:
-    """Returns what a block of each model takes, and the worst block, a line each."""
+    """Returns what a block of each model takes, the worst block, and how soon a note sounds."""
     head = report.head
     lines = [
         f"{line['model']}: {thousands(line['median'])} {head['unit']} per block, "
@@ -127,4 +179,5 @@ def summary_lines(report: SelftestReport) -> list[str]:
         for line in report.of("cost")
         if line["stage"] == "block" and not _is_cold(line)
     ]
-    return lines + _worst_block(report).splitlines()
+    lines += _worst_block(report).splitlines()
+    return lines + [f"MIDI to sound: {_spread_ms(line, head)}." for line in report.of("latency")]

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.core.errors import UserError
-from pipeline.target.selftest_lines import Line, parse_line
+from pipeline.evaluation.selftest_consistency import find_contradiction
+from pipeline.target.selftest_lines import Line, format_of, parse_line
 
-FORMAT = 1
+FORMAT = 2
 _COUNTED = {"lines": "lines", "checks": "checks", "failed": "failed checks"}
 _MESSAGES = ("error ", "fault")  # what the firmware prints when something is missing on the board
 
@@ -57,6 +58,9 @@ def describe_check(line: Line) -> str:
     if part == "clock":
         wrong = f"{measured_hz(line):.1f} Hz instead of {line['hz']} Hz"
         return f"clock {line['name']}" if is_passed else f"clock {line['name']}: {wrong}"
+    if part == "latency":
+        wrong = f"{line['sounded']} of {line['notes']} notes sounded in time"
+        return "MIDI to sound" if is_passed else f"MIDI to sound: {wrong}"
     wrong = f"{line['late']} of {line['blocks']} blocks take over 4 ms"
     return "worst block" if is_passed else f"worst block: {wrong}"
 
@@ -68,8 +72,15 @@ def parse_report(texts: Sequence[str]) -> SelftestReport:
         texts: Its lines, from the first to the last.
 
     Raises:
-        UserError: It has another format, lines are missing or damaged, or there is other text.
+        UserError: It has another format, lines are missing, damaged or contradictory, or there is
+            other text.
     """
+    found_format = format_of(texts[0]) if texts else None
+    if found_format is not None and found_format != FORMAT:
+        raise UserError(
+            f"the report has format {found_format}, and this version reads {FORMAT}: flash the "
+            "self-test of this version"
+        )
     lines: list[Line] = []
     messages = []
     for number, text in enumerate(texts, 1):
@@ -79,11 +90,6 @@ def parse_report(texts: Sequence[str]) -> SelftestReport:
             lines.append(_parse_line(text, number))
     if not lines or lines[0]["part"] != "begin" or lines[-1]["part"] != "end":
         raise UserError("the report has no beginning or no end: read it again")
-    if lines[0]["format"] != FORMAT:
-        raise UserError(
-            f"the report has format {lines[0]['format']}, and this version reads {FORMAT}: flash "
-            "the self-test of this version"
-        )
     end = lines[-1]
     checks = [line["ok"] for line in lines if "ok" in line]
     counts = {"lines": len(lines) - 1, "checks": len(checks), "failed": checks.count(False)}
@@ -93,6 +99,9 @@ def parse_report(texts: Sequence[str]) -> SelftestReport:
                 f"the report has {n_found} {_COUNTED[name]}, and the board has sent {end[name]}: "
                 "read it again"
             )
+    contradiction = find_contradiction(lines)
+    if contradiction:
+        raise UserError(f"{contradiction}: read the report again")
     kept = [line for line in lines if line["part"] != "progress"]
     return SelftestReport(kept, messages)
 

@@ -29,20 +29,25 @@ def test_report_of_a_board_that_nobody_knows_is_written(tmp_path, capsys):
         "the time; 0 late."
     )
     assert printed[1:] == [
-        "stranger: 5 checks",
+        "stranger: 6 checks",
         "flute_tiny: 1 010 cycles per block, 25.2 % of 4 ms",
         worst,
         "Stack: 700 bytes.",
+        "MIDI to sound: minimum 4.10, median 6.00, maximum 7.99 ms.",
         "stranger is not a board of this project",
         f"all checks passed; report in {tmp_path / 'board_report.md'}",
         f"next: send {tmp_path / 'board_report.json'} to the project",
     ]
     text = (tmp_path / "board_report.md").read_text()
     assert text.startswith("# stranger, XY1\n")
-    assert "| CPUID | `0x410cc601` | manual 2.4 |\n" in text
+    assert "| CPUID | `0x410cc601` | Cortex-M0+ r0p1 | manual 2.4 |\n" in text
     row = "| flute_tiny | fm | 1 000 | 1 010 | 1 020 | 25.2 % | 1 510 | 1 520 | — | — |\n"
     assert row in text
     assert "| TIMER | manual 4 | 1000 | 999.0 | -999 |\n" in text
+    assert "| DWT_CPICNT | manual 5 | present |\n" in text
+    assert "| flute_tiny | fm | 40 000 | 20.0 % | 10.0 % | 0.0 % | 5.0 % | 1.0 % |\n" in text
+    assert "fm of flute_tiny: 3 of 200 stretches were longer than 255 cycles" in text
+    assert "minimum 4.10, median 6.00, maximum 7.99 ms over 32 notes at all phases" in text
     assert f"\n{worst}\nStack: 700 bytes.\n" in text
     assert "stranger is not a board of this project" in text
     figures = json.loads((tmp_path / "board_report.json").read_text())

@@ -11,7 +11,7 @@ from typing import Any
 
 READY = b'{"part": "ready"}\n'
 HEAD = {
-    **{"part": "begin", "format": 1, "board": "stranger", "chip": "XY1", "counter": "SysTick"},
+    **{"part": "begin", "format": 2, "board": "stranger", "chip": "XY1", "counter": "SysTick"},
     **{"section": "manual 3.1", "unit": "cycles", "counter_hz": 1000000, "models": 1},
     **{"counts_per_block": 4000, "voices": 2, "cores": 1},
 }
@@ -34,6 +34,11 @@ REPORT = [
     {"part": "stack", "bytes": 700},
     {"part": "clock", "name": "TIMER", "section": "manual 4", "hz": 1000, "expected": 10000}
     | {"found": 10010, "ok": True},
+    {"part": "latency", "notes": 32, "sounded": 32, "min": 4100, "median": 6000, "max": 7990}
+    | {"ok": True},
+    {"part": "counter", "name": "DWT_CPICNT", "section": "manual 5", "present": True},
+    {"part": "stalls", "model": "flute_tiny", "stage": "fm", "cycles": 40000, "stretches": 200}
+    | {"long": 3, "cpi": 8000, "exc": 4000, "sleep": 0, "lsu": 2000, "fold": 400},
 ]
 
 

@@ -65,7 +65,9 @@ def run(
     broken: str = "",
     usb: list[tuple[int, str, Sequence[int]]] | None = None,
     terminal: int | None = None,
+    until: str | None = None,
     settings: Path | None = None,
+    pots: list[tuple[int, Sequence[int | None]]] | None = None,
     timeout_s: float = 300,
 ) -> Recording:
     """Runs a UF2 until it has played `n_frames`.
@@ -81,8 +83,11 @@ def run(
         usb: Frame, action and bytes of the events of a USB host (``usb_host.mjs``), which is
             connected from the start; None for no host.
         terminal: Descriptor of a terminal that does not block, to which the console is connected.
+        until: Text of the console after whose line the run ends; None for no such text.
         settings: Content of the two sectors of flash that hold the settings, which is read, if the
             file exists, and written; None if they are blank.
+        pots: Frame, and the voltages of the potentiometers at GPIO26 to 28 from then on, 0 to 4095;
+            None for a pin that floats, as all do at first.
         timeout_s: Seconds after which the emulator is stopped.
     """
     score = {
@@ -99,6 +104,10 @@ def run(
         ]
     if terminal is not None:
         score["terminal"] = terminal
+    if pots is not None:
+        score["pots"] = [{"frame": frame, "volts": list(volts)} for frame, volts in pots]
+    if until is not None:
+        score["until"] = until
     if settings is not None:
         score["settings"] = str(settings)
     score_path, out = uf2.with_suffix(".json"), uf2.with_suffix(".words")

@@ -124,6 +124,28 @@ def test_memory_whose_addresses_coincide_is_found(tmp_path):
     assert not faulty["ok"] and int(faulty["fault"], 16) - int(faulty["address"], 16) == 32768
 
 
+def test_stalls_are_counted_in_stretches_too_short_to_wrap(tmp_path):
+    """The counters are made from a timer of the emulator: 1/8, 2/8 ... of its ticks."""
+    ports = APP_DIR / "boards" / "ports"
+    program = build_program(
+        "qemu_m4",
+        [Path(__file__).parent / "selftest" / "stalls.c", ports / "cortex_m" / "stalls.c"],
+        out=tmp_path / "build",
+        include_dirs=[ports / "cortex_m"],
+        defines=["FAKE_COUNTERS"],
+    )
+    first, second, masked, plain = (
+        [int(word) for word in line.split()] for line in run_program(program).console.splitlines()
+    )
+    for ticks, cycles, stretches, n_long, *counts, result in (first, second):
+        assert cycles == pytest.approx(ticks, rel=0.02) and cycles > 20 * 256
+        assert cycles / 140 < stretches < cycles / 100 and n_long == 0
+        for eighths, count in enumerate(counts, 1):
+            assert count == pytest.approx(cycles * eighths / 8, rel=0.06)
+        assert result == plain[-1]
+    assert masked[3] > 0 and masked[-1] == plain[-1]
+
+
 def test_program_of_another_kind_cannot_be_sealed(program, tmp_path):
     other = tmp_path / "other"
     other.write_bytes(program.elf.read_bytes().replace(b"selftest image:", b"something else:"))

@@ -41,6 +41,16 @@ def discovery(elf: Path) -> Iterator[str]:
             emulator.kill()
 
 
+def assert_latency(figures: dict) -> None:
+    """A byte waits up to a block for its block, which waits until the one before has played."""
+    (line,) = selftest.of(figures["lines"], "latency")
+    block = figures["lines"][0]["counts_per_block"]
+    assert line["notes"] == line["sounded"] == 32
+    assert block < line["min"] < 1.1 * block
+    assert 1.4 * block < line["median"] < 1.6 * block
+    assert 1.9 * block < line["max"] < 2.01 * block
+
+
 def test_discovery_in_qemu_passes_all_but_the_clocks_that_qemu_lacks(
     run_folder, small_instruments, tmp_path, capsys
 ):
@@ -54,8 +64,9 @@ def test_discovery_in_qemu_passes_all_but_the_clocks_that_qemu_lacks(
     text = (tmp_path / "board_report.md").read_text()
     assert text.startswith("# STM32F4DISCOVERY, STM32F407\n")
     assert "- error 2: no PLL; the core runs slowly\n" in text
-    assert text.count("| passed |") == 1 + 1 + 3 * 4 + 1 + 1
-    figures = json.loads((tmp_path / "board_report.json").read_text())
+    assert text.count("| passed |") == 1 + 1 + 3 * 4 + 1 + 1 + 1
+    assert text.count("| absent |") == 5  # QEMU lacks the DWT
+    assert_latency(figures := json.loads((tmp_path / "board_report.json").read_text()))
     kinds = {(line["caches"], line["stage"]) for line in selftest.of(figures["lines"], "cost")}
     assert len(kinds) == 2 * 5
 
@@ -69,7 +80,9 @@ def test_pico_in_rp2040js_passes_all_checks(run_folder, small_instruments, tmp_p
     recordings: list[pico_board.Recording] = []
     emulator = threading.Thread(
         target=lambda: recordings.append(
-            pico_board.run(uf2, 12 * HOP_SAMPLES, [], terminal=master, timeout_s=600)
+            pico_board.run(
+                uf2, 400 * HOP_SAMPLES, [], terminal=master, until='"end"', timeout_s=900
+            )
         )
     )
     emulator.start()
@@ -83,7 +96,9 @@ def test_pico_in_rp2040js_passes_all_checks(run_folder, small_instruments, tmp_p
     assert recordings[0].warnings == [] and recordings[0].n_resets == 0
     text = (tmp_path / "board_report.md").read_text()
     assert text.startswith("# Raspberry Pi Pico, RP2040\n")
-    assert "| CHIP_ID | `0x10002927` | RP2040 datasheet 2.20 |\n" in text
+    assert "| CHIP_ID | `0x10002927` | RP2040, revision 1 | RP2040 datasheet 2.20 |\n" in text
+    assert text.count("| Armv6-M ARM C1.8: none | absent |") == 5
+    assert_latency(json.loads((tmp_path / "board_report.json").read_text()))
     assert "| clock TIMER | passed |" in text and "| clock blocks of sound | passed |" in text
     assert "**failed**" not in text and "on 2 cores" in text
 

@@ -7,7 +7,10 @@
 //   output   "i2s", or "pwm": both words of a frame are then the duty of slice 4, channel A
 //   events   [{frame, port, bytes}]: bytes that arrive at the "midi" or "console" UART, starting at a frame;
 //            0x100, 0x200 and 0x400 are added to a byte with a framing error, a parity error, or in a break
+//   pots     [{frame, volts}]: the voltages at GPIO26 to 28 from a frame on, 0 to 4095; null if a pin floats, as all do
+//            at first
 //   usb      events of the USB host (usb_host.mjs); nothing if no host is connected
+//   until    text of the console after whose line the run ends; or nothing
 //   terminal descriptor of a terminal that does not block, to which the console is connected; or nothing
 //   settings path of the last two sectors of the flash: read at the start, if it exists, and written at the end; or
 //            nothing: they are blank
@@ -19,7 +22,7 @@
 // active cycles of each core per block of 4 ms, the guard below and the bytes of the stack of each core, the frequency of the
 // cores, the divider of the PIO (256ths), warnings of the emulator, resets by the watchdog, flashes of the LED,
 // whether the boot loader was started, and what the USB host has found and received.
-// Ends early at a reset, and at the start of the boot loader.
+// Ends early at a reset, at the start of the boot loader, and after the text "until".
 //
 // rp2040js has one core. The second one is a core of the same class on a second view of the same chip, which
 // differs in what each core has for itself: NVIC and SysTick, SIO. The cores run in turns of at most 64 cycles,
@@ -205,9 +208,12 @@ if (score.broken === "crystal") {
 
 // --- the devices at the pins -------------------------------------------------------------------------
 
+const NEWLINE = 10;
 let consoleText = "";
+let isFinished = false;
 chip.uart[0].onByte = (byte) => {
   consoleText += String.fromCharCode(byte);
+  isFinished ||= byte === NEWLINE && score.until !== undefined && consoleText.includes(score.until);
   sendToTerminal(byte);
 };
 
@@ -235,6 +241,38 @@ function readTerminal() {
   const n = transfer(() => readSync(score.terminal, typed));
   typed.subarray(0, n).forEach((byte) => chip.uart[0].feedByte(byte));
 }
+
+// A pin that floats keeps the voltage to which it was pulled. A conversion takes 2 us, but never ends without 48 MHz.
+const POT_PIN = 26;
+const CLOCK_ENABLED = 1 << 11; // CLK_ADC_CTRL: ENABLE, AUXSRC 0, which is the PLL of the USB
+const { adc } = chip;
+for (let channel = 0; channel < 3; channel++) {
+  const pin = chip.gpio[POT_PIN + channel];
+  let pad = pin.padValue;
+  Object.defineProperty(pin, "padValue", {
+    get: () => pad,
+    set(value) {
+      pad = value;
+      if (pin.pullupEnabled !== pin.pulldownEnabled) {
+        held[channel] = pin.pullupEnabled ? 4095 : 0;
+      }
+    },
+  });
+}
+const held = [0, 0, 0];
+const volts = [null, null, null];
+adc.onADCRead = (channel) => {
+  while (score.pots?.length && score.pots[0].frame <= recorded[1].length) {
+    volts.splice(0, 3, ...score.pots.shift().volts);
+  }
+  const pin = chip.gpio[POT_PIN + channel];
+  const isPulled = pin.pullupEnabled || pin.pulldownEnabled || pin.inputEnable;
+  adc.channelValues[channel] = isPulled ? 2048 : (volts[channel] ?? held[channel]);
+  adc.currentChannel = channel;
+  if (chip.clocks.adcCtrl === CLOCK_ENABLED && chip.pllUsb.frequency === 48e6) {
+    adc.sampleAlarm.schedule(adc.sampleTime * 1000);
+  }
+};
 
 const recorded = [[], []]; // words while LRCK is low (left) and high (right)
 let word = 0;
@@ -350,7 +388,7 @@ function untilEvent(divider) {
 }
 
 function run() {
-  while (recorded[1].length < score.frames && !nResets && !isInLoader) {
+  while (recorded[1].length < score.frames && !nResets && !isInLoader && !isFinished) {
     const divider = machine.clockDivInt * 256 + machine.clockDivFrac;
     if (startNanos === null && recorded[1].length > 0) {
       startNanos = chip.clock.nanos;

@@ -12,11 +12,16 @@ void check_flash(void);
 void check_memory(const selftest_memory_t *memory);
 
 /* Compares every stage of every model with the reference, frame by frame, and measures what each takes: with
- * warm caches and, where there are caches, with cold ones. */
-void check_models(void);
+ * warm caches and, where there are caches, with cold ones; then counts stalls, where there are counters. */
+void check_models(const selftest_board_t *board);
 
 /* Plays a score of expensive blocks with all voices for SELFTEST_BLOCKS blocks, and reports the worst. */
 void check_worst_block(const selftest_board_t *board);
+
+/* Measures the time from a byte of MIDI to its sound with notes at all phases of a block: from the moment at
+ * which the last byte of a note-on is handed on as the interrupt of the UART does, until the half of the
+ * output whose samples are the first that are not 0 begins to play. Transmission and DAC come on top. */
+void check_latency(const selftest_board_t *board);
 
 /* Compares a clock with the counter; they must agree to 0.2 %. */
 void check_clock(const selftest_board_t *board, const selftest_clock_t *clock);

@@ -58,9 +58,27 @@ void report_hex(const char *name, uint32_t word) {
     report_text(name, digits);
 }
 
+void report_flag(const char *name, bool is_set) {
+    put_name(name);
+    put(is_set ? "true" : "false");
+}
+
+void report_spread(uint32_t values[], size_t n_values) {
+    for (size_t i = 1; i < n_values; i++) {
+        const uint32_t value = values[i];
+        size_t at = i;
+        for (; at > 0 && values[at - 1] > value; at--) {
+            values[at] = values[at - 1];
+        }
+        values[at] = value;
+    }
+    report_number("min", values[0]);
+    report_number("median", values[n_values / 2]);
+    report_number("max", values[n_values - 1]);
+}
+
 void report_check(bool is_passed) {
-    put_name("ok");
-    put(is_passed ? "true" : "false");
+    report_flag("ok", is_passed);
     n_checks++;
     n_failed += !is_passed;
 }

@@ -7,6 +7,7 @@
 #define SELFTEST_REPORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Begins a line. */
@@ -16,6 +17,10 @@ void report_begin(const char *part);
 void report_text(const char *name, const char *text);
 void report_number(const char *name, uint32_t number);
 void report_hex(const char *name, uint32_t word);
+void report_flag(const char *name, bool is_set);
+
+/* Sorts values, at least one, and adds their minimum, median and maximum. */
+void report_spread(uint32_t values[], size_t n_values);
 
 /* Adds whether a check was passed, and counts it. */
 void report_check(bool is_passed);

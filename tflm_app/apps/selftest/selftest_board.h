@@ -1,5 +1,6 @@
 /* What a board provides for the self-test (apps/selftest): five functions, besides board_init and
- * board_stack_used of board.h. None of them needs an operating system, a heap or a vendor's library.
+ * board_stack_used of board.h. None of them needs an operating system, a heap or a vendor's library. What a
+ * board lacks of the rest, `sound` and `stalls`, is left out of the report.
  *
  *     selftest_board   describes the chip: identity, clocks, unused memory
  *     selftest_count   reads the counter that measures costs
@@ -41,6 +42,32 @@ typedef struct {
     volatile uint32_t *start, *end;
 } selftest_memory_t;
 
+/* The way of MIDI to the sound, on boards that implement play_board.h. The output must be running after the
+ * last of the clocks was compared. */
+typedef struct {
+    void (*receive)(uint8_t byte);                   /* hands a byte on as the interrupt of the UART does */
+    size_t (*read)(uint8_t *bytes, size_t capacity); /* board_midi_read */
+    void (*put)(const int16_t *samples, const int16_t *end); /* board_audio_put */
+    uint32_t (*count)(void);                                 /* the halves that have begun to play */
+} selftest_sound_t;
+
+/* The counters of the DWT that say what takes cycles besides the instructions. Each has 8 bits. */
+enum { STALLS_CPI, STALLS_EXC, STALLS_SLEEP, STALLS_LSU, STALLS_FOLD, N_STALLS };
+
+typedef struct {
+    uint32_t cycles;
+    uint32_t n_stretches; /* from a reading of the counters to the next one */
+    uint32_t n_long;      /* those of over 255 cycles, in which a counter may have wrapped unseen */
+    uint32_t counts[N_STALLS];
+} selftest_stalls_t;
+
+typedef struct {
+    const char *sections[N_STALLS]; /* manual and section of each counter, or where it is missing */
+    bool is_present;
+    void (*begin)(void);                  /* begins to count */
+    void (*end)(selftest_stalls_t *sums); /* ends it, and adds what was counted */
+} selftest_stall_counters_t;
+
 typedef struct {
     const char *chip;
     const char *counter, *counter_section; /* what selftest_count reads */
@@ -53,6 +80,8 @@ typedef struct {
     size_t n_clocks;
     const selftest_memory_t *memories;
     size_t n_memories;
+    const selftest_sound_t *sound;           /* NULL if there is none */
+    const selftest_stall_counters_t *stalls; /* NULL if there are none */
 } selftest_board_t;
 
 /* Returns what is constant while the test runs; called once, at its start. */

@@ -3,21 +3,21 @@
  * every block. */
 #include "apps/selftest/checks.h"
 #include "apps/selftest/report.h"
-#include "player/midi_input.h"
+#include "apps/selftest/selftest_player.h"
 
 #define CHORD_BLOCKS 8u /* from one chord to the next, enough for a fade and an attack */
 #define TURN_BLOCKS (3u * CHORD_BLOCKS)
 #define N_TURNS 8u
 #define PROGRESS_BLOCKS 500u
 
-static player_t player;
+player_t selftest_player;
 static midi_input_t input;
 static int16_t samples[FM_BLOCK_SAMPLES] __attribute__((aligned(4)));
 
 static void send(uint32_t status, uint32_t first, uint32_t second) {
     const uint8_t bytes[] = {(uint8_t)status, (uint8_t)first, (uint8_t)second};
     for (size_t i = 0; i < (status == MIDI_PROGRAM_CHANGE ? 2 : sizeof bytes); i++) {
-        midi_input_receive(&input, &player, bytes[i]);
+        midi_input_receive(&input, &selftest_player, bytes[i]);
     }
 }
 
@@ -49,14 +49,14 @@ static void send_block(uint32_t block) {
 void check_worst_block(const selftest_board_t *board) {
     uint32_t worst = 0, worst_at = 0, n_late = 0;
     uint64_t total = 0;
-    player_init(&player);
+    player_init(&selftest_player);
     send(MIDI_CONTROL_CHANGE, 65, 127); /* all notes glide */
     send(MIDI_CONTROL_CHANGE, 5, 10);
     for (uint32_t block = 0; block < SELFTEST_BLOCKS; block++) {
         const uint32_t start = selftest_count();
         send_block(block);
-        midi_input_step(&input, &player);
-        player_render(&player, samples);
+        midi_input_step(&input, &selftest_player);
+        player_render(&selftest_player, samples);
         const uint32_t spent = selftest_count() - start;
         total += spent;
         n_late += board->counts_per_block > 0 && spent > board->counts_per_block;

@@ -8,6 +8,7 @@
 
 #include "board.h"
 #include "reset.h"
+#include "stalls.h"
 
 #if defined(__ARM_ARCH_8M_MAIN__)
 #define TIMER0 0x50000000u /* seen by secure code */
@@ -33,7 +34,7 @@ const selftest_board_t *selftest_board(void) {
         {"timer 0", "Arm DDI 0479 4.3", BOARD_SYSTICK_HZ, start_timer, count_timer},
     };
     static selftest_memory_t memories[] = {{"RAM", NULL, NULL}};
-    static const selftest_board_t board = {
+    static selftest_board_t board = {
         .chip = "QEMU MPS2",
         .counter = "instructions by SysTick",
         .counter_section = "Armv7-M ARM B3.3",
@@ -49,6 +50,7 @@ const selftest_board_t *selftest_board(void) {
     registers[0].value = CPUID;
     memories[0].start = link_stack_end;
     memories[0].end = link_ram_end;
+    board.stalls = stalls_counters();
     return &board;
 }
 

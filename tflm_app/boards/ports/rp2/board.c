@@ -60,6 +60,8 @@ void rp2_console_interrupt(void) { uart_receive(&console); }
 void rp2_midi_interrupt(void) { uart_receive(&midi); }
 
 void rp2_show_state(void) {
+void rp2_midi_inject(uint8_t byte) { uart_inject(&midi, byte); }
+
     static uint32_t block;
     block = block + 1u < LED_BLOCKS ? block + 1u : 0;
     const uint32_t n_flashes = 1u + error;

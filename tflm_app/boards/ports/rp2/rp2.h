@@ -11,6 +11,9 @@ void rp2_start(void);
 void rp2_console_interrupt(void);
 void rp2_midi_interrupt(void);
 
+/* Hands a byte of MIDI on as the interrupt does; for the self-test. */
+void rp2_midi_inject(uint8_t byte);
+
 /* Updates the LED; called once per block (4 ms). */
 void rp2_show_state(void);
 

@@ -9,6 +9,8 @@
 #include "play_board.h"
 #include "registers.h"
 #include "reset.h"
+#include "rp2.h"
+#include "stalls.h"
 
 #define CPUID 0xE000ED00u
 
@@ -45,6 +47,7 @@ const selftest_board_t *selftest_board(void) {
         {"TIMER", CHIP_TIMER_SECTION, 1000000u, start_timer, count_timer},
         {"blocks of sound", CHIP_SOUND_SECTION, 250, start_audio, count_blocks},
     };
+    static const selftest_sound_t sound = {rp2_midi_inject, board_midi_read, board_audio_put, count_blocks};
     static selftest_memory_t memories[] = {{"SRAM", NULL, NULL}};
     static selftest_board_t board = {
         .chip = CHIP_NAME,
@@ -56,12 +59,14 @@ const selftest_board_t *selftest_board(void) {
         .n_clocks = 2,
         .memories = memories,
         .n_memories = 1,
+        .sound = &sound,
     };
     clocks_release(RESET_SYSINFO);
     registers[0].value = REGISTER(CPUID);
     registers[1].value = REGISTER(SYSINFO_CHIP_ID);
     memories[0].start = link_second_stack_end;
     memories[0].end = link_ram_end;
+    board.stalls = stalls_counters();
     board.counter_hz = clocks_core_hz();
     board.counts_per_block = board_cycles_per_block();
     return &board;

@@ -44,6 +44,12 @@ void uart_receive(uart_t *uart) {
     }
 }
 
+void uart_inject(uart_t *uart, uint8_t byte) {
+    __asm__ volatile("cpsid i" ::: "memory");
+    put(uart, byte);
+    __asm__ volatile("cpsie i" ::: "memory");
+}
+
 size_t uart_read(uart_t *uart, uint8_t *bytes, size_t capacity) {
     __asm__ volatile("cpsid i" ::: "memory"); /* the interrupt also calls uart_receive */
     uart_receive(uart);

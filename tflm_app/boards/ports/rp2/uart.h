@@ -26,6 +26,9 @@ void uart_start(uart_t *uart, uint32_t base, uint32_t irq, uint32_t baud);
 /* Moves the received bytes from the FIFO to the ring. */
 void uart_receive(uart_t *uart);
 
+/* Puts a byte into the ring as if it had been received; for the self-test. */
+void uart_inject(uart_t *uart, uint8_t byte);
+
 /* Reads up to `capacity` bytes from the ring; returns their number. */
 size_t uart_read(uart_t *uart, uint8_t *bytes, size_t capacity);
 

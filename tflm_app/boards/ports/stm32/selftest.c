@@ -8,6 +8,7 @@
 #include "chip.h"
 #include "play_board.h"
 #include "reset.h"
+#include "stalls.h"
 #include "stm32.h"
 
 #define CPUID REGISTER(0xE000ED00u)
@@ -38,6 +39,8 @@ static void start_audio(void) {
 
 static uint32_t count_blocks(void) { return n_blocks; }
 
+static void receive(uint8_t byte) { uart_inject(&midi_uart, byte); }
+
 /* The first word behind everything that is in RAM. The copies of weights may lie in another memory. */
 static volatile uint32_t *unused_ram(void) {
     extern uint32_t link_weights_end[];
@@ -54,6 +57,7 @@ const selftest_board_t *selftest_board(void) {
         {"TIM2", CHIP_TIM2_SECTION, 0, start_timer, count_timer},
         {"blocks of sound", CHIP_I2S_SECTION, 250, start_audio, count_blocks},
     };
+    static const selftest_sound_t sound = {receive, board_midi_read, board_audio_put, count_blocks};
     static selftest_memory_t memories[] = {{"RAM", NULL, NULL}};
     static selftest_board_t board = {
         .chip = CHIP_NAME,
@@ -63,12 +67,14 @@ const selftest_board_t *selftest_board(void) {
         .n_clocks = 2,
         .memories = memories,
         .n_memories = 1,
+        .sound = &sound,
     };
     registers[0].value = CPUID;
     registers[1].value = DBGMCU_IDCODE;
     clocks_to_check[0].hz = clocks.timer_hz;
     memories[0].start = unused_ram();
     memories[0].end = link_ram_end;
+    board.stalls = stalls_counters();
     board.counter = has_dwt() ? "DWT_CYCCNT" : "SysTick";
     board.counter_section = has_dwt() ? "Armv7-M ARM C1.8" : "Armv7-M ARM B3.3";
     board.counter_hz = clocks.core_hz;

@@ -75,6 +75,12 @@ void uart_interrupt(uart_t *uart) {
     set_room_interrupt(uart);
 }
 
+void uart_inject(uart_t *uart, uint8_t byte) {
+    interrupts_mask();
+    put_received(uart, byte);
+    interrupts_unmask();
+}
+
 size_t uart_read(uart_t *uart, void *bytes, size_t capacity) {
     ring_t *const ring = &uart->received;
     size_t n = 0;

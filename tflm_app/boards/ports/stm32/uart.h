@@ -29,6 +29,9 @@ void uart_start(uart_t *uart, uint32_t irq, uint32_t clock_hz, uint32_t baud);
 
 void uart_interrupt(uart_t *uart);
 
+/* Puts a byte into the ring as if it had been received; for the self-test. */
+void uart_inject(uart_t *uart, uint8_t byte);
+
 /* Reads up to `capacity` received bytes; returns their number. */
 size_t uart_read(uart_t *uart, void *bytes, size_t capacity);
 

@@ -1,0 +1,142 @@
+"""Finds what cannot be so in the report of a self-test: lines that contradict themselves or others.
+
+A serial line that drops or changes bytes can leave a report that is well-formed and wrong.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from pipeline.core.constants import FRAME_RATE
+from pipeline.target.selftest_lines import STALLS, Line
+
+CLOCK_TOLERANCE_INVERSE = 500  # TOLERANCE_INVERSE of apps/selftest/clocks.c
+_NAMED_BY = {  # the entries that tell lines about one part apart
+    **{"begin": (), "flash": (), "worst_block": (), "stack": (), "latency": (), "end": ()},
+    **{"register": ("name",), "memory": ("name",), "clock": ("name",), "counter": ("name",)},
+    **{"cost": ("model", "stage", "caches"), "model": ("model", "stage")},
+    **{"stalls": ("model", "stage"), "progress": ("block",)},
+}
+
+
+def find_contradiction(lines: Sequence[Line]) -> str:
+    """Returns what contradicts itself in well-formed lines, the first of which is the beginning.
+
+    Returns:
+        A clause that names the numbers of lines; nothing if the lines agree.
+    """
+    seen: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(lines, 1):
+        what = (line["part"], *(str(line[name]) for name in _NAMED_BY[line["part"]]))
+        first = seen.setdefault(what, number)
+        if first < number:
+            return f"lines {first} and {number} are both about {' '.join(what)}"
+        for wrong in _RULES.get(line["part"], _nothing)(line, lines[0]):
+            return f"line {number} contradicts itself: {wrong}"
+    return next(_between(lines), "")
+
+
+def _nothing(_line: Line, _head: Line) -> Iterator[str]:
+    yield from ()
+
+
+def _order(line: Line, _head: Line) -> Iterator[str]:
+    values = line["min"], line["median"], line["max"]
+    if list(values) != sorted(values):
+        yield "min {}, median {} and max {} are not in order".format(*values)
+
+
+def _verdict(line: Line, is_passed: bool, why: str) -> Iterator[str]:
+    if line["ok"] is not is_passed:
+        yield f"ok is {str(line['ok']).lower()}, and {why}"
+
+
+def _begin(line: Line, _head: Line) -> Iterator[str]:
+    counts, hz = line["counts_per_block"], line["counter_hz"]
+    if counts and abs(hz - FRAME_RATE * counts) > FRAME_RATE:
+        yield f"{counts} counts per block are not 4 ms at {hz} Hz"
+
+
+def _flash(line: Line, _head: Line) -> Iterator[str]:
+    expected, found = (int(line[name], 16) for name in ("expected", "found"))
+    is_passed = line["bytes"] > 0 and expected == found
+    yield from _verdict(line, is_passed, f"{line['found']} was found in {line['bytes']} bytes")
+
+
+def _memory(line: Line, _head: Line) -> Iterator[str]:
+    fault = line.get("fault")
+    yield from _verdict(line, fault is None, f"the fault is at {fault}" if fault else "no fault")
+    start = int(line["address"], 16)
+    if fault is not None and not start <= int(fault, 16) < start + line["bytes"]:
+        yield f"the fault at {fault} is outside of it"
+
+
+def _model(line: Line, _head: Line) -> Iterator[str]:
+    frame = line.get("first_wrong_frame")
+    yield from _verdict(line, frame is None, f"the first wrong frame is {frame}")
+    if frame is not None and frame >= line["frames"]:
+        yield f"frame {frame} of {line['frames']} is wrong"
+
+
+def _stalls(line: Line, _head: Line) -> Iterator[str]:
+    if line["long"] > line["stretches"]:
+        yield f"{line['long']} of {line['stretches']} stretches are long"
+    for name in STALLS:
+        if line[name] > line["cycles"]:
+            yield f"{name} counts {line[name]} in {line['cycles']} cycles"
+
+
+def _progress(line: Line, _head: Line) -> Iterator[str]:
+    if line["block"] > line["blocks"]:
+        yield f"block {line['block']} of {line['blocks']}"
+
+
+def _worst_block(line: Line, head: Line) -> Iterator[str]:
+    blocks, late, mean, worst = (line[name] for name in ("blocks", "late", "mean", "max"))
+    per_block = head["counts_per_block"]
+    yield from _verdict(line, late == 0, f"{late} blocks are late")
+    if line["at_block"] >= blocks or late > blocks:
+        yield f"there are only {blocks} blocks"
+    if mean > worst or worst > (mean + 1) * blocks:  # the mean is rounded down
+        yield f"the mean of {blocks} blocks is {mean}, and the worst takes {worst}"
+    if per_block and (late > 0) is not (worst > per_block):
+        yield f"{late} blocks are late, and the worst takes {worst} of {per_block}"
+    if late * per_block > (mean + 1) * blocks:
+        yield f"{late} late blocks take more time than all {blocks}"
+    if line["voices"] != head["voices"]:
+        yield f"{line['voices']} voices play, and the board has {head['voices']}"
+
+
+def _clock(line: Line, _head: Line) -> Iterator[str]:
+    expected, found = line["expected"], line["found"]
+    is_passed = abs(found - expected) <= expected // CLOCK_TOLERANCE_INVERSE
+    yield from _verdict(line, is_passed, f"{found} counts of {expected} were found")
+
+
+def _latency(line: Line, head: Line) -> Iterator[str]:
+    yield from _order(line, head)
+    notes, sounded = line["notes"], line["sounded"]
+    yield from _verdict(line, sounded == notes, f"{sounded} of {notes} notes sounded")
+    if sounded > notes:
+        yield f"{sounded} of {notes} notes sounded"
+
+
+_RULES: dict[str, Callable[[Line, Line], Iterator[str]]] = {
+    **{"begin": _begin, "flash": _flash, "memory": _memory, "cost": _order, "model": _model},
+    **{"stalls": _stalls, "progress": _progress, "worst_block": _worst_block, "clock": _clock},
+    "latency": _latency,
+}
+
+
+def _between(lines: Sequence[Line]) -> Iterator[str]:
+    """Yields contradictions between different lines."""
+    names = {line["model"] for line in lines if line["part"] == "model"}
+    if len(names) != lines[0]["models"]:
+        yield f"line 1 announces {lines[0]['models']} models, and {len(names)} follow"
+    costs = {
+        (line["model"], line["stage"]): (number, line)
+        for number, line in enumerate(lines, 1)
+        if line["part"] == "cost" and line["caches"] == "warm"
+    }
+    for (model, stage), (number, line) in costs.items():
+        at, block = costs.get((model, "block"), (number, line))
+        if line["min"] > block["min"] or line["max"] > block["max"]:
+            yield f"lines {number} and {at} contradict: {stage} takes longer than the whole block"
