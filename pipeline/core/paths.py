@@ -9,6 +9,7 @@ PATCH_DIR = REPOSITORY / "data" / "patches"
 PROFILE_DIR = REPOSITORY / "data" / "profiles"
 MODEL_DIR = REPOSITORY / "data" / "models"  # pretrained run folders
 ABLATION_DIR = REPOSITORY / "data" / "ablations"  # grids and their results
+BOARD_REPORT_DIR = REPOSITORY / "data" / "boards"  # what real boards have measured
 RUN_DIR = REPOSITORY / "runs"
 APP_DIR = REPOSITORY / "tflm_app"
 BUILD_DIR = REPOSITORY / "build"

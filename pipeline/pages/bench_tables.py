@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.core.constants import VARIANT_LABELS
 from pipeline.core.errors import UserError
 from pipeline.core.markdown import table, thousands
+from pipeline.evaluation.measured_boards import measured_text
 from pipeline.target.boards import ESTIMATED_BOARDS
 
 Row = Mapping[str, Any]
@@ -155,7 +156,7 @@ def _reverbs(reverbs: Sequence[Row]) -> str:
 def _boards(rows: Sequence[Row]) -> str:
     head = ["board", "core", "instructions per block and voice", "CPU share", "note-on to sample"]
     head += ["flash", "RAM, one voice", "worst block, all voices", "RAM, all voices"]
-    head += ["live: instructions per block (worst)"]
+    head += ["live: instructions per block (worst)", "measured on a board"]
     notes = (
         f"One voice of {rows[0]['run']}. Instructions are counted in an emulator of the core.\n"
         "Flash and RAM come from the linker and include the stack. Note-on to sample is the time\n"
@@ -201,7 +202,7 @@ def _board_cells(row: Row) -> list[str]:
         cells.append(f"{text(row[name])} {verdict} {text(row['limits'][name])}")
     n_voices, more = row["n_voices"], _kilobytes(row["ram_bytes_per_further_voice"])
     cells.append(f"{_kilobytes(row['image_ram_bytes'])}: {n_voices}, {more} each")
-    cells.append(_live(row["live"]))
+    cells += [_live(row["live"]), measured_text(row["board"])]
     return cells
 
 

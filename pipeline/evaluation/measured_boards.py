@@ -1,0 +1,61 @@
+"""What real boards have measured, as far as somebody has sent a report (``data/boards``)."""
+
+import json
+from pathlib import Path
+
+from pipeline.core.errors import UserError
+from pipeline.core.paths import BOARD_REPORT_DIR
+from pipeline.evaluation.selftest_consistency import find_contradiction
+from pipeline.evaluation.selftest_report import SelftestReport
+from pipeline.target.selftest_lines import parse_line
+
+
+def measured_text(board: str, folder: Path = BOARD_REPORT_DIR) -> str:
+    """Returns what a real board takes of its time, and how soon it sounds, as a phrase.
+
+    Args:
+        board: Name of the board.
+        folder: Folder of reports; a report is named after its board.
+
+    Returns:
+        The phrase; nothing if there is no report of the board.
+
+    Raises:
+        UserError: The report is damaged, or that of another board, or a check failed on the board.
+    """
+    path = folder / f"{board}.json"
+    if not path.is_file():
+        return ""
+    report = _load(path)
+    head = report.head
+    if head["board"] != board or not head["counts_per_block"]:
+        raise UserError(f"{path} is the report of another board, {head['board']}: rename it")
+    if report.failed:
+        raise UserError(f"{path} says what failed, {report.failed[0]}: remove it")
+    block = next(
+        line for line in report.of("cost") if line["stage"] == "block" and line["caches"] == "warm"
+    )
+    worst, latency = report.of("worst_block")[0], report.of("latency")[0]
+    return (
+        f"one voice of {block['model']} {_percent(block['median'], head['counts_per_block'])}, "
+        f"worst block {_percent(worst['max'], head['counts_per_block'])} with {worst['voices']}, "
+        f"MIDI to sound at most {1000 * latency['max'] / head['counter_hz']:.1f} ms"
+    )
+
+
+def _load(path: Path) -> SelftestReport:
+    try:
+        content = json.loads(path.read_text())
+        lines = [parse_line(json.dumps(line)) for line in content["lines"]]
+        parts = {line["part"] for line in lines}
+        if lines[0]["part"] != "begin" or not {"cost", "worst_block", "latency"} <= parts:
+            raise ValueError(path)
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise UserError(f"{path} is no report of python -m pipeline.board_report") from None
+    if contradiction := find_contradiction(lines):
+        raise UserError(f"{path}: {contradiction}")
+    return SelftestReport(lines, content.get("messages", []))
+
+
+def _percent(counts: int, counts_per_block: int) -> str:
+    return f"{100 * counts / counts_per_block:.1f} %"
