@@ -23,8 +23,8 @@ def write_export(tree: Mapping[str, str | bytes], out: Path) -> None:
             stay.
 
     Raises:
-        UserError: The folder holds something else, or a file that is in the way was not exported
-            or has been edited.
+        UserError: The folder holds something else, a file that is in the way was not exported or
+            has been edited, or a folder that is written to holds an export of its own.
     """
     earlier = read_marker(out)
     contents = {
@@ -37,11 +37,17 @@ def write_export(tree: Mapping[str, str | bytes], out: Path) -> None:
         if path.exists() and (path.is_dir() or _checksum(path.read_bytes()) not in checksums):
             reason = "was edited since it was exported" if name in earlier else "was not exported"
             raise UserError(f"{path} {reason}: move it away, or give another --out")
+    for folder in sorted({(out / name).parent for name in planned} - {out}):
+        if (folder / MARKER).is_file():
+            raise UserError(
+                f"{folder} holds an export of its own: move it away, or give another --out"
+            )
     _write_marker(out, both)  # an interrupted export can then be repeated
     for name, content in contents.items():
         _write(out / name, content)
     for name in both.keys() - tree.keys():
         (out / name).unlink(missing_ok=True)
+        _remove_empty_folders((out / name).parent, out)
     _write_marker(out, planned)
 
 
@@ -79,6 +85,13 @@ def _is_entry(entry: tuple[str, object]) -> bool:
 def _write_marker(out: Path, checksums: _Checksums) -> None:
     content = {"made_by": "python -m pipeline.export", "files": checksums}
     _write(out / MARKER, f"{json.dumps(content, indent=1)}\n".encode())
+
+
+def _remove_empty_folders(folder: Path, out: Path) -> None:
+    """Removes a folder of the export, and those around it, as far as nothing is left in them."""
+    while folder != out and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 def _write(path: Path, content: bytes) -> None:

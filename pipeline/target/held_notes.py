@@ -4,6 +4,7 @@ from pipeline.audio.midi_files import CONTROL, NOTE_OFF, NOTE_ON, MidiEvent
 
 PEDAL, SOSTENUTO = 64, 66  # the sustain pedal, and the one that holds only what is down already
 ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF, MONO, POLY = 120, 121, 123, 126, 127
+ENDING_ALL = (ALL_SOUND_OFF, ALL_NOTES_OFF, 124, 125)  # what changes nothing else on a player
 
 
 class HeldNotes:

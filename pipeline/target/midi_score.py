@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.audio.midi_files import NOTE_OFF, NOTE_ON, PROGRAM, MidiEvent, read_events
+from pipeline.audio.midi_files import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM, MidiEvent, read_events
 from pipeline.audio.note_names import note_name
 from pipeline.core.constants import FRAME_RATE
 from pipeline.core.errors import UserError
-from pipeline.target.held_notes import HeldNotes
+from pipeline.target.held_notes import ENDING_ALL, HeldNotes
 from pipeline.target.midi_parts import (
     DRUM_CHANNEL,
     Part,
@@ -121,7 +121,7 @@ def load_piece(
             f"{path} holds no note from {note_name(LOWEST_NOTE)} to {note_name(HIGHEST_NOTE)}: "
             "transpose it"
         )
-    selected = list(_select(events, played))
+    selected = list(_select(events, parts, played))
     score = [(event.block, event.message) for event in selected]
     last = score[-1][0]
     if last > MAX_SECONDS * FRAME_RATE:
@@ -146,14 +146,18 @@ def load_piece(
     )
 
 
-def _select(events: Sequence[MidiEvent], parts: Sequence[Part]) -> Iterator[MidiEvent]:
-    """Yields what the parts play.
+def _select(
+    events: Sequence[MidiEvent], parts: Sequence[Part], played: Sequence[Part]
+) -> Iterator[MidiEvent]:
+    """Yields what the parts that are played play.
 
     Controllers act on a channel, whichever track they are in. So does a note-off, unless it ends a
-    note of a part that is not played: of its own track, or else of another one.
+    note of a part that is not played: of its own track, or else of another one. A controller that
+    ends all notes ends those of its own part, if its track has notes on the channel.
     """
-    chosen = {(part.index, part.channel) for part in parts}
-    channels = {part.channel for part in parts}
+    known = {(part.index, part.channel) for part in parts}
+    chosen = {(part.index, part.channel) for part in played}
+    channels = {part.channel for part in played}
     down: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for event in events:
         is_played = event.channel in channels and event.kind != PROGRAM
@@ -166,6 +170,12 @@ def _select(events: Sequence[MidiEvent], parts: Sequence[Part]) -> Iterator[Midi
             ]
             is_played &= all((track, event.channel) in chosen for track in owners)
             is_played &= _is_reachable(event.message[1])
+        elif event.kind == CONTROL and event.message[1] in ENDING_ALL:
+            own = (event.track, event.channel)
+            for (channel, note), tracks in down.items():
+                if channel == event.channel:
+                    down[channel, note] = [t for t in tracks if own in known and t != event.track]
+            is_played &= own in chosen or own not in known
         if is_played:
             yield event
 

@@ -101,3 +101,23 @@ def test_marker_states_what_made_the_folder(tmp_path):
     content = json.loads((tmp_path / MARKER).read_text())
     assert content["made_by"] == "python -m pipeline.export"
     assert {name: len(sums) for name, sums in content["files"].items()} == dict.fromkeys(TREE, 1)
+
+
+def test_folders_of_an_earlier_export_leave_none_empty(tmp_path):
+    write_export({**TREE, "examples/one/a.c": "1\n", "examples/two/b.c": "2\n"}, tmp_path)
+    (tmp_path / "examples" / "two" / "own.c").write_text("mine\n")
+    write_export({"README.md": "three\n"}, tmp_path)
+    assert not (tmp_path / "src").exists() and not (tmp_path / "examples" / "one").exists()
+    assert contents(tmp_path) == {"README.md": "three\n", "examples/two/own.c": "mine\n"}
+
+
+def test_export_within_the_folders_of_a_library_is_refused(tmp_path):
+    """Otherwise models of earlier times would lie among those of the library."""
+    write_export(TREE, tmp_path)
+    write_export({"old.dsp.ddx7": "model\n"}, tmp_path / "models")
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match="models holds an export of its own: move it away, or"):
+        write_export({**TREE, "models/new.dsp.ddx7": "model\n"}, tmp_path)
+    assert contents(tmp_path) == before
+    write_export({**TREE, "src/new.h": "four\n"}, tmp_path)  # which writes nothing there
+    assert contents(tmp_path)["models/old.dsp.ddx7"] == "model\n"

@@ -113,6 +113,18 @@ def test_parts_are_selected_for_the_list(band):
     assert [part.track for part in list_parts(band, channels=[2, 10], tracks=[1, 2])] == [2]
 
 
+@pytest.mark.parametrize("number", [120, 123, 124, 125])
+def test_all_notes_off_ends_the_notes_of_its_own_track(tmp_path, number):
+    """Both tracks play on channel 1; the third one, which holds no notes, acts on all of it."""
+    tune = [*note(60, 500), *note(62, 500)]
+    other = [*note(48, 100), control(number, 0)]
+    path = write_tracks(tmp_path / "tune.mid", tune, other, [control(number, 0, rest=300)])
+    alone = load_piece(write_tracks(tmp_path / "alone.mid", tune, [control(number, 0, rest=300)]))
+    assert load_piece(path, tracks=[1]).score == alone.score
+    ends = [block for block, message in load_piece(path).score if message[0] == 0xB0]
+    assert ends == [25, 75]
+
+
 def test_note_off_ends_a_note_of_another_track(tmp_path):
     on, off = note(60, 250)
     path = write_tracks(tmp_path / "tune.mid", [on], [off.copy(time=250)])
