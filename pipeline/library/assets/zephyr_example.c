@@ -1,11 +1,9 @@
 /* Plays a scale on the I2S device of the alias i2s-tx. */
 #include <zephyr/drivers/i2s.h>
-#include <zephyr/kernel.h>
 
 #include "ddx7.h"
 
-#define RATE 48000
-#define FRAMES 192 /* 4 ms */
+enum { RATE = 48000, FRAMES = 192 }; /* blocks of 4 ms */
 
 static int16_t samples[FRAMES], stereo[FRAMES][2];
 K_MEM_SLAB_DEFINE_STATIC(slab, sizeof stereo, 4, 4);
@@ -14,16 +12,13 @@ static ddx7_t synth;
 int main(void) {
     static const uint8_t scale[] = {60, 62, 64, 65, 67, 69, 71, 72};
     const struct device *const i2s = DEVICE_DT_GET(DT_ALIAS(i2s_tx));
-    const struct i2s_config config = {
-        .word_size = 16, .channels = 2, .frame_clk_freq = RATE, .format = I2S_FMT_DATA_FORMAT_I2S,
-        .options = I2S_OPT_FRAME_CLK_MASTER | I2S_OPT_BIT_CLK_MASTER,
+    const struct i2s_config config = { /* format and options 0: I2S, whose clocks are made here */
+        .word_size = 16, .channels = 2, .frame_clk_freq = RATE,
         .mem_slab = &slab, .block_size = sizeof stereo, .timeout = SYS_FOREVER_MS,
     };
-    if (i2s_configure(i2s, I2S_DIR_TX, &config) != 0 || !ddx7_init(&synth, sizeof synth, RATE)) {
-        return 1;
-    }
-    for (unsigned n = 0;; n++) { /* a note each 125 blocks: half a second */
-        if (n % 125 == 0) {
+    int error = i2s_configure(i2s, I2S_DIR_TX, &config) | !ddx7_init(&synth, sizeof synth, RATE);
+    for (unsigned n = 0; error == 0; n++) {
+        if (n % 125 == 0) { /* half a second */
             ddx7_note_off(&synth, scale[(n / 125 + 7) % 8]);
             ddx7_note_on(&synth, scale[n / 125 % 8], 100);
         }
@@ -31,11 +26,10 @@ int main(void) {
         for (int i = 0; i < FRAMES; i++) {
             stereo[i][0] = stereo[i][1] = samples[i];
         }
-        if (i2s_buf_write(i2s, stereo, sizeof stereo) != 0) { /* waits until there is room */
-            return 1;
-        }
+        error = i2s_buf_write(i2s, stereo, sizeof stereo); /* waits until there is room */
         if (n == 1) { /* two blocks wait */
-            i2s_trigger(i2s, I2S_DIR_TX, I2S_TRIGGER_START);
+            error |= i2s_trigger(i2s, I2S_DIR_TX, I2S_TRIGGER_START);
         }
     }
+    return error;
 }
