@@ -1,13 +1,8 @@
-/* Two potentiometers at ADC1, for loudness and vibrato, and the user button, which plays the demo phrase or
- * switches live mode.
+/* Two potentiometers at ADC1, for loudness and vibrato, which are ignored if they are not there
+ * (potentiometer.h), and the user button, which plays the demo phrase or switches live mode.
  *
  * Conversions alternate: each read of the panel takes the last result and starts the conversion of the
- * other potentiometer, so each one is read every 8 ms. Its value is smoothed, and reported when it moves by
- * more than half a step; for the first time when it has moved by four steps, so that a potentiometer that
- * nobody touches has no effect.
- *
- * A pin without a potentiometer floats, and is not read. It keeps the voltage to which it was last pulled,
- * while a potentiometer of 10 kOhm restores its own at once.
+ * other potentiometer, so each one is read every 8 ms.
  *
  * Source: RM0433 sections 11.3 (pulls are off in analog mode), 25.4 and 25.6 (ADC).
  */
@@ -15,13 +10,13 @@
 #include "chip.h"
 #include "pins.h"
 #include "play_board.h"
+#include "potentiometer.h"
 #include "stm32.h"
 
 #define ADC_CLOCK_BY_12 (6u << 18)
 #define ADC_LONGEST_SAMPLES(channel) (7u << 3 * ((channel)-10u)) /* in SMPR2 */
 
 #define PULL_READS 10000u /* of a register, while a pin is pulled: over 100 us */
-#define FLOATING 8192     /* an eighth of the range: least difference after both pulls */
 
 enum { PULL_UP = 1, PULL_DOWN = 2 }; /* GPIO_PUPDR */
 
@@ -30,13 +25,10 @@ typedef struct {
     uint8_t channel;    /* channel of ADC1 */
     uint8_t controller; /* MIDI controller */
     bool is_connected;
-    bool is_known;     /* its position at the start has been read */
-    bool is_used;      /* it has moved */
-    uint8_t value;     /* last reported, 0 to 127 */
-    uint32_t smoothed; /* 0 to 65535 */
-} potentiometer_t;
+    potentiometer_t state;
+} input_t;
 
-static potentiometer_t potentiometers[] = {
+static input_t potentiometers[] = {
     {.pin = {0, 3}, .channel = 15, .controller = 11}, /* A0, PA3: expression */
     {.pin = {2, 0}, .channel = 10, .controller = 1},  /* A1, PC0: modulation */
 };
@@ -52,7 +44,7 @@ static void convert(uint32_t number) {
 }
 
 /* Returns the voltage, 0 to 65535, that a pin keeps after it was pulled up or down. */
-static int32_t voltage_after(const potentiometer_t *potentiometer, uint32_t number, uint32_t pull) {
+static uint32_t voltage_after(const input_t *potentiometer, uint32_t number, uint32_t pull) {
     const pin_t pin = potentiometer->pin;
     GPIO_PUPDR(pin.port) = (GPIO_PUPDR(pin.port) & ~(3u << 2 * pin.pin)) | pull << 2 * pin.pin;
     pin_set_mode(pin, PIN_INPUT);
@@ -62,7 +54,7 @@ static int32_t voltage_after(const potentiometer_t *potentiometer, uint32_t numb
     pin_set_mode(pin, PIN_ANALOG);
     convert(number);
     (void)wait_until(ADC_ISR(ADC1_BASE), ADC_CONVERTED, ADC_CONVERTED);
-    return (int32_t)(REGISTER(ADC_DR(ADC1_BASE)) & 0xFFFFu);
+    return REGISTER(ADC_DR(ADC1_BASE)) & 0xFFFFu;
 }
 
 void panel_start(void) {
@@ -73,39 +65,25 @@ void panel_start(void) {
     }
     if (has_adc) {
         for (uint32_t i = 0; i < N_POTENTIOMETERS; i++) {
-            potentiometer_t *const one = &potentiometers[i];
-            one->is_connected = voltage_after(one, i, PULL_UP) - voltage_after(one, i, PULL_DOWN) < FLOATING;
+            input_t *const one = &potentiometers[i];
+            const uint32_t high = voltage_after(one, i, PULL_UP);
+            one->is_connected = potentiometer_is_connected(high, voltage_after(one, i, PULL_DOWN));
         }
         convert(0);
     }
 }
 
-/* Returns whether the value must be reported. A step is 512; the hysteresis suppresses noise at its edges. */
-static bool follow(potentiometer_t *potentiometer, uint32_t sample) {
-    const int32_t error = (int32_t)sample - (int32_t)potentiometer->smoothed;
-    potentiometer->smoothed =
-        potentiometer->is_known ? potentiometer->smoothed + (uint32_t)(error / 8) : sample;
-    const int32_t from_middle = (int32_t)potentiometer->smoothed - (512 * potentiometer->value + 256);
-    const int32_t least = potentiometer->is_used ? 512 : 4 * 512;
-    if (potentiometer->is_known && from_middle > -least && from_middle < least) {
-        return false;
-    }
-    potentiometer->is_used = potentiometer->is_known;
-    potentiometer->is_known = true;
-    potentiometer->value = (uint8_t)(potentiometer->smoothed >> 9);
-    return potentiometer->is_used;
-}
-
 /* Called once per block, and again while it returns true. */
 bool board_panel_read(uint8_t *control, uint8_t *value) {
     if (has_adc && (REGISTER(ADC_ISR(ADC1_BASE)) & ADC_CONVERTED) != 0) {
-        potentiometer_t *const potentiometer = &potentiometers[converting];
+        input_t *const potentiometer = &potentiometers[converting];
         const uint32_t sample = REGISTER(ADC_DR(ADC1_BASE)) & 0xFFFFu; /* the read clears the flag */
-        const bool is_moved = potentiometer->is_connected && follow(potentiometer, sample);
+        const bool is_moved =
+            potentiometer->is_connected && potentiometer_follow(&potentiometer->state, sample);
         convert((converting + 1) % N_POTENTIOMETERS);
         if (is_moved) {
             *control = potentiometer->controller;
-            *value = potentiometer->value;
+            *value = potentiometer->state.value;
             return true;
         }
     }

@@ -16,6 +16,7 @@
 #define PLL_USB_BASE 0x4002C000u
 #define UART0_BASE 0x40034000u
 #define UART1_BASE 0x40038000u
+#define ADC_BASE 0x4004C000u
 #define PWM_BASE 0x40050000u
 #define TIMER_BASE 0x40054000u
 #define WATCHDOG_BASE 0x40058000u
@@ -31,6 +32,7 @@
 #define CHIP_ROM_POINTERS 0x14u
 
 /* 2.14 Resets: one bit per subsystem */
+#define RESET_ADC (1u << 0)
 #define RESET_DMA (1u << 2)
 #define RESET_IO_BANK0 (1u << 5)
 #define RESET_PADS_BANK0 (1u << 8)
@@ -72,8 +74,9 @@
 /* The timer counts the ticks of the watchdog. */
 #define TIMER_TICK WATCHDOG_TICK
 
-/* 2.15 Clocks: position of the clock of the USB controller */
+/* 2.15 Clocks: position of the clocks of USB controller and ADC */
 #define CLOCKS_USB_CTRL (CLOCKS_BASE + 0x54u)
+#define CLOCKS_ADC_CTRL (CLOCKS_BASE + 0x60u)
 
 /* Names for the self-test */
 #define CHIP_NAME "RP2040"

@@ -16,6 +16,7 @@
 #define PLL_USB_BASE 0x40058000u
 #define UART0_BASE 0x40070000u
 #define UART1_BASE 0x40078000u
+#define ADC_BASE 0x400A0000u
 #define PWM_BASE 0x400A8000u
 #define TIMER_BASE 0x400B0000u
 #define WATCHDOG_BASE 0x400D8000u
@@ -32,6 +33,7 @@
 #define CHIP_ROM_ARM_SECURE 4u
 
 /* 7.5 Resets: one bit per subsystem */
+#define RESET_ADC (1u << 0)
 #define RESET_DMA (1u << 2)
 #define RESET_IO_BANK0 (1u << 6)
 #define RESET_PADS_BANK0 (1u << 9)
@@ -73,8 +75,9 @@
 #define TIMER_TICK (TICKS_BASE + 0x1Cu)
 #define TIMER_TICK_CTRL (TICKS_BASE + 0x18u)
 
-/* 8.1 Clocks: position of the clock of the USB controller */
+/* 8.1 Clocks: position of the clocks of USB controller and ADC */
 #define CLOCKS_USB_CTRL (CLOCKS_BASE + 0x60u)
+#define CLOCKS_ADC_CTRL (CLOCKS_BASE + 0x6Cu)
 
 /* Names for the self-test */
 #define CHIP_NAME "RP2350"

@@ -1,4 +1,4 @@
-/* board.h and play_board.h for the Picos, except the audio functions (audio.c).
+/* board.h and play_board.h for the Picos, except audio (audio.c) and potentiometers (panel.c).
  *
  * The LED shows the state of the board: every two seconds one flash if all is well, two if the crystal did
  * not start, three if the PLL did not lock, four if the second core did not start; constantly dark or lit if
@@ -53,15 +53,16 @@ void rp2_start(void) {
         board_print("error 3: the second core does not start; one core plays, with fewer voices\r\n");
     }
     usb_start();
+    rp2_start_panel();
 }
 
 void rp2_console_interrupt(void) { uart_receive(&console); }
 
 void rp2_midi_interrupt(void) { uart_receive(&midi); }
 
-void rp2_show_state(void) {
 void rp2_midi_inject(uint8_t byte) { uart_inject(&midi, byte); }
 
+void rp2_show_state(void) {
     static uint32_t block;
     block = block + 1u < LED_BLOCKS ? block + 1u : 0;
     const uint32_t n_flashes = 1u + error;
@@ -114,12 +115,6 @@ size_t board_midi_read(uint8_t *bytes, size_t capacity) { return uart_read(&midi
 uint32_t board_midi_lost(void) { return midi.n_lost; }
 
 uint32_t board_midi_errors(void) { return midi.n_errors + usb_midi_errors(); }
-
-bool board_panel_read(uint8_t *control, uint8_t *value) {
-    (void)control;
-    (void)value;
-    return false;
-}
 
 size_t board_console_read(char *text, size_t capacity) {
     const size_t n = uart_read(&console, (uint8_t *)text, capacity);

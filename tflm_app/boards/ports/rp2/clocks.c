@@ -82,14 +82,22 @@ clocks_error_t clocks_start(void) {
     return error;
 }
 
-bool clocks_start_usb(void) {
-    if (reference_hz != CRYSTAL_HZ || !start_pll(PLL_USB_BASE, RESET_PLL_USB, PLL_USB_MULTIPLIER,
-                                                 PLL_USB_POST_DIVIDER, PLL_USB_POST_DIVIDER)) {
-        return false;
+/* Starts the PLL of USB and ADC, unless it runs, and then a clock that comes from it. */
+static bool start_48_mhz(uint32_t clock_control) {
+    static bool has_pll;
+    if (!has_pll) {
+        has_pll = reference_hz == CRYSTAL_HZ && start_pll(PLL_USB_BASE, RESET_PLL_USB, PLL_USB_MULTIPLIER,
+                                                          PLL_USB_POST_DIVIDER, PLL_USB_POST_DIVIDER);
     }
-    REGISTER(CLOCKS_USB_CTRL) = CLOCKS_USB_ENABLE; /* its divider is 1 after a reset */
-    return true;
+    if (has_pll) {
+        REGISTER(clock_control) = CLOCKS_48_MHZ_ENABLE; /* its divider is 1 after a reset */
+    }
+    return has_pll;
 }
+
+bool clocks_start_usb(void) { return start_48_mhz(CLOCKS_USB_CTRL); }
+
+bool clocks_start_adc(void) { return start_48_mhz(CLOCKS_ADC_CTRL); }
 
 uint32_t clocks_core_hz(void) { return core_hz; }
 

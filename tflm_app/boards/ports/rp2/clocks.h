@@ -1,4 +1,4 @@
-/* The clocks of the Picos: crystal (12 MHz) -> PLL -> core and peripherals, and a second PLL for USB.
+/* The clocks of the Picos: crystal (12 MHz) -> PLL -> core and peripherals, and a second PLL for USB and ADC.
  *
  * Every wait is bounded. If a clock does not start, the board continues with the previous one: too slowly to
  * play in time, but its console and its LED report the error.
@@ -18,8 +18,10 @@ typedef enum {
 /* Starts the clocks; takes 2 ms, and at most a quarter of a second. */
 clocks_error_t clocks_start(void);
 
-/* Starts the 48 MHz of the USB controller; returns false if the crystal or its PLL does not run. */
+/* Start the 48 MHz of the USB controller, or of the ADC; return false if the crystal or its PLL does not run.
+ */
 bool clocks_start_usb(void);
+bool clocks_start_adc(void);
 
 /* Frequency of the core and the peripherals, and of the reference clock, in Hz. */
 uint32_t clocks_core_hz(void);

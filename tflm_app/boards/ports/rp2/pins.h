@@ -15,6 +15,7 @@
 #define PIN_I2S_BCK 10u /* LRCK must be the next pin */
 #define PIN_I2S_LRCK 11u
 #define PIN_LED 25u
+#define PIN_ADC0 26u /* potentiometers, and at the next two pins */
 
 /* Connects a pin to a subsystem. */
 static inline void pin_connect(uint32_t pin, uint32_t function, uint32_t pad) {

@@ -31,8 +31,8 @@
 #define CLOCKS_SYS_FROM_REF 0u
 #define CLOCKS_SYS_FROM_PLL 1u /* SRC: the auxiliary source, which is PLL_SYS with AUXSRC 0 */
 #define CLOCKS_PERI_CTRL (CLOCKS_BASE + 0x48u)
-#define CLOCKS_PERI_ENABLE (1u << 11) /* AUXSRC 0: from clk_sys */
-#define CLOCKS_USB_ENABLE (1u << 11)  /* AUXSRC 0: from PLL_USB */
+#define CLOCKS_PERI_ENABLE (1u << 11)   /* AUXSRC 0: from clk_sys */
+#define CLOCKS_48_MHZ_ENABLE (1u << 11) /* AUXSRC 0 of the clocks of USB and ADC: from PLL_USB */
 
 /* 2.16, 8.2 Crystal oscillator */
 #define XOSC_CTRL (XOSC_BASE + 0x0u)
@@ -57,10 +57,14 @@
 #define PIN_FUNCTION_PWM 4u
 #define PIN_FUNCTION_SIO 5u
 #define PIN_FUNCTION_PIO0 6u
+#define PIN_FUNCTION_NONE 31u
 #define PADS_BANK0_GPIO(pin) (PADS_BANK0_BASE + 4u * (pin) + 4u)
-/* Both clear ISO, the isolation that is on after a reset of the RP2350. */
+/* All clear ISO, the isolation that is on after a reset of the RP2350. */
 #define PAD_PULL_UP ((1u << 6) | (1u << 3) | (1u << 1)) /* input, pulled up, Schmitt trigger */
 #define PAD_OUTPUT ((1u << 4) | (1u << 1))              /* 4 mA */
+#define PAD_ANALOG (1u << 7)                            /* OD; no input, no pulls */
+#define PAD_PULLED_UP (1u << 3)
+#define PAD_PULLED_DOWN (1u << 2)
 
 /* 4.2, 12.1 UART: Arm's PL011 */
 #define UART_DR 0x00u
@@ -118,6 +122,14 @@
 #define PWM_CC(slice) (PWM_BASE + 0x14u * (slice) + 0x0Cu)
 #define PWM_TOP(slice) (PWM_BASE + 0x14u * (slice) + 0x10u)
 #define PWM_CSR_ENABLE 1u
+
+/* 4.9, 12.4 ADC */
+#define ADC_CS (ADC_BASE + 0x0u)
+#define ADC_CS_EN (1u << 0)
+#define ADC_CS_START_ONCE (1u << 2)
+#define ADC_CS_READY (1u << 8)
+#define ADC_CS_AINSEL 12
+#define ADC_RESULT (ADC_BASE + 0x4u)
 
 /* 2.13, 7.4 The subsystems that the watchdog resets; 4.7, 12.9 Watchdog */
 #define PSM_WDSEL (PSM_BASE + 0x8u)

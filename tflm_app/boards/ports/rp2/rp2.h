@@ -14,6 +14,9 @@ void rp2_midi_interrupt(void);
 /* Hands a byte of MIDI on as the interrupt does; for the self-test. */
 void rp2_midi_inject(uint8_t byte);
 
+/* Prepares what board_panel_read reads; the clocks must run. */
+void rp2_start_panel(void);
+
 /* Updates the LED; called once per block (4 ms). */
 void rp2_show_state(void);
 
