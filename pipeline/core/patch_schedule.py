@@ -49,7 +49,14 @@ def find_schedule(modulators: Modulators, carriers: Sequence[int]) -> tuple[Step
 
 
 def _orders(modulators: Modulators, carriers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Yields orders in which operators follow their modulators: chain by chain first, then all."""
+    """Yields orders in which operators follow their modulators: chain by chain first, then all.
+
+    The first order has the shortest chain last. The device plays some pairs of operators in one go
+    (see `pipeline.emit.fm`), and the last operator leaves it the fewest registers for that.
+    """
+    last = min(carriers, key=lambda carrier: len(_depth_first(modulators, [carrier])))
+    others = [carrier for carrier in reversed(carriers) if carrier != last]
+    yield _depth_first(modulators, [*others, last])
     yield _depth_first(modulators, reversed(carriers))
     for order in permutations(range(len(modulators))):
         position = {operator: place for place, operator in enumerate(order)}

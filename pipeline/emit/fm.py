@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pipeline.core.patch import MAX_SHARED_MULTIPLE, Patch
 from pipeline.core.patch_schedule import Step
-from pipeline.emit.c_text import BANNER, braces, header, rows
+from pipeline.emit.c_text import BANNER, header, rows
 from pipeline.reference.fm import increment_per_f0
 
 MIXES = ("FM_X", "FM_Y")
@@ -22,11 +22,11 @@ def patch_texts(patch: Patch) -> dict[str, str]:
     n_carriers = len(patch.carriers)
     carriers = f"0x{sum(1 << carrier for carrier in patch.carriers):02X}u, {n_carriers}"
     algorithm = "".join(f"        {line}\n" for line in algorithm_lines(patch))
-    before, after = (
-        "".join(f"    {line}\n" for line in [*ratio_lines, *stretch_lines])
-        for ratio_lines, stretch_lines in zip(
-            _ratio_lines(own_multiples(patch)), _stretch_lines(patch), strict=True
-        )
+    before, after = _ratio_lines(own_multiples(patch))
+    advance, stretch = _stretch_lines(patch)
+    phases, stretches = (
+        "".join(f"    {line}\n" for line in lines)
+        for lines in ([*before, *advance, *after], stretch)
     )
     source = f"""\
 {BANNER}/* {patch.name}: {patch.routing}; the base oscillator runs at {patch.base_ratio} of f0. */
@@ -38,9 +38,8 @@ FM_HOT static void render(fm_voice_t *voice, float f0_hz, const int32_t levels_q
                           int16_t pcm[FM_BLOCK_SAMPLES]) {{
     fm_block_t block;
     fm_run_t run;
-{before}    fm_block_ramp_f0(&block, voice, f0_hz);
-{after}    fm_block_ramp_levels(&block, voice, levels_q32, {carriers});
-    fm_start(&run, &block, pcm);
+{phases}    fm_block_ramp_levels(&block, voice, levels_q32, {carriers});
+{stretches}    fm_start(&run, &block, pcm);
     do {{
         fm_advance(&run);
 {algorithm}    }} while (fm_continue(&run));
@@ -56,24 +55,38 @@ const fm_patch_t {name} = {{
 
 
 def algorithm_lines(patch: Patch) -> list[str]:
-    """Returns the body of the loop: a line per operator, and one per phase before its first use."""
+    """Returns the body of the loop: a line per operator or stack, and one per phase before it."""
     names = [_turns_name(patch, step.operator) for step in patch.schedule]
     uses = turns_uses(names)
     declared: set[str] = set()
     lines = []
-    for step, name, use in zip(patch.schedule, names, uses, strict=True):
-        if name not in declared:
-            declared.add(name)
-            lines.append(_declaration(patch, step.operator, name))
-        lines.append(_operator_line(patch, step, use))
-    modulator, carrier = patch.schedule[-2:]
-    is_stack = modulator.modulation is None and modulator.target == carrier.modulation
-    if is_stack and uses[-2] == uses[-1]:
-        is_added = int(modulator.mix is not None)
-        arguments = f"{_mix(modulator.target)}, {modulator.operator + 1}, {is_added}"
-        arguments += f", {carrier.operator + 1}, {uses[-1]}, {_mix(carrier.mix)}"
-        lines[-2:] = [f"fm_play_stack(&run, {arguments}, {len(patch.carriers)});"]
+    position = 0
+    while position < len(names):
+        n_played = 2 if _is_stack(patch, uses, position) else 1
+        played = slice(position, position + n_played)
+        for step, name in zip(patch.schedule[played], names[played], strict=True):
+            if name not in declared:
+                declared.add(name)
+                lines.append(_declaration(patch, step.operator, name))
+        write = _stack_line if n_played == 2 else _operator_line
+        lines.append(write(patch, *patch.schedule[played], *uses[played]))
+        position += n_played
     return lines
+
+
+def _is_stack(patch: Patch, uses: Sequence[str], position: int) -> bool:
+    """Whether an operator and the next one, which it modulates, are played by one call."""
+    if position + 1 == len(uses):
+        return False
+    modulator, carrier = patch.schedule[position : position + 2]
+    modulators = patch.modulators[carrier.operator]
+    later = (patch.modulators[step.operator] for step in patch.schedule[position + 2 :])
+    if modulator.operator not in modulators or modulators in later:
+        return False
+    first, second = uses[position : position + 2]
+    if carrier.target is None:  # the last call has the fewest registers
+        return modulator.modulation is None and first == second
+    return any(use.startswith("fm_loaded") for use in (first, second))
 
 
 def _declaration(patch: Patch, operator: int, name: str) -> str:
@@ -95,6 +108,20 @@ def _operator_line(patch: Patch, step: Step, turns: str) -> str:
         return f"fm_play(&run, {arguments}, {_mix(step.mix)}, {len(patch.carriers)});"
     verb = "fm_set" if step.mix is None else "fm_add"
     return f"{verb}(&run, {_mix(step.target)}, {arguments});"
+
+
+def _stack_line(
+    patch: Patch, modulator: Step, carrier: Step, modulator_turns: str, turns: str
+) -> str:
+    """Returns the line that plays a modulator and its carrier, whose phases are given."""
+    is_added = int(modulator.mix is not None)
+    arguments = f"&run, {_mix(modulator.target)}, {modulator.operator + 1}"
+    if carrier.target is None:
+        arguments += f", {is_added}, {carrier.operator + 1}, {turns}, {_mix(carrier.mix)}"
+        return f"fm_play_stack({arguments}, {len(patch.carriers)});"
+    arguments += f", {modulator_turns}, {_mix(modulator.modulation)}, {is_added}"
+    arguments += f", {carrier.operator + 1}, {turns}, {_mix(carrier.mix)}"
+    return f"fm_stack({arguments}, {_mix(carrier.target)});"
 
 
 def _turns_name(patch: Patch, operator: int) -> str:
@@ -141,20 +168,19 @@ def _stretch_tables(patch: Patch) -> str:
     if not patch.is_stretched:
         return ""
     table = rows((f"{word}u" for word in patch.stretch_table), 8)
-    weights = braces(stretch_weights(patch))
-    return (
-        f"\nstatic const uint32_t stretch_table[] = {{\n{table}}};\n"
-        f"static const int32_t stretch_weights[] = {weights};\n"
-    )
+    return f"\nstatic const uint32_t stretch_table[] = {{\n{table}}};\n"
 
 
 def _stretch_lines(patch: Patch) -> tuple[list[str], list[str]]:
-    """Returns the lines that prepare the stretch, before and after the oscillator advances."""
-    n_weights = len(stretch_weights(patch))
-    if not n_weights:
-        return [], []
-    arguments = f"stretch, stretch_weights, {n_weights}, voice, stretch_table, f0_hz"
-    return [f"fm_ramp_t stretch[{n_weights}];"], [f"fm_block_ramp_stretch({arguments});"]
+    """Returns the lines that advance the base oscillator, and those that compute the stretch."""
+    weights = stretch_weights(patch)
+    if not weights:
+        return ["fm_block_ramp_f0(&block, voice, f0_hz);"], []
+    return [
+        "fm_stretch_t whole;",
+        f"fm_ramp_t stretch[{len(weights)}];",
+        "fm_block_ramp_stretched_f0(&block, &whole, voice, stretch_table, f0_hz);",
+    ], [f"stretch[{i}] = fm_weighted_ramp(&whole, {w});" for i, w in enumerate(weights)]
 
 
 def _ratio_lines(multiples: Sequence[int]) -> tuple[list[str], list[str]]:

@@ -20,15 +20,23 @@ _ANALYSIS_TABLES = APP_DIR / "analysis" / "analysis_tables.c"
 def sine_table_text() -> str:
     """Returns ``fm_sine_table.c``."""
     words = [
-        f"FM_SINE_LINE({(i + 1) // 2}, 0x{int(word) & 0xFFFFFFFF:08X}u)"
+        f"FM_SINE_LINE(turn, {(i + 1) // 2}, 0x{int(word) & 0xFFFFFFFF:08X}u)"
         for i, word in enumerate(SINE_TABLE)
     ]
+    lines = rows(words, 3).rstrip(",\n").replace("\n", " \\\n") + "\n"
     return f"""\
 {TABLES_BANNER}#include "fm/fm_sine.h"
 
 /* clang-format off */
-FM_HOT_TABLE const uint32_t fm_sine_table[{len(words)}] = {{
-{rows(words, 3)}}};
+#define LINES(turn) \\
+{lines}
+FM_HOT_TABLE const uint32_t fm_sine_table[FM_SINE_TURNS * FM_SINE_LINES] = {{
+#if FM_SINE_TURNS == 3
+    LINES(-1), LINES(0), LINES(1)
+#else
+    LINES(0)
+#endif
+}};
 """
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.patches import PATCHES, SHIPPED
+from support.patches import PAPER, PATCHES
 
 from pipeline.audio.partials import measure_partials
 from pipeline.core.constants import MAX_LEVEL, SAMPLE_RATE
@@ -37,7 +37,7 @@ def test_spectrum_equals_the_measured_partials_of_the_device(name):
     np.testing.assert_allclose(20 * np.log10(found[0, loud] / expected[loud]), 0, atol=0.3)
 
 
-@pytest.mark.parametrize("name", [*SHIPPED, "four_carriers"])
+@pytest.mark.parametrize("name", [*PAPER, "four_carriers"])
 def test_gradient_equals_finite_differences(name):
     spectrum, partials = Spectrum(PATCHES[name]), falling_partials(3)
     logits = np.random.default_rng(2).normal(-1, 1, (2, 3, 6)).astype(np.float32)

@@ -2,9 +2,9 @@
  *
  *     play_frames PATCH FRAMES PCM
  *
- * PATCH: index into the table of the generated patches.h. FRAMES: a float32 f0_hz and six int32 levels per
- * frame. PCM receives int16. Prints the total number of instructions in fm_voice_render. The exit status is 1
- * if a file cannot be used.
+ * PATCH: a for the first of the table of the generated patches.h, b for the next one. FRAMES: a float32
+ * f0_hz and six int32 levels per frame. PCM receives int16. Prints the total number of instructions in
+ * fm_voice_render. The exit status is 1 if a file cannot be used.
  */
 #include "board.h"
 #include "board_files.h"
@@ -36,7 +36,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     fm_voice_t voice;
-    fm_voice_init(&voice, patches[argv[1][0] - '0']);
+    fm_voice_init(&voice, patches[argv[1][0] - 'a']);
     test_frame_t frame;
     uint32_t instructions = 0;
     while (board_read(frames, &frame, sizeof frame) == sizeof frame) {

@@ -1,4 +1,4 @@
-"""Patches for tests: the shipped ones, and others with what these lack."""
+"""Patches for tests: the paper's and the shipped ones, and others with what these lack."""
 
 from fractions import Fraction
 
@@ -9,7 +9,8 @@ from pipeline.core.patch import Patch
 from pipeline.core.patch_files import load_patch
 from pipeline.core.stretch import inharmonicity, knots_hz
 
-SHIPPED = ("flute", "trumpet", "violin", "piano")
+PAPER = ("flute", "trumpet", "violin", "piano")  # of "DDX7", ISMIR 2022
+SHIPPED = ("flute", "pair_and_fan", "violin", "stretched_piano")  # of data/instruments
 
 
 def dx7_patch(name: str, algorithm: int, ratios: str, **settings) -> Patch:
@@ -20,7 +21,7 @@ def dx7_patch(name: str, algorithm: int, ratios: str, **settings) -> Patch:
 PATCHES = {
     patch.name: patch
     for patch in (
-        *map(load_patch, SHIPPED),
+        *map(load_patch, PAPER),
         dx7_patch("four_carriers", 22, "1 0.5 2 3 4.04 14.14"),
         dx7_patch("organ", 32, "1/2 1 3/2 2 3 4"),
         dx7_patch("branches", 18, "1 1 61.69 0.505 2 2.56"),
@@ -33,6 +34,11 @@ PATCHES = {
         ),
         dx7_patch("detuned", 5, "1 14 1 2 3.52 0.5", detune_cents=(3.0, -7.0, -3.0, 0.0, 1.5, 0.0)),
     )
+}
+PLAYED = {  # by the C voice
+    **{name: load_patch(name) for name in SHIPPED},
+    "chain": Patch("chain", "6>5>4>3>2>1", (Fraction(1),) * 6),
+    **PATCHES,
 }
 
 

@@ -16,12 +16,15 @@
  *     } while (fm_continue(&run));
  *
  * Operators with the same phase share it: the first stores it in one of two slots, as fm_stored(turns2, 0),
- * and the others load it, as fm_loaded(turns2, 0). If the last two lines, as here, are a modulator that is
- * not modulated itself, and a carrier with the same phase, one call replaces both:
+ * and the others load it, as fm_loaded(turns2, 0). A line and the next one become one call if nothing else is
+ * modulated by the first, and one of the two loads its phase. The first 1 says that operator 4 is added to x,
+ * which then modulates operator 3:
+ *
+ *         fm_stack(&run, FM_X, 4, fm_loaded(turns2, 0), FM_NONE, 1, 3, turns4, FM_NONE, FM_Y);    y = ...
+ *
+ * So do the last two lines if the modulator is not modulated itself, and both load the same phase:
  *
  *         fm_play_stack(&run, FM_X, 2, 1, 1, fm_loaded(turns2, 0), FM_NONE, 1);
- *
- * Its first 1 says that operator 2 is added to x instead of setting it.
  *
  * Two kernels implement these functions with the same arithmetic but different schedules. On cores with the
  * DSP extension, which has the registers and the multiply-accumulate instructions for it, a slice is a pair

@@ -35,10 +35,6 @@ typedef struct {
     uint32_t increment_step;
 } fm_ratio_t;
 
-/* Computes the ramp from the last f0 of the voice to `f0_hz`, and advances the voice to the end of the
- * block. */
-void fm_block_ramp_f0(fm_block_t *block, fm_voice_t *voice, float f0_hz);
-
 /* Computes the ramp of a ratio, as fm_block_ramp_f0 does for the base: `multiple` times the exact phase and
  * increments, modulo one turn.
  *
@@ -60,13 +56,13 @@ FM_INLINE void fm_block_ramp_ratio(fm_ratio_t *ratio, uint64_t phase, uint64_t f
 
 /* As integers, the bits of positive floats have the same order as the floats, and those of negative floats
  * are negative. */
+#define FM_FLOAT_BITS_16 0x41800000
 #define FM_FLOAT_BITS_20 0x41A00000
 #define FM_FLOAT_BITS_4000 0x457A0000
 #define FM_FLOAT_BITS_INFINITY 0x7F800000
 
-/* Returns f0, clamped to its range, in 2^-19 Hz. This is exact: a float from 16 to 4096 Hz has no finer
- * bits. */
-FM_INLINE uint32_t fm_fixed_f0(float f0_hz) {
+/* Returns the bits of f0 as a float, clamped to its range. */
+FM_INLINE uint32_t fm_f0_bits(float f0_hz) {
     int32_t bits;
     memcpy(&bits, &f0_hz, sizeof bits);
     if (bits > FM_FLOAT_BITS_4000) {
@@ -75,17 +71,82 @@ FM_INLINE uint32_t fm_fixed_f0(float f0_hz) {
     if (bits < FM_FLOAT_BITS_20) {
         bits = FM_FLOAT_BITS_20;
     }
-    const uint32_t mantissa = ((uint32_t)bits & 0x7FFFFFu) | 0x800000u;
-    return mantissa << ((bits >> 23) - 131); /* 131 is the biased exponent of 16 Hz */
+    return (uint32_t)bits;
 }
 
-/* Computes the stretch of the operators, and advances that of the voice to the end of the block. Ramp i is
- * weights[i] times the stretch, as the levels in fm_block_t, but without half a unit.
+/* Returns f0 in 2^-19 Hz. This is exact: a float from 16 to 4096 Hz has no finer bits. */
+FM_INLINE uint32_t fm_fixed_f0(uint32_t bits) {
+    return ((bits & 0x7FFFFFu) | 0x800000u) << ((bits - FM_FLOAT_BITS_16) >> 23);
+}
+
+/* Returns a * b. The library that gcc calls on Armv6-M takes twice as many instructions. */
+FM_INLINE uint64_t fm_multiply(uint32_t a, uint32_t b) {
+#if defined(__thumb__) && !defined(__thumb2__)
+    const uint32_t a_low = a & 0xFFFFu, a_high = a >> 16, b_low = b & 0xFFFFu, b_high = b >> 16;
+    const uint32_t low = a_low * b_low, middle = a_high * b_low + (low >> 16);
+    const uint32_t sum = middle + a_low * b_high, carry = sum < middle ? 0x10000u : 0;
+    return ((uint64_t)(a_high * b_high + carry + (sum >> 16)) << 32) | (sum << 16) | (low & 0xFFFFu);
+#else
+    return (uint64_t)a * b;
+#endif
+}
+
+/* Returns the increment of the base oscillator, 2^64 per turn. The truncated bits amount to 2^-20 turns per
+ * hour. */
+FM_INLINE uint64_t fm_phase_increment(const fm_patch_t *patch, uint32_t f0) {
+    const uint32_t integer = (uint32_t)(patch->increment_per_f0 >> 32);
+    const uint32_t fraction = (uint32_t)(patch->increment_per_f0 >> 16) & 0xFFFFu;
+    return fm_multiply(f0, integer) + (f0 >> 16) * fraction;
+}
+
+/* The increment of sample i = 1 .. 64 is first + (last - first) * i / 64, so their mean is the value at i =
+ * 32.5. The phase of the voice advances by 64 times the mean, with 64 bits. The 32-bit increments of the loop
+ * form a straight line, too, and go through the same mean: both phases agree at the end, and rounding errors
+ * do not accumulate. Inline for the two functions below. */
+FM_INLINE void fm_block_ramp_phase(fm_block_t *block, fm_voice_t *voice, uint32_t f0) {
+    const uint64_t last = fm_phase_increment(voice->patch, f0);
+    const uint64_t first = voice->increment != 0 ? voice->increment : last;
+    const int64_t half_step = (int64_t)(last - first) >> 7;
+    const uint64_t mean = ((first + last) >> 1) + (uint64_t)half_step;
+    const int32_t step = ((int32_t)(half_step >> 30) + 1) >> 1;
+    block->phase = (uint32_t)(voice->phase >> 32);
+    block->increment = (uint32_t)(mean >> 32) + ((uint32_t)mean >> 31) - (uint32_t)((63 * step) >> 1);
+    block->increment_step = (uint32_t)step;
+    voice->phase += mean << 6;
+    voice->increment = last;
+}
+
+/* Computes the ramp from the last f0 of the voice to `f0_hz`, and advances the voice to the end of the
+ * block. */
+void fm_block_ramp_f0(fm_block_t *block, fm_voice_t *voice, float f0_hz);
+
+/* The stretch at the end of a block, and its growth per sample, 2^40 per turn. */
+typedef struct {
+    uint64_t end;
+    uint32_t step;
+} fm_stretch_t;
+
+/* As fm_block_ramp_f0, for a voice with a stretch, which it computes and advances, too.
  *
  * table  stretch of a sample, 2^40 per turn, at every quarter of the octaves from 16 to 4096 Hz: 33 values
  */
-void fm_block_ramp_stretch(fm_ramp_t *ramps, const int32_t *weights, int n_weights, fm_voice_t *voice,
-                           const uint32_t *table, float f0_hz);
+void fm_block_ramp_stretched_f0(fm_block_t *block, fm_stretch_t *stretch, fm_voice_t *voice,
+                                const uint32_t *table, float f0_hz);
+
+/* Returns weight * x / 2^8, rounded down, modulo 2^32; |weight| <= 2^12. 64-bit products would cost more. */
+FM_INLINE int32_t fm_weigh(int32_t weight, uint64_t x) {
+    if ((weight & (weight - 1)) != 0) {
+        __asm__("" : "+r"(weight)); /* not a power of 2, so MUL is shorter than shifts and additions */
+    }
+    const int32_t below = (weight * (int32_t)(x & 0xFFu)) >> 8;
+    return (int32_t)((uint32_t)weight * (uint32_t)(x >> 8) + (uint32_t)below);
+}
+
+/* Returns the ramp of `weight` times the stretch, as the levels in fm_block_t, but without half a unit.
+ * Inline because the weights are constants of each patch. */
+FM_INLINE fm_ramp_t fm_weighted_ramp(const fm_stretch_t *stretch, int32_t weight) {
+    return (fm_ramp_t){fm_weigh(weight, stretch->end), fm_weigh(weight, stretch->step)};
+}
 
 /* The level of a carrier is scaled so that its product with a sine is the audio with this many fractional
  * bits. One bit less than fits leaves headroom to sum two or three carriers, two bits less up to six. */

@@ -187,6 +187,13 @@ FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulati
     run->pcm += 2;
 }
 
+FM_INLINE void fm_stack(fm_run_t *run, int mix, int modulator, fm_turns_t modulator_turns, int modulation,
+                        int is_added, int number, fm_turns_t turns, int sum, int target) {
+    const fm_pair_t zero = {0, 0};
+    run->mix[mix] = fm_operator(run, modulator, modulator_turns, modulation, is_added ? run->mix[mix] : zero);
+    run->mix[target] = fm_operator(run, number, turns, mix, sum == FM_NONE ? zero : run->mix[sum]);
+}
+
 FM_INLINE void fm_play_stack(fm_run_t *run, int mix, int modulator, int is_added, int number,
                              fm_turns_t turns, int carriers, int n_carriers) {
     if (is_added) {

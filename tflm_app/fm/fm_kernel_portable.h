@@ -5,6 +5,15 @@
 
 #include "fm/fm_sine.h"
 
+/* The assembly uses all eight low registers, so it cannot be built with a frame pointer; FM_PORTABLE selects
+ * the C below instead. */
+#if defined(__thumb__) && !defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__) && \
+    !defined(FM_PORTABLE)
+#define FM_KERNEL_ARMV6M 1
+#else
+#define FM_KERNEL_ARMV6M 0
+#endif
+
 /* What fm_stored and fm_loaded do with the phases of an operator. */
 typedef enum { FM_COMPUTE, FM_STORE, FM_LOAD } fm_use_t;
 
@@ -28,6 +37,9 @@ typedef struct {
 FM_INLINE void fm_start(fm_run_t *run, const fm_block_t *block, int16_t *pcm) {
     run->block = block;
     run->pcm = pcm;
+    if (FM_KERNEL_ARMV6M) { /* gcc 12 would keep the block in the few registers that there are */
+        __asm__ volatile("" : : : "memory");
+    }
 }
 
 FM_INLINE void fm_advance(fm_run_t *run) { (void)run; }
@@ -71,10 +83,7 @@ FM_INLINE fm_turns_t fm_loaded(fm_turns_t turns, int slot) {
     return turns;
 }
 
-/* The assembly uses all eight low registers, so it cannot be built with a frame pointer; FM_PORTABLE selects
- * the C below instead. */
-#if defined(__thumb__) && !defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__) && \
-    !defined(FM_PORTABLE)
+#if FM_KERNEL_ARMV6M
 
 #include "fm/fm_kernel_armv6m.h"
 
@@ -127,6 +136,12 @@ FM_INLINE void fm_play(fm_run_t *run, int number, fm_turns_t turns, int modulati
         const int32_t product = fm_next(&op, &run->samples[n], modulation, sum);
         run->pcm[n] = (int16_t)fm_saturate((product + (1 << (bits - 1))) >> bits);
     }
+}
+
+FM_INLINE void fm_stack(fm_run_t *run, int mix, int modulator, fm_turns_t modulator_turns, int modulation,
+                        int is_added, int number, fm_turns_t turns, int sum, int target) {
+    fm_pass(run, modulator, modulator_turns, modulation, is_added ? mix : FM_NONE, mix);
+    fm_pass(run, number, turns, mix, sum, target);
 }
 
 FM_INLINE void fm_play_stack(fm_run_t *run, int mix, int modulator, int is_added, int number,

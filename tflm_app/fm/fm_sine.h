@@ -27,15 +27,24 @@ extern "C" {
 #define FM_SINE_LINES SHARED_SINE_LINES
 SHARED_ASSERT(FM_SINE_LINES == 512, "the shifts and masks of the kernels are made for 512 lines");
 
+/* For Armv6-M, the table has lines for the turn before and the turn after, too, so that the kernel need not
+ * mask a modulated phase. */
+#if defined(__thumb__) && !defined(__thumb2__) && !FM_KERNEL_DSP && !defined(FM_PORTABLE)
+#define FM_SINE_TURNS 3
+#else
+#define FM_SINE_TURNS 1
+#endif
+#define FM_SINE_ORIGIN (FM_SINE_TURNS / 2 * FM_SINE_LINES) /* index of the line at phase 0 */
+
 /* Straight lines that approximate the sine over a 512th of a turn each: the upper half of a word is the
  * value, the lower half the slope (pipeline/reference/fm.py). At each 256th of a turn one line leads back and
  * one ahead. */
-extern const uint32_t fm_sine_table[FM_SINE_LINES];
+extern const uint32_t fm_sine_table[FM_SINE_TURNS * FM_SINE_LINES];
 
 #if FM_KERNEL_DSP
 
-/* The word of a line that starts at the 256th number `start`. */
-#define FM_SINE_LINE(start, word) (word)
+/* The word of a line that starts at the 256th number `start` of a turn. */
+#define FM_SINE_LINE(turn, start, word) (word)
 
 /* Returns the sine of a phase, 2^24 per turn; higher bits of the phase are ignored. The result is Q31; its
  * upper 16 bits are the rounded sine, with an error of -96 dB.
@@ -51,13 +60,13 @@ static inline int32_t fm_sine(uint32_t phase) {
 #else
 
 /* The same, with the line's value at phase 0, modulo 2^32. */
-#define FM_SINE_LINE(start, word) ((word) - (((start) * (word)) << 16))
+#define FM_SINE_LINE(turn, start, word) ((word) - (((uint32_t)((turn)*256 + (start)) * (word)) << 16))
 
 /* Returns the same sine. The phase is multiplied as a whole, because a core without SMLABB would need another
  * instruction to extract its lower half. */
 static inline int32_t fm_sine(uint32_t phase) {
     phase &= 0xFFFFFFu;
-    const uint32_t line = fm_sine_table[phase >> 15];
+    const uint32_t line = fm_sine_table[FM_SINE_ORIGIN + (phase >> 15)];
     const int32_t slope = (int16_t)line;
     return (int32_t)(line + phase * (uint32_t)slope);
 }

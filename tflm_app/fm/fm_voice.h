@@ -7,11 +7,11 @@
  * The arithmetic is integer and gives the same bits on every core; pipeline/reference/fm.py does the same in
  * NumPy. The phase does not drift: it is kept to 2^-64 turns from block to block.
  *
- * Total cost in instructions per sample: flute and trumpet 48, violin 52, piano 58 on Cortex-M4F, M7F and
- * M33; 104, 103, 109 and 114 on M0+. Every different ratio of more than 255 times the base oscillator, as in
- * detuned patches, takes 6 more, and 2 more on M0+. Four phases with a stretch (stretched_piano) take 15 more
- * than two without, and 10 more on M0+. State: 56 bytes; stack: 160 bytes (M0+: 1200). Flash: 2 kB for the
- * sine table, 0.3 kB for fm_voice.c and 0.7 kB (M0+: 2.3 kB) for each patch.
+ * Total cost in instructions per sample: flute 48, trumpet 49, violin 52, and piano, whose partials are
+ * stretched, 63 on Cortex-M4F, M7F and M33; 97, 99, 101 and 105 on M0+. Every different ratio of more than
+ * 255 times the base oscillator, as in detuned patches, takes 6 more, and 2 more on M0+. State: 56 bytes;
+ * stack: 160 bytes (M0+: 1200). Flash: 2 kB (M0+: 6 kB) for the sine table, 0.3 kB (0.4 kB) for fm_voice.c,
+ * as much for fm_stretch.c, and 0.6 to 1 kB (2 to 2.5 kB) for each patch.
  */
 #ifndef FM_VOICE_H
 #define FM_VOICE_H

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.patches import SHIPPED
+from support.patches import PAPER
 from support.small_player import NOISE
 
 from pipeline.audio.pcm import FULL_SCALE
@@ -64,7 +64,7 @@ def largest_noise_steps(noise: FixedNoise, gains: np.ndarray) -> np.ndarray:
     return (within * step[:, None, None] + (ramps * peak[:, None])[..., None]).sum(axis=0).ravel()
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", PAPER)
 def test_jumps_of_pitch_and_loudness_are_no_steeper_than_a_block_ramp(name, model):
     rng = np.random.default_rng(0)
     n_frames = 3000
