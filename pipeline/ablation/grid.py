@@ -33,12 +33,14 @@ from pipeline.core.constants import TAUGHT, VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
 from pipeline.core.schema import OneOf, Within, from_table
+from pipeline.evaluation.systems import LPC, LPC_NOISE
 from pipeline.model.figure_names import FIGURES
 from pipeline.target.boards import EMULATED_BOARDS
 
 NONE, EACH = "none", "each"
 RANDOM, PRETRAINED = "random", "pretrained"
-FLOAT, FLOAT_125, INT8 = SYSTEMS = ("float", "float at 125 Hz", "int8")
+FLOAT, FLOAT_125, INT8 = MODELS = ("float", "float at 125 Hz", "int8")
+SYSTEMS = (*MODELS, LPC.name, LPC_NOISE.name)
 RECORDINGS = "recordings"  # number of recordings, beside the figures of a source
 MAX_SEED = 2**32 - 1
 
@@ -76,7 +78,8 @@ class Evaluate:
 
     Attributes:
         systems: What plays, of `SYSTEMS`: the float model, dry; the same, but with every other
-            frame's levels interpolated; the int8 model in the firmware.
+            frame's levels interpolated; the int8 model in the firmware; or an anchor, LPC or LPC
+            with noise, on the same clips.
         boards: Emulated boards on which the instructions of the int8 firmware are counted, which
             gives a column for each, and a picture.
         clips: Largest number of test clips of four seconds per source.

@@ -1,6 +1,6 @@
 """Measures a trained model on the test clips of every source of its data set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pipeline.ablation.grid import FLOAT_125, INT8, RECORDINGS
 from pipeline.audio.features import Features
 from pipeline.audio.level import Gains
+from pipeline.audio.lpc import lpc_anchor, lpc_noise_anchor
 from pipeline.audio.pcm import from_pcm, to_pcm
 from pipeline.core.constants import (
     CONTEXT_FRAMES,
@@ -21,6 +22,7 @@ from pipeline.core.constants import (
 from pipeline.core.files import load_arrays
 from pipeline.core.instrument_config import DataConfig
 from pipeline.evaluation.rendering import render_float
+from pipeline.evaluation.systems import LPC, LPC_NOISE
 from pipeline.model.ddx7 import load_model
 from pipeline.model.measurement import measure
 from pipeline.model.silence_metrics import silence_level_dbfs
@@ -31,7 +33,8 @@ from pipeline.training.dataset_summary import read_gains
 
 BOARD = "host"  # plays the same samples as every other board
 Pcm = npt.NDArray[np.int16]
-Player = Callable[[Features], Pcm]
+Audio = npt.NDArray[np.float32]
+Player = Callable[[Features, Audio], Pcm]  # the audio is that of the recording, for the anchors
 SourceFigures = dict[str, dict[str, Any]]
 
 
@@ -57,11 +60,12 @@ def judge_run(
     """
     arrays = load_arrays(dataset, remedy="delete it", names=STORED)
     gains = read_gains(dataset)
-    play = (
-        _firmware_player(run_dir, dataset, qat_epochs=qat_epochs)
-        if system == INT8
-        else _float_player(run_dir, levels_every=2 if system == FLOAT_125 else 1)
-    )
+    if system in ANCHORS:
+        play = ANCHORS[system]
+    elif system == INT8:
+        play = _firmware_player(run_dir, dataset, qat_epochs=qat_epochs)
+    else:
+        play = _float_player(run_dir, levels_every=2 if system == FLOAT_125 else 1)
     figures = {}
     for source in np.unique(arrays["source"]):
         found = np.flatnonzero((arrays["split"] == TEST) & (arrays["source"] == source))
@@ -72,10 +76,21 @@ def judge_run(
     return figures
 
 
+def _play_lpc(features: Features, audio: Audio) -> Pcm:
+    return to_pcm(lpc_anchor(audio, features.f0_hz))
+
+
+def _play_lpc_noise(features: Features, audio: Audio) -> Pcm:
+    return to_pcm(lpc_noise_anchor(audio, features.f0_hz, features.confidence))
+
+
+ANCHORS: Mapping[str, Player] = {LPC.name: _play_lpc, LPC_NOISE.name: _play_lpc_noise}
+
+
 def _float_player(run_dir: Path, *, levels_every: int) -> Player:
     model = load_model(run_dir)
 
-    def play(features: Features) -> Pcm:
+    def play(features: Features, _audio: Audio) -> Pcm:
         return to_pcm(render_float(model, features, levels_every=levels_every)["dry"])
 
     return play
@@ -86,7 +101,7 @@ def _firmware_player(run_dir: Path, dataset: Path, *, qat_epochs: int) -> Player
     quantize_run(run_dir, dataset=dataset, epochs=qat_epochs)
     built = firmware.build(BOARD, sources.generate(run_dir, fmt=INT8))
 
-    def play(features: Features) -> Pcm:
+    def play(features: Features, _audio: Audio) -> Pcm:
         return firmware.render(built, features.frames).pcm
 
     return play
@@ -101,11 +116,14 @@ def _judge_clip(
     present = {name: arrays[name][clip] for name in (*names, "confidence")}
     whole = {name: np.concatenate([past[name], present[name]]) for name in names}
     confidence = np.pad(present["confidence"], (CONTEXT_FRAMES, 0))
-    played = play(Features(**whole, confidence=confidence))
+    audio = from_pcm(arrays["audio"][clip])
+    played = play(
+        Features(**whole, confidence=confidence), np.pad(audio, (CONTEXT_FRAMES * HOP_SAMPLES, 0))
+    )
     gain_db = gains.of_name(str(arrays["source"][clip]), str(arrays["recording"][clip]))
     scale = np.float32(10 ** (-gain_db / 20))
     estimate = scale * from_pcm(played[CONTEXT_FRAMES * HOP_SAMPLES :])
-    reference = scale * from_pcm(arrays["audio"][clip])
+    reference = scale * audio
     loudness_db = present["loudness_db"] - np.float32(gain_db)
     present["loudness_db"] = np.clip(loudness_db, MIN_LOUDNESS_DB, MAX_LOUDNESS_DB)
     kept = arrays["sounding"][clip]

@@ -42,7 +42,7 @@ def player_of_recordings(dataset: Path, scale: float = 1.0):
     with np.load(dataset) as stored:
         arrays = dict(stored)
 
-    def play(features: Features) -> np.ndarray:
+    def play(features: Features, audio: np.ndarray) -> np.ndarray:
         assert len(features.confidence) == len(features.f0_hz)
         (clip,) = [
             i
@@ -88,6 +88,18 @@ def test_gains_are_taken_back_before_the_comparison(dataset, monkeypatch, tmp_pa
     assert found[20.0]["mss"] < found[0.0]["mss"] - 0.05  # its linear part follows the level
     assert found[20.0]["partial_error_db"] == pytest.approx(found[0.0]["partial_error_db"], abs=0.1)
     assert found[20.0]["loudness_error_db"] == pytest.approx(6.02, abs=0.5)
+
+
+def test_anchors_are_as_loud_as_the_recording_on_the_same_clips(dataset):
+    found = {
+        system: judge_run(Path(), dataset, CONFIG.data, system, clips=4, qat_epochs=0)
+        for system in ("lpc", "lpc_noise")
+    }
+    for source in ("near", "far"):
+        lpc, lpc_noise = found["lpc"][source], found["lpc_noise"][source]
+        assert lpc["loudness_error_db"] < 1 and lpc_noise["loudness_error_db"] < 1
+        assert lpc["f0_error_cents"] < 5
+        assert lpc["hnr_bias_db"] > lpc_noise["hnr_bias_db"], "LPC alone has no noise"
 
 
 @pytest.mark.firmware
