@@ -62,15 +62,18 @@ def algorithm_lines(patch: Patch) -> list[str]:
     lines = []
     position = 0
     while position < len(names):
-        n_played = 2 if _is_stack(patch, uses, position) else 1
-        played = slice(position, position + n_played)
-        for step, name in zip(patch.schedule[played], names[played], strict=True):
+        is_stack = _is_stack(patch, uses, position)
+        played = slice(position, position + 1 + is_stack)
+        steps = patch.schedule[played]
+        for step, name in zip(steps, names[played], strict=True):
             if name not in declared:
                 declared.add(name)
                 lines.append(_declaration(patch, step.operator, name))
-        write = _stack_line if n_played == 2 else _operator_line
-        lines.append(write(patch, *patch.schedule[played], *uses[played]))
-        position += n_played
+        if is_stack:
+            lines.append(_stack_line(patch, steps[0], steps[1], uses[played]))
+        else:
+            lines.append(_operator_line(patch, steps[0], uses[position]))
+        position += len(steps)
     return lines
 
 
@@ -110,17 +113,15 @@ def _operator_line(patch: Patch, step: Step, turns: str) -> str:
     return f"{verb}(&run, {_mix(step.target)}, {arguments});"
 
 
-def _stack_line(
-    patch: Patch, modulator: Step, carrier: Step, modulator_turns: str, turns: str
-) -> str:
-    """Returns the line that plays a modulator and its carrier, whose phases are given."""
+def _stack_line(patch: Patch, modulator: Step, carrier: Step, turns: Sequence[str]) -> str:
+    """Returns the line that plays a modulator and its carrier, whose phases are `turns`."""
     is_added = int(modulator.mix is not None)
     arguments = f"&run, {_mix(modulator.target)}, {modulator.operator + 1}"
     if carrier.target is None:
-        arguments += f", {is_added}, {carrier.operator + 1}, {turns}, {_mix(carrier.mix)}"
+        arguments += f", {is_added}, {carrier.operator + 1}, {turns[1]}, {_mix(carrier.mix)}"
         return f"fm_play_stack({arguments}, {len(patch.carriers)});"
-    arguments += f", {modulator_turns}, {_mix(modulator.modulation)}, {is_added}"
-    arguments += f", {carrier.operator + 1}, {turns}, {_mix(carrier.mix)}"
+    arguments += f", {turns[0]}, {_mix(modulator.modulation)}, {is_added}"
+    arguments += f", {carrier.operator + 1}, {turns[1]}, {_mix(carrier.mix)}"
     return f"fm_stack({arguments}, {_mix(carrier.target)});"
 
 
