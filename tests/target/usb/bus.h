@@ -23,7 +23,7 @@ void bus_hold(bool is_to_hold);
 
 void bus_start(void);
 void bus_reset(void);
-void bus_suspend(void);
+void bus_suspend(void); /* also what an unplugged cable looks like: no controller here senses VBUS */
 handshake_t bus_setup(uint8_t address, const uint8_t setup[USB_SETUP_BYTES]);
 handshake_t bus_in(uint8_t address, uint8_t number, uint8_t bytes[USB_PACKET_BYTES], size_t *n_bytes,
                    uint8_t *pid);

@@ -105,5 +105,7 @@ handshake_t bus_out(uint8_t address, uint8_t number, const uint8_t *bytes, size_
     begin_stage(address, number);
     const handshake_t handshake = model_out(address, number, bytes, n_bytes, pid);
     run_interrupts();
+    model_end_out();
+    run_interrupts();
     return handshake;
 }

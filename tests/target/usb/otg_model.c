@@ -40,6 +40,7 @@ static uint32_t registers[0x1000 / 4];
 static uint32_t latched, commands, n_busy, n_host_reads;
 static uint8_t address;
 static bool owes_setup_done;
+static uint32_t owes_out_done; /* one bit per number */
 
 static void check(bool is_true) {
     if (!is_true) {
@@ -192,6 +193,7 @@ static void reset_core(void) {
     n_host_reads = 5; /* until FDMOD has an effect */
     address = 0;
     owes_setup_done = false;
+    owes_out_done = 0;
 }
 
 static uint32_t states(void) {
@@ -373,9 +375,18 @@ handshake_t model_out(uint8_t to_address, uint8_t number, const uint8_t *bytes, 
         return BUS_NAK;
     }
     push(OTG_OUT_PACKET, number, bytes, n_bytes);
-    push(OTG_OUT_DONE, number, NULL, 0);
+    owes_out_done |= 1u << number;
     out->toggle ^= 1;
     out->size = 0; /* no packet left */
     out->control |= NAKS;
     return BUS_ACK;
+}
+
+void model_end_out(void) {
+    for (uint32_t number = 0; number < N_NUMBERS; number++) {
+        if ((owes_out_done >> number & 1u) != 0) {
+            check(push(OTG_OUT_DONE, number, NULL, 0));
+        }
+    }
+    owes_out_done = 0;
 }

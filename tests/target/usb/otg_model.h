@@ -32,4 +32,7 @@ handshake_t model_in(uint8_t address, uint8_t number, uint8_t bytes[USB_PACKET_B
                      uint8_t *pid);
 handshake_t model_out(uint8_t address, uint8_t number, const uint8_t *bytes, size_t n_bytes, uint8_t pid);
 
+/* Ends the transfers of packets that were received, which takes an entry of the receive FIFO of its own. */
+void model_end_out(void);
+
 #endif

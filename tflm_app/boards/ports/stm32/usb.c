@@ -230,9 +230,7 @@ static void handle_sent(void) {
     for (uint32_t number = 0; number < N_NUMBERS; number++) {
         if ((otg_read(OTG_DIEPINT(number)) & OTG_DIEPINT_SENT) != 0) {
             otg_write(OTG_DIEPINT(number), OTG_DIEPINT_SENT);
-            if (number != 0 || !has_setup) {
-                usb_device_sent(&board_usb, (uint8_t)(number | USB_IN));
-            }
+            usb_device_sent(&board_usb, (uint8_t)(number | USB_IN));
         }
     }
 }
