@@ -11,6 +11,7 @@ instead; `pipeline.board_report` reads what it finds.
 
 import argparse
 import shutil
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from pipeline.core.paths import shown
 from pipeline.emit.presets import load_preset
 from pipeline.target import firmware, selftest, sources
 from pipeline.target.boards import INSTRUMENT_BOARDS
+from pipeline.target.build import OverflowingError
 from pipeline.target.emulator import EMULATOR
 from pipeline.target.flashing import DRIVE_PLACES, convert, find_drive, flash, flasher
 from pipeline.target.voices import default_voices
@@ -81,9 +83,35 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _build_player(args: argparse.Namespace, options: Mapping[str, str]) -> firmware.Firmware:
     generated = sources.generate_source(args)
     print(f"building for {args.board}, and estimating what its voices take", flush=True)
-    built = firmware.build(args.board, generated, options=options)
+    try:
+        built = firmware.build(args.board, generated, options=options)
+    except OverflowingError as error:
+        n_models, n_fitting = len(args.run or ()), _count_fitting_models(args, options)
+        if n_fitting == n_models:  # voices are too many, and the message says how many fit
+            raise
+        fitting = f"there is memory for the first {n_fitting} of the {n_models} models"
+        raise OverflowingError(error.what, error.regions, fitting) from None
     print(_describe_voices(args, generated))
     return built
+
+
+def _count_fitting_models(args: argparse.Namespace, options: Mapping[str, str]) -> int:
+    """Returns how many models, from the first on, fit with a voice; all if there is only one."""
+    run_dirs = args.run or ()
+    if len(run_dirs) < 2:
+        return len(run_dirs)
+    print("finding how many of the models fit", flush=True)
+
+    def overflows(n_models: int) -> bool:
+        some = argparse.Namespace(**{**vars(args), "run": run_dirs[:n_models]})
+        try:
+            one_voice = {**options, "PLAYER_VOICES": "1"}
+            firmware.build(args.board, sources.generate_source(some), options=one_voice)
+        except OverflowingError:
+            return True
+        return False
+
+    return bisect_left(range(1, len(run_dirs) + 1), True, key=overflows)
 
 
 def _build_selftest(args: argparse.Namespace, options: Mapping[str, str]) -> firmware.Firmware:

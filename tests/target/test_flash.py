@@ -17,7 +17,7 @@ from support.small_run import make_run
 from pipeline import firmware as firmware_command
 from pipeline import flash
 from pipeline.core.errors import UserError
-from pipeline.core.paths import APP_DIR
+from pipeline.core.paths import APP_DIR, MODEL_DIR
 from pipeline.target import firmware, flashing, sources, uf2
 from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.build import Program, build_program, make
@@ -394,3 +394,14 @@ def test_variable_that_the_build_does_not_use_is_named(tmp_path, board, variable
     source.write_text("int main(void) { return 0; }\n")
     with pytest.raises(UserError, match=message):
         make(board, tmp_path, {"PROGRAM_SOURCES": source, **variables}, "program")
+
+
+def test_message_about_too_many_models_says_how_many_fit(capsys):
+    models = [
+        word
+        for instrument in ("flute", "piano", "trumpet", "violin")
+        for word in ("--run", MODEL_DIR / instrument / "reduced_cd")
+    ]
+    line = refusal(capsys, flash.main, "--board", "pico", "--dry-run", *models)
+    missing = r"error: play does not fit pico: \d+ bytes of RAM are missing; "
+    assert re.fullmatch(f"{missing}there is memory for the first 3 of the 4 models", line)
