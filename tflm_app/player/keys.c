@@ -193,12 +193,23 @@ void player_key_up(player_t *player, uint8_t channel, uint8_t note) {
     if (found >= 0) {
         player->keys[found].is_up = true;
     }
-    for (int i = 0; i < PLAYER_N_VOICES && !player->is_mono; i++) {
+    if (player->is_mono) {
+        player->has_key_up |= found >= 0;
+        return;
+    }
+    for (int i = 0; i < PLAYER_N_VOICES; i++) {
         if (plays_key(&player->voices[i], channel, note)) {
             lift_key(&player->voices[i]);
         }
     }
-    end_unheld(player);
+    end_unheld_poly(player);
+}
+
+void player_settle_keys(player_t *player) {
+    if (player->has_key_up) {
+        player->has_key_up = false;
+        end_unheld(player);
+    }
 }
 
 void player_set_pedal(player_t *player, uint8_t channel, bool is_down) {

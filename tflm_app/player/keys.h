@@ -15,6 +15,10 @@
 void player_key_down(player_t *player, uint8_t channel, uint8_t note, uint8_t velocity);
 void player_key_up(player_t *player, uint8_t channel, uint8_t note);
 
+/* Makes the keys that have gone up act, on a monophonic player: before any other message, and before each
+ * block. Those that go up one after another act as one, so that the voice does not move from key to key. */
+void player_settle_keys(player_t *player);
+
 /* Moves the sustain pedal, which holds the notes whose keys go up while it is down, or the sostenuto pedal,
  * which holds those that sounded when it was pressed. Lifting a pedal ends the notes that it alone held. */
 void player_set_pedal(player_t *player, uint8_t channel, bool is_down);

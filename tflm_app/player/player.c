@@ -53,6 +53,9 @@ static void change_program(player_t *player, uint8_t channel, uint8_t program) {
 
 static void handle(player_t *player, uint8_t channel, const midi_message_t *message) {
     const uint8_t first = message->data[0], second = message->data[1];
+    if (message->kind != MIDI_NOTE_OFF && !(message->kind == MIDI_NOTE_ON && second == 0)) {
+        player_settle_keys(player);
+    }
     switch (message->kind) {
         case MIDI_NOTE_ON:
             if (second > 0) {
@@ -217,6 +220,7 @@ static int list_voices(const player_t *player, uint16_t voices[PLAYER_N_VOICES])
 void player_render(player_t *player, int16_t samples[FM_BLOCK_SAMPLES]) {
     uint16_t voices[PLAYER_N_VOICES];
     int32_t mix[FM_BLOCK_SAMPLES] = {0};
+    player_settle_keys(player);
     player_start_live_voice(player);
     player_smooth_controls(player);
     player_rest_voices(player);

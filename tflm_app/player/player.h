@@ -181,6 +181,7 @@ typedef struct {
     player_key_t keys[PLAYER_N_KEYS]; /* monophonic: held keys, the latest last */
     uint8_t n_keys;
     bool is_mono : 1;
+    bool has_key_up : 1; /* monophonic: keys went up since the last other message or block */
     bool is_live : 1;
     bool is_multi : 1;                          /* a program change applies to its channel */
     bool start_is_mono : 1, start_is_multi : 1; /* what player_reset restores */

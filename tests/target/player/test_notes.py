@@ -49,6 +49,17 @@ def test_mono_player_slurs_to_the_last_note_and_back_to_a_held_one(mono):
     assert loudness[260] < LEVEL_DB - 5
 
 
+@pytest.mark.parametrize("program", [0, 2])
+def test_keys_that_go_up_in_one_block_end_as_one(mono, program):
+    """Whichever comes first: the flute does not slur to the other key, nor the piano strike it."""
+    held = [(0, program_change(program)), (0, on(60)), (20, on(64))]
+    latest_first = mono(*held, (50, off(64)), (50, on(60, 0)), until=90)
+    latest_last = mono(*held, (50, on(60, 0)), (50, off(64)), until=90)
+    np.testing.assert_array_equal(latest_first.pcm, latest_last.pcm)
+    kept = mono(*held, (50, off(64)), (50, program_change(1)), (50, on(60, 0)), until=90)
+    assert (kept.pcm != latest_last.pcm).any()  # another message lies between
+
+
 def violin_run(n_blocks: int, gap: int, notes: tuple[int, ...]) -> list[tuple[int, bytes]]:
     """Returns a run of notes, each of which ends `gap` blocks before the next one begins."""
     score = [(0, program_change(1))]
