@@ -71,9 +71,13 @@ def test_discovery_in_qemu_passes_all_but_the_clocks_that_qemu_lacks(
     assert len(kinds) == 2 * 5
 
 
-def test_pico_in_rp2040js_passes_all_checks(run_folder, small_instruments, tmp_path, capsys):
+@pytest.fixture(scope="module")
+def pico_uf2(run_folder, small_instruments) -> Path:
     program = selftest.build_small("pico", small_instruments, run_folder / "selftest-pico")
-    uf2 = flashing.convert(program.elf, "pico")["uf2"]
+    return flashing.convert(program.elf, "pico")["uf2"]
+
+
+def test_pico_in_rp2040js_passes_all_checks(pico_uf2, tmp_path):
     master, slave = os.openpty()
     tty.setraw(slave)
     os.set_blocking(master, False)
@@ -81,7 +85,7 @@ def test_pico_in_rp2040js_passes_all_checks(run_folder, small_instruments, tmp_p
     emulator = threading.Thread(
         target=lambda: recordings.append(
             pico_board.run(
-                uf2, 400 * HOP_SAMPLES, [], terminal=master, until='"end"', timeout_s=900
+                pico_uf2, 400 * HOP_SAMPLES, [], terminal=master, until='"end"', timeout_s=900
             )
         )
     )
@@ -101,6 +105,18 @@ def test_pico_in_rp2040js_passes_all_checks(run_folder, small_instruments, tmp_p
     assert_latency(json.loads((tmp_path / "board_report.json").read_text()))
     assert "| clock TIMER | passed |" in text and "| clock blocks of sound | passed |" in text
     assert "**failed**" not in text and "on 2 cores" in text
+
+
+def test_pico_reports_over_usb_what_it_reports_at_the_uart(pico_uf2):
+    """The byte that makes it begin comes over USB, too. The run ends with the line at the UART."""
+    usb = [(0, "console", b"r")]
+    recording = pico_board.run(
+        pico_uf2, 400 * HOP_SAMPLES, [], usb=usb, until='"end"', timeout_s=900
+    )
+    at_usb, at_uart = recording.usb["text"], recording.console
+    begin = '{"part": "begin"'
+    assert at_usb.startswith(begin) and at_uart[at_uart.index(begin) :].startswith(at_usb)
+    assert '"part": "end"' in at_usb and recording.n_resets == 0
 
 
 @pytest.mark.parametrize("board", ["nucleo_h743zi", "pico2"])
