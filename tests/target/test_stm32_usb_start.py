@@ -56,7 +56,7 @@ def field(value: int, first: int, last: int) -> int:
 
 def usb_hz(board: str, registers: dict[str, int]) -> float:
     """Computes the clock of USB with the formulas of the reference manuals."""
-    if board == "stm32f4_discovery":  # RM0090, sections 7.3.2 and 7.3.6
+    if board == "stm32f4_discovery":  # RM0090, sections 7.3.2 and 7.3.11
         assert registers["RCC_PLLCFGR"] >> 22 & 1  # the crystal
         assert registers["RCC_AHB2ENR"] >> 7 & 1
         pll_hz = CRYSTAL_HZ / field(registers["RCC_PLLCFGR"], 0, 5)

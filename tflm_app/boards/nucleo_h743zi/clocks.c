@@ -106,8 +106,9 @@ static bool start_pll3(void) {
     return wait_until(RCC_BASE, RCC_CR_PLL3_READY, RCC_CR_PLL3_READY);
 }
 
-/* Sections 6.4.7 (supply of USB; the board connects its 3.3 V) and 8.5.8. The clock of the ULPI, which has no
- * pins here, must be off while the core sleeps: otherwise it stops the controller. */
+/* Sections 6.8 (PWR_CR3: the supply of USB, which the board connects to 3.3 V) and 8.7 (RCC_D2CCIP2R,
+ * RCC_AHB1ENR, RCC_AHB1LPENR). The clock of the ULPI, which has no pins here, must be off while the core
+ * sleeps: otherwise it stops the controller. */
 bool clocks_start_usb(void) {
     PWR_CR3 |= PWR_CR3_USB_DETECTOR;
     if ((RCC_CR & RCC_CR_HSE_READY) == 0 || !start_pll3() ||
