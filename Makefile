@@ -37,8 +37,8 @@ lint: build/.installed
 	.venv/bin/lint-imports --no-cache
 	$(PYTHON) -m pipeline.tables --check
 
-# Ten million inputs for the player's MIDI input and console, ten million for the USB device, and half a million files
-# of models.
+# Ten million inputs for the player's MIDI input and console, ten million for the USB device, as many for it on the
+# driver of the STM32 boards, and half a million files of models.
 fuzz: build/.installed
 	PYTHONPATH=tests $(PYTHON) -m support.fuzzing --runs 10000000
 

@@ -1,7 +1,7 @@
 """Sends random input to the player, the USB device, the loader of models: libFuzzer, sanitizers.
 
-``make fuzz`` runs this module with ten million inputs for player and USB device, and half a million
-files of models, which take longer.
+``make fuzz`` runs this module with ten million inputs for the player and for each controller of
+the USB device, and half a million files of models, which take longer.
 """
 
 import argparse
