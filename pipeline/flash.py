@@ -89,7 +89,7 @@ def _build_player(args: argparse.Namespace, options: Mapping[str, str]) -> firmw
         n_models, n_fitting = len(args.run or ()), _count_fitting_models(args, options)
         if n_fitting == n_models:  # voices are too many, and the message says how many fit
             raise
-        fitting = f"there is memory for the first {n_fitting} of the {n_models} models"
+        fitting = f"with 1 voice, the first {n_fitting} of the {n_models} models fit"
         raise OverflowingError(error.what, error.regions, fitting) from None
     print(_describe_voices(args, generated))
     return built

@@ -404,4 +404,4 @@ def test_message_about_too_many_models_says_how_many_fit(capsys):
     ]
     line = refusal(capsys, flash.main, "--board", "pico", "--dry-run", *models)
     missing = r"error: play does not fit pico: \d+ bytes of RAM are missing; "
-    assert re.fullmatch(f"{missing}there is memory for the first 3 of the 4 models", line)
+    assert re.fullmatch(f"{missing}with 1 voice, the first 3 of the 4 models fit", line)
