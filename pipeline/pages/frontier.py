@@ -15,6 +15,7 @@ from pipeline.pages.quality_cost import STYLE, TICKS
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 COLOURS = ("#0b6e75", "#b4481e", "#5b4a9c", "#4d4d4d", "#8a6d00", "#a61e5c", "#2f7d32", "#1f5fa8")
+LABEL_SIDES = ((-14, "top"), (14, "bottom"))  # in turns, because shapes of similar cost are close
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,13 @@ def _draw_core(axes: Any, found: Sequence[Point], core: str) -> None:
             fmt=marker, markersize=5, color=colour, linewidth=0.7, capsize=2,
             label=method or own[0].shape,
         )  # fmt: skip
-        if method == labelled:
-            for point in own:  # the shapes are named once
-                place = (point.instructions[core], point.figure)
+        if method == labelled:  # the shapes are named once
+            for point, (offset, align) in zip(own, cycle(LABEL_SIDES), strict=False):
                 axes.annotate(
-                    point.shape, place, xytext=(3, -9), textcoords="offset points", fontsize=6
-                )
+                    point.shape, (point.instructions[core], point.figure), xytext=(0, offset),
+                    textcoords="offset points", ha="center", va=align, rotation=90, fontsize=6,
+                )  # fmt: skip
+    axes.margins(y=0.28)  # for the names
     axes.set_xscale("log")
     lowest, highest = axes.get_xlim()
     ticks = [tick for tick in TICKS if lowest < tick < highest]
