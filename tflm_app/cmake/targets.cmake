@@ -39,6 +39,12 @@ function(neural_fm_add_library part)
   target_link_libraries(${target} PUBLIC neural_fm_core PRIVATE neural_fm_options)
 endfunction()
 
+# Compiles sources of the folder for size instead of speed, because they run rarely and memory is short: a Pico copies
+# the whole firmware to RAM.
+function(neural_fm_compile_for_size)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -Os) # comes after -O2
+endfunction()
+
 # Adds a program of this project. It is built at the top of the build folder, with its link map beside it.
 function(neural_fm_add_program name)
   add_executable(${name} ${ARGN})
