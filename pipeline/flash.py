@@ -74,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     wiring = f"tflm_app/boards/{INSTRUMENT_BOARDS[board].wiring}/README.md"
     if args.selftest:
         print(
-            f"next: wire its console as in {wiring}, and python -m pipeline.board_report --port TTY"
+            f"next: connect its console (see {wiring}), and "
+            "python -m pipeline.board_report --port /dev/ttyACM0"
         )
     else:
         print(f"next: wire it as in {wiring}, and play")

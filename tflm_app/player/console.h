@@ -4,7 +4,7 @@
  *     stats                shows load (last and worst block), underruns, stolen voices, stack, and MIDI bytes
  *                          that were lost or had line errors; on two cores also how many underruns began
  *                          while one waited for the other
- *     clear                resets the worst load and the counts
+ *     clear                resets the worst load, underruns and stolen voices
  *     notes                shows what each voice is doing
  *     program [NUMBER]     lists the instruments, or selects one for later notes
  *     channel [NUMBER]     selects the MIDI channel, 1 to 16; 0 for all but 10
