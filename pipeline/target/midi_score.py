@@ -14,7 +14,7 @@ from pipeline.audio.midi_files import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM, MidiE
 from pipeline.audio.note_names import note_name
 from pipeline.core.constants import FRAME_RATE
 from pipeline.core.errors import UserError
-from pipeline.target.held_notes import ENDING_ALL, HeldNotes
+from pipeline.target.held_notes import ENDING_ALL, MONO, POLY, HeldNotes
 from pipeline.target.midi_parts import (
     DRUM_CHANNEL,
     Part,
@@ -151,31 +151,32 @@ def _select(
 ) -> Iterator[MidiEvent]:
     """Yields what the parts that are played play.
 
-    Controllers act on a channel, whichever track they are in. So does a note-off, unless it ends a
-    note of a part that is not played: of its own track, or else of another one. A controller that
-    ends all notes ends those of its own part, if its track has notes on the channel.
+    Controllers act on a channel, whichever track they are in, but one that ends all notes and does
+    nothing else ends those of its own part. A note-off belongs to its own part, too. Where its
+    track has no notes on the channel, they act on the parts of other tracks.
     """
     known = {(part.index, part.channel) for part in parts}
     chosen = {(part.index, part.channel) for part in played}
     channels = {part.channel for part in played}
     down: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for event in events:
+        own = (event.track, event.channel)
         is_played = event.channel in channels and event.kind != PROGRAM
         if event.kind in (NOTE_OFF, NOTE_ON):
             tracks = down[event.channel, event.message[1]]  # in which the key is down
-            owners = [event.track] if event.begins_note or event.track in tracks else tracks[:1]
+            owners = [event.track] if own in known else tracks[:1]
             down[event.channel, event.message[1]] = [
                 *(track for track in tracks if track not in owners),
                 *(owners if event.begins_note else []),
             ]
             is_played &= all((track, event.channel) in chosen for track in owners)
             is_played &= _is_reachable(event.message[1])
-        elif event.kind == CONTROL and event.message[1] in ENDING_ALL:
-            own = (event.track, event.channel)
+        elif event.kind == CONTROL and event.message[1] in (*ENDING_ALL, MONO, POLY):
+            is_own = own in known and event.message[1] in ENDING_ALL
             for (channel, note), tracks in down.items():
                 if channel == event.channel:
-                    down[channel, note] = [t for t in tracks if own in known and t != event.track]
-            is_played &= own in chosen or own not in known
+                    down[channel, note] = [t for t in tracks if is_own and t != event.track]
+            is_played &= not is_own or own in chosen
         if is_played:
             yield event
 

@@ -1,7 +1,11 @@
 """Which notes of a MIDI file are played, and how those without an end are ended."""
 
+from itertools import pairwise
+
 import mido
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.midi_files import control, midi_bytes, note, write_tracks
 
 from pipeline.audio.pitch import note_to_hz
@@ -138,6 +142,67 @@ def test_note_off_ends_no_note_of_a_part_that_is_not_chosen(tmp_path):
     path = write_tracks(tmp_path / "tune.mid", note(60, 500), note(60, 100))
     assert [block for block, _ in load_piece(path, tracks=[1]).score] == [0, 125]
     assert [block for block, _ in load_piece(path, tracks=[2]).score] == [0, 25]
+
+
+def encoded(*events: tuple[int, bytes]) -> bytes:
+    """Returns a track of messages, each at its tick."""
+    times = [0, *(tick for tick, _ in events)]
+    deltas = [after - before for before, after in pairwise(times)]
+    messages = [message for _, message in events]
+    return b"".join(
+        bytes([0x80 | delta >> 7, delta & 127]) + message
+        for delta, message in zip([*deltas, 0], [*messages, b"\xff\x2f\0"], strict=True)
+    )
+
+
+ON, OFF, NOTES_OFF = b"\x90\x3c\x64", b"\x80\x3c\x40", b"\xb0\x7b\0"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [(0, ON), (100, ON), (200, OFF), (300, OFF)],
+        [(0, ON), (200, NOTES_OFF), (300, OFF)],
+        [(0, ON), (200, OFF), (300, OFF)],
+    ],
+)
+def test_note_off_too_many_ends_no_note_of_another_track(tmp_path, other):
+    path = tmp_path / "tune.mid"
+    path.write_bytes(midi_bytes(encoded(*other), encoded((150, ON), (900, OFF))))
+    assert load_piece(path, tracks=[2]).score == [(37, ON), (225, OFF)]
+
+
+@pytest.mark.parametrize("number", [126, 127])
+def test_note_off_ends_no_note_that_a_change_of_mode_has_ended(tmp_path, number):
+    """The note-offs are in a track without notes; the first note has no other end than the mode."""
+    end = encoded((100, bytes([0xB0, number, 0])), (200, OFF))
+    path = tmp_path / "tune.mid"
+    path.write_bytes(midi_bytes(encoded((0, ON)), encoded((150, ON)), end))
+    assert load_piece(path, tracks=[2]).score[-2:] == [(37, ON), (50, OFF)]
+
+
+@st.composite
+def tracks_with_notes(draw) -> bytes:
+    """Draws notes of a few keys that overlap, are struck twice, or end twice or never."""
+    tick = st.integers(0, 400)
+    key = st.sampled_from([60, 62])
+    ons = draw(st.lists(st.tuples(tick, key), min_size=1, max_size=6))
+    offs = draw(st.lists(st.tuples(tick, key), max_size=6))
+    ends = draw(st.lists(tick, max_size=1))
+    events = [(at, bytes([0x90, pitch, 100])) for at, pitch in ons]
+    events += [(at, bytes([0x80, pitch, 64])) for at, pitch in offs]
+    events += [(at, NOTES_OFF) for at in ends]
+    return encoded(*sorted(events))
+
+
+@given(st.lists(tracks_with_notes(), min_size=2, max_size=3))
+def test_track_sounds_as_it_does_alone(tmp_path_factory, tracks):
+    folder = tmp_path_factory.mktemp("tracks")
+    path, alone = folder / "tune.mid", folder / "alone.mid"
+    path.write_bytes(midi_bytes(*tracks))
+    for number, track in enumerate(tracks, 1):
+        alone.write_bytes(midi_bytes(track))
+        assert load_piece(path, tracks=[number]).score == load_piece(alone).score
 
 
 def test_notes_that_the_firmware_cannot_play_are_left_out(tmp_path):
