@@ -170,9 +170,18 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=1, help="of the random inputs (default: %(default)s)"
     )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=tuple(FUZZERS),
+        default=tuple(FUZZERS),
+        metavar="NAME",
+        help=f"which to run: {'; '.join(FUZZERS)} (default: all)",
+    )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for name, fuzzer in FUZZERS.items():
+        for name in args.only:
+            fuzzer = FUZZERS[name]
             n_inputs = run(
                 fuzzer.build(Path(folder)),
                 runs=args.runs // fuzzer.divisor,
