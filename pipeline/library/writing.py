@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
 
 MARKER = "ddx7_export.json"  # lists the files of an export with their checksums
+_REMEDY = "move it away, or give another --out"
 
 _Checksums = dict[str, list[str]]
 """By path in the export; two while one export replaces another."""
@@ -24,7 +26,7 @@ def write_export(tree: Mapping[str, str | bytes], out: Path) -> None:
 
     Raises:
         UserError: The folder holds something else, a file that is in the way was not exported or
-            has been edited, or a folder that is written to holds an export of its own.
+            has been edited, or a folder that is written to is a link or holds an export of its own.
     """
     earlier = read_marker(out)
     contents = {
@@ -32,23 +34,53 @@ def write_export(tree: Mapping[str, str | bytes], out: Path) -> None:
     }
     planned = {name: [_checksum(content)] for name, content in contents.items()}
     both = {name: earlier.get(name, []) + planned.get(name, []) for name in {**earlier, **planned}}
-    for name, checksums in both.items():
-        path = out / name
-        if path.exists() and (path.is_dir() or _checksum(path.read_bytes()) not in checksums):
-            reason = "was edited since it was exported" if name in earlier else "was not exported"
-            raise UserError(f"{path} {reason}: move it away, or give another --out")
-    for folder in sorted({(out / name).parent for name in planned} - {out}):
-        if (folder / MARKER).is_file():
-            raise UserError(
-                f"{folder} holds an export of its own: move it away, or give another --out"
-            )
+    old = both.keys() - planned.keys()
+    for name in both:
+        _check_folders(out, name, old)
+        _check_file(out / name, both[name], is_earlier=name in earlier, is_old=name in old)
     _write_marker(out, both)  # an interrupted export can then be repeated
+    for name in old:  # first, because a folder may have the name of an old file
+        if (out / name).is_file():
+            (out / name).unlink()
+        _remove_empty_folders((out / name).parent, out)
     for name, content in contents.items():
         _write(out / name, content)
-    for name in both.keys() - tree.keys():
-        (out / name).unlink(missing_ok=True)
-        _remove_empty_folders((out / name).parent, out)
     _write_marker(out, planned)
+
+
+def _check_folders(out: Path, name: str, old: Collection[str]) -> None:
+    """Raises `UserError` if a folder between `out` and a file is not one that may be written to.
+
+    Args:
+        out: Folder of the export.
+        name: The file's path in the export.
+        old: Files that are removed before others are written.
+    """
+    for parent in Path(name).parents[:-1]:
+        folder, reason = out / parent, ""
+        if folder.is_symlink():
+            reason = "is a symbolic link"
+        elif name in old:
+            continue
+        elif folder.exists() and not folder.is_dir() and str(parent) not in old:
+            reason = "is not a folder"
+        elif (folder / MARKER).is_file():
+            reason = "holds an export of its own"
+        if reason:
+            raise UserError(f"{folder} {reason}: {_REMEDY}")
+
+
+def _check_file(path: Path, checksums: list[str], *, is_earlier: bool, is_old: bool) -> None:
+    """Raises `UserError` if something else than an exported file is in its place.
+
+    What is no longer exported may have become a folder.
+    """
+    if not os.path.lexists(path) or (is_old and path.is_dir() and not path.is_symlink()):
+        return
+    is_plain = path.is_file() and not path.is_symlink()
+    if not is_plain or _checksum(path.read_bytes()) not in checksums:
+        reason = "was edited since it was exported" if is_earlier else "was not exported"
+        raise UserError(f"{path} {reason}: {_REMEDY}")
 
 
 def read_marker(out: Path) -> _Checksums:
@@ -66,7 +98,7 @@ def read_marker(out: Path) -> _Checksums:
         try:
             files: _Checksums = json.loads(marker.read_text())["files"]
             is_sound = all(map(_is_entry, files.items()))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             is_sound = False
         if not is_sound:
             raise UserError(f"{marker} is damaged: remove the folder, or give another --out")
@@ -79,7 +111,8 @@ def read_marker(out: Path) -> _Checksums:
 def _is_entry(entry: tuple[str, object]) -> bool:
     """Whether an entry of a marker names a file inside of the export."""
     path = Path(entry[0])
-    return isinstance(entry[1], list) and not path.is_absolute() and ".." not in path.parts
+    is_inside = path.parts and not path.is_absolute() and ".." not in path.parts
+    return bool(is_inside) and b"\0" not in os.fsencode(path) and isinstance(entry[1], list)
 
 
 def _write_marker(out: Path, checksums: _Checksums) -> None:

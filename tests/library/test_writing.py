@@ -63,6 +63,61 @@ def test_own_file_in_the_way_of_a_new_one_is_refused(tmp_path):
     assert (tmp_path / "own.c").read_text() == "mine\n"
 
 
+@pytest.mark.parametrize("name", ["src/x.c", "src/deep/x.c"])
+def test_file_in_the_way_of_a_folder_is_refused_and_nothing_is_written(tmp_path, name):
+    write_export({"a.txt": "one\n"}, tmp_path)
+    (tmp_path / "src").write_text("mine\n")
+    marker = (tmp_path / MARKER).read_text()
+    with pytest.raises(UserError, match=r"src is not a folder: move it away, or give another --o"):
+        write_export({"b.txt": "two\n", name: "three\n"}, tmp_path)
+    assert contents(tmp_path) == {"a.txt": "one\n", "src": "mine\n"}
+    assert (tmp_path / MARKER).read_text() == marker
+
+
+def test_file_that_is_no_longer_exported_gives_way_to_a_folder(tmp_path):
+    out, tree = tmp_path / "out", {"src/x.c": "two\n"}
+    write_export({"src": "one\n"}, out)
+    write_export(tree, out)
+    assert contents(out) == tree
+    both = {"files": {"src": ["an old sum"], **json.loads((out / MARKER).read_text())["files"]}}
+    (out / MARKER).write_text(json.dumps(both))  # as an interrupted export leaves it
+    write_export(tree, out)
+    assert contents(out) == tree and "src" not in read_marker(out)
+
+
+def test_folder_in_place_of_an_old_file_stays(tmp_path):
+    write_export(TREE, tmp_path)
+    (tmp_path / "README.md").unlink()
+    (tmp_path / "README.md").mkdir()
+    (tmp_path / "README.md" / "own.txt").write_text("mine\n")
+    later = {"src/ddx7.h": "three\n"}
+    write_export(later, tmp_path)
+    assert contents(tmp_path) == {**later, "README.md/own.txt": "mine\n"}
+
+
+@pytest.mark.parametrize("name", ["src/new.h", "src/deep/new.h", "new.h"])
+@pytest.mark.parametrize("exists", [True, False])
+def test_linked_folder_is_refused_and_what_it_holds_stays(tmp_path, name, exists):
+    """Also one from which only files of the earlier export would be removed."""
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    write_export(TREE, out)
+    (out / "src").rename(elsewhere)
+    (out / "src").symlink_to(elsewhere if exists else tmp_path / "missing")
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match="src is a symbolic link: move it away, or give another"):
+        write_export({name: "three\n"}, out)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("target", ["missing", "README.md"])
+def test_link_in_place_of_a_file_is_refused(tmp_path, target):
+    write_export(TREE, tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / target)
+    with pytest.raises(UserError, match="link was not exported: move it away"):
+        write_export({**TREE, "link": TREE["README.md"]}, tmp_path)
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_interrupted_export_can_be_repeated(tmp_path, monkeypatch):
     write_export(TREE, tmp_path)
     later = {"README.md": "three\n", "src/ddx7.h": "four\n"}
@@ -87,6 +142,8 @@ def test_interrupted_export_can_be_repeated(tmp_path, monkeypatch):
     [
         *("{", "[]", '{"files": 3}', '{"files": {"a": 3}}'),
         *('{"files": {"../a": []}}', '{"files": {"/etc/a": []}}'),
+        *('{"files": {"a\\u0000b": []}}', '{"files": {"\\ud800": []}}', '{"files": {".": []}}'),
+        '{"files":' * 100_000,
     ],
 )
 def test_damaged_marker_is_refused(tmp_path, text):
@@ -116,8 +173,9 @@ def test_export_within_the_folders_of_a_library_is_refused(tmp_path):
     write_export(TREE, tmp_path)
     write_export({"old.dsp.ddx7": "model\n"}, tmp_path / "models")
     before = contents(tmp_path)
-    with pytest.raises(UserError, match="models holds an export of its own: move it away, or"):
-        write_export({**TREE, "models/new.dsp.ddx7": "model\n"}, tmp_path)
+    for name in ("models/new.dsp.ddx7", "models/flute/new.dsp.ddx7"):
+        with pytest.raises(UserError, match="models holds an export of its own: move it away, or"):
+            write_export({**TREE, name: "model\n"}, tmp_path)
     assert contents(tmp_path) == before
     write_export({**TREE, "src/new.h": "four\n"}, tmp_path)  # which writes nothing there
     assert contents(tmp_path)["models/old.dsp.ddx7"] == "model\n"
