@@ -7,7 +7,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.paths import BOARD_REPORT_DIR
 from pipeline.evaluation.selftest_consistency import find_contradiction
 from pipeline.evaluation.selftest_report import SelftestReport
-from pipeline.target.selftest_lines import parse_line
+from pipeline.target.selftest_lines import Line, parse_line
 
 
 def measured_text(board: str, folder: Path = BOARD_REPORT_DIR) -> str:
@@ -28,13 +28,13 @@ def measured_text(board: str, folder: Path = BOARD_REPORT_DIR) -> str:
         return ""
     report = _load(path)
     head = report.head
-    if head["board"] != board or not head["counts_per_block"]:
+    if head["board"] != board:
         raise UserError(f"{path} is the report of another board, {head['board']}: rename it")
+    if not head["counts_per_block"]:
+        raise UserError(f"{path} is the report of a board that does not play in time: remove it")
     if report.failed:
         raise UserError(f"{path} says what failed, {report.failed[0]}: remove it")
-    block = next(
-        line for line in report.of("cost") if line["stage"] == "block" and line["caches"] == "warm"
-    )
+    block = next(filter(_is_warm_block, report.lines))
     worst, latency = report.of("worst_block")[0], report.of("latency")[0]
     return (
         f"one voice of {block['model']} {_percent(block['median'], head['counts_per_block'])}, "
@@ -43,18 +43,26 @@ def measured_text(board: str, folder: Path = BOARD_REPORT_DIR) -> str:
     )
 
 
+def _is_warm_block(line: Line) -> bool:
+    is_cost: bool = line["part"] == "cost"
+    return is_cost and line["stage"] == "block" and line["caches"] == "warm"
+
+
 def _load(path: Path) -> SelftestReport:
     try:
         content = json.loads(path.read_text())
         lines = [parse_line(json.dumps(line)) for line in content["lines"]]
-        parts = {line["part"] for line in lines}
-        if lines[0]["part"] != "begin" or not {"cost", "worst_block", "latency"} <= parts:
+        messages = content.get("messages", [])
+        is_whole = {"worst_block", "latency"} <= {line["part"] for line in lines}
+        if lines[0]["part"] != "begin" or not is_whole or not any(map(_is_warm_block, lines)):
             raise ValueError(path)
-    except (ValueError, KeyError, TypeError, IndexError):
+        if not isinstance(messages, list) or not all(isinstance(text, str) for text in messages):
+            raise ValueError(messages)
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         raise UserError(f"{path} is no report of python -m pipeline.board_report") from None
     if contradiction := find_contradiction(lines):
         raise UserError(f"{path}: {contradiction}")
-    return SelftestReport(lines, content.get("messages", []))
+    return SelftestReport(lines, messages)
 
 
 def _percent(counts: int, counts_per_block: int) -> str:

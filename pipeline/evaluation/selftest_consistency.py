@@ -9,6 +9,7 @@ from pipeline.core.constants import FRAME_RATE
 from pipeline.target.selftest_lines import STALLS, Line
 
 CLOCK_TOLERANCE_INVERSE = 500  # TOLERANCE_INVERSE of apps/selftest/clocks.c
+LONGEST_BLOCKS = 12  # of apps/selftest/latency.c: a note that sounds later is not counted
 _NAMED_BY = {  # the entries that tell lines about one part apart
     **{"begin": (), "flash": (), "worst_block": (), "stack": (), "latency": (), "end": ()},
     **{"register": ("name",), "memory": ("name",), "clock": ("name",), "counter": ("name",)},
@@ -51,7 +52,7 @@ def _verdict(line: Line, is_passed: bool, why: str) -> Iterator[str]:
 
 def _begin(line: Line, _head: Line) -> Iterator[str]:
     counts, hz = line["counts_per_block"], line["counter_hz"]
-    if counts and abs(hz - FRAME_RATE * counts) > FRAME_RATE:
+    if counts and abs(hz - FRAME_RATE * counts) >= FRAME_RATE:
         yield f"{counts} counts per block are not 4 ms at {hz} Hz"
 
 
@@ -131,6 +132,11 @@ def _between(lines: Sequence[Line]) -> Iterator[str]:
     names = {line["model"] for line in lines if line["part"] == "model"}
     if len(names) != lines[0]["models"]:
         yield f"line 1 announces {lines[0]['models']} models, and {len(names)} follow"
+    yield from _costs(lines)
+    yield from _latencies(lines)
+
+
+def _costs(lines: Sequence[Line]) -> Iterator[str]:
     costs = {
         (line["model"], line["stage"]): (number, line)
         for number, line in enumerate(lines, 1)
@@ -140,3 +146,23 @@ def _between(lines: Sequence[Line]) -> Iterator[str]:
         at, block = costs.get((model, "block"), (number, line))
         if line["min"] > block["min"] or line["max"] > block["max"]:
             yield f"lines {number} and {at} contradict: {stage} takes longer than the whole block"
+
+
+def _latencies(lines: Sequence[Line]) -> Iterator[str]:
+    """Yields times from MIDI to sound that are impossible.
+
+    A note is rendered when a block begins, and sounds when a later one does. If the checks of the
+    clocks and of the worst block have passed, at least about a block passes, of which half is
+    required here, and at most `LONGEST_BLOCKS`, with one more for what is left of the first.
+    """
+    counts = lines[0]["counts_per_block"]
+    is_in_time = all(line["ok"] for line in lines if line["part"] in ("clock", "worst_block"))
+    for number, line in enumerate(lines, 1):
+        if line["part"] == "latency" and line["sounded"] and counts:
+            shortest, longest = line["min"], line["max"]
+            is_possible = counts // 2 <= shortest and longest <= (LONGEST_BLOCKS + 1) * counts
+            if shortest == 0 or (is_in_time and not is_possible):
+                yield (
+                    f"lines 1 and {number} contradict: notes sound after {shortest} to {longest} "
+                    f"counts, and a block has {counts}"
+                )

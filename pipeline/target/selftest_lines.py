@@ -51,7 +51,7 @@ _Entries = dict[str, _Number | _Text | _Flag]
 _REQUIRED: dict[str, _Entries] = {
     "begin": {
         **{"format": _NUMBER, "board": _NAME, "chip": _TEXT, "counter": _TEXT, "section": _TEXT},
-        **{"unit": _Text("cycles|instructions"), "counter_hz": _NUMBER},
+        **{"unit": _Text("cycles|instructions"), "counter_hz": _POSITIVE},
         **{"counts_per_block": _NUMBER, "models": _NUMBER, "voices": _POSITIVE},
         "cores": _POSITIVE,
     },

@@ -43,6 +43,11 @@ def test_report_is_one_phrase_and_none_is_nothing(tmp_path):
     ("board", "changes", "reason"),
     [
         ("pico2", {}, "is the report of another board, pico: rename it"),
+        (
+            "pico",
+            {"begin": {"board": "pico", "counts_per_block": 0}},
+            "is the report of a board th",
+        ),
         ("pico", {"flash": {"found": "0x2", "ok": False}}, "says what failed, flash: checksum"),
     ],
 )
@@ -52,10 +57,31 @@ def test_report_that_says_nothing_about_the_board_is_refused(tmp_path, board, ch
         measured_text(board, tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"lines": []}', '{"lines": [{"part": "end"}]}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"lines": []}', '{"lines": [{"part": "end"}]}', '{"lines":' + "[" * 100_000],
+)
 def test_damaged_report_is_refused(tmp_path, text):
     (tmp_path / "pico.json").write_text(text)
     with pytest.raises(UserError, match=r"is no report of python -m pipeline\.board_report"):
+        measured_text("pico", tmp_path)
+
+
+def test_report_without_the_cost_of_a_block_is_refused(tmp_path):
+    write_report(tmp_path)
+    content = json.loads((tmp_path / "pico.json").read_text())
+    lines = [line for line in content["lines"] if line.get("stage") != "block"]
+    (tmp_path / "pico.json").write_text(json.dumps(content | {"lines": lines}))
+    with pytest.raises(UserError, match=r"pico.json is no report of python -m pipeline\.board_rep"):
+        measured_text("pico", tmp_path)
+
+
+@pytest.mark.parametrize("messages", [5, "error", [3], None])
+def test_messages_that_are_no_texts_are_refused(tmp_path, messages):
+    write_report(tmp_path)
+    content = json.loads((tmp_path / "pico.json").read_text())
+    (tmp_path / "pico.json").write_text(json.dumps(content | {"messages": messages}))
+    with pytest.raises(UserError, match=r"pico.json is no report of python -m pipeline\.board_rep"):
         measured_text("pico", tmp_path)
 
 

@@ -66,6 +66,7 @@ def test_deeply_nested_line_is_refused(nested):
         (1, "begin", {"voices": 0}),
         (1, "begin", {"cores": 0}),
         (1, "begin", {"counter_hz": -3}),
+        (1, "begin", {"counter_hz": 0, "counts_per_block": 0}),
         (2, "register", {"value": "12"}),
         (3, "flash", {"ok": 1}),
         (4, "memory", {"ok": False, "fault": 3}),
@@ -154,6 +155,7 @@ def test_report_of_another_format_is_refused():
 
 CONTRADICTIONS = [
     (1, "begin", {"counts_per_block": 3990}, "3990 counts per block are not 4 ms at 1000000 Hz"),
+    (1, "begin", {"counter_hz": 1000250}, "4000 counts per block are not 4 ms at 1000250 Hz"),
     (3, "flash", {"found": "0x2"}, "ok is true, and 0x2 was found in 9 bytes"),
     (3, "flash", {"ok": False}, "ok is false, and 0x1 was found in 9 bytes"),
     (4, "memory", {"ok": False}, "ok is false, and no fault"),
@@ -207,6 +209,36 @@ def test_more_late_blocks_than_there_is_time_for_are_refused():
 def test_stage_that_takes_longer_than_its_block_is_refused():
     with pytest.raises(UserError, match=r"^lines 7 and 9 contradict: fm takes longer than the"):
         parse_report(change_line(7, {"max": 1021}))
+
+
+@pytest.mark.parametrize(
+    ("possible", "impossible"), [({"min": 2000}, {"min": 1999}), ({"max": 52000}, {"max": 52001})]
+)
+def test_latency_that_no_board_can_measure_is_refused(possible, impossible):
+    assert not parse_report(change_line(20, possible)).failed
+    with pytest.raises(UserError, match=r"^lines 1 and 20 contradict: notes sound after \d+ to \d"):
+        parse_report(change_line(20, impossible))
+
+
+@pytest.mark.parametrize(
+    ("part", "late"),
+    [
+        ("clock", {"found": 80000, "ok": False}),
+        ("worst_block", {"late": 3, "max": 4001, "ok": False}),
+    ],
+)
+def test_latency_of_a_board_that_is_late_may_be_long_but_not_nothing(part, late):
+    changes = {part: late, "latency": {"min": 33000, "median": 48000, "max": 64000}}
+    assert len(parse_report(report_lines(changes)).failed) == 1
+    changes["latency"] |= {"min": 0}
+    with pytest.raises(UserError, match="lines 1 and 20 contradict: notes sound after 0 to 64000"):
+        parse_report(report_lines(changes))
+
+
+def test_latency_is_nothing_if_no_note_sounds():
+    silent = {"sounded": 0, "min": 0, "median": 0, "max": 0, "ok": False}
+    (failed,) = parse_report(report_lines({"latency": silent})).failed
+    assert failed == "MIDI to sound: 0 of 32 notes sounded in time"
 
 
 @pytest.mark.parametrize(
