@@ -42,6 +42,11 @@ static uint8_t address;
 static bool owes_setup_done;
 static uint32_t owes_out_done; /* one bit per number */
 
+/* What the core does some accesses after an entry was taken. Section 34.16.4 (DOEPCTL): it clears EPENA
+ * before it sets the flag, and so promises nothing sooner. */
+static endpoint_t *ending;
+static uint32_t ending_flag, n_until_end, n_ends;
+
 static void check(bool is_true) {
     if (!is_true) {
         abort();
@@ -75,8 +80,29 @@ static bool push(uint32_t kind, uint32_t number, const uint8_t *bytes, size_t n_
     return true;
 }
 
+static void end_transfer(void) {
+    if (ending != NULL) {
+        ending->control &= ~OTG_EPCTL_ENABLE;
+        ending->interrupts |= ending_flag;
+        ending = NULL;
+    }
+}
+
+static void count_access(void) {
+    if (ending != NULL && --n_until_end == 0) {
+        end_transfer();
+    }
+}
+
+static void end_later(endpoint_t *out, uint32_t flag) {
+    ending = out;
+    ending_flag = flag;
+    n_until_end = 2u + 4u * (n_ends++ % 4u);
+}
+
 static uint32_t pop(void) {
     check(n_entries > 0 && n_taken == words(n_unread));
+    end_transfer();
     const entry_t entry = entries[0];
     memmove(entries, entries + 1, --n_entries * sizeof entries[0]);
     endpoint_t *const out = &outs[OTG_GRXSTSP_NUMBER(entry.status)];
@@ -84,11 +110,9 @@ static uint32_t pop(void) {
     n_taken = 0;
     memcpy(unread, entry.bytes, n_unread);
     if (OTG_GRXSTSP_KIND(entry.status) == OTG_OUT_DONE) {
-        out->control &= ~OTG_EPCTL_ENABLE;
-        out->interrupts |= XFRC;
+        end_later(out, XFRC);
     } else if (OTG_GRXSTSP_KIND(entry.status) == OTG_SETUP_DONE) {
-        out->control &= ~OTG_EPCTL_ENABLE;
-        out->interrupts |= STUP;
+        end_later(out, STUP);
     }
     return entry.status;
 }
@@ -193,7 +217,8 @@ static void reset_core(void) {
     n_host_reads = 5; /* until FDMOD has an effect */
     address = 0;
     owes_setup_done = false;
-    owes_out_done = 0;
+    owes_out_done = n_ends = 0;
+    ending = NULL;
 }
 
 static uint32_t states(void) {
@@ -210,6 +235,7 @@ static uint32_t states(void) {
 uint32_t otg_read(uint32_t offset) {
     bool is_in;
     uint32_t number, place;
+    count_access();
     const endpoint_t *const endpoint = find(offset, &is_in, &number, &place);
     if (endpoint != NULL) {
         return read_endpoint(endpoint, place);
@@ -257,6 +283,7 @@ static void command(uint32_t value) {
 void otg_write(uint32_t offset, uint32_t value) {
     bool is_in;
     uint32_t number, place;
+    count_access();
     endpoint_t *const endpoint = find(offset, &is_in, &number, &place);
     if (endpoint != NULL) {
         write_endpoint(endpoint, is_in, number, place, value);

@@ -83,6 +83,8 @@ enum { OTG_OUT_PACKET = 2, OTG_OUT_DONE = 3, OTG_SETUP_DONE = 4, OTG_SETUP_PACKE
 #define OTG_DIEPINT_SENT (1u << 0)     /* XFRC */
 #define OTG_DIEPINT_DISABLED (1u << 1) /* EPDISD */
 #define OTG_DIEPINT_NAKS (1u << 6)     /* INEPNE */
+#define OTG_DOEPINT_RECEIVED (1u << 0) /* XFRC */
+#define OTG_DOEPINT_SETUP (1u << 3)    /* STUP: the SETUP stage is over */
 
 #define OTG_DIEPTSIZ(number) (0x910u + 0x20u * (number))
 #define OTG_DOEPTSIZ(number) (0xB10u + 0x20u * (number))
