@@ -111,11 +111,20 @@ def test_boot_loader_starts_once_after_the_reset_that_asks_for_it(board, program
     assert console == [
         "reset 5fa0004",
         "loader 20003000 1fff4321",
-        "mpu 0",
         f"vectors {loader}",
         *maps,
         "again",
     ]
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("trace", ["pll", "clock", "oscillator", "interrupt", "none"])
+def test_image_that_the_loader_starts_without_a_reset_resets_the_chip_once(board, trace, programs):
+    """PLLs cannot be set while they are on, and interrupts of the loader may still occur."""
+    run = run_program(programs[board, "loader"], arguments=["leave", trace])
+    console = [line for line in run.console.splitlines() if line.startswith(("reset", "image"))]
+    first = "image 0" if trace == "none" else "image 5fa0004"
+    assert console == [first, "reset 0", first, "image 0"]
 
 
 @pytest.mark.parametrize("board", BOARDS)

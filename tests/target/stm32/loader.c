@@ -9,7 +9,15 @@ static void fake_start(uint32_t stack, uint32_t entry);
 
 #include "boards/ports/stm32/loader.c"
 
-#define N_REGISTERS 16
+#define N_REGISTERS 24
+
+#ifdef SYSCFG_MEMRMP /* the F407 */
+#define CHIP_SWS 2
+#define CHIP_USB_OSCILLATOR (1u << 16) /* the crystal */
+#else
+#define CHIP_SWS 3
+#define CHIP_USB_OSCILLATOR (1u << 12) /* HSI48 */
+#endif
 
 static uintptr_t addresses[N_REGISTERS];
 static uint32_t values[N_REGISTERS];
@@ -28,7 +36,6 @@ volatile uint32_t *fake_register(uintptr_t address) {
 
 static void fake_start(uint32_t stack, uint32_t entry) {
     printf("loader %lx %lx\n", (unsigned long)stack, (unsigned long)entry);
-    printf("mpu %lu\n", (unsigned long)MPU_CTRL);
     printf("vectors %lx\n", (unsigned long)VTOR);
 #ifdef SYSCFG_MEMRMP
     printf("map %lu\n", (unsigned long)SYSCFG_MEMRMP);
@@ -41,13 +48,28 @@ static void reset(uint32_t software_flag) {
     memset(values, 0, sizeof values);
     REGISTER(CHIP_LOADER) = 0x20003000u;
     REGISTER(CHIP_LOADER + 4u) = 0x1FFF4321u;
-    MPU_CTRL = 5;
 #ifdef SYSCFG_MEMRMP
     RCC_CSR = software_flag != 0 ? 1u << 28 : 1u << 29;
 #else
     RCC_RSR = software_flag != 0 ? 1u << 24 : 1u << 26;
 #endif
     loader_start_if_asked();
+}
+
+/* The loader of the chip leaves a trace and starts the new image without a reset. */
+static void leave(const char *trace) {
+    AIRCR = 0;
+    if (strcmp(trace, "pll") == 0) {
+        RCC_CR |= 1u << 24;
+    } else if (strcmp(trace, "clock") == 0) {
+        RCC_CFGR |= 2u << CHIP_SWS;
+    } else if (strcmp(trace, "oscillator") == 0) {
+        RCC_CR |= CHIP_USB_OSCILLATOR;
+    } else if (strcmp(trace, "interrupt") == 0) {
+        NVIC_ISER(CHIP_OTG_IRQ) = 1u << CHIP_OTG_IRQ % 32u;
+    }
+    loader_start_if_asked();
+    printf("image %lx\n", (unsigned long)AIRCR);
 }
 
 int main(int argc, char **argv) {
@@ -58,6 +80,14 @@ int main(int argc, char **argv) {
         reset(1);
         puts("again");
         reset(1); /* by the loader, into the new image */
+    } else if (strcmp(cause, "leave") == 0) {
+        board_start_loader();
+        reset(1);
+        leave(argv[2]);
+        reset(1); /* which turns all of it off */
+        printf("reset %lx\n", (unsigned long)AIRCR);
+        leave(argv[2]);
+        leave(argv[2]); /* as if the reset had turned nothing off */
     } else if (strcmp(cause, "watchdog") == 0) {
         board_start_loader();
         reset(0); /* by another cause */

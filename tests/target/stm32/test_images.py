@@ -71,7 +71,7 @@ def test_image_begins_with_a_vector_table_whose_handlers_are_code(board, images)
     places, names = sections(elf), symbols(elf)
     assert image.address == flash.address
     assert stack == sum(places[".stack"]) and stack % 8 == 0
-    assert handlers[0] == names["board_reset"][0] | 1
+    assert handlers[0] == names["board_start"][0] | 1
     text, n_bytes = places[".text"]
     assert all(handler & 1 and text <= handler < text + n_bytes for handler in handlers)
     fault = handlers[1]
@@ -82,6 +82,19 @@ def test_image_begins_with_a_vector_table_whose_handlers_are_code(board, images)
     assert handlers[16 + IRQ_OTG[board] - 1] == names["usb_interrupt"][0] | 1
     (entry,) = struct.unpack_from("<I", elf.read_bytes(), 24)
     assert entry == handlers[0]
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_start_masks_interrupts_before_it_looks_for_traces_of_a_loader(board, images):
+    """A boot loader that has started the image may have left interrupts enabled."""
+    names = symbols(images[board].program.elf)
+    begin, size = names["board_start"]
+    code = disassemble(images[board].program)
+    start = [instruction for at, instruction in code.items() if begin <= at < begin + size]
+    assert "cpsid" in next(one.mnemonic for one in start if one.mnemonic != "push")
+    calls = [one.operands for one in start if one.mnemonic in ("bl", "b.w")]
+    for call, name in zip(calls, ("loader_start_if_asked", "board_reset"), strict=True):
+        assert f"{names[name][0]:x} " in call
 
 
 @pytest.mark.parametrize("board", BOARDS)

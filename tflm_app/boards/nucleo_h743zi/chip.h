@@ -30,6 +30,10 @@
 #define RCC_CR_PLL3_READY (1u << 29)
 #define RCC_CFGR_ADDRESS (RCC_BASE + 0x10u)
 #define RCC_CFGR REGISTER(RCC_CFGR_ADDRESS)
+/* No crystal, no oscillator for USB (HSI48), none of the three PLLs, and the core runs from the internal
+ * oscillator (SWS). */
+#define RCC_CR_STARTED (1u << 12 | RCC_CR_HSE_ON | RCC_CR_PLL1_ON | 1u << 26 | RCC_CR_PLL3_ON)
+#define CHIP_CLOCKS_ARE_RESET() ((RCC_CR & RCC_CR_STARTED) == 0 && (RCC_CFGR & 7u << 3) == 0)
 #define RCC_D1CFGR REGISTER(RCC_BASE + 0x18u)
 #define RCC_D2CFGR REGISTER(RCC_BASE + 0x1Cu)
 #define RCC_D3CFGR REGISTER(RCC_BASE + 0x20u)

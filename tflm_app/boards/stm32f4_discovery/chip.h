@@ -30,6 +30,9 @@
 #define RCC_PLLCFGR REGISTER(RCC_BASE + 0x04u)
 #define RCC_CFGR_ADDRESS (RCC_BASE + 0x08u)
 #define RCC_CFGR REGISTER(RCC_CFGR_ADDRESS)
+/* No crystal, no PLL, and the core runs from the internal oscillator (SWS). */
+#define CHIP_CLOCKS_ARE_RESET() \
+    ((RCC_CR & (RCC_CR_HSE_ON | RCC_CR_PLL_ON | RCC_CR_PLLI2S_ON)) == 0 && (RCC_CFGR & 3u << 2) == 0)
 #define RCC_AHB1ENR REGISTER(RCC_BASE + 0x30u)
 #define RCC_AHB2ENR REGISTER(RCC_BASE + 0x34u)
 #define RCC_APB1ENR REGISTER(RCC_BASE + 0x40u)

@@ -1,4 +1,4 @@
-/* The vector table of the STM32 boards, and their start-up from board_reset to main.
+/* The vector table of the STM32 boards, and their start-up from reset to main.
  *
  * Source: Armv7-M Architecture Reference Manual, sections B1.5.2-3; RM0090 section 12.2, RM0433 section 19.1.
  */
@@ -9,6 +9,7 @@
 #include "usb.h"
 
 int main(void);
+void board_start(void); /* the entry of the image */
 
 void board_fault(void) {
     audio_mute();
@@ -41,6 +42,13 @@ static void usart6_interrupt(void) {
     uart_interrupt(&sample_uart);
 }
 
+/* Nothing but the stack pointer is certain here; see loader.c. */
+void board_start(void) {
+    interrupts_mask();
+    loader_start_if_asked();
+    board_reset();
+}
+
 typedef void (*vector_t)(void);
 
 #pragma GCC diagnostic ignored "-Woverride-init" /* handlers replace that of faults */
@@ -49,7 +57,7 @@ typedef void (*vector_t)(void);
 __attribute__((section(".vectors"), used)) static const vector_t vectors[16 + CHIP_N_INTERRUPTS] = {
     [0] = (vector_t)link_stack_end,
     [1 ... 15 + CHIP_N_INTERRUPTS] = cortex_m_fault,
-    [1] = board_reset,
+    [1] = board_start,
     [15] = systick_interrupt,
     [16 + IRQ_DMA1_STREAM5] = audio_interrupt,
     [16 + IRQ_USART2] = usart2_interrupt,
@@ -62,8 +70,8 @@ __attribute__((section(".vectors"), used)) static const vector_t vectors[16 + CH
 };
 
 void board_run(void) {
-    loader_start_if_asked();
     VTOR = (uint32_t)(uintptr_t)vectors; /* a boot loader may have left its own */
+    interrupts_unmask();
     chip_start();
     clocks_start();
     pins_start();

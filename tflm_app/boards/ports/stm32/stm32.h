@@ -76,8 +76,9 @@ void leds_step(void);
 
 /* --- loader.c ------------------------------------------------------------------------------------------- */
 
-/* Starts the boot loader of the chip if board_start_loader has asked for it before the reset. Call it before
- * anything that the loader does not expect. */
+/* Starts the boot loader of the chip if board_start_loader has asked for it before the reset; otherwise
+ * resets the chip if the loader has started this image without a reset. Call it with interrupts masked,
+ * before anything else; it needs no variable with a value. */
 void loader_start_if_asked(void);
 
 /* --- button.c ------------------------------------------------------------------------------------------- */
