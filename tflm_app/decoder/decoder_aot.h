@@ -8,7 +8,7 @@
  * Cost of the reduced model (3 blocks of 64 channels, 51 200 MAC), by python -m pipeline.bench:
  *
  *     instructions per frame    Cortex-M4F, M7F, M33    Cortex-M0+
- *     int8                                  47 200       148 100
+ *     int8                                  47 100       148 100
  *     16x8                                  68 000       182 300
  *
  * decoder_step_pair saves time only where it reads the weights once: int8 on cores with the DSP extension.

@@ -65,12 +65,11 @@ DECODER_HOT __attribute__((naked, noipa)) static void lanes_int8(const uint32_t 
         LANES_INT8_SCALE("r5", "r2", "r7", "") LANES_INT8_SCALE("r6", "r8", "r9", "")
         LANES_INT8_SCALE("r4", "r10", "r11", "") LANES_INT8_SCALE("r3", "r12", "lr", "")
         "3:\n"
+        "ldrd r2, r1, [sp, #28]\n"
         "pkhbt r5, r5, r6, lsl #16\n"
         "pkhbt r6, r4, r3, lsl #16\n"
-        "ldr r1, [sp, #28]\n"
-        "ldr r2, [sp, #36]\n"
         "stmia r1!, {r5, r6}\n"
-        "str r1, [sp, #28]\n"
+        "str r1, [sp, #32]\n"
         "cmp r1, r2\n"
         "bne 1b\n"
         LANES_LEAVE
@@ -93,8 +92,8 @@ static inline void convolve_int8(const decoder_layer_t *layer, const int16_t *in
         .offset = layer->offset,
         .input_offsets = {(int32_t)offset},
         .channels = layer->channels,
-        .outputs = {output},
         .output_end = output + layer->n_outputs,
+        .outputs = {output},
         .is_rectified = layer->is_rectified,
     };
     lanes_int8(layer->weights, &lanes);

@@ -23,8 +23,8 @@ typedef struct {
     int32_t offset;
     int32_t input_offsets[2];
     const decoder_channels_t *channels;
+    const int16_t *output_end; /* of outputs[0]; before it, so that one LDRD loads both */
     int16_t *outputs[2];
-    const int16_t *output_end;
     uint32_t is_rectified;
     uint32_t unused; /* the assembly copies the arguments six words at a time */
 } lanes_t;

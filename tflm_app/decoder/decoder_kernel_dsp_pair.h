@@ -82,11 +82,11 @@ DECODER_HOT __attribute__((naked, noipa)) static void lanes_int8_pair(const uint
         "pkhbt r9, r4, r3, lsl #16\n"
         "pkhbt r10, r10, r11, lsl #16\n"
         "pkhbt r11, r7, r6, lsl #16\n"
-        "ldrd r1, r2, [sp, #28]\n"
-        "ldr r5, [sp, #36]\n"
+        "ldrd r1, r2, [sp, #32]\n"
+        "ldr r5, [sp, #28]\n"
         "stmia r1!, {r8, r9}\n"
         "stmia r2!, {r10, r11}\n"
-        "strd r1, r2, [sp, #28]\n"
+        "strd r1, r2, [sp, #32]\n"
         "cmp r1, r5\n"
         "bne 1b\n"
         LANES_LEAVE
@@ -107,8 +107,8 @@ static inline void convolve_pair(const decoder_layer_t *layer, const lanes_pair_
         .offset = layer->offset,
         .input_offsets = {pair->offsets[0], pair->offsets[1]},
         .channels = layer->channels,
-        .outputs = {pair->outputs[0], pair->outputs[1]},
         .output_end = pair->outputs[0] + layer->n_outputs,
+        .outputs = {pair->outputs[0], pair->outputs[1]},
         .is_rectified = layer->is_rectified,
     };
     lanes_int8_pair(layer->weights, &lanes);
