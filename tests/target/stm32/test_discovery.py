@@ -68,7 +68,7 @@ def test_settings_that_the_flash_does_not_keep_are_reported_and_the_board_plays_
     """QEMU has no flash controller, so nothing is erased; what follows the image reads as zeros."""
     with Stm32Board(small_image.elf) as board:
         board.wait_for_blocks(20)
-        assert board.ask("transpose -5", "transpose")[-1] == "transpose -5"
+        assert "transpose -5" in board.ask("transpose -5", "transpose")
         assert board.ask("save", "not saved")[-1] == "not saved: the flash does not keep it"
         board.send_midi(on(60))
         board.wait_for_blocks(len(board.blocks) + 50)
