@@ -125,7 +125,9 @@ def test_image_that_no_emulator_runs_contains_its_checksum(board, small_run, bui
     doing, sizes, written, command, following = capsys.readouterr().out.splitlines()
     assert doing == f"building the self-test for {board}"
     assert sizes.startswith(f"{board}: flash ") and command.startswith("to flash it: ")
-    assert following.endswith("/README.md), and python -m pipeline.board_report --port /dev/ttyACM0")
+    assert following.endswith(
+        "/README.md), and python -m pipeline.board_report --port /dev/ttyACM0"
+    )
     image = Path(re.findall(r"\S+\.bin", written)[0]).read_bytes()
     at = image.find(b"selftest image:\0")
     n_parts, *table, hole, crc = struct.unpack_from("<I16III", image, at + 16)
