@@ -10,6 +10,8 @@
  * which it was pulled. The test defines ADC, CLK_ADC, IO_BANK, PADS, PLL and RESETS, the addresses that the
  * datasheet has.
  */
+#include "../fake_registers.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,24 +25,11 @@ volatile uint32_t *fake_register(uint32_t address);
 #include "clocks.c"
 #include "panel.c"
 
-#define N_REGISTERS 128
 #define ALIAS 0x3000u
 
-static uint32_t addresses[N_REGISTERS], values[N_REGISTERS];
 static uint32_t alias, written; /* an access to a register by the addresses that set or clear bits */
 static int32_t positions[3];
 static uint32_t held[3];
-
-static uint32_t *content(uint32_t address) {
-    size_t i = 0;
-    while (addresses[i] != 0 && addresses[i] != address) {
-        if (++i == N_REGISTERS) {
-            abort();
-        }
-    }
-    addresses[i] = address;
-    return &values[i];
-}
 
 static void finish_alias(void) {
     uint32_t *const target = content(alias & ~ALIAS);

@@ -12,11 +12,10 @@
 
 #include "boards/stm32f4_discovery/codec.c"
 
-#define N_REGISTERS 64
+#include "../fake_registers.h"
+
 #define NOTHING 0xFFFFu /* has been written to DR since it was last read */
 
-static uintptr_t addresses[N_REGISTERS];
-static uint32_t values[N_REGISTERS];
 static const char *which;
 static uint32_t n_bytes, stopping, cycles;
 static uint8_t bytes[3];
@@ -25,17 +24,8 @@ clocks_t clocks = {168000000u, 42000000u, 84000000u, 42000000u, 84000000u};
 
 uint32_t board_cycles(void) { return cycles += 100; }
 
-static uint32_t *value_at(uintptr_t address) {
-    size_t i = 0;
-    while (addresses[i] != 0 && addresses[i] != address) {
-        i++;
-    }
-    addresses[i] = address;
-    return &values[i];
-}
-
 static void take_byte(uint32_t byte, uint32_t *status) {
-    if ((*value_at(CHIP_GPIO + 0x400u * 3 + 0x18u) >> 4 & 1u) == 0) {
+    if ((*content(CHIP_GPIO + 0x400u * 3 + 0x18u) >> 4 & 1u) == 0) {
         puts("reset");
     }
     *status &= ~(uint32_t)(STARTED | SENT);
@@ -47,8 +37,8 @@ static void take_byte(uint32_t byte, uint32_t *status) {
 }
 
 volatile uint32_t *fake_register(uintptr_t address) {
-    uint32_t *const control = value_at(I2C1_CR1_ADDRESS), *const status = value_at(I2C1_SR1_ADDRESS);
-    uint32_t *const data = value_at(I2C1_BASE + 0x10u);
+    uint32_t *const control = content(I2C1_CR1_ADDRESS), *const status = content(I2C1_SR1_ADDRESS);
+    uint32_t *const data = content(I2C1_BASE + 0x10u);
     if (stopping > 0) {
         if ((*control & I2C_STOP) == 0) {
             puts("early");
@@ -74,12 +64,12 @@ volatile uint32_t *fake_register(uintptr_t address) {
     } else if (address == I2C1_BASE + 0x18u) {
         *status &= ~(uint32_t)ADDRESSED;
     }
-    return value_at(address);
+    return content(address);
 }
 
 int main(int argc, char **argv) {
     which = argc > 1 ? argv[1] : "";
-    *value_at(I2C1_BASE + 0x10u) = NOTHING;
+    *content(I2C1_BASE + 0x10u) = NOTHING;
     printf("answers %d\n", codec_start());
     return 0;
 }

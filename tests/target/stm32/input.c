@@ -17,13 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../fake_registers.h"
 #include "board.h"
 #include "board_files.h"
 
-#define N_REGISTERS 256
-
-static uintptr_t addresses[N_REGISTERS];
-static uint32_t values[N_REGISTERS];
 static uint32_t n_reported;
 
 static void behave(uintptr_t address, uint32_t *value) {
@@ -55,15 +52,9 @@ static void behave(uintptr_t address, uint32_t *value) {
 }
 
 volatile uint32_t *fake_register(uintptr_t address) {
-    size_t i = 0;
-    while (addresses[i] != 0 && addresses[i] != address) {
-        if (++i == N_REGISTERS) {
-            abort();
-        }
-    }
-    addresses[i] = address;
-    behave(address, &values[i]);
-    return &values[i];
+    uint32_t *const value = content(address);
+    behave(address, value);
+    return value;
 }
 
 void errors_record(error_t error) { printf("error %d\n", (int)error); }

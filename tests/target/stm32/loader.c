@@ -2,14 +2,12 @@
  * The program is started once per case, and prints what happens after a reset. */
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void fake_start(uint32_t stack, uint32_t entry);
 
+#include "../fake_registers.h"
 #include "boards/ports/stm32/loader.c"
-
-#define N_REGISTERS 24
 
 #ifdef SYSCFG_MEMRMP /* the F407 */
 #define CHIP_SWS 2
@@ -19,20 +17,9 @@ static void fake_start(uint32_t stack, uint32_t entry);
 #define CHIP_USB_OSCILLATOR (1u << 12) /* HSI48 */
 #endif
 
-static uintptr_t addresses[N_REGISTERS];
-static uint32_t values[N_REGISTERS];
 static const char *cause;
 
-volatile uint32_t *fake_register(uintptr_t address) {
-    size_t i = 0;
-    while (addresses[i] != 0 && addresses[i] != address) {
-        if (++i == N_REGISTERS) {
-            abort();
-        }
-    }
-    addresses[i] = address;
-    return &values[i];
-}
+volatile uint32_t *fake_register(uintptr_t address) { return content(address); }
 
 static void fake_start(uint32_t stack, uint32_t entry) {
     printf("loader %lx %lx\n", (unsigned long)stack, (unsigned long)entry);

@@ -8,6 +8,8 @@
  * The simulated hardware: ADC1 is calibrated at the first read and converts at once. A floating pin keeps the
  * voltage to which it was pulled, and is pulled only while it is an input.
  */
+#include "../fake_registers.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,24 +20,10 @@
 #include "play_board.h"
 #include "stm32.h"
 
-#define N_REGISTERS 64
 #define CALIBRATES (1u << 31)
 
-static uintptr_t addresses[N_REGISTERS];
-static uint32_t values[N_REGISTERS];
 static int32_t positions[2];
 static uint32_t held[2];
-
-static uint32_t *content(uintptr_t address) {
-    size_t i = 0;
-    while (addresses[i] != 0 && addresses[i] != address) {
-        if (++i == N_REGISTERS) {
-            abort();
-        }
-    }
-    addresses[i] = address;
-    return &values[i];
-}
 
 static void pull(int number, uintptr_t port, uint32_t pin) {
     const uint32_t mode = *content(port) >> 2 * pin & 3u;
