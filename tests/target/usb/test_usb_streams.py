@@ -289,10 +289,13 @@ def test_sysex_that_began_before_a_reset_is_not_continued(host):
     assert received_midi(host) == b"\x09" + ON
 
 
-@pytest.mark.parametrize(
+opening_again = pytest.mark.parametrize(
     "again",
     [request(TO_INTERFACE, SET_INTERFACE, 0, 3), request(TO_ENDPOINT, CLEAR_FEATURE, 0, 0x83)],
 )
+
+
+@opening_again
 def test_sysex_that_began_before_the_endpoint_was_opened_again_is_not_continued(host, again):
     host.write_midi(bytes.fromhex("f0010203"))  # three bytes of it are in a packet
     assert host.control(again) == b""
@@ -300,10 +303,7 @@ def test_sysex_that_began_before_the_endpoint_was_opened_again_is_not_continued(
     assert received_midi(host) == b"\x09" + ON
 
 
-@pytest.mark.parametrize(
-    "again",
-    [request(TO_INTERFACE, SET_INTERFACE, 0, 3), request(TO_ENDPOINT, CLEAR_FEATURE, 0, 0x83)],
-)
+@opening_again
 def test_events_that_wait_when_the_endpoint_is_opened_again_are_dropped(host, again):
     host.write_midi(20 * ON)  # more than a packet
     assert host.control(again) == b""
