@@ -42,7 +42,7 @@ def sources_of(controller: str) -> tuple[list[Path], list[Path], list[str]]:
     """Returns sources, include folders and definitions of the device on one of `CONTROLLERS`."""
     if controller == ANY:
         return [FOLDER / "bus.c", *DEVICE_SOURCES], [FOLDER], []
-    sources = [FOLDER / "otg_bus.c", FOLDER / "otg_model.c", *DEVICE_SOURCES]
+    sources = [*sorted(FOLDER.glob("otg_*.c")), *DEVICE_SOURCES]
     ports = [BOARDS / "ports" / name for name in ("stm32", "usb")]
     folders = [FOLDER, BOARDS / controller, *ports, BOARDS]
     return sources, folders, ["FAKE_REGISTERS", "BOARD_USB", "CAN_HOLD"]
