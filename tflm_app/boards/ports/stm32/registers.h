@@ -38,6 +38,8 @@ volatile uint32_t *fake_register(uintptr_t address);
 #define DWT_UNLOCK 0xC5ACCE55u
 
 #define NVIC_ISER(irq) REGISTER(0xE000E100u + 4u * ((irq) / 32u))
+#define NVIC_ICER(irq) REGISTER(0xE000E180u + 4u * ((irq) / 32u))
+#define NVIC_ICPR(irq) REGISTER(0xE000E280u + 4u * ((irq) / 32u))
 #define NVIC_ISPR(irq) REGISTER(0xE000E200u + 4u * ((irq) / 32u))
 #define NVIC_IPR(irq) REGISTER(0xE000E400u + ((irq) & ~3u))
 

@@ -70,7 +70,12 @@ __attribute__((section(".vectors"), used)) static const vector_t vectors[16 + CH
 };
 
 void board_run(void) {
-    VTOR = (uint32_t)(uintptr_t)vectors; /* a boot loader may have left its own */
+    VTOR = (uint32_t)(uintptr_t)vectors; /* a boot loader may have left its own, and interrupts on */
+    for (uint32_t irq = 0; irq < CHIP_N_INTERRUPTS; irq += 32) {
+        NVIC_ICER(irq) = ~0u;
+        NVIC_ICPR(irq) = ~0u;
+    }
+    SYST_CSR = 0;
     interrupts_unmask();
     chip_start();
     clocks_start();
