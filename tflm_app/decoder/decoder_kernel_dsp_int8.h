@@ -2,7 +2,13 @@
 #ifndef DECODER_KERNEL_DSP_INT8_H
 #define DECODER_KERNEL_DSP_INT8_H
 
+#include <stddef.h>
+
 #include "decoder/decoder_kernel_dsp_loop.h"
+
+_Static_assert(offsetof(lanes_t, output_end) == 28 && offsetof(lanes_t, is_rectified) == 40,
+               "in the assembly");
+_Static_assert(sizeof(lanes_t) == 48, "two copies of six words");
 
 /* clang-format off */
 
