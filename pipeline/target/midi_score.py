@@ -5,16 +5,15 @@ channel is asked for, and so are notes that no instrument of the firmware can pl
 end are released. ``pipeline/pages/assets/web/midi_file.js`` does the same for the instrument page.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.audio.midi_files import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM, MidiEvent, read_events
+from pipeline.audio.midi_files import NOTE_OFF, NOTE_ON, MidiEvent, read_events
 from pipeline.audio.note_names import note_name
 from pipeline.core.constants import FRAME_RATE
 from pipeline.core.errors import UserError
-from pipeline.target.held_notes import ENDING_ALL, MONO, POLY, HeldNotes
+from pipeline.target.held_notes import HeldNotes
 from pipeline.target.midi_parts import (
     DRUM_CHANNEL,
     Part,
@@ -23,6 +22,7 @@ from pipeline.target.midi_parts import (
     find_parts,
     select_parts,
 )
+from pipeline.target.midi_selection import select_events
 from pipeline.target.player import Score
 
 MAX_SECONDS = 3600
@@ -121,7 +121,7 @@ def load_piece(
             f"{path} holds no note from {note_name(LOWEST_NOTE)} to {note_name(HIGHEST_NOTE)}: "
             "transpose it"
         )
-    selected = list(_select(events, parts, played))
+    selected = [e for e in select_events(events, parts, played) if _is_playable(e)]
     score = [(event.block, event.message) for event in selected]
     last = score[-1][0]
     if last > MAX_SECONDS * FRAME_RATE:
@@ -146,39 +146,8 @@ def load_piece(
     )
 
 
-def _select(
-    events: Sequence[MidiEvent], parts: Sequence[Part], played: Sequence[Part]
-) -> Iterator[MidiEvent]:
-    """Yields what the parts that are played play.
-
-    Controllers act on a channel, whichever track they are in, but one that ends all notes and does
-    nothing else ends those of its own part. A note-off belongs to its own part, too. Where its
-    track has no notes on the channel, they act on the parts of other tracks.
-    """
-    known = {(part.index, part.channel) for part in parts}
-    chosen = {(part.index, part.channel) for part in played}
-    channels = {part.channel for part in played}
-    down: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    for event in events:
-        own = (event.track, event.channel)
-        is_played = event.channel in channels and event.kind != PROGRAM
-        if event.kind in (NOTE_OFF, NOTE_ON):
-            tracks = down[event.channel, event.message[1]]  # in which the key is down
-            owners = [event.track] if own in known else tracks[:1]
-            down[event.channel, event.message[1]] = [
-                *(track for track in tracks if track not in owners),
-                *(owners if event.begins_note else []),
-            ]
-            is_played &= all((track, event.channel) in chosen for track in owners)
-            is_played &= _is_reachable(event.message[1])
-        elif event.kind == CONTROL and event.message[1] in (*ENDING_ALL, MONO, POLY):
-            is_own = own in known and event.message[1] in ENDING_ALL
-            for (channel, note), tracks in down.items():
-                if channel == event.channel:
-                    down[channel, note] = [t for t in tracks if is_own and t != event.track]
-            is_played &= not is_own or own in chosen
-        if is_played:
-            yield event
+def _is_playable(event: MidiEvent) -> bool:
+    return event.kind not in (NOTE_OFF, NOTE_ON) or _is_reachable(event.message[1])
 
 
 def _is_reachable(note: int) -> bool:
