@@ -26,7 +26,8 @@ from pipeline.core.files import write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig, load_instrument
 from pipeline.core.options import add_out
 from pipeline.core.parser import Parser, whole
-from pipeline.core.patch_files import known_patches, load_patch, save_patch
+from pipeline.core.patch import Patch
+from pipeline.core.patch_files import known_patches, load_patch, resolve_patch, save_patch
 from pipeline.core.paths import BUILD_DIR, PATCH_DIR, shown
 from pipeline.core.recording_options import add_audio, add_hold_out
 from pipeline.core.schema import Identifier
@@ -211,10 +212,13 @@ def _fit(args: argparse.Namespace) -> None:
     from pipeline.audio.recordings import open_recordings
     from pipeline.model import patch_fit
     from pipeline.pages.patch_chart import write_chart
+    from pipeline.pages.patch_fit_text import fit_lines
 
     config = _config(args)
     candidates = patch_fit.harmonic_patches()
     candidates += [voice.patch() for path in args.syx for voice in read_voices(path)]
+    own = resolve_patch(config.patch, config.instrument)
+    candidates += [] if own.is_stretched else [own]
     patches = patch_fit.distinct_patches(candidates)
     folder = args.out or BUILD_DIR / "patch_fit"
     found = open_recordings(args.audio, config.data)
@@ -226,12 +230,34 @@ def _fit(args: argparse.Namespace) -> None:
         fits = patch_comparison.train_best(fits, config, found.recordings, folder)
     patch_fit.write_fits(folder / "patches.json", fits)
     write_chart(fits, folder / "patches.svg")
-    print("error of the partials in dB, distance after a short training, patch")
-    for fit in fits:
-        distance = "     " if fit.mss is None else f"{fit.mss:5.2f}"
-        print(f"{fit.error_db:5.2f} {distance}  {summary_line(fit.patch)}")
+    print("\n".join(fit_lines(fits)))
     print(f"{shown(folder)}: patches.svg, patches.json")
-    print("next: write the best of data/patches into the instrument's file, as patch = NAME")
+    print(f"next: {_use_of(fits[0].patch, own, args)}")
+
+
+def _use_of(best: Patch, own: Patch, args: argparse.Namespace) -> str:
+    """Says how the instrument, whose own patch may be another one, gets the best patch."""
+    folders = shlex.join(map(str, args.audio))
+    run = f"python -m pipeline.run --instrument {args.instrument} --audio {folders}"
+    file = f"data/instruments/{args.instrument}.toml"
+    if args.instrument and own == best:
+        return f"{run}, because {file} has this patch"
+    if args.instrument and own.is_stretched:
+        return f"keep the patch of {file}: it is stretched, and stretched patches are not compared"
+    name, start = best.name, ""
+    if best not in map(load_patch, known_patches()):
+        path, number, voice = next(
+            (path, number, voice)
+            for path in args.syx
+            for number, voice in enumerate(read_voices(path), 1)
+            if voice.patch() == best
+        )
+        start = f"python -m pipeline.patch --syx {shlex.quote(str(path))} --voice {number}"
+        start += "" if name == voice.identifier else f" --name {name}"
+        start += ", then "
+    if args.instrument is None:
+        return f"{start}python -m pipeline.new_instrument NAME --patch {name} --audio {folders}"
+    return f'{start}write patch = "{name}" into {file}, and {run}'
 
 
 if __name__ == "__main__":

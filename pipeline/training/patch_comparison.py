@@ -1,7 +1,7 @@
 """Compares FM patches by short trainings.
 
-A reduced model is trained for a short time, without reverb or distillation, with each of the
-patches that `pipeline.model.patch_fit` ranks best.
+A reduced model is trained for a short time, without reverb, distillation or live features, with
+each of the patches that `pipeline.model.patch_fit` ranks best.
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,7 @@ SHORT = TrainConfig(
     crop_frames=125,  # 0.5 s
     learning_rate=3e-3,
     warmup_steps=30,
+    live_share=0.0,  # which play no part in how a patch sounds
     validate_every=300,
 )
 

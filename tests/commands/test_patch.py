@@ -18,6 +18,7 @@ from pipeline.core.patch_files import known_patches, load_patch, patch_table
 from pipeline.core.stretch import inharmonicity
 from pipeline.evaluation.bench_firmware import bench_frames
 from pipeline.model import patch_fit
+from pipeline.model.dx7_sysex import read_voices
 from pipeline.model.patches import find_patch
 from pipeline.quantization.weights import load_noise
 from pipeline.reference import device
@@ -133,20 +134,25 @@ def test_bad_input_is_refused_in_one_line(patch_dir, syx, tmp_path, capsys):
     assert "damaged.syx: message 1 has" in refused(capsys, "--syx", str(damaged))
 
 
-def test_fit_finds_the_patch_that_made_the_sounds(tmp_path, capsys, monkeypatch):
-    """Sounds of the pair with a fan, at levels that move, are fitted with all patches."""
-    source = load_patch("pair_and_fan")
+def write_sounds(folder, source):
+    """Writes sounds of a patch at levels that move."""
     random = np.random.default_rng(1)
-    (tmp_path / "audio").mkdir()
+    folder.mkdir()
     for number, f0_hz in enumerate((262.0, 392.0, 523.0, 784.0)):
         ends = random.uniform(0.02, 0.25, (2, 6))
         levels = np.linspace(*ends, 125) * 2.0**32
         pcm = FixedVoice(source).render(np.full(125, f0_hz, np.float32), levels.astype(np.int32))
-        soundfile.write(tmp_path / "audio" / f"{number}.wav", pcm, SAMPLE_RATE)
+        soundfile.write(folder / f"{number}.wav", pcm, SAMPLE_RATE)
+
+
+def test_fit_finds_the_patch_that_made_the_sounds(tmp_path, capsys, monkeypatch):
+    """Sounds of the pair with a fan are fitted with all patches."""
+    audio = tmp_path / "audio"
+    write_sounds(audio, load_patch("pair_and_fan"))
     cartridge_file = tmp_path / "bells.syx"
     cartridge_file.write_bytes(message(vced(BELL), 0))
     monkeypatch.setattr(patch_fit, "N_FRAMES", 16)
-    words = ["--fit", "--quick", "--audio", str(tmp_path / "audio"), "--syx", str(cartridge_file)]
+    words = ["--fit", "--quick", "--audio", str(audio), "--syx", str(cartridge_file)]
     patch.main([*words, "--out", str(tmp_path / "out")])
     figures = json.loads((tmp_path / "out" / "patches.json").read_text())
     errors = {row["name"]: row["error_db"] for row in figures["patches"]}
@@ -155,7 +161,52 @@ def test_fit_finds_the_patch_that_made_the_sounds(tmp_path, capsys, monkeypatch)
     harmonic = {name for name in known_patches() if not load_patch(name).is_stretched}
     assert {*harmonic, "tub_bell"} == set(errors) and "stretched_piano" not in harmonic
     assert (tmp_path / "out" / "patches.svg").read_text().count("<svg") == 1
-    assert "pair_and_fan: " in capsys.readouterr().out.splitlines()[1]
+    lines = capsys.readouterr().out.splitlines()
+    second = sorted(errors, key=errors.__getitem__)[1]
+    lead_db = errors[second] - errors["pair_and_fan"]
+    assert "pair_and_fan: " in lines[1]
+    assert lines[-3] == (
+        f"pair_and_fan fits best: it errs by {errors['pair_and_fan']:.2f} dB, {lead_db:.2f} dB "
+        f"less than {second}"
+    )
+    assert lines[-1] == (
+        f"next: python -m pipeline.new_instrument NAME --patch pair_and_fan --audio {audio}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("instrument", "step"),
+    [
+        (
+            "flute",
+            'write patch = "pair_and_fan" into data/instruments/flute.toml, and python -m '
+            "pipeline.run --instrument flute --audio ",
+        ),
+        ("trumpet", "python -m pipeline.run --instrument trumpet --audio "),
+        ("piano", "keep the patch of data/instruments/piano.toml: it is stretched, and "),
+    ],
+)
+def test_fit_says_what_an_instrument_needs(instrument, step, tmp_path, capsys, monkeypatch):
+    write_sounds(tmp_path / "audio", load_patch("pair_and_fan"))
+    monkeypatch.setattr(patch_fit, "N_FRAMES", 4)
+    words = ["--fit", "--quick", "--audio", str(tmp_path / "audio"), "--instrument", instrument]
+    patch.main([*words, "--out", str(tmp_path / "out")])
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"next: {step}")
+
+
+def test_fit_says_how_the_voice_that_fits_best_becomes_a_patch(tmp_path, capsys, monkeypatch):
+    """The voice has the name of another patch, so that it gets a number."""
+    operators = [(ratio, 0, 7, 0) for ratio in (1, 3, 1, 4, 5, 7)]
+    path = tmp_path / "my voices.syx"
+    path.write_bytes(cartridge(BELL, Voice("FLUTE", algorithm=1, operators=operators)))
+    write_sounds(tmp_path / "audio", read_voices(path)[1].patch())
+    monkeypatch.setattr(patch_fit, "N_FRAMES", 4)
+    words = ["--fit", "--quick", "--audio", str(tmp_path / "audio"), "--syx", str(path)]
+    patch.main([*words, "--out", str(tmp_path / "out")])
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"next: python -m pipeline.patch --syx '{path}' --voice 2 --name flute_2, then python -m "
+        f"pipeline.new_instrument NAME --patch flute_2 --audio {tmp_path / 'audio'}"
+    )
 
 
 def test_fit_needs_recordings_with_a_clear_pitch(tmp_path, capsys):
