@@ -1,13 +1,11 @@
 """What real boards have measured, as far as somebody has sent a report (``data/boards``)."""
 
-import json
 from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.paths import BOARD_REPORT_DIR
-from pipeline.evaluation.selftest_consistency import find_contradiction
-from pipeline.evaluation.selftest_report import SelftestReport
-from pipeline.target.selftest_lines import Line, parse_line
+from pipeline.evaluation.selftest_report import load_report
+from pipeline.target.selftest_lines import Line
 
 
 def measured_text(board: str, folder: Path = BOARD_REPORT_DIR) -> str:
@@ -21,16 +19,17 @@ def measured_text(board: str, folder: Path = BOARD_REPORT_DIR) -> str:
         The phrase; nothing if there is no report of the board.
 
     Raises:
-        UserError: The report is damaged, or that of another board, or a check failed on the board.
+        UserError: The report is one that `pipeline.board_report` refuses, or that of another board,
+            or a check failed on the board.
     """
     path = folder / f"{board}.json"
     if not path.is_file():
         return ""
-    report = _load(path)
+    report = load_report(path)
     head = report.head
     if head["board"] != board:
         raise UserError(f"{path} is the report of another board, {head['board']}: rename it")
-    if not head["counts_per_block"]:
+    if not (head["counts_per_block"] and report.of("latency")):
         raise UserError(f"{path} is the report of a board that does not play in time: remove it")
     if report.failed:
         raise UserError(f"{path} says what failed, {report.failed[0]}: remove it")
@@ -46,23 +45,6 @@ def measured_text(board: str, folder: Path = BOARD_REPORT_DIR) -> str:
 def _is_warm_block(line: Line) -> bool:
     is_cost: bool = line["part"] == "cost"
     return is_cost and line["stage"] == "block" and line["caches"] == "warm"
-
-
-def _load(path: Path) -> SelftestReport:
-    try:
-        content = json.loads(path.read_text())
-        lines = [parse_line(json.dumps(line)) for line in content["lines"]]
-        messages = content.get("messages", [])
-        is_whole = {"worst_block", "latency"} <= {line["part"] for line in lines}
-        if lines[0]["part"] != "begin" or not is_whole or not any(map(_is_warm_block, lines)):
-            raise ValueError(path)
-        if not isinstance(messages, list) or not all(isinstance(text, str) for text in messages):
-            raise ValueError(messages)
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        raise UserError(f"{path} is no report of python -m pipeline.board_report") from None
-    if contradiction := find_contradiction(lines):
-        raise UserError(f"{path}: {contradiction}")
-    return SelftestReport(lines, messages)
 
 
 def _percent(counts: int, counts_per_block: int) -> str:

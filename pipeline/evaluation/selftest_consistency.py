@@ -9,7 +9,11 @@ from pipeline.core.constants import FRAME_RATE
 from pipeline.target.selftest_lines import STALLS, Line
 
 CLOCK_TOLERANCE_INVERSE = 500  # TOLERANCE_INVERSE of apps/selftest/clocks.c
+CLOCKS_PER_SECOND, LEAST_TICKS = 100, 10  # PER_SECOND and LEAST_TICKS of the same file
 LONGEST_BLOCKS = 12  # of apps/selftest/latency.c: a note that sounds later is not counted
+TURN_BLOCKS, N_TURNS = 24, 8  # of apps/selftest/torture.c: each turn plays the next model
+LONGEST_INVERSE_S = 20  # of apps/selftest/selftest_board.h: counters measure up to 50 ms
+REPORTED = ("flash", "worst_block", "stack")  # by apps/selftest/main.c on every board
 _NAMED_BY = {  # the entries that tell lines about one part apart
     **{"begin": (), "flash": (), "worst_block": (), "stack": (), "latency": (), "end": ()},
     **{"register": ("name",), "memory": ("name",), "clock": ("name",), "counter": ("name",)},
@@ -43,6 +47,17 @@ def _order(line: Line, _head: Line) -> Iterator[str]:
     values = line["min"], line["median"], line["max"]
     if list(values) != sorted(values):
         yield "min {}, median {} and max {} are not in order".format(*values)
+
+
+def _cost(line: Line, head: Line) -> Iterator[str]:
+    yield from _order(line, head)
+    yield from _duration(line, head)
+
+
+def _duration(line: Line, head: Line) -> Iterator[str]:
+    if line["max"] * LONGEST_INVERSE_S > head["counter_hz"]:
+        ms = 1000 // LONGEST_INVERSE_S
+        yield f"{line['max']} {head['unit']} are over {ms} ms at {head['counter_hz']} Hz"
 
 
 def _verdict(line: Line, is_passed: bool, why: str) -> Iterator[str]:
@@ -93,6 +108,7 @@ def _progress(line: Line, _head: Line) -> Iterator[str]:
 def _worst_block(line: Line, head: Line) -> Iterator[str]:
     blocks, late, mean, worst = (line[name] for name in ("blocks", "late", "mean", "max"))
     per_block = head["counts_per_block"]
+    yield from _duration(line, head)
     yield from _verdict(line, late == 0, f"{late} blocks are late")
     if line["at_block"] >= blocks or late > blocks:
         yield f"there are only {blocks} blocks"
@@ -106,8 +122,11 @@ def _worst_block(line: Line, head: Line) -> Iterator[str]:
         yield f"{line['voices']} voices play, and the board has {head['voices']}"
 
 
-def _clock(line: Line, _head: Line) -> Iterator[str]:
+def _clock(line: Line, head: Line) -> Iterator[str]:
     expected, found = line["expected"], line["found"]
+    n_ticks = max(line["hz"] // CLOCKS_PER_SECOND, LEAST_TICKS)
+    if expected != n_ticks * head["counter_hz"] // line["hz"]:
+        yield f"{n_ticks} ticks at {line['hz']} Hz are not {expected} at {head['counter_hz']} Hz"
     is_passed = abs(found - expected) <= expected // CLOCK_TOLERANCE_INVERSE
     yield from _verdict(line, is_passed, f"{found} counts of {expected} were found")
 
@@ -121,7 +140,7 @@ def _latency(line: Line, head: Line) -> Iterator[str]:
 
 
 _RULES: dict[str, Callable[[Line, Line], Iterator[str]]] = {
-    **{"begin": _begin, "flash": _flash, "memory": _memory, "cost": _order, "model": _model},
+    **{"begin": _begin, "flash": _flash, "memory": _memory, "cost": _cost, "model": _model},
     **{"stalls": _stalls, "progress": _progress, "worst_block": _worst_block, "clock": _clock},
     "latency": _latency,
 }
@@ -129,11 +148,38 @@ _RULES: dict[str, Callable[[Line, Line], Iterator[str]]] = {
 
 def _between(lines: Sequence[Line]) -> Iterator[str]:
     """Yields contradictions between different lines."""
-    names = {line["model"] for line in lines if line["part"] == "model"}
-    if len(names) != lines[0]["models"]:
-        yield f"line 1 announces {lines[0]['models']} models, and {len(names)} follow"
+    n_models = len(_models(lines))
+    if n_models != lines[0]["models"]:
+        yield f"line 1 announces {lines[0]['models']} models, and {n_models} follow"
+    yield from _missing(lines)
     yield from _costs(lines)
+    yield from _worst_blocks(lines)
     yield from _latencies(lines)
+
+
+def _models(lines: Sequence[Line]) -> list[str]:
+    """Returns the names of the models, in their order in the image."""
+    return list(dict.fromkeys(line["model"] for line in lines if line["part"] == "model"))
+
+
+def _warm_blocks(lines: Sequence[Line]) -> dict[str, tuple[int, int]]:
+    """Returns the number of the line about a block of each model, and what the block takes."""
+    return {
+        line["model"]: (number, line["median"])
+        for number, line in enumerate(lines, 1)
+        if line["part"] == "cost" and (line["stage"], line["caches"]) == ("block", "warm")
+    }
+
+
+def _missing(lines: Sequence[Line]) -> Iterator[str]:
+    """Yields what every self-test reports and this one does not."""
+    found = {line["part"] for line in lines}
+    for part in REPORTED:
+        if part not in found:
+            yield f"no line is about {part}"
+    for model in _models(lines):
+        if model not in _warm_blocks(lines):
+            yield f"no line says what a block of {model} takes"
 
 
 def _costs(lines: Sequence[Line]) -> Iterator[str]:
@@ -146,6 +192,24 @@ def _costs(lines: Sequence[Line]) -> Iterator[str]:
         at, block = costs.get((model, "block"), (number, line))
         if line["min"] > block["min"] or line["max"] > block["max"]:
             yield f"lines {number} and {at} contradict: {stage} takes longer than the whole block"
+
+
+def _worst_blocks(lines: Sequence[Line]) -> Iterator[str]:
+    """Yields models of which half of the blocks take longer than the worst block of all voices.
+
+    The score plays one model after the other, each with all voices.
+    """
+    blocks = _warm_blocks(lines)
+    for at, worst in enumerate(lines, 1):
+        if worst["part"] == "worst_block":
+            n_turns = min(-(-worst["blocks"] // TURN_BLOCKS), N_TURNS)
+            for model in _models(lines)[:n_turns]:
+                number, median = blocks.get(model, (0, 0))
+                if median > worst["max"]:
+                    yield (
+                        f"lines {number} and {at} contradict: a voice of {model} takes {median}, "
+                        f"and the worst block with {worst['voices']} takes {worst['max']}"
+                    )
 
 
 def _latencies(lines: Sequence[Line]) -> Iterator[str]:

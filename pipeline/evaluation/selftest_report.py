@@ -1,11 +1,13 @@
 """The report of a self-test (``tflm_app/apps/selftest``): reads its lines and checks their form."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.evaluation.selftest_consistency import find_contradiction
-from pipeline.target.selftest_lines import Line, format_of, parse_line
+from pipeline.target.selftest_lines import Line, format_of, parse_line, parse_object
 
 FORMAT = 2
 _COUNTED = {"lines": "lines", "checks": "checks", "failed": "failed checks"}
@@ -17,7 +19,7 @@ class SelftestReport:
     """What a board has reported.
 
     Attributes:
-        lines: The lines of the report, without those about its progress.
+        lines: The lines of the report, from the first to the last.
         messages: What the firmware has printed about missing parts of the board.
     """
 
@@ -102,8 +104,27 @@ def parse_report(texts: Sequence[str]) -> SelftestReport:
     contradiction = find_contradiction(lines)
     if contradiction:
         raise UserError(f"{contradiction}: read the report again")
-    kept = [line for line in lines if line["part"] != "progress"]
-    return SelftestReport(kept, messages)
+    return SelftestReport(lines, messages)
+
+
+def load_report(path: Path) -> SelftestReport:
+    """Reads a report that `pipeline.board_report` has written as JSON.
+
+    Raises:
+        UserError: It is no such file, or `parse_report` refuses what it contains.
+    """
+    try:
+        content = parse_object(path.read_text())
+        lines, messages = content["lines"], content["messages"]
+        if not all(isinstance(text, str) for text in messages) or isinstance(messages, str):
+            raise ValueError(messages)
+        texts = [*map(json.dumps, lines), *messages]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UserError(f"{path} is no report of python -m pipeline.board_report") from None
+    try:
+        return parse_report(texts)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def _parse_line(text: str, number: int) -> Line:

@@ -52,17 +52,17 @@ _REQUIRED: dict[str, _Entries] = {
     "begin": {
         **{"format": _NUMBER, "board": _NAME, "chip": _TEXT, "counter": _TEXT, "section": _TEXT},
         **{"unit": _Text("cycles|instructions"), "counter_hz": _POSITIVE},
-        **{"counts_per_block": _NUMBER, "models": _NUMBER, "voices": _POSITIVE},
+        **{"counts_per_block": _NUMBER, "models": _POSITIVE, "voices": _POSITIVE},
         "cores": _POSITIVE,
     },
     "register": {"name": _TEXT, "section": _TEXT, "value": _HEX},
     "flash": {"bytes": _NUMBER, "expected": _HEX, "found": _HEX, "ok": _FLAG},
-    "memory": {"name": _TEXT, "address": _HEX, "bytes": _NUMBER, "ok": _FLAG},
+    "memory": {"name": _TEXT, "address": _HEX, "bytes": _POSITIVE, "ok": _FLAG},
     "cost": {
         **{"model": _NAME, "stage": _NAME, "caches": _Text("warm|cold")},
-        **{"min": _NUMBER, "median": _NUMBER, "max": _NUMBER},
+        **{"min": _POSITIVE, "median": _POSITIVE, "max": _POSITIVE},
     },
-    "model": {"model": _NAME, "tflite": _HEX, "stage": _NAME, "frames": _NUMBER, "ok": _FLAG},
+    "model": {"model": _NAME, "tflite": _HEX, "stage": _NAME, "frames": _POSITIVE, "ok": _FLAG},
     "counter": {"name": _NAME, "section": _TEXT, "present": _FLAG},
     "stalls": {
         **{"model": _NAME, "stage": _NAME, "cycles": _POSITIVE},
@@ -71,7 +71,7 @@ _REQUIRED: dict[str, _Entries] = {
     },
     "progress": {"block": _NUMBER, "blocks": _NUMBER},
     "worst_block": {
-        **{"blocks": _POSITIVE, "voices": _POSITIVE, "mean": _NUMBER, "max": _NUMBER},
+        **{"blocks": _POSITIVE, "voices": _POSITIVE, "mean": _POSITIVE, "max": _POSITIVE},
         **{"at_block": _NUMBER, "late": _NUMBER, "ok": _FLAG},
     },
     "stack": {"bytes": _NUMBER},
@@ -81,7 +81,7 @@ _REQUIRED: dict[str, _Entries] = {
     },
     "clock": {
         **{"name": _TEXT, "section": _TEXT, "hz": _POSITIVE},
-        **{"expected": _NUMBER, "found": _NUMBER, "ok": _FLAG},
+        **{"expected": _POSITIVE, "found": _NUMBER, "ok": _FLAG},
     },
     "end": {"lines": _NUMBER, "checks": _NUMBER, "failed": _NUMBER},
 }
@@ -93,13 +93,13 @@ _OPTIONAL: dict[str, _Entries] = {  # where a fault is
 
 def part_of(text: str) -> str:
     """Returns which part of a report a line is; nothing if it is none."""
-    part = _parsed(text).get("part")
+    part = parse_object(text).get("part")
     return part if isinstance(part, str) else ""
 
 
 def format_of(text: str) -> int | None:
     """Returns the format of the report that a line begins; None if it begins none."""
-    found = _parsed(text).get("format") if part_of(text) == "begin" else None
+    found = parse_object(text).get("format") if part_of(text) == "begin" else None
     return found if _NUMBER.accepts(found) else None
 
 
@@ -109,7 +109,7 @@ def parse_line(text: str) -> Line:
     Raises:
         ValueError: It is damaged: it is no JSON, or an entry is missing, unknown or impossible.
     """
-    line = _parsed(text)
+    line = parse_object(text)
     part = part_of(text)
     required = _REQUIRED.get(part, {})
     known = required | _OPTIONAL.get(part, {})
@@ -121,8 +121,8 @@ def parse_line(text: str) -> Line:
     return line
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    """Returns the JSON object on a line; an empty one if there is none, or an entry is repeated."""
+def parse_object(text: str) -> dict[str, Any]:
+    """Returns the JSON object in a text; an empty one if there is none or an entry is repeated."""
     try:
         found = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError):

@@ -15,11 +15,11 @@ from pipeline.evaluation.chip_revisions import describe_register
 from pipeline.evaluation.selftest_report import parse_report
 
 
-def test_messages_and_progress_are_set_apart():
+def test_messages_are_set_apart():
     lines = report_lines()
     report = parse_report([*lines[:4], "error 4: the codec does not answer", "", *lines[4:]])
     assert report.messages == ["error 4: the codec does not answer"]
-    assert report.of("progress") == [] and len(report.lines) == len(lines) - 1
+    assert list(report.lines) == list(map(json.loads, lines))
     assert report.head["board"] == "stranger" and report.failed == []
 
 
@@ -67,9 +67,13 @@ def test_deeply_nested_line_is_refused(nested):
         (1, "begin", {"cores": 0}),
         (1, "begin", {"counter_hz": -3}),
         (1, "begin", {"counter_hz": 0, "counts_per_block": 0}),
+        (1, "begin", {"models": 0}),
         (2, "register", {"value": "12"}),
         (3, "flash", {"ok": 1}),
         (4, "memory", {"ok": False, "fault": 3}),
+        (4, "memory", {"bytes": 0}),
+        (5, "cost", {"min": 0}),
+        (5, "cost", {"min": 0, "median": 0, "max": 0}),
         (5, "cost", {"min": None}),
         (5, "cost", {"stage": None}),
         (5, "cost", {"caches": "lukewarm"}),
@@ -81,10 +85,14 @@ def test_deeply_nested_line_is_refused(nested):
         (15, "model", {"model": "a" * 400 + "_tiny"}),
         (15, "model", {"ok": False, "first_wrong_frame": "3"}),
         (15, "model", {"comment": 3}),
+        (15, "model", {"frames": 0}),
         (17, "worst_block", {"late": -1}),
         (17, "worst_block", {"blocks": 0}),
+        (17, "worst_block", {"mean": 0}),
+        (17, "worst_block", {"mean": 0, "max": 0}),
         (19, "clock", {"hz": 0}),
         (19, "clock", {"hz": 10**400}),
+        (19, "clock", {"expected": 0, "found": 0}),
         (20, "latency", {"notes": 0}),
         (21, "counter", {"present": 1}),
         (22, "stalls", {"cycles": 0}),
@@ -163,6 +171,8 @@ CONTRADICTIONS = [
     (4, "memory", {"fault": "0x2040", "ok": False}, "the fault at 0x2040 is outside of it"),
     (5, "cost", {"min": 1011}, "min 1011, median 1010 and max 1020 are not in order"),
     (5, "cost", {"median": 1021}, "min 1000, median 1021 and max 1020 are not in order"),
+    (5, "cost", {"max": 50001}, "50001 cycles are over 50 ms at 1000000 Hz"),
+    (5, "cost", {"max": (1 << 32) - 1}, "4294967295 cycles are over 50 ms at 1000000 Hz"),
     (15, "model", {"first_wrong_frame": 3}, "ok is true, and the first wrong frame is 3"),
     (15, "model", {"ok": False, "first_wrong_frame": 132}, "frame 132 of 132 is wrong"),
     (16, "progress", {"block": 901}, "block 901 of 900"),
@@ -172,8 +182,11 @@ CONTRADICTIONS = [
     (17, "worst_block", {"at_block": 900}, "there are only 900 blocks"),
     (17, "worst_block", {"mean": 3001}, "the mean of 900 blocks is 3001, and the worst takes 3000"),
     (17, "worst_block", {"mean": 2}, "the mean of 900 blocks is 2, and the worst takes 3000"),
+    (17, "worst_block", {"max": 50001, "late": 1, "ok": False}, "50001 cycles are over 50 ms at"),
     (17, "worst_block", {"voices": 3}, "3 voices play, and the board has 2"),
     (19, "clock", {"found": 10021}, "ok is true, and 10021 counts of 10000 were found"),
+    (19, "clock", {"expected": 9999}, "10 ticks at 1000 Hz are not 9999 at 1000000 Hz"),
+    (19, "clock", {"hz": 500}, "10 ticks at 500 Hz are not 10000 at 1000000 Hz"),
     (20, "latency", {"max": 4000}, "min 4100, median 6000 and max 4000 are not in order"),
     (20, "latency", {"sounded": 33}, "ok is true, and 33 of 32 notes sounded"),
     (22, "stalls", {"long": 201}, "201 of 200 stretches are long"),
@@ -209,6 +222,57 @@ def test_more_late_blocks_than_there_is_time_for_are_refused():
 def test_stage_that_takes_longer_than_its_block_is_refused():
     with pytest.raises(UserError, match=r"^lines 7 and 9 contradict: fm takes longer than the"):
         parse_report(change_line(7, {"max": 1021}))
+
+
+@pytest.mark.parametrize(
+    ("worst", "is_possible"),
+    [({"mean": 900, "max": 1010}, True), ({"mean": 900, "max": 1009}, False)],
+)
+def test_voice_that_takes_longer_than_the_worst_block_of_all_is_refused(worst, is_possible):
+    lines = report_lines({"worst_block": worst})
+    if is_possible:
+        assert not parse_report(lines).failed
+        return
+    contradiction = (
+        "^lines 9 and 17 contradict: a voice of flute_tiny takes 1010, and the worst block with 2 "
+        "takes 1009: read the report again$"
+    )
+    with pytest.raises(UserError, match=contradiction):
+        parse_report(lines)
+
+
+def test_model_that_the_score_does_not_reach_may_take_longer_than_the_worst_block():
+    """Each of the score's turns has 24 blocks and plays the next model."""
+    slow = report_lines({"cost": {"min": 3000, "median": 3001, "max": 3002}})[4:15]
+    of_slow = [line.replace("flute_tiny", "slow") for line in slow]
+    for blocks, is_possible in ((24, True), (25, False)):
+        changes = {"begin": {"models": 2}, "worst_block": {"blocks": blocks}}
+        lines = [*report_lines(changes)[:15], *of_slow, *report_lines(changes)[15:-1]]
+        end = {"part": "end", "lines": len(lines), "checks": 7, "failed": 0}
+        lines.append(json.dumps(end))
+        if is_possible:
+            assert not parse_report(lines).failed
+        else:
+            with pytest.raises(UserError, match=r"^lines 20 and 28 contradict: a voice of slow"):
+                parse_report(lines)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (3, "no line is about flash"),
+        (9, "no line says what a block of flute_tiny takes"),
+        (17, "no line is about worst_block"),
+        (18, "no line is about stack"),
+    ],
+)
+def test_report_without_what_every_board_reports_is_refused(number, words):
+    lines = report_lines()
+    removed = json.loads(lines.pop(number - 1))
+    end = json.loads(lines[-1])
+    end |= {"lines": end["lines"] - 1, "checks": end["checks"] - ("ok" in removed)}
+    with pytest.raises(UserError, match=f"^{words}: read the report again$"):
+        parse_report([*lines[:-1], json.dumps(end)])
 
 
 @pytest.mark.parametrize(
