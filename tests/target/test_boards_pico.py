@@ -157,7 +157,7 @@ def test_midi_at_full_speed_loses_no_byte(small, small_uf2):
     assert not (recording.words[first_notes.stop :, 0] >> 16 == pcm[first_notes.stop :]).all()
 
 
-def test_damaged_byte_leaves_no_note_and_is_counted(small, small_uf2):
+def test_damaged_bytes_leave_no_note_and_are_counted_until_they_are_cleared(small, small_uf2):
     damaged = [0x80, 60 | pico_board.FRAMING, 0]  # would otherwise end note 60
     recording = pico_board.run(
         small_uf2,
@@ -166,12 +166,15 @@ def test_damaged_byte_leaves_no_note_and_is_counted(small, small_uf2):
             *events([(3, on(60))]),
             (30 * HOP_SAMPLES, "midi", damaged),
             (30 * HOP_SAMPLES, "console", [0x41 | pico_board.FRAMING]),
+            (100 * HOP_SAMPLES, "console", b"stats\rclear\r"),
+            (110 * HOP_SAMPLES, "midi", [0x80 | pico_board.FRAMING] * 2),
             (140 * HOP_SAMPLES, "console", b"stats\r"),
         ],
     )
     played = (recording.words[:, 0] >> 16).reshape(-1, HOP_SAMPLES)
     assert played[10:30].any(axis=1).all() and not played[140:].any()
-    assert recording.stats["midi errors"] == 1 and recording.stats["midi lost"] == 0
+    assert "midi errors 1\r\n" in recording.console and "cleared" in recording.console
+    assert recording.stats["midi errors"] == 2 and recording.stats["midi lost"] == 0
 
 
 def test_pwm_pin_plays_the_same_samples_with_eleven_bits(small):

@@ -346,6 +346,16 @@ def test_player_recovers_from_full_scale_noise(board, programs, following):
         assert np.abs(soft[20:300]).max() > 10_000 and np.abs(soft[320:500]).max() <= 3
 
 
+def test_counts_begin_again_when_they_are_cleared(programs):
+    """Three late blocks come before, and two afterwards."""
+    sound = to_pcm(make_tone(3, 440))
+    late = [(30, b""), (60, b""), (61, b""), (90, b""), (91, b"")]
+    typed = [*LIVE, (80, b"stats\rclear\rstats\r")]
+    lines = answers(play(programs["host"], sound, late, typed))
+    counts = [line for line in lines if line.startswith(("underruns", "input lost"))]
+    assert counts == [f"{name} {n}" for n in (3, 0, 2) for name in ("underruns", "input lost")]
+
+
 def test_input_blocks_that_arrive_while_the_loop_is_late_are_counted(programs):
     sound = to_pcm(make_tone(3, 440))
     run = play(programs["host"], sound, [(30, b""), (60, b""), (61, b"")])

@@ -75,28 +75,36 @@ static void help(console_t *console, int number) {
 static void stats(console_t *console, int number) {
     (void)number;
     const play_stats_t *const stats = console->stats;
+    const console_counts_t *const cleared = &console->cleared;
     put_share(console, "load", stats->last_cycles, stats->block_cycles);
     put_share(console, "worst", stats->worst_cycles, stats->block_cycles);
     put_entry(console, "blocks", stats->n_blocks);
     put_entry(console, "underruns", stats->n_underruns);
     if (PLAYER_N_CORES > 1) {
-        put_entry(console, "core 1 late", stats->n_core_late);
+        put_entry(console, "core 1 late", stats->n_core_late - cleared->n_core_late);
     }
     put_entry(console, "sounding", (uint32_t)player_n_sounding(console->player));
     put_entry(console, "stolen", console->player->n_stolen);
-    put_entry(console, "midi lost", stats->n_midi_lost);
-    put_entry(console, "midi errors", stats->n_midi_errors);
+    put_entry(console, "midi lost", stats->n_midi_lost - cleared->n_midi_lost);
+    put_entry(console, "midi errors", stats->n_midi_errors - cleared->n_midi_errors);
     if (console->live != NULL) {
-        put_entry(console, "input lost", console->live->n_lost);
+        put_entry(console, "input lost", console->live->n_lost - cleared->n_input_lost);
     }
     put_entry(console, "stack", (uint32_t)stats->stack_bytes);
 }
 
 static void clear(console_t *console, int number) {
     (void)number;
-    console->stats->worst_cycles = 0;
-    console->stats->n_underruns = 0;
+    play_stats_t *const stats = console->stats;
+    stats->worst_cycles = 0;
+    stats->n_underruns = 0;
     console->player->n_stolen = 0;
+    console->cleared = (console_counts_t){
+        .n_core_late = stats->n_core_late,
+        .n_midi_lost = stats->n_midi_lost,
+        .n_midi_errors = stats->n_midi_errors,
+        .n_input_lost = console->live != NULL ? console->live->n_lost : 0,
+    };
     put(console, "cleared\r\n");
 }
 

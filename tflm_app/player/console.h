@@ -36,7 +36,8 @@ extern "C" {
 #define CONSOLE_LINE_BYTES 32
 #define CONSOLE_OUT_BYTES 1024 /* a power of two */
 
-/* Statistics that the main loop keeps; times in cycles of the core. */
+/* Statistics that the main loop keeps; drivers count some of them since the start. Times are in cycles of
+ * the core. */
 typedef struct {
     uint32_t block_cycles; /* duration of a block */
     uint32_t last_cycles;  /* cycles of the last block */
@@ -67,12 +68,21 @@ typedef enum {
     CONSOLE_START_LOADER
 } console_request_t;
 
+/* What drivers had counted when the counts were last cleared: the console shows what was added since. */
+typedef struct {
+    uint32_t n_core_late;
+    uint32_t n_midi_lost;
+    uint32_t n_midi_errors;
+    uint32_t n_input_lost;
+} console_counts_t;
+
 typedef struct {
     player_t *player;
     demo_phrase_t *phrase;
     play_stats_t *stats;
     live_t *live;              /* NULL: this firmware has no sound input */
     console_request_t request; /* the main loop clears it, and prints the answer */
+    console_counts_t cleared;
     char line[CONSOLE_LINE_BYTES];
     size_t n_line; /* CONSOLE_LINE_BYTES: the line is too long */
     char out[CONSOLE_OUT_BYTES];
