@@ -10,6 +10,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pipeline.audio.analysis import Analysis
+from pipeline.audio.beginnings import begins_within_note
 from pipeline.audio.inspection_decay import decay_times
 from pipeline.audio.inspection_levels import noise_floor
 from pipeline.audio.inspection_pitch import (
@@ -60,6 +61,7 @@ class RecordingReport:
         doubts: How far its pitch can be trusted.
         floor_db: Level of the noise in its pauses in dBFS; None without a pause.
         decays: RT60 of its note ends in seconds.
+        begins_within_note: Whether it begins while a note sounds.
     """
 
     recording: Recording
@@ -69,6 +71,7 @@ class RecordingReport:
     doubts: Doubts
     floor_db: float | None
     decays: tuple[float, ...]
+    begins_within_note: bool
 
     def issues(self, config: DataConfig) -> list[Issue]:
         """Names what is doubtful, with the figures; an empty list if there is nothing."""
@@ -253,4 +256,5 @@ def _inspect(analysis: Analysis, config: DataConfig) -> RecordingReport:
         doubts=find_doubts(audio, features, audible),
         floor_db=noise_floor(audio),
         decays=tuple(decay_times(audio)),
+        begins_within_note=begins_within_note(analysis),
     )

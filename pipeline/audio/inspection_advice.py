@@ -25,6 +25,7 @@ ROOM_SECONDS = 0.6  # RT60 of a large living room
 NARROW_DB = 12.0  # from soft to loud
 SHORT_NOTE_SECONDS = 1.0
 MAX_MISSING = 10  # notes that are named
+LONG_SECONDS = 20.0  # a recording of more than one note
 FEW_SECONDS = 180.0
 FEW_HELD_OUT_SECONDS = 10.0
 ENOUGH_RECORDINGS = 8  # of which the validation and the test have one each
@@ -55,7 +56,7 @@ def give_advice(
         is_long = inspection.seconds >= FEW_SECONDS
         found.append(
             Advice(
-                f"Training would use {used_seconds:.0f} of {inspection.seconds:.0f} s",
+                f"Training would use {brief(used_seconds)} of {brief(inspection.seconds)} s",
                 "mend what is named here, because the rest is silent or has no clear pitch"
                 if is_long and found
                 else "record more: three minutes are little, ten are good",
@@ -64,8 +65,8 @@ def give_advice(
     if held_out_seconds < min(FEW_HELD_OUT_SECONDS, UNEVEN_SHARE * used_seconds):
         found.append(
             Advice(
-                f"Only {held_out_seconds:.0f} s remain for the validation or the test, because no "
-                "recording is shared between them",
+                f"Only {brief(held_out_seconds)} s remain for the validation or the test, because "
+                "no recording is shared between them",
                 "record more, and in more recordings"
                 if len(inspection.reports) >= ENOUGH_RECORDINGS
                 else "make several recordings of a minute or less instead of one long one",
@@ -161,10 +162,7 @@ def _level_advice(inspection: Inspection) -> Iterator[Advice]:
         )
     floor_db, (_, loud_db) = inspection.floor_db, inspection.loudness_db
     if floor_db is None:
-        yield Advice(
-            "No recording has a pause, so the noise is unknown",
-            "leave half a second of silence before and after the notes",
-        )
+        yield from _pause_advice(inspection)
     elif floor_db > loud_db - inspection.config.silence_db - NOISE_MARGIN_DB:
         yield Advice(
             f"The noise in the pauses is only {loud_db - floor_db:.0f} dB below loud notes, so it "
@@ -176,6 +174,22 @@ def _level_advice(inspection: Inspection) -> Iterator[Advice]:
         yield Advice(
             f"Note ends ring for {room:.1f} s (RT60)",
             "move closer, or hang blankets; otherwise the model learns the room as its reverb",
+        )
+
+
+def _pause_advice(inspection: Inspection) -> Iterator[Advice]:
+    """Finds what recordings without pauses lack; whole notes that are cut at their ends do not."""
+    n_all = len(inspection.reports)
+    n_cut = sum(report.begins_within_note for report in inspection.reports)
+    if n_cut:
+        yield Advice(
+            f"No recording has a pause, and {n_cut} of {n_all} begin within a note",
+            "leave half a second of silence before the notes, because their onsets are cut off",
+        )
+    elif any(report.seconds >= LONG_SECONDS for report in inspection.reports):
+        yield Advice(
+            "No recording has a pause, so the noise is unknown",
+            "leave half a second of silence before and after the notes",
         )
 
 
@@ -199,6 +213,11 @@ def _coverage_advice(inspection: Inspection) -> Iterator[Advice]:
             f"Hardly any dynamics on {_list_notes(narrow)}",
             "play these notes soft and loud, too",
         )
+
+
+def brief(seconds: float) -> str:
+    """Formats a number of seconds, with a decimal below a hundred."""
+    return f"{seconds:.0f}" if seconds >= 100 else f"{round(seconds, 1):g}"
 
 
 def missing_notes(inspection: Inspection) -> list[int]:

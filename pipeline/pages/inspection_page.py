@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from pipeline.audio.inspection import Inspection
-from pipeline.audio.inspection_advice import Advice
+from pipeline.audio.inspection_advice import Advice, brief
 from pipeline.audio.note_names import note_name
 from pipeline.audio.recordings import Found
 from pipeline.core.constants import SPLITS
@@ -147,7 +147,7 @@ def _uses(uses: Mapping[str, SourceUse]) -> str:
             escape(source),
             f"{use.n_recordings}",
             f"{use.n_clips}",
-            *(html.quantity(use.seconds[kind], "s") for kind in USES),
+            *(_seconds(use.seconds[kind]) for kind in USES),
         ]
         for source, use in uses.items()
     ]
@@ -155,7 +155,7 @@ def _uses(uses: Mapping[str, SourceUse]) -> str:
         [
             escape(source),
             *(
-                f"{html.quantity(use.splits[split][1], 's')}"
+                f"{_seconds(use.splits[split][1])}"
                 f"<small>{counted(use.splits[split][0], 'recording')}</small>"
                 for split in SPLITS
             ),
@@ -170,6 +170,10 @@ def _uses(uses: Mapping[str, SourceUse]) -> str:
         f"{html.table('Use of the recordings', head, rows)}"
         f"{html.table('Split by recording', ['Source', 'Training', 'Validation', 'Test'], splits)}"
     )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{brief(seconds)}\N{NO-BREAK SPACE}s"
 
 
 def _facts(inspection: Inspection, setting: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pipeline.audio.inspection import Inspection
-from pipeline.audio.inspection_advice import Advice
+from pipeline.audio.inspection_advice import Advice, brief
 from pipeline.audio.inspection_levels import LOWEST_DB
 from pipeline.audio.instrument_entries import PatchChoice
 from pipeline.audio.level import describe_gain
@@ -225,14 +225,14 @@ def _doubts_text(inspection: Inspection) -> str:
 def _use_text(source: str, use: SourceUse) -> tuple[str, str]:
     """Returns label and text for a source; a long name does not fit into the label."""
     label, start = (source, "") if len(source) < LABEL else ("", f"{source}: ")
-    seconds = use.seconds
-    used = seconds["whole"] + seconds["joined"]
-    splits = ", ".join(f"{name} {use.splits[name][1]:.0f} s" for name in SPLITS)
+    used = brief(use.seconds["whole"] + use.seconds["joined"])
+    seconds = {kind: brief(number) for kind, number in use.seconds.items()}
+    splits = ", ".join(f"{name} {brief(use.splits[name][1])} s" for name in SPLITS)
     return label, (
-        f"{start}{used:.0f} of {seconds['given']:.0f} s in {counted(use.n_clips, 'clip')} of 4 s: "
-        f"{seconds['whole']:.0f} s whole, {seconds['joined']:.0f} s of joined notes; not used: "
-        f"{seconds['silent']:.0f} s of silence and {seconds['unclear']:.0f} s without a clear "
-        f"pitch; {splits}"
+        f"{start}{used} of {seconds['given']} s in {counted(use.n_clips, 'clip')} of 4 s: "
+        f"{seconds['whole']} s whole, {seconds['joined']} s of joined notes; not used: "
+        f"{seconds['silent']} s of silence and {seconds['unclear']} s without a clear pitch; "
+        f"{splits}"
     )
 
 

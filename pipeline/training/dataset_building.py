@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.audio.analysis import Analysis, analyse
+from pipeline.audio.beginnings import keep_beginning
 from pipeline.audio.features import Features
 from pipeline.audio.issue_log import IssueLog
 from pipeline.audio.level import Gains, calibrate, calibrate_pcm, find_gains
@@ -27,7 +28,6 @@ from pipeline.training.dataset_arrays import Arrays
 from pipeline.training.dataset_plan import Cut, Group, arrange, cut_take
 from pipeline.training.dataset_summary import account, summarize
 from pipeline.training.live_clips import Measure, measure_take, stack_live
-from pipeline.training.pieces import keep_beginning
 from pipeline.training.splits import check_hold_out, check_usable
 
 

@@ -11,12 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.audio.analysis import Analysis
+from pipeline.audio.beginnings import begins_within_note
 from pipeline.audio.features import Features, Floats
 from pipeline.audio.pcm import Pcm
 from pipeline.core.constants import CONTEXT_FRAMES, DEFAULT_F0_HZ, HOP_SAMPLES
 from pipeline.training.clips import Placed, make_clip
 from pipeline.training.dataset_arrays import LIVE, Arrays
-from pipeline.training.pieces import begins_within_note
 
 Measure = Callable[[Pcm], Features]  # of samples at 16 kHz, as `measure_live_features`
 LEAD_IN_FRAMES = 50  # 0.2 s of sound before a recording that begins within a note

@@ -5,21 +5,20 @@ length. A stretch whose mean confidence is too low gives up only the frames that
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.audio.analysis import Analysis
+from pipeline.audio.beginnings import begins_within_note
 from pipeline.audio.features import Features
-from pipeline.audio.pcm import from_pcm
 from pipeline.audio.recording_checks import audible_frames
 from pipeline.core.constants import (
     CLIP_FRAMES,
     CONTEXT_FRAMES,
     DEFAULT_F0_HZ,
     FRAME_RATE,
-    HOP_SAMPLES,
     MIN_LOUDNESS_DB,
 )
 from pipeline.core.instrument_config import DataConfig
@@ -28,10 +27,6 @@ LEAD_FRAMES = 25  # kept before a stretch; loudness, measured over 128 ms, rises
 FADE_MARGIN_DB = 3.0  # a fade ends where the loudness comes this close to the floor after it
 BRIDGED_FRAMES = 25  # unclear frames between clear ones that are kept with them, 0.1 s
 MIN_CLEAR_FRAMES = 25  # shorter runs of clear frames may be clear by chance
-# The first 4 ms of a recording that begins within a note are about as loud as the next 0.1 s: in
-# URMP's excerpts from -9 dB up, and in 1106 files of single notes below -30 dB.
-WITHIN_NOTE_DB = -10.0
-EDGE_SAMPLES = 1920  # 0.12 s
 
 Span = tuple[int, int]
 
@@ -87,18 +82,6 @@ class Piece:
             loudness_db=np.pad(known.loudness_db, pad, constant_values=loudness_db),
             confidence=np.pad(known.confidence, pad),
         )
-
-
-def keep_beginning(take: Analysis) -> Analysis:
-    """Returns a recording with only the samples that `begins_within_note` looks at."""
-    return replace(take, stored=np.array(take.audio[:EDGE_SAMPLES]))
-
-
-def begins_within_note(take: Analysis) -> bool:
-    """Whether a recording begins while a note sounds, instead of rising from silence."""
-    start = np.square(from_pcm(take.audio[:EDGE_SAMPLES]))
-    edge, inside = (np.sqrt(part.mean()) for part in np.split(start, [HOP_SAMPLES]))
-    return bool(edge > 0 and edge > 10 ** (WITHIN_NOTE_DB / 20) * inside)
 
 
 def find_stretches(features: Features, config: DataConfig) -> list[Span]:

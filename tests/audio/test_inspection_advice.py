@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import soundfile as sf
 from support.sounds import make_curve_tone
 
 from pipeline.audio.analysis import analyse
 from pipeline.audio.inspection import inspect_recordings
-from pipeline.audio.inspection_advice import Advice, give_advice
+from pipeline.audio.inspection_advice import Advice, brief, give_advice
 from pipeline.audio.pitch import note_to_hz
 from pipeline.audio.recordings import open_recordings
 from pipeline.core.constants import SAMPLE_RATE
@@ -85,8 +86,8 @@ def test_little_use_of_long_recordings_is_no_reason_to_record_more(tmp_path: Pat
     (remedy,) = naming(advice, "Training would use 1 of 181 s")
     assert remedy.startswith("mend what is named here")
     (tmp_path / "short").mkdir()
-    advice = advise(tmp_path / "short", {"good": tone(69)}, used_seconds=1.0)
-    assert naming(advice, "Training would use 1 of 1 s")[0].startswith("record more")
+    advice = advise(tmp_path / "short", {"good": tone(69)}, used_seconds=0.5)
+    assert naming(advice, "Training would use 0.5 of 0.6 s")[0].startswith("record more")
 
 
 def test_more_recordings_are_asked_for_only_of_few(tmp_path: Path) -> None:
@@ -99,3 +100,54 @@ def test_more_recordings_are_asked_for_only_of_few(tmp_path: Path) -> None:
         advice = advise(tmp_path / f"{n}", sounds, used_seconds=40.0, held_out_share=0.0)
         (said,) = (item.remedy for item in advice if item.finding.startswith("Only 0 s remain"))
         assert said.startswith(remedy)
+
+
+def trimmed(note: int, seconds: float = 0.6) -> npt.NDArray[np.floating]:
+    """A note that rises for 30 ms, without silence at its ends."""
+    sound = tone(note, seconds)
+    rise = np.minimum(np.arange(len(sound)) / (0.03 * SAMPLE_RATE), 1)
+    return np.asarray(sound * rise)
+
+
+def about_pauses(advice: list[Advice]) -> list[Advice]:
+    return [item for item in advice if "pause" in item.finding]
+
+
+def test_notes_that_are_trimmed_at_their_ends_need_no_silence(tmp_path: Path) -> None:
+    sounds = {name: trimmed(note) for name, note in SCALE.items()}
+    assert about_pauses(advise(tmp_path, sounds)) == []
+
+
+def test_notes_whose_onsets_are_cut_off_need_silence_before_them(tmp_path: Path) -> None:
+    sounds = {"whole": trimmed(72), "cut": trimmed(76)[SAMPLE_RATE // 10 :]}
+    assert about_pauses(advise(tmp_path, sounds)) == [
+        Advice(
+            "No recording has a pause, and 1 of 2 begin within a note",
+            "leave half a second of silence before the notes, because their onsets are cut off",
+        )
+    ]
+
+
+def test_long_recording_without_a_pause_needs_silence(tmp_path: Path) -> None:
+    for seconds, n_items in ((19.0, 0), (21.0, 1)):
+        folder = tmp_path / f"{seconds}"
+        folder.mkdir()
+        advice = about_pauses(advise(folder, {"long": trimmed(72, seconds)}))
+        findings = [item.finding for item in advice]
+        assert findings == ["No recording has a pause, so the noise is unknown"] * n_items
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0"),
+        (0.04, "0"),
+        (0.26, "0.3"),
+        (1.0, "1"),
+        (99.94, "99.9"),
+        (100.0, "100"),
+        (3600.4, "3600"),
+    ],
+)
+def test_short_times_have_a_decimal(seconds: float, text: str) -> None:
+    assert brief(seconds) == text
