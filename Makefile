@@ -1,6 +1,6 @@
 # `make demo` builds a page to play the instruments on and plays a melody on an emulated Cortex-M4F, `make site` builds a
 # release and a static site around it, `make test` runs all tests, and `make quick` those that need Python packages alone:
-# no compiler, emulator, browser or FluidSynth.
+# no compiler, emulator, browser or FluidSynth. `make device` makes an environment for flashing, without TensorFlow.
 # Each first installs what is missing.
 
 PYTHON := .venv/bin/python
@@ -9,7 +9,7 @@ C_FILES = $(shell find tflm_app tests -name '*.[ch]' -o -name '*.cc')
 # A worker process per core; each takes whole test modules, because the tests of a module share what they build.
 PYTEST := $(PYTHON) -m pytest -n auto --maxprocesses 8 --dist loadfile
 
-.PHONY: demo site test quick lint fuzz clean
+.PHONY: demo site test quick device lint fuzz clean
 .NOTPARALLEL:
 
 demo: build/.installed
@@ -28,6 +28,8 @@ test: build/.installed
 
 quick: build/.python
 	$(PYTEST) -m "not firmware and not browser and not fluidsynth and not slow"
+
+device: build/.device
 
 lint: build/.installed
 	$(PYTHON) -m ruff check pipeline tests notebooks
@@ -59,13 +61,22 @@ build/.debian: requirements-debian.txt
 USABLE := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 BASE_PYTHON = $(firstword $(foreach p,python3.11 python3.12 python3,$(shell $(p) -c '$(USABLE)' 2>/dev/null && echo $(p))))
 
+NEED_PYTHON = @test -n "$(BASE_PYTHON)" || \
+	{ echo "error: Python 3.11 or 3.12 is needed, with venv; python3 is $$(python3 -V 2>&1)" >&2; exit 2; }
+
 build/.python: setup.cfg
-	@test -n "$(BASE_PYTHON)" || \
-		{ echo "error: Python 3.11 or 3.12 is needed, with venv; python3 is $$(python3 -V 2>&1)" >&2; exit 2; }
+	$(NEED_PYTHON)
 	$(BASE_PYTHON) -m venv .venv
 	$(PYTHON) -m pip install -q --disable-pip-version-check -e '.[test]'
 	@mkdir -p build && touch $@
 
 build/.installed: build/.debian build/.python
 	$(PYTHON) -m pipeline.toolchain
+	@touch $@
+
+build/.device: build/.debian requirements-device.txt
+	$(NEED_PYTHON)
+	$(BASE_PYTHON) -m venv build/device
+	build/device/bin/python -m pip install -q --disable-pip-version-check -r requirements-device.txt
+	build/device/bin/python -m pipeline.toolchain
 	@touch $@

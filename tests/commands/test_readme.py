@@ -75,8 +75,9 @@ def test_make_knows_its_targets_of_the_readme():
     subprocess.run(["make", "-n", *targets], cwd=REPOSITORY, check=True, capture_output=True)
 
 
-def test_unsupported_python_is_refused_in_one_line(tmp_path, monkeypatch):
-    for name in ("Makefile", "setup.cfg", "requirements-debian.txt"):
+@pytest.mark.parametrize("goal", ["test", "device"])
+def test_unsupported_python_is_refused_in_one_line(goal, tmp_path, monkeypatch):
+    for name in ("Makefile", "setup.cfg", "requirements-debian.txt", "requirements-device.txt"):
         shutil.copy(REPOSITORY / name, tmp_path)
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / ".debian").touch()
@@ -84,7 +85,7 @@ def test_unsupported_python_is_refused_in_one_line(tmp_path, monkeypatch):
         (tmp_path / name).write_text('#!/bin/sh\ntest "$1" = -V && echo Python 3.13.5\n')
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    make = ["make", "--no-print-directory", "test"]  # quiet where make itself runs the tests
+    make = ["make", "--no-print-directory", goal]  # quiet where make itself runs the tests
     made = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True)
     message = made.stderr.splitlines()[0]
     assert message == "error: Python 3.11 or 3.12 is needed, with venv; python3 is Python 3.13.5"
