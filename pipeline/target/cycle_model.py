@@ -52,10 +52,10 @@ def count_cycles(core: str, executed: Sequence[int], code: dict[int, Instruction
     for address, taken, before in _steps(executed, code):
         cycles += _m4_cycles(code[address], taken, code.get(before))
     scaled = round(cycles * _relative_cycles(core))
-    return max(scaled, count_words(executed, code)) if core == "Cortex-M33" else scaled
+    return max(scaled, sum(count_words(executed, code))) if core == "Cortex-M33" else scaled
 
 
-def count_words(executed: Sequence[int], code: dict[int, Instruction]) -> int:
+def count_words(executed: Sequence[int], code: dict[int, Instruction]) -> tuple[int, int]:
     """Counts the words of 32 bits that instructions and their data are, for each instruction anew.
 
     On the RP2040 and the RP2350 both go over one bus, a word per cycle.
@@ -63,13 +63,16 @@ def count_words(executed: Sequence[int], code: dict[int, Instruction]) -> int:
     Args:
         executed: As for `count_cycles`.
         code: As for `count_cycles`.
+
+    Returns:
+        Words of code, and words of data.
     """
     n_bytes = n_data = 0
     for address in executed:
         if address:
             n_bytes += code[address].size
             n_data += _n_data_words(code[address])
-    return n_bytes // 4 + n_data
+    return n_bytes // 4, n_data
 
 
 def _n_data_words(instruction: Instruction) -> int:

@@ -2,12 +2,12 @@
 
 import re
 import struct
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support import pico_board, small_player
+from support.elf_files import assert_start_fills_the_ram, sections, segments, symbols
 from support.small_player import bend, off, on, program_change
 from support.underrun import with_late_block
 
@@ -110,7 +110,7 @@ def test_flashed_flute_plays_what_the_host_plays_without_an_underrun(flute, redu
     assert stats["stack"] < 3000
     assert 0 < recording.stack_bytes[1] < 1536  # of 2048
     names = symbols(flute["pico"].program.elf)
-    assert recording.guards == [names["link_stack_guard"], names["link_second_stack_guard"]]
+    assert recording.guards == [names[f"link_{which}stack_guard"][0] for which in ("", "second_")]
 
 
 def test_sound_fades_around_the_block_that_the_second_core_misses(small, small_uf2):
@@ -277,15 +277,6 @@ def test_i2s_at_48_khz_runs_64_ppm_fast(tmp_path):
 # --- images ---------------------------------------------------------------------------------------
 
 
-def symbols(elf: Path) -> dict[str, int]:
-    """Returns the address of every symbol."""
-    listed = subprocess.run(
-        ["arm-none-eabi-nm", elf], capture_output=True, text=True, check=True
-    ).stdout
-    lines = re.findall(r"^(\w+) \w (\w+)$", listed, re.MULTILINE)
-    return {name: int(value, 16) for value, name in lines}
-
-
 @pytest.mark.parametrize("board", ["pico", "pico2"])
 def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
     elf = flute[board].program.elf
@@ -294,20 +285,18 @@ def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
     image, family = uf2.read(convert_elf(elf, board)["uf2"].read_bytes())
     assert family == flasher(board).uf2_family and image.address == flash.address
 
-    headers = subprocess.run(
-        ["arm-none-eabi-readelf", "-lW", elf], capture_output=True, text=True, check=True
-    ).stdout
-    rows = re.findall(r"LOAD\s+0x\w+ 0x(\w+) 0x(\w+) 0x(\w+) 0x(\w+)", headers)
-    assert len(rows) >= 3
-    for virtual, physical, in_file, in_memory in ([int(n, 16) for n in row] for row in rows):
+    parts = segments(elf)
+    assert len(parts) >= 3
+    for virtual, physical, in_file, in_memory in parts:
         memories = (flash.address, flash.n_bytes), (ram_start, ram_bytes)
         assert any(start <= virtual and virtual + in_memory <= start + n for start, n in memories)
         if in_file:
             assert flash.address <= physical < flash.address + flash.n_bytes
 
-    names = symbols(elf)
-    # Vectors of the image that the loader copies.
-    vectors = struct.unpack_from("<51I", image.content, 256)
+    names = {name: address for name, (address, _) in symbols(elf).items()}
+    # Vectors of the code that the loader copies.
+    vectors = struct.unpack_from("<51I", image.content, names["link_image_load"] - flash.address)
+    assert names["link_image_start"] % 512 == 0
     handlers = {irq: 16 + n for irq, n in zip(HANDLERS, IRQS[board], strict=True)}
     assert vectors[0] == names["link_stack_end"] and vectors[0] % 8 == 0
     assert vectors[1] == names["board_reset"] | 1
@@ -315,12 +304,20 @@ def test_image_starts_its_loader_and_lies_within_the_memories(flute, board):
     assert vectors[handlers["console"]] == names["rp2_console_interrupt"] | 1
     assert vectors[handlers["midi"]] == names["rp2_midi_interrupt"] | 1
     assert vectors[handlers["usb"]] == names["usb_interrupt"] | 1
-    assert names["link_image_load"] == flash.address + 256
-    assert names["link_image_start"] == ram_start
     assert names["link_image_end"] <= ram_start + ram_bytes - 256
-    used = names["link_image_end"] - names["link_image_start"]
-    assert flash.address + 256 + used <= image.address + len(image.content)
+    loaded = (names[f"link_image_{which}"] for which in ("load", "start", "end"))
+    assert_start_fills_the_ram(elf, tuple(loaded))
     assert names["link_stack_end"] - names["link_stack_start"] >= 4096
+
+
+def test_code_and_data_of_the_pico2_are_in_different_banks(flute):
+    """The words of the first four banks lie in turn, and so do those of the next four."""
+    next_banks = RAM["pico2"][0] + 4 * (64 << 10)
+    for name, (address, n_bytes) in sections(flute["pico2"].program.elf).items():
+        if name in (".text", ".ARM.exidx"):
+            assert address >= next_banks
+        elif name != ".boot":
+            assert address + n_bytes <= next_banks
 
 
 HANDLERS = ("dma", "console", "midi", "usb")

@@ -3,12 +3,16 @@
  */
 #include "reset.h"
 
-#include <string.h>
-
 #include "board.h"
 
-extern uint32_t link_data_load[], link_data_start[], link_data_end[];
-extern uint32_t link_weights_load[], link_weights_start[], link_weights_end[];
+/* A section that is copied from where it is stored. */
+typedef struct {
+    const uint32_t *stored;
+    volatile uint32_t *start; /* volatile, or the compiler would call memcpy, which copies single bytes */
+    const volatile uint32_t *end;
+} copy_t;
+
+extern const copy_t link_copies_start[], link_copies_end[];
 extern uint32_t link_bss_start[], link_bss_end[];
 extern uint32_t link_stack_start[];
 extern void (*const link_init_array_start[])(void);
@@ -32,8 +36,16 @@ size_t board_stack_used(void) {
     return (size_t)(link_stack_end - word) * sizeof *word;
 }
 
-static void copy(uint32_t *start, const uint32_t *load, const uint32_t *end) {
-    memcpy(start, load, (size_t)((const char *)end - (char *)start));
+static void fill_sections(void) {
+    for (const copy_t *copy = link_copies_start; copy < link_copies_end; copy++) {
+        const uint32_t *from = copy->stored;
+        for (volatile uint32_t *to = copy->start; to < copy->end; to++) {
+            *to = *from++;
+        }
+    }
+    for (volatile uint32_t *word = link_bss_start; word < link_bss_end; word++) {
+        *word = 0;
+    }
 }
 
 /* clang-format off */
@@ -54,9 +66,7 @@ __attribute__((naked)) void cortex_m_fault(void) {
 
 void board_reset(void) {
     cortex_m_enable_fpu();
-    copy(link_data_start, link_data_load, link_data_end);
-    copy(link_weights_start, link_weights_load, link_weights_end);
-    memset(link_bss_start, 0, (size_t)((char *)link_bss_end - (char *)link_bss_start));
+    fill_sections();
     paint_stack();
     cortex_m_guard_stack(link_stack_guard);
     for (void (*const *construct)(void) = link_init_array_start; construct < link_init_array_end;

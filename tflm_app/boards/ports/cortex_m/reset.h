@@ -1,6 +1,6 @@
 /* The part of the start-up code that all boards with a Cortex-M share.
  *
- * The vector table of a board points to `board_reset`. It enables the FPU, fills .data, clears .bss, paints
+ * The vector table of a board points to `board_reset`. It enables the FPU, fills .data and .bss, paints
  * the stack (for board_stack_used) and guards its end, calls the constructors of C++, and then calls
  * `board_run`, which each board implements: clocks, board_init, main.
  *
@@ -15,7 +15,7 @@
 #define CORTEX_M_REGISTER(address) (*(volatile uint32_t *)(address))
 
 /* Defined by sections.ld; only their addresses are meaningful. */
-extern uint32_t link_stack_guard[], link_stack_end[], link_ram_end[];
+extern uint32_t link_stack_guard[], link_stack_end[], link_unused_ram[], link_ram_end[];
 
 /* Enables the FPU of the core that executes this, if it has one, before any instruction may use it. */
 static inline void cortex_m_enable_fpu(void) {

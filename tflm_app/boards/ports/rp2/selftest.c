@@ -14,7 +14,7 @@
 
 #define CPUID 0xE000ED00u
 
-extern uint32_t link_second_stack_end[];
+extern uint32_t link_rodata_end[], link_image_start[]; /* only their addresses are meaningful */
 
 static volatile uint32_t n_blocks;
 
@@ -48,7 +48,7 @@ const selftest_board_t *selftest_board(void) {
         {"blocks of sound", CHIP_SOUND_SECTION, 250, start_audio, count_blocks},
     };
     static const selftest_sound_t sound = {rp2_midi_inject, board_midi_read, board_audio_put, count_blocks};
-    static selftest_memory_t memories[] = {{"SRAM", NULL, NULL}};
+    static selftest_memory_t memories[] = {{"SRAM", NULL, NULL}, {"SRAM before the code", NULL, NULL}};
     static selftest_board_t board = {
         .chip = CHIP_NAME,
         .counter = "SysTick",
@@ -58,14 +58,16 @@ const selftest_board_t *selftest_board(void) {
         .clocks = clocks,
         .n_clocks = 2,
         .memories = memories,
-        .n_memories = 1,
+        .n_memories = 2,
         .sound = &sound,
     };
     clocks_release(RESET_SYSINFO);
     registers[0].value = REGISTER(CPUID);
     registers[1].value = REGISTER(SYSINFO_CHIP_ID);
-    memories[0].start = link_second_stack_end;
+    memories[0].start = link_unused_ram;
     memories[0].end = link_ram_end;
+    memories[1].start = link_rodata_end;
+    memories[1].end = link_image_start;
     board.stalls = stalls_counters();
     board.counter_hz = clocks_core_hz();
     board.counts_per_block = board_cycles_per_block();

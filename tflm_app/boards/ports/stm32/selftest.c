@@ -41,13 +41,6 @@ static uint32_t count_blocks(void) { return n_blocks; }
 
 static void receive(uint8_t byte) { uart_inject(&midi_uart, byte); }
 
-/* The first word behind everything that is in RAM. The copies of weights may lie in another memory. */
-static volatile uint32_t *unused_ram(void) {
-    extern uint32_t link_weights_end[];
-    uint32_t *const stack = link_stack_end, *const weights = link_weights_end, *const end = link_ram_end;
-    return weights > stack && weights <= end ? weights : stack;
-}
-
 const selftest_board_t *selftest_board(void) {
     static selftest_register_t registers[] = {
         {"CPUID", "Armv7-M ARM B3.2.3", 0},
@@ -72,7 +65,7 @@ const selftest_board_t *selftest_board(void) {
     registers[0].value = CPUID;
     registers[1].value = DBGMCU_IDCODE;
     clocks_to_check[0].hz = clocks.timer_hz;
-    memories[0].start = unused_ram();
+    memories[0].start = link_unused_ram;
     memories[0].end = link_ram_end;
     board.stalls = stalls_counters();
     board.counter = has_dwt() ? "DWT_CYCCNT" : "SysTick";
