@@ -1,7 +1,7 @@
 """Builds the self-test around three small instruments, and spoils bits of its image."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,14 @@ def presets_of(generated: Path) -> list[Preset]:
     return small_presets(generated / "decoder.tflite")
 
 
-def build_small(board: str, generated: Path, build_dir: Path) -> Program:
+def build_small(
+    board: str, generated: Path, build_dir: Path, options: Mapping[str, str] | None = None
+) -> Program:
     """Builds the self-test of a board with the small instruments."""
     presets = presets_of(generated)
-    return selftest.build(board, generated, presets, n_blocks=N_BLOCKS, build_dir=build_dir).program
+    return selftest.build(
+        board, generated, presets, n_blocks=N_BLOCKS, build_dir=build_dir, options=options
+    ).program
 
 
 def read_lines(console: str) -> list[dict[str, Any]]:

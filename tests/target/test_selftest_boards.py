@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from support import pico_board, selftest
 from support.refusals import refusal
+from support.stm32_images import FOR_QEMU
 
 from pipeline import board_report, flash
 from pipeline.core.constants import HOP_SAMPLES
@@ -54,9 +55,8 @@ def assert_latency(figures: dict) -> None:
 def test_discovery_in_qemu_passes_all_but_the_clocks_that_qemu_lacks(
     run_folder, small_instruments, tmp_path, capsys
 ):
-    program = selftest.build_small(
-        "stm32f4_discovery", small_instruments, run_folder / "selftest-stm32f4_discovery"
-    )
+    place = run_folder / "selftest-stm32f4_discovery"
+    program = selftest.build_small("stm32f4_discovery", small_instruments, place, FOR_QEMU)
     with discovery(program.elf) as port:
         words = ["--port", port, "--out", tmp_path, "--measured-only", "--wait", 100]
         line = refusal(capsys, board_report.main, *words)

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support.stm32_images import N_VOICES, SHIPPED, build_host
+from support.stm32_images import FOR_QEMU, N_VOICES, SHIPPED, build_host
 
 from pipeline.emit import presets
 from pipeline.target import firmware
@@ -20,8 +20,8 @@ def host(run_folder: Path, small_instruments: Path) -> Program:
 
 @pytest.fixture(scope="session")
 def small_image(run_folder: Path, small_instruments: Path) -> Program:
-    """The small instruments on the Discovery."""
-    settings = {"GENERATED_DIR": small_instruments}
+    """The small instruments on the Discovery, as QEMU runs it."""
+    settings = {"GENERATED_DIR": small_instruments, **FOR_QEMU}
     return make("stm32f4_discovery", run_folder / "stm32-small", settings, "play")
 
 
@@ -39,3 +39,10 @@ def images(run_folder: Path, flute: Path) -> dict[str, firmware.Firmware]:
         board: firmware.build(board, flute, build_dir=run_folder / f"stm32-flute-{board}")
         for board in N_VOICES
     }
+
+
+@pytest.fixture(scope="session")
+def emulated_flute(run_folder: Path, flute: Path) -> firmware.Firmware:
+    """The flute on the Discovery, as QEMU runs it."""
+    build_dir = run_folder / "stm32-flute-qemu"
+    return firmware.build("stm32f4_discovery", flute, build_dir=build_dir, options=FOR_QEMU)

@@ -26,12 +26,12 @@ def test_board_without_clocks_and_codec_plays_and_reports_what_is_missing(small_
     assert stats["blocks"] >= 50 and stats["underruns"] == 0
 
 
-def test_board_plays_the_demo_phrase_with_the_shipped_flute_like_the_host(images, flute):
+def test_board_plays_the_demo_phrase_with_the_shipped_flute_like_the_host(emulated_flute, flute):
     host = build_host(flute, flute.parent / "stm32-flute-host")
     run = play(host, [], [(3, b"demo\r"), (800, b"stats\r")])
     expected = pcm(run).reshape(-1, 64)[:800]
     expected = expected[first_sounding(expected) :]
-    with Stm32Board(images["stm32f4_discovery"].program.elf) as board:
+    with Stm32Board(emulated_flute.program.elf) as board:
         board.ask("demo", "playing")
         board.wait_for_blocks(len(expected) + 200)
         played = board.blocks

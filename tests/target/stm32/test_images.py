@@ -4,21 +4,22 @@ import dataclasses
 import re
 import shutil
 import struct
-import subprocess
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support.elf_files import assert_start_fills_the_ram, copies, sections, symbols
 from support.small_player import NOISE
 from support.stm32_images import N_VOICES, SHIPPED
 
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.patch_files import load_patch
+from pipeline.core.paths import MODEL_DIR
 from pipeline.emit import presets
 from pipeline.quantization import tflite_writer
 from pipeline.target import firmware
+from pipeline.target.boards import ALL_BOARDS
 from pipeline.target.build import make
 from pipeline.target.disassembly import disassemble
 from pipeline.target.flash_image import read_elf
@@ -39,26 +40,6 @@ MEMORIES = {
         "ITCM": (0, 64 << 10),
     },
 }
-
-
-def sections(elf: Path) -> dict[str, tuple[int, int]]:
-    """Returns address and size in bytes of every section that takes memory."""
-    listed = subprocess.run(
-        ["arm-none-eabi-readelf", "-SW", elf], capture_output=True, text=True, check=True
-    ).stdout
-    line = r"\] (\S+)\s+(?:PROGBITS|NOBITS|ARM_EXIDX|INIT_ARRAY)\s+(\w+) \w+ (\w+) \w+\s+\w*A"
-    return {
-        name: (int(address, 16), int(size, 16)) for name, address, size in re.findall(line, listed)
-    }
-
-
-def symbols(elf: Path) -> dict[str, tuple[int, int]]:
-    """Returns address and size in bytes of every symbol; labels have size 0."""
-    listed = subprocess.run(
-        ["arm-none-eabi-nm", "-S", elf], capture_output=True, text=True, check=True
-    ).stdout
-    words = (line.split() for line in listed.splitlines())
-    return {w[-1]: (int(w[0], 16), int(w[1], 16) if len(w) == 4 else 0) for w in words}
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -131,25 +112,45 @@ def test_image_contains_no_semihosting_call(board, images):
 
 
 @pytest.mark.parametrize(
-    ("board", "memory"), [("stm32f4_discovery", "RAM"), ("nucleo_h743zi", "ITCM")]
+    ("board", "memory"), [("stm32f4_discovery", "CCM"), ("nucleo_h743zi", "ITCM")]
 )
 def test_weights_are_copied_to_memory_without_waits(board, memory, images):
-    elf = images[board].program.elf
+    image = images[board]
+    elf = image.program.elf
     address, n_bytes = MEMORIES[board][memory]
     place, n_weights = sections(elf)[".weights"]
     names = symbols(elf)
     assert address <= place and place + n_weights <= address + n_bytes
-    assert names["link_weights_start"][0] == place
-    assert names["link_weights_end"][0] == place + n_weights
     for name in ("weights1", "channels1"):
         at, size = names[name]
         assert place <= at and at + size <= place + n_weights
-    image = images[board]
     assert 51_200 < n_weights < image.parts["model"].flash_bytes
+    (stored,) = [stored for stored, start, _ in copies(elf) if start == place]
     content = read_elf(elf, address=0x08000000, size=flash_memory(board).n_bytes).content
-    load = names["link_weights_load"][0] - 0x08000000
-    assert load + n_weights <= len(content)
-    assert any(content[load : load + n_weights])
+    assert any(content[stored - 0x08000000 :][:n_weights])
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_reset_fills_all_of_the_ram(board, images):
+    assert_start_fills_the_ram(images[board].program.elf)
+
+
+def test_weights_beyond_the_ccm_are_copied_to_ram_and_then_stay_in_flash(tmp_path):
+    names = ("flute", "trumpet", "violin")
+    models = [presets.load_preset(MODEL_DIR / name / "reduced_cd") for name in names]
+    presets.write_firmware_source(models, tmp_path / "generated")
+    board = "stm32f4_discovery"
+    image = firmware.build(board, tmp_path / "generated", build_dir=tmp_path / "build")
+    assert_start_fills_the_ram(image.program.elf)
+    places = sections(image.program.elf)
+    sizes = {places[f".weights{where}"][1] for where in ("", "_in_ram", "_in_flash")}
+    assert len(sizes) == 1 and 51_200 < sizes.pop() < image.parts["model"].flash_bytes / 3
+    assert (
+        ALL_BOARDS[board].weight_memory.copied_bytes // (image.parts["model"].flash_bytes // 3) == 2
+    )
+    ram, n_ram = MEMORIES[board]["RAM"]
+    assert ram < sum(places[".stack"]) <= places[".weights_in_ram"][0]
+    assert sum(places[".weights_in_ram"]) <= ram + n_ram
 
 
 def test_weights_stay_in_flash_if_the_user_says_so(flute, tmp_path):

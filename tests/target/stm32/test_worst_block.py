@@ -32,9 +32,9 @@ def share(name: str, cycles: float, image: firmware.Firmware) -> float:
     return chip_share(INSTRUMENT_BOARDS[name], cycles, model_bytes)["cpu_share"]
 
 
-def test_four_voices_of_the_flute_leave_margin_at_168_mhz(images, flute):
+def test_four_voices_of_the_flute_leave_margin_at_168_mhz(emulated_flute, flute):
     """Multiplies the instructions of the image in the emulator by the cycles per instruction."""
-    with Stm32Board(images["stm32f4_discovery"].program.elf) as board:
+    with Stm32Board(emulated_flute.program.elf) as board:
         for message in CHORD:
             board.send_midi(message)
         board.wait_for_blocks(150)
@@ -42,7 +42,7 @@ def test_four_voices_of_the_flute_leave_margin_at_168_mhz(images, flute):
     assert stats["sounding"] == 4 and stats["underruns"] == 0
     instructions = stats["worst"] / 100 * TICKS_PER_BLOCK * INSTRUCTIONS_PER_TICK
     cycles = instructions * cycles_per_instruction("qemu_m4", flute)
-    assert share("stm32f4_discovery", cycles, images["stm32f4_discovery"]) < 0.85
+    assert share("stm32f4_discovery", cycles, emulated_flute) < 0.85
     assert stats["stack"] < 2048
 
 
