@@ -127,7 +127,8 @@ def describe_time(arguments: argparse.Namespace, generated: Path) -> str:
     rate = options.get("SAMPLE_RATE")
     share = check_time(board, generated, n_voices, sample_rate_hz=int(rate) if rate else None)
     subject = "1 voice takes" if n_voices == 1 else f"{n_voices} voices take"
-    return f"{subject} {100 * share:.0f} % of the worst block's time by estimate"
+    percent = f"{100 * share:.0f} %"
+    return f"{subject} at most {percent} of a block's 4 ms, all else included, by estimate"
 
 
 def _option(text: str) -> tuple[str, str]:

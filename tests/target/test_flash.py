@@ -116,7 +116,8 @@ def test_dry_run_builds_the_model_of_a_run_folder(small_run, build_dir, capsys):
     flash.main(["--board", "pico2", "--run", str(small_run), "--dry-run"])
     doing, voices, sizes, written, command, following = capsys.readouterr().out.splitlines()
     assert doing == "building for pico2, and estimating what its voices take"
-    assert re.fullmatch(r"32 voices take \d+ % of the worst block's time by estimate", voices)
+    share = r"at most \d+ % of a block's 4 ms, all else included, by estimate"
+    assert re.fullmatch(f"32 voices take {share}", voices)
     assert sizes.startswith("pico2: flash ")
     image, family = uf2.read(Path(written.split()[-1]).read_bytes())
     assert family == uf2.RP2350_ARM_SECURE

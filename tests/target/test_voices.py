@@ -65,7 +65,7 @@ def test_one_voice_takes_and_two_take(replace, tmp_path: Path):
     replace(voices.check_time, lambda *_, **__: 0.25)
     (tmp_path / "decoder_config.h").write_text(CONFIG.format(n_mac=51_200, n_bytes=1))
     given = argparse.Namespace(board="pico", voices=1, option=[])
-    takes = "25 % of the worst block's time by estimate"
+    takes = "at most 25 % of a block's 4 ms, all else included, by estimate"
     assert sources.describe_time(given, tmp_path) == f"1 voice takes {takes}"
     given.voices = None
     assert sources.describe_time(given, tmp_path) == f"2 voices take {takes}"  # the board's number
