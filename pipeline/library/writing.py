@@ -37,9 +37,10 @@ def write_export(tree: Mapping[str, str | bytes], out: Path) -> None:
     old = both.keys() - planned.keys()
     for name in both:
         _check_folders(out, name, old)
-        _check_file(out / name, both[name], is_earlier=name in earlier, is_old=name in old)
+        if name in old or not _gives_way(out, name, old):
+            _check_file(out / name, both[name], is_earlier=name in earlier, is_old=name in old)
     _write_marker(out, both)  # an interrupted export can then be repeated
-    for name in old:  # first, because a folder may have the name of an old file
+    for name in old:  # first, because a folder may have the name of an old file, and the reverse
         if (out / name).is_file():
             (out / name).unlink()
         _remove_empty_folders((out / name).parent, out)
@@ -68,6 +69,24 @@ def _check_folders(out: Path, name: str, old: Collection[str]) -> None:
             reason = "holds an export of its own"
         if reason:
             raise UserError(f"{folder} {reason}: {_REMEDY}")
+
+
+def _gives_way(out: Path, name: str, old: Collection[str]) -> bool:
+    """Whether a folder is in a file's place that is removed with the old files, all that it holds.
+
+    Args:
+        out: Folder of the export.
+        name: The file's path in the export.
+        old: Files that are removed before others are written.
+    """
+    folders = {parent for each in old for parent in Path(each).parents}
+    inside = (out / name, *(out / name).rglob("*"))
+    return Path(name) in folders and all(
+        path.relative_to(out) in folders
+        if path.is_dir() and not path.is_symlink()
+        else str(path.relative_to(out)) in old
+        for path in inside
+    )
 
 
 def _check_file(path: Path, checksums: list[str], *, is_earlier: bool, is_old: bool) -> None:
@@ -121,9 +140,13 @@ def _write_marker(out: Path, checksums: _Checksums) -> None:
 
 
 def _remove_empty_folders(folder: Path, out: Path) -> None:
-    """Removes a folder of the export, and those around it, as far as nothing is left in them."""
-    while folder != out and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    """Removes a folder of the export, and those around it, as far as nothing is left in them.
+
+    The folder may have been removed by hand.
+    """
+    while folder != out and not (folder.is_dir() and any(folder.iterdir())):
+        if folder.is_dir():
+            folder.rmdir()
         folder = folder.parent
 
 

@@ -85,6 +85,54 @@ def test_file_that_is_no_longer_exported_gives_way_to_a_folder(tmp_path):
     assert contents(out) == tree and "src" not in read_marker(out)
 
 
+@pytest.mark.parametrize("deleted", [(), ("src/a.c",), ("src/a.c", "src/deep/b.c")])
+def test_folder_that_is_no_longer_exported_gives_way_to_a_file(tmp_path, deleted):
+    write_export({"src/a.c": "one\n", "src/deep/b.c": "two\n"}, tmp_path)
+    for name in deleted:
+        (tmp_path / name).unlink()
+    write_export({"src": "three\n"}, tmp_path)
+    assert contents(tmp_path) == {"src": "three\n"}
+
+
+@pytest.mark.parametrize("own", ["file", "folder", "link", "folder in place of a file"])
+def test_folder_that_holds_something_else_does_not_give_way_to_a_file(tmp_path, own):
+    out = tmp_path / "out"
+    write_export({"src/a.c": "one\n", "src/b.c": "two\n"}, out)
+    if own == "file":
+        (out / "src" / "own.c").write_text("mine\n")
+    elif own == "folder":
+        (out / "src" / "own").mkdir()
+    elif own == "link":
+        (out / "src" / "own").symlink_to(tmp_path)
+    else:
+        (out / "src" / "b.c").unlink()
+        (out / "src" / "b.c").mkdir()
+    before = sorted(out.rglob("*"))
+    with pytest.raises(UserError, match="src was not exported: move it away, or give another"):
+        write_export({"src": "three\n"}, out)
+    assert sorted(out.rglob("*")) == before and (out / "src" / "a.c").read_text() == "one\n"
+
+
+def test_edited_file_keeps_its_folder_from_giving_way_to_a_file(tmp_path):
+    write_export(TREE, tmp_path)
+    (tmp_path / "src" / "ddx7.h").write_text("edited\n")
+    with pytest.raises(UserError, match=r"src/ddx7\.h was edited since it was exported"):
+        write_export({"src": "three\n"}, tmp_path)
+    assert contents(tmp_path) == {**TREE, "src/ddx7.h": "edited\n"}
+
+
+@pytest.mark.parametrize("deleted", ["examples/one", "examples/one/a.c", "examples"])
+def test_folders_from_which_files_were_deleted_by_hand_do_not_stay_empty(tmp_path, deleted):
+    write_export({**TREE, "examples/one/a.c": "1\n"}, tmp_path)
+    (tmp_path / "examples" / "one" / "a.c").unlink()
+    if not deleted.endswith("a.c"):
+        (tmp_path / "examples" / "one").rmdir()
+    if deleted == "examples":
+        (tmp_path / "examples").rmdir()
+    write_export(TREE, tmp_path)
+    assert contents(tmp_path) == TREE and not (tmp_path / "examples").exists()
+
+
 def test_folder_in_place_of_an_old_file_stays(tmp_path):
     write_export(TREE, tmp_path)
     (tmp_path / "README.md").unlink()
