@@ -1,5 +1,5 @@
 /* The port of the RP2040 above plain memory at the addresses of the controller: SETUP packets that arrive
- * while packets of endpoint 0 are on their way, and the end of a frame.
+ * while packets of endpoint 0 are on their way or before a reset is handled, and the end of a frame.
  *
  * Two registers have bits that a written 1 clears. Their cells are settled at the next access: BUFF_STATUS
  * when its address is taken, and SETUP_REC of SIE_STATUS, whose cell holds ones until it is written, when its
@@ -29,9 +29,10 @@ static uint32_t settle_buff_status(void) {
 }
 
 static uint32_t setup_rec(void) {
-    is_setup = is_setup && REGISTER(USB_SIE_STATUS) == ~0u;
+    const uint32_t written = REGISTER(USB_SIE_STATUS), bit = 1u << 17;
+    is_setup = is_setup && (written == ~0u || (written & bit) == 0);
     REGISTER(USB_SIE_STATUS) = ~0u;
-    return is_setup ? 1u << 17 : 0;
+    return is_setup ? bit : 0;
 }
 
 #undef USB_BUFF_STATUS
@@ -61,8 +62,9 @@ static void map(uintptr_t address, size_t n_bytes) {
     check(mmap((void *)address, n_bytes, PROT_READ | PROT_WRITE, flags, -1, 0) == (void *)address);
 }
 
-/* Has the interrupt occur for packets that are done (bits of BUFF_STATUS), and for a SETUP packet, if any. */
-static void interrupt(uint32_t done, const uint8_t *setup) {
+/* Has the interrupt occur for other events, for packets that are done (bits of BUFF_STATUS), and for a SETUP
+ * packet, if any. */
+static void interrupt_of(uint32_t events, uint32_t done, const uint8_t *setup) {
     buff_status = done;
     REGISTER(BUFF_STATUS) = done;
     if (setup != NULL) {
@@ -70,10 +72,13 @@ static void interrupt(uint32_t done, const uint8_t *setup) {
         REGISTER(USB_SIE_STATUS) = ~0u;
         is_setup = true;
     }
-    REGISTER(USB_INTS) = (done != 0 ? USB_INT_BUFF_STATUS : 0) | (setup != NULL ? USB_INT_SETUP_REQ : 0);
+    events |= (done != 0 ? USB_INT_BUFF_STATUS : 0) | (setup != NULL ? USB_INT_SETUP_REQ : 0);
+    REGISTER(USB_INTS) = events;
     usb_interrupt();
     check(setup_rec() == 0);
 }
+
+static void interrupt(uint32_t done, const uint8_t *setup) { interrupt_of(0, done, setup); }
 
 static const uint8_t get_descriptor[] = {0x80, 6, 0, 1, 0, 0, 18, 0},
                      set_address[] = {0, 5, 7, 0, 0, 0, 0, 0}, configure[] = {0, 9, 1, 0, 0, 0, 0, 0},
@@ -131,6 +136,21 @@ static void check_early_data(void) {
     interrupt(1, NULL);
 }
 
+/* The interrupt is so late that a SETUP packet has arrived after the reset; what was sent before it is not
+ * this transfer's. */
+static void check_setup_after_reset(void) {
+    check(REGISTER(USB_ADDR_ENDP) == 7);
+    interrupt(0, get_descriptor);
+    interrupt_of(USB_INT_BUS_RESET, 1, get_descriptor);
+    check(REGISTER(USB_ADDR_ENDP) == 0);
+    check(has(IN0, USB_BUFFER_AVAILABLE | 1u << USB_BUFFER_PID | 18u));
+    interrupt(1, NULL);
+    interrupt(0, set_address);
+    interrupt(1, NULL);
+    interrupt(0, configure);
+    interrupt(1, NULL);
+}
+
 /* RP2040-E15 */
 static void check_end_of_frame(void) {
     static const uint8_t note[] = {0x90, 60, 100};
@@ -167,6 +187,7 @@ int main(void) {
     check(has(REGISTER(USB_INTE), USB_INT_DEV_SOF));
     check_late_packet();
     check_early_data();
+    check_setup_after_reset();
     check_end_of_frame();
     return 0;
 }

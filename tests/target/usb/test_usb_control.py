@@ -235,7 +235,7 @@ def test_selecting_an_interface_again_ends_halt_and_begins_with_data0(host, agai
 
 
 def test_port_of_the_pico_tells_the_packets_of_two_transfers_apart(run_folder):
-    """And starts none at the end of a frame; see ``rp2_setup.c``."""
+    """It keeps a SETUP packet after a reset, and starts none at a frame's end: ``rp2_setup.c``."""
     boards = APP_DIR / "boards"
     program = build_program(
         "host",

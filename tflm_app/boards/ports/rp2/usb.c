@@ -200,6 +200,8 @@ static void handle_setup(void) {
     has_early_packet = false;
 }
 
+/* A reset comes before a SETUP packet, which may have arrived after it: SETUP_REC and the packet stay until
+ * handle_setup, whatever the reset clears (SIE_STATUS, 4.1.4). */
 void usb_interrupt(void) {
     const uint32_t events = REGISTER(USB_INTS);
     if ((events & USB_INT_BUFF_STATUS) != 0) {

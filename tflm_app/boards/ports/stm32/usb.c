@@ -108,7 +108,10 @@ static void revoke(uint32_t number) {
 }
 
 /* What waits in the receive FIFO may be older than the reset and is dropped, even a SETUP packet that is not:
- * they look alike, and a host repeats a request without an answer. */
+ * an entry has no time but four bits of the frame number (section 34.16.2, GRXSTSP), and a SET_ADDRESS from
+ * before the reset must not be answered. The interrupt comes when a reset begins (34.17.3), 20 ms before the
+ * next SETUP packet (USB 2.0, 7.1.7.5): this takes a core that stands still, as while a sector is erased.
+ * A host repeats a request without an answer. */
 void usb_port_reset(void) {
     has_setup = false;
     finishing = accepting = 0;
