@@ -122,9 +122,7 @@ def _parser() -> Parser:
         type=whole(1, 1024),
         default=worker_count(),
         metavar="N",
-        help="tasks that this machine runs at the same time; a single one at a time shares its "
-        "process with all others, and needs more memory with each (default: one per core, "
-        "%(default)s)",
+        help="tasks that this machine runs at the same time (default: one per core, %(default)s)",
     )
     parser.add_argument(
         "--scheduler",

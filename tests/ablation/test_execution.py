@@ -4,7 +4,8 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,28 +18,24 @@ from pipeline.core.errors import UserError
 DEADLY = 1  # the task in which a process dies
 
 
-def deadly_work(folder: Path, deaths: int) -> Callable[[int], str]:
-    """Returns work that notes its starts in a folder, and in `DEADLY` kills its process.
+def deadly_work(folder: Path, deaths: int, task: int) -> str:
+    """Notes its start in a folder, and in `DEADLY` kills its process.
 
     `DEADLY` waits until the first task is known to be done.
     """
-
-    def work(task: int) -> str:
-        with (folder / "starts").open("a") as file:
-            file.write(f"{task}\n")
-        if task == DEADLY and (folder / "starts").read_text().split().count(str(task)) <= deaths:
-            while not (folder / "done0").exists():
-                time.sleep(0.01)
-            os.kill(os.getpid(), signal.SIGKILL)
-        return f"did {task}"
-
-    return work
+    with (folder / "starts").open("a") as file:
+        file.write(f"{task}\n")
+    if task == DEADLY and (folder / "starts").read_text().split().count(str(task)) <= deaths:
+        while not (folder / "done0").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"did {task}"
 
 
 def do(executor: Executor, folder: Path, *, n_tasks: int, deaths: int) -> Counter[str]:
     """Does tasks, checks their results, and returns how often each was started."""
     results = {}
-    for task, result in executor.run(deadly_work(folder, deaths), range(n_tasks)):
+    for task, result in executor.run(partial(deadly_work, folder, deaths), range(n_tasks)):
         assert task not in results
         results[task] = result
         (folder / f"done{task}").touch()
@@ -53,9 +50,49 @@ def test_dead_process_costs_no_task_that_is_done_and_is_replaced(tmp_path):
 
 def test_processes_that_keep_dying_end_the_command(tmp_path):
     (tmp_path / "done0").touch()
-    with pytest.raises(UserError, match=r"^3 times a process died .*: give fewer --jobs.*$"):
-        list(Executor(jobs=2).run(deadly_work(tmp_path, 9), [DEADLY]))
+    with pytest.raises(UserError, match=r"^3 times a process died .*code -9\): give fewer --jobs"):
+        list(Executor(jobs=2).run(partial(deadly_work, tmp_path, 9), [DEADLY]))
     assert Counter((tmp_path / "starts").read_text().split()) == {"1": execution.MAX_TRIES}
+
+
+def process_number(_task: int) -> int:
+    return os.getpid()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_each_task_has_a_process_of_its_own_whose_memory_ends_with_it(jobs):
+    found = [number for _, number in Executor(jobs=jobs).run(process_number, range(3))]
+    assert len({*found, os.getpid()}) == 4
+
+
+def wait_for_others(folder: Path, n_tasks: int, task: int) -> int:
+    """Returns how many tasks run; waits for that many, if they come within two seconds."""
+    (folder / f"begun{task}").touch()
+    end = time.monotonic() + 2
+    while (n_begun := len(list(folder.glob("begun*")))) < n_tasks and time.monotonic() < end:
+        time.sleep(0.01)
+    (folder / f"begun{task}").unlink()
+    return n_begun
+
+
+def test_one_job_is_one_task_at_a_time(tmp_path):
+    work = partial(wait_for_others, tmp_path, 2)
+    assert [number for _, number in Executor(jobs=1).run(work, range(2))] == [1, 1]
+
+
+def wait_long(folder: Path, task: int) -> None:
+    (folder / f"begun{os.getpid()}").touch()
+    if task:
+        time.sleep(100)
+
+
+def test_closed_executor_leaves_no_process(tmp_path):
+    with closing(Executor(jobs=2)) as executor:
+        done, _ = next(executor.run(partial(wait_long, tmp_path), range(2)))
+        assert done == 0
+        while len(begun := list(tmp_path.glob("begun*"))) < 2:
+            time.sleep(0.01)
+    assert not [path for path in begun if Path(f"/proc/{path.name[5:]}").exists()]
 
 
 def test_dead_dask_worker_costs_one_task(tmp_path):
