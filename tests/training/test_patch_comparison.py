@@ -32,10 +32,11 @@ def recordings(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_best_patches_are_trained_and_sorted_by_their_distance(recordings, tmp_path):
+def test_best_patches_are_trained_and_sorted_by_their_distance(recordings, tmp_path, capsys):
     fits = [Fit(FLUTE, (1.0, 2.0)), Fit(VIOLIN, (2.0, 4.0))]
     settings = replace(SHORT, steps=2, dry_steps=2, warmup_steps=1, validate_every=2, batch_size=2)
     found = train_best(fits, CONFIG, recordings, tmp_path, settings)
+    assert "live features" not in capsys.readouterr().out  # which these data sets never have
     assert {fit.patch.name for fit in found} == {"flute", "violin"}
     assert 0 < found[0].mss <= found[1].mss < 100
     assert [fit.error_db for fit in fits] == [1.5, 3.0]
