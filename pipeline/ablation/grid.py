@@ -40,7 +40,8 @@ from pipeline.target.boards import EMULATED_BOARDS
 NONE, EACH = "none", "each"
 RANDOM, PRETRAINED = "random", "pretrained"
 FLOAT, FLOAT_125, INT8 = MODELS = ("float", "float at 125 Hz", "int8")
-SYSTEMS = (*MODELS, LPC.name, LPC_NOISE.name)
+ANCHORS = (LPC.name, LPC_NOISE.name)  # made of the recording, without a model
+SYSTEMS = (*MODELS, *ANCHORS)
 RECORDINGS = "recordings"  # number of recordings, beside the figures of a source
 MAX_SEED = 2**32 - 1
 
@@ -79,7 +80,7 @@ class Evaluate:
     Attributes:
         systems: What plays, of `SYSTEMS`: the float model, dry; the same, but with every other
             frame's levels interpolated; the int8 model in the firmware; or an anchor, LPC or LPC
-            with noise, on the same clips.
+            with noise, on the same clips. For anchors alone, no model is trained.
         boards: Emulated boards on which the instructions of the int8 firmware are counted, which
             gives a column for each, and a picture.
         clips: Largest number of test clips of four seconds per source.

@@ -60,8 +60,8 @@ def judge_run(
     """
     arrays = load_arrays(dataset, remedy="delete it", names=STORED)
     gains = read_gains(dataset)
-    if system in ANCHORS:
-        play = ANCHORS[system]
+    if system in ANCHOR_PLAYERS:
+        play = ANCHOR_PLAYERS[system]
     elif system == INT8:
         play = _firmware_player(run_dir, dataset, qat_epochs=qat_epochs)
     else:
@@ -84,7 +84,7 @@ def _play_lpc_noise(features: Features, audio: Audio) -> Pcm:
     return to_pcm(lpc_noise_anchor(audio, features.f0_hz, features.confidence))
 
 
-ANCHORS: Mapping[str, Player] = {LPC.name: _play_lpc, LPC_NOISE.name: _play_lpc_noise}
+ANCHOR_PLAYERS: Mapping[str, Player] = {LPC.name: _play_lpc, LPC_NOISE.name: _play_lpc_noise}
 
 
 def _float_player(run_dir: Path, *, levels_every: int) -> Player:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ablation.data_sets import DataSet, Library
-from pipeline.ablation.grid import PRETRAINED, RANDOM, Grid, Setting
+from pipeline.ablation.grid import ANCHORS, PRETRAINED, RANDOM, Grid, Setting
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
 from pipeline.core.instrument_config import InstrumentConfig, TrainConfig, load_instrument
@@ -21,7 +21,7 @@ from pipeline.training.options import resolve
 
 @dataclass(frozen=True)
 class Task:
-    """A training and its evaluation.
+    """A training and its evaluation; of anchors alone, only the evaluation.
 
     Attributes:
         setting: Name of the setting.
@@ -58,6 +58,11 @@ class Task:
     def title(self) -> str:
         """What it is, for a line of the terminal."""
         return f"{self.setting}, seed {self.seed}: {self.data.title}"
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether what is measured needs the model."""
+        return not set(self.systems) <= set(ANCHORS)
 
     @property
     def result(self) -> Path:

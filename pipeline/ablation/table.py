@@ -10,14 +10,15 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from pipeline.ablation.grid import NONE
+from pipeline.ablation.grid import ANCHORS, INT8, NONE
 from pipeline.ablation.results import RESULTS, TABLE, load_results
 from pipeline.core import markdown
 from pipeline.core.errors import UserError
 from pipeline.core.paths import ABLATION_DIR, MODEL_DIR, REPOSITORY
 
 LABELS = ("instrument", "setting", "held out", "judged on", "plays")
-SETTING = LABELS.index("setting")
+SETTING, PLAYS = LABELS.index("setting"), LABELS.index("plays")
+ABSENT = "—"
 _QUOTE = re.compile(r"(<!-- ablation: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _COUNTED = (
     "Under the name of a core, instructions per frame of a voice, int8, counted in its emulator.\n"
@@ -87,7 +88,8 @@ def table_text(results: dict[str, Any]) -> str:
     """Returns the table of an ablation: a row per setting, held-out source and source judged on.
 
     Columns of labels in which all rows are equal are left out, except for the setting. If the
-    results have them, the instructions per frame on each core come before the figures.
+    results have them, the instructions per frame on each core come before the figures; those of
+    int8 models, which are counted. Anchors are not trained, so they have no seconds.
     """
     evaluate = results["grid"].get("evaluate", {})
     figures = evaluate.get("figures", ["mss"])
@@ -102,9 +104,12 @@ def table_text(results: dict[str, Any]) -> str:
     lines = []
     for key, by_seed in rows.items():
         cells = [_spread([found.get(name) for found in by_seed.values()]) for name in figures]
-        seconds = [found["seconds"] for found in by_seed.values()]
-        costs = [markdown.thousands(counts[key[SETTING]][core]) for core in cores]
-        lines.append([*(key[i] for i in shown), *costs, *cells, f"{mean(seconds):.0f}"])
+        costs, seconds = [ABSENT] * len(cores), ABSENT
+        if key[PLAYS] == INT8:
+            costs = [markdown.thousands(counts[key[SETTING]][core]) for core in cores]
+        if key[PLAYS] not in ANCHORS:
+            seconds = f"{mean(found['seconds'] for found in by_seed.values()):.0f}"
+        lines.append([*(key[i] for i in shown), *costs, *cells, seconds])
     return markdown.table(head, lines, n_numeric=len(head) - len(shown))
 
 
@@ -115,13 +120,13 @@ def _judgements(task: dict[str, Any], *, known: bool) -> Iterator[tuple[Key, dic
         for source, figures in sources.items():
             if known or held_out in (NONE, source):
                 labels = (task["instrument"], task["setting"], held_out, source, system)
-                yield labels, figures | {"seconds": task["total_seconds"]}
+                yield labels, figures | {"seconds": task.get("total_seconds")}
 
 
 def _spread(values: Sequence[float | None]) -> str:
     """Formats a mean and, of several values, their standard deviation."""
     known = [value for value in values if value is not None]
     if not known:
-        return "—"
+        return ABSENT
     spread = f" ± {stdev(known):.2f}" if len(known) > 1 else ""
     return f"{mean(known):.2f}{spread}"

@@ -1,4 +1,4 @@
-"""A task of an ablation: trains a model and measures it, unless that was done before.
+"""A task of an ablation: trains a model if it is needed, and measures, unless that was done before.
 
 The figures are a JSON file in the run folder, which is written at the end. A task that was killed
 resumes its training from the checkpoint.
@@ -73,7 +73,7 @@ def load_result(task: Task) -> Result:
 
 
 def _do(task: Task) -> None:
-    metrics, seconds = _train(task)
+    training = _train(task) if task.is_trained else {"config_hash": task.config.hash}
     figures = {
         system: judge_run(
             task.run_dir,
@@ -89,18 +89,26 @@ def _do(task: Task) -> None:
         task.result,
         {
             "run": task.run_dir.name,
-            "config_hash": load_run(task.run_dir).hash,
-            "steps": metrics["steps"],
-            "best_step": metrics["best_step"],
-            "seconds": round(seconds, 1),
-            "total_seconds": round(seconds + sum(map(_seconds, task.made_from)), 1),
+            **training,
             "figures": figures,
             "versions": versions(),
         },
     )
 
 
-def _train(task: Task) -> tuple[dict[str, Any], float]:
+def _train(task: Task) -> Result:
+    """Trains the model unless that is done; returns how it was trained."""
+    metrics, seconds = _train_once(task)
+    return {
+        "config_hash": load_run(task.run_dir).hash,
+        "steps": metrics["steps"],
+        "best_step": metrics["best_step"],
+        "seconds": round(seconds, 1),
+        "total_seconds": round(seconds + sum(map(_seconds, task.made_from)), 1),
+    }
+
+
+def _train_once(task: Task) -> tuple[dict[str, Any], float]:
     """Trains the model unless that is done; returns the metrics and the processor's seconds."""
     timing = task.run_dir / TRAINING
     if timing.is_file() and (task.run_dir / METRICS).is_file():

@@ -7,6 +7,7 @@ import pytest
 from support.grids import CHAIN, write_grid, write_sources
 
 from pipeline import ablate
+from pipeline.ablation.table import table_text
 from pipeline.ablation.task import TRAINING, run_task
 from pipeline.core.errors import UserError
 from pipeline.core.runs import load_run
@@ -82,6 +83,26 @@ def test_the_control_takes_the_steps_that_fit_into_the_time_of_the_distilled(tra
     steps = {name: training["steps"] for name, training in trainings.items()}
     fitting = round((seconds["full"] + seconds["CD"]) * 4 / seconds["reduced"])
     assert steps == {"full": 4, "reduced": 4, "CD": 4, "longer": fitting}
+
+
+def test_anchors_alone_are_judged_without_a_training(made, tmp_path, capsys):
+    """Of a setting that needs the model of another, too, with a seed that has no models."""
+    folder, arguments = made
+    settings = "[settings.first]\nstart = 'random'\n[settings.second]\nstart = 'first'\n"
+    head = HEAD.replace("clips = 1,", "clips = 1, systems = ['lpc', 'lpc_noise'],")
+    grid = write_grid(tmp_path / "grid.toml", head=f"seeds = [7]\n{head}", settings=settings)
+    ablate.main([str(grid), *arguments[1:], "--out", str(tmp_path / "out")])
+    assert "2 tasks, 2 of them to do" in capsys.readouterr().out
+    results = results_of(tmp_path)
+    for task in results["tasks"]:
+        run = folder / "work" / "runs" / "flute" / task["run"]
+        (result,) = run.glob("result-*.json")
+        assert {path.name for path in run.iterdir()} == {".lock", "log.txt", result.name}
+        assert "seconds" not in task and "steps" not in task
+        assert task["figures"] == results["tasks"][0]["figures"]
+    assert results["tasks"][0]["figures"]["lpc"]["far"]["mss"] > 0
+    rows = [row for row in table_text(results).splitlines() if "lpc" in row]
+    assert len(rows) == 4 and all(row.endswith(" | — |") for row in rows)
 
 
 def test_what_is_done_is_not_done_again(made, replace, capsys):

@@ -57,6 +57,27 @@ def test_rows_have_mean_and_spread_on_what_was_held_out_or_on_every_source(resul
     assert table_text(results) == TABLE
 
 
+def test_anchors_have_no_seconds_and_only_int8_models_have_instructions(results):
+    systems = ("float", "int8", "lpc", "lpc_noise")
+    results["tasks"] = [
+        entry | {"figures": dict.fromkeys(systems, entry["figures"]["float"])}
+        for entry in results["tasks"]
+        if entry["hold_out"] == "far"
+    ]
+    results["instructions"] = {"a": {"Cortex-M4F": 8800}}
+    assert (
+        table_text(results)
+        == """\
+| setting | plays | Cortex-M4F | mss | silence_dbfs | seconds |
+| --- | --- | ---: | ---: | ---: | ---: |
+| a | float | — | 5.50 ± 0.71 | — | 10 |
+| a | int8 | 8 800 | 5.50 ± 0.71 | — | 10 |
+| a | lpc | — | 5.50 ± 0.71 | — | — |
+| a | lpc_noise | — | 5.50 ± 0.71 | — | — |
+"""
+    )
+
+
 def test_known_sources_have_rows_on_request(results):
     results["grid"]["evaluate"]["known"] = True
     assert "| a | far | near | 1.25 ± 0.35 |" in table_text(results)
