@@ -1,18 +1,17 @@
 """Runs tasks at the same time: in processes of this machine, or on the workers of a Dask cluster.
 
-On one machine, each task has a new process, because one that trains model after model keeps memory
-of all of them. Tasks keep what they have done in files, so all that is lost when a process dies is
-what it did after its last checkpoint; the task is started again.
+Tasks keep what they have done in files, so all that is lost when a process dies is what it did
+after its last checkpoint. Dask gives the task of a dead worker to another one. On one machine,
+joblib stops all processes when one dies; the tasks that are not done are started again. A process
+that keeps more than 300 MB of its tasks is replaced, for which joblib needs psutil.
 """
 
-import multiprocessing
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
+
+import joblib
 
 from pipeline.core.errors import UserError
 from pipeline.core.processes import end_with_parent, worker_count
@@ -20,7 +19,6 @@ from pipeline.core.stages import THREAD_LIMITS
 
 MAX_TRIES = 3  # in a row in which processes die before any task is done
 ANSWER_S = 10  # for which a Dask scheduler may be silent
-REMEDY = "give fewer --jobs if memory was short; the same command continues"
 DASK = "pip install 'distilling-ddsp[dask]'"
 # Processes that share a GPU take memory as they need it, not all of it when they start.
 GPU_MEMORY = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
@@ -44,16 +42,10 @@ class Executor:
                 several tasks in one process.
         """
         self._jobs = jobs
-        self._running: dict[Any, tuple[Any, BaseProcess]] = {}  # by where the result arrives
         self._client = None if scheduler is None else _connect(scheduler)
 
     def close(self) -> None:
-        """Ends the processes that are running, and leaves the scheduler, if there is one."""
-        for _, process in self._running.values():
-            process.kill()
-        for _, process in self._running.values():
-            process.join()
-        self._running.clear()
+        """Leaves the scheduler, if there is one."""
         if self._client is not None:
             self._client.close()
 
@@ -63,73 +55,55 @@ class Executor:
         """Yields tasks and their results as they end.
 
         Args:
-            work: A function of a module, or a partial one. Does a task; does nothing if that was
-                done, and raises no error.
+            work: Does a task; does nothing if that was done, and raises no error.
             tasks: What is to be done, in any order.
 
         Raises:
             UserError: Processes keep dying.
         """
+        waiting = dict(enumerate(tasks))
+        tries = 0
+        while waiting:
+            try:
+                for number, result in self._run_once(work, dict(waiting)):
+                    tries = 0
+                    yield waiting.pop(number), result
+            except Exception as error:  # tasks raise none, so a process has died
+                tries += 1
+                if tries == MAX_TRIES:
+                    reason = str(error).partition("\n")[0]
+                    raise UserError(
+                        f"{tries} times a process died before any task was done ({reason}): give "
+                        "fewer --jobs if memory was short; the same command continues"
+                    ) from None
+
+    def _run_once(
+        self, work: Callable[[Task], Result], tasks: Mapping[int, Task]
+    ) -> Iterator[tuple[int, Result]]:
+        with _environment(self._jobs), self._backend():
+            parallel = joblib.Parallel(
+                return_as="generator_unordered",
+                batch_size=1,
+                pre_dispatch="all" if self._client else self._jobs,
+            )
+            yield from parallel(
+                joblib.delayed(_run)(work, number, task, os.getpid())
+                for number, task in tasks.items()
+            )
+
+    def _backend(self) -> Any:
         if self._client is None:
-            yield from self._run_here(work, tasks)
-        else:
-            yield from _run_on_workers(self._client, work, tasks)
-
-    def _run_here(
-        self, work: Callable[[Task], Result], tasks: Sequence[Task]
-    ) -> Iterator[tuple[Task, Result]]:
-        waiting, n_died = deque(tasks), 0
-        while waiting or self._running:
-            while waiting and len(self._running) < self._jobs:
-                self._start(work, waiting.popleft())
-            ready: list[Any] = wait(self._running)
-            for connection in ready:
-                task, process = self._running.pop(connection)
-                try:
-                    result = connection.recv()
-                except EOFError:
-                    process.join()
-                    n_died += 1
-                    if n_died == MAX_TRIES:
-                        raise UserError(
-                            f"{n_died} times a process died before any task was done (exit code "
-                            f"{process.exitcode}): {REMEDY}"
-                        ) from None
-                    waiting.append(task)
-                else:
-                    process.join()
-                    n_died = 0
-                    yield task, result
-
-    def _start(self, work: Callable[[Task], Result], task: Task) -> None:
-        """Starts a process that does a task."""
-        context = multiprocessing.get_context("spawn")
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_send_result, args=(sender, work, task))
-        with _environment(self._jobs), sender:
-            process.start()
-        self._running[receiver] = task, process
+            # A single worker would be this process, which cannot be replaced; a second one idles.
+            return joblib.parallel_config("loky", n_jobs=max(self._jobs, 2))
+        return joblib.parallel_config("dask", client=self._client, n_jobs=-1)
 
 
-def _run_on_workers(
-    client: Any, work: Callable[[Task], Result], tasks: Sequence[Task]
-) -> Iterator[tuple[Task, Result]]:
-    """Yields tasks and results; Dask gives the task of a dead worker to another one, thrice."""
-    from distributed import KilledWorker, as_completed
-
-    futures = {client.submit(work, task, pure=False): task for task in tasks}
-    try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except KilledWorker as error:
-        raise UserError(f"{error}: {REMEDY}") from None
-    finally:
-        client.cancel(list(futures))
-
-
-def _send_result(sender: Connection, work: Callable[[Task], Result], task: Task) -> None:
-    end_with_parent()
-    sender.send(work(task))
+def _run(
+    work: Callable[[Task], Result], number: int, task: Task, command: int
+) -> tuple[int, Result]:
+    if os.getppid() == command:  # otherwise it would outlive a killed command
+        end_with_parent()
+    return number, work(task)
 
 
 def _connect(scheduler: str) -> Any:

@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections import Counter
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -50,19 +49,25 @@ def test_dead_process_costs_no_task_that_is_done_and_is_replaced(tmp_path):
 
 def test_processes_that_keep_dying_end_the_command(tmp_path):
     (tmp_path / "done0").touch()
-    with pytest.raises(UserError, match=r"^3 times a process died .*code -9\): give fewer --jobs"):
+    with pytest.raises(UserError, match=r"^3 times a process died .*: give fewer --jobs"):
         list(Executor(jobs=2).run(partial(deadly_work, tmp_path, 9), [DEADLY]))
     assert Counter((tmp_path / "starts").read_text().split()) == {"1": execution.MAX_TRIES}
 
 
-def process_number(_task: int) -> int:
+kept = []
+
+
+def keep_memory(n_bytes: int, _task: int) -> int:
+    kept.append(b"x" * n_bytes)
+    time.sleep(1.5)  # joblib looks once a second
     return os.getpid()
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_each_task_has_a_process_of_its_own_whose_memory_ends_with_it(jobs):
-    found = [number for _, number in Executor(jobs=jobs).run(process_number, range(3))]
-    assert len({*found, os.getpid()}) == 4
+@pytest.mark.parametrize(("n_bytes", "n_processes"), [(1000, 1), (400_000_000, 3)])
+def test_process_that_keeps_memory_is_replaced_also_if_it_is_the_only_one(n_bytes, n_processes):
+    done = Executor(jobs=1).run(partial(keep_memory, n_bytes), range(3))
+    found = {number for _, number in done}
+    assert os.getpid() not in found and len(found) >= n_processes
 
 
 def wait_for_others(folder: Path, n_tasks: int, task: int) -> int:
@@ -78,21 +83,6 @@ def wait_for_others(folder: Path, n_tasks: int, task: int) -> int:
 def test_one_job_is_one_task_at_a_time(tmp_path):
     work = partial(wait_for_others, tmp_path, 2)
     assert [number for _, number in Executor(jobs=1).run(work, range(2))] == [1, 1]
-
-
-def wait_long(folder: Path, task: int) -> None:
-    (folder / f"begun{os.getpid()}").touch()
-    if task:
-        time.sleep(100)
-
-
-def test_closed_executor_leaves_no_process(tmp_path):
-    with closing(Executor(jobs=2)) as executor:
-        done, _ = next(executor.run(partial(wait_long, tmp_path), range(2)))
-        assert done == 0
-        while len(begun := list(tmp_path.glob("begun*"))) < 2:
-            time.sleep(0.01)
-    assert not [path for path in begun if Path(f"/proc/{path.name[5:]}").exists()]
 
 
 def test_dead_dask_worker_costs_one_task(tmp_path):
