@@ -1,11 +1,6 @@
-// A USB host for the device in rp2040js: enumerates it as an operating system does, and then sends and reads MIDI
-// and console text.
-//
-// rp2040js completes every packet at once, whether or not a host asks for it. Here the controller keeps a packet
-// until the host's token, and answers NAK and STALL (RP2040 datasheet, section 4.1.2), so that the host decides
-// when it reads. Every transaction checks the data toggles. The interrupt of the controller is pending until its handler
-// begins, and again if its cause is still there when the handler ends; in the emulator, one that is made pending by
-// software would stay so. A full frame of 1 ms takes at most a few transactions.
+// A USB host for the device in rp2040js (usb_bus.mjs): enumerates it as an operating system does, and then sends and
+// reads MIDI and console text. Every transaction checks the data toggles. A full frame of 1 ms takes at most a few
+// transactions.
 //
 // The events of the score for the host are [{frame, action, bytes}]:
 //   midi, console   send bytes to the bulk endpoint of that function, in packets of up to 64
@@ -14,133 +9,15 @@
 //   flood           read the device descriptor without a pause from now on
 //   suspend, resume, reset (which also enumerates again)
 
-const DPRAM = { control: 0x08, bufferControl: 0x80, buffer0: 0x100 };
-const AVAILABLE = 1 << 10;
-const STALL = 1 << 11;
-const PID = 1 << 13;
-const FULL = 1 << 15;
-const LENGTH = 0x3ff;
-const ENABLED = 1 << 31;
-const PULLUP = 1 << 16;
-const SIE = { status: 0x50, suspended: 1 << 4, resume: 1 << 11, setup: 1 << 17, reset: 1 << 19 };
-const PACKET = 64;
-const IRQ = 5;
+import { Bus, PACKET, SIE } from "./usb_bus.mjs";
 
 const MICROSECOND = 1000;
 const MILLISECOND = 1000 * MICROSECOND;
 const TRANSACTION = 60 * MICROSECOND; // of 64 bytes at 12 Mbit/s, with what surrounds them
 const TIMEOUT = 500 * MILLISECOND;
+const RESET = 4 * MILLISECOND; // these two are shorter than the 10 ms of a host (USB 2.0, section 7.1.7.5)
+const RECOVERY = 6 * MILLISECOND;
 const ADDRESS = 5;
-
-// The device's side of the bus: each method is a transaction and returns the handshake, or the data.
-class Bus {
-  constructor(chip, complain) {
-    this.chip = chip;
-    this.usb = chip.usbCtrl;
-    this.complain = complain;
-    this.usb.DPRAMUpdated = () => {};
-    const write = this.usb.writeUint32.bind(this.usb);
-    this.usb.writeUint32 = (offset, value) => {
-      if (offset === SIE.status) {
-        this.usb.sieStatus &= ~(this.usb.rawWriteValue & SIE.suspended); // which the emulator lacks
-      }
-      write(offset, value);
-    };
-    this.correctInterrupt(chip.core);
-  }
-
-  correctInterrupt(core) {
-    const [enter, leave] = [core.exceptionEntry.bind(core), core.exceptionReturn.bind(core)];
-    core.exceptionEntry = (number) => {
-      core.pendingInterrupts &= number === 16 + IRQ ? ~(1 << IRQ) : ~0;
-      enter(number);
-    };
-    core.exceptionReturn = (value) => {
-      leave(value);
-      if (this.usb.intStatus) {
-        core.setInterrupt(IRQ, true);
-      }
-    };
-  }
-
-  get isConnected() {
-    return (this.usb.mainCtrl & 1) !== 0 && (this.usb.sieCtrl & PULLUP) !== 0;
-  }
-
-  setStatus(bits) {
-    this.usb.sieStatus |= bits;
-    this.usb.sieStatusUpdated();
-  }
-
-  // Returns where the buffer control of an endpoint and its buffer are, or null if it is not enabled.
-  find(address, number, isOut) {
-    const { usbDPRAMView: memory } = this.chip;
-    const control = number === 0 ? 0 : memory.getUint32(DPRAM.control + 8 * (number - 1) + 4 * isOut, true);
-    if ((this.usb.addrEndp & 0x7f) !== address || (number > 0 && (control & ENABLED) === 0)) {
-      return null;
-    }
-    const at = DPRAM.bufferControl + 8 * number + 4 * isOut;
-    return { at, buffer: number === 0 ? DPRAM.buffer0 : control & 0xffc0, value: memory.getUint32(at, true) };
-  }
-
-  isStalled(value, number, isOut) {
-    return (value & STALL) !== 0 && (number > 0 || ((this.usb.epStallArm >> isOut) & 1) !== 0);
-  }
-
-  setup(address, bytes) {
-    if ((this.usb.addrEndp & 0x7f) !== address) {
-      return "timeout";
-    }
-    this.usb.epStallArm &= ~3;
-    this.chip.usbDPRAM.set(bytes, 0);
-    this.setStatus(SIE.setup);
-    return "ack";
-  }
-
-  in(address, number) {
-    const endpoint = this.find(address, number, 0);
-    if (endpoint === null) {
-      return { handshake: "timeout" };
-    }
-    const { at, buffer, value } = endpoint;
-    if (this.isStalled(value, number, 0)) {
-      return { handshake: "stall" };
-    }
-    if ((value & AVAILABLE) === 0) {
-      return { handshake: "nak" };
-    }
-    if ((value & FULL) === 0 || (value & LENGTH) > PACKET) {
-      this.complain(`a buffer of endpoint ${number} to the host with control ${value.toString(16)}`);
-    }
-    this.chip.usbDPRAMView.setUint32(at, value & ~(AVAILABLE | FULL), true);
-    this.usb.indicateBufferReady(number, false);
-    const data = [...this.chip.usbDPRAM.subarray(buffer, buffer + (value & LENGTH))];
-    return { handshake: "ack", data, pid: (value & PID) !== 0 ? 1 : 0 };
-  }
-
-  out(address, number, data, pid) {
-    const endpoint = this.find(address, number, 1);
-    if (endpoint === null) {
-      return "timeout";
-    }
-    const { at, buffer, value } = endpoint;
-    if (this.isStalled(value, number, 1)) {
-      return "stall";
-    }
-    if ((value & AVAILABLE) === 0) {
-      return "nak";
-    }
-    if (((value & PID) !== 0 ? 1 : 0) !== pid || (value & LENGTH) < data.length || (value & FULL) !== 0) {
-      this.complain(`endpoint ${number} from the host expects ${value.toString(16)}, not DATA${pid}`);
-      return "ack"; // a packet with another toggle is taken for a repetition and dropped
-    }
-    this.chip.usbDPRAM.set(data, buffer);
-    this.chip.usbDPRAMView.setUint32(at, (value & ~(AVAILABLE | LENGTH)) | FULL | data.length, true);
-    this.usb.indicateBufferReady(number, true);
-    return "ack";
-  }
-}
-
 const UART = { data: 0x00, flags: 0x18, full: 1 << 5, fifoBytes: 32, byteNanos: 1e10 / 115200 };
 
 // Makes a UART send at the speed of its line; in the emulator every byte has left at once, so that a text arrives
@@ -252,13 +129,18 @@ export class UsbHost {
     return (status.handshake ?? status) === "stall" ? null : data;
   }
 
-  *enumerate() {
-    this.bus.setStatus(SIE.reset);
+  *reset() {
+    this.bus.reset(true);
     this.address = 0;
-    yield 10 * MILLISECOND;
+    yield RESET;
+    this.bus.reset(false);
+    yield RECOVERY;
+  }
+
+  *enumerate() {
+    yield* this.reset();
     const start = yield* this.control(getDescriptor(1, 0, 64));
-    this.bus.setStatus(SIE.reset); // as Linux and Windows do once they know the size of endpoint 0
-    yield 10 * MILLISECOND;
+    yield* this.reset(); // as Linux and Windows do once they know the size of endpoint 0
     yield* this.control(request(0, 5, ADDRESS, 0, 0));
     this.address = ADDRESS;
     yield 2 * MILLISECOND;

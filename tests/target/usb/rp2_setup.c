@@ -40,6 +40,7 @@ static uint32_t setup_rec(void) {
 #undef USB_SIE_STATUS_SETUP_REC
 #define USB_SIE_STATUS_SETUP_REC setup_rec()
 #include "usb.c"
+#include "usb_e5.c"
 
 #define IN0 REGISTER(USB_BUFFER_CONTROL(0, 0))
 #define OUT0 REGISTER(USB_BUFFER_CONTROL(0, 1))
@@ -56,6 +57,8 @@ bool clocks_start_usb(void) { return true; }
 bool clocks_release(uint32_t bits) { return bits != 0; }
 
 uint32_t clocks_core_hz(void) { return 1000u * FRAME; }
+
+uint32_t clocks_reference_hz(void) { return 12000000; }
 
 static void map(uintptr_t address, size_t n_bytes) {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
@@ -183,6 +186,8 @@ int main(void) {
     map(0x50110000, 0x4000); /* its registers */
     map(0xE000E000, 0x1000); /* the interrupts, SysTick */
     map(0x4000C000, 0x8000); /* the resets */
+    map(SYSINFO_BASE, 0x1000);
+    REGISTER(SYSINFO_CHIP_ID) = CHIP_REVISION_B2 << CHIP_ID_REVISION; /* rp2_e5.c is about earlier ones */
     usb_start();
     check(has(REGISTER(USB_INTE), USB_INT_DEV_SOF));
     check_late_packet();

@@ -1,6 +1,7 @@
 """Control transfers of the USB device: requests, states, stalls, and what comes out of order."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -36,7 +37,7 @@ from support.usb_bus import (
 )
 
 from pipeline.core.paths import APP_DIR
-from pipeline.target.build import build_program
+from pipeline.target.build import Program, build_program
 
 pytestmark = pytest.mark.firmware
 
@@ -234,17 +235,33 @@ def test_selecting_an_interface_again_ends_halt_and_begins_with_data0(host, agai
     assert host.read_midi() == NOTE[1:] + b"\xf5" + NOTE[1:]
 
 
-def test_port_of_the_pico_tells_the_packets_of_two_transfers_apart(run_folder):
-    """It keeps a SETUP packet after a reset, and starts none at a frame's end: ``rp2_setup.c``."""
+def build_rp2(folder: Path, board: str, source: str) -> Program:
+    """Builds a program above the driver of the Picos, whose registers are plain memory."""
     boards = APP_DIR / "boards"
-    program = build_program(
+    return build_program(
         "host",
-        [FOLDER / "rp2_setup.c", boards / "ports" / "usb" / "streams.c", *DEVICE_SOURCES],
-        out=run_folder / "usb-rp2-setup",
-        include_dirs=[boards, boards / "ports" / "rp2", boards / "ports" / "usb", boards / "pico"],
+        [FOLDER / source, boards / "ports" / "usb" / "streams.c", *DEVICE_SOURCES],
+        out=folder / f"{board}-{source}",
+        include_dirs=[boards, boards / "ports" / "rp2", boards / "ports" / "usb", boards / board],
         defines=["_GNU_SOURCE", "BOARD_USB"],
     )
+
+
+def test_port_of_the_pico_tells_the_packets_of_two_transfers_apart(run_folder):
+    """And starts none at the end of a frame; see ``rp2_setup.c``."""
+    program = build_rp2(run_folder, "pico", "rp2_setup.c")
     assert subprocess.run([program.elf], timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("board", "revision", "has_erratum"),
+    [("pico", 1, 1), ("pico", 2, 0), ("pico", 2, 1), ("pico2", 2, 0)],
+)
+def test_early_pico_leaves_reset_on_a_busy_bus(run_folder, board, revision, has_erratum):
+    """And later chips leave GPIO 15 alone; see ``rp2_e5.c``."""
+    program = build_rp2(run_folder, board, "rp2_e5.c")
+    command = [program.elf, str(revision), str(has_erratum)]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
 
 
 LATE = pytest.mark.parametrize("usb_program", CONTROLLERS[1:], indirect=True)

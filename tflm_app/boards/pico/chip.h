@@ -47,6 +47,7 @@
 #define RESET_USBCTRL (1u << 24)
 
 /* 2.3.2 Interrupts */
+#define IRQ_TIMER_0 0
 #define IRQ_USBCTRL 5
 #define IRQ_DMA_0 11
 #define IRQ_UART0 20
@@ -77,6 +78,26 @@
 /* 2.15 Clocks: position of the clocks of USB controller and ADC */
 #define CLOCKS_USB_CTRL (CLOCKS_BASE + 0x54u)
 #define CLOCKS_ADC_CTRL (CLOCKS_BASE + 0x60u)
+
+/* For erratum RP2040-E5. 2.20 Identity: CHIP_ID.REVISION, which is 1 for B0 and B1 */
+#define CHIP_ID_REVISION 28
+#define CHIP_REVISION_B2 2u
+/* 4.6 Timer */
+#define TIMER_ALARM0 (TIMER_BASE + 0x10u)
+#define TIMER_INTR (TIMER_BASE + 0x34u) /* a written 1 clears a bit */
+#define TIMER_INTE (TIMER_BASE + 0x38u)
+#define TIMER_ALARM_0 (1u << 0)
+/* 2.19 GPIO: a function of GPIO 15, and CTRL.OEOVER and INOVER */
+#define PIN_FUNCTION_USB_DP 8u
+#define PIN_OUTPUT_OFF (2u << 12)
+#define PIN_INPUT_HIGH (3u << 16)
+/* 4.1 USB */
+#define USB_SIE_STATUS_LINE_STATE (3u << 2) /* 0 is SE0, 1 is J */
+#define USB_MUXING_TO_DIGITAL_PAD (1u << 2)
+#define USB_PHY_DIRECT (USB_BASE + 0x7Cu)
+#define USB_PHY_DP_PULLUP_EN (1u << 1)
+#define USB_PHY_DIRECT_OVERRIDE (USB_BASE + 0x80u)
+#define USB_PHY_DP_PULLUP_EN_OVERRIDE_EN (1u << 2)
 
 /* Names for the self-test */
 #define CHIP_NAME "RP2040"

@@ -9,6 +9,7 @@
 #include "reset.h"
 #include "rp2.h"
 #include "usb.h"
+#include "usb_e5.h"
 
 int main(void);
 
@@ -33,6 +34,9 @@ __attribute__((section(".vectors"), used)) const uintptr_t rp2_vectors[16 + IRQ_
     [2 ... 15] = (uintptr_t)cortex_m_fault,
     [16 + IRQ_DMA_0] = (uintptr_t)audio_interrupt,
 #ifdef BOARD_USB
+#ifdef CHIP_REVISION_B2
+    [16 + IRQ_TIMER_0] = (uintptr_t)usb_e5_interrupt,
+#endif
     [16 + IRQ_USBCTRL] = (uintptr_t)usb_interrupt,
 #endif
     [16 + IRQ_UART0] = (uintptr_t)rp2_console_interrupt,

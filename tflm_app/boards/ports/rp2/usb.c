@@ -6,8 +6,7 @@
  *
  * Errata: RP2040-E15, a hub that cuts a bulk packet to the host at the end of a frame stops the controller;
  * so none starts in its last 200 us (is_frame_ending). RP2040-E5, before stepping B2 a device may stay in
- * reset behind a hub with other traffic: that has no remedy here, because the known one takes GPIO 15 and a
- * wait of a millisecond in the interrupt. Connect such a board to another socket, without a hub.
+ * reset behind a hub with other traffic: see usb_e5.h.
  *
  * Source: RP2040 datasheet, section 4.1; RP2350 datasheet, section 12.7.
  */
@@ -15,6 +14,7 @@
 
 #include "clocks.h"
 #include "registers.h"
+#include "usb_e5.h"
 
 #define DPRAM_BYTES 4096u
 #define BUFFER_0 0x100u /* of endpoint 0, in both directions */
@@ -210,6 +210,7 @@ void usb_interrupt(void) {
     if ((events & USB_INT_BUS_RESET) != 0) {
         REGISTER(USB_SIE_STATUS) = USB_SIE_STATUS_BUS_RESET;
         end_frames();
+        usb_e5_begin();
         usb_device_reset(&board_usb);
     }
     if ((events & USB_INT_DEV_SOF) != 0) {
@@ -246,5 +247,6 @@ void usb_start(void) {
     REGISTER(USB_MAIN_CTRL) = USB_MAIN_CTRL_CONTROLLER_EN;
     REGISTER(NVIC_IPR(IRQ_USBCTRL)) |= 0xC0u << 8u * (IRQ_USBCTRL % 4u); /* the lowest of the RP2040 */
     REGISTER(NVIC_ISER(IRQ_USBCTRL)) = 1u << IRQ_USBCTRL % 32u;
+    usb_e5_start();
     REGISTER(USB_SIE_CTRL + SET_BITS) = USB_SIE_CTRL_PULLUP_EN;
 }
