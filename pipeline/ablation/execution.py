@@ -87,22 +87,18 @@ class Executor:
                 pre_dispatch="all" if self._client else self._jobs,
             )
             yield from parallel(
-                joblib.delayed(_run)(work, number, task, os.getpid())
-                for number, task in tasks.items()
+                joblib.delayed(_run)(work, number, task) for number, task in tasks.items()
             )
 
     def _backend(self) -> Any:
         if self._client is None:
-            # A single worker would be this process, which cannot be replaced; a second one idles.
-            return joblib.parallel_config("loky", n_jobs=max(self._jobs, 2))
+            # A single worker would be this process, which cannot be replaced; two take turns.
+            n_workers = max(self._jobs, 2)
+            return joblib.parallel_config("loky", n_jobs=n_workers, initializer=end_with_parent)
         return joblib.parallel_config("dask", client=self._client, n_jobs=-1)
 
 
-def _run(
-    work: Callable[[Task], Result], number: int, task: Task, command: int
-) -> tuple[int, Result]:
-    if os.getppid() == command:  # otherwise it would outlive a killed command
-        end_with_parent()
+def _run(work: Callable[[Task], Result], number: int, task: Task) -> tuple[int, Result]:
     return number, work(task)
 
 

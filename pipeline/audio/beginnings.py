@@ -23,4 +23,4 @@ def begins_within_note(take: Analysis) -> bool:
     """Whether a recording begins while a note sounds, instead of rising from silence."""
     start = np.square(from_pcm(take.audio[:EDGE_SAMPLES]))
     edge, inside = (np.sqrt(part.mean()) for part in np.split(start, [HOP_SAMPLES]))
-    return bool(edge > 0 and edge > 10 ** (WITHIN_NOTE_DB / 20) * inside)
+    return bool(inside > 0 and edge > 10 ** (WITHIN_NOTE_DB / 20) * inside)

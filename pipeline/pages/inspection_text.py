@@ -23,6 +23,7 @@ HARDLY = 0.05  # seconds
 MAX_ADVICE = 8  # the page has all
 DRY_SECONDS, SMALL_SECONDS = 0.25, 0.6  # RT60
 IN_TUNE_CENTS = 5
+AUDIBLE_HUM_DB = -96.0  # a sample of 16 bits holds nothing softer
 
 
 def inspection_lines(
@@ -189,7 +190,8 @@ def noise_text(inspection: Inspection) -> str:
     else:
         _, loud_db = inspection.loudness_db
         text = f"{floor_db:.0f} dBFS in pauses, {loud_db - floor_db:.0f} dB below loud notes"
-    hums = [report.checks.hum for report in inspection.reports if report.checks.hum]
+    found = (report.checks.hum for report in inspection.reports)
+    hums = [hum for hum in found if hum and hum.level_db > AUDIBLE_HUM_DB]
     if hums:
         mains_hz = max((50, 60), key=lambda hz: sum(hum.mains_hz == hz for hum in hums))
         loudest_db = max(hum.level_db for hum in hums)

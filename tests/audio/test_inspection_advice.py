@@ -128,6 +128,13 @@ def test_notes_whose_onsets_are_cut_off_need_silence_before_them(tmp_path: Path)
     ]
 
 
+def test_click_before_a_note_is_no_note(tmp_path: Path) -> None:
+    clicked = np.pad(trimmed(76), (SAMPLE_RATE // 4, 0))
+    clicked[:40] = 0.5
+    sounds = {"whole": trimmed(72), "clicked": clicked}
+    assert not naming(advise(tmp_path, sounds), "No recording has a pause, and")
+
+
 def test_long_recording_without_a_pause_needs_silence(tmp_path: Path) -> None:
     for seconds, n_items in ((19.0, 0), (21.0, 1)):
         folder = tmp_path / f"{seconds}"
