@@ -66,13 +66,13 @@ def test_report_that_is_under_way_is_awaited_and_then_repeated(monkeypatch):
 
 def test_board_that_asks_for_a_byte_late_has_the_whole_time_to_answer():
     def behave(console):
-        time.sleep(0.7)
+        time.sleep(1.5)
         console.greet()
-        time.sleep(0.7)
+        time.sleep(1.5)
         console.send(text_of(LINES))
 
     with FakeBoard(behave) as port:
-        assert read_report(port, wait_s=1) == LINES
+        assert read_report(port, wait_s=2.5) == LINES
 
 
 def test_shortest_wait_is_enough_for_a_silent_board():
