@@ -84,9 +84,7 @@ def _input(board: Board) -> str:
 
 def _tested_by(board: Board) -> str:
     emulator = f"QEMU's `{board.machine}`" if board.machine else board.image_emulator
-    if emulator:
-        return f"the image itself, in {emulator}"
-    return f"its image; code on `{board.emulated_by}`"
+    return f"the image itself, in {emulator}"
 
 
 def _kibibytes(n_bytes: int) -> str:

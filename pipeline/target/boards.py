@@ -152,6 +152,7 @@ _TABLE = (
         n_tiny_voices=48,
         has_input=True,
         reverb_seconds=1.0,
+        image_emulator="Unicorn, without peripherals",
         emulated_by="qemu_m7",
         weight_memory=WeightMemory(
             "flash behind the data cache, 10 waits per 32 bytes of weights beyond 64 kB in ITCM",
@@ -199,6 +200,7 @@ _TABLE = (
         n_voices=8,
         n_tiny_voices=32,
         reverb_seconds=0.25,
+        image_emulator="Unicorn, without peripherals",
         emulated_by="qemu_m33",
         weight_memory=WeightMemory(
             "SRAM, no waits but for the other core", 480_000, bank_conflicts=RP2350_BANK_CONFLICTS

@@ -8,18 +8,16 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from support.elf_files import assert_start_fills_the_ram, copies, sections, symbols
+from support.elf_files import sections, symbols
 from support.small_player import NOISE
 from support.stm32_images import N_VOICES, SHIPPED
 
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig
 from pipeline.core.patch_files import load_patch
-from pipeline.core.paths import MODEL_DIR
 from pipeline.emit import presets
 from pipeline.quantization import tflite_writer
 from pipeline.target import firmware
-from pipeline.target.boards import ALL_BOARDS
 from pipeline.target.build import make
 from pipeline.target.disassembly import disassemble
 from pipeline.target.flash_image import read_elf
@@ -125,32 +123,6 @@ def test_weights_are_copied_to_memory_without_waits(board, memory, images):
         at, size = names[name]
         assert place <= at and at + size <= place + n_weights
     assert 51_200 < n_weights < image.parts["model"].flash_bytes
-    (stored,) = [stored for stored, start, _ in copies(elf) if start == place]
-    content = read_elf(elf, address=0x08000000, size=flash_memory(board).n_bytes).content
-    assert any(content[stored - 0x08000000 :][:n_weights])
-
-
-@pytest.mark.parametrize("board", BOARDS)
-def test_reset_fills_all_of_the_ram(board, images):
-    assert_start_fills_the_ram(images[board].program.elf)
-
-
-def test_weights_beyond_the_ccm_are_copied_to_ram_and_then_stay_in_flash(tmp_path):
-    names = ("flute", "trumpet", "violin")
-    models = [presets.load_preset(MODEL_DIR / name / "reduced_cd") for name in names]
-    presets.write_firmware_source(models, tmp_path / "generated")
-    board = "stm32f4_discovery"
-    image = firmware.build(board, tmp_path / "generated", build_dir=tmp_path / "build")
-    assert_start_fills_the_ram(image.program.elf)
-    places = sections(image.program.elf)
-    sizes = {places[f".weights{where}"][1] for where in ("", "_in_ram", "_in_flash")}
-    assert len(sizes) == 1 and 51_200 < sizes.pop() < image.parts["model"].flash_bytes / 3
-    assert (
-        ALL_BOARDS[board].weight_memory.copied_bytes // (image.parts["model"].flash_bytes // 3) == 2
-    )
-    ram, n_ram = MEMORIES[board]["RAM"]
-    assert ram < sum(places[".stack"]) <= places[".weights_in_ram"][0]
-    assert sum(places[".weights_in_ram"]) <= ram + n_ram
 
 
 def test_weights_stay_in_flash_if_the_user_says_so(flute, tmp_path):
