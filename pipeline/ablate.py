@@ -39,7 +39,7 @@ from pipeline.ablation.table import page_text, table_text
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write
-from pipeline.core.options import add_folder, add_out
+from pipeline.core.options import add_folder, add_out, new_folder
 from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.core.processes import worker_count
@@ -139,6 +139,7 @@ def _parser() -> Parser:
     add_out(
         parser,
         "folder for results, table and picture (default: data/ablations/NAME for NAME.toml)",
+        kind=new_folder,
         required=False,
     )
     parser.add_argument(

@@ -36,15 +36,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measures what the firmware costs on every emulated core, or on every flashable board."""
     args = _parser().parse_args(argv)
     formats = args.format or ["int8"]
+    if (args.boards or args.cycles) and len(args.run or args.instrument or ()) > 1:
+        option = "--boards" if args.boards else "--cycles"
+        raise UserError(f"{option} measures one model: give --run only once")
     models = chosen_models(args, file=decoder_name(formats[0]))
     for model in models:
         print(f"model: {model}", flush=True)
     given = [model.run_dir for model in models]
     boards = args.board or EMULATED_BOARDS
     if args.boards or args.cycles:
-        if len(given) > 1:
-            option = "--boards" if args.boards else "--cycles"
-            raise UserError(f"{option} measures one model: give --run only once")
         run_dir = (given or small_runs())[0]
         measured: dict[str, Any] = {"rows": [], "reverbs": []}
         if args.boards:

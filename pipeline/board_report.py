@@ -16,7 +16,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_write, require_writable, write_json
 from pipeline.core.markdown import counted
-from pipeline.core.options import add_out, add_run
+from pipeline.core.options import add_out, add_run, new_folder
 from pipeline.core.parser import Parser, real
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.evaluation.board_estimates import Estimates, estimate_report
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar="SECONDS",
         help="longest time in which the board may print nothing (default: 20)",
     )
-    add_out(parser, "folder for the report", default=BUILD_DIR / "board_report")
+    add_out(parser, "folder for the report", kind=new_folder, default=BUILD_DIR / "board_report")
     args = parser.parse_args(argv)
     require_writable(args.out)
 

@@ -11,7 +11,7 @@ Each run folder becomes a preset: its decoder (`pipeline.emit.decoder`), FM patc
 from collections.abc import Sequence
 
 from pipeline.core.cli import command_line, run_main
-from pipeline.core.options import add_format, add_models, add_out, add_reverb_seconds
+from pipeline.core.options import add_format, add_models, add_out, add_reverb_seconds, new_folder
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
 from pipeline.emit import weight_packing
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_models(parser, source, help="a quantized model")
     add_format(parser)
     add_reverb_seconds(parser)
-    add_out(parser, "folder for the C files")
+    add_out(parser, "folder for the C files", kind=new_folder)
     args = parser.parse_args(argv)
     for line in select_models(args):
         print(line)

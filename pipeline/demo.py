@@ -19,7 +19,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import load_instrument, shipped_instruments
 from pipeline.core.model_choice import chosen_model
-from pipeline.core.options import add_board, add_model, add_out
+from pipeline.core.options import add_board, add_model, add_out, new_folder
 from pipeline.core.parser import Parser
 from pipeline.core.paths import MODEL_DIR, REPOSITORY
 from pipeline.core.runs import decoder_name, load_run
@@ -36,7 +36,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_board(
         parser, EMULATED_BOARDS, default="qemu_m4", help="emulated board that runs the firmware"
     )
-    add_out(parser, "folder for the sound and the page", default=REPOSITORY / "build" / "demo")
+    add_out(
+        parser,
+        "folder for the sound and the page",
+        kind=new_folder,
+        default=REPOSITORY / "build" / "demo",
+    )
     args = parser.parse_args(argv)
     if args.run is None and args.runs is None and args.instrument in shipped_instruments():
         args.runs = MODEL_DIR  # the demo plays the same notes whatever has been trained here

@@ -28,7 +28,14 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import FORMATS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_board, add_instrument, add_out, add_runs, add_systems
+from pipeline.core.options import (
+    add_board,
+    add_instrument,
+    add_out,
+    add_runs,
+    add_systems,
+    new_folder,
+)
 from pipeline.core.parser import Parser
 from pipeline.core.recording_options import add_audio, add_gain, check_out
 from pipeline.core.runs import runs_option
@@ -53,7 +60,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         live=args.features == "live",
     )
     evaluation = Evaluation(
-        args.instrument, systems, runs=args.runs, board=args.board, gain_db=args.gain
+        args.instrument,
+        systems,
+        runs=args.runs,
+        board=args.board,
+        gain_db=args.gain,
+        is_stage=True,
     )
     if not evaluation.has_models:
         raise UserError(
@@ -90,7 +102,7 @@ def _parser() -> Parser:
         required=True,
     )
     add_gain(parser, "brings recordings to the calibrated level; give 0 if they are calibrated")
-    add_out(parser, "folder for WAV files and metrics.json")
+    add_out(parser, "folder for WAV files and metrics.json", kind=new_folder)
     add_runs(parser, or_pretrained=True)
     add_systems(parser)
     parser.add_argument(

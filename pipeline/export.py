@@ -19,7 +19,7 @@ from pathlib import Path
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.files import require_writable
-from pipeline.core.options import add_format, add_models, add_out, add_voices
+from pipeline.core.options import add_format, add_models, add_out, add_voices, new_folder
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
 from pipeline.library.ecosystems import ECOSYSTEMS
@@ -58,7 +58,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="may be repeated: run folder of a model that is written as a file of the library, "
         "which can load it at run time, instead of being compiled in (default: none)",
     )
-    add_out(parser, "folder for the library: a new or empty one, or that of an earlier export")
+    add_out(
+        parser,
+        "folder for the library: a new or empty one, or that of an earlier export",
+        kind=new_folder,
+    )
     args = parser.parse_args(argv)
     if args.ecosystem == MODELS and (args.voices or args.load):
         raise UserError(f"--voices and --load belong to a library: leave them out with {MODELS}")

@@ -14,7 +14,7 @@ from pipeline.audio.pcm import write_wav
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
-from pipeline.core.options import add_board, add_engine, add_out
+from pipeline.core.options import add_board, add_engine, add_out, new_wav
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
 from pipeline.target.boards import ALL_BOARDS, FILE_BOARDS, INSTRUMENT_BOARDS
@@ -90,7 +90,12 @@ def _parser() -> Parser:
         help="frames to play: a .npy of shape [n_frames, 2], or raw float32 pairs of pitch in Hz "
         "and loudness in dB (default: only build)",
     )
-    add_out(parser, "WAV file to write from --frames (default: only build)", required=False)
+    add_out(
+        parser,
+        "WAV file to write from --frames (default: only build)",
+        kind=new_wav,
+        required=False,
+    )
     return parser
 
 

@@ -87,10 +87,10 @@ def _build_player(args: argparse.Namespace, options: Mapping[str, str]) -> firmw
     try:
         built = firmware.build(args.board, generated, options=options)
     except OverflowingError as error:
-        n_models, n_fitting = len(args.run or ()), _count_fitting_models(args, options)
-        if n_fitting == n_models:  # voices are too many, and the message says how many fit
+        n_fitting = _count_fitting_models(args, options)
+        if n_fitting == len(args.run or ()):  # voices are too many; the message says how many fit
             raise
-        fitting = f"with 1 voice, the first {n_fitting} of the {n_models} models fit"
+        fitting = _describe_fitting(args, options, n_fitting)
         raise OverflowingError(error.what, error.regions, fitting) from None
     print(_describe_voices(args, generated))
     return built
@@ -104,15 +104,40 @@ def _count_fitting_models(args: argparse.Namespace, options: Mapping[str, str]) 
     print("finding how many of the models fit", flush=True)
 
     def overflows(n_models: int) -> bool:
-        some = argparse.Namespace(**{**vars(args), "run": run_dirs[:n_models]})
         try:
             one_voice = {**options, "PLAYER_VOICES": "1"}
-            firmware.build(args.board, sources.generate_source(some), options=one_voice)
+            firmware.build(args.board, _generate_first(n_models, args), options=one_voice)
         except OverflowingError:
             return True
         return False
 
     return bisect_left(range(1, len(run_dirs) + 1), True, key=overflows)
+
+
+def _describe_fitting(args: argparse.Namespace, options: Mapping[str, str], n_fitting: int) -> str:
+    """Says with how many voices, up to the wanted number, the models fit that do so with one."""
+    models = f"of the {len(args.run)} models"
+    if not n_fitting:
+        return f"not even the first {models} fits: take smaller models"
+    generated = _generate_first(n_fitting, args)
+    board = INSTRUMENT_BOARDS[args.board]
+    n_voices = int(options.get("PLAYER_VOICES", 0)) or default_voices(board, generated)
+    try:
+        firmware.build(args.board, generated, options=options)
+        option = ""
+    except OverflowingError as error:
+        n_voices = error.n_voices or 1
+        option = f": --voices {n_voices}"
+    voices = "1 voice" if n_voices == 1 else f"{n_voices} voices"
+    fitting = (
+        f"only the first {models} fits" if n_fitting == 1 else f"the first {n_fitting} {models} fit"
+    )
+    return f"with {voices}, {fitting}{option}"
+
+
+def _generate_first(n_models: int, args: argparse.Namespace) -> Path:
+    """Generates the C of the first models alone; returns the folder with it."""
+    return sources.generate_source(argparse.Namespace(**{**vars(args), "run": args.run[:n_models]}))
 
 
 def _build_selftest(args: argparse.Namespace, options: Mapping[str, str]) -> firmware.Firmware:

@@ -22,7 +22,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.constants import SPLITS
 from pipeline.core.files import require_writable, write_json
 from pipeline.core.instrument_config import load_instrument
-from pipeline.core.options import add_out, add_runs, list_instruments
+from pipeline.core.options import add_out, add_runs, list_instruments, new_folder
 from pipeline.core.parser import Parser
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.core.recording_options import add_audio, check_out
@@ -76,7 +76,12 @@ def _parser() -> Parser:
         help=f"instrument whose search range is used: {list_instruments()} (default: the widest "
         "range, and a suggestion)",
     )
-    add_out(parser, "folder for the page and the figures", default=BUILD_DIR / "inspect")
+    add_out(
+        parser,
+        "folder for the page and the figures",
+        kind=new_folder,
+        default=BUILD_DIR / "inspect",
+    )
     add_runs(parser)
     return parser
 

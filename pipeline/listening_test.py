@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
-from pipeline.core.options import add_out
+from pipeline.core.options import add_out, new_file
 from pipeline.core.parser import Parser
 from pipeline.pages.mushra import (
     LOWEST_REFERENCE,
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Summarizes the ratings of a listening test as a box plot and a table."""
     parser = Parser("listening_test", main.__doc__)
     parser.add_argument("csv", type=Path, nargs="+", help="CSV files that the listening test saved")
-    add_out(parser, "picture to write, .png, .svg or .pdf")
+    add_out(parser, "picture to write, .png, .svg or .pdf", kind=new_file)
     parser.add_argument(
         "--keep-all",
         action="store_true",

@@ -17,7 +17,14 @@ from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import InstrumentConfig, load_instrument
 from pipeline.core.model_choice import modelled_instruments
-from pipeline.core.options import add_board, add_out, add_runs, add_systems, list_instruments
+from pipeline.core.options import (
+    add_board,
+    add_out,
+    add_runs,
+    add_systems,
+    list_instruments,
+    new_folder,
+)
 from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import REPOSITORY, shown
 from pipeline.pages.catalogue import page_systems
@@ -67,7 +74,7 @@ def _playable(args: argparse.Namespace) -> list[InstrumentConfig]:
 
 def _parser() -> Parser:
     parser = Parser("page", main.__doc__)
-    add_out(parser, "folder for the page", default=REPOSITORY / "build" / "page")
+    add_out(parser, "folder for the page", kind=new_folder, default=REPOSITORY / "build" / "page")
     parser.add_argument(
         "--instrument",
         nargs="+",

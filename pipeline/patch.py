@@ -24,7 +24,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import DataConfig, InstrumentConfig, load_instrument
-from pipeline.core.options import add_out
+from pipeline.core.options import add_out, new_file, new_folder
 from pipeline.core.parser import Parser, whole
 from pipeline.core.patch import Patch
 from pipeline.core.patch_files import known_patches, load_patch, resolve_patch, save_patch
@@ -94,6 +94,7 @@ def _parser() -> Parser:
         parser,
         "file of the written patch, or folder of --fit and --stretch (default: "
         "data/patches/NAME.toml, build/patch_fit or build/stretch)",
+        kind=Path,
         required=False,
     )
     parser.add_argument(
@@ -141,6 +142,11 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"{_option(str(use))} needs recordings: give --audio DIR")
     if args.name is not None and args.out is not None:
         raise UserError("--out contains the patch's name: leave out --name")
+    if args.out is not None:
+        try:
+            (new_file if use == "voice" else new_folder)(str(args.out))
+        except argparse.ArgumentTypeError as error:
+            raise UserError(f"--out: {error}") from None
 
 
 def _option(name: str) -> str:

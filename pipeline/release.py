@@ -11,7 +11,7 @@ then: a Pico's UF2 file is copied to the drive that the board appears as.
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
-from pipeline.core.options import add_out
+from pipeline.core.options import add_out, new_folder
 from pipeline.core.parser import Parser
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.publishing.release import SUMS, write_release
@@ -21,7 +21,7 @@ from pipeline.target.boards import INSTRUMENT_BOARDS
 def main(argv: Sequence[str] | None = None) -> None:
     """Writes a release: firmware, instrument page, C libraries, models, notes and checksums."""
     parser = Parser("release", main.__doc__)
-    add_out(parser, "folder of the release", default=BUILD_DIR / "release")
+    add_out(parser, "folder of the release", kind=new_folder, default=BUILD_DIR / "release")
     parser.add_argument(
         "--board",
         nargs="+",

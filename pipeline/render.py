@@ -10,7 +10,8 @@ expression, decoder, voices. The emulated boards and the host produce the same s
 ``--float``, the float model renders the frames that the player makes instead.
 """
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ from pipeline.audio.note_names import note_name
 from pipeline.audio.pcm import FULL_SCALE, write_wav
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
-from pipeline.core.files import require_writable_file
 from pipeline.core.instrument_config import known_instruments, load_instrument
 from pipeline.core.model_choice import chosen_model
 from pipeline.core.options import (
@@ -28,6 +28,7 @@ from pipeline.core.options import (
     add_out,
     add_reverb_seconds,
     add_voices,
+    new_wav,
 )
 from pipeline.core.parser import Parser, whole
 from pipeline.core.runs import WEIGHTS, decoder_name
@@ -46,7 +47,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.list:
         print(*list_parts(args.midi, channels=args.channel, tracks=args.track), sep="\n")
         return
-    require_writable_file(args.out)
     piece = load_piece(args.midi, channels=args.channel, tracks=args.track)
     score = piece.score
     model = chosen_model(args, file=WEIGHTS if args.float else decoder_name("int8"))
@@ -131,13 +131,25 @@ def _usual_voices(instrument: str) -> int:
     return POLYPHONIC_VOICES if decays else 1
 
 
+def _listed(highest: int) -> Callable[[str], int]:
+    """Returns an option's ``type`` for numbers that ``--list`` shows, from 1 to `highest`."""
+
+    def parse(text: str) -> int:
+        try:
+            return whole(1, highest)(text)
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentTypeError(f"{error}: --list shows the numbers") from None
+
+    return parse
+
+
 def _parser() -> Parser:
     parser = Parser("render", main.__doc__)
     parser.add_argument(
         "--midi", type=Path, required=True, metavar="FILE", help="Standard MIDI File to play"
     )
     result = parser.add_mutually_exclusive_group(required=True)
-    add_out(result, "WAV file to write", required=False)
+    add_out(result, "WAV file to write", kind=new_wav, required=False)
     result.add_argument(
         "--list",
         action="store_true",
@@ -147,7 +159,7 @@ def _parser() -> Parser:
         "--channel",
         nargs="+",
         action="extend",
-        type=whole(1, 16),
+        type=_listed(16),
         default=[],
         metavar="N",
         help=f"MIDI channels to play, 1 to 16 (default: all but {DRUM_CHANNEL}, the drums)",
@@ -156,7 +168,7 @@ def _parser() -> Parser:
         "--track",
         nargs="+",
         action="extend",
-        type=whole(1, MAX_TRACKS),
+        type=_listed(MAX_TRACKS),
         default=[],
         metavar="N",
         help="tracks to play, counted from 1 without those that hold no notes (default: all)",

@@ -10,7 +10,7 @@ all parts first.
 from collections.abc import Sequence
 
 from pipeline.core.cli import run_main
-from pipeline.core.options import add_folder, add_out
+from pipeline.core.options import add_folder, add_out, new_folder
 from pipeline.core.parser import Parser
 from pipeline.core.paths import BUILD_DIR, shown
 from pipeline.publishing.site import write_site
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         const=None,
         help="leave the listening page out (default: it is part of the site)",
     )
-    add_out(parser, "folder of the site", default=BUILD_DIR / "site")
+    add_out(parser, "folder of the site", kind=new_folder, default=BUILD_DIR / "site")
     args = parser.parse_args(argv)
     pages = write_site(args.out, release=args.release, listening=args.page)
     print(f"{shown(args.out)}: {len(pages)} pages; open index.html, or put the folder on a server")

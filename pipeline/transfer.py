@@ -19,7 +19,7 @@ from pipeline.audio.recording_checks import find_file_issues
 from pipeline.core.cli import run_main
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.model_choice import chosen_model
-from pipeline.core.options import add_board, add_model, add_out, add_reverb_seconds
+from pipeline.core.options import add_board, add_model, add_out, add_reverb_seconds, new_wav
 from pipeline.core.parser import Parser
 from pipeline.core.recording_options import add_f0, add_gain, f0_bounds
 from pipeline.core.runs import decoder_name
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     add_f0(parser, LIVE_F0_HZ)
     add_reverb_seconds(parser)
-    add_out(parser, "WAV file to write")
+    add_out(parser, "WAV file to write", kind=new_wav)
     args = parser.parse_args(argv)
     bounds = f0_bounds(args)
     model = chosen_model(args, file=decoder_name("int8"))

@@ -14,7 +14,7 @@ from pipeline.core.cli import run_main
 from pipeline.core.files import require_writable
 from pipeline.core.instrument_config import shipped_instruments
 from pipeline.core.model_choice import chosen_models
-from pipeline.core.options import add_format, add_models, add_out
+from pipeline.core.options import add_format, add_models, add_out, new_folder
 from pipeline.core.parser import Parser, real
 from pipeline.core.paths import REPOSITORY, shown
 from pipeline.core.runs import decoder_name
@@ -82,7 +82,7 @@ def _parser() -> Parser:
         metavar="SECONDS",
         help="length of the learnt reverbs in seconds, 0 to leave them out (default: %(default)s)",
     )
-    add_out(parser, "folder for the page", default=REPOSITORY / "build" / "web")
+    add_out(parser, "folder for the page", kind=new_folder, default=REPOSITORY / "build" / "web")
     return parser
 
 

@@ -66,21 +66,29 @@ class Library:
         Raises:
             UserError: One is neither, or a folder belongs to no source.
         """
-        for name in sources:
-            if name not in self.places and name not in SOUND_SETS:
-                raise UserError(
-                    f"source {name!r} is no sound set ({', '.join(SOUND_SETS)}): give "
-                    f"--source {name}=DIR, a folder that holds one for each instrument"
-                )
         for name, place in self.places.items():
             if name not in sources:
                 raise UserError(f"--source {name}: give one of the grid: {', '.join(sources)}")
+            if not place.is_dir():
+                fault = "is a file" if place.exists() else "does not exist"
+                raise UserError(
+                    f"--source {name}={place}: {place} {fault}: give a folder that holds one for "
+                    "each instrument"
+                )
             for instrument in instruments:
                 if not (place / instrument).is_dir():
                     raise UserError(
                         f"--source {name}={place}: {place / instrument} does not exist: give a "
                         "folder that holds one for each instrument"
                     )
+        missing = [name for name in sources if name not in self.places and name not in SOUND_SETS]
+        if missing:
+            verb = "is no sound set" if len(missing) == 1 else "are no sound sets"
+            options = " ".join(f"--source {name}=DIR" for name in missing)
+            raise UserError(
+                f"{', '.join(missing)} {verb} ({', '.join(SOUND_SETS)}): give {options}, a folder "
+                "that holds one for each instrument"
+            )
 
     def describe(
         self, config: InstrumentConfig, sources: tuple[str, ...], hold_out: str

@@ -32,6 +32,7 @@ from typing import Annotated, Any
 from pipeline.core.constants import TAUGHT, VARIANTS
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_toml
+from pipeline.core.paths import ABLATION_DIR, shown
 from pipeline.core.schema import OneOf, Within, from_table
 from pipeline.evaluation.systems import LPC, LPC_NOISE
 from pipeline.model.figure_names import FIGURES
@@ -177,6 +178,9 @@ def load_grid(path: Path) -> Grid:
     Raises:
         UserError: The file is missing, or an entry is missing, unknown or not allowed.
     """
+    if not path.exists():
+        known = sorted(shown(grid) for grid in ABLATION_DIR.glob("*.toml"))
+        raise UserError(f"{path} is missing: give one of {', '.join(map(str, known))}, or your own")
     table = read_toml(path)
     entries = from_table(_Entries, table, path)
     settings: dict[str, Setting] = {}

@@ -19,7 +19,7 @@ def run_plan(plan: Plan, executor: Executor) -> list[str]:
     lacking: set[Path] = set()  # run folders of tasks that failed, or that need one of these
     todo = {task.result: task for task in plan.tasks if not task.result.is_file()}
     print(f"{len(plan.tasks)} tasks, {len(todo)} of them to do", flush=True)
-    with tqdm(total=len(todo), desc="ablate", unit="task") as bar:
+    with tqdm(total=len(todo), desc="ablate", unit="task", disable=None) as bar:
         for tasks in plan.rounds():
             lacking |= {task.run_dir for task in tasks if task.needs & lacking}
             ready = {t.result: t for t in tasks if t.result in todo and t.run_dir not in lacking}

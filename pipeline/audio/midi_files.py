@@ -58,6 +58,8 @@ def read_events(path: Path) -> tuple[list[MidiEvent], list[str]]:
     Raises:
         UserError: The file is missing or damaged, is not a MIDI file, or holds independent songs.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: give a Standard MIDI File")
     if not path.is_file():
         raise UserError(f"{path} is missing: give a Standard MIDI File")
     try:

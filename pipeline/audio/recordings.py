@@ -108,7 +108,8 @@ def open_recordings(folders: Sequence[Path], config: DataConfig) -> Found:
         listed += recordings
         found.passed_over.extend(passed_over)
         if not recordings and not passed_over:
-            message = f"{folder} holds no audio: put recordings there (WAV, FLAC, OGG, MP3, AIFF)"
+            formats = "WAV, FLAC, OGG, Opus, MP3, AIFF"
+            message = f"{folder} holds no audio: put recordings there ({formats})"
             found.passed_over.append(PassedOver(folder, "a folder without audio", message))
     for recording in tqdm(listed, desc="open", unit="recording", disable=None):
         try:

@@ -16,6 +16,9 @@ REMEDIES = {
     errno.EACCES: ": check its permissions",
     errno.EPERM: ": check its permissions",
     errno.EROFS: ": give another folder",
+    errno.EEXIST: ": a folder is needed here, give another name",
+    errno.ENOTDIR: ": a folder is needed here, give another name",
+    errno.EISDIR: ": a file is needed here, give its name",
 }
 
 

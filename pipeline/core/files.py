@@ -38,7 +38,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
         UserError: `path` is a folder.
     """
     path = Path(path)
-    _refuse_folder(path)
+    if not path.name or path.is_dir():
+        raise UserError(f"{path} is a folder: give the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.parent not in _swept:
         _swept.add(path.parent)
@@ -128,22 +129,6 @@ def require_writable(folder: Path) -> None:
     probe.unlink()
 
 
-def require_writable_file(path: Path) -> None:
-    """Checks before any long work that a file can be written; creates its folder if needed.
-
-    Raises:
-        UserError: It is a folder.
-        OSError: Files cannot be made in its folder.
-    """
-    _refuse_folder(path)
-    require_writable(path.parent)
-
-
-def _refuse_folder(path: Path) -> None:
-    if not path.name or path.is_dir():
-        raise UserError(f"{path} is a folder: give the name of a file")
-
-
 def write_json(path: Path, figures: Any) -> None:
     """Writes `figures` as indented JSON, atomically."""
     with atomic_write(path) as temporary:
@@ -221,13 +206,21 @@ def load_arrays(
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Reads a TOML file; raises `UserError` if it is missing or not valid."""
+    """Reads a TOML file.
+
+    Raises:
+        UserError: It is missing, a folder, no text, or not valid.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding=TEXT))
         _check_integers(table)
         return table
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder: give a TOML file") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not a text file: give a TOML file in UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid TOML: {error}") from None
 

@@ -145,9 +145,11 @@ def chosen_models(arguments: argparse.Namespace, *, file: str = WEIGHTS) -> list
         file: What the run folders must contain to be played.
 
     Raises:
-        UserError: An instrument has no such model.
+        UserError: An instrument has no such model, or a folder is not a run folder or damaged.
     """
     if arguments.run:
+        for run_dir in arguments.run:
+            load_run(run_dir)
         return [Model(run_dir, GIVEN) for run_dir in arguments.run]
     return [
         choose_model(name, variant=arguments.variant, runs=arguments.runs, file=file)

@@ -5,7 +5,7 @@ Those about recordings and training are in `recording_options` and `training_opt
 
 import argparse
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,20 +152,25 @@ def add_out(
     parser: Any,
     help: str,
     *,
+    kind: Callable[[str], Path],
     default: Path | None = None,
     required: bool = True,
 ) -> None:
     """Adds ``--out PATH``, where the command writes; required if there is no default.
 
+    What cannot be written is refused at once, because the results may take minutes.
+
     Args:
         parser: The parser, or a group of it.
         help: What is written.
+        kind: What may be given: `new_folder`, `new_file` or `new_wav`; or `Path` if that
+            depends on other options.
         default: Where it is written without the option.
         required: False if the option may be missing even without a default.
     """
     parser.add_argument(
         "--out",
-        type=Path,
+        type=kind,
         default=default,
         required=required and default is None,
         metavar="PATH",
@@ -205,12 +210,37 @@ def new_file(text: str) -> Path:
     path = Path(text)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is a folder: give the name of a file")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    _check_place(text, path.absolute().parent)
+    return path
+
+
+def new_wav(text: str) -> Path:
+    """Returns the path of a WAV file that can be written."""
+    path = new_file(text)
+    if path.suffix.lower() != ".wav":
+        raise argparse.ArgumentTypeError(
+            f"{text!r} would be a WAV file: give a name that ends with .wav"
+        )
+    return path
+
+
+def new_folder(text: str) -> Path:
+    """Returns the path of a folder in which files can be written; it need not exist."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a file: give a folder")
+    _check_place(text, path.absolute())
+    return path
+
+
+def _check_place(text: str, folder: Path) -> None:
+    """Checks that files can be written in a folder, or in the nearest one on the way to it."""
+    while not folder.exists():
+        folder = folder.parent
     if not folder.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r}: {folder} is a file: give another folder")
     if not os.access(folder, os.W_OK, effective_ids=True):
         raise argparse.ArgumentTypeError(f"{text!r}: {folder} cannot be written to")
-    return path
 
 
 def add_board(

@@ -59,6 +59,7 @@ class Evaluation:
         runs: Path | None = None,
         board: str = "qemu_m4",
         gain_db: float | None = None,
+        is_stage: bool = False,
     ) -> None:
         """Loads models and builds firmware.
 
@@ -68,6 +69,8 @@ class Evaluation:
             runs: Folder of run folders; pretrained models are used for what it does not contain.
             board: Board that runs the firmware.
             gain_db: Gain of all recordings, 0 if they are calibrated; None to measure it.
+            is_stage: Whether `pipeline.run` may read the progress bars from a pipe; otherwise,
+                they are only shown on a terminal.
 
         Raises:
             UserError: A model is damaged, or a tool is missing.
@@ -93,6 +96,7 @@ class Evaluation:
         self._figures: dict[System, dict[str, Figures]] = {}
         self._issues = IssueLog()
         self._gain_db = gain_db
+        self._hides_bars = False if is_stage else None
 
     @property
     def has_models(self) -> bool:
@@ -156,7 +160,9 @@ class Evaluation:
         """
         features, failures = self._measure(recordings)
         self.sources_of |= {name: recordings[name].source for name in features}
-        for name, found in tqdm(features.items(), desc="evaluate", unit="recording"):
+        for name, found in tqdm(
+            features.items(), "evaluate", unit="recording", disable=self._hides_bars
+        ):
             self._evaluate(name, recordings[name].path, found, out)
         summary = self.summary()
         if self._figures:
@@ -179,7 +185,9 @@ class Evaluation:
         """
         features: dict[str, Features] = {}
         failures: list[str] = []
-        for name, recording in tqdm(recordings.items(), desc="features", unit="recording"):
+        for name, recording in tqdm(
+            recordings.items(), "features", unit="recording", disable=self._hides_bars
+        ):
             try:
                 features[name] = self._features(load_audio(recording.path))
             except UserError as error:

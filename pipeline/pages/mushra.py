@@ -80,6 +80,8 @@ def read_ratings(path: Path) -> list[Rating]:
             return [_parse_row(row, f"{path}, line {reader.line_num}") for row in reader]
     except FileNotFoundError:
         raise UserError(f"{path} is missing: give files that the listening test saved") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder: give files that the listening test saved") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is not a CSV file ({error}): save the ratings again") from None
 

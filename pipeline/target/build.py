@@ -25,12 +25,17 @@ class OverflowingError(UserError):
     Attributes:
         what: Names the program, the board, and the missing bytes.
         regions: Names of the memories in the linker script.
+        n_voices: The largest number of voices that there is memory and time for; 0 if there is
+            none, or if it was not looked for.
     """
 
-    def __init__(self, what: str, regions: Sequence[str], remedy: str) -> None:
+    def __init__(
+        self, what: str, regions: Sequence[str], remedy: str, *, n_voices: int = 0
+    ) -> None:
         super().__init__(f"{what}; {remedy}")
         self.what = what
         self.regions = regions
+        self.n_voices = n_voices
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,13 @@ def _compile(board: str, build_dir: Path, definitions: Settings, target: str) ->
     options = [f"-D{name}={value}" for name, value in definitions.items()]
     configure = ["cmake", "-S", APP_DIR, "-B", build_dir, "-G", "Ninja", *options]
     purpose = f"configuration for {board}"
-    output = run_tool(configure, purpose=purpose, log=build_dir / "configure.log")
+    log = build_dir / "configure.log"
+    try:
+        output = run_tool(configure, purpose=purpose, log=log)
+    except UserError:
+        if own := re.search(r"^ +error: (.+)", log.read_text(), re.MULTILINE):  # of our CMake files
+            raise UserError(own[1]) from None
+        raise
     if unused := re.search(r"not used by the project:\n\n((?: +.+\n)+)", output):
         names = ", ".join(unused[1].split())
         raise UserError(

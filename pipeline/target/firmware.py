@@ -91,8 +91,8 @@ def build(
         program = make(board, build_dir, settings, application)
     except OverflowingError as error:
         if application == "play" and "RAM" in error.regions:
-            advice = _remedy_for_ram(board, build_dir, settings)
-            raise OverflowingError(error.what, error.regions, advice) from None
+            n_voices, advice = _remedy_for_ram(board, build_dir, settings)
+            raise OverflowingError(error.what, error.regions, advice, n_voices=n_voices) from None
         raise
     if ALL_BOARDS[board].flash is None:
         return Firmware(program, engine, 0, 0, {})
@@ -117,10 +117,11 @@ def _check_request(board: str, generated_dir: Path, engine: str, tflm_dir: Path 
         raise UserError(f"{board} has no FPU to play a reverb with: generate the code without it")
 
 
-def _remedy_for_ram(board: str, build_dir: Path, settings: Settings) -> str:
-    """Returns the remedy for a player that does not fit; builds it to find how many voices do.
+def _remedy_for_ram(board: str, build_dir: Path, settings: Settings) -> tuple[int, str]:
+    """Builds a player that does not fit with fewer voices.
 
-    For the aot engine, it also says how many voices the board has time for.
+    Returns:
+        How many voices fit, and the remedy. For the aot engine, both count the time, too.
     """
     voices = re.search(r"PLAYER_N_VOICES=(\d+)", (build_dir / "build.ninja").read_text())
     assert voices is not None
@@ -142,7 +143,7 @@ def _remedy_for_ram(board: str, build_dir: Path, settings: Settings) -> str:
             Path(str(settings["GENERATED_DIR"])),
             sample_rate_hz=int(str(rate)) if rate else None,
         ).most_voices(n_voices)
-    return remedy(n_voices, in_memory=in_memory, in_time=in_time)
+    return min(in_memory, in_time), remedy(n_voices, in_memory=in_memory, in_time=in_time)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,8 @@ def load_frames(path: Path) -> npt.NDArray[np.float32]:
         UserError: The file is missing or damaged, or contains something else.
     """
     if not path.is_file():
-        raise UserError(
-            f"{path} is missing: give a .npy of shape [n_frames, 2], or raw float32 pairs"
-        )
+        found = "is a folder" if path.is_dir() else "is missing"
+        raise UserError(f"{path} {found}: give a .npy of shape [n_frames, 2], or raw float32 pairs")
     if path.suffix == ".npy":
         try:
             frames = np.load(path, allow_pickle=False)

@@ -145,17 +145,17 @@ def select_models(arguments: argparse.Namespace) -> list[str]:
         arguments: Those of `add_source_arguments`.
 
     Returns:
-        A line for each model that was chosen, which says where it comes from.
+        A line for each model, which says where it comes from, and of several, the program that
+        selects it.
 
     Raises:
-        UserError: An instrument has no quantized model.
+        UserError: An instrument has no quantized model, or a run folder is missing or damaged.
     """
-    if arguments.run:
-        return []
     models = chosen_models(arguments, file=decoder_name(arguments.format))
+    is_given = bool(arguments.run)
     arguments.run = [model.run_dir for model in models]
     if len(models) < 2:
-        return [f"model: {model}" for model in models]
+        return [] if is_given else [f"model: {model}" for model in models]
     return [f"program {number}: {model}" for number, model in enumerate(models)]
 
 

@@ -43,6 +43,14 @@ def test_contradictions_are_refused_with_file_and_entry(tmp_path, head, settings
     assert str(error.value).startswith(str(path))
 
 
+def test_grid_that_is_missing_is_reported_with_those_of_the_repository(tmp_path):
+    message = r"no\.toml is missing: give one of data/ablations/by_.*patches\.toml, or your own$"
+    with pytest.raises(UserError, match=message):
+        load_grid(tmp_path / "no.toml")
+    with pytest.raises(UserError, match="ablations is a folder: give a TOML file"):
+        load_grid(ABLATION_DIR)
+
+
 def test_a_column_that_is_not_measured_is_refused(tmp_path):
     settings = SETTINGS.replace('"loudness_error_db"', '"hue"')
     with pytest.raises(UserError, match=r"figures = \['mss', 'hue'\]: give one or more of mss, "):

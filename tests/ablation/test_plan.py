@@ -120,13 +120,19 @@ def test_bad_changes_are_refused_before_any_work(tmp_path, places, settings, mes
 @pytest.mark.parametrize(
     ("places", "message"),
     [
-        ({}, r"source 'near' is no sound set .*: give --source near=DIR"),
-        ({"near": "none", "far": "."}, r"--source near=none: none/flute does not exist"),
+        ({}, r"near, far are no sound sets .*: give --source near=DIR --source far=DIR"),
+        ({"near": "."}, r"^far is no sound set .*: give --source far=DIR, a folder"),
+        ({"near": "none"}, r"--source near=none: none does not exist: give a folder"),
+        ({"near": "file"}, r"--source near=file: file is a file: give a folder"),
+        ({"near": "empty"}, r"--source near=empty: empty/flute does not exist: give a folder"),
+        ({"x": "none"}, r"--source x: give one of the grid: near, far"),
         ({"near": ".", "far": ".", "x": "."}, r"--source x: give one of the grid: near, far"),
     ],
 )
 def test_sources_have_to_be_bound_to_folders(tmp_path, monkeypatch, places, message):
-    (tmp_path / "flute").mkdir()
+    for name in ("flute", "empty"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
     library = Library(tmp_path, {name: Path(place) for name, place in places.items()})
     with pytest.raises(UserError, match=message):

@@ -153,7 +153,7 @@ def test_damaged_file_is_named_in_one_line(tmp_path, content, message):
 def test_file_that_is_missing_or_must_not_be_read_is_named(tmp_path):
     with pytest.raises(UserError, match=r"none\.mid is missing: give a Standard MIDI File"):
         read_events(tmp_path / "none.mid")
-    with pytest.raises(UserError, match="is missing"):
+    with pytest.raises(UserError, match="is a folder: give a Standard MIDI File"):
         read_events(tmp_path)
 
 

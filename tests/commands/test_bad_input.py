@@ -30,6 +30,7 @@ from pipeline import (
     web,
 )
 from pipeline.core.constants import FRAME_RATE, SAMPLE_RATE
+from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import load_instrument
 from pipeline.core.runs import load_run
 from pipeline.model.ddx7 import load_model, save_model
@@ -199,10 +200,13 @@ def test_training_never_replaces_the_folder_of_another_instrument(runs, capsys):
     assert content(runs / "flute") == before
 
 
-def test_folder_of_the_instrument_page_is_checked_before_the_work(tmp_path, capsys):
+@pytest.mark.parametrize("word", ["--run", "--out"])
+def test_folders_of_the_instrument_page_are_checked_before_the_work(tmp_path, capsys, word):
     (tmp_path / "file").touch()
-    with pytest.raises(FileExistsError):
-        web.main(["--out", str(tmp_path / "file")])
+    words = ["--out", tmp_path / "page", word, tmp_path / "file"]
+    reason = {"--run": "is not a run folder", "--out": "is a file: give a folder"}[word]
+    with pytest.raises(UserError, match=reason):
+        web.main([str(word) for word in words])
     assert not capsys.readouterr().out, "no model was chosen yet"
 
 

@@ -71,7 +71,7 @@ def test_every_number_is_checked_against_its_range(command, monkeypatch):
     parser = parser_of(command, monkeypatch)
     for action in parser._actions:
         assert action.type not in (int, float), action.option_strings
-        is_path = action.type in (Path, options.new_file)
+        is_path = action.type in (Path, options.new_file, options.new_wav, options.new_folder)
         if callable(action.type) and not is_path and not action.choices:
             for text in ("nan", "1e99", "-1e99", "some"):
                 with pytest.raises(argparse.ArgumentTypeError):
@@ -84,11 +84,12 @@ def test_unknown_option_is_refused_in_one_line(command, monkeypatch, capsys):
     required = []
     for action in parser._actions:
         if action.required:
-            value = next(iter(action.choices), "x") if action.choices else "x"
+            word = "x.wav" if action.type is options.new_wav else "x"
+            value = next(iter(action.choices), word) if action.choices else word
             required += [*action.option_strings[:1], *([] if action.nargs == 0 else [value])]
     for group in parser._mutually_exclusive_groups:
         if group.required:  # one of several options
-            required += [group._group_actions[0].option_strings[0], "x"]
+            required += [group._group_actions[0].option_strings[0], "x.wav"]
     line = refuse(command, [*required, "--no-such-option"], capsys)
     assert line == (f"error: unrecognized arguments: --no-such-option (see {parser.prog} --help)")
 
@@ -123,6 +124,57 @@ def test_missing_file_is_named(command, words, message, capsys, tmp_path, monkey
     assert not list(tmp_path.iterdir())
 
 
+COMMANDS_THAT_WRITE = {
+    "ablate": "x.toml",
+    "board_report": "--port x",
+    "codegen": "--run x",
+    "demo": "",
+    "evaluate": "--instrument flute --audio x",
+    "export": "--for arduino --run x",
+    "firmware": "--run x --frames x.npy",
+    "inspect": "--audio x",
+    "listening_test": "x.csv",
+    "page": "",
+    "patch": "--fit --audio x",
+    "release": "",
+    "render": "--midi x.mid --instrument flute",
+    "site": "",
+    "transfer": "--audio x --instrument flute",
+    "web": "",
+}
+
+
+def test_all_commands_that_write_are_known(monkeypatch):
+    found = [
+        name
+        for name in COMMANDS
+        if any("--out" in a.option_strings for a in parser_of(name, monkeypatch)._actions)
+    ]
+    assert sorted(found) == sorted(COMMANDS_THAT_WRITE)
+
+
+@pytest.mark.parametrize("command", COMMANDS_THAT_WRITE)
+def test_a_file_is_no_folder_and_a_folder_no_file_to_write(command, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    suffix = {"listening_test": ".png"}.get(command, ".wav")
+    needed = COMMANDS_THAT_WRITE[command].split()
+    if command in ("firmware", "listening_test", "render", "transfer"):
+        bad = {"folder": "is a folder: give the name of a file"}
+        if suffix == ".wav":
+            bad["x.flac"] = "would be a WAV file: give a name that ends with .wav"
+    else:
+        bad = {"file": "is a file: give a folder"}
+        suffix = ""
+    for name, message in bad.items():
+        line = refuse(command, [*needed, "--out", name], capsys)
+        assert line.startswith(f"error: --out: '{name}' {message}")
+    line = refuse(command, [*needed, "--out", f"file/new{suffix}"], capsys)
+    assert f"{tmp_path}/file is a file: give another folder" in line
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
 COMMANDS_OF_AN_INSTRUMENT = ("data", "train", "distill", "run", "evaluate", "transfer")
 BAD_ENTRIES = (
     ({"reduced": {"n_blocks": 3, "hidden_channels": "32"}}, "reduced.hidden_channels = '32'"),
@@ -151,7 +203,7 @@ def test_bad_entry_of_an_instrument_is_named(
     words += {
         "distill": ["--method", "audio"],
         "evaluate": ["--audio", "x", "--out", "y"],
-        "transfer": ["--audio", "x", "--out", "y"],
+        "transfer": ["--audio", "x", "--out", "y.wav"],
     }.get(command, [])
     assert f"{tmp_path}/kazoo.toml: {message}" in refuse(command, words, capsys)
 

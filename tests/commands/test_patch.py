@@ -126,6 +126,9 @@ def test_bad_input_is_refused_in_one_line(patch_dir, syx, tmp_path, capsys):
             capsys, "--syx", syx, "--voice", "2", "--name", name
         )
     assert "give a file name" in refused(capsys, "--syx", syx, "--voice", "2", "--out", "a b.toml")
+    assert "is a folder: give the name of a file" in refused(
+        capsys, "--syx", syx, "--voice", "2", "--out", str(tmp_path)
+    )
     assert "unknown patch 'tuba'" in refused(capsys, "--show", "tuba")
     assert "give --audio DIR" in refused(capsys, "--fit")
     assert "--audio is for --fit or --stretch: add one" in refused(capsys, "--audio", str(tmp_path))

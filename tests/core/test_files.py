@@ -118,6 +118,16 @@ def test_toml_that_is_not_valid_is_refused(tmp_path, text, reason):
         read_toml(path)
 
 
+def test_toml_that_is_a_folder_or_no_text_is_refused(tmp_path):
+    with pytest.raises(UserError, match="is a folder: give a TOML file"):
+        read_toml(tmp_path)
+    (tmp_path / "tune.mid").write_bytes(b"MThd\0\0\0\x06\xe7")
+    with pytest.raises(
+        UserError, match=r"tune\.mid is not a text file: give a TOML file in UTF-8$"
+    ):
+        read_toml(tmp_path / "tune.mid")
+
+
 def test_folder_that_may_not_be_written_is_found_before_the_work(unprivileged):
     require_writable(unprivileged / "new" / "folder")
     assert list(unprivileged.rglob("*")) == [unprivileged / "new", unprivileged / "new" / "folder"]

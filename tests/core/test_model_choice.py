@@ -102,10 +102,14 @@ def test_several_instruments_or_run_folders_keep_their_order(places):
         "models/flute/reduced_cd (pretrained)",
         "runs/clarinet/full (trained here)",
     ]
+    for name in ("y", "x"):
+        RunConfig("kazoo", "flute", "reduced", TcnConfig(2, 8), TrainConfig()).save(places / name)
     asked = Namespace(run=[places / "y", places / "x"], instrument=None)
     assert [str(model) for model in chosen_models(asked)] == [
         *("y (given by --run)", "x (given by --run)")
     ]
+    with pytest.raises(UserError, match=r"nope (does not exist|is not a run folder)"):
+        chosen_models(Namespace(run=[places / "y", places / "nope"], instrument=None))
     assert chosen_models(Namespace(run=None, instrument=None)) == []
 
 

@@ -1,5 +1,6 @@
 """Shared options: numbers are range-checked, and former names are refused with the current ones."""
 
+import errno
 import math
 import shlex
 import sys
@@ -80,6 +81,16 @@ def test_abbreviated_option_is_refused():
     ("error", "status", "line"),
     [
         (UserError("a file\nis missing"), 2, "error: a file is missing"),
+        (
+            FileExistsError(errno.EEXIST, "File exists", "x"),
+            2,
+            "error: x: File exists: a folder is needed here, give another name",
+        ),
+        (
+            IsADirectoryError(errno.EISDIR, "Is a directory", "x"),
+            2,
+            "error: x: Is a directory: a file is needed here, give its name",
+        ),
         (
             PermissionError(13, "Permission denied", "a/file"),
             2,

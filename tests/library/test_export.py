@@ -9,7 +9,7 @@ from support.exports import N_VOICES, RUN_DIRS
 from support.refusals import refusal
 
 from pipeline import export
-from pipeline.core.paths import MODEL_DIR
+from pipeline.core.paths import MODEL_DIR, shown
 from pipeline.library.ecosystems import ECOSYSTEMS
 from pipeline.library.tree import library_sources, library_tree
 
@@ -76,9 +76,10 @@ def test_command_writes_the_tree_and_says_what_comes_next(trees, tmp_path, capsy
     }
     del files["ddx7_export.json"]
     assert files == trees["arduino"]
-    said = capsys.readouterr().out.splitlines()
-    assert f"{len(files)} files" in said[0] and said[0].endswith("for arduino")
-    assert said[1] == (
+    *programs, size, following = capsys.readouterr().out.splitlines()
+    assert programs == [f"program {n}: {shown(d)} (given by --run)" for n, d in enumerate(RUN_DIRS)]
+    assert f"{len(files)} files" in size and size.endswith("for arduino")
+    assert following == (
         f"next: move {out} into the folder libraries of your sketchbook, and open an example"
     )
 
@@ -115,10 +116,10 @@ def test_files_alone_can_be_exported_without_any_tool(tmp_path, capsys, monkeypa
     content = (out / "piano_tiny.dsp.ddx7").read_bytes()
     assert content[:4] == b"DDX7" and content[6:8] == bytes([16, 1])
     assert len(content) == int.from_bytes(content[8:12], "little")
-    said = capsys.readouterr().out.splitlines()
+    *programs, size, following = capsys.readouterr().out.splitlines()
     n_bytes = sum(path.stat().st_size for path in out.glob("*_tiny*"))
-    assert f"6 files, {n_bytes / 1000:.0f} kB, for ddx7" in said[0]
-    assert "ddx7_load()" in said[1] and "*.armv6m.ddx7" in said[1]
+    assert f"6 files, {n_bytes / 1000:.0f} kB, for ddx7" in size
+    assert len(programs) == 2 and "ddx7_load()" in following and "*.armv6m.ddx7" in following
 
 
 @pytest.mark.parametrize("option", [("--voices", "2"), ("--load", FLUTE)])

@@ -232,6 +232,11 @@ def test_file_without_valid_frames_is_named(tmp_path, name, content, message):
         load_frames(tmp_path / name)
 
 
+def test_folder_is_no_file_of_frames(tmp_path):
+    with pytest.raises(UserError, match=r"is a folder: give a \.npy of shape"):
+        load_frames(tmp_path)
+
+
 def test_array_of_the_wrong_shape_is_refused(tmp_path):
     np.save(tmp_path / "mono.npy", np.zeros(10))
     with pytest.raises(UserError, match=r"shape \[n_frames, 2\]"):

@@ -155,7 +155,8 @@ def test_run_folders_become_the_programs_of_one_image_in_order(
     runs = [violin, small_run]
     options = [word for run in runs for word in ("--run", str(run))]
     flash.main(["--board", "pico2", *options, "--dry-run"])
-    written = capsys.readouterr().out.splitlines()[3]
+    *programs, _, _, _, written = capsys.readouterr().out.splitlines()[:6]
+    assert programs == [f"program {n}: {run} (given by --run)" for n, run in enumerate(runs)]
     image, _ = uf2.read(Path(written.split()[-1]).read_bytes())
     assert b"violin_reduced_cd\0" in image.content and b"flute_reduced_cd\0" in image.content
     (table,) = (build_dir / "generated").glob("*/instruments.c")
@@ -172,7 +173,12 @@ def test_run_folders_become_the_programs_of_one_image_in_order(
         "--generated c",
     ],
 )
-def test_firmware_prints_the_command_that_flashes_its_result(options, replace, capsys):
+def test_firmware_prints_the_command_that_flashes_its_result(
+    options, replace, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("my flute", "a", "b"):
+        make_run(tmp_path / name)
     asked, built = [], firmware.Firmware(Program("pico2", Path("play")), "aot", 1, 1, {})
     replace(sources.generate_source, lambda given: asked.append(vars(given)) or Path("c"))
     replace(firmware.build, lambda *_, **how: asked.append(how["options"]) or built)
@@ -226,8 +232,8 @@ def test_number_of_voices_in_an_option_is_checked_before_the_build(command, n_vo
         ("host", {"PLAYER_VOICE": 4}, "build for host has no variable PLAYER_VOICE: leave"),
         ("host", {"FOO-BAR": 1}, "build for host has no variable FOO-BAR: leave"),
         ("host", {"PICO_AUDIO": "pwm", "X": 1}, "host has no variable PICO_AUDIO, X: leave"),
-        ("pico", {"PICO_AUDIO": "nonsense"}, "PICO_AUDIO is nonsense: choose i2s or pwm"),
-        ("pico", {"SAMPLE_RATE": "fast"}, "SAMPLE_RATE is fast: choose 16000 or 48000"),
+        ("pico", {"PICO_AUDIO": "nonsense"}, "^PICO_AUDIO is nonsense: choose i2s or pwm$"),
+        ("pico", {"SAMPLE_RATE": "fast"}, "^SAMPLE_RATE is fast: choose 16000 or 48000$"),
     ],
 )
 def test_variable_that_the_build_does_not_use_is_named(tmp_path, board, variables, message):
@@ -245,4 +251,6 @@ def test_message_about_too_many_models_says_how_many_fit(capsys):
     ]
     line = refusal(capsys, flash.main, "--board", "pico", "--dry-run", *models)
     missing = r"error: play does not fit pico: \d+ bytes of RAM are missing; "
-    assert re.fullmatch(f"{missing}with 1 voice, the first 3 of the 4 models fit", line)
+    assert re.fullmatch(f"{missing}with 2 voices, the first 3 of the 4 models fit", line)
+    line = refusal(capsys, flash.main, "--board", "pico", "--dry-run", "--voices", "4", *models)
+    assert line.endswith("with 2 voices, the first 3 of the 4 models fit: --voices 2")
