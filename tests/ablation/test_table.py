@@ -30,6 +30,7 @@ def task(hold_out, seed, near, far):
         "setting": "a",
         "hold_out": hold_out,
         "seed": seed,
+        "run": f"reduced-{hold_out}-{seed}",
         "total_seconds": 10.0 + seed,
         "figures": {"float": figures},
         "versions": {"numpy": "2.0"},
@@ -109,6 +110,17 @@ def test_page_says_how_many_trainings_a_row_has(results):
     assert "deviation over seeds (0, 1) of the mean over recordings, on" in page_text(results)
     results["grid"]["seeds"] = [3]
     assert "Mean of one training (seed 3) over recordings, on" in page_text(results)
+
+
+def test_page_names_settings_that_are_the_same_trainings_and_all_versions(results):
+    assert "equal" not in page_text(results)
+    others = [task | {"setting": name} for task in results["tasks"] for name in ("b", "c")]
+    results["tasks"] += [task | {"run": f"{task['run']}{task['setting']}"} for task in others[1::2]]
+    results["tasks"] += others[::2]
+    results["versions"] += [{"numpy": "2.1", "code": "1f"}, {"numpy": "2.0", "code": "2e"}]
+    page = page_text(results)
+    assert "\nRows that are equal: a and b are the same trainings for the flute.\n\nGrid" in page
+    assert page.endswith("; numpy 2.0 and 2.1, code 1f and 2e.\n")
 
 
 def test_every_result_of_the_repository_has_a_generated_page(tmp_path, results, replace):
