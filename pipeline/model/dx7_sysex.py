@@ -123,7 +123,8 @@ def read_voices(path: Path) -> list[Dx7Voice]:
             raise UserError(f"{path} is larger than 16 MiB: give a SysEx file of a DX7")
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+        reason = error.strerror or error
+        raise UserError(f"{path} cannot be read ({reason}): give a SysEx file of a DX7") from None
     try:
         blocks = [data] if len(data) in SIZES.values() and max(data) < 0x80 else _voice_data(data)
     except ValueError as error:

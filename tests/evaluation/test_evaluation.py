@@ -290,6 +290,14 @@ def test_bad_file_is_named_and_the_others_are_evaluated(evaluated):
     assert set(report["peak_dbfs"]) == {"steady", "steps"}
 
 
+@pytest.mark.parametrize("is_stage", [True, False])
+def test_only_a_stage_shows_progress_bars_in_a_pipe(recordings, tmp_path, capfd, is_stage):
+    take = Recording("steady", recordings / "steady.wav", real=True, source="recordings")
+    evaluation.Evaluation("flute", [], is_stage=is_stage).evaluate_all({"steady": take}, tmp_path)
+    shown = capfd.readouterr().err
+    assert ("100%|" in shown) == ("\r" in shown) == is_stage
+
+
 def test_untrained_variant_is_skipped_with_a_message(runs, recordings, replace, tmp_path):
     replace(paths.MODEL_DIR, tmp_path / "none")
     systems = requested_systems(["full", "reduced"], [])
