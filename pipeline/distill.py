@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             start=start,
             teacher=teacher,
             resume=not args.restart,
+            replace=args.restart_if_changed,
         )
     print_metrics(metrics, run_dir)
     for split, error_db in metrics.get("teacher", {}).get("level_error_db", {}).items():

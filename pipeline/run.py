@@ -2,9 +2,11 @@
 
     python -m pipeline.run --instrument flute --audio DIR
 
-A profile (``data/profiles``) says which models are trained and how. A stage is skipped if its
-result is newer than everything that it needs, and training resumes from its checkpoint, so the same
-command continues after an interruption. With other options, it repeats what depends on them.
+A profile (``data/profiles``) says which models are trained and how. A stage is skipped if nothing
+that it needs has changed since it ended, and training resumes from its checkpoint, so the same
+command continues after an interruption. With other options, it repeats what depends on them. The
+recordings are opened first, and a model is replaced only once another has weights to keep, so a
+command that fails before that costs nothing that an earlier one has made.
 """
 
 import argparse
@@ -12,11 +14,12 @@ import time
 from collections.abc import Sequence
 
 from pipeline.audio.audio_folders import list_sounds
+from pipeline.audio.recordings import open_recordings
 from pipeline.audio.sound_files import announced_seconds
 from pipeline.core.cli import command_line, run_main
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import load_instrument
+from pipeline.core.instrument_config import DataConfig, load_instrument
 from pipeline.core.options import add_instrument, add_runs
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
@@ -24,12 +27,13 @@ from pipeline.core.plan import InstrumentFiles, plan_stages
 from pipeline.core.processes import worker_count
 from pipeline.core.profiles import default_profile, load_profile
 from pipeline.core.recording_options import add_sources, chosen_sound_sets
-from pipeline.core.request import Request, keep_request
+from pipeline.core.request import Request, changed_parts, keep_request
 from pipeline.core.run_progress import in_words
 from pipeline.core.stage_runner import StageRunner
 from pipeline.core.stages import only_run
 from pipeline.core.training_options import add_profile, add_training_fields
 from pipeline.training.held_out import write_held_out
+from pipeline.training.splits import check_hold_out
 
 STUDENTS = VARIANTS[1:]
 
@@ -41,13 +45,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     for place in args.audio:
         if not place.exists():
             raise UserError(f"{place} does not exist: give a folder of recordings")
-    chosen_sound_sets(args, config)
+    sound_sets = chosen_sound_sets(args, config)
     request = _request(args, has_corpus=config.corpus is not None)
     files = InstrumentFiles(args.instrument, args.runs / args.instrument)
     folder, profile = files.held_out / files.instrument, request.profile
     stages = plan_stages(
         files, request, lambda: write_held_out(files.dataset, folder, profile.takes)
     )
+    if "data" in changed_parts(request, files.request) or not stages[0].is_done:
+        _check_recordings(args, config.data, sound_sets)
     began = time.monotonic()
     with only_run(files.folder):
         keep_request(request, files.request)
@@ -57,6 +63,14 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f"how notes are played is not learnt: the {config.instrument} has no [corpus]")
         runner.run()
     _print_results(files, request, time.monotonic() - began)
+
+
+def _check_recordings(
+    args: argparse.Namespace, config: DataConfig, sound_sets: Sequence[str]
+) -> None:
+    """Raises the error with which `pipeline.data` would end, before anything is replaced."""
+    found = open_recordings(args.audio, config).recordings if args.audio else []
+    check_hold_out(args.hold_out, [*(recording.source for recording in found), *sound_sets])
 
 
 def _parser() -> Parser:

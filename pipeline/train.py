@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             dataset,
             warm_start=start,
             resume=not args.restart,
+            replace=args.restart_if_changed,
         )
     print_metrics(metrics, run_dir)
     if args.variant == "full":

@@ -21,12 +21,11 @@ import keras
 from pipeline.ablation.judging import judge_run
 from pipeline.ablation.plan import Task
 from pipeline.core.errors import UserError
-from pipeline.core.files import load_arrays, write_json
+from pipeline.core.files import write_json
 from pipeline.core.paths import REPOSITORY
 from pipeline.core.processes import locked
-from pipeline.core.runs import RunConfig, load_run
+from pipeline.core.runs import CHECKPOINT, METRICS, RunConfig, load_run, steps_done
 from pipeline.training.dataset import load_dataset
-from pipeline.training.loop import CHECKPOINT, METRICS
 from pipeline.training.variants import train_variant
 
 LOG, TRAINING = "log.txt", "training.json"
@@ -116,7 +115,7 @@ def _train_once(task: Task) -> tuple[dict[str, Any], float]:
         return metrics, _seconds(task.run_dir)
     config = _resolve_steps(task)
     begin = time.process_time()  # does not count other work on the machine
-    done_before = _steps_done(task.run_dir / CHECKPOINT)
+    done_before = steps_done(task.run_dir)
     metrics = train_variant(
         task.run_dir,
         config,
@@ -133,20 +132,12 @@ def _train_once(task: Task) -> tuple[dict[str, Any], float]:
     return metrics, seconds
 
 
-def _steps_done(checkpoint: Path) -> int:
-    """Returns the number of steps after which a training was interrupted; 0 without checkpoint."""
-    if not checkpoint.is_file():
-        return 0
-    stored = load_arrays(checkpoint, remedy="delete it", names=["history"])
-    return int(json.loads(str(stored["history"]))[-1]["step"])
-
-
 def _resolve_steps(task: Task) -> RunConfig:
     """Returns the configuration, with as many steps as fit into the time if that is limited."""
     if not task.as_long_as:
         return task.config
     if (task.run_dir / CHECKPOINT).is_file():  # the number was decided before the interruption
-        return load_run(task.run_dir)
+        return load_run(task.run_dir, finished=False)
     assert task.start is not None
     known = _timing(task.start)
     left = sum(map(_seconds, task.as_long_as)) - sum(map(_seconds, task.made_from))

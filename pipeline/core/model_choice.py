@@ -12,7 +12,7 @@ from pipeline.core.instrument_config import (
     shipped_instruments,
 )
 from pipeline.core.paths import MODEL_DIR, RUN_DIR, shown
-from pipeline.core.runs import WEIGHTS, load_run, runs_option
+from pipeline.core.runs import WEIGHTS, how_to_finish, is_unfinished, load_run, runs_option
 
 GIVEN = "given by --run"
 PREFERRED = ("reduced_cd", "reduced_ad", "reduced", "full", "tiny")  # small and good ones first
@@ -46,7 +46,7 @@ def choose_model(
     """Chooses the model that plays an instrument.
 
     Models in `runs` come before pretrained ones, and among those in the same folder the order is
-    that of `PREFERRED`.
+    that of `PREFERRED`. Those whose training is not finished are left out.
 
     Args:
         instrument: Name of the instrument.
@@ -60,17 +60,17 @@ def choose_model(
     """
     variants = [v for v in PREFERRED if v != other_than] if variant is None else [variant]
     bases = list(dict.fromkeys((runs or RUN_DIR, MODEL_DIR)))
-    unquantized: list[Path] = []
+    unready: list[Path] = []
     for base in bases:
         folders = [base / instrument / name for name in variants]
-        if ready := [folder for folder in folders if (folder / file).is_file()]:
+        if ready := [f for f in folders if (f / file).is_file() and not is_unfinished(f)]:
             reason = _origin(ready[0])
-            if unquantized:
-                reason += f"; {_quantize_first(unquantized[0])}"
+            if unready:
+                reason += f"; {_how_to_ready(unready[0])}"
             return Model(ready[0], reason)
-        unquantized += [folder for folder in folders if (folder / WEIGHTS).is_file()]
-    if unquantized:
-        raise UserError(f"no {instrument} can be played: {_quantize_first(unquantized[0])}")
+        unready += [folder for folder in folders if (folder / WEIGHTS).is_file()]
+    if unready:
+        raise UserError(f"no {instrument} can be played: {_how_to_ready(unready[0])}")
     load_instrument(instrument)  # an unknown one is the reason
     wanted = f"{variant} {instrument}" if variant else f"model of {instrument}"
     wanted += f" other than {other_than}" if other_than else ""
@@ -106,7 +106,10 @@ def modelled_instruments(runs: Path | None = None) -> list[str]:
     return [name for name in known_instruments() if name in modelled]
 
 
-def _quantize_first(run_dir: Path) -> str:
+def _how_to_ready(run_dir: Path) -> str:
+    """Says what is missing before a model can be played, and the command that makes it."""
+    if is_unfinished(run_dir):
+        return how_to_finish(run_dir)
     folder = shown(run_dir)
     command = f"python -m pipeline.quantize --run {shlex.quote(str(folder))}"
     return f"{folder} is trained but not quantized: run {command}"

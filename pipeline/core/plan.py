@@ -1,7 +1,7 @@
 """The stages that take an instrument from recordings to firmware, in order, for `pipeline.run`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.core.constants import FORMATS, FRAME_RATE
@@ -45,6 +45,11 @@ class InstrumentFiles:
     def request(self, part: str) -> Path:
         """Returns the file with one of `Request.parts`, which outdates what depends on it."""
         return self.folder / "request" / f"{part}.json"
+
+    def record(self, makes: Path) -> Path:
+        """Returns the file that says what a stage's result was made from."""
+        name = "_".join(makes.relative_to(self.folder).parts)
+        return self.folder / "request" / "made" / f"{name}.json"
 
     @property
     def dataset(self) -> Path:
@@ -91,7 +96,7 @@ def plan_stages(
         stages += _quantization_stages(files, variant, request)
     stages.append(_firmware_stage(files, request.played))
     stages += _comparison_stages(files, request, write_held_out)
-    return stages
+    return [replace(stage, record=files.record(stage.makes)) for stage in stages]
 
 
 def training_seconds(config: TrainConfig, *, from_audio: bool = True) -> float:
@@ -136,7 +141,7 @@ def _training_stage(files: InstrumentFiles, variant: str, request: Request) -> S
         needs.append(teacher / "metrics.json")
     if training.start == "reduced" and "reduced" in request.variants:
         needs.append(files.folder / "reduced" / "metrics.json")
-    options += [*files.options, *request.training_options]
+    options += [*files.options, *request.training_options, "--restart-if-changed"]
     return Stage(
         _TITLES[variant],
         module,
@@ -144,7 +149,6 @@ def _training_stage(files: InstrumentFiles, variant: str, request: Request) -> S
         run_dir / "metrics.json",
         needs,
         seconds=training_seconds(training.config, from_audio=variant != "tiny"),
-        starts=run_dir / "config.toml",
     )
 
 
@@ -174,7 +178,8 @@ def _quantization_stages(files: InstrumentFiles, variant: str, request: Request)
 def _firmware_stage(files: InstrumentFiles, played: str) -> Stage:
     generated, build = files.folder / played / "c_int8", files.folder / "firmware"
     options = ["--generated", str(generated), "--build-dir", str(build)]
-    needs = [files.request("firmware"), generated / "instruments.c"]
+    source = generated / "instruments.c"  # the table of presets, the same for other weights
+    needs = [files.request("firmware"), source, files.record(source)]
     title = f"firmware with {played}"
     seconds = _SHORT_SECONDS
     return Stage(title, "firmware", options, build / "render", needs, seconds=seconds)
@@ -193,7 +198,8 @@ def _comparison_stages(
     options += [*files.options, *systems, "--format", *FORMATS, "--reverb"]
     needs = [files.request("comparison")]
     needs += [folder / variant / "metrics.json" for variant in request.variants]
-    needs += [folder / played / name for name in ("quantization.json", "c_int8/instruments.c")]
+    source = folder / played / "c_int8" / "instruments.c"
+    needs += [folder / played / "quantization.json", source, files.record(source)]
     evaluation = Stage(
         "every system, rendered and measured",
         "evaluate",

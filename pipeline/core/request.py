@@ -80,15 +80,28 @@ class Request:
         return ["--profile", self.profile.name, *changes]
 
 
-def keep_request(request: Request, path_of: Callable[[str], Path]) -> None:
-    """Writes the parts of a request that have changed; a newer file outdates what depends on it.
+def changed_parts(request: Request, path_of: Callable[[str], Path]) -> dict[str, str]:
+    """Returns the text of the parts of a request that differ from the kept ones, by name.
 
     Args:
         request: The request.
         path_of: Returns the file of a part.
     """
-    for name, part in request.parts.items():
-        path, text = path_of(name), json.dumps(part, indent=2) + "\n"
-        if not path.exists() or path.read_text(errors="replace") != text:
-            with atomic_write(path) as temporary:
-                temporary.write_text(text)
+    texts = {name: json.dumps(part, indent=2) + "\n" for name, part in request.parts.items()}
+    return {name: text for name, text in texts.items() if _kept(path_of(name)) != text}
+
+
+def _kept(path: Path) -> str | None:
+    return path.read_text(errors="replace") if path.exists() else None
+
+
+def keep_request(request: Request, path_of: Callable[[str], Path]) -> None:
+    """Writes the parts of a request that have changed, which outdates what depends on them.
+
+    Args:
+        request: The request.
+        path_of: Returns the file of a part.
+    """
+    for name, text in changed_parts(request, path_of).items():
+        with atomic_write(path_of(name)) as temporary:
+            temporary.write_text(text)

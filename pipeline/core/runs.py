@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_write, read_toml, to_toml
+from pipeline.core.files import atomic_write, load_arrays, read_toml, to_toml
 from pipeline.core.instrument_config import TcnConfig, TrainConfig, known_instruments
 from pipeline.core.patch_files import PatchValue, resolve_patch
-from pipeline.core.paths import MODEL_DIR, RUN_DIR
+from pipeline.core.paths import MODEL_DIR, RUN_DIR, shown
 from pipeline.core.schema import Identifier, OneOf, fields_of, from_table
 
 WEIGHTS = "model.weights.h5"  # name of the weights file in a run folder
+CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"  # of an unfinished and a finished training
 
 
 def decoder_name(fmt: str) -> str:
@@ -52,22 +53,21 @@ class RunConfig:
             temporary.write_text(to_toml({"hash": self.hash, **asdict(self)}))
 
 
-def load_run(run_dir: Path, *, instrument: str | None = None) -> RunConfig:
+def load_run(run_dir: Path, *, instrument: str | None = None, finished: bool = True) -> RunConfig:
     """Loads the configuration of a run folder.
 
     Args:
         run_dir: Folder such as ``runs/flute/full`` or ``data/models/flute/reduced_cd``.
         instrument: The instrument that the folder must belong to; None for any.
+        finished: Whether to refuse a model whose training was interrupted.
 
     Raises:
-        UserError: The folder is not a run folder, its configuration is damaged or was edited, or
-            it belongs to another instrument.
+        UserError: The folder is not a run folder, its configuration is damaged or was edited, it
+            belongs to another instrument, or its training is not finished.
     """
     path = run_dir / "config.toml"
     if not path.is_file():
-        raise UserError(
-            f"{run_dir} is not a run folder (no config.toml): run {training_command(run_dir)} first"
-        )
+        raise UserError(_why_no_run(run_dir))
     table = read_toml(path)
     expected = table.pop("hash", None)
     found_hash = config_hash(table)
@@ -83,7 +83,52 @@ def load_run(run_dir: Path, *, instrument: str | None = None) -> RunConfig:
         raise UserError(
             f"{run_dir} holds a {config.instrument}, not a {instrument}: choose another folder"
         )
+    if finished and is_unfinished(run_dir):
+        raise UserError(how_to_finish(run_dir))
     return config
+
+
+def _why_no_run(run_dir: Path) -> str:
+    """Explains why a path is not a run folder."""
+    if not run_dir.exists():
+        return f"{run_dir} does not exist: run {training_command(run_dir)} first"
+    if within := sorted(path.parent for path in run_dir.glob("*/config.toml")):
+        return f"{run_dir} holds run folders: choose {' or '.join(map(str, within))}"
+    return f"{run_dir} is not a run folder (no config.toml): run {training_command(run_dir)} first"
+
+
+def is_unfinished(run_dir: Path) -> bool:
+    """Whether the training of a run folder has begun and not ended."""
+    return (run_dir / CHECKPOINT).is_file() and not (run_dir / METRICS).is_file()
+
+
+def steps_done(run_dir: Path) -> int:
+    """Returns the number of steps after which a training was interrupted; 0 without checkpoint.
+
+    Raises:
+        UserError: The checkpoint is damaged.
+    """
+    path, remedy = run_dir / CHECKPOINT, "delete it to train from the start"
+    if not path.is_file():
+        return 0
+    stored = load_arrays(path, remedy=remedy, names=["history"])
+    try:
+        return int(json.loads(str(stored["history"]))[-1]["step"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise UserError(f"{path} is damaged (its history is no list of steps): {remedy}") from None
+
+
+def how_to_finish(run_dir: Path) -> str:
+    """Says how far the interrupted training of a run folder is, and the command that continues."""
+    config = load_run(run_dir, finished=False)
+    command = training_command(run_dir)
+    if (run_dir.parent / "request" / f"{run_dir.name}.json").is_file():  # of pipeline.run
+        runs = runs_option(run_dir.parent.parent)
+        command = f"python -m pipeline.run --instrument {config.instrument}{runs}"
+    return (
+        f"{shown(run_dir)}: training stopped at step {steps_done(run_dir)} of "
+        f"{config.train.steps}: continue with {command} and the options that it began with"
+    )
 
 
 def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
@@ -95,11 +140,13 @@ def find_run(instrument: str, variant: str, runs: Path | None = None) -> Path:
         runs: Folder of run folders; `RUN_DIR` if None.
 
     Raises:
-        UserError: There is neither.
+        UserError: There is neither, or its training is not finished.
     """
     bases = dict.fromkeys((runs or RUN_DIR, MODEL_DIR))
     candidates = [base / instrument / variant for base in bases]
     for folder in candidates:
+        if is_unfinished(folder):
+            raise UserError(how_to_finish(folder))
         if (folder / WEIGHTS).is_file():
             return folder
     raise UserError(

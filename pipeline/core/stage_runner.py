@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from pipeline.core.errors import UserError
 from pipeline.core.run_progress import ProgressLine, Timing, estimate_left, in_words, roughly
+from pipeline.core.stage_inputs import Inputs
 from pipeline.core.stages import Stage
 
 POLL_SECONDS = 0.5
@@ -28,6 +29,7 @@ class _Running:
         process: Its process.
         position: Its place in the run, such as "[3/9]".
         timing: Receives when it began, how far it is and when it ended.
+        inputs: What it is made from.
         output: Lines that it has printed so far, except on stderr.
         rest: Bytes of an unfinished line, by stream.
     """
@@ -36,6 +38,7 @@ class _Running:
     process: subprocess.Popen[bytes]
     position: str
     timing: Timing
+    inputs: Inputs
     output: list[str] = field(default_factory=list)
     rest: dict[str, bytes] = field(default_factory=lambda: {"stdout": b"", "stderr": b""})
 
@@ -124,7 +127,9 @@ class StageRunner:
         self._line.print(self._name(number))
         stage, timing = self._stages[number], self._timings[number]
         timing.begin()
-        running = _Running(stage, stage.start(n_threads), self._position(number), timing)
+        inputs = stage.begin()
+        process = stage.start(n_threads)
+        running = _Running(stage, process, self._position(number), timing, inputs)
         self._running[number] = running
         for name in running.rest:
             stream = getattr(running.process, name)
@@ -165,7 +170,7 @@ class StageRunner:
                 )
             if status:
                 raise SystemExit(status)
-            running.stage.mark_done()
+            running.stage.mark_done(running.inputs)
             running.timing.end()
             left = self.seconds_left()
             rest = f"; about {roughly(left)} left" if left else ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.core.errors import UserError
 from pipeline.core.files import TEMPORARY
 from pipeline.core.processes import end_with_parent, try_lock
+from pipeline.core.stage_inputs import Inputs, read_inputs, recorded_inputs, write_record
 
 THREAD_LIMITS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
@@ -24,13 +25,13 @@ class Stage:
         module: Module of the command.
         arguments: Command-line arguments.
         makes: The file that it writes last.
-        needs: Files that it reads; if one is newer than `makes`, the stage runs again. A stage
-            waits for the stages that make these files.
+        needs: Files that it reads; if one has changed since it made `makes`, the stage runs again.
+            A stage waits for the stages that make these files.
         seconds: How long it takes on two idle cores, roughly; a run's time left is estimated from
             these and from how fast the stages have been so far.
-        starts: For training, the file that it writes first; if a needed file is newer, training
-            restarts instead of resuming.
         prepare: Called before the command starts, unless the stage is up to date.
+        record: Keeps what `needs` contained (see `pipeline.core.stage_inputs`); without it, a need
+            has changed if it is newer than `makes`.
     """
 
     title: str
@@ -39,13 +40,26 @@ class Stage:
     makes: Path
     needs: Sequence[Path]
     seconds: float = 1.0
-    starts: Path | None = None
     prepare: Callable[[], None] | None = None
+    record: Path | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether its result exists and is up to date."""
-        return self.makes.exists() and not self._is_outdated(self.makes)
+        if not self.makes.exists():
+            return False
+        if self.record is not None and self.record.exists():
+            return recorded_inputs(self.record) == read_inputs(self.needs)
+        made = self.makes.stat().st_mtime_ns
+        return not any(need.stat().st_mtime_ns > made for need in self.needs if need.exists())
+
+    def begin(self) -> Inputs:
+        """Notes that the stage begins; returns what it is made from, for `mark_done`."""
+        if self.record is None:
+            return []
+        inputs = read_inputs(self.needs)
+        write_record(self.record, None)
+        return inputs
 
     def start(self, n_threads: int | None = None) -> subprocess.Popen[bytes]:
         """Starts the command in a child process that ends with this one, even if that is killed.
@@ -54,8 +68,6 @@ class Stage:
             n_threads: Threads that the command may use for its computations; None for all cores.
         """
         command = [sys.executable, "-u", "-m", f"pipeline.{self.module}", *self.arguments]
-        if self.starts is not None and self.starts.exists() and self._is_outdated(self.starts):
-            command.append("--restart")
         if self.prepare is not None:
             self.prepare()
         limits = {} if n_threads is None else dict.fromkeys(THREAD_LIMITS, str(n_threads))
@@ -68,13 +80,11 @@ class Stage:
             preexec_fn=end_with_parent,
         )
 
-    def mark_done(self) -> None:
-        """Makes the result newer than what it was made from, even if its content is unchanged."""
+    def mark_done(self, inputs: Inputs) -> None:
+        """Makes the result newer than its inputs, which it records, even if it is unchanged."""
         os.utime(self.makes)
-
-    def _is_outdated(self, path: Path) -> bool:
-        made = path.stat().st_mtime_ns
-        return any(need.stat().st_mtime_ns > made for need in self.needs if need.exists())
+        if self.record is not None:
+            write_record(self.record, inputs)
 
 
 @contextmanager

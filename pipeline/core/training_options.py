@@ -49,6 +49,12 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, with_tiny: bool) 
         action="store_true",
         help="start again and replace the content of the run folder (default: resume)",
     )
+    parser.add_argument(
+        "--restart-if-changed",
+        action="store_true",
+        help="start again only if the run folder belongs to other options, another data set or "
+        "another teacher, as pipeline.run does (default: refuse such a folder)",
+    )
 
 
 def add_training_fields(

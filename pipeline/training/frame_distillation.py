@@ -16,24 +16,19 @@ from pipeline.core.constants import N_OPERATORS, SPLITS, TEST, TRAIN, VALID
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import DataConfig
-from pipeline.core.runs import RunConfig, load_run
-from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
+from pipeline.core.runs import METRICS, RunConfig
+from pipeline.model.ddx7 import Ddx7, load_model, restore_weights
 from pipeline.model.gate import loudness_gate
 from pipeline.model.metrics import logit_error_db
 from pipeline.model.synth import Tensor, fm_levels
 from pipeline.model.topology import FRAME, topology
-from pipeline.training.dataset_arrays import Arrays, fingerprint
+from pipeline.training.checkpoints import beginning
+from pipeline.training.dataset_arrays import Arrays
 from pipeline.training.distillation import level_distance
+from pipeline.training.earlier_training import find_training, replace_results
 from pipeline.training.frame_batches import FrameBatches, clip_features, label_features
 from pipeline.training.learner import Learner, build_optimizer
-from pipeline.training.loop import (
-    METRICS,
-    about_training,
-    copy_sound,
-    finished_metrics,
-    remove_results,
-    training_arrays,
-)
+from pipeline.training.loop import about_training, copy_sound, training_arrays
 from pipeline.training.losses import excess_logits, reconstruction_loss
 from pipeline.training.validation import validate
 
@@ -48,6 +43,7 @@ def distil_frames(
     teacher_dir: Path,
     *,
     resume: bool = True,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """Trains a network on a teacher's levels into a run folder, unless that was done.
 
@@ -59,6 +55,8 @@ def distil_frames(
         dataset: From `pipeline.training.dataset.load_dataset`; its audio only measures the result.
         teacher_dir: Run folder of the teacher.
         resume: Whether to keep a finished training; otherwise training starts again.
+        replace: Whether training also starts again, instead of raising an error, if the folder
+            belongs to another configuration, data set or teacher.
 
     Returns:
         The figures of ``metrics.json``: those of `pipeline.training.loop.train_model`, and
@@ -69,10 +67,9 @@ def distil_frames(
         UserError: The folder belongs to another configuration, data set or teacher, its figures
             are damaged, or the teacher plays another patch.
     """
-    trained_with = fingerprint(dataset)
-    finished = finished_metrics(run_dir, config, trained_with, resume=resume)
+    begun = beginning(dataset, teacher_dir)
+    _, finished = find_training(run_dir, config, begun, resume=resume, replace=replace)
     if finished is not None:
-        _require_teacher(finished, run_dir, teacher_dir)
         return finished
     keras.utils.set_random_seed(config.train.seed)
     teacher, student = load_model(teacher_dir, instrument=config.instrument), Ddx7(config)
@@ -84,26 +81,12 @@ def distil_frames(
     copy_sound(teacher, student)
     learnt = _select(dataset, dataset["split"] == TRAIN)
     batches = FrameBatches(teacher.tcn, learnt, pitch, config.tcn, config.train)
-    remove_results(run_dir)
-    config.save(run_dir)
     loss = _fit(student, batches)
-    save_model(student, run_dir)
+    replace_results(student, run_dir)
     restore_weights(student, run_dir)  # the figures are those of the rounded weights
-    metrics = _summarize(teacher, student, dataset, loss)
-    metrics["dataset"] = trained_with
+    metrics = _summarize(teacher, student, dataset, loss) | begun
     write_json(run_dir / METRICS, metrics)
     return metrics
-
-
-def _require_teacher(finished: dict[str, Any], run_dir: Path, teacher_dir: Path) -> None:
-    """Raises UserError if a finished student learnt from another teacher."""
-    of_teacher = finished.get("teacher")
-    found = of_teacher.get("config_hash") if isinstance(of_teacher, dict) else None
-    if found != load_run(teacher_dir).hash:
-        raise UserError(
-            f"{run_dir} was distilled from another teacher than {teacher_dir}: "
-            "choose another --runs, or give --restart to replace it"
-        )
 
 
 def _select(dataset: Arrays, clips: npt.NDArray[np.bool_]) -> Arrays:

@@ -16,28 +16,27 @@ from tqdm import tqdm
 
 from pipeline.core.constants import TEST
 from pipeline.core.errors import UserError
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import write_json
 from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.paths import shown
-from pipeline.core.runs import WEIGHTS, RunConfig, load_run
-from pipeline.model.ddx7 import Ddx7, load_model, restore_weights, save_model
+from pipeline.core.runs import CHECKPOINT, METRICS, RunConfig
+from pipeline.model.ddx7 import Ddx7, load_model, restore_weights
 from pipeline.model.synth import Tensor
 from pipeline.training.checkpoints import (
+    Beginning,
     History,
     Row,
+    beginning,
     load_checkpoint,
-    require_same_dataset,
     save_checkpoint,
 )
 from pipeline.training.dataset import draw_batch, training_inputs
-from pipeline.training.dataset_arrays import Arrays, fingerprint, has_live
+from pipeline.training.dataset_arrays import Arrays, has_live
+from pipeline.training.earlier_training import find_training, keep_weights, replace_results
 from pipeline.training.learner import Learner
 from pipeline.training.losses import Loss, reconstruction_loss, score
 from pipeline.training.run_log import RunLog
 from pipeline.training.validation import validate
-
-CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"
-PRINTED = ("parameters", "best_step", "steps")  # figures that every ``metrics.json`` has
 
 
 def train_model(
@@ -49,8 +48,11 @@ def train_model(
     warm_start: Path | None = None,
     teacher: Path | None = None,
     resume: bool = True,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """Trains a model into a run folder, or resumes the training there.
+
+    What an earlier training left there is replaced only once the first weights can be kept.
 
     Args:
         run_dir: Receives ``config.toml``, ``checkpoint.npz`` while training, the averaged weights
@@ -64,16 +66,18 @@ def train_model(
             ones; the network has the same shape.
         teacher: Run folder whose noise and reverb are the initial ones instead.
         resume: Whether to resume from a checkpoint; otherwise training starts again.
+        replace: Whether training also starts again, instead of raising an error, if the folder
+            belongs to another configuration, data set, teacher or initial model.
 
     Returns:
         The figures of ``metrics.json``.
 
     Raises:
-        UserError: The folder belongs to another configuration or data set, or its figures or its
-            checkpoint are damaged.
+        UserError: The folder belongs to another configuration, data set, teacher or initial
+            model, or its figures or its checkpoint are damaged.
     """
-    trained_with = fingerprint(dataset)
-    finished = finished_metrics(run_dir, config, trained_with, resume=resume)
+    begun = beginning(dataset, warm_start, teacher)
+    resume, finished = find_training(run_dir, config, begun, resume=resume, replace=replace)
     if finished is not None:
         return finished
     if config.train.live_share and not has_live(dataset):
@@ -81,19 +85,14 @@ def train_model(
     keras.utils.set_random_seed(config.train.seed)
     model = _initial_model(config, warm_start=warm_start, teacher=teacher)
     learner = Learner(model, training_arrays(dataset, config), loss, config.train)
-    history: History = []
-    if resume and (run_dir / CHECKPOINT).exists():
-        history = load_checkpoint(run_dir / CHECKPOINT, learner, trained_with)
-    elif not resume:
-        remove_results(run_dir)
-    config.save(run_dir)
-    kept = _run(learner, dataset, config, history, run_dir, trained_with)
+    checkpoint = run_dir / CHECKPOINT
+    history = load_checkpoint(checkpoint, learner) if resume and checkpoint.exists() else []
+    kept = _run(learner, dataset, config, history, run_dir, begun)
     restore_weights(model, run_dir)
     metrics = _summarize(learner, dataset, history, kept, warm_start)
-    metrics["dataset"] = trained_with
-    write_json(run_dir / METRICS, metrics)
-    (run_dir / CHECKPOINT).unlink()
-    return metrics
+    write_json(run_dir / METRICS, metrics | begun)
+    checkpoint.unlink()
+    return metrics | begun
 
 
 def _summarize(
@@ -121,49 +120,6 @@ def about_training(model: Ddx7, dataset: Arrays) -> dict[str, Any]:
         "live_share": config.train.live_share if has_live(dataset) else 0.0,
         "backend": keras.backend.backend(),
     }
-
-
-def remove_results(run_dir: Path) -> None:
-    """Removes what an earlier training left, so that no old decoder plays with a new patch."""
-    for pattern in (CHECKPOINT, METRICS, WEIGHTS, "quantization.json", "decoder_*"):
-        for path in run_dir.glob(pattern):
-            path.unlink()
-
-
-def finished_metrics(
-    run_dir: Path, config: RunConfig, dataset: str, *, resume: bool
-) -> dict[str, Any] | None:
-    """Returns the metrics of a finished training run unless it is restarted, else None.
-
-    Args:
-        run_dir: The run folder.
-        config: The configuration that it must have been trained with.
-        dataset: `fingerprint` of the data set that it must have been trained with.
-        resume: Whether to keep a finished training.
-
-    Raises:
-        UserError: The folder belongs to another instrument, which even a restart does not replace,
-            or to another configuration or data set, or its figures are damaged.
-    """
-    if not (run_dir / "config.toml").exists():
-        return None
-    found = load_run(run_dir, instrument=config.instrument)
-    if not resume:
-        return None
-    if found.hash != config.hash:
-        raise UserError(
-            f"{run_dir} was trained with another configuration: "
-            "choose another --runs, or give --restart to replace it"
-        )
-    path = run_dir / METRICS
-    if not path.exists() or (run_dir / CHECKPOINT).exists():
-        return None
-    remedy = "restore it, or give --restart to train again"
-    metrics = read_json(path, remedy=remedy)
-    if not (isinstance(metrics.get("mss"), dict) and set(PRINTED) <= metrics.keys()):
-        raise UserError(f"{path} lacks figures of a finished training: {remedy}")
-    require_same_dataset(run_dir, metrics.get("dataset"), dataset)
-    return metrics
 
 
 def _initial_model(config: RunConfig, *, warm_start: Path | None, teacher: Path | None) -> Ddx7:
@@ -202,7 +158,7 @@ def _run(
     config: RunConfig,
     history: History,
     run_dir: Path,
-    trained_with: str,
+    begun: Beginning,
 ) -> Row:
     """Takes all remaining steps, and keeps averaged weights and a checkpoint in the run folder.
 
@@ -212,7 +168,7 @@ def _run(
         config: The configuration.
         history: The history so far, to which a row per validation is appended.
         run_dir: The run folder.
-        trained_with: `fingerprint` of the data set.
+        begun: What the training began with.
 
     Returns:
         The row of the history whose weights are kept.
@@ -239,10 +195,12 @@ def _run(
                 history.append({"step": step, "train_loss": train_loss})
                 history[-1] |= validate(learner, dataset)
                 kept = _kept_row(history, settings.dry_steps)
-                if kept is history[-1]:
-                    save_model(learner.model, run_dir)
                 log.write(history[-1], learner.model, dataset)
-            save_checkpoint(run_dir / CHECKPOINT, learner, history, trained_with)
+                if len(history) == 1:
+                    replace_results(learner.model, run_dir)
+                elif kept is history[-1]:
+                    keep_weights(learner.model, run_dir)
+            save_checkpoint(run_dir / CHECKPOINT, learner, history, begun)
             bar.set_postfix(loss=f"{train_loss:.2f}")
     if kept is None:
         raise UserError("nothing to train: give at least one step")

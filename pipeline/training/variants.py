@@ -22,6 +22,7 @@ def train_variant(
     start: Path | None = None,
     teacher: Path | None = None,
     resume: bool = True,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """Trains a model into a run folder, or resumes the training there.
 
@@ -34,6 +35,8 @@ def train_variant(
             always begins.
         teacher: Run folder of the teacher, which the variants in `TAUGHT` need.
         resume: Whether to resume an interrupted training; otherwise training starts again.
+        replace: Whether training also starts again, instead of raising an error, if the folder
+            belongs to another configuration, data set, teacher or start.
 
     Returns:
         The figures of ``metrics.json``.
@@ -44,9 +47,13 @@ def train_variant(
     """
     if config.variant == "tiny":
         assert teacher is not None
-        return distil_frames(run_dir, config, pitch, dataset, teacher, resume=resume)
+        return distil_frames(
+            run_dir, config, pitch, dataset, teacher, resume=resume, replace=replace
+        )
     if config.variant not in METHOD_OF_VARIANT:
-        return train_model(run_dir, config, dataset, warm_start=start, resume=resume)
+        return train_model(
+            run_dir, config, dataset, warm_start=start, resume=resume, replace=replace
+        )
     assert teacher is not None
     method = METHOD_OF_VARIANT[config.variant]
     return train_model(
@@ -57,4 +64,5 @@ def train_variant(
         warm_start=start,
         teacher=teacher,
         resume=resume,
+        replace=replace,
     )

@@ -167,7 +167,7 @@ def change_instrument_to_piano(runs):
         (cut_config, "evaluate", "config.toml"),
         (cut_dataset, "train", "flute/dataset.npz is damaged"),
         (cut_dataset, "quantize", "flute/dataset.npz is damaged"),
-        (lose_run, "quantize", f"{RUN} is not a run folder"),
+        (lose_run, "quantize", f"{RUN} does not exist"),
         (
             lose_run,
             "firmware",
@@ -178,7 +178,7 @@ def change_instrument_to_piano(runs):
             "distill",
             "run python -m pipeline.train --variant full --instrument flute",
         ),
-        (lose_run, "demo", f"{RUN} is not a run folder"),
+        (lose_run, "demo", f"{RUN} does not exist"),
         (change_instrument_to_piano, "evaluate", "holds a piano, not a flute"),
         (change_instrument_to_piano, "page", "holds a piano, not a flute"),
         (change_instrument_to_piano, "demo", f"{RUN} holds a piano, not a flute"),

@@ -16,6 +16,7 @@ from support.refusals import refusal
 from support.small_run import make_run
 from support.sounds import make_tone
 
+from pipeline import quantize
 from pipeline.core.errors import UserError
 from pipeline.core.files import TEMPORARY
 from pipeline.core.paths import PROFILE_DIR
@@ -74,6 +75,59 @@ def start_until(path, recordings, runs):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.02)
     return process
+
+
+def steps_of(checkpoint):
+    """Returns the history of a training until its checkpoint."""
+    with np.load(checkpoint) as stored:
+        return json.loads(str(stored["history"]))
+
+
+def files_of(folder):
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "logs" not in path.parts
+    }
+
+
+def test_mistyped_command_does_not_cost_the_training(recordings, tmp_path):
+    """Interrupts a training, then gives two other folders, and then the first command again."""
+    folder, checkpoint = tmp_path / "flute", tmp_path / "flute" / "full" / "checkpoint.npz"
+    command(recordings, tmp_path)
+    profile = tmp_path / "test.toml"
+    text = profile.read_text().replace("validate_every = 150", "validate_every = 2")
+    profile.write_text(text.replace("\nsteps = 2\n", "\nsteps = 5000\n"))
+
+    def interrupt(process):
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode == 130
+
+    interrupt(start_until(checkpoint, recordings, tmp_path))
+    dataset, history = (folder / "dataset.npz").read_bytes(), steps_of(checkpoint)
+    before = files_of(folder)
+
+    (tmp_path / "empty").mkdir()
+    assert "empty holds no audio" in refuse(tmp_path / "empty", tmp_path)
+    assert files_of(folder) == before
+
+    (tmp_path / "others").mkdir()
+    shutil.copy(recordings / "low.flac", tmp_path / "others")
+    (folder / "dataset.npz").unlink()
+    interrupt(start_until(folder / "dataset.npz", tmp_path / "others", tmp_path))
+    assert (folder / "dataset.npz").read_bytes() != dataset
+    assert steps_of(checkpoint) == history
+
+    resumed = start_until(checkpoint, recordings, tmp_path)
+    while steps_of(checkpoint) == history:
+        assert resumed.poll() is None, resumed.stderr.read()
+        time.sleep(0.02)
+    interrupt(resumed)
+    assert (folder / "dataset.npz").read_bytes() == dataset
+    assert steps_of(checkpoint)[: len(history)] == history
+    with pytest.raises(UserError, match=r"full: training stopped at step \d+ of 5000: continue"):
+        quantize.main(["--run", str(folder / "full")])
 
 
 def is_running(pid):

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+import numpy as np
 import pytest
 
 from pipeline.core import paths
@@ -13,7 +14,7 @@ from pipeline.core.model_choice import (
     chosen_models,
     modelled_instruments,
 )
-from pipeline.core.runs import RunConfig, decoder_name
+from pipeline.core.runs import WEIGHTS, RunConfig, decoder_name
 
 DECODER = decoder_name("int8")
 
@@ -75,6 +76,22 @@ def test_own_model_that_is_not_quantized_is_named_with_the_command(places):
     make(places / "models/clarinet/reduced")
     assert choose("clarinet").startswith("models/clarinet/reduced (pretrained; runs/clarinet/red")
     assert choose("clarinet").endswith(f"not quantized: {command})")
+
+
+def test_own_model_whose_training_stopped_is_not_played(places):
+    own = make(places / "runs/flute/reduced_cd")
+    RunConfig("flute", "flute", "reduced_cd", TcnConfig(2, 8), TrainConfig(steps=90)).save(own)
+    np.savez(own / "checkpoint.npz", history=np.array('[{"step": 30}]'))
+    stopped = "runs/flute/reduced_cd: training stopped at step 30 of 90: continue with python -m "
+    for file in (DECODER, WEIGHTS):
+        with pytest.raises(UserError, match=f"^no flute can be played: {stopped}"):
+            choose_model("flute", file=file)
+    make(places / "models/flute/tiny")
+    assert choose().startswith(f"models/flute/tiny (pretrained; {stopped}")
+    make(places / "runs/flute/reduced")
+    assert choose() == "runs/flute/reduced (trained here)"
+    (own / "metrics.json").touch()
+    assert choose() == "runs/flute/reduced_cd (trained here)"
 
 
 def test_missing_model_is_reported_with_the_command_that_makes_it(places):

@@ -69,7 +69,8 @@ def test_training_receives_profile_and_changes(tmp_path):
     for stage in stages:
         trains = stage.module in ("train", "distill")
         line = " ".join(stage.arguments)
-        assert trains == line.endswith("--profile quick --batch-size=3 --steps=9")
+        words = "--profile quick --batch-size=3 --steps=9 --restart-if-changed"
+        assert trains == line.endswith(words)
 
 
 def test_student_that_starts_from_the_reduced_model_waits_for_it(tmp_path):
@@ -148,6 +149,63 @@ def test_changed_option_outdates_only_what_depends_on_it(tmp_path, changes, repe
     assert run_outdated(tmp_path, first) == []
     second = replace(first, profile=replace(profile, **own), **others)
     assert run_outdated(tmp_path, second) == repeated
+
+
+def run_recorded(folder, request, *, interrupted=None):
+    """Runs the stages that are not up to date; each writes what its inputs and options determine.
+
+    Args:
+        folder: The instrument's folder.
+        request: What is asked for.
+        interrupted: The module of the stage that is interrupted.
+
+    Returns:
+        The modules of the stages that began.
+    """
+    files = InstrumentFiles("flute", folder)
+    keep_request(request, files.request)
+    began = []
+    for stage in plan_stages(files, request):
+        if stage.is_done:
+            continue
+        began.append(stage.module)
+        inputs = stage.begin()
+        if stage.module == interrupted:
+            break
+        stage.makes.parent.mkdir(parents=True, exist_ok=True)
+        # The table of presets is the same for other weights.
+        constant = stage.makes.name == "instruments.c"
+        stage.makes.write_text("presets" if constant else f"{inputs}")
+        stage.mark_done(inputs)
+    return began
+
+
+def test_first_command_repeats_nothing_after_another_that_failed_early(tmp_path):
+    first = Request(load_profile("quick"), ALL, audio=AUDIO)
+    assert len(run_recorded(tmp_path, first)) == 10
+    second = replace(first, recordings=[Path("elsewhere.wav")], changes={"steps": 9})
+    keep_request(second, InstrumentFiles("flute", tmp_path).request)
+    assert run_recorded(tmp_path, first) == []
+    assert run_recorded(tmp_path, second, interrupted="data") == ["data"]
+    assert run_recorded(tmp_path, first) == ["data"]
+    assert run_recorded(tmp_path, second, interrupted="train") == ["data", "train"]
+    # The data set and the first model are made again, and equal; nothing that follows is.
+    assert run_recorded(tmp_path, first) == ["data", "train"]
+
+
+def test_interrupted_stage_is_repeated_though_its_earlier_result_is_there(tmp_path):
+    first = Request(load_profile("quick"), ALL, audio=AUDIO)
+    run_recorded(tmp_path, first)
+    second = replace(first, profile=replace(first.profile, qat_epochs=7))
+    assert run_recorded(tmp_path, second, interrupted="quantize") == ["quantize"]
+    assert run_recorded(tmp_path, first) == ["quantize"]  # it may have left half of its files
+
+
+def test_other_weights_reach_the_firmware_through_an_equal_table_of_presets(tmp_path):
+    first = Request(load_profile("quick"), ALL, audio=AUDIO)
+    run_recorded(tmp_path, first)
+    began = run_recorded(tmp_path, replace(first, changes={"steps": 9}))
+    assert began[-5:] == ["codegen", "codegen", "firmware", "evaluate", "page"]
 
 
 def test_planned_seconds_grow_with_the_sound_that_is_trained_on(tmp_path):

@@ -130,7 +130,7 @@ def test_tiny_student_is_no_teacher_of_the_next_one(tmp_path, dataset_path, dist
 
 def test_finished_student_of_another_teacher_is_refused(distilled, dataset):
     other = MODEL_DIR / "flute" / "reduced_cd"
-    with pytest.raises(UserError, match=r"another teacher than .*: .* give --restart"):
+    with pytest.raises(UserError, match=r"from another teacher or .*: .* give --restart"):
         frame_distillation.distil_frames(distilled[0], tiny(), INSTRUMENT.data, dataset, other)
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -15,7 +16,8 @@ from support.tone_dataset import INSTRUMENT, SETTINGS, settings, write_dataset
 from pipeline import train
 from pipeline.core.constants import CLIP_FRAMES
 from pipeline.core.errors import UserError
-from pipeline.model.ddx7 import Ddx7, load_model
+from pipeline.core.runs import load_run
+from pipeline.model.ddx7 import Ddx7, load_model, restore_weights
 from pipeline.training import checkpoints, distillation, loop
 from pipeline.training import losses as training_losses
 from pipeline.training.dataset import crop_clips, draw_batch, drop_lead, load_dataset, model_inputs
@@ -130,29 +132,93 @@ def test_damaged_figures_of_a_finished_training_are_named(
 def test_checkpoint_without_a_history_is_damaged(tmp_path, dataset, history):
     learner = Learner(Ddx7(settings()), {}, training_losses.reconstruction_loss, settings().train)
     path = tmp_path / "checkpoint.npz"
-    checkpoints.save_checkpoint(path, learner, json.loads(history), "data")
+    checkpoints.save_checkpoint(path, learner, json.loads(history), {"dataset": "data"})
     with pytest.raises(UserError, match=r"is damaged \(its history is no list of steps\): delete"):
-        checkpoints.load_checkpoint(path, learner, "data")
+        checkpoints.load_checkpoint(path, learner)
 
 
-def test_checkpoint_belongs_to_its_data_set(tmp_path):
-    learner = Learner(Ddx7(settings()), {}, training_losses.reconstruction_loss, settings().train)
-    path, history = tmp_path / "checkpoint.npz", [{"step": 3}]
-    checkpoints.save_checkpoint(path, learner, history, "data")
-    assert checkpoints.load_checkpoint(path, learner, "data") == history
-    with pytest.raises(UserError, match="trained with another data set"):
-        checkpoints.load_checkpoint(path, learner, "other")
+class StoppedError(Exception):
+    """Stands for Ctrl-C."""
 
 
-def test_restart_removes_the_decoders_of_the_replaced_model(tmp_path, dataset, monkeypatch):
+@pytest.fixture
+def stop(replace):
+    """Records which batches are drawn, and stops before the one of step ``stop.at``."""
+
+    def draw(dataset, settings, step):
+        if step == stop.at:
+            raise StoppedError
+        stop.steps.append(step)
+        return draw_batch(dataset, settings, step)
+
+    stop = SimpleNamespace(at=None, steps=[])
+    replace(draw_batch, draw)
+    return stop
+
+
+@pytest.fixture
+def interrupted(tmp_path, dataset, stop):
+    """Returns the folder of a training that was interrupted after a validation, at step 4 of 9."""
+    stop.at = 4
+    with pytest.raises(StoppedError):
+        loop.train_model(tmp_path / "run", settings(), dataset)
+    stop.at, stop.steps = None, []
+    return tmp_path / "run"
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changed", ["data set", "steps", "initial model"])
+def test_other_training_costs_nothing_until_it_has_weights(
+    interrupted, dataset, other_dataset, trained, stop, changed
+):
+    before = files_of(interrupted)
+    other = {
+        "data set": (settings(), other_dataset, {}),
+        "steps": (settings(steps=8), dataset, {}),
+        "initial model": (settings(), dataset, {"warm_start": trained}),
+    }[changed]
+    with pytest.raises(UserError, match=r"run was trained .*another .* --restart"):
+        loop.train_model(interrupted, *other[:2], **other[2])
+    stop.at = 2
+    with pytest.raises(StoppedError):
+        loop.train_model(interrupted, *other[:2], **other[2], replace=True)
+    assert files_of(interrupted) == before
+
+    stop.at, stop.steps = None, []
+    metrics = loop.train_model(interrupted, settings(), dataset, replace=True)
+    assert stop.steps == [3, 4, 5, 6, 7, 8] and metrics["steps"] == 9
+
+
+def test_other_training_replaces_model_decoders_and_figures(tmp_path, trained, other_dataset):
     # Otherwise an old decoder would play with a new patch until the next quantization.
-    stale = [tmp_path / name for name in ("decoder_int8.tflite", "decoder_int8.npz", loop.WEIGHTS)]
+    run_dir = tmp_path / "run"
+    shutil.copytree(trained, run_dir)
+    stale = [run_dir / name for name in ("decoder_int8.tflite", "decoder_int8.npz")]
     for path in stale:
         path.write_bytes(b"old")
-    monkeypatch.setattr(loop, "_run", lambda *_: {})
-    with pytest.raises(UserError, match=r"model\.weights\.h5"):
-        loop.train_model(tmp_path, settings(steps=1), dataset, resume=False)
+    before = files_of(run_dir)
+    loop.train_model(run_dir, settings(steps=1), other_dataset, replace=True)
+    after = files_of(run_dir)
     assert not any(path.exists() for path in stale)
+    assert before.keys() - after.keys() == {path.name for path in stale}
+    assert all(after[name] != before[name] for name in after)
+
+
+@pytest.mark.slow
+def test_decoders_of_earlier_weights_do_not_outlive_them(interrupted, dataset):
+    stale = interrupted / "decoder_int8.tflite"  # an earlier version quantized unfinished models
+    stale.write_bytes(b"old")
+    loop.train_model(interrupted, settings(), dataset)
+    assert not stale.exists()
+
+
+def test_unfinished_model_is_refused_with_its_step(interrupted):
+    with pytest.raises(UserError, match=r"run: training stopped at step 3 of 9: continue with "):
+        load_model(interrupted)
 
 
 def test_averages_are_exponential_and_leave_the_trained_weights_alone(dataset):
@@ -253,7 +319,7 @@ def test_killed_training_loses_nothing(tmp_path, dataset_path):
     process.wait()
     with np.load(run_dir / "checkpoint.npz") as stored:
         assert all(np.isfinite(stored[name]).all() for name in stored if "variable" in name)
-    load_model(run_dir)
+    restore_weights(Ddx7(load_run(run_dir, finished=False)), run_dir)
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert (run_dir / "metrics.json").exists()
     assert not (run_dir / "checkpoint.npz").exists()
