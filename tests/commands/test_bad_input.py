@@ -132,6 +132,12 @@ def cut_dataset(runs):
     cut(runs / "flute" / "dataset.npz")
 
 
+def stop_training(runs):
+    for variant in ("full", "reduced_cd"):
+        path = runs / "flute" / variant / "checkpoint.npz"
+        np.savez(path, history=np.array('[{"step": 3}]'))
+
+
 def set_unknown_op(runs):
     path = runs / RUN / "decoder_int8.tflite"
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(path.read_bytes()))
@@ -167,6 +173,10 @@ def change_instrument_to_piano(runs):
         (cut_config, "evaluate", "config.toml"),
         (cut_dataset, "train", "flute/dataset.npz is damaged"),
         (cut_dataset, "quantize", "flute/dataset.npz is damaged"),
+        *(
+            (stop_training, command, "training stopped at step 3 of ")
+            for command in ("quantize", "convert", "codegen", "firmware", "evaluate", "distill")
+        ),
         (lose_run, "quantize", f"{RUN} does not exist"),
         (
             lose_run,
