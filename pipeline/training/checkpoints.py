@@ -16,6 +16,7 @@ from pipeline.training.dataset_arrays import Arrays, fingerprint
 from pipeline.training.learner import Learner
 
 REMEDY = "delete it to train from the start"
+REPLACE = "choose another --runs, or give --restart to replace it"
 Row = dict[str, Any]  # step, loss, and the figures of a validation
 History = list[Row]
 Beginning = dict[str, str]  # hashes of what a training began with; see `beginning`
@@ -107,7 +108,4 @@ def require_same_beginning(run_dir: Path, found: Mapping[str, Any], begun: Begin
         ("models", "from another teacher or initial model"),
     ):
         if found.get(name) not in (None, begun[name]):
-            raise OtherTrainingError(
-                f"{run_dir} was trained {words}: "
-                "choose another --runs, or give --restart to replace it"
-            )
+            raise OtherTrainingError(f"{run_dir} was trained {words}: {REPLACE}")

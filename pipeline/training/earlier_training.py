@@ -8,6 +8,7 @@ from pipeline.core.files import read_json
 from pipeline.core.runs import CHECKPOINT, METRICS, WEIGHTS, RunConfig, load_run
 from pipeline.model.ddx7 import Ddx7, save_model
 from pipeline.training.checkpoints import (
+    REPLACE,
     Beginning,
     OtherTrainingError,
     checkpoint_beginning,
@@ -63,14 +64,12 @@ def find_training(
         return False, None
     try:
         if found.hash != config.hash:
-            raise OtherTrainingError(
-                f"{run_dir} was trained with another configuration: "
-                "choose another --runs, or give --restart to replace it"
-            )
+            raise OtherTrainingError(f"{run_dir} was trained with another configuration: {REPLACE}")
         return True, _finished_metrics(run_dir, begun)
-    except OtherTrainingError:
+    except OtherTrainingError as error:
         if not replace:
             raise
+        print(f"{str(error).removesuffix(REPLACE)}training starts again", flush=True)
         return False, None
 
 

@@ -1,6 +1,7 @@
 """Training reduces the loss, and an interruption or a kill neither changes nor loses anything."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -173,7 +174,7 @@ def files_of(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("changed", ["data set", "steps", "initial model"])
 def test_other_training_costs_nothing_until_it_has_weights(
-    interrupted, dataset, other_dataset, trained, stop, changed
+    interrupted, dataset, other_dataset, trained, stop, capsys, changed
 ):
     before = files_of(interrupted)
     other = {
@@ -187,6 +188,9 @@ def test_other_training_costs_nothing_until_it_has_weights(
     with pytest.raises(StoppedError):
         loop.train_model(interrupted, *other[:2], **other[2], replace=True)
     assert files_of(interrupted) == before
+    assert re.search(
+        r"run was trained .*another .*: training starts again", capsys.readouterr().out
+    )
 
     stop.at, stop.steps = None, []
     metrics = loop.train_model(interrupted, settings(), dataset, replace=True)
