@@ -95,11 +95,11 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
         definitions["CMSIS_CORE_DIR"], definitions["CMSIS_DSP_DIR"] = fetch_cmsis()
     build_dir = build_dir.resolve()
     with locked(build_dir):
-        if not ALL_BOARDS[board].weight_memory.copied_bytes or "WEIGHTS_IN_FLASH" in settings:
+        if not ALL_BOARDS[board].weight_memory.copied_bytes:
             _compile(board, build_dir, definitions, target)
         else:
             try:
-                _compile(board, build_dir, {**definitions, "WEIGHTS_IN_FLASH": "OFF"}, target)
+                _compile(board, build_dir, {"WEIGHTS_IN_FLASH": "OFF", **definitions}, target)
             except UserError:  # with OFF, the linker does not report how many bytes are missing
                 _compile(board, build_dir, {**definitions, "WEIGHTS_IN_FLASH": "ON"}, target)
     return Program(board, build_dir / target)

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.core.constants import SAMPLE_RATE
 from pipeline.core.errors import UserError
+from pipeline.core.markdown import counted
 from pipeline.core.paths import BUILD_DIR
 from pipeline.target.board_types import Board
 from pipeline.target.build import OverflowingError
@@ -169,8 +170,8 @@ def check_time(
     if share > estimate.limit:
         most = estimate.most_voices(n_voices)
         raise UserError(
-            f"{n_voices} voices are too slow for {board.name}: the worst block would take "
-            f"{100 * share:.0f} % of its time, and {100 * estimate.limit:.0f} % are allowed; "
+            f"{board.name} has no time for {counted(n_voices, 'voice')}: the worst block would "
+            f"take {100 * share:.0f} % of it, and {100 * estimate.limit:.0f} % are allowed; "
             + remedy(n_voices, in_memory=n_voices, in_time=most)
         )
     return share

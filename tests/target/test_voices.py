@@ -87,7 +87,7 @@ def test_voices_that_are_too_slow_are_refused_with_the_number_that_is_not(tmp_pa
     most = estimate.most_voices(64)
     assert 2 <= most < 6
     given = argparse.Namespace(board="pico", voices=16, option=[])
-    message = rf"16 voices are too slow for pico: .* time for {most} of 16 voices: --voices {most}$"
+    message = rf"pico has no time for 16 voices: .* time for {most} of 16 voices: --voices {most}$"
     with pytest.raises(UserError, match=message):
         sources.describe_time(given, generated)
     given.voices = most

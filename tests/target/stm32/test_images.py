@@ -228,5 +228,6 @@ def test_model_that_is_a_word_too_large_is_refused_with_the_bytes_missing(
 def test_voices_that_do_not_fit_are_refused_with_the_bytes_of_ram_missing(tmp_path):
     presets.write_firmware_source([SHIPPED], tmp_path / "generated")
     settings = {"GENERATED_DIR": tmp_path / "generated", "PLAYER_VOICES": 128}
+    settings |= {"WEIGHTS_IN_FLASH": "OFF"}  # with which the linker does not report them
     with pytest.raises(UserError, match=r"\d+ bytes of RAM are missing; take .* fewer voices"):
         make("stm32f4_discovery", tmp_path / "build", settings, "play")
