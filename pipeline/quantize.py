@@ -25,6 +25,7 @@ from pipeline.core.cli import command_line, run_main
 from pipeline.core.options import add_run
 from pipeline.core.parser import Parser, whole
 from pipeline.core.paths import shown
+from pipeline.core.processes import used_alone
 from pipeline.core.runs import load_run
 from pipeline.core.training_options import add_dataset
 from pipeline.quantization.selection import quantize_run
@@ -48,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     load_run(args.run)
     print(f"comparing ways to quantize {shown(args.run)}, which takes a minute or two", flush=True)
-    figures = quantize_run(args.run, dataset=args.dataset, epochs=args.epochs)
+    with used_alone(args.run):
+        figures = quantize_run(args.run, dataset=args.dataset, epochs=args.epochs)
     print(f"{'format':8} {'method':14} {'level error':>12} {'MSS to float':>13}")
     for fmt, methods in figures["methods"].items():
         for method, row in methods.items():

@@ -19,7 +19,7 @@ from pipeline.audio.sound_files import announced_seconds
 from pipeline.core.cli import command_line, run_main
 from pipeline.core.constants import VARIANTS
 from pipeline.core.errors import UserError
-from pipeline.core.instrument_config import DataConfig, load_instrument
+from pipeline.core.instrument_config import DataConfig, InstrumentConfig, load_instrument
 from pipeline.core.options import add_instrument, add_runs
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not place.exists():
             raise UserError(f"{place} does not exist: give a folder of recordings")
     sound_sets = chosen_sound_sets(args, config)
-    request = _request(args, has_corpus=config.corpus is not None)
+    request = _request(args, config)
     files = InstrumentFiles(args.instrument, args.runs / args.instrument)
     folder, profile = files.held_out / files.instrument, request.profile
     stages = plan_stages(
@@ -92,16 +92,16 @@ def _parser() -> Parser:
     return parser
 
 
-def _request(args: argparse.Namespace, *, has_corpus: bool) -> Request:
+def _request(args: argparse.Namespace, config: InstrumentConfig) -> Request:
     profile = load_profile(args.profile or default_profile())
     recordings = [path for place in args.audio for path in list_sounds(place)[0]]
     return Request(
         profile=profile,
         variants=profile.variants_for(args.students),
+        instrument=config,
         audio=args.audio,
         recordings=recordings,
         minutes=announced_seconds(recordings) / 60,
-        has_corpus=has_corpus,
         data_options=_data_options(args),
         changes={} if args.steps is None else {"steps": args.steps},
     )

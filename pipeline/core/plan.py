@@ -164,6 +164,7 @@ def _quantization_stages(files: InstrumentFiles, variant: str, request: Request)
             report,
             [files.request("quantization"), run_dir / "metrics.json"],
             seconds=_QUANTIZE_SECONDS + epochs * _EPOCH_SECONDS,
+            products=[run_dir / f"decoder_{fmt}.tflite" for fmt in FORMATS],
         )
     ]
     for fmt in FORMATS:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import atomic_write
+from pipeline.core.instrument_config import InstrumentConfig
+from pipeline.core.patch_files import resolve_patch
 from pipeline.core.profiles import Profile
 
 
@@ -17,20 +19,20 @@ class Request:
     Attributes:
         profile: The profile.
         variants: Models to train, in order; the firmware plays the last one.
+        instrument: The instrument's file, whose entries outdate what depends on them, too.
         audio: Folders of recordings; empty for the default corpus.
         recordings: The files in them.
         minutes: Length of the recordings, for the estimate of the time.
-        has_corpus: Whether music can be composed for the instrument.
         data_options: Further options of `pipeline.data`.
         changes: Entries of `TrainConfig` that replace those of the profile.
     """
 
     profile: Profile
     variants: Sequence[str]
+    instrument: InstrumentConfig
     audio: Sequence[Path] = ()
     recordings: Sequence[Path] = ()
     minutes: float = 0.0
-    has_corpus: bool = True
     data_options: Sequence[str] = ()
     changes: dict[str, float] = field(default_factory=dict)
 
@@ -42,21 +44,35 @@ class Request:
     @property
     def parts(self) -> dict[str, dict[str, Any]]:
         """What each model and each kind of other stage is asked for, by name."""
+        instrument = self.instrument
+        patch = str(resolve_patch(instrument.patch, instrument.instrument))
         trainings = {
             variant: {
                 "training": asdict(self.profile.training(variant, **self.changes)),
                 "teacher": self.teacher_of(variant),
+                "network": asdict(instrument.tcn(variant)),
+                "patch": patch,
             }
             for variant in self.variants
         }
         recordings = [str(path.resolve()) for path in self.recordings]
         return {
             **trainings,
-            "data": {"options": list(self.data_options), "recordings": recordings},
+            "data": {
+                "options": list(self.data_options),
+                "recordings": recordings,
+                "analysis": asdict(instrument.data),
+                "corpus": asdict(instrument.corpus) if instrument.corpus else None,
+            },
             "quantization": {"epochs": self.profile.qat_epochs},
             "firmware": {"variant": self.played},
             "comparison": {"variants": list(self.variants), "takes": self.profile.takes},
         }
+
+    @property
+    def has_corpus(self) -> bool:
+        """Whether music can be composed for the instrument."""
+        return self.instrument.corpus is not None
 
     def teacher_of(self, variant: str) -> str:
         """Returns the variant that teaches another, if that has a teacher."""

@@ -17,6 +17,7 @@ from pipeline.core.schema import Identifier, OneOf, fields_of, from_table
 
 WEIGHTS = "model.weights.h5"  # name of the weights file in a run folder
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"  # of an unfinished and a finished training
+LOGS = "logs"  # folder of a training's log
 
 
 def decoder_name(fmt: str) -> str:
@@ -99,7 +100,10 @@ def _why_no_run(run_dir: Path) -> str:
 
 def is_unfinished(run_dir: Path) -> bool:
     """Whether the training of a run folder has begun and not ended."""
-    return (run_dir / CHECKPOINT).is_file() and not (run_dir / METRICS).is_file()
+    has_begun = (run_dir / CHECKPOINT).is_file() or (
+        (run_dir / WEIGHTS).is_file() and (run_dir / LOGS).is_dir()
+    )
+    return has_begun and not (run_dir / METRICS).is_file()
 
 
 def steps_done(run_dir: Path) -> int:
@@ -125,9 +129,11 @@ def how_to_finish(run_dir: Path) -> str:
     if (run_dir.parent / "request" / f"{run_dir.name}.json").is_file():  # of pipeline.run
         runs = runs_option(run_dir.parent.parent)
         command = f"python -m pipeline.run --instrument {config.instrument}{runs}"
+    done = steps_done(run_dir)
+    state = f"stopped at step {done} of {config.train.steps}" if done else "has not ended"
     return (
-        f"{shown(run_dir)}: training stopped at step {steps_done(run_dir)} of "
-        f"{config.train.steps}: continue with {command} and the options that it began with"
+        f"{shown(run_dir)}: training {state}: continue with {command} and the options that it "
+        "began with"
     )
 
 

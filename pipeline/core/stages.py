@@ -30,6 +30,7 @@ class Stage:
         seconds: How long it takes on two idle cores, roughly; a run's time left is estimated from
             these and from how fast the stages have been so far.
         prepare: Called before the command starts, unless the stage is up to date.
+        products: Other files that it writes, without which it runs again.
         record: Keeps what `needs` contained (see `pipeline.core.stage_inputs`); without it, a need
             has changed if it is newer than `makes`.
     """
@@ -41,12 +42,13 @@ class Stage:
     needs: Sequence[Path]
     seconds: float = 1.0
     prepare: Callable[[], None] | None = None
+    products: Sequence[Path] = ()
     record: Path | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether its result exists and is up to date."""
-        if not self.makes.exists():
+        if not all(path.exists() for path in (self.makes, *self.products)):
             return False
         if self.record is not None and self.record.exists():
             return recorded_inputs(self.record) == read_inputs(self.needs)

@@ -110,6 +110,7 @@ def _compile(board: str, build_dir: Path, definitions: Settings, target: str) ->
     configure = ["cmake", "-S", APP_DIR, "-B", build_dir, "-G", "Ninja", *options]
     purpose = f"configuration for {board}"
     log = build_dir / "configure.log"
+    _drop_cache_of_another_folder(build_dir)
     try:
         output = run_tool(configure, purpose=purpose, log=log)
     except UserError:
@@ -128,6 +129,14 @@ def _compile(board: str, build_dir: Path, definitions: Settings, target: str) ->
     except UserError:
         _raise_if_overflowing(log.read_text(), target, board)
         raise
+
+
+def _drop_cache_of_another_folder(build_dir: Path) -> None:
+    """Removes CMake's cache if the folder was copied or moved, which CMake refuses."""
+    cache = build_dir / "CMakeCache.txt"
+    made_in = f"CMAKE_CACHEFILE_DIR:INTERNAL={build_dir}\n"
+    if cache.is_file() and made_in not in cache.read_text():
+        cache.unlink()
 
 
 def _raise_if_overflowing(log: str, target: str, board: str) -> None:

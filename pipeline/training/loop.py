@@ -19,7 +19,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.instrument_config import TrainConfig
 from pipeline.core.paths import shown
-from pipeline.core.runs import CHECKPOINT, METRICS, RunConfig
+from pipeline.core.runs import CHECKPOINT, LOGS, METRICS, RunConfig
 from pipeline.model.ddx7 import Ddx7, load_model, restore_weights
 from pipeline.model.synth import Tensor
 from pipeline.training.checkpoints import (
@@ -174,7 +174,7 @@ def _run(
         The row of the history whose weights are kept.
     """
     settings = config.train
-    log = RunLog(run_dir / "logs")
+    log = RunLog(run_dir / LOGS)
     losses: list[Tensor] = []
     step = int(history[-1]["step"]) if history else 0
     kept = _kept_row(history, settings.dry_steps)

@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.instrument_config import TrainConfig
+from pipeline.core.instrument_config import TcnConfig, TrainConfig, load_instrument
 from pipeline.core.plan import InstrumentFiles, plan_stages, training_seconds
 from pipeline.core.profiles import known_profiles, load_profile
 from pipeline.core.request import Request, keep_request
 
 AUDIO = [Path("recordings")]
+FLUTE = load_instrument("flute")
 
 
 def plan(tmp_path, name="quick", **options):
     profile = load_profile(name)
-    request = Request(profile, **{"variants": profile.variants, "audio": AUDIO} | options)
+    request = Request(
+        profile, **{"variants": profile.variants, "instrument": FLUTE, "audio": AUDIO} | options
+    )
     return plan_stages(InstrumentFiles("flute", tmp_path), request)
 
 
@@ -52,7 +55,9 @@ def test_data_stage_receives_sources_and_options(tmp_path):
 
 
 def test_instrument_without_a_corpus_learns_no_expression(tmp_path):
-    modules = [stage.module for stage in plan(tmp_path, "shipped", has_corpus=False)]
+    modules = [
+        stage.module for stage in plan(tmp_path, "shipped", instrument=replace(FLUTE, corpus=None))
+    ]
     assert "expression" not in modules
 
 
@@ -107,8 +112,9 @@ def run_outdated(tmp_path, request):
         if not stage.is_done:
             commands.append(f"{stage.module} {stage.makes.relative_to(tmp_path).parts[0]}")
             stage.makes.parent.mkdir(parents=True, exist_ok=True)
-            stage.makes.touch()
-            os.utime(stage.makes, (0, time.time() + seconds))
+            for path in (*stage.products, stage.makes):
+                path.touch()
+                os.utime(path, (0, time.time() + seconds))
     return list(dict.fromkeys(commands))
 
 
@@ -134,6 +140,15 @@ LAST = ["firmware firmware", "evaluate page", "page page"]
         ),
         ({"qat_epochs": 7}, [*QUANTIZED, *LAST]),
         ({"takes": 3}, LAST[1:]),
+        ({"instrument": replace(FLUTE, patch="violin")}, [*TRAINED, *QUANTIZED, *LAST]),
+        (
+            {"instrument": replace(FLUTE, reduced=TcnConfig(n_blocks=2, hidden_channels=8))},
+            [*TRAINED[1:], *QUANTIZED, *LAST],
+        ),
+        (
+            {"instrument": replace(FLUTE, data=replace(FLUTE.data, f0_min_hz=300.0))},
+            ["data dataset.npz", "expression expression.toml", *TRAINED, *QUANTIZED, *LAST],
+        ),
         (
             {"data_options": ["--hold-out", "two"]},
             ["data dataset.npz", "expression expression.toml", *TRAINED, *QUANTIZED, *LAST],
@@ -144,7 +159,7 @@ def test_changed_option_outdates_only_what_depends_on_it(tmp_path, changes, repe
     profile = replace(load_profile("quick"), expression=True)
     own = {name: changes[name] for name in ("qat_epochs", "takes") if name in changes}
     others = {name: value for name, value in changes.items() if name not in own}
-    first = Request(profile, ALL, audio=AUDIO)
+    first = Request(profile, ALL, FLUTE, audio=AUDIO)
     assert len(run_outdated(tmp_path, first)) == 10
     assert run_outdated(tmp_path, first) == []
     second = replace(first, profile=replace(profile, **own), **others)
@@ -175,13 +190,14 @@ def run_recorded(folder, request, *, interrupted=None):
         stage.makes.parent.mkdir(parents=True, exist_ok=True)
         # The table of presets is the same for other weights.
         constant = stage.makes.name == "instruments.c"
-        stage.makes.write_text("presets" if constant else f"{inputs}")
+        for path in (*stage.products, stage.makes):
+            path.write_text("presets" if constant else f"{inputs}")
         stage.mark_done(inputs)
     return began
 
 
 def test_first_command_repeats_nothing_after_another_that_failed_early(tmp_path):
-    first = Request(load_profile("quick"), ALL, audio=AUDIO)
+    first = Request(load_profile("quick"), ALL, FLUTE, audio=AUDIO)
     assert len(run_recorded(tmp_path, first)) == 10
     second = replace(first, recordings=[Path("elsewhere.wav")], changes={"steps": 9})
     keep_request(second, InstrumentFiles("flute", tmp_path).request)
@@ -193,8 +209,15 @@ def test_first_command_repeats_nothing_after_another_that_failed_early(tmp_path)
     assert run_recorded(tmp_path, first) == ["data", "train"]
 
 
+def test_lost_decoder_is_quantized_again(tmp_path):
+    first = Request(load_profile("quick"), ALL, FLUTE, audio=AUDIO)
+    run_recorded(tmp_path, first)
+    (tmp_path / "reduced_cd" / "decoder_int8.tflite").unlink()
+    assert run_recorded(tmp_path, first) == ["quantize"]  # which makes an equal one
+
+
 def test_interrupted_stage_is_repeated_though_its_earlier_result_is_there(tmp_path):
-    first = Request(load_profile("quick"), ALL, audio=AUDIO)
+    first = Request(load_profile("quick"), ALL, FLUTE, audio=AUDIO)
     run_recorded(tmp_path, first)
     second = replace(first, profile=replace(first.profile, qat_epochs=7))
     assert run_recorded(tmp_path, second, interrupted="quantize") == ["quantize"]
@@ -202,7 +225,7 @@ def test_interrupted_stage_is_repeated_though_its_earlier_result_is_there(tmp_pa
 
 
 def test_other_weights_reach_the_firmware_through_an_equal_table_of_presets(tmp_path):
-    first = Request(load_profile("quick"), ALL, audio=AUDIO)
+    first = Request(load_profile("quick"), ALL, FLUTE, audio=AUDIO)
     run_recorded(tmp_path, first)
     began = run_recorded(tmp_path, replace(first, changes={"steps": 9}))
     assert began[-5:] == ["codegen", "codegen", "firmware", "evaluate", "page"]

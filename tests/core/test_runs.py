@@ -79,6 +79,16 @@ def test_unfinished_training_is_refused_with_its_step_and_the_command_that_conti
     assert load_run(full).variant == "full" and find_run("flute", "full", tmp_path) == full
 
 
+def test_training_whose_checkpoint_was_deleted_has_not_ended(tmp_path):
+    full = tmp_path / "flute" / "full"
+    interrupt(full, 1500)
+    (full / "checkpoint.npz").unlink()
+    assert load_run(full).variant == "full"  # a model from elsewhere, without figures
+    (full / "logs").mkdir()
+    with pytest.raises(UserError, match=rf"^{full}: training has not ended: continue with python"):
+        load_run(full)
+
+
 @pytest.mark.parametrize("history", ["", "[]", "[1]", '[{"step": null}]'])
 def test_unfinished_training_with_a_damaged_checkpoint_is_named(tmp_path, history):
     interrupt(tmp_path / "full", 2)

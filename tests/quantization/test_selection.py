@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from support.networks import tcn_weights
 
+from pipeline import quantize
 from pipeline.core.errors import UserError
 from pipeline.core.instrument_config import TcnConfig, TrainConfig
 from pipeline.core.patch_files import load_patch
+from pipeline.core.processes import used_alone
 from pipeline.core.runs import RunConfig
 from pipeline.emit.presets import Preset, write_firmware_source
 from pipeline.model.ddx7 import Ddx7, save_model
@@ -323,6 +325,12 @@ def test_run_folder_that_cannot_be_quantized_is_refused(run_dir, damage, message
     damage(run_dir)
     with pytest.raises(UserError, match=message):
         quantize_run(run_dir, epochs=0)
+    assert not (run_dir / "decoder_int8.tflite").exists()
+
+
+def test_model_that_is_being_trained_is_not_quantized(run_dir):
+    with used_alone(run_dir), pytest.raises(UserError, match="is in use by another command"):
+        quantize.main(["--run", str(run_dir)])
     assert not (run_dir / "decoder_int8.tflite").exists()
 
 

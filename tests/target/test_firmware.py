@@ -1,6 +1,7 @@
 """The firmware on every board equals the Python simulation of the device bit for bit."""
 
 import json
+import shutil
 import wave
 from pathlib import Path
 
@@ -324,3 +325,14 @@ def test_render_application_reports_a_full_disk(built):
         for arguments in (["frames", "/dev/full"], ["frames", "pcm", "/dev/full"]):
             run = run_program(program, arguments=arguments, inputs=inputs)
             assert (run.status, run.console) == (2, "error: cannot write all of /dev/full\n")
+
+
+@pytest.mark.firmware
+def test_copied_build_folder_is_configured_anew(tmp_path):
+    source = tmp_path / "main.c"
+    source.write_text("int main(void) { return 0; }\n")
+    build_program("host", [source], out=tmp_path / "first")
+    shutil.copytree(tmp_path / "first", tmp_path / "second")
+    program = build_program("host", [source], out=tmp_path / "second")
+    assert program.elf.parent == tmp_path / "second"
+    assert run_program(program).status == 0
