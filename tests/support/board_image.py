@@ -11,21 +11,22 @@ from pipeline.core.constants import HOP_SAMPLES
 from pipeline.target.boards import INSTRUMENT_BOARDS
 from pipeline.target.flash_image import stored_parts
 
-# Core, the function that starts, and memories that the linker fills: address and bytes.
-BOARDS = {
-    "pico2": (arm_const.UC_CPU_ARM_CORTEX_M33, "boot_load", {0x20000000: 520 << 10}),
-    "stm32f4_discovery": (
-        arm_const.UC_CPU_ARM_CORTEX_M4,
-        "board_start",
-        {0x20000000: 128 << 10, 0x10000000: 64 << 10},  # RAM, CCM
-    ),
-    "nucleo_h743zi": (
-        arm_const.UC_CPU_ARM_CORTEX_M7,
-        "board_start",
-        {0x20000000: 128 << 10, 0x24000000: 512 << 10, 0x30000000: 32 << 10, 0: 64 << 10},
-    ),
+BOARDS = {  # the core, and the function that starts
+    "pico2": (arm_const.UC_CPU_ARM_CORTEX_M33, "boot_load"),
+    "stm32f4_discovery": (arm_const.UC_CPU_ARM_CORTEX_M4, "board_start"),
+    "nucleo_h743zi": (arm_const.UC_CPU_ARM_CORTEX_M7, "board_start"),
 }
-PERIPHERALS = {0x40000000: 0x20000000, 0xE0000000: 1 << 20}  # memory; the second: SCB, SysTick
+MEMORIES = {  # those that the linker fills, beside the flash: address and bytes
+    "pico2": {"RAM": (0x20000000, 520 << 10)},
+    "stm32f4_discovery": {"RAM": (0x20000000, 128 << 10), "CCM": (0x10000000, 64 << 10)},
+    "nucleo_h743zi": {
+        "RAM": (0x20000000, 128 << 10),
+        "AXI_SRAM": (0x24000000, 512 << 10),
+        "DMA_SRAM": (0x30000000, 32 << 10),
+        "ITCM": (0, 64 << 10),
+    },
+}
+PERIPHERALS = (0x40000000, 0x20000000), (0xE0000000, 1 << 20)  # memory; the second: SCB, SysTick
 LONGEST_S = 60
 
 
@@ -47,12 +48,13 @@ class BoardImage:
         self._elf = elf
         self._end = flash.address + flash.n_bytes - 4  # where functions return; nothing is there
         self._names = {name: address for name, (address, _) in symbols(elf).items()}
-        core, start, memories = BOARDS[board]
+        core, start = BOARDS[board]
+        memories = MEMORIES[board].values()
         self._core = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
         self._core.ctl_set_cpu_model(core)
-        for address, n_bytes in {flash.address: flash.n_bytes, **memories, **PERIPHERALS}.items():
+        for address, n_bytes in ((flash.address, flash.n_bytes), *memories, *PERIPHERALS):
             self._core.mem_map(address, n_bytes)
-        for address, n_bytes in memories.items():
+        for address, n_bytes in memories:
             self._core.mem_write(address, b"\xcc" * n_bytes)
         for address, content in stored_parts(elf.read_bytes()):
             self._core.mem_write(address, content)

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from support.board_image import MEMORIES
 from support.elf_files import sections, symbols
 from support.small_player import NOISE
 from support.stm32_images import N_VOICES, SHIPPED
@@ -29,15 +30,6 @@ FULL = TcnConfig(n_blocks=5, hidden_channels=128)
 BOARDS = tuple(N_VOICES)
 IRQ_OTG = {"stm32f4_discovery": 67, "nucleo_h743zi": 101}
 N_INTERRUPTS = {"stm32f4_discovery": 82, "nucleo_h743zi": 150}
-MEMORIES = {
-    "stm32f4_discovery": {"RAM": (0x20000000, 128 << 10), "CCM": (0x10000000, 64 << 10)},
-    "nucleo_h743zi": {
-        "RAM": (0x20000000, 128 << 10),
-        "AXI_SRAM": (0x24000000, 512 << 10),
-        "DMA_SRAM": (0x30000000, 32 << 10),
-        "ITCM": (0, 64 << 10),
-    },
-}
 
 
 @pytest.mark.parametrize("board", BOARDS)
