@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pipeline.core.cli import run_main
 from pipeline.core.errors import UserError
+from pipeline.core.markdown import counted
 from pipeline.core.options import add_board
 from pipeline.core.parser import Parser
 from pipeline.core.paths import shown
@@ -128,11 +129,10 @@ def _describe_fitting(args: argparse.Namespace, options: Mapping[str, str], n_fi
     except OverflowingError as error:
         n_voices = error.n_voices or 1
         option = f": --voices {n_voices}"
-    voices = "1 voice" if n_voices == 1 else f"{n_voices} voices"
     fitting = (
         f"only the first {models} fits" if n_fitting == 1 else f"the first {n_fitting} {models} fit"
     )
-    return f"with {voices}, {fitting}{option}"
+    return f"with {counted(n_voices, 'voice')}, {fitting}{option}"
 
 
 def _generate_first(n_models: int, args: argparse.Namespace) -> Path:

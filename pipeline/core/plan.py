@@ -122,7 +122,7 @@ def _data_stage(files: InstrumentFiles, request: Request) -> Stage:
 
 
 def _expression_stage(files: InstrumentFiles, request: Request) -> Stage:
-    needs = [files.dataset]
+    needs = [files.request("expression"), files.dataset]
     title = "how notes begin, swell and fade"
     seconds = _START_SECONDS + (0 if request.renders_corpus else _CORPUS_SECONDS)
     return Stage(title, "expression", files.options, files.expression, needs, seconds=seconds)

@@ -55,18 +55,21 @@ class Request:
             }
             for variant in self.variants
         }
+        corpus = asdict(instrument.corpus) if instrument.corpus else None
+        sound = {"analysis": asdict(instrument.data), "corpus": corpus}
+        pitches = instrument.data.f0_bounds
         recordings = [str(path.resolve()) for path in self.recordings]
         return {
             **trainings,
-            "data": {
-                "options": list(self.data_options),
-                "recordings": recordings,
-                "analysis": asdict(instrument.data),
-                "corpus": asdict(instrument.corpus) if instrument.corpus else None,
-            },
-            "quantization": {"epochs": self.profile.qat_epochs},
+            "data": {"options": list(self.data_options), "recordings": recordings, **sound},
+            "expression": sound,
+            "quantization": {"epochs": self.profile.qat_epochs, **pitches},
             "firmware": {"variant": self.played},
-            "comparison": {"variants": list(self.variants), "takes": self.profile.takes},
+            "comparison": {
+                "variants": list(self.variants),
+                "takes": self.profile.takes,
+                **pitches,
+            },
         }
 
     @property

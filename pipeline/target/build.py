@@ -132,11 +132,13 @@ def _compile(board: str, build_dir: Path, definitions: Settings, target: str) ->
 
 
 def _drop_cache_of_another_folder(build_dir: Path) -> None:
-    """Removes CMake's cache if the folder was copied or moved, which CMake refuses."""
+    """Removes CMake's cache if this folder or the sources were moved, which CMake refuses."""
     cache = build_dir / "CMakeCache.txt"
-    made_in = f"CMAKE_CACHEFILE_DIR:INTERNAL={build_dir}\n"
-    if cache.is_file() and made_in not in cache.read_text():
-        cache.unlink()
+    if cache.is_file():
+        lines = cache.read_text(errors="surrogateescape").splitlines()
+        places = {"CMAKE_CACHEFILE_DIR": build_dir, "CMAKE_HOME_DIRECTORY": APP_DIR}
+        if not all(f"{name}:INTERNAL={path}" in lines for name, path in places.items()):
+            cache.unlink()
 
 
 def _raise_if_overflowing(log: str, target: str, board: str) -> None:

@@ -146,6 +146,10 @@ LAST = ["firmware firmware", "evaluate page", "page page"]
             [*TRAINED[1:], *QUANTIZED, *LAST],
         ),
         (
+            {"instrument": replace(FLUTE, corpus=replace(FLUTE.corpus, highest_note=72))},
+            ["data dataset.npz", "expression expression.toml", *TRAINED, *QUANTIZED, *LAST],
+        ),
+        (
             {"instrument": replace(FLUTE, data=replace(FLUTE.data, f0_min_hz=300.0))},
             ["data dataset.npz", "expression expression.toml", *TRAINED, *QUANTIZED, *LAST],
         ),
@@ -207,6 +211,29 @@ def test_first_command_repeats_nothing_after_another_that_failed_early(tmp_path)
     assert run_recorded(tmp_path, second, interrupted="train") == ["data", "train"]
     # The data set and the first model are made again, and equal; nothing that follows is.
     assert run_recorded(tmp_path, first) == ["data", "train"]
+
+
+def test_changed_limits_of_pitch_reach_the_quantization_of_an_equal_data_set(tmp_path):
+    first = Request(load_profile("quick"), ALL, FLUTE, audio=AUDIO)
+    changed = replace(FLUTE, data=replace(FLUTE.data, f0_max_hz=2360.0))
+    second, folder = replace(first, instrument=changed), InstrumentFiles("flute", tmp_path)
+    run_recorded(tmp_path, first)
+    keep_request(second, folder.request)
+    outdated = {stage.module for stage in plan_stages(folder, second) if not stage.is_done}
+    assert {"data", "quantize", "evaluate"} <= outdated and "train" not in outdated
+
+
+def test_changed_range_of_music_reaches_the_expression_of_an_equal_data_set(tmp_path):
+    profile = replace(load_profile("quick"), expression=True)
+    first = Request(profile, ALL, FLUTE, audio=AUDIO)
+    second = replace(
+        first, instrument=replace(FLUTE, corpus=replace(FLUTE.corpus, highest_note=72))
+    )
+    folder = InstrumentFiles("flute", tmp_path)
+    run_recorded(tmp_path, first)
+    keep_request(second, folder.request)
+    outdated = {stage.module for stage in plan_stages(folder, second) if not stage.is_done}
+    assert {"data", "expression"} <= outdated and "train" not in outdated
 
 
 def test_lost_decoder_is_quantized_again(tmp_path):

@@ -334,5 +334,10 @@ def test_copied_build_folder_is_configured_anew(tmp_path):
     build_program("host", [source], out=tmp_path / "first")
     shutil.copytree(tmp_path / "first", tmp_path / "second")
     program = build_program("host", [source], out=tmp_path / "second")
+    cache = tmp_path / "second" / "CMakeCache.txt"
+    cache.write_text(
+        cache.read_text().replace(str(APP_DIR), "/elsewhere/tflm_app")
+    )  # moved sources
+    program = build_program("host", [source], out=tmp_path / "second")
     assert program.elf.parent == tmp_path / "second"
     assert run_program(program).status == 0
