@@ -96,16 +96,19 @@ def make(board: str, build_dir: Path, settings: Mapping[str, object], target: st
     build_dir = build_dir.resolve()
     with locked(build_dir):
         if not ALL_BOARDS[board].weight_memory.copied_bytes:
-            _compile(board, build_dir, definitions, target)
+            _configure(board, build_dir, definitions)
+            _compile(board, build_dir, target)
         else:
+            _configure(board, build_dir, {"WEIGHTS_IN_FLASH": "OFF", **definitions})
             try:
-                _compile(board, build_dir, {"WEIGHTS_IN_FLASH": "OFF", **definitions}, target)
+                _compile(board, build_dir, target)
             except UserError:  # with OFF, the linker does not report how many bytes are missing
-                _compile(board, build_dir, {**definitions, "WEIGHTS_IN_FLASH": "ON"}, target)
+                _configure(board, build_dir, {**definitions, "WEIGHTS_IN_FLASH": "ON"})
+                _compile(board, build_dir, target)
     return Program(board, build_dir / target)
 
 
-def _compile(board: str, build_dir: Path, definitions: Settings, target: str) -> None:
+def _configure(board: str, build_dir: Path, definitions: Settings) -> None:
     options = [f"-D{name}={value}" for name, value in definitions.items()]
     configure = ["cmake", "-S", APP_DIR, "-B", build_dir, "-G", "Ninja", *options]
     purpose = f"configuration for {board}"
@@ -114,14 +117,19 @@ def _compile(board: str, build_dir: Path, definitions: Settings, target: str) ->
     try:
         output = run_tool(configure, purpose=purpose, log=log)
     except UserError:
+        (build_dir / "CMakeCache.txt").unlink(missing_ok=True)  # it keeps the wrong value
         if own := re.search(r"^ +error: (.+)", log.read_text(), re.MULTILINE):  # of our CMake files
             raise UserError(own[1]) from None
         raise
     if unused := re.search(r"not used by the project:\n\n((?: +.+\n)+)", output):
+        (build_dir / "CMakeCache.txt").unlink()  # with them in it, CMake would not complain again
         names = ", ".join(unused[1].split())
         raise UserError(
             f"the build for {board} has no variable {names}: leave it out, or correct it"
         )
+
+
+def _compile(board: str, build_dir: Path, target: str) -> None:
     log = build_dir / "build.log"
     try:
         compile_it = ["cmake", "--build", build_dir, "--target", target]

@@ -217,6 +217,21 @@ def test_model_that_is_a_word_too_large_is_refused_with_the_bytes_missing(
         build(n_free + 8)
 
 
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"CCN": "OFF"}, "the build for stm32f4_discovery has no variable CCN: leave it out"),
+        ({"CCM": "OF"}, "^CCM is OF: choose ON or OFF$"),
+    ],
+)
+def test_mistyped_variable_is_refused_each_time(small_instruments, tmp_path, variables, message):
+    """Though CMake keeps variables, and a build that fails is repeated with weights in flash."""
+    settings = {"GENERATED_DIR": small_instruments, **variables}
+    for _ in range(2):
+        with pytest.raises(UserError, match=message):
+            make("stm32f4_discovery", tmp_path, settings, "play")
+
+
 def test_voices_that_do_not_fit_are_refused_with_the_bytes_of_ram_missing(tmp_path):
     presets.write_firmware_source([SHIPPED], tmp_path / "generated")
     settings = {"GENERATED_DIR": tmp_path / "generated", "PLAYER_VOICES": 128}
